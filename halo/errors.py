@@ -1,0 +1,31 @@
+"""The errors a user can meet; the command line turns each into one line and an exit code."""
+
+
+class HalonmfError(Exception):
+    """A known failure, explained in one line.
+
+    Attributes
+    ----------
+    exit_code : int
+        What the command line exits with.
+    """
+
+    exit_code = 1
+
+
+class InputError(HalonmfError):
+    """Bad input data: unreadable, incomplete, or not what it claims to be."""
+
+    exit_code = 3
+
+
+class UsageError(HalonmfError, ValueError):
+    """A setting that makes no sense, or contradicts another."""
+
+    exit_code = 2
+
+
+class OutputError(HalonmfError):
+    """A result that cannot be written."""
+
+    exit_code = 5
