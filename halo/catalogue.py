@@ -1,0 +1,177 @@
+"""The prepared catalogue: the table of stars with its cut-flow and its provenance, in one FITS file."""
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import QTable, Table
+
+from .cutflow import CutFlow
+from .errors import InputError, OutputError
+from .fitsfile import open_fits
+from .mapping import read_mapped
+from .variables import VARIABLES, values, variable
+
+__all__ = ["VARIABLES", "Catalogue", "read_catalogue", "read_mapped", "values", "variable", "write_catalogue"]
+
+SCHEMA = 1
+"""Version of the file layout; it rises when a reader of the old one would go wrong."""
+
+REQUIRED = ("APOGEE_ID", "E", "Lz")
+"""Columns without which a table is no prepared catalogue."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Stars ready to be binned.
+
+    Attributes
+    ----------
+    table : QTable
+        One row per star that passed every cut; columns and units of the conventions page.
+    cutflow : CutFlow
+        From the rows read to the rows of `table`.
+    provenance : dict
+        As `provenance.provenance` makes it.
+    path : Path, optional
+        The file it was read from.
+    """
+
+    table: QTable
+    cutflow: CutFlow
+    provenance: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+def write_catalogue(
+    path: str | Path,
+    table: Table,
+    cutflow: CutFlow,
+    provenance: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write the prepared catalogue; under its final name the file is complete or absent.
+
+    Extensions: ``STARS`` (the table), ``CUTFLOW`` and ``PROVENANCE`` (JSON in one cell).
+
+    Parameters
+    ----------
+    path : path
+        Usually ``stars.fits``.
+    table : Table or QTable
+        One row per star, with at least ``APOGEE_ID``, ``E`` and ``Lz``.
+    cutflow : CutFlow
+        Must end with ``len(table)`` stars.
+    provenance : mapping
+        Anything that JSON can hold.
+    overwrite : bool
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written.
+    ValueError
+        The cut-flow does not belong to the table.
+    """
+    path = Path(path)
+    check_output(path, overwrite=overwrite)
+    if cutflow.passed != len(table):
+        raise ValueError(f"cutflow must end with the table's {len(table)} stars, got {cutflow.passed}.")
+    text = json.dumps(dict(provenance), sort_keys=True)
+    primary = fits.PrimaryHDU()
+    primary.header["HALONMF"] = ("catalogue", "what this file is")
+    primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")
+    stars = fits.table_to_hdu(table)
+    stars.name = "STARS"
+    flow = fits.table_to_hdu(cutflow.to_table())
+    flow.name = "CUTFLOW"
+    record = fits.BinTableHDU(Table({"json": np.array([text.encode("ascii")])}), name="PROVENANCE")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            fits.HDUList([primary, stars, flow, record]).writeto(file, checksum=True)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror or error}); free space or choose another."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def check_output(path: str | Path, *, overwrite: bool = False) -> None:
+    """Raise `OutputError` where writing `path` must fail; to be asked before hours of computing, not after."""
+    path = Path(path)
+    folder = path.absolute().parent
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory, expected a file to write; name the file.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; choose another name or allow overwriting.")
+    if not folder.is_dir():
+        raise OutputError(f"{path}: the folder {folder} does not exist; create it first.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: the folder {folder} is not writable; choose another.")
+
+
+def read_catalogue(path: str | Path) -> Catalogue:
+    """Read what `write_catalogue` wrote.
+
+    Raises
+    ------
+    InputError
+        Missing, damaged, not a prepared catalogue, or of another layout version.
+    """
+    path = Path(path)
+    with open_fits(path) as hdus:
+        header = hdus[0].header
+        names = [hdu.name for hdu in hdus]
+        if header.get("HALONMF") != "catalogue" or "STARS" not in names:
+            found = ", ".join(name or "unnamed" for name in names[1:]) or "none"
+            raise InputError(f"{path}: not a prepared catalogue (extensions: {found}); make one with halonmf prepare.")
+        if header.get("SCHEMA") != SCHEMA:
+            raise InputError(
+                f"{path}: layout version {header.get('SCHEMA')}, this software reads {SCHEMA}; prepare it again."
+            )
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", fits.verify.VerifyWarning)
+                # checked while the file is open: a flipped bit must not become a star
+                damaged = [hdu.name for hdu in hdus if not hdu.verify_checksum()]
+                table = QTable.read(hdus["STARS"], character_as_bytes=False)
+                flow = CutFlow.from_table(Table.read(hdus["CUTFLOW"], character_as_bytes=False))
+                record = json.loads(str(hdus["PROVENANCE"].data["json"][0]))
+        except (KeyError, ValueError, TypeError, IndexError, OSError, fits.VerifyError) as error:
+            raise InputError(f"{path}: damaged ({error}); prepare it again.") from error
+    if damaged:
+        raise InputError(f"{path}: checksum mismatch in {', '.join(damaged)}; the file is damaged, prepare it again.")
+    missing = [name for name in REQUIRED if name not in table.colnames]
+    if missing:
+        raise InputError(f"{path}: the star table lacks {', '.join(missing)}; it has {', '.join(table.colnames)}.")
+    return Catalogue(table, flow, record, path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
