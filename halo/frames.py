@@ -174,12 +174,23 @@ def to_heliocentric(position: units.Quantity, velocity: units.Quantity) -> SkyPh
 
 def phase_space(position: units.Quantity, velocity: units.Quantity) -> tuple[np.ndarray, np.ndarray]:
     """Return positions in kpc and velocities in km/s as float arrays (N, 3), after the checks (UsageError)."""
-    x = _values("position", position, units.kpc, ndim=2)
-    v = _values("velocity", velocity, units.km / units.s, ndim=2)
-    for name, value in (("position", x), ("velocity", v)):
-        if value.shape[1] != 3 or len(value) != len(x):
-            raise UsageError(f"{name} must have shape (N, 3), N the same for both; got {value.shape} beside {x.shape}")
+    x = lengths("position", position)
+    v = _vectors("velocity", velocity, units.km / units.s)
+    if len(x) != len(v):
+        raise UsageError(f"position and velocity must have one length; got {len(x)} and {len(v)}")
     return x, v
+
+
+def lengths(name: str, position: units.Quantity) -> np.ndarray:
+    """Return positions in kpc as a float array (N, 3), after the checks (UsageError)."""
+    return _vectors(name, position, units.kpc)
+
+
+def _vectors(name: str, quantity: units.Quantity, unit: units.Unit) -> np.ndarray:
+    values = _values(name, quantity, unit, ndim=2)
+    if values.shape[1] != 3:
+        raise UsageError(f"{name} must have shape (N, 3); got {values.shape}")
+    return values
 
 
 def _sky_basis(alpha: np.ndarray, delta: np.ndarray) -> np.ndarray:
