@@ -1,0 +1,285 @@
+"""factorize(): the only loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .initialise import start_factors
+from .losses import Loss
+from .problem import Factors, Penalty, Problem, build_problem
+from .result import Result
+from .solvers import HALS
+from .stopping import Change, LossFall, Status, Stop, unit_sum
+from .updates import MultiplicativeUpdate, UpdateRule, gradient_parts
+
+RULES = {"mu": MultiplicativeUpdate, "hals": HALS}
+
+
+@torch.no_grad()
+def factorize(
+    V: Any,
+    n_components: int,
+    *,
+    init: Any = "nndsvda",
+    loss: str | float | Loss = "frobenius",
+    update: str | UpdateRule = "auto",
+    weight: Any = None,
+    penalty: Penalty | None = None,
+    hold: str | None = None,
+    stop: Stop | None = None,
+    starts: int = 1,
+    seed: int = 0,
+    first_replicate: int = 0,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Factorise V ~ W H with all entries non-negative, for one matrix or a batch of them.
+
+    Parameters
+    ----------
+    V : array or Tensor, shape (m, n) or (B, m, n)
+        Non-negative data; replicates are independent of each other. float32 and float64 are kept, integers become
+        float64. NaN is allowed where `weight` is 0.
+    n_components : int
+        k.
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar"} or (W, H)
+        Start. A given pair may have None for one factor, which then starts at sqrt(mean(V) / k).
+    loss : {"frobenius", "kullback-leibler", "itakura-saito"}, float or object
+        A beta divergence by name or beta, or an object with ``value`` and ``split`` (see `Loss`).
+    update : {"auto", "mu", "hals"} or callable
+        The rule. "auto" is HALS for the Frobenius loss without weights, multiplicative updates otherwise. A
+        callable takes a `Problem` and `Factors` and returns `Factors`.
+    weight : array or Tensor, broadcastable to V, optional
+        Non-negative weight of each entry in the loss; 0 marks a missing one.
+    penalty : Penalty, optional
+        Elastic-net penalties, with scikit-learn's scaling.
+    hold : {None, "W", "H"}
+        A factor to leave as given in `init`.
+    stop : Stop, optional
+        Convergence test; the default asks for a converged answer.
+    starts : int
+        Starts per replicate, of which the best is kept: `init`, then random ones.
+    seed, first_replicate : int
+        Replicate b draws from a stream named by (seed, first_replicate + b), so that a batch done in parts gives
+        the same answers.
+    device : str or torch.device, optional
+        Where to compute; by default where V is. The answer comes back to where V is.
+    dtype : torch.dtype, optional
+        Compute in this precision; by default V's.
+    progress : callable, optional
+        Called with (finished replicates, B x starts) at every check.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ValueError
+        If the data are negative, NaN or infinite, or an argument makes no sense; the message says which and where.
+    RuntimeError
+        If `device` is CUDA and there is none.
+
+    Examples
+    --------
+    >>> import numpy as np, nmfcore
+    >>> V = np.random.default_rng(0).random((6, 4)) @ np.eye(4)
+    >>> result = nmfcore.factorize(V, 2)
+    >>> result.W.shape, result.H.shape, bool(result.converged)
+    ((6, 2), (2, 4), True)
+    """
+    problem = build_problem(V, loss=loss, weight=weight, penalty=penalty, hold=hold, device=device, dtype=dtype)
+    rule = resolve_rule(update, problem)
+    stop = stop or Stop()
+    if starts < 1:
+        raise ValueError(f"starts must be >= 1; got {starts}")
+    if starts > 1 and hold is not None:
+        raise ValueError("starts > 1 has no use with a held factor: the problem is convex; leave starts at 1")
+    B = problem.V.shape[0]
+    best: _Outcome | None = None
+    for start in range(starts):
+        factors = start_factors(
+            problem,
+            n_components,
+            init if start == 0 else "random",
+            seed=seed,
+            start=start,
+            first_replicate=first_replicate,
+        )
+        outcome = _iterate(problem, factors, rule, stop, start, _offset(progress, start * B, starts * B))
+        best = outcome if best is None else best.better_of(outcome)
+    assert best is not None
+    return _finish(V, problem, best)
+
+
+def resolve_rule(update: str | UpdateRule, problem: Problem) -> UpdateRule:
+    """Return the rule that `update` names, after asking whether it can solve `problem`.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or the rule does not support the problem.
+    """
+    if update == "auto":
+        return HALS() if HALS().supports(problem) is None else MultiplicativeUpdate()
+    if isinstance(update, str):
+        if update not in RULES:
+            raise ValueError(f"update must be 'auto', one of {sorted(RULES)} or a callable; got {update!r}")
+        rule: Any = RULES[update]()
+    elif callable(update):
+        rule = update
+    else:
+        raise TypeError(f"update must be a name or a callable; got {type(update).__name__}")
+    refusal = rule.supports(problem) if hasattr(rule, "supports") else None
+    if refusal is not None:
+        raise ValueError(refusal)
+    return rule
+
+
+class _Outcome:
+    """Where one start of every replicate ended."""
+
+    def __init__(self, problem: Problem, factors: Factors, start: int) -> None:
+        B = problem.V.shape[0]
+        self.W, self.H = factors.W.clone(), factors.H.clone()
+        whole = {"dtype": torch.int64, "device": problem.V.device}
+        self.n_iter = torch.zeros(B, **whole)  # type: ignore[call-overload]
+        self.status = torch.full((B,), int(Status.MAX_ITER), **whole)  # type: ignore[call-overload]
+        self.start = torch.full((B,), start, **whole)  # type: ignore[call-overload]
+        self.divergence = self.loss = torch.zeros(B, dtype=torch.float64, device=problem.V.device)
+
+    def record(self, rows: Tensor, factors: Factors, which: Tensor, n_iter: int, status: Status) -> None:
+        """Store the replicates `which` of a working batch whose replicates are `rows` of the whole."""
+        target = rows[which]
+        self.W[target], self.H[target] = factors.W[which], factors.H[which]
+        self.n_iter[target], self.status[target] = n_iter, int(status)
+
+    def better_of(self, other: _Outcome) -> _Outcome:
+        """Return, replicate by replicate, the outcome of lower loss; a finite one beats a non-finite one."""
+        wins = (other.loss < self.loss) | (~torch.isfinite(self.loss) & torch.isfinite(other.loss))
+        for name in ("W", "H", "n_iter", "status", "start", "divergence", "loss"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            setattr(self, name, torch.where(wins.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine))
+        return self
+
+
+def _iterate(
+    problem: Problem,
+    factors: Factors,
+    rule: UpdateRule,
+    stop: Stop,
+    start: int,
+    progress: Callable[[int], None] | None,
+) -> _Outcome:
+    whole = problem
+    outcome = _Outcome(problem, factors, start)
+    rows = torch.arange(problem.V.shape[0], device=problem.V.device)
+    pending = torch.ones_like(rows, dtype=torch.bool)
+    criterion: Change | LossFall = Change(factors) if stop.criterion == "change" else LossFall(problem, factors)
+    # A replicate that is zero altogether has nothing to iterate on, but MU must still turn its start into zeros.
+    for n_iter in range(1, stop.max_iter + 1):
+        factors = Factors(*rule(problem, factors))
+        last = n_iter == stop.max_iter
+        if not (last or n_iter % stop.every == 0):
+            continue
+        broken = pending & ~_finite(factors)
+        done = torch.zeros_like(pending)
+        if stop.tol > 0 and n_iter % stop.every == 0:
+            measure = criterion.check(problem, factors)
+            done = pending & ~broken & (measure < stop.tol if stop.criterion == "sklearn" else measure <= stop.tol)
+        if last:
+            outcome.record(rows, factors, pending & ~broken & ~done, n_iter, Status.MAX_ITER)
+        outcome.record(rows, factors, done, n_iter, Status.CONVERGED)
+        outcome.record(rows, factors, broken, n_iter, Status.NON_FINITE)
+        pending = pending & ~done & ~broken
+        left = int(pending.sum())
+        if progress is not None:
+            progress(len(outcome.n_iter) - left)
+        if left == 0:
+            break
+        # Finished replicates ride along, unrecorded, until dropping them saves more than copying the others costs.
+        if left <= 0.75 * len(pending):
+            keep = pending.nonzero()[:, 0]
+            problem, rows, pending = problem.select(keep), rows[keep], pending[keep]
+            factors = Factors(factors.W[keep], factors.H[keep])
+            criterion.select(keep)
+    outcome.divergence, penalties = _losses(whole, Factors(outcome.W, outcome.H))
+    outcome.loss = outcome.divergence + penalties
+    return outcome
+
+
+def _finite(factors: Factors) -> Tensor:
+    # A sum is finite only if all its terms are: cheaper than a test of every entry, and overflow is a failure too.
+    return torch.isfinite(factors.W.sum(dim=(-2, -1))) & torch.isfinite(factors.H.sum(dim=(-2, -1)))
+
+
+def _losses(problem: Problem, factors: Factors) -> tuple[Tensor, Tensor]:
+    # In float64, a few replicates at a time: the reconstruction of a whole batch need not fit in memory.
+    B, m, n = problem.V.shape
+    size = max(1, 2**23 // (m * n))
+    parts = []
+    for first in range(0, B, size):
+        rows = torch.arange(first, min(first + size, B), device=problem.V.device)
+        part, some = problem.select(rows), Factors(factors.W[rows], factors.H[rows])
+        parts.append((part.divergence(some), part.penalty(some)))
+    return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+
+
+def kkt_residual(problem: Problem, factors: Factors) -> Tensor:
+    """Return how far each replicate is from a stationary point, shape (B,); see `Result.kkt`."""
+    residual = factors.W.new_zeros(factors.W.shape[0])
+    unit = unit_sum(factors)
+    # Penalties are not invariant under the rescaling to unit sum: gradients are taken at the factors as they are
+    # and carried over by the chain rule.
+    total = _positive(factors.H.sum(-1))[..., None]
+    weight_T = None if problem.weight is None else problem.weight.mT
+    W, H = factors
+    for name, entry, chain, parts in (
+        ("W", unit.W.mT, 1.0 / total, (problem.V.mT, H.mT, W.mT, weight_T, problem.loss, problem.l1_W, problem.l2_W)),
+        ("H", unit.H, total, (problem.V, W, H, problem.weight, problem.loss, problem.l1_H, problem.l2_H)),
+    ):
+        if problem.hold == name:
+            continue
+        negative, positive = gradient_parts(*parts)
+        slope = (positive - negative) * chain / _largest(negative * chain)
+        residual = torch.maximum(residual, torch.minimum(entry / _largest(entry), slope).abs().amax(dim=(-2, -1)))
+    return residual
+
+
+def _largest(x: Tensor) -> Tensor:
+    return _positive(x.amax(dim=(-2, -1)))[:, None, None]
+
+
+def _positive(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, 1.0)
+
+
+def _offset(progress: Callable[[int, int], None] | None, before: int, total: int) -> Callable[[int], None] | None:
+    return None if progress is None else lambda finished: progress(before + finished, total)
+
+
+def _finish(V: Any, problem: Problem, outcome: _Outcome) -> Result:
+    kkt = kkt_residual(problem, Factors(outcome.W, outcome.H))
+    degree = getattr(problem.loss, "degree", 0.0)
+    size = problem.scale.double().pow(degree)
+    root = problem.scale.sqrt().to(outcome.W.dtype)[:, None, None]
+    values = {
+        "W": outcome.W * root,
+        "H": outcome.H * root,
+        "loss": outcome.loss * size,
+        "divergence": outcome.divergence * size,
+        "n_iter": outcome.n_iter,
+        "status": outcome.status,
+        "kkt": kkt.double(),
+        "start": outcome.start,
+    }
+    single = V.ndim == 2 if hasattr(V, "ndim") else len(problem.V) == 1
+    for name, value in values.items():
+        value = value[0] if single else value
+        values[name] = value.to(V.device) if isinstance(V, Tensor) else value.cpu().numpy()
+    return Result(**values)

@@ -1,0 +1,218 @@
+"""Starting factors: random, NNDSVD and its filled variants, or given ones; batched, on any device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .problem import Factors, Problem, as_tensor
+
+METHODS = ("random", "nndsvd", "nndsvda", "nndsvdar")
+# NNDSVD entries below this become zero; scikit-learn's constant.
+NNDSVD_FLOOR = 1e-6
+# The Gram matrix squares the condition number: below this ratio of singular values the full SVD is used instead.
+GRAM_RANGE = 1e-4
+
+
+def start_factors(
+    problem: Problem, n_components: int, init: Any, *, seed: int, start: int = 0, first_replicate: int = 0
+) -> Factors:
+    """Return starting factors for every replicate of `problem`.
+
+    Parameters
+    ----------
+    problem : Problem
+        The checked problem, B replicates of m x n.
+    n_components : int
+        k.
+    init : str or pair
+        One of `METHODS`, or (W, H) of shapes (m, k), (k, n), with or without a leading replicate axis; None in the
+        place of a factor fills it with sqrt(mean(V) / k).
+    seed, start, first_replicate : int
+        Replicate b draws from a stream of its own, named by (seed, first_replicate + b, start).
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown, k is out of range, or given factors do not fit.
+    """
+    V = problem.V
+    if isinstance(init, str):
+        if problem.hold is not None:
+            raise ValueError(f"hold={problem.hold!r} needs the held factor: pass init=(W, H), None for the free one")
+        if init not in METHODS:
+            raise ValueError(f"init must be one of {METHODS} or a pair (W, H); got {init!r}")
+        filled = impute(V, problem.weight)
+        if init == "random":
+            return random_factors(filled, n_components, seed=seed, start=start, first_replicate=first_replicate)
+        W, H = nndsvd(filled, n_components)
+        if init == "nndsvda":
+            mean = filled.mean(dim=(-2, -1))[:, None, None]
+            W, H = torch.where(W == 0, mean, W), torch.where(H == 0, mean, H)
+        elif init == "nndsvdar":
+            W, H = _fill_randomly(filled, W, H, seed, start, first_replicate)
+        return Factors(W, H)
+    return _given(problem, n_components, init)
+
+
+def impute(V: Tensor, weight: Tensor | None) -> Tensor:
+    """Return V with its missing entries (weight 0) replaced by row mean x column mean / mean of the others."""
+    if weight is None:
+        return V
+    present = (weight > 0).to(V.dtype)
+    if bool((present == 1).all()):
+        return V
+    rows = (V * present).sum(-1, keepdim=True) / present.sum(-1, keepdim=True).clamp_min(1)
+    columns = (V * present).sum(-2, keepdim=True) / present.sum(-2, keepdim=True).clamp_min(1)
+    mean = (V * present).sum((-2, -1), keepdim=True) / present.sum((-2, -1), keepdim=True).clamp_min(1)
+    guess = rows * columns / torch.where(mean > 0, mean, 1.0)
+    return torch.where(present > 0, V, guess)
+
+
+def random_factors(V: Tensor, n_components: int, *, seed: int = 0, start: int = 0, first_replicate: int = 0) -> Factors:
+    """Return absolute values of normal draws times sqrt(mean(V) / k), as scikit-learn's ``init="random"``.
+
+    Parameters
+    ----------
+    V : Tensor, shape (B, m, n)
+        Data; only means and shape matter.
+    n_components : int
+        k, at least 1; it may exceed min(m, n).
+    seed, start, first_replicate : int
+        Name each replicate's stream.
+    """
+    B, m, n = V.shape
+    _require_components(n_components)
+    size = (V.mean(dim=(-2, -1)) / n_components).sqrt()[:, None, None]
+    H, W = _normals(((n_components, n), (m, n_components)), B, seed, start, first_replicate)
+    return Factors(size * W.abs().to(V), size * H.abs().to(V))
+
+
+def nndsvd(V: Tensor, n_components: int, svd: tuple[Tensor, Tensor, Tensor] | None = None) -> Factors:
+    """Return the non-negative double singular value decomposition of each replicate.
+
+    Parameters
+    ----------
+    V : Tensor, shape (B, m, n)
+        Non-negative data.
+    n_components : int
+        k <= min(m, n).
+    svd : (U, S, Vh), shapes (B, m, >= k), (B, >= k), (B, >= k, n), optional
+        A decomposition to use instead of computing one. The signs of the vectors do not matter.
+
+    Raises
+    ------
+    ValueError
+        If k exceeds min(m, n).
+
+    References
+    ----------
+    Boutsidis & Gallopoulos (2008), Pattern Recognition 41, 1350.
+    """
+    _require_components(n_components)
+    if n_components > min(V.shape[-2:]):
+        raise ValueError(
+            f"NNDSVD gives at most min(m, n) = {min(V.shape[-2:])} components for V of shape "
+            f"{tuple(V.shape[-2:])}; n_components is {n_components}. Use init='random'."
+        )
+    U, S, Vh = leading_svd(V, n_components) if svd is None else svd
+    # Columns as rows, so that both sides look alike: (B, k, m) and (B, k, n).
+    left, right = U.mT[:, :n_components], Vh[:, :n_components]
+    left_up, left_down = left.clamp_min(0), left.neg().clamp_min(0)
+    right_up, right_down = right.clamp_min(0), right.neg().clamp_min(0)
+    up = left_up.norm(dim=-1) * right_up.norm(dim=-1)
+    down = left_down.norm(dim=-1) * right_down.norm(dim=-1)
+    choose_up = (up > down)[..., None]
+    x, y = torch.where(choose_up, left_up, left_down), torch.where(choose_up, right_up, right_down)
+    size = (S[:, :n_components] * torch.maximum(up, down)).sqrt()[..., None]
+    W = size * x / _nonzero(x.norm(dim=-1, keepdim=True))
+    H = size * y / _nonzero(y.norm(dim=-1, keepdim=True))
+    # The leading pair of a non-negative matrix has one sign throughout; taking absolute values heals rounding.
+    root = S[:, :1].sqrt()
+    W[:, 0], H[:, 0] = root * left[:, 0].abs(), root * right[:, 0].abs()
+    W, H = (torch.where(factor < NNDSVD_FLOOR, 0.0, factor) for factor in (W, H))
+    return Factors(W.mT.to(V.dtype).contiguous(), H.to(V.dtype).contiguous())
+
+
+def leading_svd(V: Tensor, n_components: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the k leading singular triplets, through the Gram matrix of the short side in float64.
+
+    Returns
+    -------
+    U, S, Vh : Tensor, shapes (B, m, k), (B, k), (B, k, n)
+        float64. Replicates whose k-th singular value is too small for the Gram matrix get a full SVD.
+    """
+    X = V.double()
+    tall = X.shape[-2] > X.shape[-1]
+    if tall:
+        X = X.mT
+    squares, vectors = torch.linalg.eigh(X @ X.mT)
+    S = squares.flip(-1)[:, :n_components].clamp_min(0).sqrt()
+    U = vectors.flip(-1)[..., :n_components]
+    Vh = (U.mT @ X) / _nonzero(S)[..., None]
+    poor = S[:, -1] <= GRAM_RANGE * S[:, 0]
+    if bool(poor.any()):
+        rows = poor.nonzero()[:, 0]
+        full_U, full_S, full_Vh = torch.linalg.svd(X.index_select(0, rows), full_matrices=False)
+        U[rows] = full_U[..., :n_components]
+        S[rows] = full_S[:, :n_components]
+        Vh[rows] = full_Vh[:, :n_components]
+    return (Vh.mT, S, U.mT) if tall else (U, S, Vh)
+
+
+def _fill_randomly(V: Tensor, W: Tensor, H: Tensor, seed: int, start: int, first_replicate: int) -> Factors:
+    # Small random values where NNDSVD left zeros: mean(V) / 100 times an absolute normal draw.
+    size = (V.mean(dim=(-2, -1)) / 100.0)[:, None, None]
+    noise_W, noise_H = _normals((W.shape[1:], H.shape[1:]), V.shape[0], seed, start, first_replicate)
+    return Factors(
+        torch.where(W == 0, size * noise_W.abs().to(V), W), torch.where(H == 0, size * noise_H.abs().to(V), H)
+    )
+
+
+def _normals(
+    shapes: tuple[tuple[int, ...], ...], B: int, seed: int, start: int, first_replicate: int
+) -> tuple[Tensor, ...]:
+    # NumPy's streams on the host: the numbers are the same on every device and in every batch.
+    streams = [np.random.default_rng([seed, first_replicate + b, start]) for b in range(B)]
+    return tuple(torch.from_numpy(np.stack([rng.standard_normal(shape) for rng in streams])) for shape in shapes)
+
+
+def _given(problem: Problem, n_components: int, init: Any) -> Factors:
+    if not (isinstance(init, (tuple, list)) and len(init) == 2):
+        raise ValueError(f"init must be one of {METHODS} or a pair (W, H); got {type(init).__name__}")
+    B, m, n = problem.V.shape
+    _require_components(n_components)
+    # The data's scale is divided out of each factor in equal parts.
+    root = problem.scale.sqrt().to(problem.V.dtype)[:, None, None]
+    factors = []
+    for name, x, shape in (("W", init[0], (m, n_components)), ("H", init[1], (n_components, n))):
+        if x is None:
+            if problem.hold == name:
+                raise ValueError(f"hold={name!r} needs {name} in init=(W, H); got None")
+            level = (problem.V.mean(dim=(-2, -1)) / n_components).sqrt()[:, None, None]
+            factors.append(level.expand(B, *shape).clone())
+            continue
+        factor = as_tensor(x, name, device=problem.V.device, dtype=problem.V.dtype)
+        if tuple(factor.shape[-2:]) != shape or factor.ndim not in (2, 3) or factor.shape[0] not in (1, B, shape[0]):
+            raise ValueError(f"{name} in init must have shape {shape} or {(B, *shape)}; got {tuple(factor.shape)}")
+        if not bool(torch.isfinite(factor).all()) or bool((factor < 0).any()):
+            raise ValueError(f"{name} in init must be finite and non-negative")
+        try:
+            factors.append(factor.broadcast_to((B, *shape)) / root)
+        except RuntimeError:
+            raise ValueError(
+                f"{name} in init must have shape {shape} or {(B, *shape)}; got {tuple(factor.shape)}"
+            ) from None
+    return Factors(*factors)
+
+
+def _require_components(n_components: int) -> None:
+    if isinstance(n_components, bool) or not isinstance(n_components, (int, np.integer)) or n_components < 1:
+        raise ValueError(f"n_components must be an integer >= 1; got {n_components!r}")
+
+
+def _nonzero(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, 1.0)

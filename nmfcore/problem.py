@@ -1,0 +1,278 @@
+"""What is to be factorised: data, weights, loss and penalties, checked once on entry."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .losses import BetaDivergence, Loss, as_loss
+
+FLOAT_DTYPES = (torch.float32, torch.float64)
+# Within this range of the largest entry the data are used as they are, so that the numbers equal scikit-learn's;
+# outside it float32 squares and the absolute floors would spoil them, and a power of four is divided out.
+SAFE_MAXIMUM = (2.0**-10, 2.0**20)
+
+
+class Factors(NamedTuple):
+    """The two factors, W of shape (B, m, k) and H of shape (B, k, n)."""
+
+    W: Tensor
+    H: Tensor
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """Elastic-net penalties with scikit-learn's scaling: alpha_W counts n times, alpha_H m times.
+
+    Parameters
+    ----------
+    alpha_W : float
+        Strength on W, >= 0.
+    alpha_H : float or None
+        Strength on H, >= 0; None means the same as `alpha_W`.
+    l1_ratio : float
+        Share of the L1 part, in [0, 1]; the rest is L2.
+    """
+
+    alpha_W: float = 0.0
+    alpha_H: float | None = None
+    l1_ratio: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("alpha_W", self.alpha_W), ("alpha_H", self.alpha_H)):
+            if value is not None and not (value >= 0 and math.isfinite(value)):
+                raise ValueError(f"{name} must be a finite number >= 0; got {value}")
+        if not 0 <= self.l1_ratio <= 1:
+            raise ValueError(f"l1_ratio must lie in [0, 1]; got {self.l1_ratio}")
+
+    def coefficients(self, m: int, n: int) -> tuple[float, float, float, float]:
+        """Return (l1_W, l2_W, l1_H, l2_H) for an m x n problem."""
+        on_W = n * self.alpha_W
+        on_H = m * (self.alpha_W if self.alpha_H is None else self.alpha_H)
+        return on_W * self.l1_ratio, on_W * (1 - self.l1_ratio), on_H * self.l1_ratio, on_H * (1 - self.l1_ratio)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """B independent factorisation problems of one shape.
+
+    Attributes
+    ----------
+    V : Tensor, shape (B, m, n)
+        Non-negative finite data; the B replicates are solved independently.
+    weight : Tensor, shape (B, m, n), or None
+        Non-negative weight of every entry; 0 marks a missing one.
+    loss : Loss
+        What is minimised.
+    l1_W, l2_W, l1_H, l2_H : Tensor, shape (B, 1, 1), or None
+        Penalty coefficients of the whole objective; None where there is no such penalty.
+    hold : {None, "W", "H"}
+        The factor that stays as given.
+    scale : Tensor, shape (B,)
+        Power of four that was divided out of the data.
+    """
+
+    V: Tensor
+    weight: Tensor | None
+    loss: Loss
+    l1_W: Tensor | None
+    l2_W: Tensor | None
+    l1_H: Tensor | None
+    l2_H: Tensor | None
+    hold: str | None
+    scale: Tensor
+
+    def select(self, rows: Tensor) -> Problem:
+        """Return the replicates `rows` (index tensor) as a problem of their own."""
+
+        def take(x: Tensor | None) -> Tensor | None:
+            return None if x is None else x.index_select(0, rows)
+
+        return replace(
+            self,
+            V=self.V.index_select(0, rows),
+            weight=take(self.weight),
+            l1_W=take(self.l1_W),
+            l2_W=take(self.l2_W),
+            l1_H=take(self.l1_H),
+            l2_H=take(self.l2_H),
+            scale=self.scale.index_select(0, rows),
+        )
+
+    def divergence(self, factors: Factors) -> Tensor:
+        """Return the loss without penalties, shape (B,), summed in float64."""
+        V, W, H = self.V.double(), factors.W.double(), factors.H.double()
+        weight = None if self.weight is None else self.weight.double()
+        return self.loss.value(V, W @ H, weight)
+
+    def objective(self, factors: Factors) -> Tensor:
+        """Return the loss with penalties, shape (B,), summed in float64."""
+        return self.divergence(factors) + self.penalty(factors)
+
+    def penalty(self, factors: Factors) -> Tensor:
+        """Return the penalties alone, shape (B,)."""
+        W, H = factors.W.double(), factors.H.double()
+        total = W.new_zeros(W.shape[0])
+        for coefficient, term in (
+            (self.l1_W, W),
+            (self.l1_H, H),
+            (self.l2_W, 0.5 * W.square()),
+            (self.l2_H, 0.5 * H.square()),
+        ):
+            if coefficient is not None:
+                total = total + (coefficient.double() * term).sum(dim=(-2, -1))
+        return total
+
+
+def build_problem(
+    V: Any,
+    *,
+    loss: str | float | Loss = "frobenius",
+    weight: Any = None,
+    penalty: Penalty | None = None,
+    hold: str | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> Problem:
+    """Check the data and return them as a `Problem`.
+
+    Parameters
+    ----------
+    V : array or Tensor, shape (m, n) or (B, m, n)
+        Non-negative data; NaN is allowed where the weight is 0.
+    loss, weight, penalty, hold, device, dtype
+        As in `factorize`.
+
+    Raises
+    ------
+    ValueError
+        If an entry is negative, NaN or infinite, if shapes disagree, or if ``beta <= 0`` meets zeros.
+    TypeError
+        If the data are not real numbers.
+    """
+    loss = as_loss(loss)
+    if hold not in (None, "W", "H"):
+        raise ValueError(f"hold must be None, 'W' or 'H'; got {hold!r}")
+    data = as_tensor(V, "V", device=device, dtype=dtype)
+    if data.ndim not in (2, 3) or 0 in data.shape:
+        raise ValueError(f"V must have shape (m, n) or (B, m, n) with no empty axis; got {tuple(data.shape)}")
+    data = data.reshape((-1, *data.shape[-2:]))
+    weights = None
+    if weight is not None:
+        weights = as_tensor(weight, "weight", device=data.device, dtype=data.dtype)
+        _require_non_negative(weights, "weight")
+        try:
+            weights = weights.broadcast_to(data.shape)
+        except RuntimeError:
+            raise ValueError(
+                f"weight of shape {tuple(weights.shape)} does not fit V of shape {tuple(data.shape)}"
+            ) from None
+        data = torch.where(weights > 0, data, data.new_zeros(()))
+    _require_non_negative(data, "V")
+    if isinstance(loss, BetaDivergence) and loss.beta <= 0:
+        _require_positive(data, weights, loss.beta)
+
+    scale = _scale(data, getattr(loss, "degree", None))
+    scaled = bool((scale != 1).any())
+    if scaled:
+        data = data / scale.to(data.dtype)[:, None, None]
+    _, m, n = data.shape
+    coefficients = (penalty or Penalty()).coefficients(m, n)
+    # With V = s V', W = sqrt(s) W', H = sqrt(s) H' the objective is s^beta times that of V' whose L1 coefficients
+    # are divided by s^(beta - 1/2) and L2 coefficients by s^(beta - 1).
+    degree = getattr(loss, "degree", 1.0)
+    powers = (degree - 0.5, degree - 1.0, degree - 0.5, degree - 1.0)
+    l1_W, l2_W, l1_H, l2_H = (
+        (c / scale.pow(p)).to(data.dtype)[:, None, None] if c > 0 else None
+        for c, p in zip(coefficients, powers, strict=True)
+    )
+    return Problem(data, weights, loss, l1_W, l2_W, l1_H, l2_H, hold, scale)
+
+
+def as_tensor(
+    x: Any, name: str, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Return `x` as a float32 or float64 tensor; integers and booleans become float64.
+
+    Big-endian, non-contiguous, read-only and sub-classed NumPy arrays are normalised; masked arrays with masked
+    entries are refused, since what a mask means is the caller's to say through `weight`.
+    """
+    if dtype is not None and dtype not in FLOAT_DTYPES:
+        raise ValueError(f"dtype must be torch.float32 or torch.float64; got {dtype}")
+    if device is not None and torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError(
+            f"device {str(device)!r} was asked for, but torch {torch.__version__} sees no CUDA device; "
+            "use device='cpu', or install a CUDA build of torch and check nvidia-smi"
+        )
+    if isinstance(x, Tensor):
+        tensor = x.detach()
+    else:
+        if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+            raise ValueError(f"{name} has masked entries; pass filled data and weight=0 where they are missing")
+        array = np.asarray(x)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
+        if array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
+            raise TypeError(f"{name} must be float32 or float64; got {array.dtype}. Convert it first.")
+        kind = "f4" if array.dtype.kind == "f" and array.dtype.itemsize == 4 else "f8"
+        array = np.ascontiguousarray(array, dtype=np.dtype(kind))
+        tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
+    if tensor.is_complex():
+        raise TypeError(f"{name} must hold real numbers; got {tensor.dtype}")
+    if not tensor.is_floating_point():
+        tensor = tensor.to(torch.float64)
+    if dtype is None and tensor.dtype not in FLOAT_DTYPES:
+        raise TypeError(f"{name} must be float32 or float64; got {tensor.dtype}. Convert it, or pass dtype=.")
+    return tensor.to(device=device, dtype=dtype)
+
+
+def _first(mask: Tensor) -> str:
+    index = mask.nonzero()[0].tolist()
+    names = ("replicate", "row", "column")[-len(index) :]
+    if len(index) == 3 and mask.shape[0] == 1:
+        names, index = names[1:], index[1:]
+    return ", ".join(f"{name} {i}" for name, i in zip(names, index, strict=True))
+
+
+def _require_non_negative(x: Tensor, name: str) -> None:
+    # One pass decides; the passes that count and locate run only on bad data.
+    low, high = torch.aminmax(x)
+    if bool(torch.isfinite(low)) and bool(torch.isfinite(high)) and float(low) >= 0:
+        return
+    bad = ~torch.isfinite(x)
+    if bool(bad.any()):
+        hint = "Clean them, or give them weight 0." if name == "V" else "Clean them first."
+        raise ValueError(
+            f"{name} must be finite; {int(bad.sum())} of {x.numel()} entries are NaN or infinite "
+            f"(first at {_first(bad)}). {hint}"
+        )
+    bad = x < 0
+    raise ValueError(
+        f"{name} must be non-negative; {int(bad.sum())} of {x.numel()} entries are below zero "
+        f"(minimum {float(low):g}, first at {_first(bad)}). Clip or mask them first."
+    )
+
+
+def _require_positive(V: Tensor, weight: Tensor | None, beta: float) -> None:
+    zero = V <= 0 if weight is None else (V <= 0) & (weight > 0)
+    if bool(zero.any()):
+        raise ValueError(
+            f"beta = {beta:g} divides by the data, so V must be strictly positive; {int(zero.sum())} of {V.numel()} "
+            f"entries are zero (first at {_first(zero)}). Use a loss with beta > 0 (Kullback-Leibler suits counts), "
+            "add a small constant, or give zeros weight 0."
+        )
+
+
+def _scale(V: Tensor, degree: float | None) -> Tensor:
+    largest = V.amax(dim=(-2, -1)).double()
+    if degree is None:
+        return torch.ones_like(largest)
+    low, high = SAFE_MAXIMUM
+    outside = (largest > 0) & ((largest < low) | (largest > high))
+    exponent = 2 * torch.floor(torch.log2(torch.where(outside, largest, torch.ones_like(largest))) / 2)
+    return torch.where(outside, torch.exp2(exponent), torch.ones_like(largest))

@@ -1,0 +1,94 @@
+"""Multiplicative updates (Lee & Seung 2001) for any loss, with penalties, weights and a held factor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .losses import FLOOR, BetaDivergence, Loss
+from .problem import Factors, Problem
+
+UpdateRule = Callable[[Problem, Factors], Factors]
+"""One iteration: any callable that takes a problem and its factors and returns better factors."""
+
+# Where beta <= 1 entries below this are set to zero, as scikit-learn does: they would only slow the arithmetic down.
+NEGLIGIBLE = 2.0**-52
+
+
+@dataclass(frozen=True)
+class MultiplicativeUpdate:
+    """The multiplicative update: each factor times the negative over the positive half of its gradient, W first.
+
+    For the Frobenius loss that is ``W * (V @ H.T) / (W @ H @ H.T)`` (Lee & Seung 2001, eq. 4); for a beta
+    divergence outside 1 <= beta <= 2 the quotient is raised to the exponent of Fevotte & Idier (2011), which
+    keeps the loss from rising. Penalties are added to the denominator. Entries at zero stay there.
+    """
+
+    def __call__(self, problem: Problem, factors: Factors) -> Factors:
+        """Return the factors after one update of W and one of H."""
+        W, H = factors
+        if problem.hold != "W":
+            # One body for both factors: W is the H of the transposed problem.
+            weight = None if problem.weight is None else problem.weight.mT
+            W = _multiply(problem.V.mT, H.mT, W.mT, weight, problem.loss, problem.l1_W, problem.l2_W).mT
+        if problem.hold != "H":
+            H = _multiply(problem.V, W, H, problem.weight, problem.loss, problem.l1_H, problem.l2_H)
+        return Factors(W, H)
+
+
+def gradient_parts(
+    V: Tensor, W: Tensor, H: Tensor, weight: Tensor | None, loss: Loss, l1: Tensor | None, l2: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return the negative and positive halves of the objective's gradient by H.
+
+    Parameters
+    ----------
+    V : Tensor, shape (B, m, n)
+        Data.
+    W, H : Tensor, shapes (B, m, k), (B, k, n)
+        Factors.
+    weight : Tensor, shape (B, m, n), or None
+        Weights of the entries.
+    loss : Loss
+        What is minimised.
+    l1, l2 : Tensor, shape (B, 1, 1), or None
+        Penalty coefficients on H.
+
+    Returns
+    -------
+    negative, positive : Tensor, shape (B, k, n)
+        The gradient is positive - negative.
+    """
+    beta = loss.beta if isinstance(loss, BetaDivergence) else None
+    if beta == 2 and weight is None:
+        negative, positive = W.mT @ V, (W.mT @ W) @ H
+    elif beta == 1 and weight is None:
+        quotient = V / (W @ H).clamp_min_(FLOOR)
+        negative, positive = W.mT @ quotient, W.sum(dim=-2)[:, :, None].expand(H.shape)
+    else:
+        slope_down, slope_up = loss.split(V, W @ H)
+        if weight is not None:
+            slope_down, slope_up = weight * slope_down, weight * slope_up
+        negative, positive = W.mT @ slope_down, W.mT @ slope_up
+    if l1 is not None:
+        positive = positive + l1
+    if l2 is not None:
+        positive = positive + l2 * H
+    return negative, positive
+
+
+def _multiply(
+    V: Tensor, W: Tensor, H: Tensor, weight: Tensor | None, loss: Loss, l1: Tensor | None, l2: Tensor | None
+) -> Tensor:
+    negative, positive = gradient_parts(V, W, H, weight, loss, l1, l2)
+    step = negative / torch.where(positive == 0, FLOOR, positive)
+    exponent = getattr(loss, "exponent", 1.0)
+    if exponent != 1:
+        step = step.pow_(exponent)
+    H = step.mul_(H)
+    if isinstance(loss, BetaDivergence) and loss.beta <= 1:
+        H = H.masked_fill_(H < NEGLIGIBLE, 0.0)
+    return H
