@@ -47,11 +47,11 @@ class CutFlow:
         return tuple(left)
 
     def removing(self, name: str, count: int) -> "CutFlow":
-        """The cut-flow with one more cut."""
+        """Return the cut-flow with one more cut."""
         return CutFlow(self.total, (*self.names, name), (*self.removed, count))
 
     def then(self, later: "CutFlow") -> "CutFlow":
-        """This cut-flow followed by one that began with the stars that passed it.
+        """Return this cut-flow followed by one that began with the stars that passed it.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class CutFlow:
 
     @classmethod
     def from_table(cls, table: Table) -> "CutFlow":
-        """The cut-flow that `to_table` wrote.
+        """Return the cut-flow that `to_table` wrote.
 
         Raises
         ------

@@ -9,7 +9,7 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,7 +31,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
-_COMPARE: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -50,21 +50,21 @@ class _Term:
     absolute: bool
     content: str | float
 
-    def of(self, table: "Table") -> np.ndarray:
+    def of(self, table: "Table") -> np.ndarray | np.float64:
         found = values(table, self.content) if isinstance(self.content, str) else np.float64(self.content)
         return self.sign * (np.abs(found) if self.absolute else found)
 
 
 def parse_cut(text: str) -> Callable[["Table"], np.ndarray]:
-    """A function from a table to the boolean array of the rows that satisfy the condition.
+    """Return a function from a table to the boolean array of the rows that satisfy the condition.
 
     A row with a missing value in any variable of the condition never satisfies it, not even for ``!=``.
 
     Parameters
     ----------
     text : str
-        Comparisons of variables and numbers, chained and joined by ``and``. Names are those of `variables.VARIABLES`, or
-        columns of the table; they are looked up when the function is called.
+        Comparisons of variables and numbers, chained and joined by ``and``. Names are those of `variables.VARIABLES`
+        or columns of the table; they are looked up when the function is called.
 
     Raises
     ------

@@ -85,7 +85,7 @@ def check_signature(path: str | Path) -> None:
 
 
 def is_html(head: bytes) -> bool:
-    """True where the beginning of a file looks like a web page."""
+    """Return True where the beginning of a file looks like a web page."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     return text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")) and b"votable" not in text
 

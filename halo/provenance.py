@@ -78,7 +78,7 @@ def settings_sha256(settings: Mapping[str, Any]) -> str:
 
 
 def describe_input(path: str | Path) -> dict[str, Any]:
-    """Base name, size in bytes and SHA-256 of a file, or of all files below a directory taken in order of name.
+    """Return base name, size in bytes and SHA-256 of a file, or of all files below a directory taken in order of name.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def describe_input(path: str | Path) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON can hold it: dataclasses and mappings become dicts, sequences lists, the rest scalars or text."""
+    """Return `value` as JSON can hold it: dataclasses and mappings as dicts, sequences as lists, the rest as text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):

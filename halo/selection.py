@@ -85,13 +85,13 @@ def check_elements(elements: Sequence[str]) -> None:
 
 
 def no_bits(flags: np.ndarray, bits: Sequence[int]) -> np.ndarray:
-    """True where none of the bits is set, in 64 bits since ASPCAPFLAG goes up to bit 41."""
+    """Return True where none of the bits is set, in 64 bits since ASPCAPFLAG goes up to bit 41."""
     mask = np.bitwise_or.reduce([np.int64(1) << np.int64(bit) for bit in bits])
     return (np.asarray(flags, dtype=np.int64) & mask) == 0
 
 
 def quality_cuts(settings: QualityCuts | None = None) -> tuple[Cut, ...]:
-    """Cuts on flags, programmes, abundances, surface gravity and distance (Davies et al., section 2).
+    """Return cuts on flags, programmes, abundances, surface gravity and distance (Davies et al., section 2).
 
     Parameters
     ----------
@@ -114,18 +114,53 @@ def quality_cuts(settings: QualityCuts | None = None) -> tuple[Cut, ...]:
     ]
     for name in s.elements:
         if s.flags:
-            cuts.append(Cut(f"{name}_FLAG = 0", lambda t, name=name: np.asarray(t[f"{name}_FLAG"]) == 0))
-        cuts.append(
-            Cut(
-                f"{name}_ERR < {s.max_error:g}",
-                lambda t, name=name: np.isfinite(values(t, name)) & (values(t, f"{name}_ERR") < s.max_error),
-            )
-        )
-    return (
-        *cuts,
-        Cut(f"LOGG < {s.max_logg:g}", lambda t: values(t, "LOGG") < s.max_logg),
-        Cut(f"distance < {s.max_distance:g} kpc", lambda t: values(t, "distance") < s.max_distance),
-    )
+            cuts.append(_flag_cut(name))
+        cuts.append(_error_cut(name, s.max_error))
+    return (*cuts, _below("LOGG", s.max_logg), _below("distance", s.max_distance, " kpc"))
+
+
+def mapped_quality_cuts(
+    table: "Table", settings: QualityCuts, keep: np.ndarray, condition: str = ""
+) -> tuple[Cut, ...]:
+    """Return the quality cuts that a user's own catalogue has the columns for.
+
+    Parameters
+    ----------
+    table : Table
+        As `mapping.read_mapped` makes it.
+    settings : QualityCuts
+        Thresholds.
+    keep : ndarray of bool
+        Rows that satisfy the catalogue's own quality condition.
+    condition : str
+        That condition, for the cut-flow; empty where there is none.
+    """
+    cuts = [Cut(f"quality: {condition}", lambda t: keep)] if condition else []
+    for name in settings.elements:
+        if settings.flags and f"{name}_FLAG" in table.colnames:
+            cuts.append(_flag_cut(name))
+        cuts.append(_error_cut(name, settings.max_error) if f"{name}_ERR" in table.colnames else _present_cut(name))
+    if "LOGG" in table.colnames:
+        cuts.append(_below("LOGG", settings.max_logg))
+    if "distance" in table.colnames:
+        cuts.append(_below("distance", settings.max_distance, " kpc"))
+    return tuple(cuts)
+
+
+def _flag_cut(name: str) -> Cut:
+    return Cut(f"{name}_FLAG = 0", lambda t: np.asarray(t[f"{name}_FLAG"]) == 0)
+
+
+def _error_cut(name: str, limit: float) -> Cut:
+    return Cut(f"{name}_ERR < {limit:g}", lambda t: np.isfinite(values(t, name)) & (values(t, f"{name}_ERR") < limit))
+
+
+def _present_cut(name: str) -> Cut:
+    return Cut(f"{name} measured", lambda t: np.isfinite(values(t, name)))
+
+
+def _below(name: str, limit: float, unit: str = "") -> Cut:
+    return Cut(f"{name} < {limit:g}{unit}", lambda t: values(t, name) < limit)
 
 
 def _is_magellanic(programme: np.ndarray) -> np.ndarray:
@@ -136,7 +171,7 @@ def _is_magellanic(programme: np.ndarray) -> np.ndarray:
 
 
 def halo_cuts(selection: str, *, max_fe_h: float = -1.1, min_eccentricity: float = 0.7) -> tuple[Cut, ...]:
-    """Cuts that make a halo sample.
+    """Return cuts that make a halo sample.
 
     Parameters
     ----------
@@ -170,7 +205,7 @@ def halo_cuts(selection: str, *, max_fe_h: float = -1.1, min_eccentricity: float
 
 
 def user_cuts(texts: Sequence[str]) -> tuple[Cut, ...]:
-    """Cuts written as text, such as ``LOGG<3``, ``|z|<2`` or ``0.1<MG_FE<0.3``; the text states what is kept.
+    """Return cuts written as text, such as ``LOGG<3``, ``|z|<2`` or ``0.1<MG_FE<0.3``; the text states what is kept.
 
     Raises
     ------
@@ -209,7 +244,7 @@ def select(
     min_eccentricity: float = 0.7,
     cuts: Sequence[str] = (),
 ) -> tuple[np.ndarray, CutFlow]:
-    """Mask and cut-flow of a halo sample.
+    """Return mask and cut-flow of a halo sample.
 
     Parameters
     ----------

@@ -13,7 +13,29 @@ from .errors import UsageError
 if TYPE_CHECKING:
     from astropy.table import Table
 
-ELEMENTS = tuple(["C", "CI", "N", "O", "NA", "MG", "AL", "SI", "P", "S", "K", "CA", "TI", "TIII", "V", "CR", "MN", "CO", "NI", "CU", "CE"])
+ELEMENTS = (
+    "C",
+    "CI",
+    "N",
+    "O",
+    "NA",
+    "MG",
+    "AL",
+    "SI",
+    "P",
+    "S",
+    "K",
+    "CA",
+    "TI",
+    "TIII",
+    "V",
+    "CR",
+    "MN",
+    "CO",
+    "NI",
+    "CU",
+    "CE",
+)
 """Elements X with [X/Fe] in APOGEE DR17, as the survey's column names spell them (CI and TIII are C I and Ti II)."""
 
 
@@ -101,7 +123,7 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(_table())
 
 
 def variable(name: str, table: "Table | None" = None) -> Variable:
-    """The variable called `name`; with a table, a column that is no named variable serves as one.
+    """Return the variable called `name`; with a table, a column that is no named variable serves as one.
 
     Raises
     ------
@@ -125,7 +147,7 @@ def variable(name: str, table: "Table | None" = None) -> Variable:
 
 
 def values(table: "Table", name: str) -> np.ndarray:
-    """Values of a variable in its stated unit, NaN where missing.
+    """Return the values of a variable in its stated unit, NaN where missing.
 
     Parameters
     ----------
