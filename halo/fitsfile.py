@@ -104,15 +104,17 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
     with warnings.catch_warnings():
         # damage is looked for below, in our own words
         warnings.simplefilter("ignore", AstropyWarning)
-        try:
-            hdus = fits.open(path, mode="readonly", memmap=True, lazy_load_hdus=False)
-        except _BROKEN as error:
-            raise InputError(f"{path}: truncated or damaged FITS ({_one_line(error)}); download it again.") from error
-        try:
-            _check_complete(path, hdus)
-            yield hdus
-        finally:
-            hdus.close()
+        # opened here, since astropy leaves a file open that it cannot make sense of
+        with path.open("rb") as file:
+            try:
+                hdus = fits.open(file, mode="readonly", memmap=True, lazy_load_hdus=False)
+            except _BROKEN as error:
+                raise InputError(f"{path}: truncated or damaged FITS ({_one_line(error)}); download it again.") from error
+            try:
+                _check_complete(path, hdus)
+                yield hdus
+            finally:
+                hdus.close()
 
 
 def find_table(path: str | Path, extension: int = 1) -> FitsTable:

@@ -100,7 +100,7 @@ def _decide(
         agree = candidates[vac[name][candidates].astype(stars[name].dtype) == value]
         # a witness that is blank or NaN in one file testifies nothing
         candidates = agree if agree.size else candidates
-    same = all(np.ptp(vac[name][candidates]) == 0 for name in _VALUES)
+    same = all(len(np.unique(vac[name][candidates])) == 1 for name in _VALUES)  # NaN equals NaN here
     return int(candidates[0]) if len(candidates) == 1 or same else None
 
 

@@ -4,8 +4,9 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from io import BufferedReader, TextIOWrapper
+from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import Path, PurePosixPath
+from typing import Any, cast
 
 import numpy as np
 
@@ -108,13 +109,13 @@ def _zipped(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int]
             if not names:
                 raise InputError(f"{path}: no *.txt in this archive; expected clusters.zip with catalogues/*.txt.")
             for done, name in enumerate(names, 1):
-                with archive.open(name) as stream, BufferedReader(stream) as buffered:  # type: ignore[type-var]
+                with archive.open(name) as stream, BufferedReader(cast(RawIOBase, stream)) as buffered:
                     yield (f"{path}:{name}", *_parse(f"{path}:{name}", buffered), done, len(names))
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
         raise InputError(f"{path}: truncated or damaged zip ({error}); download it again.") from error
 
 
-def _parse(name: str, stream: BufferedReader) -> tuple[np.ndarray, np.ndarray]:
+def _parse(name: str, stream: "BufferedReader[Any]") -> tuple[np.ndarray, np.ndarray]:
     if is_html(stream.peek(512)):
         raise InputError(f"{name}: a web page saved under this name; the download failed, repeat it.")
     text = TextIOWrapper(stream, encoding="ascii", errors="strict")

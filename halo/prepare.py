@@ -55,7 +55,7 @@ class PrepareSettings:
     cuts : tuple of str
         Conditions to keep, such as ``"SNR>70"``, applied last.
     potential_backend : str
-        ``auto``, ``galpy`` or ``agama``.
+        ``auto``, ``agama``, ``builtin`` or ``galpy``, as `orbits.kinematics` takes it.
     eccentricity : str
         ``staeckel`` or ``orbit``.
     """
