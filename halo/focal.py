@@ -66,7 +66,7 @@ def focal_length() -> FocalLength:
     inner, outer = _launch_bracket(potential, E_grid, Lz)
     v_inner, v_outer = (_rise(potential, E_grid, Lz, R0, duration)[0] for R0 in (inner, outer))
     for i in range(_ITERATIONS):  # bisection, then regula falsi with the end that stays put halved (the Illinois rule)
-        share = 0.5
+        share = np.full_like(inner, 0.5)
         if i >= _BISECTIONS:
             share = np.clip(v_inner / np.where(v_inner > v_outer, v_inner - v_outer, 1.0), 0.01, 0.99)
         R0 = inner + share * (outer - inner)
