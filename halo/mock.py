@@ -15,17 +15,16 @@ from astropy.table import Table
 
 from . import mock_files
 from .errors import OutputError, UsageError
+from .mock_expected import expected
 from .mock_observe import observe
 from .mock_populations import DISC_THINNING
-from .mock_stars import draw_stars
+from .mock_stars import REPEATS, draw_stars
 
-__all__ = ["MockPaths", "MockSurvey", "draw", "make", "write"]
+__all__ = ["MockPaths", "MockSurvey", "draw", "expected", "make", "write"]
 
 ALLSTAR, ASTRONN = "allStarLite-dr17-synspec_rev1.fits", "apogee_astroNN-DR17.fits"
 MEMBERS, TRUTH = "members", "truth.fits"
 MIN_STARS = 100
-REPEATS = 0.105
-"""Part of the rows that repeat a star: 734,000 rows of DR17 hold 657,000 stars."""
 
 Progress = Callable[[str, int, int], None]
 

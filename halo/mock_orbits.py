@@ -20,6 +20,7 @@ from .mock_populations import POPULATIONS, Disc, Population, Spheroid
 from .mock_sky import R_SUN
 
 _CHUNK = 200_000
+_CALIBRATION = 50_000
 _CALIBRATION_SEED = 20170208  # the bound on the acceptance belongs to the population, not to the user's seed
 
 
@@ -89,7 +90,7 @@ def draw(population: Population, n: int, rng: np.random.Generator, *, dwarf: boo
 @cache
 def _calibration(index: int, dwarf: bool) -> tuple[float, float]:
     """Bound on the weight, and the rate of acceptance with it."""
-    weight = _propose(index, _CHUNK, np.random.default_rng(_CALIBRATION_SEED), dwarf)[1]
+    weight = _propose(index, _CALIBRATION, np.random.default_rng(_CALIBRATION_SEED), dwarf)[1]
     # the largest of so many weights is noisy and costly; one in a thousand of the accepted is clipped instead
     order = np.sort(weight)[::-1]
     excess = np.cumsum(order) - order * np.arange(1, order.size + 1)

@@ -115,11 +115,11 @@ class Population:
     share: float
     orbits: Spheroid | Disc
     chemistry: Chemistry
-    dwarfs: float = 0.03
+    dwarfs: float = 0.0
     thinned: bool = False
 
 
-DISC_THINNING = 26.0
+DISC_THINNING = 20.5
 """The default mock keeps one in so many stars of the thinned populations: 60,000 rows then hold as many halo stars as 734,000."""
 
 # The high-[alpha/Fe] sequence, shared by thick disc and Splash: Ha15, Hay15; Splash is the heated early disc (B20).
@@ -147,9 +147,9 @@ _HIGH_ALPHA_AL: Knots = (
 GSE = Population(
     "GS/E",
     "accreted",
-    0.0068,  # a third of the halo selected by orbit is accreted (D24: 33.5 %), nearly all of it GS/E (L23)
+    0.0102,  # a third of the halo selected by orbit is accreted (D24: 33.5 %), nearly all of it GS/E (L23)
     # debris sits above -1.7e5 (D24, BK23); no net spin, sigma_Lz ~ 400 and strongly radial, beta ~ 0.9 (L23, B20)
-    Spheroid(E_peak=-1.52e5, rise=0.055e5, fall=0.20e5, lz_mean=0.0, lz_sigma=450.0, l_perp_sigma=650.0),
+    Spheroid(E_peak=-1.60e5, rise=0.075e5, fall=0.20e5, lz_mean=0.0, lz_sigma=450.0, l_perp_sigma=650.0),
     Chemistry(
         # F20, F21: mean -1.17, sigma 0.34; Hs21: tail up to -0.6
         fe_h=((0.0, -2.5), (0.02, -2.05), (0.1, -1.64), (0.5, -1.20), (0.9, -0.84), (0.98, -0.65), (1.0, -0.45)),
@@ -165,9 +165,9 @@ GSE = Population(
 AURORA = Population(
     "Aurora",
     "in-situ",
-    0.0032,
+    0.0040,
     # BK22: modest spin (v_phi ~ 50 km/s) and isotropic dispersions of 80-90 km/s; concentrated inside the Sun's radius (BK22, Rix et al. 2022)
-    Spheroid(E_peak=-1.98e5, rise=0.25e5, fall=0.085e5, lz_mean=350.0, lz_sigma=600.0, l_perp_sigma=600.0),
+    Spheroid(E_peak=-2.00e5, rise=0.25e5, fall=0.070e5, lz_mean=350.0, lz_sigma=600.0, l_perp_sigma=600.0),
     Chemistry(
         # BK22: below the spin-up at [Fe/H] = -1.3 to -0.9
         fe_h=((0.0, -2.5), (0.02, -2.1), (0.1, -1.72), (0.5, -1.28), (0.9, -0.97), (1.0, -0.75)),
@@ -182,9 +182,9 @@ AURORA = Population(
 SPLASH = Population(
     "Splash",
     "in-situ",
-    0.0058,
+    0.0066,
     # B20: little net rotation with a long prograde tail; orbits that a disc of the Sun's radius, heated, would have
-    Spheroid(E_peak=-1.86e5, rise=0.25e5, fall=0.065e5, lz_mean=500.0, lz_sigma=550.0, l_perp_sigma=500.0),
+    Spheroid(E_peak=-1.88e5, rise=0.25e5, fall=0.050e5, lz_mean=500.0, lz_sigma=550.0, l_perp_sigma=500.0),
     Chemistry(
         # B20: -0.7 < [Fe/H] < -0.2; D24: LE1 10/50/90 % at -1.29/-0.68/-0.34, Aurora included
         fe_h=((0.0, -1.1), (0.05, -0.90), (0.2, -0.72), (0.5, -0.57), (0.8, -0.42), (0.95, -0.25), (1.0, 0.0)),
@@ -200,8 +200,8 @@ SPLASH = Population(
 EOS_UPPER = Population(
     "Eos (Mg-rich)",
     "in-situ",
-    0.0008,
-    Spheroid(E_peak=-1.80e5, rise=0.22e5, fall=0.075e5, lz_mean=300.0, lz_sigma=500.0, l_perp_sigma=500.0),
+    0.0009,
+    Spheroid(E_peak=-1.83e5, rise=0.22e5, fall=0.055e5, lz_mean=300.0, lz_sigma=500.0, l_perp_sigma=500.0),
     Chemistry(
         fe_h=((0.0, -1.05), (0.1, -0.90), (0.5, -0.72), (0.9, -0.52), (1.0, -0.30)),
         mg_fe=((-1.0, 0.19), (-0.8, 0.22), (-0.5, 0.27), (-0.3, 0.25)),
@@ -213,8 +213,8 @@ EOS_UPPER = Population(
 EOS_LOWER = Population(
     "Eos (Mg-poor)",
     "in-situ",
-    0.0008,
-    Spheroid(E_peak=-1.80e5, rise=0.22e5, fall=0.065e5, lz_mean=550.0, lz_sigma=550.0, l_perp_sigma=400.0),
+    0.0009,
+    Spheroid(E_peak=-1.83e5, rise=0.22e5, fall=0.055e5, lz_mean=550.0, lz_sigma=550.0, l_perp_sigma=400.0),
     Chemistry(
         fe_h=((0.0, -1.0), (0.1, -0.85), (0.5, -0.62), (0.9, -0.38), (1.0, -0.15)),
         mg_fe=((-1.0, 0.17), (-0.8, 0.15), (-0.5, 0.12), (-0.2, 0.08)),
@@ -227,7 +227,7 @@ EOS_LOWER = Population(
 INNER_DISC = Population(
     "inner disc and bar",
     "in-situ",
-    0.0110,
+    0.0111,
     # D24: LE2, only inside (r, z, R) = (4, 2, 4) kpc; BHG16: dispersion 110-120 km/s and cylindrical rotation in the inner 2 kpc
     Spheroid(E_peak=-2.70e5, rise=0.5e5, fall=0.085e5, lz_mean=150.0, lz_sigma=230.0, l_perp_sigma=130.0),
     Chemistry(
@@ -254,13 +254,12 @@ INNER_DISC = Population(
         mg_scatter=0.03,
         al_scatter=0.06,
     ),
-    dwarfs=0.0,  # none comes within reach of the dwarfs' magnitudes
 )
 
 THAMNOS = Population(
     "Thamnos",
     "accreted",
-    0.0003,
+    0.0004,
     # K19, He20: retrograde, Lz from -1500 to -200, E from -1.8e5 to -1.6e5, eccentricity ~ 0.5
     Spheroid(E_peak=-1.72e5, rise=0.05e5, fall=0.03e5, lz_mean=-900.0, lz_sigma=250.0, l_perp_sigma=350.0),
     Chemistry(
@@ -275,7 +274,7 @@ THAMNOS = Population(
 SAGITTARIUS = Population(
     "Sagittarius",
     "accreted",
-    0.0003,
+    0.0004,
     # V21: polar stream of high energy, total angular momentum ~ 4500 and Lz of 0 to 2000 kpc km/s at its pericentre
     Spheroid(
         E_peak=-0.90e5, rise=0.05e5, fall=0.05e5, lz_mean=900.0, lz_sigma=450.0, l_perp_mean=4000.0, l_perp_sigma=600.0
@@ -287,7 +286,6 @@ SAGITTARIUS = Population(
         mg_scatter=0.04,
         al_scatter=0.07,
     ),
-    dwarfs=0.0,  # none comes within reach of the dwarfs' magnitudes
 )
 
 THICK_DISC = Population(
@@ -309,14 +307,14 @@ THICK_DISC = Population(
 THIN_DISC = Population(
     "thin disc",
     "in-situ",
-    0.761,
+    0.7555,
     Disc(scale_length=2.6, sigma_R=32.0, sigma_z=18.0, sigma_length=10.0),  # BHG16
     Chemistry(
         fe_h=((0.0, -0.85), (0.02, -0.52), (0.1, -0.34), (0.5, -0.06), (0.9, 0.19), (0.98, 0.33), (1.0, 0.45)),  # Hay15
         mg_fe=((-0.7, 0.15), (-0.5, 0.125), (-0.3, 0.085), (-0.1, 0.045), (0.1, 0.03), (0.4, 0.04)),  # Hay15
         al_fe=((-0.7, 0.15), (-0.5, 0.16), (-0.3, 0.12), (-0.1, 0.07), (0.1, 0.03), (0.4, 0.0)),  # Ha15
         mg_scatter=0.028,
-        al_scatter=0.04,
+        al_scatter=0.05,
         gradient=-0.05,  # Hay15
     ),
     dwarfs=0.35,

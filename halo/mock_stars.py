@@ -21,6 +21,9 @@ NAMES = (*(p.name for p in POPULATIONS), "globular cluster", "Magellanic Clouds"
 ORIGINS = (*(p.origin for p in POPULATIONS), "cluster", "satellite")
 """Origins of the population codes."""
 
+REPEATS = 0.105
+"""Part of the rows that repeat a star: 734,000 rows of DR17 hold 657,000 stars."""
+
 # parts of the distinct stars of DR17 (734,000 rows, 657,000 stars): some 26,000 tellurics, 20,000 Magellanic and 6,000 cluster stars
 TELLURIC_SHARE, CLOUD_SHARE, CLUSTER_SHARE = 0.039, 0.030, 0.009
 
@@ -59,7 +62,7 @@ class TrueStars:
         return len(self.fe_h)
 
 
-def draw_stars(n: int, rng: np.random.Generator, *, full: bool) -> TrueStars:
+def draw_stars(n: int, rng: np.random.Generator, *, full: bool, giants_only: bool = False) -> TrueStars:
     """Draw `n` distinct stars of the survey, population by population.
 
     Parameters
@@ -68,6 +71,8 @@ def draw_stars(n: int, rng: np.random.Generator, *, full: bool) -> TrueStars:
     rng : numpy.random.Generator
     full : bool
         The survey's own shares instead of a thinned disc.
+    giants_only : bool
+        Leave out, after counting them, dwarfs, tellurics and Magellanic stars, which every sample cuts.
     """
     kinds = rng.multinomial(
         n, [1 - TELLURIC_SHARE - CLOUD_SHARE - CLUSTER_SHARE, TELLURIC_SHARE, CLOUD_SHARE, CLUSTER_SHARE]
@@ -76,9 +81,11 @@ def draw_stars(n: int, rng: np.random.Generator, *, full: bool) -> TrueStars:
     parts: list[TrueStars] = []
     for code, (population, count) in enumerate(zip(POPULATIONS, counts, strict=True)):
         n_dwarfs = rng.binomial(count, population.dwarfs)
-        for dwarf, number in ((False, count - n_dwarfs), (True, n_dwarfs)):
+        for dwarf, number in ((False, count - n_dwarfs), (True, 0 if giants_only else n_dwarfs)):
             stars = draw(population, number, rng, dwarf=dwarf)
             parts.append(_ordinary(stars, code, ORDINARY, rng))
+    if giants_only:
+        kinds[[TELLURIC, CLOUD]] = 0
     # hot stars in the foreground move with the thin disc
     parts.append(
         _ordinary(draw(POPULATIONS[-1], kinds[TELLURIC], rng, dwarf=True), len(POPULATIONS) - 1, TELLURIC, rng)
