@@ -156,7 +156,7 @@ def read_catalogue(path: str | Path) -> Catalogue:
                 warnings.simplefilter("error", fits.verify.VerifyWarning)
                 # checked while the file is open: a flipped bit must not become a star
                 damaged = [hdu.name for hdu in hdus if not hdu.verify_checksum()]
-                table = QTable.read(hdus["STARS"], character_as_bytes=False)
+                table = _native(QTable.read(hdus["STARS"], character_as_bytes=False))
                 flow = CutFlow.from_table(Table.read(hdus["CUTFLOW"], character_as_bytes=False))
                 record = json.loads(str(hdus["PROVENANCE"].data["json"][0]))
         except (KeyError, ValueError, TypeError, IndexError, OSError, fits.VerifyError) as error:
@@ -167,6 +167,15 @@ def read_catalogue(path: str | Path) -> Catalogue:
     if missing:
         raise InputError(f"{path}: the star table lacks {', '.join(missing)}; it has {', '.join(table.colnames)}.")
     return Catalogue(table, flow, record, path)
+
+
+def _native(table: QTable) -> QTable:
+    """Return the table with big-endian columns, as FITS has them, in the machine's byte order."""
+    for name in table.colnames:
+        dtype = table[name].dtype
+        if not dtype.isnative:
+            table[name] = table[name].astype(dtype.newbyteorder("="))
+    return table
 
 
 def _sync_folder(folder: Path) -> None:

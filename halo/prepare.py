@@ -18,7 +18,7 @@ from .cutflow import CutFlow
 from .errors import HalonmfError, InputError, UsageError
 from .mapping import MappedCatalogue, read_mapped
 from .members import DEFAULT_PROBABILITY, read_members
-from .provenance import provenance
+from .provenance import plain, provenance
 from .selection import DEFAULT_ELEMENTS, Cut, QualityCuts, apply_cuts, mapped_quality_cuts, quality_cuts, user_cuts
 from .variables import values
 
@@ -205,7 +205,7 @@ def _finish(
     effective: dict[str, Any] = {"settings": settings}
     if mapped is not None:
         effective["mapping"] = mapped.mapping
-    record = provenance(command, _flat(effective), inputs=inputs)
+    record = provenance(command, _flat(effective), inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
     return Catalogue(_ordered(stars[mask], settings), flow, record)
 
 
@@ -240,6 +240,7 @@ def _with_orbits(stars: Table, settings: PrepareSettings, progress: Progress | N
         quantity = u.Quantity(found[name])
         unit = None if quantity.unit == u.dimensionless_unscaled else quantity.unit
         stars[name] = Column(np.asarray(quantity.value, dtype=np.float64), unit=unit)
+    stars.meta["orbits"] = {"potential": "McMillan (2017)", **found.meta}
     return stars
 
 
