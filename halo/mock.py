@@ -39,10 +39,11 @@ class MockSurvey:
         Rows of allStarLite.
     astronn : Table
         The same rows of astroNN.
-    members : dict of str to recarray
+    members : dict of str to ndarray
         Per globular cluster, the 17 columns of its members' file.
     truth : Table
-        The same rows: population, origin, true abundances, distance (kpc), phase space (kpc, km / s), E (km2 / s2) and Lz.
+        The same rows: population, origin, true abundances, distance (kpc), phase space (kpc, km / s), E (km2 / s2)
+        and Lz.
     thinning : float
         One star in so many of the thin and thick disc was kept; 1 for a survey-like mock.
     seed : int
@@ -91,7 +92,8 @@ def draw(n_stars: int = 60_000, seed: int = 1, full: bool = False, progress: Pro
     seed : int
         The same seed gives the same survey.
     full : bool
-        Keep the survey's own share of disc stars (halo stars are then 2 % of the rows); by default the discs are thinned.
+        Keep the survey's own share of disc stars (halo stars are then 2 % of the rows); by default the discs are
+        thinned.
     progress : callable, optional
         Called with (stage, done, total).
 

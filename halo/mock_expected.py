@@ -1,7 +1,7 @@
 """The mock survey nearly without noise: what its counts would be on average.
 
-A fit of these expected counts shows the bias that a method has on the mock, apart from the scatter that one survey's number of stars
-brings.
+A fit of these expected counts shows the bias that a method has on the mock, apart from the scatter that one survey's
+number of stars brings.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def expected(
     oversample: int = 40,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> QTable:
-    """Return the stars of `oversample` mock surveys that pass every quality cut, to be counted as 1/oversample each.
+    """Return the stars of `oversample` mock surveys that pass every quality cut, each to count as 1/oversample.
 
-    Populations, selection, errors and cuts are those of `mock.draw` and `prepare`; a count of N stars in one survey is known here to
-    sqrt(N / oversample).
+    Populations, selection, errors and cuts are those of `mock.draw` and `prepare`; a count of N stars in one survey is
+    known here to sqrt(N / oversample).
 
     Parameters
     ----------
@@ -53,8 +53,9 @@ def expected(
     Returns
     -------
     QTable
-        Observed FE_H, MG_FE, AL_FE, E, Lz, ecc (NaN for retrograde stars, whom the halo selections take at any eccentricity), r_sph,
-        R_cyl, z_gal, with the true `population` and `origin`; `oversample` and `thinning` in the meta.
+        Observed FE_H, MG_FE, AL_FE, E, Lz, ecc (NaN for retrograde stars, whom the halo selections take at any
+        eccentricity), r_sph, R_cyl, z_gal, with the true `population` and `origin`; `oversample` and `thinning` in the
+        meta.
 
     Raises
     ------

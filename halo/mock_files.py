@@ -1,4 +1,4 @@
-"""The mock survey's tables and files, laid out as allStarLite, astroNN and the cluster members of Vasiliev & Baumgardt (2021)."""
+"""The mock's tables and files, laid out as allStarLite, astroNN and the members of Vasiliev & Baumgardt (2021)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _UNOBSERVED = 8  # cluster stars in the members' files for each one that the sur
 
 
 def identify(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
-    """Return 2MASS-style names, unique; the later of two stars on one spot moves by 0.15 arcsec steps in its name only."""
+    """Return unique 2MASS-style names; of two stars on one spot the later moves by 0.15 arcsec, in its name only."""
     tick = np.round(np.asarray(ra) / 360 * 8_640_000).astype(np.int64) % 8_640_000  # 0.01 s of time
     arc = np.round((np.asarray(dec) + 90) * 36_000).astype(np.int64)  # 0.1 arcsec
     while True:
@@ -80,9 +80,9 @@ def allstar_table(true: TrueStars, seen: Observed, apogee_id: np.ndarray, source
     table["VHELIO_AVG"] = c["VHELIO_AVG"].astype(np.float32)
     table["VSCATTER"] = c["VSCATTER"].astype(np.float32)
     table["GAIAEDR3_SOURCE_ID"] = source_id[star]
-    for name, column, error in (("PARALLAX", "parallax", "parallax_error"), ("PMRA", "pmra", "pm_error"), ("PMDEC", "pmdec", "pm_error")):  # fmt: skip
-        table[f"GAIAEDR3_{name}"] = c[column].astype(np.float32)
-        table[f"GAIAEDR3_{name}_ERROR"] = c[error].astype(np.float32)
+    for name, error in (("parallax", "parallax_error"), ("pmra", "pm_error"), ("pmdec", "pm_error")):
+        table[f"GAIAEDR3_{name.upper()}"] = c[name].astype(np.float32)
+        table[f"GAIAEDR3_{name.upper()}_ERROR"] = c[error].astype(np.float32)
     for kind in ("GEO", "PHOTOGEO"):
         for which, column in (("MED", "geometric"), ("LO", "geometric_low"), ("HI", "geometric_high")):
             table[f"GAIAEDR3_R_{which}_{kind}"] = (1e3 * c[column]).astype(np.float32)
@@ -91,9 +91,9 @@ def allstar_table(true: TrueStars, seen: Observed, apogee_id: np.ndarray, source
     texts = [",".join(text for bit, text in _ASPCAP_NAMES.items() if code >> bit & 1) for code in codes.tolist()]
     table["ASPCAPFLAGS"] = np.array(texts, dtype="S175")[inverse]
     table["EXTRATARG"] = c["EXTRATARG"]
-    for name, error in (("TEFF", 10.0), ("LOGG", 0.03), ("M_H", 0.01), ("ALPHA_M", 0.01)):
+    for name, size in (("TEFF", 10.0), ("LOGG", 0.03), ("M_H", 0.01), ("ALPHA_M", 0.01)):
         table[name] = c[name].astype(np.float32)
-        table[f"{name}_ERR"] = np.where(np.isnan(c[name]), np.nan, error).astype(np.float32)
+        table[f"{name}_ERR"] = np.where(np.isnan(c[name]), np.nan, size).astype(np.float32)
     for name in (*(f"{element}_FE" for element in ELEMENTS), "FE_H"):
         for end in ("", "_ERR", "_FLAG"):
             table[name + end] = c[name + end]
@@ -188,7 +188,11 @@ def member_tables(true: TrueStars, source_id: np.ndarray, rng: np.random.Generat
         columns[:, 8:11] = 0.05
         columns[:, 12], columns[:, 13] = rng.uniform(12, 18, n), rng.normal(1.1, 0.2, n)
         columns[:, 16] = probability
-        table = np.rec.fromarrays([ids, *columns[:, 1:].T], names=_MEMBER_HEADER.replace(" ", ","))
+        names = _MEMBER_HEADER.split()
+        table = np.empty(n, dtype=[(names[0], np.int64), *((name, np.float64) for name in names[1:])])
+        table[names[0]] = ids
+        for name, values in zip(names[1:], columns[:, 1:].T, strict=True):
+            table[name] = values
         tables[cluster.name] = table[rng.permutation(n)]
     return tables
 

@@ -1,7 +1,7 @@
 """Observe the mock's stars as APOGEE, Gaia and astroNN would: errors, flags and gaps.
 
-Error sizes follow the medians of DR17's giants by signal-to-noise and metallicity (Jonsson et al. 2020; Holtzman et al. in
-Abdurro'uf et al. 2022), Gaia EDR3's (Lindegren et al. 2021) and astroNN's distances (Leung & Bovy 2019).
+Error sizes follow the medians of DR17's giants by signal-to-noise and metallicity (Jonsson et al. 2020; Holtzman et
+al. in Abdurro'uf et al. 2022), Gaia EDR3's (Lindegren et al. 2021) and astroNN's distances (Leung & Bovy 2019).
 """
 
 from __future__ import annotations
@@ -18,13 +18,19 @@ SENTINEL = -9999.99
 STAR_WARN, TEFF_BAD, LOGG_BAD, STAR_BAD, CHI2_BAD = 7, 16, 17, 23, 24
 NOT_MAIN, COMMISSIONING, TELLURIC_BIT, APO1M, DUPLICATE = range(5)
 
-# error at S/N = 200 and [Fe/H] = -0.4, its growth per dex towards poor stars (medians of DR17 giants), and rates of bad flags
-_ABUNDANCES = {"FE_H": (0.0085, 0.30, 0.002), "MG_FE": (0.0140, 0.70, 0.006), "AL_FE": (0.0210, 0.20, 0.020)}
+# error at S/N = 200 and [Fe/H] = -0.4, its growth per dex towards poor stars (medians of DR17 giants), rate of bad
+# flags, and the scatter of the one measurement in a hundred that went wrong
+_ABUNDANCES = {
+    "FE_H": (0.0085, 0.30, 0.002, 0.03),
+    "MG_FE": (0.0140, 0.70, 0.006, 0.07),
+    "AL_FE": (0.0210, 0.20, 0.020, 0.18),
+}
 # other elements as a + b [Mg/Fe] + c [Fe/H] with this scatter: fillers for the layout, without scientific content
 _FILLERS = {
     "C": (0.0, -0.1, 0.10, 0.08), "CI": (0.0, -0.1, 0.10, 0.10), "N": (0.2, 0.0, 0.0, 0.10), "O": (0.0, 0.9, 0.0, 0.04),
     "NA": (0.0, -0.2, 0.15, 0.12), "SI": (0.0, 0.7, 0.0, 0.03), "P": (0.1, 0.2, 0.0, 0.20), "S": (0.05, 0.8, 0.0, 0.08),
-    "K": (0.05, 0.6, 0.0, 0.08), "CA": (0.0, 0.55, -0.03, 0.04), "TI": (0.0, 0.6, 0.0, 0.06), "TIII": (0.05, 0.6, 0.0, 0.12),
+    "K": (0.05, 0.6, 0.0, 0.08), "CA": (0.0, 0.55, -0.03, 0.04), "TI": (0.0, 0.6, 0.0, 0.06),
+    "TIII": (0.05, 0.6, 0.0, 0.12),
     "V": (0.0, 0.2, 0.1, 0.12), "CR": (0.0, 0.0, 0.05, 0.06), "MN": (0.0, -0.3, 0.2, 0.05), "CO": (0.0, 0.3, 0.1, 0.10),
     "NI": (0.0, 0.1, 0.03, 0.02), "CU": (0.0, 0.1, 0.2, 0.15), "CE": (-0.1, 0.0, -0.05, 0.15),
 }  # fmt: skip
@@ -126,7 +132,8 @@ def _spectra(
     off_plan = rng.random(n) < np.where(giant & (kind == ORDINARY), 0.30, 0.85)
     early = rng.random(n) < 0.018
     small = (H < 9.0) & (rng.random(n) < 0.01)
-    for bit, on in ((NOT_MAIN, off_plan), (COMMISSIONING, early), (TELLURIC_BIT, kind == TELLURIC), (APO1M, small), (DUPLICATE, repeat)):  # fmt: skip
+    marks = {NOT_MAIN: off_plan, COMMISSIONING: early, TELLURIC_BIT: kind == TELLURIC, APO1M: small, DUPLICATE: repeat}
+    for bit, on in marks.items():
         extra |= np.where(on, np.int32(1) << bit, 0).astype(np.int32)
 
     gap = (kind == TELLURIC) | (bad & (rng.random(n) < 0.5))
@@ -142,11 +149,13 @@ def _spectra(
         "H": H,
     }
     truth = {"FE_H": fe_h, "MG_FE": true.mg_fe[star], "AL_FE": true.al_fe[star]}
-    for name, (size, growth, rate) in _ABUNDANCES.items():
+    for name, (size, growth, rate, gross) in _ABUNDANCES.items():
         error = size * (200 / snr) ** 0.7 * np.maximum(0.8, 1 - growth * (fe_h + 0.4)) * rng.lognormal(0, 0.15, n)
         error = np.hypot(error, 0.4 * size)
-        # one measurement in twelve is three times worse than its error says: the wings of the survey's sequences
-        value = truth[name] + rng.normal(0, error) * np.where(rng.random(n) < 1 / 12, 3.0, 1.0)
+        # the survey's sequences have wings: one measurement in twelve is three times worse than its error says
+        wings = rng.random(n)
+        spread = np.where(wings < 0.01, gross, np.where(wings < 0.09, 3 * error, error))
+        value = truth[name] + rng.normal(0, spread)
         flagged = rng.random(n) < rate * np.where(giant, 1.0, 6.0) * np.where(fe_h < -1.6, 4.0, 1.0)
         flag = np.where(flagged, np.where(rng.random(n) < 0.5, 1, 256), 0).astype(np.int32)
         empty = gap | (flagged & (rng.random(n) < 0.5))

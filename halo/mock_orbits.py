@@ -1,8 +1,9 @@
 """Draw observed stars from a population's distribution function, in the McMillan (2017) potential.
 
-Positions are proposed along the survey's lines of sight by the population's own density, velocities from a density close to the
-distribution function, and each proposal is accepted with a probability proportional to what the proposal got wrong. Stars are
-therefore in equilibrium and selected as the survey selects: nothing is drawn that could not have been observed.
+Positions are proposed along the survey's lines of sight by the population's own density, velocities from a density
+close to the distribution function, and each proposal is accepted with a probability proportional to what the proposal
+got wrong. Stars are therefore in equilibrium and selected as the survey selects: nothing is drawn that could not have
+been observed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from scipy.interpolate import CubicSpline, RectBivariateSpline
 from scipy.ndimage import gaussian_filter
 
 from . import mock_sky
-from .mock_populations import POPULATIONS, Disc, Population, Spheroid
+from .mock_model import Disc, Population, Spheroid
+from .mock_populations import POPULATIONS
 from .mock_sky import R_SUN
 
 _CHUNK = 200_000
@@ -202,7 +204,7 @@ def _spheroid(orbits: Spheroid, position: np.ndarray, rng: np.random.Generator) 
 
 
 def _disc(orbits: Disc, position: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    x, y, z = position.T
+    x, y = position[:, 0], position[:, 1]
     R = np.maximum(np.hypot(x, y), 1e-3)
     n = len(position)
     circular = _circular_orbits()

@@ -1,126 +1,22 @@
 """The populations of the mock survey: orbits, chemistry and shares, each with its source.
 
-All numbers come from the literature named beside them or from marginal facts of the real survey (its abundance planes, its counts,
-the energy at which accreted stars take over); none was found by fitting a factorisation to the mock.
+All numbers come from the literature named beside them or from marginal facts of the real survey (its abundance planes,
+its counts, the energy at which accreted stars take over); none was found by fitting a factorisation to the mock.
 
 References
 ----------
 BHG16: Bland-Hawthorn & Gerhard (2016). BK22, BK23: Belokurov & Kravtsov (2022, 2023). B20: Belokurov et al. (2020).
 D24: Davies et al., the paper that this package follows. F20: Feuillet et al. (2020). F21: Feuillet et al. (2021).
 Ha15: Hawkins et al. (2015). Hay15: Hayden et al. (2015). Hay20: Hayes et al. (2020). Hs21: Hasselquist et al. (2021).
-He20: Helmi (2020). Ho21: Horta et al. (2021). K19: Koppelman et al. (2019). L23: Lane et al. (2023). M19: Mackereth et al. (2019).
-My22: Myeong et al. (2022). R20: Rojas-Arriagada et al. (2020). V21: Vasiliev, Belokurov & Erkal (2021).
+He20: Helmi (2020). Ho21: Horta et al. (2021). K19: Koppelman et al. (2019). L23: Lane et al. (2023). M19: Mackereth et
+al. (2019). My22: Myeong et al. (2022). R20: Rojas-Arriagada et al. (2020). V21: Vasiliev, Belokurov & Erkal (2021).
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Literal
-
-Origin = Literal["accreted", "in-situ"]
-Knots = tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class Spheroid:
-    """A pressure-supported distribution function of the integrals E, Lz and L_perp = sqrt(L^2 - Lz^2).
-
-    f = 1 / {exp[-(E - E_peak)/rise] + exp[(E - E_peak)/fall]} N(Lz; lz_mean, lz_sigma) exp(-(L_perp - l_perp_mean)^2/(2 l_perp_sigma^2)).
-
-    Attributes
-    ----------
-    E_peak : float
-        Energy at which f turns over, km2 / s2 (McMillan 2017, zero at infinity).
-    rise, fall : float
-        Energy scales over which f grows below E_peak and falls above it, km2 / s2.
-    lz_mean, lz_sigma, l_perp_mean, l_perp_sigma : float
-        Angular momenta, kpc km / s; prograde is positive.
-    """
-
-    E_peak: float
-    rise: float
-    fall: float
-    lz_mean: float
-    lz_sigma: float
-    l_perp_sigma: float
-    l_perp_mean: float = 0.0
-
-
-@dataclass(frozen=True)
-class Disc:
-    """Shu's (1969) distribution function in the plane times an isothermal one across it.
-
-    f = Omega Sigma / (pi kappa sigma_R^2) exp[-(E_R - E_c)/sigma_R^2] exp(-E_z/sigma_z^2)/sigma_z at the guiding radius of Lz > 0.
-
-    Attributes
-    ----------
-    scale_length : float
-        Of Sigma, kpc.
-    sigma_R, sigma_z : float
-        Velocity dispersions at the Sun's radius, km / s; both fall as exp(-R/sigma_length).
-    sigma_length : float
-        kpc.
-    """
-
-    scale_length: float
-    sigma_R: float
-    sigma_z: float
-    sigma_length: float
-
-
-@dataclass(frozen=True)
-class Chemistry:
-    """Metallicities and the tracks that other abundances follow.
-
-    Attributes
-    ----------
-    fe_h : tuple of (probability, dex)
-        Quantiles of [Fe/H], joined by a monotone cubic.
-    mg_fe, al_fe : tuple of (dex, dex)
-        ([Fe/H], [X/Fe]) knots, joined linearly and held constant outside.
-    mg_scatter, al_scatter : float
-        Intrinsic scatter about the track, dex.
-    gradient : float
-        d[Fe/H]/dR about the Sun's radius, dex / kpc.
-    """
-
-    fe_h: Knots
-    mg_fe: Knots
-    al_fe: Knots
-    mg_scatter: float
-    al_scatter: float
-    gradient: float = 0.0
-
-
-@dataclass(frozen=True)
-class Population:
-    """One stellar population.
-
-    Attributes
-    ----------
-    name : str
-    origin : {"accreted", "in-situ"}
-    share : float
-        Its part of the survey's ordinary rows (no tellurics, clusters, Magellanic stars or repeats); all shares sum to one.
-    orbits : Spheroid or Disc
-    chemistry : Chemistry
-    dwarfs : float
-        Part of its rows that are dwarfs and subgiants, which the surface-gravity cut removes.
-    thinned : bool
-        Whether the default mock keeps only one star in DISC_THINNING of it.
-    """
-
-    name: str
-    origin: Origin
-    share: float
-    orbits: Spheroid | Disc
-    chemistry: Chemistry
-    dwarfs: float = 0.0
-    thinned: bool = False
-
+from .mock_model import Chemistry, Disc, Knots, Population, Spheroid
 
 DISC_THINNING = 20.5
-"""The default mock keeps one in so many stars of the thinned populations: 60,000 rows then hold as many halo stars as 734,000."""
+"""The default mock keeps one in so many stars of the thinned populations: 60,000 rows then hold as many halo stars as
+734,000."""
 
 # The high-[alpha/Fe] sequence, shared by thick disc and Splash: Ha15, Hay15; Splash is the heated early disc (B20).
 _HIGH_ALPHA_MG: Knots = (
@@ -166,7 +62,8 @@ AURORA = Population(
     "Aurora",
     "in-situ",
     0.0040,
-    # BK22: modest spin (v_phi ~ 50 km/s) and isotropic dispersions of 80-90 km/s; concentrated inside the Sun's radius (BK22, Rix et al. 2022)
+    # BK22: modest spin (v_phi ~ 50 km/s) and isotropic dispersions of 80-90 km/s; concentrated inside the Sun's
+    # radius (BK22, Rix et al. 2022)
     Spheroid(E_peak=-2.00e5, rise=0.25e5, fall=0.070e5, lz_mean=350.0, lz_sigma=600.0, l_perp_sigma=600.0),
     Chemistry(
         # BK22: below the spin-up at [Fe/H] = -1.3 to -0.9
@@ -195,8 +92,8 @@ SPLASH = Population(
     ),
 )
 
-# My22: -1 < [Fe/H] < -0.3, between GS/E and the disc in [Al/Fe]; D24: energies like Splash's, two branches in [Mg/Fe] that differ in
-# radial action (means 582 and 413 kpc km/s), the lower one tending to the thin disc.
+# My22: -1 < [Fe/H] < -0.3, between GS/E and the disc in [Al/Fe]; D24: energies like Splash's, two branches in [Mg/Fe]
+# that differ in radial action (means 582 and 413 kpc km/s), the lower one tending to the thin disc.
 EOS_UPPER = Population(
     "Eos (Mg-rich)",
     "in-situ",
@@ -228,7 +125,8 @@ INNER_DISC = Population(
     "inner disc and bar",
     "in-situ",
     0.0111,
-    # D24: LE2, only inside (r, z, R) = (4, 2, 4) kpc; BHG16: dispersion 110-120 km/s and cylindrical rotation in the inner 2 kpc
+    # D24: LE2, only inside (r, z, R) = (4, 2, 4) kpc; BHG16: dispersion 110-120 km/s and cylindrical rotation in the
+    # inner 2 kpc
     Spheroid(E_peak=-2.70e5, rise=0.5e5, fall=0.085e5, lz_mean=150.0, lz_sigma=230.0, l_perp_sigma=130.0),
     Chemistry(
         # R20: peaks at +0.32, -0.17, -0.66 in APOGEE's bulge fields; D24: LE2 10/50/90 % at -0.88/-0.08/0.46
@@ -313,7 +211,7 @@ THIN_DISC = Population(
         fe_h=((0.0, -0.85), (0.02, -0.52), (0.1, -0.34), (0.5, -0.06), (0.9, 0.19), (0.98, 0.33), (1.0, 0.45)),  # Hay15
         mg_fe=((-0.7, 0.15), (-0.5, 0.125), (-0.3, 0.085), (-0.1, 0.045), (0.1, 0.03), (0.4, 0.04)),  # Hay15
         al_fe=((-0.7, 0.15), (-0.5, 0.16), (-0.3, 0.12), (-0.1, 0.07), (0.1, 0.03), (0.4, 0.0)),  # Ha15
-        mg_scatter=0.028,
+        mg_scatter=0.034,
         al_scatter=0.05,
         gradient=-0.05,  # Hay15
     ),

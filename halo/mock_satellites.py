@@ -1,4 +1,4 @@
-"""Stars of the mock that belong to bound systems: globular clusters and the Magellanic Clouds. Every one is there to be cut."""
+"""Stars of globular clusters and of the Magellanic Clouds: the mock has them so that they can be cut."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .mock_orbits import Stars
 
 @dataclass(frozen=True)
 class System:
-    """A bound system on the sky: deg, kpc, mas / yr, km / s, dex; `size` in deg and `sigma_v` in km / s are one-dimensional spreads."""
+    """A bound system on the sky: deg, kpc, mas / yr, km / s, dex; `size` (deg) and `sigma_v` (km / s) per dimension."""
 
     name: str
     ra: float
@@ -29,7 +29,8 @@ class System:
     sigma_v: float = 6.0
 
 
-# Vasiliev & Baumgardt (2021), Baumgardt & Vasiliev (2021); [Fe/H] of Harris (1996, 2010 edition); shares by stars in APOGEE
+# Vasiliev & Baumgardt (2021), Baumgardt & Vasiliev (2021); [Fe/H] of Harris (1996, 2010 edition); shares by stars in
+# APOGEE
 CLUSTERS = (
     System("NGC_104_47Tuc", 6.024, -72.081, 4.52, 5.25, -2.58, -17.5, -0.72, 0.12),
     System("NGC_3201", 154.403, -46.412, 4.74, 8.35, -1.96, 493.7, -1.59, 0.08),
@@ -43,7 +44,8 @@ CLUSTERS = (
     System("NGC_7078_M15", 322.493, 12.167, 10.71, -0.66, -3.80, -106.8, -2.37, 0.04),
 )
 
-# Gaia Collaboration, Luri et al. (2021), Pietrzynski et al. (2019), Graczyk et al. (2020); chemistry: Hasselquist et al. (2021)
+# Gaia Collaboration, Luri et al. (2021), Pietrzynski et al. (2019), Graczyk et al. (2020); chemistry: Hasselquist et
+# al. (2021)
 CLOUDS = (
     System("LMC", 80.9, -69.3, 49.6, 1.76, 0.34, 262.0, -0.70, 0.7, size=2.5, sigma_v=25.0),
     System("SMC", 13.2, -72.8, 62.4, 0.80, -1.22, 146.0, -1.00, 0.3, size=1.2, sigma_v=25.0),
@@ -62,7 +64,7 @@ class Members:
 
 
 def draw_clusters(n: int, rng: np.random.Generator) -> Members:
-    """Draw cluster giants: metallicities of the cluster, half of the stars rich in aluminium (Meszaros et al. 2020)."""
+    """Draw cluster giants, half of them rich in aluminium (Meszaros et al. 2020)."""
     system, stars = _draw(CLUSTERS, n, rng, faintest=0.5)
     fe_h = np.array([s.fe_h for s in CLUSTERS])[system] + rng.normal(0, np.where(system == 2, 0.20, 0.04))
     second = rng.random(n) < 0.5

@@ -1,8 +1,9 @@
 """Where the mock survey looks and what it can see: fields, dust, and the luminosities of its stars.
 
-The layout is a sketch of APOGEE-1 and -2 (Zasowski et al. 2013, 2017; Santana et al. 2021): a grid of bulge fields, a belt of disc
-fields and scattered halo fields, in both hemispheres. Fibres are limited, so a dense field has a smaller part of its giants observed:
-the sampling rate is the number of fibres over the giants that a smooth model of the Galaxy puts there.
+The layout is a sketch of APOGEE-1 and -2 (Zasowski et al. 2013, 2017; Santana et al. 2021): a grid of bulge fields, a
+belt of disc fields and scattered halo fields, in both hemispheres. Fibres are limited, so a dense field has a smaller
+part of its giants observed: the sampling rate is the number of fibres over the giants that a smooth model of the
+Galaxy puts there.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def fields() -> Fields:
 def luminosity_function(dwarf: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return absolute H magnitudes and the cumulative number of stars brighter than each.
 
-    Giants (log g < 3): a branch rising as 10^(0.3 M) from the tip, with 30 % of the stars in the clump. Dwarfs and subgiants: M_H of
-    2.8 +- 1.
+    Giants (log g < 3): a branch rising as 10^(0.3 M) from the tip, with 30 % of the stars in the clump. Dwarfs and
+    subgiants: M_H of 2.8 +- 1.
     """
     if dwarf:
         M = np.linspace(0.6, 6.0, 541)
@@ -81,7 +82,9 @@ def luminosity_function(dwarf: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def visible_range(field: np.ndarray, distance: np.ndarray, b: np.ndarray, dwarf: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cumulative luminosity function at the bright and the faint limit; their difference is the part that is seen.
+    """Return the cumulative luminosity function at the bright and the faint limit.
+
+    Their difference is the part of the stars that is seen.
 
     Parameters
     ----------
@@ -116,7 +119,7 @@ def distance_edges(dwarf: bool) -> np.ndarray:
 
 @cache
 def visibility(dwarf: bool) -> np.ndarray:
-    """Return distance^2 times the part of the stars that is bright enough, per field and distance cell; kpc^2, (n_fields, n_cells)."""
+    """Return distance^2 times the part of the stars in range, kpc^2, shape (n_fields, n_cells)."""
     edges = distance_edges(dwarf)
     d = 0.5 * (edges[1:] + edges[:-1])
     field = np.arange(fields().l.size)[:, None]
@@ -126,9 +129,10 @@ def visibility(dwarf: bool) -> np.ndarray:
 
 @cache
 def sampling_rate() -> np.ndarray:
-    """Return the part of the giants in each field that gets a fibre, shape (n_fields,): fibres over visible giants, at most one.
+    """Return the part of the giants in each field that gets a fibre, shape (n_fields,).
 
-    The visible giants are those of a double exponential disc of 5e5 giants per kpc^3 at the Sun (Jahreiss & Wielen 1997) with a bulge.
+    Fibres over visible giants, at most one. The visible giants are those of a double exponential disc of 5e5 giants
+    per kpc^3 at the Sun (Jahreiss & Wielen 1997) with a bulge.
     """
     f = fields()
     edges = distance_edges(dwarf=False)
@@ -158,7 +162,7 @@ def galactocentric(lon: np.ndarray, lat: np.ndarray, distance: np.ndarray) -> tu
 
 
 def surface_gravity(M_H: np.ndarray) -> np.ndarray:
-    """Return log g for absolute H: 0.4 at the tip, 2.4 in the clump, 3.0 at the base, 4.6 on the lower main sequence."""
+    """Return log g for absolute H: 0.4 at the tip, 2.4 in the clump, 3.0 at the base, 4.6 on the main sequence."""
     return np.interp(M_H, [-6.2, -4.0, -1.6, -0.3, 1.0, 2.5, 6.0], [0.4, 1.35, 2.42, 2.98, 3.5, 4.1, 4.65])
 
 

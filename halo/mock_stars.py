@@ -8,8 +8,9 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from . import mock_satellites, mock_sky
+from .mock_model import Chemistry
 from .mock_orbits import Stars, concatenate, draw
-from .mock_populations import POPULATIONS, Chemistry, shares
+from .mock_populations import POPULATIONS, shares
 from .mock_sky import R_SUN
 
 ORDINARY, TELLURIC, CLOUD, CLUSTER = range(4)
@@ -24,7 +25,8 @@ ORIGINS = (*(p.origin for p in POPULATIONS), "cluster", "satellite")
 REPEATS = 0.105
 """Part of the rows that repeat a star: 734,000 rows of DR17 hold 657,000 stars."""
 
-# parts of the distinct stars of DR17 (734,000 rows, 657,000 stars): some 26,000 tellurics, 20,000 Magellanic and 6,000 cluster stars
+# parts of the distinct stars of DR17 (734,000 rows, 657,000 stars): some 26,000 tellurics, 20,000 Magellanic and
+# 6,000 cluster stars
 TELLURIC_SHARE, CLOUD_SHARE, CLUSTER_SHARE = 0.039, 0.030, 0.009
 
 
