@@ -85,8 +85,7 @@ class BetaDivergence:
         if beta == 2:
             terms = 0.5 * (V - Y).square()
         elif beta == 1:
-            Y = Y.clamp_min(FLOOR) if bool((Y < FLOOR).any()) else Y
-            terms = torch.special.xlogy(V, V / Y) - V + Y
+            terms = torch.special.xlogy(V, V / Y.clamp_min(FLOOR)) - V + Y
         elif beta == 0:
             ratio = V / Y.clamp_min(FLOOR)
             terms = ratio - ratio.log() - 1.0

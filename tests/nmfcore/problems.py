@@ -1,0 +1,43 @@
+"""Problems shared by the engine's tests; each is a (name, V) of float64."""
+
+import numpy as np
+
+
+def dense(m, n, k, seed):
+    rng = np.random.default_rng(seed)
+    return rng.gamma(1.0, size=(m, k)) @ rng.gamma(1.0, size=(k, n)) + 0.05 * rng.random((m, n))
+
+
+def sparse(m, n, k, seed):
+    rng = np.random.default_rng(seed)
+    W, H = rng.random((m, k)), rng.gamma(0.2, size=(k, n))
+    mean = W @ H
+    return rng.poisson(mean * 3 * m * n * 0.06 / mean.sum() * 3).astype(float)
+
+
+PROBLEMS = {
+    "random": dense(20, 30, 4, 0),
+    "sparse-ish": sparse(24, 150, 3, 1),
+    "tall": dense(200, 7, 3, 2),
+    "wide": dense(6, 300, 3, 3),
+    "rank-deficient": np.outer(np.arange(1.0, 13.0), np.linspace(0.5, 2.0, 40)),
+}
+
+
+def headline(seed=0, stars=13147, q=8, pixels=50):
+    """Counts shaped like the paper's: two chemical sequences mixed along 64 bins, two 50 x 50 images."""
+    rng = np.random.default_rng(seed)
+    m = q * q
+    n_bin = np.full(m, stars // m)
+    n_bin[: stars % m] += 1
+    share = 1 / (1 + np.exp(-np.linspace(-4, 4, m)))
+    V = np.zeros((m, 2 * pixels**2))
+    for i in range(m):
+        accreted = rng.random(n_bin[i]) < share[i]
+        fe = np.where(accreted, rng.normal(-1.2, 0.35, n_bin[i]), rng.normal(-0.6, 0.45, n_bin[i]))
+        al = np.where(accreted, -0.2, 0.18 + 0.1 * (fe + 0.6)) + rng.normal(0, 0.1, n_bin[i])
+        mg = np.where(accreted, 0.18 - 0.15 * (fe + 1.2), 0.3 - 0.15 * (fe + 0.6)) + rng.normal(0, 0.05, n_bin[i])
+        for plane, (x, low, high) in enumerate(((al, -0.6, 0.6), (mg, -0.2, 0.5))):
+            image, _, _ = np.histogram2d(x, fe, bins=pixels, range=((low, high), (-2.5, 0.7)))
+            V[i, plane * pixels**2 : (plane + 1) * pixels**2] = image.ravel()
+    return V
