@@ -16,6 +16,7 @@ from .cutflow import CutFlow
 from .errors import InputError, OutputError
 from .fitsfile import open_fits
 from .mapping import read_mapped
+from .provenance import plain
 from .variables import VARIABLES, values, variable
 
 __all__ = ["VARIABLES", "Catalogue", "read_catalogue", "read_mapped", "values", "variable", "write_catalogue"]
@@ -92,7 +93,7 @@ def write_catalogue(
     check_output(path, overwrite=overwrite)
     if cutflow.passed != len(table):
         raise ValueError(f"cutflow must end with the table's {len(table)} stars, got {cutflow.passed}.")
-    text = json.dumps(dict(provenance), sort_keys=True)
+    text = json.dumps(plain(provenance), sort_keys=True)
     primary = fits.PrimaryHDU()
     primary.header["HALONMF"] = ("catalogue", "what this file is")
     primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from astropy.table import Table
 
-from .errors import InputError
+from .errors import InputError, OutputError
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,17 @@ class CutFlow:
         return flow
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the table as ECSV."""
-        self.to_table().write(path, format="ascii.ecsv", overwrite=overwrite)
+        """Write the table as ECSV.
+
+        Raises
+        ------
+        OutputError
+            The file exists, or cannot be written.
+        """
+        try:
+            self.to_table().write(path, format="ascii.ecsv", overwrite=overwrite)
+        except OSError as error:
+            raise OutputError(f"{path}: the cut-flow cannot be written ({error.strerror or error}).") from error
 
     def __str__(self) -> str:
         rows = list(zip(("total", *self.names), ("", *self.removed), (self.total, *self.left), strict=True))

@@ -109,7 +109,9 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
             try:
                 hdus = fits.open(file, mode="readonly", memmap=True, lazy_load_hdus=False)
             except _BROKEN as error:
-                raise InputError(f"{path}: truncated or damaged FITS ({_one_line(error)}); download it again.") from error
+                raise InputError(
+                    f"{path}: truncated or damaged FITS ({_one_line(error)}); download it again."
+                ) from error
             try:
                 _check_complete(path, hdus)
                 yield hdus
@@ -248,11 +250,18 @@ def _check_complete(path: Path, hdus: fits.HDUList) -> None:
             raise InputError(
                 f"{path}: truncated: it has {size:,} bytes, extension {index} ends at byte {end:,}; download it again."
             )
-    if size != end:
+    if size < end or not _is_blank(path, end):
         raise InputError(
             f"{path}: truncated or damaged: {size - end:,} bytes follow extension {len(hdus) - 1} and make no further "
             "one; download it again."
         )
+
+
+def _is_blank(path: Path, start: int) -> bool:
+    """Return True where nothing or zeros follow: some archives pad files beyond their last block."""
+    with path.open("rb") as file:
+        file.seek(start)
+        return not any(chunk.strip(b"\x00") for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
 def _one_line(error: BaseException) -> str:

@@ -3,10 +3,9 @@
 Stars are cut by everything that needs no orbit first, so that orbits are computed only for those that remain.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -189,7 +188,7 @@ def _finish(
         cuts = (*cuts, Cut("6-d phase space", lambda t: _finite(t, needed)))
     mask, flow = apply_cuts(table, cuts)
     _refuse_empty(flow, inputs)
-    report(progress, "quality cuts", len(table), len(table))
+    _report(progress, "quality cuts", len(table), len(table))
     stars = table[mask]
     if not has_orbits:
         stars = _with_orbits(stars, settings, progress)
@@ -202,17 +201,11 @@ def _finish(
     mask, late_flow = apply_cuts(stars, late)
     flow = flow.then(late_flow)
     _refuse_empty(flow, inputs)
-    effective: dict[str, Any] = {"settings": settings}
+    effective = {field.name: getattr(settings, field.name) for field in fields(settings)}
     if mapped is not None:
         effective["mapping"] = mapped.mapping
-    record = provenance(command, _flat(effective), inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
+    record = provenance(command, effective, inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
     return Catalogue(_ordered(stars[mask], settings), flow, record)
-
-
-def _flat(effective: Mapping[str, Any]) -> dict[str, Any]:
-    settings: PrepareSettings = effective["settings"]
-    flat = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
-    return flat | {key: value for key, value in effective.items() if key != "settings"}
 
 
 def _with_orbits(stars: Table, settings: PrepareSettings, progress: Progress | None) -> Table:
@@ -220,10 +213,8 @@ def _with_orbits(stars: Table, settings: PrepareSettings, progress: Progress | N
     from . import frames, orbits
 
     if "x" in stars.colnames:
-        position = (
-            np.stack([values(stars, n) for n in ("x", "y")] + [np.asarray(stars["z_gal"], float)], axis=1) * u.kpc
-        )
-        velocity = np.stack([values(stars, n) for n in CARTESIAN[3:]], axis=1) * (u.km / u.s)
+        position = np.stack([values(stars, name) for name in CARTESIAN[:3]], axis=1) * u.kpc
+        velocity = np.stack([values(stars, name) for name in CARTESIAN[3:]], axis=1) * (u.km / u.s)
     else:
         _check_sun()
         units = (u.deg, u.deg, u.kpc, u.mas / u.yr, u.mas / u.yr, u.km / u.s)
@@ -278,7 +269,7 @@ def _refuse_empty(flow: CutFlow, inputs: Sequence[Path]) -> None:
         )
 
 
-def report(progress: Progress | None, stage: str, done: int, total: int) -> None:
+def _report(progress: Progress | None, stage: str, done: int, total: int) -> None:
     """Tell `progress`, if there is one."""
     if progress is not None:
         progress(stage, done, total)

@@ -132,6 +132,27 @@ def test_scaled_columns_are_unscaled(tmp_path):
     assert read_columns(find_table(path), ["X"])["X"].tolist() == [11.0, 12.5]
 
 
+def test_tables_with_every_kind_of_column_are_read(tmp_path):
+    n = 4
+    columns = [
+        fits.Column("A", "3A", array=np.array(["abc", "d", "", "e"])),
+        fits.Column("BITS", "11X", array=np.ones((n, 11), bool)),
+        fits.Column("LOGICAL", "L", array=np.array([True, False, True, True])),
+        fits.Column("ARRAY", "6E", dim="(2,3)", array=np.zeros((n, 3, 2))),
+        fits.Column("VARIABLE", "PE()", array=np.array([np.arange(i) for i in range(n)], dtype=object)),
+        fits.Column("X", "D", array=np.arange(4.0)),
+    ]
+    fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "t.fits")
+    found = read_columns(find_table(tmp_path / "t.fits"), ["A", "X"])
+    assert (found["A"].tolist(), found["X"].tolist()) == ([b"abc", b"d", b"", b"e"], [0.0, 1.0, 2.0, 3.0])
+
+
+def test_zeros_after_the_last_block_do_no_harm(files, made):
+    with files[0].open("ab") as file:
+        file.write(bytes(1000))
+    assert len(read_survey(*files)) == len(made.allstar)
+
+
 def test_chunks_make_no_difference(files, monkeypatch):
     whole = read_survey(*files)
     monkeypatch.setattr("halonmf.halo.fitsfile.CHUNK_BYTES", 50_000)

@@ -22,8 +22,8 @@ real = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data with real AP
 
 # fmt: off
 COLUMNS_OF_CONVENTIONS = [
-    "APOGEE_ID", "SOURCE_ID", "x", "y", "z_gal", "v_x", "v_y", "v_z", "distance", "E", "Lz", "ecc", "J_r", "J_phi", "J_z",
-    "r_peri", "r_apo", "z_max", "r_sph", "R_cyl", "FE_H", "AL_FE", "MG_FE", "LOGG", "TEFF", "quality",
+    "APOGEE_ID", "SOURCE_ID", "x", "y", "z_gal", "v_x", "v_y", "v_z", "distance", "E", "Lz", "ecc", "J_r", "J_phi",
+    "J_z", "r_peri", "r_apo", "z_max", "r_sph", "R_cyl", "FE_H", "AL_FE", "MG_FE", "LOGG", "TEFF", "quality",
 ]
 # fmt: on
 
