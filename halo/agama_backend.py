@@ -17,8 +17,7 @@ from .staeckel import Extent
 __all__ = ["extent", "potential"]
 
 _PERIODS = 20  # of the circular orbit of equal energy
-_SAMPLES = 200  # in each
-_BATCH = 500  # orbits at a time: 100 MB of trajectories
+_BATCH = 500  # orbits at a time: some 50 MB of trajectories
 
 
 @cache
@@ -60,7 +59,7 @@ def _orbit_extent(x: np.ndarray, v: np.ndarray) -> np.ndarray:
             potential=model,
             ic=start,
             time=_PERIODS * model.Tcirc(start),
-            trajsize=_PERIODS * _SAMPLES + 1,
+            trajsize=0,  # every step of the integrator, so that pericentres are resolved
             dtype=np.float64,
             verbose=False,
         )

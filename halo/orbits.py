@@ -71,6 +71,7 @@ def kinematics(
         raise UsageError(f"eccentricity must be one of {', '.join(ECCENTRICITIES)}; got {eccentricity!r}")
     name, engine = _backend(backend)
     x, v = phase_space(position, velocity)
+    x[~np.isfinite(x)], v[~np.isfinite(v)] = np.nan, np.nan
     columns = {name: np.full(len(x), np.nan) for name in ("E", "J_r", "J_z", "r_peri", "r_apo", "z_max")}
     Lz = x[:, 1] * v[:, 0] - x[:, 0] * v[:, 1]
     for start in range(0, len(x), _CHUNK):
@@ -182,7 +183,8 @@ def energy(position: units.Quantity, velocity: units.Quantity) -> units.Quantity
 def angular_momentum(position: units.Quantity, velocity: units.Quantity) -> units.Quantity:
     """Return Lz = y v_x - x v_y of each star, prograde positive; kpc km / s, shape (N,)."""
     x, v = phase_space(position, velocity)
-    return (x[:, 1] * v[:, 0] - x[:, 0] * v[:, 1]) * ACTION
+    with np.errstate(invalid="ignore"):  # infinite entries
+        return (x[:, 1] * v[:, 0] - x[:, 0] * v[:, 1]) * ACTION
 
 
 def circular_speed(R: units.Quantity) -> units.Quantity:

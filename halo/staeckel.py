@@ -12,13 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial.legendre import leggauss
 
 from .mcmillan17 import Table
 
 __all__ = ["Extent", "staeckel"]
 
-_NODES_R, _NODES_Z = 40, 24
-_FIRST_STEP, _STEPS = 0.01, 12  # brackets reach 40 e-folds from the star
+_NODES_R, _NODES_Z = 24, 32
+_FIRST_STEP, _STEPS = 0.01, 11  # brackets reach 20 e-folds from the star, where an orbit of Lz = 0 is cut off
 _ITERATIONS, _TOLERANCE = 40, 1e-9
 
 
@@ -82,7 +83,8 @@ def staeckel(
     x_max = turning_point(square_u, x0, +1.0)
     w_max = turning_point(square_v, w0, +1.0)
 
-    # the square-root ends become smooth in theta, where the midpoint rule converges exponentially
+    # the square-root ends become smooth in theta, where the midpoint rule converges exponentially; across the plane the
+    # thin disc leaves almost a cusp, which Gauss-Legendre nodes crowd towards
     J_r = np.zeros_like(R)
     everyone = np.arange(len(R))
     middle, half = 0.5 * (x_max + x_min), 0.5 * (x_max - x_min)
@@ -91,12 +93,13 @@ def staeckel(
         du = half * np.sin(theta) / np.sqrt(1.0 + np.exp(-2.0 * x))
         J_r += np.sqrt(np.maximum(square_u(x, everyone), 0.0)) * du
     J_z = np.zeros_like(R)
-    for theta in (np.arange(_NODES_Z) + 0.5) * (0.5 * np.pi / _NODES_Z):
+    for node, weight in zip(*leggauss(_NODES_Z), strict=True):
+        theta = 0.25 * np.pi * (node + 1.0)
         w = w_max * np.sin(theta)
-        dv = w_max * np.cos(theta) / np.cosh(w)
+        dv = weight * w_max * np.cos(theta) / np.cosh(w)
         J_z += np.sqrt(np.maximum(square_v(w, everyone), 0.0)) * dv
     J_r *= np.sqrt(2.0) * Delta / _NODES_R
-    J_z *= np.sqrt(2.0) * Delta / _NODES_Z
+    J_z *= np.sqrt(0.5) * Delta
 
     cos2 = np.tanh(w_max) ** 2
     return Extent(
