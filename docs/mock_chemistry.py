@@ -53,7 +53,7 @@ def mock_figure(giants: Clean, reference: dict[str, np.ndarray]) -> plt.Figure:
         # one scale for both: the survey's counts saturate in the brightest pixels, so compare where they do not
         usable = ~reference[f"saturated_{x}"]
         counts *= survey[usable].sum() / counts[usable].sum()
-        for axis, image, title in ((axes[row, 0], counts, "mock"), (axes[row, 1], survey, "APOGEE DR17")):
+        for axis, image, title in ((axes[row, 0], counts, "mock, re-weighted"), (axes[row, 1], survey, "APOGEE DR17")):
             mesh = axis.pcolormesh(
                 *edges, np.where(image > 0, image, np.nan).T, norm=LogNorm(1, survey.max()), cmap="cividis"
             )
