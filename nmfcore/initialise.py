@@ -29,9 +29,9 @@ def start_factors(
     n_components : int
         k.
     init : str or pair
-        One of `METHODS`, or a pair. "nndsvda" fills zeros with mean(V), as scikit-learn does; that is not on the
-        scale of the factors, so of all starts it alone depends on the unit of V. The pair is (W, H) of shapes (m, k), (k, n), with or without a leading replicate axis; None in the
-        place of a factor fills it with sqrt(mean(V) / k).
+        One of `METHODS`; or (W, H) of shapes (m, k), (k, n), with or without a leading replicate axis, where None in
+        the place of a factor fills it with sqrt(mean(V) / k). "nndsvda" fills zeros with mean(V), as scikit-learn
+        does; that is not on the scale of the factors, so of all starts it alone depends on the unit of V.
     seed, start, first_replicate : int
         Replicate b draws from a stream of its own, named by (seed, first_replicate + b, start).
 

@@ -1,0 +1,328 @@
+"""The only door to the engine: fit components to mixtures, and re-apply them to stars binned another way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .binning import Axis, Bins
+from .cutflow import CutFlow
+from .errors import InputError, UsageError
+from .mixtures import Chemistry, Mixtures, mix
+from .selection import select
+from .variables import values
+
+if TYPE_CHECKING:
+    from nmfcore import Result
+
+DEFAULT_AXES = (Axis("E", 8), Axis("Lz", 8))
+LE, HE = "LE", "HE"
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Every choice of a fit.
+
+    Attributes
+    ----------
+    selection : str
+        Halo selection: see `selection.SELECTIONS`.
+    max_fe_h, min_eccentricity : float
+        Thresholds of the selections.
+    cuts : tuple of str
+        Further conditions to keep, such as ``"LOGG<2.5"``.
+    axes : tuple of Axis
+        Bins.
+    chemistry : Chemistry
+        Images.
+    components : int
+        k.
+    loss, update, init : str
+        As in `nmfcore.factorize`.
+    alpha_W, alpha_H, l1_ratio : float
+        Elastic-net penalties with scikit-learn's scaling.
+    starts, seed : int
+        Starts of which the best is kept; seed of random numbers.
+    tol : float
+        Convergence tolerance of `nmfcore.Stop`.
+    max_iter : int
+        Most iterations.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    selection: str = "chemically-pure"
+    max_fe_h: float = -1.1
+    min_eccentricity: float = 0.7
+    cuts: tuple[str, ...] = ()
+    axes: tuple[Axis, ...] = DEFAULT_AXES
+    chemistry: Chemistry = field(default_factory=Chemistry)
+    components: int = 2
+    loss: str = "frobenius"
+    update: str = "auto"
+    init: str = "nndsvda"
+    alpha_W: float = 0.0
+    alpha_H: float = 0.0
+    l1_ratio: float = 0.0
+    starts: int = 1
+    seed: int = 0
+    tol: float = 1e-5
+    max_iter: int = 10_000
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Components and their weights, in order of increasing mean energy.
+
+    Attributes
+    ----------
+    W : ndarray, shape (m, k)
+        Weights, in counts: with each H row at unit sum, W[i, j] is how many of bin i's counts component j has.
+    H : ndarray, shape (k, n)
+        Components, each row at unit sum.
+    names : tuple of str
+        LE and HE for two components, else C1 to Ck.
+    mean_energy : ndarray, shape (k,)
+        Weighted mean of the bins' mean energies, km2 / s2 (of the first binning variable where there is no energy).
+    mixtures : Mixtures
+        What was fitted.
+    settings : FitSettings
+        How.
+    cutflow : CutFlow
+        From the catalogue to the fitted stars.
+    bin_energy : ndarray, shape (m,)
+        Mean energy of each bin's stars; NaN where empty.
+    loss, kkt : float
+        The objective and the residual of its optimality conditions.
+    n_iter : int
+        Iterations.
+    status : str
+        How it ended.
+    device : str
+        Where it was computed.
+    provenance : dict
+        As `provenance.provenance` makes it.
+    """
+
+    W: np.ndarray
+    H: np.ndarray
+    names: tuple[str, ...]
+    mean_energy: np.ndarray
+    mixtures: Mixtures
+    settings: FitSettings
+    cutflow: CutFlow
+    bin_energy: np.ndarray
+    loss: float
+    kkt: float
+    n_iter: int
+    status: str
+    device: str
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def mass_fractions(self) -> np.ndarray:
+        """Share of each component in sum(W): the paper's "%"; shape (k,)."""
+        return self.W.sum(axis=0) / self.W.sum()
+
+    @property
+    def mean_fractions(self) -> np.ndarray:
+        """Mean over bins of each component's share in its bin; shape (k,)."""
+        return np.nanmean(fractions(self.W), axis=0)
+
+    @property
+    def images(self) -> np.ndarray:
+        """Components as images, shape (k, images, l, l)."""
+        return self.mixtures.chemistry.images(self.H)
+
+
+@dataclass(frozen=True)
+class Application:
+    """Components of a fit found in stars binned another way.
+
+    Attributes
+    ----------
+    W : ndarray, shape (m, k)
+        Weights in counts; zero where a bin is empty.
+    mixtures : Mixtures
+        The bins and counts.
+    names : tuple of str
+        Component names.
+    cutflow : CutFlow
+        From the catalogue to these stars.
+    """
+
+    W: np.ndarray
+    mixtures: Mixtures
+    names: tuple[str, ...]
+    cutflow: CutFlow
+
+    @property
+    def fractions(self) -> np.ndarray:
+        """Share of each component in each bin, NaN where it has nothing; shape (m, k)."""
+        return fractions(self.W)
+
+
+def fractions(W: np.ndarray) -> np.ndarray:
+    """Return each row of W divided by its sum; NaN where that is zero."""
+    total = W.sum(axis=-1, keepdims=True)
+    return np.divide(W, total, out=np.full_like(W, np.nan), where=total > 0)
+
+
+def choose(table: Any, settings: FitSettings) -> tuple[Any, CutFlow]:
+    """Return the stars of the settings' selection and their cut-flow."""
+    mask, flow = select(
+        table,
+        settings.selection,
+        max_fe_h=settings.max_fe_h,
+        min_eccentricity=settings.min_eccentricity,
+        cuts=settings.cuts,
+    )
+    return table[mask], flow
+
+
+def fit(table: Any, settings: FitSettings | None = None) -> Fit:
+    """Fit components to the chemistry of stars in bins.
+
+    Parameters
+    ----------
+    table : Table
+        Prepared stars.
+    settings : FitSettings, optional
+        The paper's by default.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    InputError
+        Too few stars, or none inside the images.
+    UsageError
+        Settings that make no sense.
+    """
+    settings = settings or FitSettings()
+    if settings.components < 1:
+        raise UsageError(f"components must be >= 1, got {settings.components}.")
+    stars, flow = choose(table, settings)
+    return fit_mixtures(mix(stars, settings.axes, settings.chemistry), stars, flow, settings)
+
+
+def fit_mixtures(mixtures: Mixtures, stars: Any, flow: CutFlow, settings: FitSettings) -> Fit:
+    """Fit components to mixtures that were made already; `stars` are those that the mixtures count."""
+    device = resolve_device(settings.device)
+    result = _factorize(mixtures.V, settings, device)
+    W, H = result.normalised()
+    bin_energy = _bin_means(mixtures, stars)
+    weight = np.where(np.isfinite(bin_energy)[:, None], W, 0.0)
+    mass = weight.sum(axis=0)
+    mean_energy = np.divide(weight.T @ np.nan_to_num(bin_energy), mass, out=np.full(len(mass), np.inf), where=mass > 0)
+    order = np.argsort(mean_energy, kind="stable")
+    k = settings.components
+    from nmfcore import Status
+
+    return Fit(
+        W=W[:, order],
+        H=H[order],
+        names=(LE, HE) if k == 2 else tuple(f"C{i + 1}" for i in range(k)),
+        mean_energy=np.where(np.isinf(mean_energy), np.nan, mean_energy)[order],
+        mixtures=mixtures,
+        settings=settings,
+        cutflow=flow,
+        bin_energy=bin_energy,
+        loss=float(result.loss),
+        kkt=float(result.kkt),
+        n_iter=int(result.n_iter),
+        status=Status(int(result.status)).message,
+        device=device,
+    )
+
+
+def apply(fit: Fit, table: Any, bins: Bins | Sequence[Axis], *, settings: FitSettings | None = None) -> Application:
+    """Find a fit's components in stars binned another way: H held, W' minimises the loss (paper, section 3.4).
+
+    Parameters
+    ----------
+    fit : Fit
+        Whose components to apply.
+    table : Table
+        Prepared stars.
+    bins : Bins or sequence of Axis
+        The new bins.
+    settings : FitSettings, optional
+        Another selection than the fit's; its loss, penalties and images stay the fit's.
+
+    Returns
+    -------
+    Application
+    """
+    stars, flow = choose(table, settings or fit.settings)
+    return apply_mixtures(fit, mix(stars, bins, fit.mixtures.chemistry), flow)
+
+
+def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow) -> Application:
+    """Find a fit's components in mixtures that were made already."""
+    if mixtures.V.shape[1] != fit.H.shape[1]:
+        raise InputError(f"the fit has {fit.H.shape[1]} pixels, these mixtures {mixtures.V.shape[1]}.")
+    result = _factorize(mixtures.V, fit.settings, resolve_device(fit.settings.device), hold=fit.H)
+    # An empty bin has no chemistry to weigh, whatever a penalty or a start left there.
+    W = np.where(mixtures.V.any(axis=1)[:, None], result.W, 0.0)
+    return Application(W, mixtures, fit.names, flow)
+
+
+def resolve_device(device: str) -> str:
+    """Return ``cpu`` or a CUDA device; ``auto`` is CUDA where there is one.
+
+    Raises
+    ------
+    UsageError
+        CUDA was asked for and is not there; the CPU is never taken silently.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise UsageError(f"device must be auto, cpu or cuda (cuda:1, ...); got {device!r}.")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(
+            f"device {device!r} was asked for, but torch {torch.__version__} sees no CUDA device; "
+            "use --device cpu, or install a CUDA build of torch and check nvidia-smi."
+        )
+    return device
+
+
+def _factorize(V: np.ndarray, settings: FitSettings, device: str, hold: np.ndarray | None = None) -> Result:
+    import nmfcore
+
+    try:
+        return nmfcore.factorize(
+            V,
+            settings.components if hold is None else len(hold),
+            init=settings.init if hold is None else (None, hold),
+            hold=None if hold is None else "H",
+            loss=settings.loss,
+            update=settings.update,
+            penalty=nmfcore.Penalty(settings.alpha_W, settings.alpha_H, settings.l1_ratio),
+            stop=nmfcore.Stop(tol=settings.tol, max_iter=settings.max_iter),
+            starts=settings.starts if hold is None else 1,
+            seed=settings.seed,
+            device=device,
+        )
+    except ValueError as error:
+        # The engine's errors name their remedy; here they are the user's settings meeting the user's data.
+        raise UsageError(str(error)) from error
+
+
+def _bin_means(mixtures: Mixtures, stars: Any) -> np.ndarray:
+    name = "E" if "E" in stars.colnames else mixtures.bins.axes[0].variable
+    x, inside = values(stars, name), mixtures.rows >= 0
+    inside &= np.isfinite(x)
+    total = np.bincount(mixtures.rows[inside], weights=x[inside], minlength=len(mixtures.bins))
+    number = np.bincount(mixtures.rows[inside], minlength=len(mixtures.bins))
+    return np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
