@@ -14,7 +14,7 @@ al. (2019). My22: Myeong et al. (2022). R20: Rojas-Arriagada et al. (2020). V21:
 
 from .mock_model import Chemistry, Disc, Knots, Population, Spheroid
 
-DISC_THINNING = 20.5
+DISC_THINNING = 21.0
 """The default mock keeps one in so many stars of the thinned populations: 60,000 rows then hold as many halo stars as
 734,000."""
 
@@ -61,10 +61,10 @@ GSE = Population(
 AURORA = Population(
     "Aurora",
     "in-situ",
-    0.0040,
-    # BK22: modest spin (v_phi ~ 50 km/s) and isotropic dispersions of 80-90 km/s; concentrated inside the Sun's
-    # radius (BK22, Rix et al. 2022)
-    Spheroid(E_peak=-2.00e5, rise=0.25e5, fall=0.070e5, lz_mean=350.0, lz_sigma=600.0, l_perp_sigma=600.0),
+    0.0046,
+    # BK22: a modest spin (v_phi ~ 50 km/s) and dispersions of 80-90 km/s (here 32, and 80, 63, 65 km/s at the Sun, less
+    # since few reach it); concentrated inside the Sun's radius (BK22, Rix et al. 2022)
+    Spheroid(E_peak=-2.00e5, rise=0.25e5, fall=0.070e5, lz_mean=700.0, lz_sigma=800.0, l_perp_sigma=850.0),
     Chemistry(
         # BK22: below the spin-up at [Fe/H] = -1.3 to -0.9
         fe_h=((0.0, -2.5), (0.02, -2.1), (0.1, -1.72), (0.5, -1.28), (0.9, -0.97), (1.0, -0.75)),
@@ -79,9 +79,9 @@ AURORA = Population(
 SPLASH = Population(
     "Splash",
     "in-situ",
-    0.0066,
+    0.0072,
     # B20: little net rotation with a long prograde tail; orbits that a disc of the Sun's radius, heated, would have
-    Spheroid(E_peak=-1.88e5, rise=0.25e5, fall=0.050e5, lz_mean=500.0, lz_sigma=550.0, l_perp_sigma=500.0),
+    Spheroid(E_peak=-1.88e5, rise=0.25e5, fall=0.050e5, lz_mean=750.0, lz_sigma=650.0, l_perp_sigma=600.0),
     Chemistry(
         # B20: -0.7 < [Fe/H] < -0.2; D24: LE1 10/50/90 % at -1.29/-0.68/-0.34, Aurora included
         fe_h=((0.0, -1.1), (0.05, -0.90), (0.2, -0.72), (0.5, -0.57), (0.8, -0.42), (0.95, -0.25), (1.0, 0.0)),
@@ -205,7 +205,7 @@ THICK_DISC = Population(
 THIN_DISC = Population(
     "thin disc",
     "in-situ",
-    0.7555,
+    0.7543,
     Disc(scale_length=2.6, sigma_R=32.0, sigma_z=18.0, sigma_length=10.0),  # BHG16
     Chemistry(
         fe_h=((0.0, -0.85), (0.02, -0.52), (0.1, -0.34), (0.5, -0.06), (0.9, 0.19), (0.98, 0.33), (1.0, 0.45)),  # Hay15
