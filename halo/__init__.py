@@ -1,1 +1,38 @@
 """From a star catalogue to chemical components of the stellar halo, and from components to science."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .catalogue import Catalogue
+    from .model import Fit
+
+
+def load(path: str | Path) -> Fit | Catalogue | Any:
+    """Return what a file of this software holds: a fit (.h5), a prepared catalogue (.fits) or a table (.ecsv).
+
+    Raises
+    ------
+    halonmf.halo.errors.InputError
+        The file is missing, damaged or of another kind.
+    """
+    # imported here: naming the package must not load astropy or torch
+    from .errors import InputError
+
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix in (".h5", ".hdf5"):
+        from .store import load_fit
+
+        return load_fit(path)
+    if suffix in (".fits", ".fit"):
+        from .catalogue import read_catalogue
+
+        return read_catalogue(path)
+    if suffix == ".ecsv":
+        from .store import load_table
+
+        return load_table(path)
+    raise InputError(f"{path}: expected a .h5, .fits or .ecsv file of this software.")

@@ -1,0 +1,596 @@
+"""The command line: parse, one call, one line printed. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .halo.errors import HalonmfError, UsageError
+
+if TYPE_CHECKING:
+    from .halo.model import Fit, FitSettings
+
+app = typer.Typer(
+    help="Blind source separation of the stellar halo: from APOGEE catalogues to chemical components of the halo.",
+    epilog="Start with: halonmf demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Selection(StrEnum):
+    """Halo selections."""
+
+    chemically_pure = "chemically-pure"
+    kinematically_pure = "kinematically-pure"
+    retrograde = "retrograde"
+    all = "all"
+
+
+class Backend(StrEnum):
+    """Libraries that compute orbits."""
+
+    auto = "auto"
+    galpy = "galpy"
+    agama = "agama"
+
+
+class Eccentricity(StrEnum):
+    """Ways to peri- and apocentre."""
+
+    staeckel = "staeckel"
+    orbit = "orbit"
+
+
+class Terminal:
+    """Progress on standard error: bars on a terminal, one line per stage elsewhere, nothing when quiet."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bars: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._started: dict[str, float] = {}
+
+    def __enter__(self) -> Terminal:
+        if not self._quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+            self._bars = Progress(*columns, console=Console(stderr=True))
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show that `done` of `total` is done of a stage."""
+        if self._bars is not None:
+            if stage not in self._tasks:
+                self._tasks[stage] = self._bars.add_task(stage, total=total)
+            self._bars.update(self._tasks[stage], completed=done, total=total)
+        elif not self._quiet:
+            start = self._started.setdefault(stage, time.monotonic())
+            if done >= total and stage not in self._tasks:
+                self._tasks[stage] = None
+                typer.echo(f"{stage}: done in {time.monotonic() - start:.1f} s", err=True)
+
+
+def _command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command whose known errors become one line and an exit code."""
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+        except HalonmfError as error:
+            typer.echo(f"halonmf: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.echo("halonmf: interrupted", err=True)
+            raise typer.Exit(130) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if os.environ.get("HALONMF_DEBUG"):
+                traceback.print_exc()
+            typer.echo(
+                f"halonmf: internal error ({type(error).__name__}: {error}); please report it, "
+                "with what HALONMF_DEBUG=1 prints",
+                err=True,
+            )
+            raise typer.Exit(1) from None
+
+    return guarded
+
+
+def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
+    """Take a command's defaults from the table of its name in a TOML file."""
+    if path is None or ctx.resilient_parsing:
+        return path
+    import tomllib
+
+    try:
+        with path.open("rb") as file:
+            tables = tomllib.load(file)
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: cannot be read ({error.strerror})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise typer.BadParameter(f"{path}: is no TOML ({error})") from None
+    section = tables.get(str(ctx.info_name), {})
+    # Names as on the command line: --min-stars is min-stars or min_stars, a repeatable option takes a list.
+    known = {}
+    for parameter in ctx.command.params:
+        for option in parameter.opts:
+            if option.startswith("--"):
+                known[option[2:].replace("-", "_")] = parameter
+    unknown = sorted(key for key in section if key.replace("-", "_") not in known)
+    if unknown:
+        raise typer.BadParameter(
+            f"{path}: [{ctx.info_name}] has unknown settings {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+        )
+    ctx.default_map = {str(known[key.replace("-", "_")].name): value for key, value in section.items()}
+    return path
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="TOML file with a table per command, such as [fit]; options given on the command line win.",
+        callback=_read_config,
+        is_eager=True,
+        show_default=False,
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda (cuda:1, ...).")]
+Cuts = Annotated[
+    list[str] | None,
+    typer.Option("--cut", help='Condition that stars must meet, such as "LOGG<2.5" or "|z|<2"; repeatable.'),
+]
+Stars = Annotated[Path, typer.Argument(metavar="STARS", help="Prepared catalogue, from halonmf prepare.")]
+FitFile = Annotated[Path, typer.Argument(metavar="FIT", help="A fit, from halonmf fit.")]
+OtherSelection = Annotated[
+    Selection | None, typer.Option("--selection", help="Another selection than the fit's.", show_default=False)
+]
+MinStars = Annotated[int, typer.Option("--min-stars", min=1, help="Bins with fewer stars carry no crossing.")]
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"halonmf {version_of('halonmf')}")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+        raise typer.Exit(2)
+
+
+@app.command(epilog="Example: halonmf mock mock/ --stars 60000 --seed 1")
+@_command
+def mock(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")],
+    stars: Annotated[int, typer.Option("--stars", help="Rows of the survey.")] = 60_000,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same survey.")] = 1,
+    full: Annotated[bool, typer.Option("--full", help="Do not thin the discs: 2 % of the rows are halo.")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Make a mock survey: allStarLite, astroNN and cluster-member files, and its truth."""
+    from .halo.mock import make
+
+    with Terminal(quiet) as progress:
+        paths = make(directory, n_stars=stars, seed=seed, full=full, progress=progress, overwrite=overwrite)
+    thinned = f"1 disc star in {paths.thinning:g} kept" if paths.thinning != 1 else "discs not thinned"
+    typer.echo(f"{paths.n_rows:,} rows ({thinned}) -> {paths.allstar.parent}")
+
+
+@app.command(
+    epilog="Example: halonmf prepare allStarLite-dr17-synspec_rev1.fits apogee_astroNN-DR17.fits -o stars.fits"
+)
+@_command
+def prepare(
+    allstar: Annotated[Path, typer.Argument(metavar="ALLSTAR", help="allStarLite, or your own catalogue.")],
+    astronn: Annotated[
+        Path | None, typer.Argument(metavar="[ASTRONN]", help="astroNN catalogue; none with --columns.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Prepared catalogue to write.")] = Path("stars.fits"),
+    members: Annotated[
+        Path | None,
+        typer.Option("--members", help="Cluster members: a folder, zip, text or FITS file.", show_default=False),
+    ] = None,
+    columns: Annotated[
+        Path | None,
+        typer.Option("--columns", help="TOML file that names the columns of your own catalogue.", show_default=False),
+    ] = None,
+    element: Annotated[
+        list[str] | None, typer.Option("--element", help="Abundance to use; repeatable. FE_H, AL_FE, MG_FE.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", help="Further allStar column to carry along; repeatable.")
+    ] = None,
+    cut: Cuts = None,
+    max_error: Annotated[float, typer.Option("--max-error", help="Largest abundance error [dex].")] = 0.2,
+    max_logg: Annotated[float, typer.Option("--max-logg", help="Largest log g.")] = 3.0,
+    max_distance: Annotated[float, typer.Option("--max-distance", help="Largest distance from the Sun [kpc].")] = 10.0,
+    member_probability: Annotated[
+        float, typer.Option("--member-probability", help="Members at or above it are removed.")
+    ] = 0.8,
+    flags: Annotated[bool, typer.Option("--flags/--no-flags", help="Apply the survey's flags.")] = True,
+    potential_backend: Annotated[
+        Backend, typer.Option("--potential-backend", help="auto is AGAMA where installed, else galpy.")
+    ] = Backend.auto,
+    eccentricity: Annotated[
+        Eccentricity, typer.Option("--eccentricity", help="Staeckel estimate, or integrated orbits (slow).")
+    ] = Eccentricity.staeckel,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Read the catalogues, apply the quality cuts, and compute orbits in McMillan (2017)."""
+    from .halo import prepare as preparing
+    from .halo.catalogue import check_output, write_catalogue
+    from .halo.selection import DEFAULT_ELEMENTS
+
+    check_output(output, overwrite=overwrite)
+    defaults = preparing.PrepareSettings()
+    settings = preparing.PrepareSettings(
+        elements=tuple(element) if element else DEFAULT_ELEMENTS,
+        max_error=max_error,
+        max_logg=max_logg,
+        max_distance=max_distance,
+        member_probability=member_probability,
+        flags=flags,
+        columns=(*defaults.columns, *(name for name in keep or () if name not in defaults.columns)),
+        cuts=tuple(cut or ()),
+        potential_backend=potential_backend.value,
+        eccentricity=eccentricity.value,
+    )
+    if (columns is None) == (astronn is None):
+        raise UsageError("give ALLSTAR and ASTRONN, or one catalogue with --columns.")
+    with Terminal(quiet) as progress:
+        if columns is not None:
+            catalogue = preparing.prepare_mapped(allstar, columns, members, settings=settings, progress=progress)
+        else:
+            assert astronn is not None
+            catalogue = preparing.prepare(allstar, astronn, members, settings=settings, progress=progress)
+    write_catalogue(output, catalogue.table, catalogue.cutflow, catalogue.provenance, overwrite=overwrite)
+    typer.echo(str(catalogue.cutflow))
+    typer.echo(f"{len(catalogue):,} stars -> {output}")
+
+
+@app.command(epilog="Example: halonmf fit stars.fits -o fit.h5 --bins E:8,Lz:8 --pixels 50 --components 2")
+@_command
+def fit(
+    stars: Stars,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Fit to write.")] = Path("fit.h5"),
+    selection: Annotated[Selection, typer.Option("--selection", help="Halo selection.")] = Selection.chemically_pure,
+    max_fe_h: Annotated[float, typer.Option("--max-fe-h", help="[Fe/H] limit of kinematically-pure.")] = -1.1,
+    min_eccentricity: Annotated[
+        float, typer.Option("--min-eccentricity", help="Prograde limit of chemically-pure.")
+    ] = 0.7,
+    cut: Cuts = None,
+    bins: Annotated[
+        str, typer.Option("--bins", help="VARIABLE:COUNT (equal counts) or VARIABLE:COUNT:LOW:HIGH; one or two.")
+    ] = "E:8,Lz:8",
+    pixels: Annotated[int, typer.Option("--pixels", min=1, help="Pixels along one side of each image.")] = 50,
+    plane: Annotated[
+        list[str] | None,
+        typer.Option("--plane", help="Abundance plane Y:X; repeatable. AL_FE:FE_H and MG_FE:FE_H."),
+    ] = None,
+    range_: Annotated[
+        list[str] | None, typer.Option("--range", help="Histogram range, such as FE_H:-2.5:0.7; repeatable.")
+    ] = None,
+    components: Annotated[int, typer.Option("--components", "-k", min=1, help="Components.")] = 2,
+    loss: Annotated[
+        str,
+        typer.Option(
+            "--loss",
+            help="frobenius, kullback-leibler, itakura-saito or a number beta; beta <= 0 (itakura-saito) needs data "
+            "without zeros, which counts never are: prefer kullback-leibler for them.",
+        ),
+    ] = "frobenius",
+    update: Annotated[str, typer.Option("--update", help="auto, mu (Lee & Seung) or hals.")] = "auto",
+    init: Annotated[str, typer.Option("--init", help="nndsvda, nndsvd, nndsvdar or random.")] = "nndsvda",
+    alpha_w: Annotated[float, typer.Option("--alpha-W", help="Penalty on W, as scikit-learn scales it.")] = 0.0,
+    alpha_h: Annotated[float, typer.Option("--alpha-H", help="Penalty on H, as scikit-learn scales it.")] = 0.0,
+    l1_ratio: Annotated[float, typer.Option("--l1-ratio", help="Share of L1 in the penalties.")] = 0.0,
+    starts: Annotated[int, typer.Option("--starts", min=1, help="Starts, the best of which is kept.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of random starts.")] = 0,
+    tol: Annotated[float, typer.Option("--tol", help="Convergence: relative change still to come.")] = 1e-5,
+    max_iter: Annotated[int, typer.Option("--max-iter", help="Most iterations.")] = 10_000,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Fit chemical components to the stars of a halo selection, binned in energy and angular momentum."""
+    from dataclasses import replace
+
+    from .halo.binning import parse_axes
+    from .halo.catalogue import check_output, read_catalogue
+    from .halo.mixtures import DEFAULT_PLANES, Chemistry, parse_plane, parse_range
+    from .halo.model import FitSettings
+    from .halo.model import fit as fit_components
+    from .halo.provenance import provenance
+    from .halo.store import save_fit
+
+    check_output(output, overwrite=overwrite)
+    planes = tuple(parse_plane(text) for text in plane) if plane else DEFAULT_PLANES
+    settings = FitSettings(
+        selection=selection.value,
+        max_fe_h=max_fe_h,
+        min_eccentricity=min_eccentricity,
+        cuts=tuple(cut or ()),
+        axes=parse_axes(bins),
+        chemistry=Chemistry.of(planes, dict(parse_range(text) for text in range_ or ()), pixels),
+        components=components,
+        loss=loss,
+        update=update,
+        init=init,
+        alpha_W=alpha_w,
+        alpha_H=alpha_h,
+        l1_ratio=l1_ratio,
+        starts=starts,
+        seed=seed,
+        tol=tol,
+        max_iter=max_iter,
+        device=device,
+    )
+    found = fit_components(read_catalogue(stars).table, settings)
+    record = provenance("fit", {"fit": settings}, inputs=[stars], seeds=[seed], device=found.device)
+    save_fit(output, replace(found, provenance=record), overwrite=overwrite)
+    if not quiet:
+        typer.echo(str(found.cutflow))
+        typer.echo(found.mixtures.report())
+    typer.echo(f"{_components(found)} ({found.n_iter} iterations, {found.status}) -> {output}")
+    if found.status != "converged":
+        raise typer.Exit(4)
+
+
+@app.command(epilog="Example: halonmf apply fit.h5 stars.fits --by E:20:-2.5e5:-1.0e5 -o profile.ecsv")
+@_command
+def apply(
+    fit: FitFile,
+    stars: Stars,
+    by: Annotated[
+        str, typer.Option("--by", help="VARIABLE:COUNT[:LOW:HIGH] for a profile, two with a comma for a map.")
+    ] = "E:20:-2.5e5:-1.0e5",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to write.")] = Path("profile.ecsv"),
+    selection: OtherSelection = None,
+    cut: Cuts = None,
+    min_stars: MinStars = 10,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Find a fit's components in stars binned another way: fractions along one or two variables."""
+    from .halo.binning import parse_axes
+    from .halo.catalogue import check_output, read_catalogue
+    from .halo.model import apply as apply_components
+    from .halo.profile import profile_of, profile_table, unit_of
+    from .halo.provenance import provenance
+    from .halo.store import load_fit, save_table
+
+    check_output(output, overwrite=overwrite)
+    axes = parse_axes(by)
+    found = load_fit(fit)
+    settings = _other(found, selection, cut, device)
+    application = apply_components(found, read_catalogue(stars).table, axes, settings=settings)
+    result = profile_of(application, min_stars=min_stars) if len(axes) == 1 else application
+    record = provenance("apply", {"by": axes, "fit": settings, "min_stars": min_stars}, inputs=[fit, stars])
+    save_table(output, profile_table(result), record, overwrite=overwrite)
+    if not quiet:
+        typer.echo(application.mixtures.report())
+    said = f"{len(axes)} variables, {len(application.mixtures.bins)} bins"
+    if len(axes) == 1:
+        unit = unit_of(axes[0].variable)
+        said = f"{found.names[-1]} fraction: " + ", ".join(c.describe(unit) for c in profile_of(application).crossings)
+    typer.echo(f"{said} -> {output}")
+
+
+@app.command(epilog="Example: halonmf boundary fit.h5 stars.fits -o boundary.ecsv")
+@_command
+def boundary(
+    fit: FitFile,
+    stars: Stars,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to write.")] = Path("boundary.ecsv"),
+    grid: Annotated[int, typer.Option("--grid", min=2, help="Bins on either axis.")] = 10,
+    level: Annotated[float, typer.Option("--level", help="Share of the last component at the boundary.")] = 0.5,
+    smoothing: Annotated[float, typer.Option("--smoothing", help="Sigma of the Gaussian filter [columns].")] = 1.0,
+    e_range: Annotated[str, typer.Option("--E-range", help="LOW:HIGH [km2/s2].")] = "-3e5:-1e5",
+    lz_range: Annotated[str, typer.Option("--Lz-range", help="LOW:HIGH [kpc km/s].")] = "-2000:2000",
+    selection: OtherSelection = None,
+    cut: Cuts = None,
+    min_stars: MinStars = 10,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Find the boundary between accreted and in-situ stars, E_b(Lz)."""
+    from .halo.boundary import boundary as find_boundary
+    from .halo.boundary import boundary_table
+    from .halo.catalogue import check_output, read_catalogue
+    from .halo.provenance import provenance
+    from .halo.store import load_fit, save_table
+
+    check_output(output, overwrite=overwrite)
+    found = load_fit(fit)
+    choices: dict[str, Any] = {
+        "grid": grid,
+        "level": level,
+        "smoothing": smoothing,
+        "E_range": _limits(e_range, "--E-range"),
+        "Lz_range": _limits(lz_range, "--Lz-range"),
+        "min_stars": min_stars,
+    }
+    settings = _other(found, selection, cut, device)
+    line = find_boundary(found, read_catalogue(stars).table, settings=settings, **choices)
+    record = provenance("boundary", {**choices, "fit": settings}, inputs=[fit, stars])
+    table = boundary_table(line)
+    save_table(output, table, record, overwrite=overwrite)
+    if not quiet:
+        typer.echo("      Lz  stars            E     smoothed  status")
+        for row in zip(line.Lz, line.n_stars, line.E, line.smoothed, line.status, strict=True):
+            typer.echo("{:8.0f} {:6d} {:12.4g} {:12.4g}  {}".format(*row))
+    number = sum(bool(e == e) for e in line.E)
+    typer.echo(f"boundary in {number} of {len(line.E)} columns -> {output}")
+
+
+@app.command(epilog="Example: halonmf plot fit.h5 stars.fits -o figures/")
+@_command
+def plot(
+    fit: FitFile,
+    stars: Annotated[
+        Path | None, typer.Argument(metavar="[STARS]", help="Prepared catalogue, for maps and the sample.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the figures.")] = Path("figures"),
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Draw a fit; with its stars also the map, the boundary, the energy profile and the sample. PNG and PDF."""
+    from .halo import demo, figures
+    from .halo.binning import parse_axes
+    from .halo.boundary import boundary as find_boundary
+    from .halo.catalogue import read_catalogue
+    from .halo.errors import OutputError
+    from .halo.model import apply as apply_components
+    from .halo.model import choose
+    from .halo.profile import profile
+    from .halo.store import load_fit
+
+    found = load_fit(fit)
+    pictures = {}
+    if stars is None:
+        pictures["components"] = figures.components(found)
+    else:
+        table = read_catalogue(stars).table
+        on_grid = apply_components(found, table, parse_axes(demo.MAP_AXES))
+        line = find_boundary(found, table)
+        pictures["components"] = figures.components(found, on_grid, line)
+        pictures["fractions"] = figures.fractions(profile(found, table, parse_axes(demo.PROFILE_AXES)))
+        selected, _ = choose(table, found.settings)
+        pictures["sample"] = figures.sample({"all": table, found.settings.selection: selected})
+        pictures["chemistry"] = figures.chemistry(selected)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be made ({error.strerror}); choose another folder.") from None
+    for name, picture in pictures.items():
+        files = figures.save(picture, output / name, overwrite=overwrite)
+        typer.echo(f"{picture.caption} -> {', '.join(str(file) for file in files)}" if not quiet else str(files[0]))
+
+
+@app.command(epilog="Example: halonmf demo demo/")
+@_command
+def demo(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write.")] = Path("halonmf-demo"),
+    stars: Annotated[int, typer.Option("--stars", help="Rows of the mock survey.")] = 60_000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the mock survey.")] = 1,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Run the whole line on a mock survey: files, orbits, fit, profile, boundary, picture; beside the truth."""
+    from .halo import demo as demonstration
+    from .halo import figures
+
+    with Terminal(quiet) as progress:
+        shown = demonstration.run(
+            directory, stars=stars, seed=seed, device=device, overwrite=overwrite, progress=progress
+        )
+    picture = figures.summary(shown.fit, shown.map, shown.boundary, shown.profile)
+    files = figures.save(picture, directory / "summary", overwrite=overwrite)
+    typer.echo(f"mock survey    {stars:,} rows, 1 disc star in {shown.thinning:g} kept, seed {seed}")
+    typer.echo(f"prepared       {len(shown.catalogue):,} stars; {shown.fit.cutflow.passed:,} chemically pure")
+    typer.echo(f"components     {_components(shown.fit)}; true accreted share {100 * shown.true_share:.1f} %")
+    half = shown.profile.crossings[0]
+    true = ", ".join(f"{x:.4g}" for x in shown.true_crossing) or "never"
+    typer.echo(f"transition     {half.describe('km2 / s2')}; in truth at {true}")
+    number = sum(bool(e == e) for e in shown.boundary.E)
+    typer.echo(f"boundary       found in {number} of {len(shown.boundary.E)} Lz columns")
+    typer.echo(f"files          {', '.join(file.name for file in (*shown.files, *files))} in {directory}")
+
+
+@app.command(epilog="Example: halonmf info fit.h5")
+@_command
+def info(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .fits, .h5 or .ecsv file of this software.")],
+) -> None:
+    """Say what a file holds and how it was made."""
+    import json
+
+    from .halo import load
+    from .halo.catalogue import Catalogue
+    from .halo.model import Fit
+
+    content = load(file)
+    if isinstance(content, Catalogue):
+        typer.echo(f"prepared catalogue: {len(content):,} stars\n{content.cutflow}")
+        record = content.provenance
+    elif isinstance(content, Fit):
+        m, n = content.mixtures.V.shape
+        typer.echo(f"fit: {m} bins x {n} pixels, {_components(content)}; {content.n_iter} iterations, {content.status}")
+        typer.echo(f"{content.mixtures.report()}\n{content.cutflow}")
+        record = content.provenance
+    else:
+        record = content.meta.pop("provenance", {})
+        typer.echo("\n".join(content.pformat(max_width=-1, max_lines=-1)))
+        typer.echo(json.dumps(dict(content.meta), indent=1))
+    typer.echo(json.dumps(record, indent=1, sort_keys=True))
+
+
+def _components(fit: Fit) -> str:
+    parts = [f"{name} {100 * share:.2f} %" for name, share in zip(fit.names, fit.mass_fractions, strict=True)]
+    return ", ".join(parts)
+
+
+def _other(fit: Fit, selection: Selection | None, cut: list[str] | None, device: str) -> FitSettings:
+    from dataclasses import replace
+
+    settings = replace(fit.settings, device=device)
+    if selection is not None:
+        settings = replace(settings, selection=selection.value)
+    return settings if cut is None else replace(settings, cuts=tuple(cut))
+
+
+def _limits(text: str, option: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise UsageError(f"{option} {text!r}: expected LOW:HIGH.") from None
+    return low, high
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="halonmf")
+
+
+if __name__ == "__main__":
+    main()
