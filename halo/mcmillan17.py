@@ -17,7 +17,7 @@ from numpy.polynomial.legendre import leggauss
 from scipy.interpolate import CubicSpline, RectBivariateSpline
 from scipy.special import eval_legendre, expit
 
-__all__ = ["BULGE", "DISCS", "HALO", "Bulge", "Disc", "G", "Halo", "Table", "solve", "table"]
+__all__ = ["MCMILLAN17", "Bulge", "Disc", "G", "Halo", "Model", "Table", "solve", "table"]
 
 G = float(constants.G.to_value(units.kpc * (units.km / units.s) ** 2 / units.Msun))
 
@@ -78,32 +78,43 @@ class Halo:
         return -4.0 * np.pi * G * self.rho0 * self.rs**2 * np.log1p(x) / x
 
 
-# McMillan (2017), Table 3 and equations 1-5, best-fitting model, in the unrounded values of his distributed model
-DISCS = (
-    Disc(8.95679e8, 2.49955, 0.3),
-    Disc(1.83444e8, 3.02134, 0.9),
-    Disc(5.31319e7, 7.0, 0.085, Rm=4.0, sech2=True),
-    Disc(2.17995e9, 1.5, 0.045, Rm=12.0, sech2=True),
+@dataclass(frozen=True)
+class Model:
+    """A galaxy: discs, bulge and halo."""
+
+    discs: tuple[Disc, ...]
+    bulge: Bulge
+    halo: Halo
+
+
+# his best-fitting model (his Table 3, equations 1-5), in the unrounded values of the model he distributes
+MCMILLAN17 = Model(
+    discs=(
+        Disc(8.95679e8, 2.49955, 0.3),
+        Disc(1.83444e8, 3.02134, 0.9),
+        Disc(5.31319e7, 7.0, 0.085, Rm=4.0, sech2=True),
+        Disc(2.17995e9, 1.5, 0.045, Rm=12.0, sech2=True),
+    ),
+    bulge=Bulge(9.8351e10, 0.075, 2.1, 0.5, 1.8),
+    halo=Halo(8.53702e6, 19.5725),
 )
-BULGE = Bulge(9.8351e10, 0.075, 2.1, 0.5, 1.8)
-HALO = Halo(8.53702e6, 19.5725)
 
 _L_MAX = 32
 _RADII = np.geomspace(1e-4, 300.0, 361)  # all but the halo ends long before 300 kpc
 
 
-def _left_over_density(r: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _left_over_density(model: Model, r: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Return what the bulge and the discs hold beyond the analytic part's own density, Msun / kpc3."""
     R = np.sqrt(np.maximum(r**2 - z**2, 1e-24))
-    rho = BULGE.density(R, z)
-    for disc in DISCS:
+    rho = model.bulge.density(R, z)
+    for disc in model.discs:
         S, dS, d2S = disc.surface_density(r)
         h, H, dH = disc.layer(z)
         rho += (disc.surface_density(R)[0] - S) * h - d2S * H - 2.0 / r * dS * (H + z * dH)
     return rho
 
 
-def _multipoles() -> CubicSpline:
+def _multipoles(model: Model) -> CubicSpline:
     """Return coefficients of the even Legendre polynomials against ln r, (km/s)^2, by quadrature on every shell."""
     mu, weight_mu = leggauss(256)
     mu, weight_mu = mu[mu > 0], weight_mu[mu > 0]
@@ -111,7 +122,7 @@ def _multipoles() -> CubicSpline:
     s = np.log(_RADII)
     half = 0.5 * np.diff(s)
     a = np.exp(0.5 * (s[:-1] + s[1:])[:, None] + half[:, None] * node)  # (shells, nodes)
-    rho = _left_over_density(a[..., None], a[..., None] * mu)
+    rho = _left_over_density(model, a[..., None], a[..., None] * mu)
     columns = []
     for degree in range(0, _L_MAX + 1, 2):
         P = eval_legendre(degree, mu)
@@ -131,23 +142,23 @@ def _multipoles() -> CubicSpline:
     return CubicSpline(s, np.stack(columns, axis=1))
 
 
-def solve(R: np.ndarray, z: np.ndarray) -> np.ndarray:
+def solve(R: np.ndarray, z: np.ndarray, model: Model = MCMILLAN17) -> np.ndarray:
     """Return the potential from the expansion itself, (km/s)^2; R, z in kpc. Slow: `table` is for everyday use."""
-    return _solve(_multipoles(), np.asarray(R, dtype=float), np.asarray(z, dtype=float))
+    return _solve(model, _multipoles(model), np.asarray(R, dtype=float), np.asarray(z, dtype=float))
 
 
-def _solve(multipoles: CubicSpline, R: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _solve(model: Model, multipoles: CubicSpline, R: np.ndarray, z: np.ndarray) -> np.ndarray:
     r = np.maximum(np.hypot(R, z), 1e-8)
     mu = z / r
     coefficients = multipoles(np.log(np.clip(r, _RADII[0], _RADII[-1])))
     fall = np.minimum(1.0, _RADII[-1] / r)
-    phi = HALO.potential(r)
+    phi = model.halo.potential(r)
     previous, P = np.zeros_like(mu), np.ones_like(mu)
     for degree in range(_L_MAX + 1):
         if degree % 2 == 0:
             phi += coefficients[..., degree // 2] * P * fall ** (degree + 1)
         previous, P = P, ((2 * degree + 1) * mu * P - degree * previous) / (degree + 1)
-    for disc in DISCS:
+    for disc in model.discs:
         phi += 4.0 * np.pi * G * disc.surface_density(r)[0] * disc.layer(z)[1]
     return phi
 
@@ -182,8 +193,8 @@ _REACH = 1e7  # kpc: stars of E < -1 (km/s)^2 turn round within it
 @cache
 def table() -> Table:
     """Return the potential as a table, made on first use in half a second and kept."""
-    multipoles = _multipoles()
+    multipoles = _multipoles(MCMILLAN17)
     u = np.linspace(0.0, np.arcsinh(_REACH / _STRETCH), 401)
     x = _STRETCH * np.sinh(u)
-    phi = np.stack([_solve(multipoles, np.full_like(x, R), x) for R in x])
+    phi = np.stack([_solve(MCMILLAN17, multipoles, np.full_like(x, R), x) for R in x])
     return Table(RectBivariateSpline(u, u, phi, s=0))
