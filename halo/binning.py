@@ -33,12 +33,16 @@ class Axis:
     high: float | None = None
 
     def __post_init__(self) -> None:
+        if not self.variable:
+            raise UsageError("bins need the name of a variable, such as E:8; got none.")
         if self.count < 1:
             raise UsageError(f"bins of {self.variable}: the count must be >= 1, got {self.count}.")
         if (self.low is None) != (self.high is None):
             raise UsageError(f"bins of {self.variable}: give both limits or none.")
-        if self.low is not None and self.high is not None and not (self.low < self.high and math.isfinite(self.high)):
-            raise UsageError(f"bins of {self.variable}: limits must rise, got {self.low:g} to {self.high:g}.")
+        if self.low is not None and self.high is not None and not -math.inf < self.low < self.high < math.inf:
+            raise UsageError(
+                f"bins of {self.variable}: limits must be finite and rise, got {self.low:g} to {self.high:g}."
+            )
 
     @property
     def regular(self) -> bool:
@@ -56,11 +60,12 @@ def parse_axes(text: str) -> tuple[Axis, ...]:
     Raises
     ------
     UsageError
-        The text cannot be read, names an unknown variable, or more than two.
+        The text cannot be read, or names more than two variables or one of them twice. Whether the stars have the
+        variables shows when they are binned.
     """
     axes = []
     for part in text.split(","):
-        fields = part.strip().split(":")
+        fields = [field.strip() for field in part.split(":")]
         try:
             if len(fields) == 2:
                 axes.append(Axis(fields[0], int(fields[1])))
@@ -114,14 +119,14 @@ class Bins:
 
         Bins include their lower edge; the last of each axis includes its upper edge too.
         """
-        rows = _place(values(table, self.axes[0].variable), self.edges[0])
+        rows = place(values(table, self.axes[0].variable), self.edges[0])
         if len(self.axes) == 1:
             return rows
         second = values(table, self.axes[1].variable)
         index = np.full(len(rows), -1)
         for i, edges in enumerate(self.edges[1]):
             inside = np.flatnonzero(rows == i)
-            column = _place(second[inside], edges)
+            column = place(second[inside], edges)
             index[inside] = np.where(column >= 0, i * self.axes[1].count + column, -1)
         return index
 
@@ -130,7 +135,7 @@ def make_bins(table: Any, axes: Sequence[Axis]) -> Bins:
     """Return bins for these stars: regular ones as asked, the others equally full.
 
     Equal counts are nested: the first axis is cut so that each part has the same number of stars (to one), then
-    each part along the second axis. Stars of exactly equal value stay together.
+    each part along the second axis. Stars of exactly equal value stay together, so ties can make counts differ by more.
 
     Parameters
     ----------
@@ -149,7 +154,7 @@ def make_bins(table: Any, axes: Sequence[Axis]) -> Bins:
         raise UsageError(f"bins need one or two variables, got {len(axes)}.")
     columns = [values(table, axis.variable) for axis in axes]
     usable = np.all([np.isfinite(column) for column in columns], axis=0)
-    needed = math.prod(axis.count for axis in axes if not axis.regular)
+    needed = 0 if all(axis.regular for axis in axes) else math.prod(axis.count for axis in axes if not axis.regular)
     if usable.sum() < needed:
         raise InputError(
             f"{needed} equal-count bins need at least as many stars; {int(usable.sum())} of {len(usable)} "
@@ -158,7 +163,7 @@ def make_bins(table: Any, axes: Sequence[Axis]) -> Bins:
     first = _edges(columns[0][usable], axes[0])
     if len(axes) == 1:
         return Bins(axes, (first,))
-    rows = _place(columns[0], first)
+    rows = place(columns[0], first)
     second = []
     for i in range(axes[0].count):
         part = columns[1][usable & (rows == i)]
@@ -177,11 +182,25 @@ def _edges(x: np.ndarray, axis: Axis) -> np.ndarray:
     ordered = np.sort(x)
     # Sizes differ by one at most; an edge lies half-way between the stars on its two sides.
     cuts = np.linspace(0, len(ordered), axis.count + 1).round().astype(int)[1:-1]
-    inner = 0.5 * (ordered[cuts - 1] + ordered[cuts])
+    below, above = ordered[cuts - 1], ordered[cuts]
+    middle = 0.5 * below + 0.5 * above
+    # Between neighbouring floats there is no middle; the lower star would fall into the upper bin.
+    inner = np.where(middle > below, middle, above)
     return np.concatenate([ordered[:1], inner, ordered[-1:]])
 
 
-def _place(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def place(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the bin of every value, -1 outside and for NaN; int, shape of `x`.
+
+    Bins include their lower edge; the last one includes its upper edge too.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N,)
+        Values.
+    edges : ndarray, shape (q + 1,)
+        In rising order; bins of no width stay empty.
+    """
     index = np.searchsorted(edges, x, side="right") - 1
     index[x == edges[-1]] = len(edges) - 2
     return np.where(np.isfinite(x) & (index >= 0) & (index < len(edges) - 1), index, -1)

@@ -26,6 +26,7 @@ Inferred, not published: any value from -0.32e5 to -0.25e5 reproduces the public
 """
 
 CROSSES, TWICE, NEVER, EMPTY = "crosses", "crosses more than once", "never crosses", "too few stars"
+REVERSED = "crosses the other way only"
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,19 @@ def boundary(
     Returns
     -------
     Boundary
+
+    Raises
+    ------
+    UsageError
+        A fit of one component, or an argument that makes no sense.
     """
+    if len(fit.H) < 2:
+        raise UsageError("a boundary lies between components; this fit has one. Fit two or more.")
+    if grid < 2:
+        raise UsageError(f"grid must be >= 2, got {grid}.")
     if not 0 < level < 1:
         raise UsageError(f"level must lie between 0 and 1, got {level:g}.")
-    if smoothing < 0:
+    if not 0 <= smoothing < np.inf:
         raise UsageError(f"smoothing must be >= 0, got {smoothing:g}.")
     axes = (Axis("Lz", grid, *Lz_range), Axis("E", grid, *E_range))
     application = apply(fit, table, axes, settings=settings)
@@ -154,7 +164,7 @@ def _column(E: np.ndarray, share: np.ndarray, level: float) -> tuple[float, int,
     number = int((above[1:] != above[:-1]).sum())
     falls = np.flatnonzero(above[:-1] & ~above[1:])
     if len(falls) == 0:
-        return np.nan, number, NEVER
+        return np.nan, number, REVERSED if number else NEVER
     i = falls[0]
     # linear between the two cells on either side of the level
     part = (share[i] - level) / (share[i] - share[i + 1])

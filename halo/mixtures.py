@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .binning import Axis, Bins, make_bins
+from .binning import Axis, Bins, make_bins, place
 from .errors import InputError, UsageError
 from .variables import values
 
@@ -52,6 +52,10 @@ class Chemistry:
     def __post_init__(self) -> None:
         if not self.planes:
             raise UsageError("at least one abundance plane is needed, such as AL_FE:FE_H.")
+        if len(set(self.planes)) < len(self.planes) or any(plane.x == plane.y for plane in self.planes):
+            raise UsageError(
+                f"planes must be different ones, each of two variables; got {', '.join(map(str, self.planes))}."
+            )
         if self.pixels < 1:
             raise UsageError(f"pixels must be >= 1, got {self.pixels}.")
         for name in self.variables:
@@ -69,12 +73,12 @@ class Chemistry:
         pixels: int = 50,
     ) -> Chemistry:
         """Return the chemistry with default ranges where none are given."""
-        wanted = {name for plane in planes for name in (plane.x, plane.y)}
+        wanted = list(dict.fromkeys(name for plane in planes for name in (plane.x, plane.y)))
         merged = {**DEFAULT_RANGES, **(ranges or {})}
-        unused = set(ranges or {}) - wanted
+        unused = set(ranges or {}).difference(wanted)
         if unused:
             raise UsageError(f"range given for {', '.join(sorted(unused))}, which no plane uses.")
-        kept = tuple((name, merged[name]) for name in sorted(wanted) if name in merged)
+        kept = tuple((name, merged[name]) for name in wanted if name in merged)
         return cls(tuple(planes), kept, pixels)
 
     @property
@@ -107,14 +111,8 @@ class Chemistry:
         Pixels include their lower edge; the last one includes its upper edge too.
         """
         l = self.pixels  # noqa: E741 - the paper's letter
-        index = {}
-        for name in self.variables:
-            low, high = self.limits[name]
-            x = values(table, name)
-            with np.errstate(invalid="ignore", over="ignore"):
-                pixel = np.floor((x - low) / (high - low) * l)
-            pixel[x == high] = l - 1
-            index[name] = np.where(np.isfinite(x) & (pixel >= 0) & (pixel < l), pixel, -1).astype(np.int64)
+        # By comparison with the edges: (x - low) / (high - low) * l is rounded, and near an edge to the wrong pixel.
+        index = {name: place(values(table, name), self.edges(name)) for name in self.variables}
         columns = []
         for i, plane in enumerate(self.planes):
             x, y = index[plane.x], index[plane.y]
@@ -128,7 +126,7 @@ class Chemistry:
 
 def parse_plane(text: str) -> Plane:
     """Return the plane that ``Y:X`` names, such as ``AL_FE:FE_H``."""
-    fields = text.split(":")
+    fields = [field.strip() for field in text.split(":")]
     if len(fields) != 2 or not all(fields):
         raise UsageError(f"plane {text!r}: expected Y:X, such as AL_FE:FE_H.")
     return Plane(*fields)
@@ -138,8 +136,8 @@ def parse_range(text: str) -> tuple[str, tuple[float, float]]:
     """Return name and limits of ``NAME:LOW:HIGH``, such as ``FE_H:-2.5:0.7``."""
     fields = text.split(":")
     try:
-        name, low, high = fields[0], float(fields[1]), float(fields[2])
-        if len(fields) != 3:
+        name, low, high = fields[0].strip(), float(fields[1]), float(fields[2])
+        if len(fields) != 3 or not name:
             raise ValueError
     except (IndexError, ValueError):
         raise UsageError(f"range {text!r}: expected NAME:LOW:HIGH, such as FE_H:-2.5:0.7.") from None

@@ -154,12 +154,15 @@ class Application:
         Component names.
     cutflow : CutFlow
         From the catalogue to these stars.
+    converged : ndarray of bool, shape (m,)
+        Whether each bin's weights converged.
     """
 
     W: np.ndarray
     mixtures: Mixtures
     names: tuple[str, ...]
     cutflow: CutFlow
+    converged: np.ndarray
 
     @property
     def fractions(self) -> np.ndarray:
@@ -215,17 +218,23 @@ def fit(table: Any, settings: FitSettings | None = None) -> Fit:
 
 def fit_mixtures(mixtures: Mixtures, stars: Any, flow: CutFlow, settings: FitSettings) -> Fit:
     """Fit components to mixtures that were made already; `stars` are those that the mixtures count."""
+    import nmfcore
+
     device = resolve_device(settings.device)
-    result = _factorize(mixtures.V, settings, device)
+    penalty = (settings.alpha_W, settings.alpha_H, settings.l1_ratio)
+    result = _factorize(mixtures.V, settings, device, init=settings.init, starts=settings.starts, penalty=penalty)
     W, H = result.normalised()
+    if not W.any():
+        raise UsageError(
+            f"alpha_W = {settings.alpha_W:g} and alpha_H = {settings.alpha_H:g} penalise every component away; "
+            "use smaller ones, or 0 for none."
+        )
     bin_energy = _bin_means(mixtures, stars)
     weight = np.where(np.isfinite(bin_energy)[:, None], W, 0.0)
     mass = weight.sum(axis=0)
     mean_energy = np.divide(weight.T @ np.nan_to_num(bin_energy), mass, out=np.full(len(mass), np.inf), where=mass > 0)
     order = np.argsort(mean_energy, kind="stable")
     k = settings.components
-    from nmfcore import Status
-
     return Fit(
         W=W[:, order],
         H=H[order],
@@ -238,13 +247,16 @@ def fit_mixtures(mixtures: Mixtures, stars: Any, flow: CutFlow, settings: FitSet
         loss=float(result.loss),
         kkt=float(result.kkt),
         n_iter=int(result.n_iter),
-        status=Status(int(result.status)).message,
+        status=nmfcore.Status(int(result.status)).message,
         device=device,
     )
 
 
 def apply(fit: Fit, table: Any, bins: Bins | Sequence[Axis], *, settings: FitSettings | None = None) -> Application:
     """Find a fit's components in stars binned another way: H held, W' minimises the loss (paper, section 3.4).
+
+    Each bin is solved by itself, without the penalties of the fit: the paper's equation 4 has none, and at unit sum of
+    H they would weigh otherwise than they did in the fit.
 
     Parameters
     ----------
@@ -255,24 +267,37 @@ def apply(fit: Fit, table: Any, bins: Bins | Sequence[Axis], *, settings: FitSet
     bins : Bins or sequence of Axis
         The new bins.
     settings : FitSettings, optional
-        Another selection than the fit's; its loss, penalties and images stay the fit's.
+        Another selection or device than the fit's; loss, rule, tolerance and images stay the fit's.
 
     Returns
     -------
     Application
+
+    Raises
+    ------
+    InputError
+        No star, or none inside the bins and the images.
+    UsageError
+        Settings that make no sense.
     """
-    stars, flow = choose(table, settings or fit.settings)
-    return apply_mixtures(fit, mix(stars, bins, fit.mixtures.chemistry), flow)
+    settings = settings or fit.settings
+    stars, flow = choose(table, settings)
+    return apply_mixtures(fit, mix(stars, bins, fit.mixtures.chemistry), flow, device=settings.device)
 
 
-def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow) -> Application:
-    """Find a fit's components in mixtures that were made already."""
+def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow, *, device: str | None = None) -> Application:
+    """Find a fit's components in mixtures that were made already; on the fit's device unless another is given."""
     if mixtures.V.shape[1] != fit.H.shape[1]:
         raise InputError(f"the fit has {fit.H.shape[1]} pixels, these mixtures {mixtures.V.shape[1]}.")
-    result = _factorize(mixtures.V, fit.settings, resolve_device(fit.settings.device), hold=fit.H)
-    # An empty bin has no chemistry to weigh, whatever a penalty or a start left there.
-    W = np.where(mixtures.V.any(axis=1)[:, None], result.W, 0.0)
-    return Application(W, mixtures, fit.names, flow)
+    where = resolve_device(fit.settings.device if device is None else device)
+    W = np.zeros((len(mixtures.V), len(fit.H)))
+    converged = np.ones(len(W), dtype=bool)
+    filled = mixtures.V.any(axis=1)  # an empty bin has no chemistry to weigh
+    if filled.any():
+        # One replicate per bin: a poor bin converges on its own scale, not on that of the richest.
+        result = _factorize(mixtures.V[filled][:, None], fit.settings, where, init=(None, fit.H), hold="H")
+        W[filled], converged[filled] = result.W[:, 0], result.converged
+    return Application(W, mixtures, fit.names, flow, converged)
 
 
 def resolve_device(device: str) -> str:
@@ -294,23 +319,36 @@ def resolve_device(device: str) -> str:
             f"device {device!r} was asked for, but torch {torch.__version__} sees no CUDA device; "
             "use --device cpu, or install a CUDA build of torch and check nvidia-smi."
         )
+    if ":" in device and int(device[5:]) >= torch.cuda.device_count():
+        raise UsageError(
+            f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices, from cuda:0 on."
+        )
     return device
 
 
-def _factorize(V: np.ndarray, settings: FitSettings, device: str, hold: np.ndarray | None = None) -> Result:
+def _factorize(
+    V: np.ndarray,
+    settings: FitSettings,
+    device: str,
+    *,
+    init: str | tuple[None, np.ndarray],
+    hold: str | None = None,
+    starts: int = 1,
+    penalty: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> Result:
     import nmfcore
 
     try:
         return nmfcore.factorize(
             V,
-            settings.components if hold is None else len(hold),
-            init=settings.init if hold is None else (None, hold),
-            hold=None if hold is None else "H",
+            settings.components,
+            init=init,
+            hold=hold,
             loss=settings.loss,
             update=settings.update,
-            penalty=nmfcore.Penalty(settings.alpha_W, settings.alpha_H, settings.l1_ratio),
+            penalty=nmfcore.Penalty(*penalty),
             stop=nmfcore.Stop(tol=settings.tol, max_iter=settings.max_iter),
-            starts=settings.starts if hold is None else 1,
+            starts=starts,
             seed=settings.seed,
             device=device,
         )

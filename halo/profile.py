@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from astropy import units
 from astropy.table import QTable, Table
 from scipy.interpolate import PchipInterpolator
+from scipy.optimize import brentq
 
 from .binning import Axis, Bins
 from .errors import UsageError
@@ -106,6 +108,9 @@ def profile(
 
 def profile_of(application: Application, *, levels: Sequence[float] = LEVELS, min_stars: int = MIN_STARS) -> Profile:
     """Return the profile that an application along one variable makes."""
+    for level in levels:
+        if not 0 < level < 1:
+            raise UsageError(f"levels must lie between 0 and 1, got {level:g}.")
     bins = application.mixtures.bins
     if len(bins.axes) != 1:
         raise UsageError(f"a profile has one variable; got {', '.join(str(axis) for axis in bins.axes)}.")
@@ -118,7 +123,8 @@ def crossings(x: np.ndarray, y: np.ndarray, level: float) -> tuple[float, ...]:
     """Return every place where the spline through (x, y) passes `level`.
 
     The spline is the monotone cubic of Fritsch & Carlson (1980, SIAM J. Numer. Anal. 17, 238): it makes no
-    turning points of its own, so every crossing is one of the data.
+    turning points of its own, so every crossing is one of the data. To touch the level is not to cross it; where the
+    data lie on it and leave it on the other side, the crossing is where they reach it.
 
     Parameters
     ----------
@@ -137,18 +143,14 @@ def crossings(x: np.ndarray, y: np.ndarray, level: float) -> tuple[float, ...]:
     good = np.isfinite(y)
     if good.sum() < 2:
         return ()
-    roots = PchipInterpolator(x[good], y[good]).solve(level, extrapolate=False)
-    roots = np.sort(roots[np.isfinite(roots)])  # a stretch that lies on the level is reported by its start
-    if roots.size == 0:
-        return ()
-    apart = np.diff(roots, prepend=-np.inf) > 1e-9 * (x[good][-1] - x[good][0])
-    below, above = roots[apart], roots[apart]
-    # A touch is no crossing: the sign must differ on the two sides.
-    spline, step = PchipInterpolator(x[good], y[good]), 1e-6 * (x[good][-1] - x[good][0])
-    low, high = x[good][0], x[good][-1]
-    before = spline(np.maximum(below - step, low)) - level
-    after = spline(np.minimum(above + step, high)) - level
-    return tuple(float(root) for root in below[before * after < 0])
+    x, y = x[good], y[good]
+    spline, side = PchipInterpolator(x, y), np.sign(y - level)
+    off = np.flatnonzero(side)
+    found = []
+    for i, j in pairwise(off):
+        if side[i] != side[j]:
+            found.append(float(x[i + 1]) if j > i + 1 else brentq(lambda at: float(spline(at)) - level, x[i], x[j]))
+    return tuple(found)
 
 
 def profile_table(result: Profile | Application) -> Table:
@@ -176,6 +178,7 @@ def profile_table(result: Profile | Application) -> Table:
     table.meta["components"] = list(application.names)
     table.meta["stars"] = len(mixtures.rows)
     table.meta["stars_outside_bins"] = mixtures.outside_bins
+    table.meta["bins_not_converged"] = int((~application.converged).sum())
     table.meta["stars_outside_images"] = dict(
         zip((str(plane) for plane in mixtures.chemistry.planes), mixtures.outside_images, strict=True)
     )

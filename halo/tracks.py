@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import UsageError
 from .mixtures import Chemistry, Plane
 from .model import Fit
 
@@ -54,15 +55,11 @@ def track(fit: Fit, component: int, image: int, *, min_share: float = 1e-3) -> T
     picture = fit.images[component, image]
     total = picture.sum()
     weight = picture.sum(axis=0) / (total if total > 0 else 1.0)
-    edges, centres = chemistry.edges(plane.y), chemistry.centres(plane.y)
+    edges = chemistry.edges(plane.y)
     median, deviation = np.full(len(weight), np.nan), np.full(len(weight), np.nan)
-    for i in np.flatnonzero(weight >= min_share):
-        column = picture[:, i]
-        median[i] = quantile(edges, column, 0.5)
-        distance = np.abs(centres - median[i])
-        order = np.argsort(distance)
-        share = np.cumsum(column[order]) / column.sum()
-        deviation[i] = np.interp(0.5, share, distance[order])
+    for i in np.flatnonzero((weight >= min_share) & (weight > 0)):
+        median[i] = quantile(edges, picture[:, i], 0.5)
+        deviation[i] = _deviation(edges, picture[:, i], median[i])
     return Track(plane, chemistry.centres(plane.x), median, deviation, weight)
 
 
@@ -81,7 +78,14 @@ def marginal(chemistry: Chemistry, row: np.ndarray, name: str) -> np.ndarray:
     Returns
     -------
     ndarray, shape (l,)
+
+    Raises
+    ------
+    UsageError
+        No plane shows the abundance.
     """
+    if name not in chemistry.variables:
+        raise UsageError(f"no plane shows {name}; the planes have {', '.join(chemistry.variables)}.")
     shown = [
         picture.sum(axis=0 if plane.x == name else 1)
         for plane, picture in zip(chemistry.planes, chemistry.images(row), strict=True)
@@ -95,11 +99,19 @@ def marginal(chemistry: Chemistry, row: np.ndarray, name: str) -> np.ndarray:
 def percentiles(fit: Fit, name: str, q: tuple[float, ...] = (10.0, 50.0, 90.0)) -> np.ndarray:
     """Return percentiles of an abundance in each component, dex; shape (k, len(q)).
 
-    Interpolated linearly within pixels.
+    Interpolated linearly within pixels; of the stars inside the images.
+
+    Raises
+    ------
+    UsageError
+        No plane shows the abundance, or a percentile is not in 0..100.
     """
     chemistry = fit.mixtures.chemistry
+    if not all(0 <= p <= 100 for p in q):
+        raise UsageError(f"percentiles must lie between 0 and 100, got {q}.")
+    rows = [marginal(chemistry, row, name) for row in fit.H]
     edges = chemistry.edges(name)
-    return np.array([[quantile(edges, marginal(chemistry, row, name), p / 100) for p in q] for row in fit.H])
+    return np.array([[quantile(edges, row, p / 100) for p in q] for row in rows])
 
 
 def quantile(edges: np.ndarray, weight: np.ndarray, p: float) -> float:
@@ -108,12 +120,20 @@ def quantile(edges: np.ndarray, weight: np.ndarray, p: float) -> float:
     if not total > 0:
         return float("nan")
     cumulative = np.concatenate([[0.0], np.cumsum(weight) / total])
-    # Empty bins make flat stretches, on which the quantile is any point: keep their first edge for one answer.
-    keep = np.concatenate([[True], np.diff(cumulative) > 0])
-    i = np.searchsorted(cumulative[keep], p)
-    if i == 0:
-        return float(edges[0])
-    upper = np.flatnonzero(keep)[min(i, keep.sum() - 1)]
-    lower = upper - 1
-    share = (p - cumulative[lower]) / (cumulative[upper] - cumulative[lower])
-    return float(edges[lower] + share * (edges[upper] - edges[lower]))
+    # Empty bins make flat stretches, on which the quantile is any point: the first is taken.
+    filled = np.flatnonzero(np.diff(cumulative) > 0)
+    i = filled[min(int(np.searchsorted(cumulative[filled + 1], p)), len(filled) - 1)]
+    share = min((p - cumulative[i]) / (cumulative[i + 1] - cumulative[i]), 1.0)
+    return float(edges[i] + share * (edges[i + 1] - edges[i]))
+
+
+def _deviation(edges: np.ndarray, weight: np.ndarray, median: float) -> float:
+    # The distance within which half of the weight lies, each pixel's spread evenly over it.
+    cumulative = np.concatenate([[0.0], np.cumsum(weight) / weight.sum()])
+    distance = np.unique(np.append(np.abs(edges - median), 0.0))
+    inside = np.interp(median + distance, edges, cumulative) - np.interp(median - distance, edges, cumulative)
+    i = int(np.searchsorted(inside, 0.5))
+    if i == 0 or i == len(inside):
+        return float(distance[min(i, len(distance) - 1)])
+    share = (0.5 - inside[i - 1]) / (inside[i] - inside[i - 1])
+    return float(distance[i - 1] + share * (distance[i] - distance[i - 1]))
