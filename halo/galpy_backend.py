@@ -52,9 +52,12 @@ def _import_quietly() -> None:
     original = configparser.ConfigParser.read
     configparser.ConfigParser.read = read  # type: ignore[method-assign, assignment]
     try:
-        import galpy  # noqa: F401
+        from galpy.util import _load_extension_libs
     finally:
         configparser.ConfigParser.read = original  # type: ignore[method-assign]
+    if sys.platform != "darwin":
+        # a trial for a clash of OpenMP libraries on macOS, made in a child that would read no settings but its own
+        _load_extension_libs._checked_openmp_issue = True
 
 
 _import_quietly()
