@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -63,15 +64,19 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
         "provenance": plain(fit.provenance),
     }
 
+    # Made in memory: HDF5 cannot be relied upon to fail cleanly when a disk is full.
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        file.attrs["halonmf"] = "fit"
+        file.attrs["schema"] = SCHEMA
+        for name, value in record.items():
+            file.attrs[name] = json.dumps(value, sort_keys=True)
+        for name, array in arrays.items():
+            options = {"compression": "gzip", "shuffle": True} if array.size > 1000 else {}
+            file.create_dataset(name, data=array, fletcher32=bool(options), **options)
+
     def write(temporary: Path) -> None:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["halonmf"] = "fit"
-            file.attrs["schema"] = SCHEMA
-            for name, value in record.items():
-                file.attrs[name] = json.dumps(value, sort_keys=True)
-            for name, array in arrays.items():
-                options = {"compression": "gzip", "shuffle": True} if array.size > 1000 else {}
-                file.create_dataset(name, data=array, fletcher32=bool(options), **options)
+        temporary.write_bytes(image.getbuffer())
 
     return write_atomically(path, write, overwrite=overwrite)
 

@@ -1,0 +1,47 @@
+# Every target works on a clean checkout: the environment is made when it is not there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SLOW ?=
+
+.PHONY: help demo test lint format bench wheel clean
+
+help:
+	@echo "make demo    set up, make a mock survey, run the whole line on it, leave a picture in demo/"
+	@echo "make test    set up and run the tests (SLOW=1 includes the slow ones)"
+	@echo "make lint    ruff and mypy"
+	@echo "make format  rewrite the code as ruff likes it"
+	@echo "make bench   time the engine beside scikit-learn, in ratios"
+	@echo "make wheel   build the wheel and the source distribution into dist/"
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/halonmf demo demo --overwrite
+
+test: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(if $(SLOW),-m "",)
+
+# mypy finds the package under its installed name, halonmf, through a link: the repository root is that package.
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	mkdir -p build/types && ln -sfn ../.. build/types/halonmf
+	MYPYPATH=build/types $(BIN)/mypy -m halonmf.cli -p halonmf.halo -p nmfcore
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -m "" --benchmark-only --benchmark-columns=median,rounds
+
+wheel: $(STAMP)
+	$(BIN)/python -m build --outdir dist .
+
+clean:
+	rm -rf build dist *.egg-info demo

@@ -1,0 +1,376 @@
+"""The commands on files: what they write, print and exit with."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import halonmf.halo as halo
+import numpy as np
+import pytest
+from astropy.table import QTable
+from halonmf.halo.errors import InputError
+
+from .test_help import run
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data"
+ALLSTAR, ASTRONN = DATA / "allStarLite-dr17-halo-giants.fits", DATA / "apogee_astroNN-dr17-halo-giants.fits"
+real = pytest.mark.skipif(not ALLSTAR.exists(), reason="the real sample ../shared/data is not here")
+
+
+def ok(*args):
+    result = run(*args)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A small mock, prepared and fitted once."""
+    folder = tmp_path_factory.mktemp("small")
+    ok("mock", folder / "mock", "--stars", 6000, "--seed", 3, "--quiet")
+    files = {
+        name: next((folder / "mock").glob(pattern))
+        for name, pattern in (("allstar", "allStar*"), ("astronn", "apogee_astroNN*"))
+    }
+    ok("prepare", files["allstar"], files["astronn"], "-o", folder / "stars.fits", "--quiet")
+    ok("fit", folder / "stars.fits", "-o", folder / "fit.h5", "--bins", "E:5,Lz:4", "--pixels", 20, "--device", "cpu")
+    return folder, files
+
+
+@real
+@pytest.mark.parametrize("pixels", [15, 20, 30])
+def test_real_stars_cross_where_the_paper_says(tmp_path, pixels):
+    ok("prepare", ALLSTAR, ASTRONN, "-o", tmp_path / "stars.fits", "-q")
+    ok(
+        "fit",
+        tmp_path / "stars.fits",
+        "-o",
+        tmp_path / "fit.h5",
+        "--selection",
+        "retrograde",
+        "--bins",
+        "E:5,Lz:5",
+        "--pixels",
+        pixels,
+    )
+    said = ok(
+        "apply",
+        tmp_path / "fit.h5",
+        tmp_path / "stars.fits",
+        "--by",
+        "E:9:-2.1e5:-1.2e5",
+        "-o",
+        tmp_path / "profile.ecsv",
+    )
+    (half,) = halo.load(tmp_path / "profile.ecsv").meta["crossings"]["HE=0.5"]
+    assert -1.72e5 < half < -1.62e5
+    assert f"50 % at {half:.4g}" in said
+
+
+@real
+def test_prepare_prints_and_saves_a_cut_flow_that_adds_up(tmp_path):
+    said = ok("prepare", ALLSTAR, ASTRONN, "-o", tmp_path / "stars.fits", "-q")
+    catalogue = halo.load(tmp_path / "stars.fits")
+    assert catalogue.cutflow.total == 1202
+    assert catalogue.cutflow.total - sum(catalogue.cutflow.removed) == len(catalogue) == 1198
+    assert "AL_FE_FLAG = 0" in said
+    assert "1,198 stars" in said
+
+
+def test_fit_writes_what_load_reads(small):
+    folder, _ = small
+    fit = halo.load(folder / "fit.h5")
+    assert fit.W.shape == (20, 2)
+    assert fit.H.shape == (2, 800)
+    np.testing.assert_allclose(fit.H.sum(axis=1), 1)
+    assert fit.names == ("LE", "HE")
+    assert fit.mean_energy[0] < fit.mean_energy[1]
+    record = fit.provenance
+    assert record["settings"]["fit"]["components"] == 2
+    assert record["inputs"][0]["name"] == "stars.fits"
+    assert len(record["inputs"][0]["sha256"]) == 64
+    assert record["device"] == "cpu"
+    assert "torch" in record["libraries"]
+
+
+def test_apply_profile_has_the_documented_columns(small, tmp_path):
+    folder, _ = small
+    ok("apply", folder / "fit.h5", folder / "stars.fits", "--by", "r:6:2:14", "-o", tmp_path / "p.ecsv")
+    table = halo.load(tmp_path / "p.ecsv")
+    assert {"lower", "upper", "centre", "n_stars", "fraction_1", "fraction_2"} <= set(table.colnames)
+    assert str(table["lower"].unit) == "kpc"
+    total = table["fraction_1"] + table["fraction_2"]
+    np.testing.assert_allclose(total[np.isfinite(total)], 1)
+    assert "provenance" in table.meta
+
+
+def test_apply_with_two_variables_makes_a_map(small, tmp_path):
+    folder, _ = small
+    ok(
+        "apply",
+        folder / "fit.h5",
+        folder / "stars.fits",
+        "--by",
+        "Lz:4:-2000:2000,E:5:-3e5:-1e5",
+        "-o",
+        tmp_path / "m.ecsv",
+    )
+    table = halo.load(tmp_path / "m.ecsv")
+    assert len(table) == 20
+    assert {"lower_Lz", "upper_E", "n_stars"} <= set(table.colnames)
+
+
+def test_boundary_reports_every_column(small, tmp_path):
+    folder, _ = small
+    said = ok("boundary", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "b.ecsv")
+    table = halo.load(tmp_path / "b.ecsv")
+    assert len(table) == 10
+    assert set(table["status"]) <= {"crosses", "crosses more than once", "never crosses", "too few stars"}
+    found = np.isfinite(table["E"].value)
+    assert (found == [s.startswith("crosses") for s in table["status"]]).all()
+    assert f"boundary in {found.sum()} of 10 columns" in said
+    assert "inferred" in table.meta["BK23_note"]
+
+
+def test_plot_leaves_png_and_pdf(small, tmp_path):
+    folder, _ = small
+    ok("plot", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "figures")
+    for name in ("components", "fractions", "sample", "chemistry"):
+        assert (tmp_path / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_info_says_what_each_file_is(small, tmp_path):
+    folder, _ = small
+    assert "prepared catalogue" in ok("info", folder / "stars.fits")
+    assert "20 bins x 800 pixels" in ok("info", folder / "fit.h5")
+    ok("apply", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "p.ecsv")
+    assert "crossings" in ok("info", tmp_path / "p.ecsv")
+
+
+def test_the_same_fit_twice_is_the_same(small, tmp_path):
+    folder, _ = small
+    ok("fit", folder / "stars.fits", "-o", tmp_path / "again.h5", "--bins", "E:5,Lz:4", "--pixels", 20)
+    np.testing.assert_array_equal(halo.load(tmp_path / "again.h5").H, halo.load(folder / "fit.h5").H)
+
+
+def test_config_sets_defaults_and_flags_win(small, tmp_path):
+    folder, _ = small
+    (tmp_path / "c.toml").write_text('[fit]\npixels = 10\nbins = "E:4"\nrange = ["FE_H:-2:0.5"]\nalpha-W = 0.0\n')
+    ok("fit", folder / "stars.fits", "-o", tmp_path / "a.h5", "--config", tmp_path / "c.toml")
+    a = halo.load(tmp_path / "a.h5").settings
+    assert (a.chemistry.pixels, len(a.axes), a.chemistry.limits["FE_H"]) == (10, 1, (-2.0, 0.5))
+    ok("fit", folder / "stars.fits", "-o", tmp_path / "b.h5", "--config", tmp_path / "c.toml", "--pixels", 12)
+    assert halo.load(tmp_path / "b.h5").settings.chemistry.pixels == 12
+
+
+def test_config_with_unknown_settings_is_refused(small, tmp_path):
+    folder, _ = small
+    (tmp_path / "c.toml").write_text("[fit]\npixel = 10\n")
+    result = run("fit", folder / "stars.fits", "--config", tmp_path / "c.toml")
+    assert result.exit_code == 2
+    assert "pixel" in result.output
+    assert "known" in result.output
+
+
+def test_other_planes_ranges_cuts_and_components(small, tmp_path):
+    folder, _ = small
+    ok(
+        "fit",
+        folder / "stars.fits",
+        "-o",
+        tmp_path / "f.h5",
+        "--plane",
+        "AL_FE:MG_FE",
+        "--range",
+        "AL_FE:-0.5:0.5",
+        "--cut",
+        "LOGG<2.5",
+        "--cut",
+        "E>-2.5e5",
+        "-k",
+        3,
+        "--loss",
+        "kullback-leibler",
+        "--bins",
+        "r:6",
+        "--pixels",
+        12,
+    )
+    fit = halo.load(tmp_path / "f.h5")
+    assert fit.names == ("C1", "C2", "C3")
+    assert fit.H.shape == (3, 144)
+    assert fit.cutflow.names[-2:] == ("LOGG<2.5", "E>-2.5e5")
+
+
+def test_a_fit_that_did_not_converge_is_kept_and_exits_4(small, tmp_path):
+    folder, _ = small
+    result = run("fit", folder / "stars.fits", "-o", tmp_path / "f.h5", "--max-iter", 1, "--bins", "E:5")
+    assert result.exit_code == 4
+    assert "raise max_iter" in result.output
+    assert "raise max_iter" in halo.load(tmp_path / "f.h5").status
+
+
+WRONG = [
+    (["--bins", "E"], 2, "VARIABLE:COUNT"),
+    (["--bins", "E:8,E:8"], 2, "different variables"),
+    (["--bins", "energy:8"], 2, "unknown variable 'energy'"),
+    (["--plane", "AL_FE"], 2, "Y:X"),
+    (["--range", "FE_H:0.5:-2"], 2, "must rise"),
+    (["--range", "SI_FE:-1:1"], 2, "no plane uses"),
+    (["--plane", "SI_FE:FE_H"], 2, "no default histogram range"),
+    (["--cut", "LOGG<"], 2, "LOGG<"),
+    (["--loss", "magic"], 2, "loss must be"),
+    (["--loss", "itakura-saito"], 2, "strictly positive"),
+    (["--update", "magic"], 2, "update must be"),
+    (["--init", "magic"], 2, "init must be"),
+    (["-k", "400"], 2, "init='random'"),
+    (["--device", "tpu"], 2, "device must be"),
+    (["--selection", "thin-disc"], 2, "selection"),
+    (["--cut", "E>0"], 3, "no stars"),
+    (["--bins", "E:5000"], 3, "at least as many stars"),
+    (["--output", "nowhere/fit.h5"], 5, "does not exist"),
+]
+
+
+@pytest.mark.parametrize(("options", "code", "words"), WRONG, ids=[" ".join(w[0]) for w in WRONG])
+def test_wrong_settings_exit_with_one_helpful_line(small, tmp_path, options, code, words):
+    folder, _ = small
+    output = [] if "--output" in options else ["-o", tmp_path / "f.h5"]
+    result = run("fit", folder / "stars.fits", *output, *options)
+    assert result.exit_code == code, result.output
+    assert words in result.output
+    assert not (tmp_path / "f.h5").exists()
+    if "Usage:" not in result.output:
+        assert result.output.count("\n") == 1
+
+
+def test_cuda_without_cuda_is_an_error_never_the_cpu(small, tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is there")
+    folder, _ = small
+    result = run("fit", folder / "stars.fits", "-o", tmp_path / "f.h5", "--device", "cuda")
+    assert result.exit_code == 2
+    assert "sees no CUDA device" in result.output
+
+
+def test_existing_output_is_refused_before_computing(small):
+    folder, _ = small
+    before = (folder / "fit.h5").stat().st_mtime_ns
+    result = run("fit", folder / "stars.fits", "-o", folder / "fit.h5")
+    assert result.exit_code == 5
+    assert "exists already" in result.output
+    assert (folder / "fit.h5").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("kind", ["missing", "text", "truncated", "wrong kind"])
+def test_a_bad_fit_file_exits_3_in_one_line(small, tmp_path, kind):
+    folder, _ = small
+    path = tmp_path / "fit.h5"
+    if kind == "text":
+        path.write_text("<html>not found</html>")
+    elif kind == "truncated":
+        path.write_bytes((folder / "fit.h5").read_bytes()[:5000])
+    elif kind == "wrong kind":
+        with h5py.File(path, "w") as file:
+            file["x"] = 1
+    result = run("apply", path, folder / "stars.fits", "-o", tmp_path / "p.ecsv")
+    assert result.exit_code == 3, result.output
+    assert str(path) in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_every_truncation_of_a_fit_is_noticed(small, tmp_path):
+    folder, _ = small
+    whole = (folder / "fit.h5").read_bytes()
+    for size in np.linspace(0, len(whole) - 1, 40).astype(int):
+        (tmp_path / "cut.h5").write_bytes(whole[:size])
+        with pytest.raises(InputError):
+            halo.load(tmp_path / "cut.h5")
+
+
+@pytest.mark.parametrize("trick", ["external link", "soft link", "external storage", "virtual", "huge"])
+def test_hostile_files_are_refused(small, tmp_path, trick):
+    folder, _ = small
+    path = tmp_path / "fit.h5"
+    shutil.copy(folder / "fit.h5", path)
+    with h5py.File(path, "a") as file:
+        del file["bin_energy"]
+        if trick == "external link":
+            file["bin_energy"] = h5py.ExternalLink(folder / "fit.h5", "bin_energy")
+        elif trick == "soft link":
+            file["bin_energy"] = h5py.SoftLink("/mean_energy")
+        elif trick == "external storage":
+            file.create_dataset("bin_energy", (20,), "f8", external=[(b"/etc/hostname", 0, 160)])
+        elif trick == "virtual":
+            layout = h5py.VirtualLayout((20,), "f8")
+            layout[:] = h5py.VirtualSource(folder / "fit.h5", "bin_energy", (20,))
+            file.create_virtual_dataset("bin_energy", layout)
+        else:
+            file.create_dataset("bin_energy", (2**40,), "f8", chunks=(1024,))
+    with pytest.raises(InputError, match="refused"):
+        halo.load(path)
+
+
+def test_an_older_layout_is_refused_with_the_reason(small, tmp_path):
+    folder, _ = small
+    path = tmp_path / "fit.h5"
+    shutil.copy(folder / "fit.h5", path)
+    with h5py.File(path, "a") as file:
+        file.attrs["schema"] = 0
+    with pytest.raises(InputError, match="layout version 0, this software reads 1"):
+        halo.load(path)
+
+
+def test_a_full_disk_exits_5_and_leaves_nothing_behind(small, tmp_path):
+    folder, _ = small
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        f"sys.argv = ['halonmf', 'fit', {str(folder / 'stars.fits')!r}, '-o', 'fit.h5', '--bins', 'E:5'];"
+        "from halonmf.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 5, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_exits_130(tmp_path):
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "from halonmf.cli import main; main()",
+            "mock",
+            str(tmp_path / "m"),
+            "--stars",
+            "200000",
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "interrupted" in said
+
+
+@pytest.mark.slow
+def test_demo_tells_the_truth_and_leaves_every_product(tmp_path):
+    said = ok("demo", tmp_path / "demo", "--stars", 30000, "--seed", 2)
+    assert "true accreted share" in said
+    for name in ("stars.fits", "fit.h5", "profile.ecsv", "map.ecsv", "boundary.ecsv", "summary.png", "summary.pdf"):
+        assert (tmp_path / "demo" / name).stat().st_size > 0
+    table = QTable.read(tmp_path / "demo" / "profile.ecsv")
+    assert json.dumps(table.meta["provenance"]["settings"])
