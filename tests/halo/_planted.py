@@ -1,0 +1,80 @@
+"""Stars of two chemical populations whose shares depend on energy: fits with a known answer, and tables for them."""
+
+from dataclasses import replace
+
+import numpy as np
+from astropy.table import Table
+from halonmf.halo.binning import Axis, make_bins, parse_axes
+from halonmf.halo.cutflow import CutFlow
+from halonmf.halo.mixtures import Chemistry, Mixtures
+from halonmf.halo.model import Application, Fit, FitSettings
+
+E_LOW, E_HIGH = -2.5e5, -1.0e5
+TRANSITION, WIDTH = -1.7e5, 0.15e5
+
+SMALL = FitSettings(
+    selection="all", axes=(Axis("E", 5), Axis("Lz", 5)), chemistry=Chemistry(pixels=20), device="cpu", components=2
+)
+
+
+def accreted_share(E):
+    """Share of the high-energy population at an energy: rises through one half at `TRANSITION`."""
+    return 1.0 / (1.0 + np.exp(-(np.asarray(E) - TRANSITION) / WIDTH))
+
+
+def planted(n=6000, seed=0, *, apart=False):
+    """Stars and which of them are of the high-energy population; `apart`: in chemistry that never overlaps."""
+    rng = np.random.default_rng(seed)
+    E = rng.uniform(E_LOW, E_HIGH, n)
+    high = rng.random(n) < accreted_share(E)
+    table = Table({"E": E, "Lz": rng.uniform(-2000.0, 2000.0, n), "ecc": rng.uniform(0.0, 1.0, n)})
+    if apart:
+        fe_h, al_fe, mg_fe = (
+            np.where(high, rng.uniform(*a, n), rng.uniform(*b, n))
+            for a, b in (((-2.0, -1.2), (-0.9, 0.2)), ((-0.4, -0.1), (0.1, 0.4)), ((0.0, 0.2), (0.25, 0.4)))
+        )
+    else:
+        fe_h, al_fe, mg_fe = (
+            np.where(high, rng.normal(*a, n), rng.normal(*b, n))
+            for a, b in (((-1.2, 0.3), (-0.5, 0.3)), ((-0.2, 0.1), (0.2, 0.1)), ((0.15, 0.06), (0.3, 0.05)))
+        )
+    table["FE_H"], table["AL_FE"], table["MG_FE"] = fe_h, al_fe, mg_fe
+    return table, high
+
+
+def hand_made_fit(H, chemistry, **settings):
+    """A fit whose components are given: for what is read off them."""
+    H = np.atleast_2d(np.asarray(H, dtype=float))
+    k = len(H)
+    bins = make_bins(Table({"E": np.linspace(E_LOW, E_HIGH, 9)}), [Axis("E", 3)])
+    mixtures = Mixtures(
+        np.ones((3, chemistry.n)), bins, chemistry, np.full(3, 3), np.repeat(np.arange(3), 3), np.zeros((9, 1), int)
+    )
+    return Fit(
+        W=np.ones((3, k)),
+        H=H / H.sum(axis=1, keepdims=True),
+        names=tuple(f"C{i + 1}" for i in range(k)),
+        mean_energy=np.linspace(E_LOW, E_HIGH, k),
+        mixtures=mixtures,
+        settings=replace(SMALL, chemistry=chemistry, components=k, **settings),
+        cutflow=CutFlow(9),
+        bin_energy=np.linspace(E_LOW, E_HIGH, 3),
+        loss=0.0,
+        kkt=0.0,
+        n_iter=1,
+        status="converged",
+        device="cpu",
+    )
+
+
+def hand_made_application(share, axes, n_stars=100):
+    """An application whose last component has the given share in each bin of the axes; NaN makes an empty bin."""
+    share = np.asarray(share, dtype=float).ravel()
+    n_stars = np.where(np.isfinite(share), np.broadcast_to(n_stars, share.shape), 0)
+    W = np.nan_to_num(np.stack([1 - share, share], axis=1)) * n_stars[:, None]
+    bins = make_bins(Table({axis.variable: np.zeros(1) for axis in parse_axes(axes)}), parse_axes(axes))
+    rows = np.repeat(np.arange(len(share)), n_stars)
+    mixtures = Mixtures(
+        np.ones((len(share), 800)), bins, Chemistry(pixels=20), n_stars, rows, np.zeros((len(rows), 2), int)
+    )
+    return Application(W, mixtures, ("LE", "HE"), CutFlow(len(rows)), np.ones(len(share), dtype=bool))
