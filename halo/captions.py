@@ -1,0 +1,125 @@
+"""What to say of each figure: what is drawn, what was cut, how many stars there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .boundary import BK23_OFFSET, CROSSES, TWICE, Boundary
+from .mixtures import Chemistry
+from .model import Application, Fit
+from .profile import Profile, unit_of
+
+if TYPE_CHECKING:
+    from .cutflow import CutFlow
+    from .mixtures import Mixtures
+
+
+def headline(fit: Fit) -> str:
+    """Return one line on a fit: selection, stars, bins, components."""
+    mixtures = fit.mixtures
+    bins = " x ".join(str(axis.count) for axis in mixtures.bins.axes)
+    variables = ", ".join(axis.variable for axis in mixtures.bins.axes)
+    selection = "all" if fit.settings.selection == "all" else f"the {fit.settings.selection} halo's"
+    k = len(fit.names)
+    stars = int(mixtures.n_stars.sum())
+    return f"{k} component{'s' * (k > 1)} of {selection} {stars:,} stars in {bins} bins of {variables}"
+
+
+def components(fit: Fit, application: Application | None, boundary: Boundary | None, tracks: Any) -> str:
+    """Return the caption of `figures.components`."""
+    mixtures, planes = fit.mixtures, _planes(fit.mixtures.chemistry)
+    parts = [
+        f"{headline(fit)}. {_cut(fit.cutflow, mixtures)}",
+        "Top: weights of the bins, each component divided by its maximum. "
+        f"Below: the components' images in {planes} ({mixtures.chemistry.pixels} x {mixtures.chemistry.pixels} "
+        "pixels), square-root stretch from zero to each image's maximum.",
+        "Titles: mass fractions, "
+        + ", ".join(f"{name} {100 * share:.2f} %" for name, share in zip(fit.names, fit.mass_fractions, strict=True))
+        + ".",
+    ]
+    if mixtures.empty_bins:
+        parts.append(f"{mixtures.empty_bins} bins without stars are hatched.")
+    parts += _map(application, boundary)
+    if tracks is not None:
+        parts.append("Median tracks of the components, with bands of the median absolute deviation.")
+    return " ".join([*parts, _ended(fit)]).strip()
+
+
+def fractions(profile: Profile, bands: bool) -> str:
+    """Return the caption of `figures.fractions`."""
+    application = profile.application
+    parts = [
+        f"Fractional contribution of {_and(application.names)} against {profile.variable} and the stars of each bin. "
+        f"{_cut(application.cutflow, application.mixtures)}",
+        f"Bins with fewer than {profile.min_stars} stars are open symbols, left out of the spline (drawn).",
+        f"{application.names[-1]}: {'; '.join(c.describe(unit_of(profile.variable)) for c in profile.crossings)}.",
+    ]
+    if bands:
+        parts.append("Shaded: the given lower and upper limits.")
+    return " ".join(parts)
+
+
+def sample(titles: Sequence[str], numbers: Sequence[int], outside: Sequence[int]) -> str:
+    """Return the caption of `figures.sample`."""
+    listed = "; ".join(
+        f"{t}: {n:,} stars, {o:,} of them outside the frame" for t, n, o in zip(titles, numbers, outside, strict=True)
+    )
+    return f"Stars in energy and angular momentum (prograde positive). {listed}."
+
+
+def chemistry(n: int, images: Chemistry, outside: Sequence[int], max_fe_h: float) -> str:
+    """Return the caption of `figures.chemistry`."""
+    left = ", ".join(f"{o:,} in {plane.y} against {plane.x}" for o, plane in zip(outside, images.planes, strict=True))
+    return f"{n:,} stars in {_planes(images)}; outside the frames: {left}. Dashed: [Fe/H] = {max_fe_h:g}."
+
+
+def summary(fit: Fit, application: Application, boundary: Boundary | None, profile: Profile) -> str:
+    """Return the caption of `figures.summary`."""
+    return f"{components(fit, application, boundary, None)} {fractions(profile, False)}"
+
+
+def _map(application: Application | None, boundary: Boundary | None) -> list[str]:
+    if application is None:
+        return []
+    names = application.names
+    axes = " and ".join(f"{axis.count} bins of {axis.variable}" for axis in application.mixtures.bins.axes)
+    shown = " + ".join(names[:-1]) or names[0]
+    parts = [f"Map: {shown} fraction of {int(application.mixtures.n_stars.sum()):,} stars in {axes}; hatched: none."]
+    if boundary is None:
+        return parts
+    columns = boundary.status
+    none = len(columns) - columns.count(CROSSES) - columns.count(TWICE)
+    parts.append(
+        f"Solid: where {names[-1]}, coming from high energy, first falls below {100 * boundary.level:g} %, smoothed "
+        f"over {boundary.smoothing:g} columns; of {len(columns)} columns {columns.count(TWICE)} cross more than once "
+        f"(open symbols) and {none} have no boundary."
+    )
+    parts.append(
+        f"Dashed: Belokurov & Kravtsov (2023), shifted by {BK23_OFFSET / 1e5:g}e5 km2/s2 to McMillan (2017) energies, "
+        "an offset inferred from the public flags of globular clusters, not published."
+    )
+    return parts
+
+
+def _cut(flow: CutFlow, mixtures: Mixtures) -> str:
+    cuts = ", ".join(flow.names)
+    text = f"{flow.passed:,} of {flow.total:,} stars pass the selection{f' ({cuts})' if cuts else ''}"
+    outside = [f"{mixtures.outside_bins:,} of them outside the bins"]
+    outside += [
+        f"{n:,} outside {plane.y}-{plane.x}"
+        for n, plane in zip(mixtures.outside_images, mixtures.chemistry.planes, strict=True)
+    ]
+    return f"{text}; {', '.join(outside)}."
+
+
+def _ended(fit: Fit) -> str:
+    return f"The fit ended after {fit.n_iter} iterations: {fit.status.rstrip('.')}."
+
+
+def _planes(chemistry: Chemistry) -> str:
+    return _and([f"{plane.y} against {plane.x}" for plane in chemistry.planes])
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(", ".join(names).rsplit(", ", 1))

@@ -1,0 +1,270 @@
+"""One product on one set of axes: the panels of which the figures are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize, PowerNorm, to_rgb
+from matplotlib.patches import Patch
+from scipy.interpolate import PchipInterpolator
+
+from .binning import Bins
+from .boundary import Boundary, belokurov_kravtsov
+from .mixtures import Chemistry
+from .model import Application, Fit
+from .profile import Profile
+from .tracks import Track
+from .variables import ELEMENTS, VARIABLES
+
+LOW, HIGH = "#2166ac", "#b2182b"
+"""Ends of ColorBrewer's RdBu, which readers without red or green cones tell apart: low and high energy."""
+BETWEEN = ("#33bbee", "#009988", "#bbaa33", "#ee7733", "#ee3377")
+"""Components between them in energy, after Tol (2021, SRON/EPS/TN/09-002)."""
+_PICK: dict[int, tuple[int, ...]] = {0: (), 1: (2,), 2: (0, 3), 3: (0, 2, 3), 4: (0, 1, 3, 4), 5: (0, 1, 2, 3, 4)}
+MARKERS = "osD^vPX"
+LINES = ("-", (0, (5, 1.5)), (0, (5, 1.2, 1, 1.2)), (0, (1.2, 1.2)))
+WEIGHTS, SHARES, DENSITY = "YlOrRd", "RdBu", "YlGnBu"
+EMPTY = {"facecolor": "0.93", "edgecolor": "0.75", "hatch": "////", "linewidth": 0.0}
+HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]
+"""White rim that keeps letters readable on whatever lies beneath."""
+
+_SCALED = {"E": (1e5, "E"), **{n: (1e3, s) for n, s in {"Lz": "L_z", "J_r": "J_r", "J_phi": r"J_\phi"}.items()}}
+_SCALED["J_z"] = (1e3, "J_z")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a variable is drawn: its values divided by `factor`, under `label`, which names the unit."""
+
+    factor: float
+    label: str
+
+
+def scale(name: str) -> Scale:
+    """Return how a variable is drawn: E in 1e5 km2/s2, Lz and actions in 1e3 kpc km/s, abundances in dex."""
+    if name in _SCALED:
+        factor, symbol = _SCALED[name]
+        unit = r"km$^2$ s$^{-2}$" if name == "E" else r"kpc km s$^{-1}$"
+        return Scale(factor, f"${symbol}$ [$10^{int(np.log10(factor))}$ {unit}]")
+    label = VARIABLES[name].label if name in VARIABLES else name
+    abundances = {"FE_H", "M_H", "ALPHA_M", *(f"{x}_FE" for x in ELEMENTS)}
+    return Scale(1.0, f"{label} [dex]" if name in abundances else label)
+
+
+def label(axes: Axes, x: str | None = None, y: str | None = None) -> None:
+    """Write the variables' names and units on the axes."""
+    if x is not None:
+        axes.set_xlabel(scale(x).label)
+    if y is not None:
+        axes.set_ylabel(scale(y).label)
+
+
+def colours(k: int) -> tuple[Any, ...]:
+    """Return one colour for each of k components, from low to high energy."""
+    if k == 1:
+        return (LOW,)
+    if k - 2 in _PICK:
+        return (LOW, *(BETWEEN[i] for i in _PICK[k - 2]), HIGH)
+    return tuple(mpl.colormaps["plasma"](np.linspace(0, 0.92, k)))
+
+
+def ramp(colour: Any) -> Colormap:
+    """Return a colour map from white over `colour` to a dark shade of it, falling steadily in lightness."""
+    dark = tuple(0.35 * c for c in to_rgb(colour))
+    return LinearSegmentedColormap.from_list("ramp", ["white", colour, dark])
+
+
+def oriented(bins: Bins) -> tuple[int, int]:
+    """Return which axis of two-variable bins is drawn along x and which along y: energy stands upright."""
+    return (1, 0) if bins.axes[0].variable == "E" else (0, 1)
+
+
+def cells(axes: Axes, bins: Bins, values: np.ndarray, cmap: Any, norm: Normalize, *, lines: bool = True) -> Any:
+    """Draw two-variable bins as rectangles coloured by `values`, shape (m,); those of NaN are hatched."""
+    x, y = oriented(bins)
+    x_bounds = bins.bounds[:, x] / scale(bins.axes[x].variable).factor
+    y_bounds = bins.bounds[:, y] / scale(bins.axes[y].variable).factor
+    corners = np.stack([x_bounds[:, [0, 1, 1, 0]], y_bounds[:, [0, 0, 1, 1]]], axis=-1)
+    empty = ~np.isfinite(values)
+    if empty.any():
+        axes.add_collection(PolyCollection(corners[empty], **EMPTY), autolim=False)
+    edge = {"edgecolor": "0.35", "linewidth": 0.35} if lines else {"edgecolor": "face", "linewidth": 0.2}
+    drawn = PolyCollection(corners[~empty], cmap=cmap, norm=norm, **edge)
+    drawn.set_array(values[~empty])
+    axes.add_collection(drawn, autolim=False)
+    axes.set_xlim(x_bounds.min(), x_bounds.max())
+    axes.set_ylim(y_bounds.min(), y_bounds.max())
+    label(axes, bins.axes[x].variable, bins.axes[y].variable)
+    return drawn
+
+
+def weights(axes: Axes, fit: Fit, component: int, colour: Any) -> Any:
+    """Draw a component's weights, divided by their maximum, on the fit's bins: rectangles, or bars on one variable."""
+    W = fit.W[:, component]
+    values = np.where(fit.mixtures.n_stars > 0, W / (W.max() if W.max() > 0 else 1.0), np.nan)
+    bins = fit.mixtures.bins
+    if len(bins.axes) == 2:
+        return cells(axes, bins, values, WEIGHTS, Normalize(0, 1))
+    name = bins.axes[0].variable
+    edges = bins.edges[0] / scale(name).factor
+    axes.bar(edges[:-1], np.nan_to_num(values), np.diff(edges), align="edge", color=colour, ec="white", lw=0.4)
+    for i in np.flatnonzero(np.isnan(values)):
+        axes.axvspan(edges[i], edges[i + 1], **EMPTY)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(0, 1.05)
+    label(axes, name)
+    axes.set_ylabel("weight / maximum")
+    return None
+
+
+def image(axes: Axes, chemistry: Chemistry, index: int, picture: np.ndarray, colour: Any) -> Any:
+    """Draw one image of a component, shape (l, l), with a square-root stretch from zero to its maximum."""
+    plane, limits = chemistry.planes[index], chemistry.limits
+    norm = PowerNorm(0.5, vmin=0, vmax=picture.max() if picture.max() > 0 else 1.0)
+    extent = (*limits[plane.x], *limits[plane.y])
+    drawn = axes.imshow(
+        picture, origin="lower", extent=extent, aspect="auto", interpolation="none", cmap=ramp(colour), norm=norm
+    )
+    label(axes, plane.x, plane.y)
+    return drawn
+
+
+def image_key(axes: Axes, shades: Sequence[Any]) -> None:
+    """Draw the key to images: one strip per component, from zero to the image's maximum, on a square-root scale."""
+    level = np.linspace(0, 1, 256)
+    strips = np.stack([ramp(shade)(level) for shade in shades], axis=1)
+    axes.imshow(strips, origin="lower", extent=(0, len(shades), 0, 1), aspect="auto", interpolation="none")
+    ticks = np.array([0, 0.05, 0.2, 0.5, 1.0])
+    axes.set_yticks(np.sqrt(ticks), [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([])
+    axes.tick_params(which="both", top=False, bottom=False, left=False, right=True, labelleft=False, labelright=True)
+    axes.minorticks_off()
+    axes.yaxis.set_label_position("right")
+    axes.set_ylabel(r"density / maximum ($\sqrt{\;}$ stretch)", fontsize="small")
+
+
+def share_map(axes: Axes, application: Application) -> Any:
+    """Draw the share of all components but the last (LE, of two): blue where it is 1, red where it is 0."""
+    values = application.fractions[:, :-1].sum(axis=1) if len(application.names) > 1 else application.fractions[:, 0]
+    drawn = cells(axes, application.mixtures.bins, values, SHARES, Normalize(0, 1), lines=False)
+    drawn.set_rasterized(True)  # thin rectangles side by side show seams in vector form
+    return drawn
+
+
+def share_name(names: Sequence[str]) -> str:
+    """Return what `share_map` shows."""
+    return f"{' + '.join(names[:-1]) or names[0]} fraction"
+
+
+def lines(axes: Axes, boundary: Boundary) -> list[Any]:
+    """Draw the boundary (solid) and the line of Belokurov & Kravtsov (2023) (dashed); returns legend handles."""
+    x, y = scale("Lz").factor, scale("E").factor
+    (ours,) = axes.plot(boundary.Lz / x, boundary.smoothed / y, "-", c="k", lw=2.2, label="boundary", zorder=4)
+    good = np.isfinite(boundary.smoothed)
+    once = good & (boundary.n_crossings == 1)
+    axes.plot(boundary.Lz[once] / x, boundary.smoothed[once] / y, "o", c="k", ms=4, zorder=5)
+    twice = good & ~once
+    axes.plot(boundary.Lz[twice] / x, boundary.smoothed[twice] / y, "o", mec="k", mfc="w", ms=5, zorder=5)
+    Lz = np.linspace(boundary.Lz_edges[0], boundary.Lz_edges[-1], 401)
+    (theirs,) = axes.plot(
+        Lz / x, belokurov_kravtsov(Lz) / y, ls=(0, (4, 2)), c="k", lw=1.6, label="Belokurov & Kravtsov (2023)", zorder=4
+    )
+    for line in (ours, theirs):
+        line.set_path_effects([patheffects.withStroke(linewidth=line.get_linewidth() + 1.6, foreground="white")])
+    return [ours, theirs]
+
+
+def no_stars(text: str = "no stars") -> Patch:
+    """Return the legend's handle of hatched cells."""
+    return Patch(label=text, **EMPTY)
+
+
+def tracks(axes: Axes, drawn: Sequence[Track], names: Sequence[str], shades: Sequence[Any]) -> None:
+    """Draw median tracks with bands of the median absolute deviation, one per component."""
+    for i, (track, name, shade) in enumerate(zip(drawn, names, shades, strict=True)):
+        band = (track.median - track.deviation, track.median + track.deviation)
+        axes.fill_between(track.x, *band, color=shade, alpha=0.22, lw=0)
+        axes.plot(track.x, track.median, c=shade, ls=LINES[i % len(LINES)] if len(names) > 2 else "-", label=name)
+    label(axes, drawn[0].plane.x, drawn[0].plane.y)
+
+
+def profile_lines(axes: Axes, profile: Profile, shades: Sequence[Any], bands: np.ndarray | None = None) -> None:
+    """Draw every component's fraction, with the spline and the crossings of the last one.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    profile : Profile
+        What.
+    shades : sequence of colour
+        One per component.
+    bands : ndarray, shape (2, m, k), optional
+        Lower and upper limits of the fractions.
+    """
+    mixtures = profile.application.mixtures
+    unit = scale(profile.variable).factor
+    x = mixtures.bins.bounds[:, 0].mean(axis=-1) / unit
+    fractions = profile.application.fractions
+    trusted = (mixtures.n_stars >= profile.min_stars) & np.isfinite(fractions[:, -1])
+    scarce = ~trusted & np.isfinite(fractions[:, -1])
+    axes.axhline(0.5, c="0.45", lw=0.9, ls=(0, (1, 2)), zorder=1)
+    for j, (name, shade) in enumerate(zip(profile.application.names, shades, strict=True)):
+        y, marker = fractions[:, j], MARKERS[j % len(MARKERS)]
+        if bands is not None:
+            axes.fill_between(x, bands[0][:, j], bands[1][:, j], color=shade, alpha=0.22, lw=0)
+        if trusted.sum() > 1:  # the spline whose crossings are reported
+            fine = np.linspace(x[trusted][0], x[trusted][-1], 400)
+            axes.plot(fine, PchipInterpolator(x[trusted], y[trusted])(fine), c=shade, lw=2)
+        axes.plot(x[trusted], y[trusted], ls="none", marker=marker, ms=5, c=shade, label=name)
+        axes.plot(x[scarce], y[scarce], ls="none", marker=marker, ms=5, mec=shade, mfc="w")
+    for crossing in profile.crossings:
+        for at in crossing.at:
+            axes.axvline(at / unit, c="0.6", lw=0.8, ls=":", zorder=1)
+            axes.plot(at / unit, crossing.level, "D", ms=6.5, mfc="w", mec="k", mew=1.3, zorder=6)
+            right = crossing.level >= 0.5
+            axes.annotate(
+                f"{100 * crossing.level:g} %:  {at / unit:.3g}".replace("-", "\N{MINUS SIGN}"),
+                (at / unit, crossing.level),
+                xytext=(9 if right else -9, -9 * np.sign(crossing.level - 0.5)),
+                textcoords="offset points",
+                ha="left" if right else "right",
+                va="center",
+                path_effects=HALO,
+                zorder=7,
+            )
+    axes.set_xlim(*(mixtures.bins.edges[0][[0, -1]] / unit))
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_ylabel("fractional contribution")
+
+
+def star_counts(axes: Axes, profile: Profile) -> None:
+    """Draw how many stars each bin of a profile has."""
+    mixtures = profile.application.mixtures
+    axes.stairs(
+        mixtures.n_stars, mixtures.bins.edges[0] / scale(profile.variable).factor, fill=True, color="0.8", ec="0.5"
+    )
+    axes.set_ylim(0, 1.12 * max(1, mixtures.n_stars.max()))
+    axes.set_ylabel("stars")
+    label(axes, profile.variable)
+
+
+def density(axes: Axes, x: np.ndarray, y: np.ndarray, edges: tuple[np.ndarray, np.ndarray], most: float) -> Any:
+    """Draw stars as counts per cell on a logarithmic scale up to `most`, or as points where `most` is zero."""
+    if most == 0:
+        drawn = axes.scatter(x, y, s=7, c=LOW, alpha=0.45, lw=0, rasterized=True)
+    else:
+        number = np.histogram2d(x, y, edges)[0].T
+        shades = LinearSegmentedColormap.from_list("density", mpl.colormaps[DENSITY](np.linspace(0.22, 1, 256)))
+        number = np.ma.masked_equal(number, 0)
+        drawn = axes.pcolormesh(*edges, number, cmap=shades, norm=LogNorm(1, max(2, most)), rasterized=True)
+    axes.set_xlim(*edges[0][[0, -1]])
+    axes.set_ylim(*edges[1][[0, -1]])
+    return drawn

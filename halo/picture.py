@@ -1,0 +1,120 @@
+"""A figure with its caption, drawn in the project's style and written without leaving half a file."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+import matplotlib.style  # reads style files; the bare package does not load it, nor does it load pyplot
+from matplotlib.figure import Figure
+
+from .catalogue import check_output
+from .errors import OutputError, UsageError
+
+STYLE = Path(__file__).with_name("halonmf.mplstyle")
+FORMATS = ("png", "pdf", "svg")
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and what to say of it.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure
+        Belongs to no window; `save` writes it.
+    caption : str
+        What is drawn, what was cut and how many stars are in it.
+    """
+
+    figure: Figure
+    caption: str
+
+
+def styled(draw: Callable[P, Picture]) -> Callable[P, Picture]:
+    """Return `draw` under the project's style, with the caller's own settings put back afterwards."""
+
+    @functools.wraps(draw)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> Picture:
+        with mpl.style.context(STYLE):
+            return draw(*args, **kwargs)
+
+    return inner
+
+
+def save(
+    picture: Picture | Figure,
+    path: str | Path,
+    formats: Sequence[str] = ("png", "pdf"),
+    *,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write a picture in every format; under its final name a file is complete or absent.
+
+    The same picture gives the same bytes: no dates are written. The caption goes into the file's metadata.
+
+    Parameters
+    ----------
+    picture : Picture or Figure
+        What to write.
+    path : path
+        With or without the suffix of a format; a suffix adds its format to the others.
+    formats : sequence of str
+        Among `FORMATS`.
+    overwrite : bool
+        Replace existing files.
+
+    Returns
+    -------
+    list of Path
+        One per format.
+
+    Raises
+    ------
+    OutputError
+        A file exists, its folder is absent, or it cannot be written.
+    UsageError
+        An unknown format.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower().lstrip(".")
+    stem = path.with_suffix("") if suffix in FORMATS else path
+    wanted = list(dict.fromkeys([*formats, *([suffix] if suffix in FORMATS else [])]))
+    unknown = [name for name in wanted if name not in FORMATS]
+    if unknown or not wanted:
+        raise UsageError(f"formats must be among {', '.join(FORMATS)}; got {', '.join(unknown) or 'none'}.")
+    figure, caption = (picture.figure, picture.caption) if isinstance(picture, Picture) else (picture, "")
+    targets = [stem.with_name(f"{stem.name}.{name}") for name in wanted]
+    for target in targets:
+        check_output(target, overwrite=overwrite)
+    for target, name in zip(targets, wanted, strict=True):
+        _write(figure, target, name, caption)
+    return targets
+
+
+def _write(figure: Figure, path: Path, name: str, caption: str) -> None:
+    metadata: dict[str, dict[str, Any]] = {
+        "png": {"Description": caption},
+        "pdf": {"Subject": caption, "CreationDate": None},
+        "svg": {"Description": caption, "Date": None},
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with mpl.style.context(STYLE), temporary.open("wb") as file:
+            figure.savefig(file, format=name, metadata=metadata[name])
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror or error}); free space or choose another."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
