@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING, Any
 from .boundary import BK23_OFFSET, CROSSES, TWICE, Boundary
 from .mixtures import Chemistry
 from .model import Application, Fit
-from .profile import Profile, unit_of
+from .profile import MIN_STARS, Profile, unit_of
 
 if TYPE_CHECKING:
     from .cutflow import CutFlow
     from .mixtures import Mixtures
 
+TIMES = " \N{MULTIPLICATION SIGN} "
+
 
 def headline(fit: Fit) -> str:
     """Return one line on a fit: selection, stars, bins, components."""
-    mixtures = fit.mixtures
-    bins = " x ".join(str(axis.count) for axis in mixtures.bins.axes)
+    mixtures, selection = fit.mixtures, fit.settings.selection
+    stars, k = f"{int(mixtures.n_stars.sum()):,}", len(fit.names)
+    chosen = {"all": f"{stars} stars", "retrograde": f"{stars} retrograde stars"}.get(
+        selection, f"{stars} stars of the {selection.replace('-', ' ')} halo"
+    )
+    bins = TIMES.join(str(axis.count) for axis in mixtures.bins.axes)
     variables = ", ".join(axis.variable for axis in mixtures.bins.axes)
-    selection = "all" if fit.settings.selection == "all" else f"the {fit.settings.selection} halo's"
-    k = len(fit.names)
-    stars = int(mixtures.n_stars.sum())
-    return f"{k} component{'s' * (k > 1)} of {selection} {stars:,} stars in {bins} bins of {variables}"
+    return f"{chosen} in {bins} bins of {variables}, {k} component{'s' * (k > 1)}"
 
 
 def components(fit: Fit, application: Application | None, boundary: Boundary | None, tracks: Any) -> str:
@@ -32,12 +35,14 @@ def components(fit: Fit, application: Application | None, boundary: Boundary | N
     parts = [
         f"{headline(fit)}. {_cut(fit.cutflow, mixtures)}",
         "Top: weights of the bins, each component divided by its maximum. "
-        f"Below: the components' images in {planes} ({mixtures.chemistry.pixels} x {mixtures.chemistry.pixels} "
+        f"Below: the components' images in {planes} ({mixtures.chemistry.pixels}{TIMES}{mixtures.chemistry.pixels} "
         "pixels), square-root stretch from zero to each image's maximum.",
         "Titles: mass fractions, "
         + ", ".join(f"{name} {100 * share:.2f} %" for name, share in zip(fit.names, fit.mass_fractions, strict=True))
         + ".",
     ]
+    if not all(axis.regular for axis in mixtures.bins.axes):
+        parts.append("The outermost equal-count bins may reach beyond the frame.")
     if mixtures.empty_bins:
         parts.append(f"{mixtures.empty_bins} bins without stars are hatched.")
     parts += _map(application, boundary)
@@ -46,7 +51,7 @@ def components(fit: Fit, application: Application | None, boundary: Boundary | N
     return " ".join([*parts, _ended(fit)]).strip()
 
 
-def fractions(profile: Profile, bands: bool) -> str:
+def fractions(profile: Profile, bands: bool = False, truth: bool = False) -> str:
     """Return the caption of `figures.fractions`."""
     application = profile.application
     parts = [
@@ -57,6 +62,8 @@ def fractions(profile: Profile, bands: bool) -> str:
     ]
     if bands:
         parts.append("Shaded: the given lower and upper limits.")
+    if truth:
+        parts.append(f"Dashed: the true fraction of {application.names[-1]}.")
     return " ".join(parts)
 
 
@@ -74,9 +81,9 @@ def chemistry(n: int, images: Chemistry, outside: Sequence[int], max_fe_h: float
     return f"{n:,} stars in {_planes(images)}; outside the frames: {left}. Dashed: [Fe/H] = {max_fe_h:g}."
 
 
-def summary(fit: Fit, application: Application, boundary: Boundary | None, profile: Profile) -> str:
+def summary(fit: Fit, application: Application, boundary: Boundary | None, profile: Profile, truth: bool) -> str:
     """Return the caption of `figures.summary`."""
-    return f"{components(fit, application, boundary, None)} {fractions(profile, False)}"
+    return f"{components(fit, application, boundary, None)} {fractions(profile, truth=truth)}"
 
 
 def _map(application: Application | None, boundary: Boundary | None) -> list[str]:
@@ -85,7 +92,10 @@ def _map(application: Application | None, boundary: Boundary | None) -> list[str
     names = application.names
     axes = " and ".join(f"{axis.count} bins of {axis.variable}" for axis in application.mixtures.bins.axes)
     shown = " + ".join(names[:-1]) or names[0]
-    parts = [f"Map: {shown} fraction of {int(application.mixtures.n_stars.sum()):,} stars in {axes}; hatched: none."]
+    parts = [
+        f"Map: {shown} fraction of {int(application.mixtures.n_stars.sum()):,} stars in {axes}; hatched: no "
+        f"stars; dots: fewer than {MIN_STARS} stars."
+    ]
     if boundary is None:
         return parts
     columns = boundary.status

@@ -8,18 +8,19 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize, PowerNorm, to_rgb
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from scipy.interpolate import PchipInterpolator
 
 from .binning import Bins
 from .boundary import Boundary, belokurov_kravtsov
 from .mixtures import Chemistry
 from .model import Application, Fit
-from .profile import Profile
+from .profile import MIN_STARS, Profile
 from .tracks import Track
 from .variables import ELEMENTS, VARIABLES
 
@@ -32,8 +33,6 @@ MARKERS = "osD^vPX"
 LINES = ("-", (0, (5, 1.5)), (0, (5, 1.2, 1, 1.2)), (0, (1.2, 1.2)))
 WEIGHTS, SHARES, DENSITY = "YlOrRd", "RdBu", "YlGnBu"
 EMPTY = {"facecolor": "0.93", "edgecolor": "0.75", "hatch": "////", "linewidth": 0.0}
-HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]
-"""White rim that keeps letters readable on whatever lies beneath."""
 
 _SCALED = {"E": (1e5, "E"), **{n: (1e3, s) for n, s in {"Lz": "L_z", "J_r": "J_r", "J_phi": r"J_\phi"}.items()}}
 _SCALED["J_z"] = (1e3, "J_z")
@@ -64,6 +63,12 @@ def label(axes: Axes, x: str | None = None, y: str | None = None) -> None:
         axes.set_xlabel(scale(x).label)
     if y is not None:
         axes.set_ylabel(scale(y).label)
+
+
+def ticks(axes: Axes, x: int, y: int) -> None:
+    """Set at most so many ticks, at steps of 1, 2 or 5."""
+    for axis, number in ((axes.xaxis, x), (axes.yaxis, y)):
+        axis.set_major_locator(MaxNLocator(number, steps=[1, 2, 5, 10]))
 
 
 def colours(k: int) -> tuple[Any, ...]:
@@ -99,10 +104,27 @@ def cells(axes: Axes, bins: Bins, values: np.ndarray, cmap: Any, norm: Normalize
     drawn = PolyCollection(corners[~empty], cmap=cmap, norm=norm, **edge)
     drawn.set_array(values[~empty])
     axes.add_collection(drawn, autolim=False)
-    axes.set_xlim(x_bounds.min(), x_bounds.max())
-    axes.set_ylim(y_bounds.min(), y_bounds.max())
+    axes.set_xlim(*frame(bins, x))
+    axes.set_ylim(*frame(bins, y))
+    ticks(axes, 5, 5)
     label(axes, bins.axes[x].variable, bins.axes[y].variable)
     return drawn
+
+
+def frame(bins: Bins, index: int) -> tuple[float, float]:
+    """Return the limits that an axis of bins is drawn within, in drawn units.
+
+    The outermost equal-count bins reach to the most extreme star: a frame that held them whole would leave the
+    others no room, so they are cut at a third of the span of the edges between bins.
+    """
+    axis, edges = bins.axes[index], bins.edges[index]
+    low, high = edges.min(), edges.max()
+    if not axis.regular and axis.count >= 4:
+        between = edges[..., 1:-1]
+        room = (between.max() - between.min()) / 3
+        low, high = max(low, between.min() - room), min(high, between.max() + room)
+    factor = scale(axis.variable).factor
+    return low / factor, high / factor
 
 
 def weights(axes: Axes, fit: Fit, component: int, colour: Any) -> Any:
@@ -117,7 +139,7 @@ def weights(axes: Axes, fit: Fit, component: int, colour: Any) -> Any:
     axes.bar(edges[:-1], np.nan_to_num(values), np.diff(edges), align="edge", color=colour, ec="white", lw=0.4)
     for i in np.flatnonzero(np.isnan(values)):
         axes.axvspan(edges[i], edges[i + 1], **EMPTY)
-    axes.set_xlim(edges[0], edges[-1])
+    axes.set_xlim(*frame(bins, 0))
     axes.set_ylim(0, 1.05)
     label(axes, name)
     axes.set_ylabel("weight / maximum")
@@ -132,6 +154,7 @@ def image(axes: Axes, chemistry: Chemistry, index: int, picture: np.ndarray, col
     drawn = axes.imshow(
         picture, origin="lower", extent=extent, aspect="auto", interpolation="none", cmap=ramp(colour), norm=norm
     )
+    ticks(axes, 5, 7)
     label(axes, plane.x, plane.y)
     return drawn
 
@@ -147,15 +170,32 @@ def image_key(axes: Axes, shades: Sequence[Any]) -> None:
     axes.tick_params(which="both", top=False, bottom=False, left=False, right=True, labelleft=False, labelright=True)
     axes.minorticks_off()
     axes.yaxis.set_label_position("right")
-    axes.set_ylabel(r"density / maximum ($\sqrt{\;}$ stretch)", fontsize="small")
+    axes.set_ylabel("density / maximum, sqrt scale", fontsize="small")
 
 
-def share_map(axes: Axes, application: Application) -> Any:
-    """Draw the share of all components but the last (LE, of two): blue where it is 1, red where it is 0."""
+def share_map(axes: Axes, application: Application) -> tuple[Any, list[Any]]:
+    """Draw the share of all components but the last (LE, of two): blue where it is 1, red where it is 0.
+
+    Cells without stars are hatched, those with fewer than `MIN_STARS` carry a dot. Returns the coloured cells and the
+    handles of a legend for the others.
+    """
+    mixtures = application.mixtures
     values = application.fractions[:, :-1].sum(axis=1) if len(application.names) > 1 else application.fractions[:, 0]
-    drawn = cells(axes, application.mixtures.bins, values, SHARES, Normalize(0, 1), lines=False)
+    drawn = cells(axes, mixtures.bins, values, SHARES, Normalize(0, 1), lines=False)
     drawn.set_rasterized(True)  # thin rectangles side by side show seams in vector form
-    return drawn
+    handles = []
+    scarce = np.isfinite(values) & (mixtures.n_stars < MIN_STARS)
+    if scarce.any():
+        x, y = (
+            mixtures.bins.bounds[scarce, i].mean(axis=-1) / scale(mixtures.bins.axes[i].variable).factor
+            for i in oriented(mixtures.bins)
+        )
+        dot = {"marker": "o", "ls": "none", "ms": 2.6, "mfc": "w", "mec": "0.35", "mew": 0.5}
+        axes.plot(x, y, **dot)
+        handles.append(Line2D([], [], label=f"< {MIN_STARS} stars", **dot))
+    if np.isnan(values).any():
+        handles.append(no_stars())
+    return drawn, handles
 
 
 def share_name(names: Sequence[str]) -> str:
@@ -164,21 +204,26 @@ def share_name(names: Sequence[str]) -> str:
 
 
 def lines(axes: Axes, boundary: Boundary) -> list[Any]:
-    """Draw the boundary (solid) and the line of Belokurov & Kravtsov (2023) (dashed); returns legend handles."""
+    """Draw the boundary (solid) and the line of Belokurov & Kravtsov (2023) (dashed); returns the legend's handles.
+
+    Columns that cross once have a full symbol, those that cross more often an open one.
+    """
     x, y = scale("Lz").factor, scale("E").factor
-    (ours,) = axes.plot(boundary.Lz / x, boundary.smoothed / y, "-", c="k", lw=2.2, label="boundary", zorder=4)
-    good = np.isfinite(boundary.smoothed)
-    once = good & (boundary.n_crossings == 1)
-    axes.plot(boundary.Lz[once] / x, boundary.smoothed[once] / y, "o", c="k", ms=4, zorder=5)
-    twice = good & ~once
-    axes.plot(boundary.Lz[twice] / x, boundary.smoothed[twice] / y, "o", mec="k", mfc="w", ms=5, zorder=5)
+    ours = {"ls": "-", "c": "k", "lw": 2.2}
+    theirs = {"ls": (0, (4, 1.8)), "c": "k", "lw": 1.6}
+    rim = {"c": "w", "alpha": 0.7, "zorder": 3}
     Lz = np.linspace(boundary.Lz_edges[0], boundary.Lz_edges[-1], 401)
-    (theirs,) = axes.plot(
-        Lz / x, belokurov_kravtsov(Lz) / y, ls=(0, (4, 2)), c="k", lw=1.6, label="Belokurov & Kravtsov (2023)", zorder=4
-    )
-    for line in (ours, theirs):
-        line.set_path_effects([patheffects.withStroke(linewidth=line.get_linewidth() + 1.6, foreground="white")])
-    return [ours, theirs]
+    line = belokurov_kravtsov(Lz)
+    axes.plot(Lz / x, line / y, lw=3.2, **rim)
+    axes.plot(Lz / x, line / y, zorder=4, **theirs)
+    axes.plot(boundary.Lz / x, boundary.smoothed / y, lw=4.2, **rim)
+    axes.plot(boundary.Lz / x, boundary.smoothed / y, zorder=5, **ours)
+    for chosen, face in ((boundary.n_crossings == 1, "k"), (boundary.n_crossings > 1, "w")):
+        axes.plot(boundary.Lz[chosen] / x, boundary.smoothed[chosen] / y, "o", mec="k", mfc=face, ms=4.5, zorder=6)
+    return [
+        Line2D([], [], marker="o", ms=4.5, label="boundary", **ours),
+        Line2D([], [], label="B&K (2023)", **theirs),
+    ]
 
 
 def no_stars(text: str = "no stars") -> Patch:
@@ -192,11 +237,14 @@ def tracks(axes: Axes, drawn: Sequence[Track], names: Sequence[str], shades: Seq
         band = (track.median - track.deviation, track.median + track.deviation)
         axes.fill_between(track.x, *band, color=shade, alpha=0.22, lw=0)
         axes.plot(track.x, track.median, c=shade, ls=LINES[i % len(LINES)] if len(names) > 2 else "-", label=name)
+    ticks(axes, 5, 7)
     label(axes, drawn[0].plane.x, drawn[0].plane.y)
 
 
-def profile_lines(axes: Axes, profile: Profile, shades: Sequence[Any], bands: np.ndarray | None = None) -> None:
-    """Draw every component's fraction, with the spline and the crossings of the last one.
+def profile_lines(
+    axes: Axes, profile: Profile, bands: np.ndarray | None = None, truth: np.ndarray | None = None
+) -> list[Any]:
+    """Draw every component's fraction, with the spline and the crossings of the last one; returns legend handles.
 
     Parameters
     ----------
@@ -204,52 +252,69 @@ def profile_lines(axes: Axes, profile: Profile, shades: Sequence[Any], bands: np
         Where.
     profile : Profile
         What.
-    shades : sequence of colour
-        One per component.
     bands : ndarray, shape (2, m, k), optional
         Lower and upper limits of the fractions.
+    truth : ndarray, shape (m,), optional
+        True fraction of the last component.
     """
-    mixtures = profile.application.mixtures
+    mixtures, names = profile.application.mixtures, profile.application.names
     unit = scale(profile.variable).factor
     x = mixtures.bins.bounds[:, 0].mean(axis=-1) / unit
     fractions = profile.application.fractions
     trusted = (mixtures.n_stars >= profile.min_stars) & np.isfinite(fractions[:, -1])
     scarce = ~trusted & np.isfinite(fractions[:, -1])
+    handles = []
     axes.axhline(0.5, c="0.45", lw=0.9, ls=(0, (1, 2)), zorder=1)
-    for j, (name, shade) in enumerate(zip(profile.application.names, shades, strict=True)):
-        y, marker = fractions[:, j], MARKERS[j % len(MARKERS)]
+    for j, (name, shade) in enumerate(zip(names, colours(len(names)), strict=True)):
+        y, point = fractions[:, j], {"marker": MARKERS[j % len(MARKERS)], "ms": 5, "c": shade}
         if bands is not None:
             axes.fill_between(x, bands[0][:, j], bands[1][:, j], color=shade, alpha=0.22, lw=0)
         if trusted.sum() > 1:  # the spline whose crossings are reported
             fine = np.linspace(x[trusted][0], x[trusted][-1], 400)
             axes.plot(fine, PchipInterpolator(x[trusted], y[trusted])(fine), c=shade, lw=2)
-        axes.plot(x[trusted], y[trusted], ls="none", marker=marker, ms=5, c=shade, label=name)
-        axes.plot(x[scarce], y[scarce], ls="none", marker=marker, ms=5, mec=shade, mfc="w")
+        axes.plot(x[trusted], y[trusted], ls="none", **point)
+        axes.plot(x[scarce], y[scarce], ls="none", mfc="w", **point)
+        handles.append(Line2D([], [], lw=2, label=name, **point))
+    if truth is not None:
+        (line,) = axes.plot(x, truth, ls=(0, (3, 1.5)), c="k", lw=1.3, label=f"true {names[-1]}", zorder=4)
+        handles.append(line)
+    if scarce.any():
+        handles.append(Line2D([], [], ls="none", marker="o", mec="0.3", mfc="w", label=f"< {profile.min_stars} stars"))
+    diamond = {"marker": "D", "ls": "none", "ms": 6.5, "mfc": "w", "mec": "k", "mew": 1.3}
     for crossing in profile.crossings:
         for at in crossing.at:
             axes.axvline(at / unit, c="0.6", lw=0.8, ls=":", zorder=1)
-            axes.plot(at / unit, crossing.level, "D", ms=6.5, mfc="w", mec="k", mew=1.3, zorder=6)
+            axes.plot(at / unit, crossing.level, zorder=6, **diamond)
+            # in the opening between a rising last component and the falling others
             right = crossing.level >= 0.5
             axes.annotate(
-                f"{100 * crossing.level:g} %:  {at / unit:.3g}".replace("-", "\N{MINUS SIGN}"),
+                f"{100 * crossing.level:g} %:  {at / unit:#.3g}".replace("-", "\N{MINUS SIGN}"),
                 (at / unit, crossing.level),
-                xytext=(9 if right else -9, -9 * np.sign(crossing.level - 0.5)),
+                xytext=(10 if right else -10, -9 * np.sign(crossing.level - 0.5)),
                 textcoords="offset points",
                 ha="left" if right else "right",
                 va="center",
-                path_effects=HALO,
+                bbox={"fc": "w", "ec": "none", "pad": 1.0},
                 zorder=7,
             )
+    if any(crossing.at for crossing in profile.crossings):
+        handles.append(Line2D([], [], label=f"{names[-1]} crosses", **diamond))
     axes.set_xlim(*(mixtures.bins.edges[0][[0, -1]] / unit))
     axes.set_ylim(-0.03, 1.03)
     axes.set_ylabel("fractional contribution")
+    return handles
 
 
 def star_counts(axes: Axes, profile: Profile) -> None:
     """Draw how many stars each bin of a profile has."""
     mixtures = profile.application.mixtures
     axes.stairs(
-        mixtures.n_stars, mixtures.bins.edges[0] / scale(profile.variable).factor, fill=True, color="0.8", ec="0.5"
+        mixtures.n_stars,
+        mixtures.bins.edges[0] / scale(profile.variable).factor,
+        fill=True,
+        fc="0.85",
+        ec="0.5",
+        lw=0.8,
     )
     axes.set_ylim(0, 1.12 * max(1, mixtures.n_stars.max()))
     axes.set_ylabel("stars")
