@@ -173,7 +173,7 @@ def _column(E: np.ndarray, share: np.ndarray, level: float) -> tuple[float, int,
 
 def _smooth(E: np.ndarray, sigma: float) -> np.ndarray:
     good = np.isfinite(E)
-    if sigma == 0 or not good.any():
+    if sigma < 0.125 or not good.any():  # so narrow a filter, cut off at four sigma, reaches no other column
         return E.copy()
     # columns without a boundary have no say: the filter is renormalised over the others
     weight = gaussian_filter1d(good.astype(float), sigma, mode="constant")
