@@ -42,8 +42,9 @@ class Backend(StrEnum):
     """Libraries that compute orbits."""
 
     auto = "auto"
-    galpy = "galpy"
     agama = "agama"
+    builtin = "builtin"
+    galpy = "galpy"
 
 
 class Eccentricity(StrEnum):
@@ -239,7 +240,7 @@ def prepare(
     ] = 0.8,
     flags: Annotated[bool, typer.Option("--flags/--no-flags", help="Apply the survey's flags.")] = True,
     potential_backend: Annotated[
-        Backend, typer.Option("--potential-backend", help="auto is AGAMA where installed, else galpy.")
+        Backend, typer.Option("--potential-backend", help="auto is AGAMA where installed, else builtin.")
     ] = Backend.auto,
     eccentricity: Annotated[
         Eccentricity, typer.Option("--eccentricity", help="Staeckel estimate, or integrated orbits (slow).")
@@ -390,6 +391,7 @@ def apply(
     from .halo.binning import parse_axes
     from .halo.catalogue import check_output, read_catalogue
     from .halo.model import apply as apply_components
+    from .halo.model import resolve_device
     from .halo.profile import profile_of, profile_table, unit_of
     from .halo.provenance import provenance
     from .halo.store import load_fit, save_table
@@ -400,7 +402,12 @@ def apply(
     settings = _other(found, selection, cut, device)
     application = apply_components(found, read_catalogue(stars).table, axes, settings=settings)
     result = profile_of(application, min_stars=min_stars) if len(axes) == 1 else application
-    record = provenance("apply", {"by": axes, "fit": settings, "min_stars": min_stars}, inputs=[fit, stars])
+    record = provenance(
+        "apply",
+        {"by": axes, "fit": settings, "min_stars": min_stars},
+        inputs=[fit, stars],
+        device=resolve_device(device),
+    )
     save_table(output, profile_table(result), record, overwrite=overwrite)
     if not quiet:
         typer.echo(application.mixtures.report())
@@ -434,6 +441,7 @@ def boundary(
     from .halo.boundary import boundary as find_boundary
     from .halo.boundary import boundary_table
     from .halo.catalogue import check_output, read_catalogue
+    from .halo.model import resolve_device
     from .halo.provenance import provenance
     from .halo.store import load_fit, save_table
 
@@ -449,7 +457,7 @@ def boundary(
     }
     settings = _other(found, selection, cut, device)
     line = find_boundary(found, read_catalogue(stars).table, settings=settings, **choices)
-    record = provenance("boundary", {**choices, "fit": settings}, inputs=[fit, stars])
+    record = provenance("boundary", {**choices, "fit": settings}, inputs=[fit, stars], device=resolve_device(device))
     table = boundary_table(line)
     save_table(output, table, record, overwrite=overwrite)
     if not quiet:

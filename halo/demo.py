@@ -18,7 +18,7 @@ from .prepare import prepare
 from .profile import Profile, crossings, profile, profile_table
 from .provenance import provenance
 from .store import save_fit, save_table
-from .truth import accreted, true_fractions
+from .truth import read_truth, true_fractions
 
 PROFILE_AXES = "E:20:-2.5e5:-1.0e5"
 MAP_AXES = "Lz:20:-2000:2000,E:20:-3e5:-1e5"
@@ -122,7 +122,7 @@ def run(
         progress("fit", 1, 1)
 
     chosen, _ = choose(catalogue.table, settings)
-    is_accreted = accreted(paths.truth, chosen)
+    is_accreted = read_truth(paths.truth, chosen).accreted
     bins = against_energy.application.mixtures.bins
     enough = against_energy.application.mixtures.n_stars >= against_energy.min_stars
     share = np.where(enough, true_fractions(bins, chosen, is_accreted), np.nan)

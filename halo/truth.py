@@ -1,7 +1,9 @@
-"""A mock survey's truth beside what a fit says of it."""
+"""A mock survey's truth beside what a fit says of it, and the same mock without noise."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +11,40 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
-from .binning import Bins
+from .binning import Axis, Bins
 from .errors import InputError
+from .mixtures import Chemistry, Mixtures, mix
+from .model import Fit, apply_mixtures, choose, fit_mixtures
+from .profile import MIN_STARS, crossings
 
 ACCRETED = "accreted"
+MANY_STARS = 200
+"""Bins with more stars than this enter the rms of the fractions."""
 
 
-def accreted(truth: str | Path, stars: Any) -> np.ndarray:
-    """Return whether each star was accreted, from the truth file of the mock it came from; bool, shape (N,).
+@dataclass(frozen=True)
+class Truth:
+    """Where each star of a sample came from.
+
+    Attributes
+    ----------
+    population : ndarray of str, shape (N,)
+        Its population.
+    accreted : ndarray of bool, shape (N,)
+        Whether that was accreted.
+    """
+
+    population: np.ndarray
+    accreted: np.ndarray
+
+
+def read_truth(path: str | Path, stars: Any) -> Truth:
+    """Return the truth of stars of a mock survey.
 
     Parameters
     ----------
-    truth : path
-        ``truth.fits`` of a mock survey.
+    path : path
+        ``truth.fits`` of the mock.
     stars : Table
         Stars with ``APOGEE_ID``.
 
@@ -30,17 +53,20 @@ def accreted(truth: str | Path, stars: Any) -> np.ndarray:
     InputError
         The file is no truth table, or does not know one of the stars.
     """
-    path = Path(truth)
+    path = Path(path)
     try:
         table = Table(fits.getdata(path, 1))
-        known = {str(name): origin for name, origin in zip(table["APOGEE_ID"], table["origin"], strict=True)}
+        # repeated observations of a star share its id and its truth
+        row = {str(name).strip(): i for i, name in enumerate(table["APOGEE_ID"])}
+        population, origin = (np.char.strip(np.asarray(table[name]).astype(str)) for name in ("population", "origin"))
     except (OSError, KeyError, IndexError, TypeError) as error:
         raise InputError(f"{path}: no truth table of a mock survey ({error}).") from error
-    names = [str(name) for name in stars["APOGEE_ID"]]
-    missing = [name for name in names if name not in known]
+    names = [str(name).strip() for name in stars["APOGEE_ID"]]
+    missing = [name for name in names if name not in row]
     if missing:
         raise InputError(f"{path}: does not know {len(missing)} of {len(names)} stars, such as {missing[0]}.")
-    return np.array([str(known[name]).strip() == ACCRETED for name in names])
+    index = np.array([row[name] for name in names], dtype=np.int64)
+    return Truth(population[index], origin[index] == ACCRETED)
 
 
 def true_fractions(bins: Bins, stars: Any, is_accreted: np.ndarray) -> np.ndarray:
@@ -50,3 +76,118 @@ def true_fractions(bins: Bins, stars: Any, is_accreted: np.ndarray) -> np.ndarra
     number = np.bincount(rows[inside], minlength=len(bins)).astype(float)
     hits = np.bincount(rows[inside & is_accreted], minlength=len(bins)).astype(float)
     return np.divide(hits, number, out=np.full(len(bins), np.nan), where=number > 0)
+
+
+def population_images(chemistry: Chemistry, stars: Any) -> dict[str, np.ndarray]:
+    """Return how one star of each population spreads over the columns of V; shape (n,) each.
+
+    Parameters
+    ----------
+    chemistry : Chemistry
+        The images.
+    stars : Table
+        Many observed stars with their true ``population``, such as `mock.expected` gives.
+    """
+    columns, names = chemistry.columns(stars), np.asarray(stars["population"]).astype(str)
+    images = {}
+    for name in np.unique(names):
+        cells = columns[names == name]
+        images[str(name)] = np.bincount(cells[cells >= 0], minlength=chemistry.n) / len(cells)
+    return images
+
+
+def without_noise(mixtures: Mixtures, population: np.ndarray, images: dict[str, np.ndarray]) -> Mixtures:
+    """Return the mixtures with each bin's counts replaced by what its stars' populations lead to expect.
+
+    The bins, and which populations their stars belong to, stay; the scatter of the stars over the pixels goes.
+
+    Raises
+    ------
+    InputError
+        A population without an image.
+    """
+    names = np.unique(population)
+    unknown = [str(name) for name in names if str(name) not in images]
+    if unknown:
+        raise InputError(f"no chemistry known of the populations {', '.join(unknown)}.")
+    V = np.zeros_like(mixtures.V)
+    for name in names:
+        rows = mixtures.rows[(population == name) & (mixtures.rows >= 0)]
+        V += np.bincount(rows, minlength=len(V))[:, None] * images[str(name)]
+    return replace(mixtures, V=V)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A fit of a mock beside the truth, and beside the fit of the same mock without noise.
+
+    Attributes
+    ----------
+    n_stars : int
+        Stars fitted.
+    true_share, share, noise_free_share : float
+        Accreted share of the stars; mass fraction of the high-energy component; the same without noise.
+    true_crossing, crossing, noise_free_crossing : tuple of float
+        Energies at which the fraction crosses one half, km2 / s2.
+    rms, rms_after_bias : float
+        Of fraction minus truth over energy bins of many stars; and of fraction minus truth minus the bias that the
+        noise-free fit has in that bin.
+    bins : int
+        Such bins.
+    """
+
+    n_stars: int
+    true_share: float
+    share: float
+    noise_free_share: float
+    true_crossing: tuple[float, ...]
+    crossing: tuple[float, ...]
+    noise_free_crossing: tuple[float, ...]
+    rms: float
+    rms_after_bias: float
+    bins: int
+
+
+def recover(fit: Fit, table: Any, truth: str | Path, images: dict[str, np.ndarray], axes: Sequence[Axis]) -> Recovery:
+    """Return how well a two-component fit of a mock finds its truth.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of the mock's prepared stars.
+    table : Table
+        Those stars.
+    truth : path
+        The mock's ``truth.fits``.
+    images : dict
+        From `population_images` with the fit's chemistry.
+    axes : sequence of Axis
+        The profile's one axis.
+    """
+    stars, flow = choose(table, fit.settings)
+    known = read_truth(truth, stars)
+    ideal = fit_mixtures(without_noise(fit.mixtures, known.population, images), stars, flow, fit.settings)
+    counted = mix(stars, axes, fit.mixtures.chemistry)
+    expected = without_noise(counted, known.population, images)
+    true = true_fractions(counted.bins, stars, known.accreted)
+    found = apply_mixtures(fit, counted, flow).fractions[:, -1]
+    noise_free = apply_mixtures(ideal, expected, flow).fractions[:, -1]
+    centre, enough = counted.bins.bounds[:, 0].mean(axis=-1), counted.n_stars >= MIN_STARS
+    many = counted.n_stars > MANY_STARS
+    half = [crossings(centre, np.where(enough, share, np.nan), 0.5) for share in (true, found, noise_free)]
+    return Recovery(
+        n_stars=len(stars),
+        true_share=float(known.accreted.mean()),
+        share=float(fit.mass_fractions[-1]),
+        noise_free_share=float(ideal.mass_fractions[-1]),
+        true_crossing=half[0],
+        crossing=half[1],
+        noise_free_crossing=half[2],
+        rms=_rms((found - true)[many]),
+        rms_after_bias=_rms((found - noise_free)[many]),
+        bins=int(many.sum()),
+    )
+
+
+def _rms(x: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(x**2)))
