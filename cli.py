@@ -532,7 +532,7 @@ def demo(
         shown = demonstration.run(
             directory, stars=stars, seed=seed, device=device, overwrite=overwrite, progress=progress
         )
-    picture = figures.summary(shown.fit, shown.map, shown.boundary, shown.profile)
+    picture = figures.summary(shown.fit, shown.map, shown.boundary, shown.profile, truth=shown.true_fractions)
     files = figures.save(picture, directory / "summary", overwrite=overwrite)
     typer.echo(f"mock survey    {stars:,} rows, 1 disc star in {shown.thinning:g} kept, seed {seed}")
     typer.echo(f"prepared       {len(shown.catalogue):,} stars; {shown.fit.cutflow.passed:,} chemically pure")

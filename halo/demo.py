@@ -44,6 +44,8 @@ class Demo:
         One disc star in so many is in the mock.
     true_share : float
         Accreted share of the fitted stars.
+    true_fractions : ndarray, shape (m,)
+        Accreted share of the stars in the profile's bins; NaN where they are few.
     true_crossing : tuple of float
         Energies at which half of the stars are accreted, km2 / s2.
     files : tuple of Path
@@ -57,6 +59,7 @@ class Demo:
     boundary: Boundary
     thinning: float
     true_share: float
+    true_fractions: np.ndarray
     true_crossing: tuple[float, ...]
     files: tuple[Path, ...]
 
@@ -134,6 +137,7 @@ def run(
         boundary=line,
         thinning=paths.thinning,
         true_share=float(is_accreted.mean()),
+        true_fractions=share,
         true_crossing=crossings(bins.bounds[:, 0].mean(axis=-1), share, 0.5),
         files=tuple(files),
     )

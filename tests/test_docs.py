@@ -1,0 +1,59 @@
+"""What the documents show is run, and what they name exists."""
+
+import pathlib
+import re
+
+import pytest
+import typer
+
+from halonmf.cli import app
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+def test_the_engine_page_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "engine.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 3
+    names = {}
+    for block in blocks:
+        exec(compile(block, "engine.md", "exec"), names)
+    assert names["mine"].converged
+    assert names["robust"].W.shape == (100, 20, 3)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_links_and_pictures_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith(("http:", "https:", "mailto:")):
+            assert (page.parent / target).exists(), target
+
+
+def options():
+    group = typer.main.get_command(app)
+    return {name: {o for p in c.params for o in p.opts} for name, c in group.commands.items()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_commands_in_the_documents_exist_with_their_options(page):
+    known = options()
+    for line in re.findall(r"halonmf ([a-z]+ [^\n`|]*)", page.read_text()):
+        words = line.split()
+        if words[0] not in known:
+            continue
+        for word in words[1:]:
+            if word.startswith("--") and word != "--help":
+                assert word.split("=")[0].rstrip(".,;)") in known[words[0]], line
+
+
+def test_every_command_is_in_the_readme():
+    text = (ROOT / "README.md").read_text()
+    for name in options():
+        assert f"halonmf {name}" in text, name
+
+
+def test_the_changelog_speaks_of_the_installed_version():
+    from importlib.metadata import version
+
+    assert f"## {version('halonmf')}" in (ROOT / "CHANGELOG.md").read_text()
