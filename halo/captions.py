@@ -60,6 +60,7 @@ def fractions(profile: Profile, bands: bool = False, truth: bool = False) -> str
         f"Bins with fewer than {profile.min_stars} stars are open symbols, left out of the spline (drawn).",
         f"{application.names[-1]}: {'; '.join(c.describe(unit_of(profile.variable)) for c in profile.crossings)}.",
     ]
+    parts += _unconverged(application)
     if bands:
         parts.append("Shaded: the given lower and upper limits.")
     if truth:
@@ -94,7 +95,8 @@ def _map(application: Application | None, boundary: Boundary | None) -> list[str
     shown = " + ".join(names[:-1]) or names[0]
     parts = [
         f"Map: {shown} fraction of {int(application.mixtures.n_stars.sum()):,} stars in {axes}; hatched: no "
-        f"stars; dots: fewer than {MIN_STARS} stars."
+        f"stars; dots: fewer than {MIN_STARS} stars.",
+        *_unconverged(application),
     ]
     if boundary is None:
         return parts
@@ -121,6 +123,11 @@ def _cut(flow: CutFlow, mixtures: Mixtures) -> str:
         for n, plane in zip(mixtures.outside_images, mixtures.chemistry.planes, strict=True)
     ]
     return f"{text}; {', '.join(outside)}."
+
+
+def _unconverged(application: Application) -> list[str]:
+    number = int((~application.converged).sum())
+    return [f"The weights of {number} bins did not converge."] if number else []
 
 
 def _ended(fit: Fit) -> str:

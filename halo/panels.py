@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize, PowerNorm, to_rgb
@@ -26,9 +27,9 @@ from .variables import ELEMENTS, VARIABLES
 
 LOW, HIGH = "#2166ac", "#b2182b"
 """Ends of ColorBrewer's RdBu, which readers without red or green cones tell apart: low and high energy."""
-BETWEEN = ("#33bbee", "#009988", "#bbaa33", "#ee7733", "#ee3377")
-"""Components between them in energy, after Tol (2021, SRON/EPS/TN/09-002)."""
-_PICK: dict[int, tuple[int, ...]] = {0: (), 1: (2,), 2: (0, 3), 3: (0, 2, 3), 4: (0, 1, 3, 4), 5: (0, 1, 2, 3, 4)}
+BETWEEN = ("#33bbee", "#44aa88", "#d4c02a", "#e06a20", "#882255")
+"""Components between them in energy; any pair of colours stays apart in simulated red- and green-blindness."""
+_PICK: dict[int, tuple[int, ...]] = {0: (), 1: (3,), 2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 3, 4), 5: (0, 1, 2, 3, 4)}
 MARKERS = "osD^vPX"
 LINES = ("-", (0, (5, 1.5)), (0, (5, 1.2, 1, 1.2)), (0, (1.2, 1.2)))
 WEIGHTS, SHARES, DENSITY = "YlOrRd", "RdBu", "YlGnBu"
@@ -294,7 +295,7 @@ def profile_lines(
                 textcoords="offset points",
                 ha="left" if right else "right",
                 va="center",
-                bbox={"fc": "w", "ec": "none", "pad": 1.0},
+                path_effects=[patheffects.withStroke(linewidth=4, foreground="white")],
                 zorder=7,
             )
     if any(crossing.at for crossing in profile.crossings):
