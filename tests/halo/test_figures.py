@@ -23,8 +23,10 @@ from halonmf.halo.mixtures import Chemistry, Plane, mix
 from halonmf.halo.model import Application, Fit, FitSettings
 from halonmf.halo.profile import Crossing, Profile
 from halonmf.halo.tracks import track
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
+from matplotlib.legend import Legend
 
 SHARED = Path(__file__).parents[2] / "../shared"
 N = 400
@@ -100,23 +102,26 @@ def make_profile(fit, crossings=CROSSINGS):
 
 
 def every_label(figure):
-    return {axes.get_xlabel() for axes in figure.findobj(mpl.axes.Axes)} | {
-        axes.get_ylabel() for axes in figure.findobj(mpl.axes.Axes)
-    }
+    return {text for axes in figure.axes for text in (axes.get_xlabel(), axes.get_ylabel())}
 
 
 def axes_titled(figure, start):
-    (found,) = [axes for axes in figure.findobj(mpl.axes.Axes) if axes.get_title().startswith(start)]
+    (found,) = [axes for axes in figure.axes if axes.get_title().startswith(start)]
     return found
 
 
 def axes_labelled(figure, y):
-    return next(axes for axes in figure.findobj(mpl.axes.Axes) if axes.get_ylabel() == y)
+    (found,) = [axes for axes in figure.axes if axes.get_ylabel() == y]
+    return found
 
 
 def map_axes(figure):
-    """Return the axes of the share map: the only ones whose cells carry the map's colours."""
-    (found,) = {c.axes for c in figure.findobj(mpl.collections.PolyCollection) if c.get_cmap().name == panels.SHARES}
+    """Return the axes of the share map: the only ones with cells in the map's colours."""
+    (found,) = [
+        axes
+        for axes in figure.axes
+        if any(isinstance(c, PolyCollection) and c.get_cmap().name == panels.SHARES for c in axes.collections)
+    ]
     return found
 
 
@@ -126,7 +131,8 @@ def coloured(axes):
 
 
 def legend_texts(figure):
-    return [text.get_text() for legend in figure.findobj(mpl.legend.Legend) for text in legend.get_texts()]
+    legends = [child for axes in figure.axes for child in axes.get_children() if isinstance(child, Legend)]
+    return [text.get_text() for legend in legends for text in legend.get_texts()]
 
 
 # components
@@ -423,7 +429,7 @@ def test_chemistry_of_other_planes_has_no_cut_line():
 def test_summary_holds_components_map_and_profile(k):
     fit = make_fit(k)
     picture = figures.summary(fit, make_application(fit), make_boundary(fit), make_profile(fit))
-    assert len(picture.figure.findobj(mpl.axes.Axes)) == 3 * (k + 1) + 2 + 2
+    assert len(picture.figure.axes) == 3 * (k + 1) + 2 + 2
     assert picture.figure.get_suptitle().startswith("400 stars of the chemically pure halo in 4 \u00d7 4 bins of E, Lz")
 
 
