@@ -10,6 +10,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+
 from halonmf.halo import demo, mock
 from halonmf.halo.binning import parse_axes
 from halonmf.halo.mock_expected import expected

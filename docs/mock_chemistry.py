@@ -16,10 +16,11 @@ import numpy as np
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 from astropy.table import Table
+from matplotlib.colors import LogNorm
+
 from halonmf.halo import mock
 from halonmf.halo.mock_populations import POPULATIONS
 from halonmf.halo.selection import apply_cuts, quality_cuts
-from matplotlib.colors import LogNorm
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -10,10 +11,11 @@ import sys
 import time
 
 import h5py
-import halonmf.halo as halo
 import numpy as np
 import pytest
 from astropy.table import QTable
+
+import halonmf.halo as halo
 from halonmf.halo.errors import InputError
 
 from .test_help import run
@@ -145,6 +147,18 @@ def test_plot_leaves_png_and_pdf(small, tmp_path):
     for name in ("components", "fractions", "sample", "chemistry"):
         assert (tmp_path / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_readmes_python_runs(small, monkeypatch, capsys):
+    folder, _ = small
+    monkeypatch.chdir(folder)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert "('LE', 'HE')" in said
+    assert "1000 replicates" in said
 
 
 def test_info_says_what_each_file_is(small, tmp_path):

@@ -1,13 +1,14 @@
 """The command line's help: fast, light, complete."""
 
 import re
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
-from halonmf.cli import app
 from typer.testing import CliRunner
+
+from halonmf.cli import app
 
 COMMANDS = ["mock", "prepare", "fit", "apply", "boundary", "plot", "demo", "info"]
 
@@ -25,11 +26,13 @@ def test_help_comes_in_under_half_a_second_and_loads_nothing_heavy():
         "heavy = {'torch', 'astropy', 'matplotlib', 'numpy', 'h5py'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"
     )
+    # processor time, so that a busy machine does not fail it
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-        times.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(times) < 0.5
 
 

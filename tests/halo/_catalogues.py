@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
+
 from halonmf.halo.frames import to_galactocentric, to_heliocentric
 from halonmf.halo.variables import ELEMENTS
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from astropy.table import Table
+
 from halonmf.halo.binning import Axis, make_bins, parse_axes
 from halonmf.halo.cutflow import CutFlow
 from halonmf.halo.mixtures import Chemistry, Mixtures

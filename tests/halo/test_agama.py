@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
+
 from halonmf.halo import orbits
 
 pytest.importorskip("agama", reason="AGAMA is not installed")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+
 from halonmf.halo.apogee import clean, read_survey
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.fitsfile import find_table, read_columns

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import MaskedColumn, QTable, Table
-from halonmf.halo.binning import Axis, Bins, make_bins, parse_axes, place
-from halonmf.halo.errors import InputError, UsageError
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+from halonmf.halo.binning import Axis, Bins, make_bins, parse_axes, place
+from halonmf.halo.errors import InputError, UsageError
 
 seeded = settings(derandomize=True, deadline=None, max_examples=60)
 FINITE = st.floats(-1e6, 1e6, allow_subnormal=False)

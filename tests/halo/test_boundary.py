@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from astropy.table import Table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from halonmf.halo import boundary as module
 from halonmf.halo.boundary import (
     CROSSES,
@@ -18,8 +21,6 @@ from halonmf.halo.boundary import (
 )
 from halonmf.halo.errors import UsageError
 from halonmf.halo.model import fit
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ._planted import SMALL, TRANSITION, hand_made_application, planted
 

@@ -10,11 +10,12 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
+from matplotlib.mathtext import MathTextParser
+
 from halonmf.halo.catalogue import VARIABLES, read_catalogue, read_mapped, values, variable, write_catalogue
 from halonmf.halo.cutflow import CutFlow
 from halonmf.halo.errors import InputError, OutputError, UsageError
 from halonmf.halo.provenance import provenance, settings_sha256
-from matplotlib.mathtext import MathTextParser
 
 FLOW = CutFlow(5).removing("LOGG < 3", 2)
 RECORD = {"software": "halonmf", "settings": {"max_error": 0.2}, "note": "Ω Cen"}

@@ -14,7 +14,12 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
-from halonmf.halo import figures, panels, picture
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
+from matplotlib.legend import Legend
+
+from halonmf.halo import figures, look, panels, picture
 from halonmf.halo.binning import Axis, make_bins
 from halonmf.halo.boundary import CROSSES, NEVER, TWICE, Boundary, belokurov_kravtsov
 from halonmf.halo.cutflow import CutFlow
@@ -23,10 +28,6 @@ from halonmf.halo.mixtures import Chemistry, Plane, mix
 from halonmf.halo.model import Application, Fit, FitSettings
 from halonmf.halo.profile import Crossing, Profile
 from halonmf.halo.tracks import track
-from matplotlib.collections import PolyCollection
-from matplotlib.colors import to_rgb
-from matplotlib.image import imread
-from matplotlib.legend import Legend
 
 SHARED = Path(__file__).parents[2] / "../shared"
 N = 400
@@ -120,7 +121,7 @@ def map_axes(figure):
     (found,) = [
         axes
         for axes in figure.axes
-        if any(isinstance(c, PolyCollection) and c.get_cmap().name == panels.SHARES for c in axes.collections)
+        if any(isinstance(c, PolyCollection) and c.get_cmap().name == look.SHARES for c in axes.collections)
     ]
     return found
 
@@ -461,15 +462,15 @@ def lab(rgb):
 @pytest.mark.parametrize("vision", MACHADO)
 @pytest.mark.parametrize("k", range(2, 8))
 def test_component_colours_stay_apart_for_the_colour_blind(vision, k):
-    rgb = [np.array(to_rgb(colour)) for colour in panels.colours(k)]
+    rgb = [np.array(to_rgb(colour)) for colour in look.colours(k)]
     seen = [lab(MACHADO[vision] @ np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)) for c in rgb]
     distance = min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2))
     assert distance > (60 if k == 2 else 15)
 
 
 def test_image_shades_fall_steadily_in_lightness():
-    for colour in panels.colours(7):
-        luminance = panels.ramp(colour)(np.linspace(0, 1, 50))[:, :3] @ [0.2126, 0.7152, 0.0722]
+    for colour in look.colours(7):
+        luminance = look.ramp(colour)(np.linspace(0, 1, 50))[:, :3] @ [0.2126, 0.7152, 0.0722]
         assert np.all(np.diff(luminance) < 0)
 
 
@@ -493,7 +494,7 @@ sys.exit(bool({"matplotlib.pyplot", "torch"} & set(sys.modules)))
 
 
 def test_only_the_figures_import_matplotlib():
-    drawing = {"figures.py", "panels.py", "picture.py", "starplots.py"}
+    drawing = {"figures.py", "look.py", "panels.py", "picture.py", "starplots.py"}
     importing = set()
     for path in Path(figures.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import Galactocentric, SkyCoord, galactocentric_frame_defaults
+
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.frames import (
     SUN_POSITION,

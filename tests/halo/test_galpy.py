@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from astropy import units as u
+
 from halonmf.halo import orbits
 
 KM_S = u.km / u.s

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 from astropy.table import MaskedColumn, Table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from halonmf.halo.binning import Axis, make_bins, parse_axes
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.mixtures import (
@@ -15,8 +18,6 @@ from halonmf.halo.mixtures import (
     parse_plane,
     parse_range,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ._planted import planted
 

@@ -4,6 +4,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
+
 from halonmf.halo import mock, mock_files, mock_observe, mock_orbits, mock_sky, mock_stars
 from halonmf.halo.errors import OutputError, UsageError
 from halonmf.halo.frames import to_heliocentric

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 from astropy.table import Table, vstack
+from scipy.optimize import minimize_scalar, nnls
+from sklearn.decomposition import NMF
+
 from halonmf.halo.binning import Axis, make_bins, parse_axes
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.mixtures import Chemistry, mix
 from halonmf.halo.model import apply, apply_mixtures, choose, fit, fit_mixtures, fractions, resolve_device
-from scipy.optimize import minimize_scalar, nnls
-from sklearn.decomposition import NMF
 
 from ._planted import SMALL, accreted_share, planted
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
+from scipy.integrate import dblquad
+
 from halonmf.halo import mcmillan17, orbits
 from halonmf.halo.errors import UsageError
 from halonmf.halo.integrate import orbit_extent
-from scipy.integrate import dblquad
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "kinematics_mcmillan17.ecsv"
 KM_S = u.km / u.s

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import Table
+
 from halonmf.halo.catalogue import read_catalogue, values, write_catalogue
 from halonmf.halo.errors import HalonmfError, InputError, UsageError
 from halonmf.halo.prepare import KINEMATICS, LZ_SUN, PrepareSettings, prepare, prepare_mapped

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import Table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from halonmf.halo.binning import parse_axes
 from halonmf.halo.errors import UsageError
 from halonmf.halo.mixtures import Chemistry
@@ -14,8 +17,6 @@ from halonmf.halo.model import FitSettings, apply, fit
 from halonmf.halo.prepare import prepare
 from halonmf.halo.profile import MIN_STARS, Crossing, crossings, profile, profile_of, profile_table, unit_of
 from halonmf.halo.tracks import percentiles
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ._planted import SMALL, TRANSITION, hand_made_application, planted
 

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import MaskedColumn, QTable, Table
+from hypothesis import given
+from hypothesis import strategies as st
+
 from halonmf.halo.cutflow import CutFlow
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.expressions import parse_cut, variable_names
@@ -17,8 +20,6 @@ from halonmf.halo.selection import (
     select,
     user_cuts,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 GOOD = {
     "ASPCAPFLAG": 1 << 7,

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 from astropy.table import Table
-from halonmf.halo.errors import UsageError
-from halonmf.halo.mixtures import Chemistry, Plane
-from halonmf.halo.model import fit
-from halonmf.halo.tracks import marginal, percentiles, quantile, track
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import median_abs_deviation
+
+from halonmf.halo.errors import UsageError
+from halonmf.halo.mixtures import Chemistry, Plane
+from halonmf.halo.model import fit
+from halonmf.halo.tracks import marginal, percentiles, quantile, track
 
 from ._planted import SMALL, hand_made_fit, planted
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from astropy.table import QTable, Table
+
 from halonmf.halo import demo, mock
 from halonmf.halo.binning import Axis, make_bins, parse_axes
 from halonmf.halo.errors import InputError
