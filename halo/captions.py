@@ -53,18 +53,23 @@ def components(fit: Fit, application: Application | None, boundary: Boundary | N
 
 def fractions(profile: Profile, bands: bool = False, truth: bool = False) -> str:
     """Return the caption of `figures.fractions`."""
+    return f"{_cut(profile.application.cutflow, profile.application.mixtures)} {_fractions(profile, bands, truth)}"
+
+
+def _fractions(profile: Profile, bands: bool, truth: bool) -> str:
     application = profile.application
+    stars = int(application.mixtures.n_stars.sum())
     parts = [
-        f"Fractional contribution of {_and(application.names)} against {profile.variable} and the stars of each bin. "
-        f"{_cut(application.cutflow, application.mixtures)}",
-        f"Bins with fewer than {profile.min_stars} stars are open symbols, left out of the spline (drawn).",
+        f"Fractional contribution of {_and(application.names)} against {profile.variable} to {stars:,} stars in bins, "
+        f"and the stars of each; the curve is the monotone spline through bins of {profile.min_stars} stars or more, "
+        "open symbols have fewer.",
         f"{application.names[-1]}: {'; '.join(c.describe(unit_of(profile.variable)) for c in profile.crossings)}.",
+        *_unconverged(application),
     ]
-    parts += _unconverged(application)
     if bands:
         parts.append("Shaded: the given lower and upper limits.")
     if truth:
-        parts.append(f"Dashed: the true fraction of {application.names[-1]}.")
+        parts.append(f"Thin dashed: the true fraction of {application.names[-1]}.")
     return " ".join(parts)
 
 
@@ -84,7 +89,7 @@ def chemistry(n: int, images: Chemistry, outside: Sequence[int], max_fe_h: float
 
 def summary(fit: Fit, application: Application, boundary: Boundary | None, profile: Profile, truth: bool) -> str:
     """Return the caption of `figures.summary`."""
-    return f"{components(fit, application, boundary, None)} {fractions(profile, truth=truth)}"
+    return f"{components(fit, application, boundary, None)} {_fractions(profile, False, truth)}"
 
 
 def _map(application: Application | None, boundary: Boundary | None) -> list[str]:
@@ -104,8 +109,8 @@ def _map(application: Application | None, boundary: Boundary | None) -> list[str
     none = len(columns) - columns.count(CROSSES) - columns.count(TWICE)
     parts.append(
         f"Solid: where {names[-1]}, coming from high energy, first falls below {100 * boundary.level:g} %, smoothed "
-        f"over {boundary.smoothing:g} columns; of {len(columns)} columns {columns.count(TWICE)} cross more than once "
-        f"(open symbols) and {none} have no boundary."
+        f"by a Gaussian of sigma {boundary.smoothing:g} columns; of {len(columns)} columns "
+        f"{columns.count(TWICE)} cross more than once (open symbols) and {none} have no boundary."
     )
     parts.append(
         f"Dashed: Belokurov & Kravtsov (2023), shifted by {BK23_OFFSET / 1e5:g}e5 km2/s2 to McMillan (2017) energies, "

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from . import captions, panels
+from . import captions, look, panels
 from .boundary import Boundary
 from .errors import UsageError
 from .model import Application, Fit
@@ -19,7 +20,7 @@ from .tracks import Track, track
 
 __all__ = ["Picture", "chemistry", "components", "fractions", "sample", "save", "summary"]
 
-BOXED = {
+BOXED: dict[str, Any] = {
     "frameon": True,
     "framealpha": 0.9,
     "edgecolor": "none",
@@ -68,7 +69,7 @@ def components(
     if map_application is not None and tracks is None:
         tracks = [[track(fit, j, i) for i in range(planes)] for j in range(k)]
     beside = tracks is not None
-    shades = panels.colours(k)
+    shades = look.colours(k)
     # columns: components, their key, and then a spacer, the comparison, its key
     ratios = [1.0] * k + [0.055] + ([0.02, 1.0, 0.055] if beside else [])
     figure = Figure(figsize=(0.9 + 3.1 * (k + beside), 0.5 + 2.75 * (1 + planes)), layout="constrained")
@@ -162,13 +163,12 @@ def summary(
             raise UsageError("summary needs a map_application or a boundary, got neither.")
         map_application = boundary.application
     k, planes = len(fit.names), len(fit.mixtures.chemistry.planes)
-    shades = panels.colours(k)
+    shades = look.colours(k)
     height = 1.0 + 2.6 * (1 + planes)
     left, right = 0.7 + 2.7 * k, 6.0
-    figure = Figure(figsize=(left + right, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
+    figure = Figure(figsize=(left + right, height), layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
     figure.suptitle(captions.headline(fit) if title is None else title, fontsize="x-large")
-    parts = figure.subfigures(1, 2, width_ratios=[left, right])
+    parts: Any = figure.subfigures(1, 2, width_ratios=[left, right])
     grid = parts[0].add_gridspec(1 + planes, k + 1, width_ratios=[1.0] * k + [0.06])
     _component_block(parts[0], grid, fit, shades)
     grid = parts[1].add_gridspec(2, 2, width_ratios=[1.0, 0.04])

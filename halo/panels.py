@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -11,80 +10,17 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize, PowerNorm, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize, PowerNorm
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 from scipy.interpolate import PchipInterpolator
 
 from .binning import Bins
 from .boundary import Boundary, belokurov_kravtsov
+from .look import DENSITY, EMPTY, LINES, LOW, MARKERS, SHARES, WEIGHTS, colours, label, no_stars, ramp, scale, ticks
 from .mixtures import Chemistry
 from .model import Application, Fit
 from .profile import MIN_STARS, Profile
 from .tracks import Track
-from .variables import ELEMENTS, VARIABLES
-
-LOW, HIGH = "#2166ac", "#b2182b"
-"""Ends of ColorBrewer's RdBu, which readers without red or green cones tell apart: low and high energy."""
-BETWEEN = ("#33bbee", "#44aa88", "#d4c02a", "#e06a20", "#882255")
-"""Components between them in energy; any pair of colours stays apart in simulated red- and green-blindness."""
-_PICK: dict[int, tuple[int, ...]] = {0: (), 1: (3,), 2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 3, 4), 5: (0, 1, 2, 3, 4)}
-MARKERS = "osD^vPX"
-LINES = ("-", (0, (5, 1.5)), (0, (5, 1.2, 1, 1.2)), (0, (1.2, 1.2)))
-WEIGHTS, SHARES, DENSITY = "YlOrRd", "RdBu", "YlGnBu"
-EMPTY = {"facecolor": "0.93", "edgecolor": "0.75", "hatch": "////", "linewidth": 0.0}
-
-_SCALED = {"E": (1e5, "E"), **{n: (1e3, s) for n, s in {"Lz": "L_z", "J_r": "J_r", "J_phi": r"J_\phi"}.items()}}
-_SCALED["J_z"] = (1e3, "J_z")
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How a variable is drawn: its values divided by `factor`, under `label`, which names the unit."""
-
-    factor: float
-    label: str
-
-
-def scale(name: str) -> Scale:
-    """Return how a variable is drawn: E in 1e5 km2/s2, Lz and actions in 1e3 kpc km/s, abundances in dex."""
-    if name in _SCALED:
-        factor, symbol = _SCALED[name]
-        unit = r"km$^2$ s$^{-2}$" if name == "E" else r"kpc km s$^{-1}$"
-        return Scale(factor, f"${symbol}$ [$10^{int(np.log10(factor))}$ {unit}]")
-    label = VARIABLES[name].label if name in VARIABLES else name
-    abundances = {"FE_H", "M_H", "ALPHA_M", *(f"{x}_FE" for x in ELEMENTS)}
-    return Scale(1.0, f"{label} [dex]" if name in abundances else label)
-
-
-def label(axes: Axes, x: str | None = None, y: str | None = None) -> None:
-    """Write the variables' names and units on the axes."""
-    if x is not None:
-        axes.set_xlabel(scale(x).label)
-    if y is not None:
-        axes.set_ylabel(scale(y).label)
-
-
-def ticks(axes: Axes, x: int, y: int) -> None:
-    """Set at most so many ticks, at steps of 1, 2 or 5."""
-    for axis, number in ((axes.xaxis, x), (axes.yaxis, y)):
-        axis.set_major_locator(MaxNLocator(number, steps=[1, 2, 5, 10]))
-
-
-def colours(k: int) -> tuple[Any, ...]:
-    """Return one colour for each of k components, from low to high energy."""
-    if k == 1:
-        return (LOW,)
-    if k - 2 in _PICK:
-        return (LOW, *(BETWEEN[i] for i in _PICK[k - 2]), HIGH)
-    return tuple(mpl.colormaps["plasma"](np.linspace(0, 0.92, k)))
-
-
-def ramp(colour: Any) -> Colormap:
-    """Return a colour map from white over `colour` to a dark shade of it, falling steadily in lightness."""
-    dark = tuple(0.35 * c for c in to_rgb(colour))
-    return LinearSegmentedColormap.from_list("ramp", ["white", colour, dark])
 
 
 def oriented(bins: Bins) -> tuple[int, int]:
@@ -101,7 +37,9 @@ def cells(axes: Axes, bins: Bins, values: np.ndarray, cmap: Any, norm: Normalize
     empty = ~np.isfinite(values)
     if empty.any():
         axes.add_collection(PolyCollection(corners[empty], **EMPTY), autolim=False)
-    edge = {"edgecolor": "0.35", "linewidth": 0.35} if lines else {"edgecolor": "face", "linewidth": 0.2}
+    edge: dict[str, Any] = (
+        {"edgecolor": "0.35", "linewidth": 0.35} if lines else {"edgecolor": "face", "linewidth": 0.2}
+    )
     drawn = PolyCollection(corners[~empty], cmap=cmap, norm=norm, **edge)
     drawn.set_array(values[~empty])
     axes.add_collection(drawn, autolim=False)
@@ -184,14 +122,14 @@ def share_map(axes: Axes, application: Application) -> tuple[Any, list[Any]]:
     values = application.fractions[:, :-1].sum(axis=1) if len(application.names) > 1 else application.fractions[:, 0]
     drawn = cells(axes, mixtures.bins, values, SHARES, Normalize(0, 1), lines=False)
     drawn.set_rasterized(True)  # thin rectangles side by side show seams in vector form
-    handles = []
+    handles: list[Any] = []
     scarce = np.isfinite(values) & (mixtures.n_stars < MIN_STARS)
     if scarce.any():
         x, y = (
             mixtures.bins.bounds[scarce, i].mean(axis=-1) / scale(mixtures.bins.axes[i].variable).factor
             for i in oriented(mixtures.bins)
         )
-        dot = {"marker": "o", "ls": "none", "ms": 2.6, "mfc": "w", "mec": "0.35", "mew": 0.5}
+        dot: dict[str, Any] = {"marker": "o", "ls": "none", "ms": 2.6, "mfc": "w", "mec": "0.35", "mew": 0.5}
         axes.plot(x, y, **dot)
         handles.append(Line2D([], [], label=f"< {MIN_STARS} stars", **dot))
     if np.isnan(values).any():
@@ -210,9 +148,9 @@ def lines(axes: Axes, boundary: Boundary) -> list[Any]:
     Columns that cross once have a full symbol, those that cross more often an open one.
     """
     x, y = scale("Lz").factor, scale("E").factor
-    ours = {"ls": "-", "c": "k", "lw": 2.2}
-    theirs = {"ls": (0, (4, 1.8)), "c": "k", "lw": 1.6}
-    rim = {"c": "w", "alpha": 0.7, "zorder": 3}
+    ours: dict[str, Any] = {"ls": "-", "c": "k", "lw": 2.2}
+    theirs: dict[str, Any] = {"ls": (0, (4, 1.8)), "c": "k", "lw": 1.6}
+    rim: dict[str, Any] = {"c": "w", "alpha": 0.7, "zorder": 3}
     Lz = np.linspace(boundary.Lz_edges[0], boundary.Lz_edges[-1], 401)
     line = belokurov_kravtsov(Lz)
     axes.plot(Lz / x, line / y, lw=3.2, **rim)
@@ -225,11 +163,6 @@ def lines(axes: Axes, boundary: Boundary) -> list[Any]:
         Line2D([], [], marker="o", ms=4.5, label="boundary", **ours),
         Line2D([], [], label="B&K (2023)", **theirs),
     ]
-
-
-def no_stars(text: str = "no stars") -> Patch:
-    """Return the legend's handle of hatched cells."""
-    return Patch(label=text, **EMPTY)
 
 
 def tracks(axes: Axes, drawn: Sequence[Track], names: Sequence[str], shades: Sequence[Any]) -> None:
@@ -264,10 +197,11 @@ def profile_lines(
     fractions = profile.application.fractions
     trusted = (mixtures.n_stars >= profile.min_stars) & np.isfinite(fractions[:, -1])
     scarce = ~trusted & np.isfinite(fractions[:, -1])
-    handles = []
+    handles: list[Any] = []
     axes.axhline(0.5, c="0.45", lw=0.9, ls=(0, (1, 2)), zorder=1)
     for j, (name, shade) in enumerate(zip(names, colours(len(names)), strict=True)):
-        y, point = fractions[:, j], {"marker": MARKERS[j % len(MARKERS)], "ms": 5, "c": shade}
+        y = fractions[:, j]
+        point: dict[str, Any] = {"marker": MARKERS[j % len(MARKERS)], "ms": 5, "c": shade}
         if bands is not None:
             axes.fill_between(x, bands[0][:, j], bands[1][:, j], color=shade, alpha=0.22, lw=0)
         if trusted.sum() > 1:  # the spline whose crossings are reported
@@ -281,7 +215,7 @@ def profile_lines(
         handles.append(line)
     if scarce.any():
         handles.append(Line2D([], [], ls="none", marker="o", mec="0.3", mfc="w", label=f"< {profile.min_stars} stars"))
-    diamond = {"marker": "D", "ls": "none", "ms": 6.5, "mfc": "w", "mec": "k", "mew": 1.3}
+    diamond: dict[str, Any] = {"marker": "D", "ls": "none", "ms": 6.5, "mfc": "w", "mec": "k", "mew": 1.3}
     for crossing in profile.crossings:
         for at in crossing.at:
             axes.axvline(at / unit, c="0.6", lw=0.8, ls=":", zorder=1)
@@ -324,6 +258,7 @@ def star_counts(axes: Axes, profile: Profile) -> None:
 
 def density(axes: Axes, x: np.ndarray, y: np.ndarray, edges: tuple[np.ndarray, np.ndarray], most: float) -> Any:
     """Draw stars as counts per cell on a logarithmic scale up to `most`, or as points where `most` is zero."""
+    drawn: Any
     if most == 0:
         drawn = axes.scatter(x, y, s=7, c=LOW, alpha=0.45, lw=0, rasterized=True)
     else:

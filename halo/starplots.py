@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from . import captions, panels
+from . import captions, look, panels
 from .errors import InputError
 from .mixtures import Chemistry
 from .picture import Picture, styled
@@ -73,7 +73,7 @@ def chemistry(table: Any, max_fe_h: float = -1.1, images: Chemistry | None = Non
     cut = [axes for axes, (x, _) in zip(figure.axes, names, strict=False) if x == "FE_H"]
     for axes in cut:
         name = f"[Fe/H] = {max_fe_h:g}".replace("-", "\N{MINUS SIGN}")
-        axes.axvline(max_fe_h, c=panels.HIGH, ls="--", lw=2, label=name)
+        axes.axvline(max_fe_h, c=look.HIGH, ls="--", lw=2, label=name)
     if cut:
         cut[0].legend(loc="lower right")
     return Picture(figure, captions.chemistry(len(table), images, outside, max_fe_h))
@@ -87,14 +87,14 @@ def _densities(points: list[Any], names: list[Any], limits: list[Any], titles: l
     figure = Figure(figsize=(0.9 + 3.6 * len(points), 4.0), layout="constrained")
     grid = figure.add_gridspec(1, len(points))
     count = int(np.clip(0.9 * np.sqrt(n), 40, 160))
-    edges = [tuple(np.linspace(*limit, count + 1) for limit in pair) for pair in limits]
+    edges = [tuple(np.linspace(low, high, count + 1) for low, high in pair) for pair in limits]
     most = max(np.histogram2d(x, y, e)[0].max() for (x, y), e in zip(points, edges, strict=True))
     first, outside = None, []
     for i, ((x, y), (x_name, y_name), (x_edges, y_edges)) in enumerate(zip(points, names, edges, strict=True)):
         axes = figure.add_subplot(grid[i])
         drawn = panels.density(axes, x, y, (x_edges, y_edges), most if n >= POINTS_BELOW else 0)
-        panels.label(axes, x_name, y_name)
-        panels.ticks(axes, 6, 7)
+        look.label(axes, x_name, y_name)
+        look.ticks(axes, 6, 7)
         axes.set_title(titles[i])
         first = first or axes
         if i > 0 and names[i] == names[0]:
