@@ -481,6 +481,8 @@ def plot(
     config: Config = None,
 ) -> None:
     """Draw a fit; with its stars also the map, the boundary, the energy profile and the sample. PNG and PDF."""
+    from dataclasses import replace
+
     from .halo import demo, figures
     from .halo.binning import parse_axes
     from .halo.boundary import boundary as find_boundary
@@ -501,9 +503,13 @@ def plot(
         line = find_boundary(found, table)
         pictures["components"] = figures.components(found, on_grid, line)
         pictures["fractions"] = figures.fractions(profile(found, table, parse_axes(demo.PROFILE_AXES)))
-        selected, _ = choose(table, found.settings)
-        pictures["sample"] = figures.sample({"all": table, found.settings.selection: selected})
-        pictures["chemistry"] = figures.chemistry(selected)
+        settings = found.settings
+        samples = {"all": table}
+        for name in dict.fromkeys((Selection.chemically_pure, Selection.kinematically_pure, settings.selection)):
+            if name != Selection.all:
+                samples[str(name)], _ = choose(table, replace(settings, selection=str(name)))
+        pictures["sample"] = figures.sample(samples)
+        pictures["chemistry"] = figures.chemistry(choose(table, settings)[0])
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

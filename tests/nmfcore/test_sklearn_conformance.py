@@ -76,14 +76,16 @@ def test_mu_equals_sklearn_float64(name, beta, penalty):
         assert ours.n_iter == n_iter
 
 
+@pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("beta", BETAS)
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_mu_equals_sklearn_float32(name, beta):
+def test_mu_equals_sklearn_float32(name, beta, penalty):
     V = (PROBLEMS[name] + (0.01 if beta <= 0 else 0.0)).astype(np.float32)
     W, H = (x.astype(np.float32) for x in positive_start(V, 3, seed=5))
     for n_iter in (1, 10, 200):
-        Ws, Hs, _ = sklearn_mu(V.astype(float), W.astype(float), H.astype(float), beta, n_iter, None)
-        ours = nmfcore.factorize(V, 3, init=(W, H), loss=beta, update="mu", stop=nmfcore.Stop(tol=0, max_iter=n_iter))
+        Ws, Hs, _ = sklearn_mu(V.astype(float), W.astype(float), H.astype(float), beta, n_iter, PENALTIES[penalty])
+        stop = nmfcore.Stop(tol=0, max_iter=n_iter)
+        ours = nmfcore.factorize(V, 3, init=(W, H), loss=beta, update="mu", penalty=PENALTIES[penalty], stop=stop)
         assert ours.W.dtype == np.float32
         assert relative(ours.W, Ws) < 1e-4
         assert relative(ours.H, Hs) < 1e-4
