@@ -1,6 +1,5 @@
 """Figures show the products' own numbers, under names and units, and are written whole or not at all."""
 
-import ast
 import errno
 import itertools
 import os
@@ -491,17 +490,6 @@ figures.save(figures.sample({"all": stars}), sys.argv[1])
 sys.exit(bool({"matplotlib.pyplot", "torch"} & set(sys.modules)))
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code, tmp_path / "a"], check=True, timeout=120)
-
-
-def test_only_the_figures_import_matplotlib():
-    drawing = {"figures.py", "look.py", "panels.py", "picture.py", "starplots.py"}
-    importing = set()
-    for path in Path(figures.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            importing |= {path.name for name in names if name.split(".")[0] == "matplotlib"}
-    assert importing == drawing
 
 
 # files
