@@ -491,7 +491,7 @@ def plot(
     from .halo.model import apply as apply_components
     from .halo.model import choose
     from .halo.profile import profile
-    from .halo.store import load_fit
+    from .halo.store import load_fit, save_text
 
     found = load_fit(fit)
     pictures = {}
@@ -516,7 +516,10 @@ def plot(
         raise OutputError(f"{output}: cannot be made ({error.strerror}); choose another folder.") from None
     for name, picture in pictures.items():
         files = figures.save(picture, output / name, overwrite=overwrite)
-        typer.echo(f"{picture.caption} -> {', '.join(str(file) for file in files)}" if not quiet else str(files[0]))
+        files.append(save_text(output / f"{name}.txt", picture.caption, overwrite=overwrite))
+        if not quiet:
+            typer.echo(f"{name}: {', '.join(file.name for file in files)}")
+    typer.echo(f"{len(pictures)} figures with their captions -> {output}")
 
 
 @app.command(epilog="Example: halonmf demo demo/")

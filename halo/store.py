@@ -130,6 +130,21 @@ def save_table(path: str | Path, table: Table, provenance: Mapping[str, Any], *,
     return write_atomically(path, write, overwrite=overwrite)
 
 
+def save_text(path: str | Path, text: str, *, overwrite: bool = False) -> Path:
+    """Write a text, such as a figure's caption.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written.
+    """
+
+    def write(temporary: Path) -> None:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+    return write_atomically(path, write, overwrite=overwrite)
+
+
 def load_table(path: str | Path) -> Table:
     """Read a product that `save_table` wrote.
 

@@ -147,6 +147,7 @@ def test_plot_leaves_png_and_pdf(small, tmp_path):
     for name in ("components", "fractions", "sample", "chemistry"):
         assert (tmp_path / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        assert "stars" in (tmp_path / "figures" / f"{name}.txt").read_text()
 
 
 def test_the_readmes_python_runs(small, monkeypatch, capsys):

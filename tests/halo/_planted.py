@@ -1,6 +1,7 @@
 """Stars of two chemical populations whose shares depend on energy: fits with a known answer, and tables for them."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from astropy.table import Table
@@ -8,7 +9,7 @@ from astropy.table import Table
 from halonmf.halo.binning import Axis, make_bins, parse_axes
 from halonmf.halo.cutflow import CutFlow
 from halonmf.halo.mixtures import Chemistry, Mixtures
-from halonmf.halo.model import Application, Fit, FitSettings
+from halonmf.halo.model import Application, Fit, FitSettings, fit
 
 E_LOW, E_HIGH = -2.5e5, -1.0e5
 TRANSITION, WIDTH = -1.7e5, 0.15e5
@@ -41,6 +42,12 @@ def planted(n=6000, seed=0, *, apart=False):
         )
     table["FE_H"], table["AL_FE"], table["MG_FE"] = fe_h, al_fe, mg_fe
     return table, high
+
+
+@cache
+def planted_fit(loss="frobenius", k=2):
+    """The fit of `planted` stars in coarse images, made once and not to be changed."""
+    return fit(planted()[0], replace(SMALL, loss=loss, components=k, chemistry=Chemistry(pixels=12)))
 
 
 def hand_made_fit(H, chemistry, **settings):
