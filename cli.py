@@ -251,7 +251,8 @@ def prepare(
 ) -> None:
     """Read the catalogues, apply the quality cuts, and compute orbits in McMillan (2017)."""
     from .halo import prepare as preparing
-    from .halo.catalogue import check_output, write_catalogue
+    from .halo.catalogue import write_catalogue
+    from .halo.files import check_output
     from .halo.selection import DEFAULT_ELEMENTS
 
     check_output(output, overwrite=overwrite)
@@ -330,7 +331,8 @@ def fit(
     from dataclasses import replace
 
     from .halo.binning import parse_axes
-    from .halo.catalogue import check_output, read_catalogue
+    from .halo.catalogue import read_catalogue
+    from .halo.files import check_output
     from .halo.mixtures import DEFAULT_PLANES, Chemistry, parse_plane, parse_range
     from .halo.model import FitSettings
     from .halo.model import fit as fit_components
@@ -389,7 +391,8 @@ def apply(
 ) -> None:
     """Find a fit's components in stars binned another way: fractions along one or two variables."""
     from .halo.binning import parse_axes
-    from .halo.catalogue import check_output, read_catalogue
+    from .halo.catalogue import read_catalogue
+    from .halo.files import check_output
     from .halo.model import apply as apply_components
     from .halo.model import resolve_device
     from .halo.profile import profile_of, profile_table, unit_of
@@ -440,7 +443,8 @@ def boundary(
     """Find the boundary between accreted and in-situ stars, E_b(Lz)."""
     from .halo.boundary import boundary as find_boundary
     from .halo.boundary import boundary_table
-    from .halo.catalogue import check_output, read_catalogue
+    from .halo.catalogue import read_catalogue
+    from .halo.files import check_output
     from .halo.model import resolve_device
     from .halo.provenance import provenance
     from .halo.store import load_fit, save_table

@@ -1,7 +1,6 @@
 """The prepared catalogue: the table of stars with its cut-flow and its provenance, in one FITS file."""
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,8 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 
 from .cutflow import CutFlow
-from .errors import InputError, OutputError
+from .errors import InputError
+from .files import write_atomically
 from .fitsfile import open_fits
 from .mapping import read_mapped
 from .provenance import plain
@@ -90,7 +90,6 @@ def write_catalogue(
         The cut-flow does not belong to the table.
     """
     path = Path(path)
-    check_output(path, overwrite=overwrite)
     if cutflow.passed != len(table):
         raise ValueError(f"cutflow must end with the table's {len(table)} stars, got {cutflow.passed}.")
     text = json.dumps(plain(provenance), sort_keys=True)
@@ -102,35 +101,11 @@ def write_catalogue(
     flow = fits.table_to_hdu(cutflow.to_table())
     flow.name = "CUTFLOW"
     record = fits.BinTableHDU(Table({"json": np.array([text.encode("ascii")])}), name="PROVENANCE")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            fits.HDUList([primary, stars, flow, record]).writeto(file, checksum=True)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror or error}); free space or choose another."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
 
+    def write(temporary: Path) -> None:
+        fits.HDUList([primary, stars, flow, record]).writeto(temporary, checksum=True)
 
-def check_output(path: str | Path, *, overwrite: bool = False) -> None:
-    """Raise `OutputError` where writing `path` must fail; to be asked before hours of computing, not after."""
-    path = Path(path)
-    folder = path.absolute().parent
-    if path.is_dir():
-        raise OutputError(f"{path}: is a directory, expected a file to write; name the file.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; choose another name or allow overwriting.")
-    if not folder.is_dir():
-        raise OutputError(f"{path}: the folder {folder} does not exist; create it first.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{path}: the folder {folder} is not writable; choose another.")
+    return write_atomically(path, write, overwrite=overwrite)
 
 
 def read_catalogue(path: str | Path) -> Catalogue:
@@ -177,11 +152,3 @@ def _native(table: QTable) -> QTable:
         if not dtype.isnative:
             table[name] = table[name].astype(dtype.newbyteorder("="))
     return table
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

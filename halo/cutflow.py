@@ -5,7 +5,8 @@ from pathlib import Path
 
 from astropy.table import Table
 
-from .errors import InputError, OutputError
+from .errors import InputError
+from .files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,7 @@ class CutFlow:
         OutputError
             The file exists, or cannot be written.
         """
-        try:
-            self.to_table().write(path, format="ascii.ecsv", overwrite=overwrite)
-        except OSError as error:
-            raise OutputError(f"{path}: the cut-flow cannot be written ({error.strerror or error}).") from error
+        write_atomically(path, lambda file: self.to_table().write(file, format="ascii.ecsv"), overwrite=overwrite)
 
     def __str__(self) -> str:
         rows = list(zip(("total", *self.names), ("", *self.removed), (self.total, *self.left), strict=True))

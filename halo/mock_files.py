@@ -10,6 +10,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from . import mock_sky
+from .files import write_atomically
 from .frames import to_galactocentric
 from .mock_observe import APO1M, CHI2_BAD, LOGG_BAD, STAR_BAD, STAR_WARN, TEFF_BAD, Observed
 from .mock_satellites import CLOUDS, CLUSTERS
@@ -207,7 +208,8 @@ def write_fits(path: Path, table: Table, header: dict[str, tuple[object, str]]) 
     hdu = fits.BinTableHDU(table)
     for key, value in header.items():
         hdu.header[key] = value
-    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path, overwrite=True)
+    hdus = fits.HDUList([fits.PrimaryHDU(), hdu])
+    write_atomically(path, hdus.writeto, overwrite=True)
 
 
 def write_members(folder: Path, tables: dict[str, np.ndarray]) -> None:

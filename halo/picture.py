@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ import matplotlib as mpl
 import matplotlib.style  # reads style files; the bare package does not load it, nor does it load pyplot
 from matplotlib.figure import Figure
 
-from .catalogue import check_output
-from .errors import OutputError, UsageError
+from .errors import UsageError
+from .files import check_output, write_atomically
 
 STYLE = Path(__file__).with_name("halonmf.mplstyle")
 FORMATS = ("png", "pdf", "svg")
@@ -105,16 +104,9 @@ def _write(figure: Figure, path: Path, name: str, caption: str) -> None:
         "pdf": {"Subject": caption, "CreationDate": None},
         "svg": {"Description": caption, "Date": None},
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with mpl.style.context(STYLE), temporary.open("wb") as file:
-            figure.savefig(file, format=name, metadata=metadata[name])
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror or error}); free space or choose another."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    def write(temporary: Path) -> None:
+        with mpl.style.context(STYLE):
+            figure.savefig(temporary, format=name, metadata=metadata[name])
+
+    write_atomically(path, write, overwrite=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ import numpy as np
 from astropy.table import QTable, Table
 
 from .binning import Axis, Bins
-from .catalogue import check_output
 from .cutflow import CutFlow
-from .errors import InputError, OutputError
+from .errors import InputError
+from .files import write_atomically
 from .mixtures import Chemistry, Mixtures, Plane
 from .model import Fit, FitSettings
 from .provenance import plain
@@ -160,36 +159,6 @@ def load_table(path: str | Path) -> Table:
         return QTable.read(path, format="ascii.ecsv")
     except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as ECSV ({_first_line(error)}).") from error
-
-
-def write_atomically(path: str | Path, write: Callable[[Path], None], *, overwrite: bool = False) -> Path:
-    """Let `write` fill a temporary file beside `path`, flush it to disk, and give it its final name.
-
-    Raises
-    ------
-    OutputError
-        The file exists, or cannot be written.
-    """
-    path = Path(path)
-    check_output(path, overwrite=overwrite)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.absolute().parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror or _first_line(error)}); free space or choose another."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
 
 
 def _array(path: Path, file: h5py.File, name: str) -> np.ndarray:

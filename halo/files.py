@@ -1,0 +1,64 @@
+"""Writing files so that under its final name a file is complete or absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from .errors import OutputError
+
+
+def check_output(path: str | Path, *, overwrite: bool = False) -> None:
+    """Raise `OutputError` where writing `path` must fail; to be asked before hours of computing, not after."""
+    path = Path(path)
+    folder = path.absolute().parent
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory, expected a file to write; name the file.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; choose another name or allow overwriting.")
+    if not folder.is_dir():
+        raise OutputError(f"{path}: the folder {folder} does not exist; create it first.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: the folder {folder} is not writable; choose another.")
+
+
+def write_atomically(path: str | Path, write: Callable[[Path], None], *, overwrite: bool = False) -> Path:
+    """Let `write` fill a temporary file beside `path`, flush it to disk, and give it its final name.
+
+    Parameters
+    ----------
+    path : path
+        The final name.
+    write : callable
+        Called with the temporary name.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written.
+    """
+    path = Path(path)
+    check_output(path, overwrite=overwrite)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.absolute().parent)
+    except OSError as error:
+        reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
+        raise OutputError(f"{path}: cannot be written ({reason}); free space or choose another.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
