@@ -16,6 +16,8 @@ from .solvers import HALS
 from .stopping import Change, LossFall, Status, Stop, unit_sum
 from .updates import MultiplicativeUpdate, UpdateRule, gradient_parts
 
+# A replicate has converged only if its KKT residual, too, is at most this times tol.
+STATIONARY = 100.0
 RULES = {"mu": MultiplicativeUpdate, "hals": HALS}
 
 
@@ -192,6 +194,8 @@ def _iterate(
         if stop.tol > 0 and n_iter % stop.every == 0:
             measure = criterion.check(problem, factors)
             done = pending & ~broken & (measure < stop.tol if stop.criterion == "sklearn" else measure <= stop.tol)
+            if stop.criterion == "change":
+                done = _stationary(problem, factors, done, STATIONARY * stop.tol)
         if last:
             outcome.record(rows, factors, pending & ~broken & ~done, n_iter, Status.MAX_ITER)
         outcome.record(rows, factors, done, n_iter, Status.CONVERGED)
@@ -213,6 +217,18 @@ def _iterate(
     return outcome
 
 
+def _stationary(problem: Problem, factors: Factors, candidates: Tensor, limit: float) -> Tensor:
+    # A small entry that grows does not show in changes relative to the largest one, but its gradient does. Entries at
+    # zero are left out: a rule that can move them has moved them, and the multiplicative one never will.
+    rows = candidates.nonzero()[:, 0]
+    if len(rows) == 0:
+        return candidates
+    residual = kkt_residual(problem.select(rows), Factors(*(x[rows] for x in factors)), positive_only=True)
+    settled = candidates.clone()
+    settled[rows] = residual <= limit
+    return settled
+
+
 def _finite(factors: Factors) -> Tensor:
     # A sum is finite only if all its terms are: cheaper than a test of every entry, and overflow is a failure too.
     return torch.isfinite(factors.W.sum(dim=(-2, -1))) & torch.isfinite(factors.H.sum(dim=(-2, -1)))
@@ -230,8 +246,11 @@ def _losses(problem: Problem, factors: Factors) -> tuple[Tensor, Tensor]:
     return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
 
 
-def kkt_residual(problem: Problem, factors: Factors) -> Tensor:
-    """Return how far each replicate is from a stationary point, shape (B,); see `Result.kkt`."""
+def kkt_residual(problem: Problem, factors: Factors, *, positive_only: bool = False) -> Tensor:
+    """Return how far each replicate is from a stationary point, shape (B,); see `Result.kkt`.
+
+    With `positive_only`, entries that are exactly zero are left out.
+    """
     residual = factors.W.new_zeros(factors.W.shape[0])
     unit = unit_sum(factors)
     # Penalties are not invariant under the rescaling to unit sum: gradients are taken at the factors as they are
@@ -247,7 +266,10 @@ def kkt_residual(problem: Problem, factors: Factors) -> Tensor:
             continue
         negative, positive = gradient_parts(*parts)
         slope = (positive - negative) * chain / _largest(negative * chain)
-        residual = torch.maximum(residual, torch.minimum(entry / _largest(entry), slope).abs().amax(dim=(-2, -1)))
+        distance = torch.minimum(entry / _largest(entry), slope).abs()
+        if positive_only:
+            distance = torch.where(entry > 0, distance, 0.0)
+        residual = torch.maximum(residual, distance.amax(dim=(-2, -1)))
     return residual
 
 

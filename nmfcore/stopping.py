@@ -44,8 +44,9 @@ class Stop:
     where they are going. With each row of H scaled to unit sum (and W inversely), c is the largest change of H and
     of W since the check before, each relative to its own largest entry, and r the ratio of this c to the one
     before it (at most 0.999); the changes still to come then add up to about c / (1 - r), which must be at most
-    `tol`. Scaling V changes nothing, and a slow rule is not taken for a finished one. Changes of a few units of
-    rounding also count as converged.
+    `tol`. Changes of a few units of rounding count as none. The residual of the optimality conditions over the
+    entries that are not zero (see `Result.kkt`) must be at most 100 `tol` as well: small entries that still grow show
+    there first. Scaling V changes nothing, and a slow rule is not taken for a finished one.
 
     ``criterion="sklearn"`` is scikit-learn's test for its multiplicative solver: the fall of the square-rooted
     loss since the check before, relative to the loss of the start, is below `tol`. It stops early; it is here for

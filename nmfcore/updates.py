@@ -14,9 +14,6 @@ from .problem import Factors, Problem
 UpdateRule = Callable[[Problem, Factors], Factors]
 """One iteration: any callable that takes a problem and its factors and returns better factors."""
 
-# Where beta <= 1 entries below this are set to zero, as scikit-learn does: they would only slow the arithmetic down.
-NEGLIGIBLE = 2.0**-52
-
 
 @dataclass(frozen=True)
 class MultiplicativeUpdate:
@@ -89,6 +86,7 @@ def _multiply(
     if exponent != 1:
         step = step.pow_(exponent)
     H = step.mul_(H)
-    if isinstance(loss, BetaDivergence) and loss.beta <= 1:
-        H = H.masked_fill_(H < NEGLIGIBLE, 0.0)
-    return H
+    # Denormal numbers would slow the arithmetic down. Anything larger may still grow again: scikit-learn zeroes entries
+    # below 2^-52 where beta <= 1, and such an entry is lost even if the optimum wants it back.
+    smallest = torch.finfo(H.dtype).tiny
+    return torch.where(H >= smallest, H, 0.0)
