@@ -504,7 +504,7 @@ def plot(
     else:
         table = read_catalogue(stars).table
         on_grid = apply_components(found, table, parse_axes(demo.MAP_AXES))
-        line = find_boundary(found, table)
+        line = find_boundary(found, table) if len(found.names) > 1 else None
         pictures["components"] = figures.components(found, on_grid, line)
         pictures["fractions"] = figures.fractions(profile(found, table, parse_axes(demo.PROFILE_AXES)))
         settings = found.settings

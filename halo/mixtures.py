@@ -17,6 +17,10 @@ DEFAULT_RANGES: dict[str, tuple[float, float]] = {"FE_H": (-2.5, 0.7), "AL_FE": 
 """Histogram ranges where none are given; the paper states none, these enclose its figures."""
 
 
+MOST_CELLS = 2**27
+"""Cells of V above which a fit is refused: a gigabyte of counts, nearly all of them zero."""
+
+
 @dataclass(frozen=True)
 class Plane:
     """An abundance plane: `y` against `x`, such as [Al/Fe] against [Fe/H]."""
@@ -224,6 +228,12 @@ def mix(table: Any, bins: Bins | Sequence[Axis], chemistry: Chemistry | None = N
         raise InputError("no stars to bin; the selection or the cuts left none.")
     if not isinstance(bins, Bins):
         bins = make_bins(table, bins)
+    cells = len(bins) * chemistry.n
+    if cells > MOST_CELLS:
+        raise UsageError(
+            f"{len(bins)} bins x {chemistry.n} pixels make {cells:.3g} cells, more than {MOST_CELLS:.3g} for "
+            f"{len(table)} stars; use fewer pixels or bins."
+        )
     rows, columns = bins.assign(table), chemistry.columns(table)
     V = count(rows, columns, (len(bins), chemistry.n))
     if not V.any():

@@ -98,6 +98,8 @@ def factorize(
     problem = build_problem(V, loss=loss, weight=weight, penalty=penalty, hold=hold, device=device, dtype=dtype)
     rule = resolve_rule(update, problem)
     stop = stop or Stop()
+    if seed < 0 or first_replicate < 0:
+        raise ValueError(f"seed and first_replicate must be >= 0; got {seed} and {first_replicate}")
     if starts < 1:
         raise ValueError(f"starts must be >= 1; got {starts}")
     if starts > 1 and hold is not None:

@@ -150,6 +150,13 @@ def test_plot_leaves_png_and_pdf(small, tmp_path):
         assert "stars" in (tmp_path / "figures" / f"{name}.txt").read_text()
 
 
+def test_one_component_is_drawn_without_a_boundary(small, tmp_path):
+    folder, _ = small
+    ok("fit", folder / "stars.fits", "-o", tmp_path / "one.h5", "-k", 1, "--bins", "E:5", "--pixels", 10)
+    ok("plot", tmp_path / "one.h5", folder / "stars.fits", "-o", tmp_path / "figures")
+    assert (tmp_path / "figures" / "components.png").stat().st_size > 0
+
+
 def test_the_readmes_python_runs(small, monkeypatch, capsys):
     folder, _ = small
     monkeypatch.chdir(folder)
@@ -248,6 +255,8 @@ WRONG = [
     (["--init", "magic"], 2, "init must be"),
     (["-k", "400"], 2, "init='random'"),
     (["--device", "tpu"], 2, "device must be"),
+    (["--seed", "-1"], 2, "seed and first_replicate must be >= 0"),
+    (["--pixels", "100000"], 2, "use fewer pixels"),
     (["--selection", "thin-disc"], 2, "selection"),
     (["--cut", "E>0"], 3, "no stars"),
     (["--bins", "E:5000"], 3, "at least as many stars"),
