@@ -404,7 +404,7 @@ def apply(
     found = load_fit(fit)
     settings = _other(found, selection, cut, device)
     application = apply_components(found, read_catalogue(stars).table, axes, settings=settings)
-    result = profile_of(application, min_stars=min_stars) if len(axes) == 1 else application
+    result: Any = profile_of(application, min_stars=min_stars) if len(axes) == 1 else application
     record = provenance(
         "apply",
         {"by": axes, "fit": settings, "min_stars": min_stars},
@@ -417,7 +417,7 @@ def apply(
     said = f"{len(axes)} variables, {len(application.mixtures.bins)} bins"
     if len(axes) == 1:
         unit = unit_of(axes[0].variable)
-        said = f"{found.names[-1]} fraction: " + ", ".join(c.describe(unit) for c in profile_of(application).crossings)
+        said = f"{found.names[-1]} fraction: " + ", ".join(c.describe(unit) for c in result.crossings)
     typer.echo(f"{said} -> {output}")
 
 

@@ -5,12 +5,12 @@ The populations and their sources are in `mock_populations`; `docs/mock.md` desc
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 from astropy.table import Table
 
 from . import mock_files
@@ -167,8 +167,6 @@ def write(
         "DISCTHIN": (survey.thinning, "one disc star in so many was kept"),
     }
     try:
-        if paths.members.exists():
-            shutil.rmtree(paths.members)
         paths.allstar.parent.mkdir(parents=True, exist_ok=True)
         tables = ((paths.allstar, survey.table), (paths.astronn, survey.astronn), (paths.truth, survey.truth))
         for done, (path, table) in enumerate(tables):
@@ -209,8 +207,19 @@ def _check(n_stars: int, seed: int) -> None:
 
 def _check_output(paths: MockPaths, overwrite: bool) -> None:
     found = [p for p in (paths.allstar, paths.astronn, paths.truth, paths.members) if p.exists()]
+    foreign = [p for p in (paths.allstar, paths.astronn, paths.truth) if p.exists() and not _is_mock(p)]
+    if foreign:
+        raise OutputError(f"{foreign[0]} is no mock's file, so it is not overwritten; choose another directory.")
     if found and not overwrite:
         raise OutputError(f"{found[0]} exists; choose another directory, or allow overwriting.")
+
+
+def _is_mock(path: Path) -> bool:
+    # the mock's files have the survey's own names: real ones must never be replaced
+    try:
+        return bool(fits.getheader(path, 1).get("MOCK", False))
+    except (OSError, IndexError):
+        return False
 
 
 def _silent(stage: str, done: int, total: int) -> None:

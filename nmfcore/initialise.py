@@ -184,6 +184,8 @@ def _normals(
 def _given(problem: Problem, n_components: int, init: Any) -> Factors:
     if not (isinstance(init, (tuple, list)) and len(init) == 2):
         raise ValueError(f"init must be one of {METHODS} or a pair (W, H); got {type(init).__name__}")
+    if init[0] is None and init[1] is None:
+        raise ValueError("init=(None, None) makes all components alike; give one, or use init='random'")
     B, m, n = problem.V.shape
     _require_components(n_components)
     # The data's scale is divided out of each factor in equal parts.

@@ -89,4 +89,4 @@ def _multiply(
     # Denormal numbers would slow the arithmetic down. Anything larger may still grow again: scikit-learn zeroes entries
     # below 2^-52 where beta <= 1, and such an entry is lost even if the optimum wants it back.
     smallest = torch.finfo(H.dtype).tiny
-    return torch.where(H >= smallest, H, 0.0)
+    return H.masked_fill_(H < smallest, 0.0)  # NaN is not below it and must stay, to be found

@@ -150,6 +150,25 @@ def test_plot_leaves_png_and_pdf(small, tmp_path):
         assert "stars" in (tmp_path / "figures" / f"{name}.txt").read_text()
 
 
+def test_apply_prints_the_crossings_that_it_saves(small, tmp_path):
+    folder, _ = small
+    said = ok("apply", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "p.ecsv", "--min-stars", 10**6)
+    assert halo.load(tmp_path / "p.ecsv").meta["crossings"]["HE=0.5"] == []
+    assert "50 % never" in said
+
+
+def test_mock_never_replaces_files_that_are_not_a_mocks(tmp_path):
+    ok("mock", tmp_path, "--stars", 500, "-q")
+    (tmp_path / "members").mkdir(exist_ok=True)
+    (tmp_path / "members" / "notes.txt").write_text("mine")
+    ok("mock", tmp_path, "--stars", 500, "-q", "--overwrite")
+    assert (tmp_path / "members" / "notes.txt").read_text() == "mine"
+    next(tmp_path.glob("allStar*")).write_text("the real survey")
+    result = run("mock", tmp_path, "--stars", 500, "-q", "--overwrite")
+    assert result.exit_code == 5
+    assert next(tmp_path.glob("allStar*")).read_text() == "the real survey"
+
+
 def test_one_component_is_drawn_without_a_boundary(small, tmp_path):
     folder, _ = small
     ok("fit", folder / "stars.fits", "-o", tmp_path / "one.h5", "-k", 1, "--bins", "E:5", "--pixels", 10)

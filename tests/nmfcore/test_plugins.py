@@ -60,3 +60,16 @@ def test_own_loss_works_in_a_batch_with_weights_and_extreme_scale():
 def test_an_object_that_is_no_loss_is_refused():
     with pytest.raises(TypeError, match="value"):
         nmfcore.factorize(np.ones((3, 3)), 1, loss=object())
+
+
+def test_a_loss_that_turns_nan_is_found():
+    class Broken(Hellinger):
+        def split(self, V, Y):
+            return torch.full_like(V, torch.nan), torch.ones_like(V)
+
+    assert int(nmfcore.factorize(dense(8, 12, 3, 0), 3, loss=Broken()).status) == nmfcore.Status.NON_FINITE
+
+
+def test_two_free_factors_without_a_start_are_refused():
+    with pytest.raises(ValueError, match="all components alike"):
+        nmfcore.factorize(np.ones((3, 3)), 1, init=(None, None))
