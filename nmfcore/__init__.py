@@ -4,6 +4,7 @@ The easy door is ``nmfcore.factorize(V, 2)``; the parts behind it (losses, rules
 functions and small immutable objects, and anything with the same shape may take their place.
 """
 
+from .errors import ProblemError
 from .factorise import factorize
 from .initialise import nndsvd, random_factors
 from .losses import BetaDivergence, Loss
@@ -21,6 +22,7 @@ __all__ = [
     "MultiplicativeUpdate",
     "Penalty",
     "Problem",
+    "ProblemError",
     "Result",
     "Status",
     "Stop",

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .errors import ProblemError
 from .initialise import start_factors
 from .losses import Loss
 from .problem import Factors, Penalty, Problem, build_problem
@@ -82,7 +83,7 @@ def factorize(
 
     Raises
     ------
-    ValueError
+    ProblemError
         If the data are negative, NaN or infinite, or an argument makes no sense; the message says which and where.
     RuntimeError
         If `device` is CUDA and there is none.
@@ -99,11 +100,11 @@ def factorize(
     rule = resolve_rule(update, problem)
     stop = stop or Stop()
     if seed < 0 or first_replicate < 0:
-        raise ValueError(f"seed and first_replicate must be >= 0; got {seed} and {first_replicate}")
+        raise ProblemError(f"seed and first_replicate must be >= 0; got {seed} and {first_replicate}")
     if starts < 1:
-        raise ValueError(f"starts must be >= 1; got {starts}")
+        raise ProblemError(f"starts must be >= 1; got {starts}")
     if starts > 1 and hold is not None:
-        raise ValueError("starts > 1 has no use with a held factor: the problem is convex; leave starts at 1")
+        raise ProblemError("starts > 1 has no use with a held factor: the problem is convex; leave starts at 1")
     B = problem.V.shape[0]
     best: _Outcome | None = None
     for start in range(starts):
@@ -126,14 +127,14 @@ def resolve_rule(update: str | UpdateRule, problem: Problem) -> UpdateRule:
 
     Raises
     ------
-    ValueError
+    ProblemError
         If the name is unknown or the rule does not support the problem.
     """
     if update == "auto":
         return HALS() if HALS().supports(problem) is None else MultiplicativeUpdate()
     if isinstance(update, str):
         if update not in RULES:
-            raise ValueError(f"update must be 'auto', one of {sorted(RULES)} or a callable; got {update!r}")
+            raise ProblemError(f"update must be 'auto', one of {sorted(RULES)} or a callable; got {update!r}")
         rule: Any = RULES[update]()
     elif callable(update):
         rule = update
@@ -141,7 +142,7 @@ def resolve_rule(update: str | UpdateRule, problem: Problem) -> UpdateRule:
         raise TypeError(f"update must be a name or a callable; got {type(update).__name__}")
     refusal = rule.supports(problem) if hasattr(rule, "supports") else None
     if refusal is not None:
-        raise ValueError(refusal)
+        raise ProblemError(refusal)
     return rule
 
 

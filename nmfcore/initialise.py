@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .errors import ProblemError
 from .problem import Factors, Problem, as_tensor
 
 METHODS = ("random", "nndsvd", "nndsvda", "nndsvdar")
@@ -37,15 +38,15 @@ def start_factors(
 
     Raises
     ------
-    ValueError
+    ProblemError
         If the method is unknown, k is out of range, or given factors do not fit.
     """
     V = problem.V
     if isinstance(init, str):
         if problem.hold is not None:
-            raise ValueError(f"hold={problem.hold!r} needs the held factor: pass init=(W, H), None for the free one")
+            raise ProblemError(f"hold={problem.hold!r} needs the held factor: pass init=(W, H), None for the free one")
         if init not in METHODS:
-            raise ValueError(f"init must be one of {METHODS} or a pair (W, H); got {init!r}")
+            raise ProblemError(f"init must be one of {METHODS} or a pair (W, H); got {init!r}")
         filled = impute(V, problem.weight)
         if init == "random":
             return random_factors(filled, n_components, seed=seed, start=start, first_replicate=first_replicate)
@@ -106,7 +107,7 @@ def nndsvd(V: Tensor, n_components: int, svd: tuple[Tensor, Tensor, Tensor] | No
 
     Raises
     ------
-    ValueError
+    ProblemError
         If k exceeds min(m, n).
 
     References
@@ -115,7 +116,7 @@ def nndsvd(V: Tensor, n_components: int, svd: tuple[Tensor, Tensor, Tensor] | No
     """
     _require_components(n_components)
     if n_components > min(V.shape[-2:]):
-        raise ValueError(
+        raise ProblemError(
             f"NNDSVD gives at most min(m, n) = {min(V.shape[-2:])} components for V of shape "
             f"{tuple(V.shape[-2:])}; n_components is {n_components}. Use init='random'."
         )
@@ -183,9 +184,9 @@ def _normals(
 
 def _given(problem: Problem, n_components: int, init: Any) -> Factors:
     if not (isinstance(init, (tuple, list)) and len(init) == 2):
-        raise ValueError(f"init must be one of {METHODS} or a pair (W, H); got {type(init).__name__}")
+        raise ProblemError(f"init must be one of {METHODS} or a pair (W, H); got {type(init).__name__}")
     if init[0] is None and init[1] is None:
-        raise ValueError("init=(None, None) makes all components alike; give one, or use init='random'")
+        raise ProblemError("init=(None, None) makes all components alike; give one, or use init='random'")
     B, m, n = problem.V.shape
     _require_components(n_components)
     # The data's scale is divided out of each factor in equal parts.
@@ -194,19 +195,19 @@ def _given(problem: Problem, n_components: int, init: Any) -> Factors:
     for name, x, shape in (("W", init[0], (m, n_components)), ("H", init[1], (n_components, n))):
         if x is None:
             if problem.hold == name:
-                raise ValueError(f"hold={name!r} needs {name} in init=(W, H); got None")
+                raise ProblemError(f"hold={name!r} needs {name} in init=(W, H); got None")
             level = (problem.V.mean(dim=(-2, -1)) / n_components).sqrt()[:, None, None]
             factors.append(level.expand(B, *shape).clone())
             continue
         factor = as_tensor(x, name, device=problem.V.device, dtype=problem.V.dtype)
         if tuple(factor.shape[-2:]) != shape or factor.ndim not in (2, 3) or factor.shape[0] not in (1, B, shape[0]):
-            raise ValueError(f"{name} in init must have shape {shape} or {(B, *shape)}; got {tuple(factor.shape)}")
+            raise ProblemError(f"{name} in init must have shape {shape} or {(B, *shape)}; got {tuple(factor.shape)}")
         if not bool(torch.isfinite(factor).all()) or bool((factor < 0).any()):
-            raise ValueError(f"{name} in init must be finite and non-negative")
+            raise ProblemError(f"{name} in init must be finite and non-negative")
         try:
             factors.append(factor.broadcast_to((B, *shape)) / root)
         except RuntimeError:
-            raise ValueError(
+            raise ProblemError(
                 f"{name} in init must have shape {shape} or {(B, *shape)}; got {tuple(factor.shape)}"
             ) from None
     return Factors(*factors)
@@ -214,7 +215,7 @@ def _given(problem: Problem, n_components: int, init: Any) -> Factors:
 
 def _require_components(n_components: int) -> None:
     if isinstance(n_components, bool) or not isinstance(n_components, (int, np.integer)) or n_components < 1:
-        raise ValueError(f"n_components must be an integer >= 1; got {n_components!r}")
+        raise ProblemError(f"n_components must be an integer >= 1; got {n_components!r}")
 
 
 def _nonzero(x: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from .errors import ProblemError
+
 # Reconstructions are kept above this before they are divided by; scikit-learn's constant, float32's epsilon.
 FLOOR = 2.0**-23
 
@@ -51,7 +53,7 @@ class BetaDivergence:
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.beta):
-            raise ValueError(f"beta must be finite; got {self.beta}")
+            raise ProblemError(f"beta must be finite; got {self.beta}")
 
     @property
     def exponent(self) -> float:
@@ -124,7 +126,7 @@ def as_loss(loss: str | float | Loss) -> Loss:
 
     Raises
     ------
-    ValueError
+    ProblemError
         If the name is unknown.
     TypeError
         If the object lacks ``value`` or ``split``.
@@ -135,7 +137,7 @@ def as_loss(loss: str | float | Loss) -> Loss:
         try:
             return BetaDivergence(float(loss))
         except ValueError:
-            raise ValueError(f"loss must be one of {sorted(NAMED_BETA)} or a number beta; got {loss!r}") from None
+            raise ProblemError(f"loss must be one of {sorted(NAMED_BETA)} or a number beta; got {loss!r}") from None
     if isinstance(loss, (int, float)):
         return BetaDivergence(float(loss))
     if isinstance(loss, Loss):

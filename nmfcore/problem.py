@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .errors import ProblemError
 from .losses import BetaDivergence, Loss, as_loss
 
 FLOAT_DTYPES = (torch.float32, torch.float64)
@@ -46,9 +47,9 @@ class Penalty:
     def __post_init__(self) -> None:
         for name, value in (("alpha_W", self.alpha_W), ("alpha_H", self.alpha_H)):
             if value is not None and not (value >= 0 and math.isfinite(value)):
-                raise ValueError(f"{name} must be a finite number >= 0; got {value}")
+                raise ProblemError(f"{name} must be a finite number >= 0; got {value}")
         if not 0 <= self.l1_ratio <= 1:
-            raise ValueError(f"l1_ratio must lie in [0, 1]; got {self.l1_ratio}")
+            raise ProblemError(f"l1_ratio must lie in [0, 1]; got {self.l1_ratio}")
 
     def coefficients(self, m: int, n: int) -> tuple[float, float, float, float]:
         """Return (l1_W, l2_W, l1_H, l2_H) for an m x n problem."""
@@ -150,17 +151,17 @@ def build_problem(
 
     Raises
     ------
-    ValueError
+    ProblemError
         If an entry is negative, NaN or infinite, if shapes disagree, or if ``beta <= 0`` meets zeros.
     TypeError
         If the data are not real numbers.
     """
     loss = as_loss(loss)
     if hold not in (None, "W", "H"):
-        raise ValueError(f"hold must be None, 'W' or 'H'; got {hold!r}")
+        raise ProblemError(f"hold must be None, 'W' or 'H'; got {hold!r}")
     data = as_tensor(V, "V", device=device, dtype=dtype)
     if data.ndim not in (2, 3) or 0 in data.shape:
-        raise ValueError(f"V must have shape (m, n) or (B, m, n) with no empty axis; got {tuple(data.shape)}")
+        raise ProblemError(f"V must have shape (m, n) or (B, m, n) with no empty axis; got {tuple(data.shape)}")
     data = data.reshape((-1, *data.shape[-2:]))
     weights = None
     if weight is not None:
@@ -169,7 +170,7 @@ def build_problem(
         try:
             weights = weights.broadcast_to(data.shape)
         except RuntimeError:
-            raise ValueError(
+            raise ProblemError(
                 f"weight of shape {tuple(weights.shape)} does not fit V of shape {tuple(data.shape)}"
             ) from None
         data = torch.where(weights > 0, data, data.new_zeros(()))
@@ -203,7 +204,7 @@ def as_tensor(
     entries are refused, since what a mask means is the caller's to say through `weight`.
     """
     if dtype is not None and dtype not in FLOAT_DTYPES:
-        raise ValueError(f"dtype must be torch.float32 or torch.float64; got {dtype}")
+        raise ProblemError(f"dtype must be torch.float32 or torch.float64; got {dtype}")
     if device is not None and torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise RuntimeError(
             f"device {str(device)!r} was asked for, but torch {torch.__version__} sees no CUDA device; "
@@ -213,7 +214,7 @@ def as_tensor(
         tensor = x.detach()
     else:
         if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
-            raise ValueError(f"{name} has masked entries; pass filled data and weight=0 where they are missing")
+            raise ProblemError(f"{name} has masked entries; pass filled data and weight=0 where they are missing")
         array = np.asarray(x)
         if array.dtype.kind not in "fiub":
             raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
@@ -247,12 +248,12 @@ def _require_non_negative(x: Tensor, name: str) -> None:
     bad = ~torch.isfinite(x)
     if bool(bad.any()):
         hint = "Clean them, or give them weight 0." if name == "V" else "Clean them first."
-        raise ValueError(
+        raise ProblemError(
             f"{name} must be finite; {int(bad.sum())} of {x.numel()} entries are NaN or infinite "
             f"(first at {_first(bad)}). {hint}"
         )
     bad = x < 0
-    raise ValueError(
+    raise ProblemError(
         f"{name} must be non-negative; {int(bad.sum())} of {x.numel()} entries are below zero "
         f"(minimum {float(low):g}, first at {_first(bad)}). Clip or mask them first."
     )
@@ -261,7 +262,7 @@ def _require_non_negative(x: Tensor, name: str) -> None:
 def _require_positive(V: Tensor, weight: Tensor | None, beta: float) -> None:
     zero = V <= 0 if weight is None else (V <= 0) & (weight > 0)
     if bool(zero.any()):
-        raise ValueError(
+        raise ProblemError(
             f"beta = {beta:g} divides by the data, so V must be strictly positive; {int(zero.sum())} of {V.numel()} "
             f"entries are zero (first at {_first(zero)}). Use a loss with beta > 0 (Kullback-Leibler suits counts), "
             "add a small constant, or give zeros weight 0."

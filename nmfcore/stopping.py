@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .errors import ProblemError
 from .problem import Factors, Problem
 
 # The slowest convergence between two checks that is believed; the change, in units of rounding, that counts as none.
@@ -71,13 +72,13 @@ class Stop:
 
     def __post_init__(self) -> None:
         if not (self.tol >= 0 and math.isfinite(self.tol)):
-            raise ValueError(f"tol must be a finite number >= 0; got {self.tol}")
+            raise ProblemError(f"tol must be a finite number >= 0; got {self.tol}")
         if self.max_iter < 0:
-            raise ValueError(f"max_iter must be >= 0; got {self.max_iter}")
+            raise ProblemError(f"max_iter must be >= 0; got {self.max_iter}")
         if self.every < 1:
-            raise ValueError(f"every must be >= 1; got {self.every}")
+            raise ProblemError(f"every must be >= 1; got {self.every}")
         if self.criterion not in ("change", "sklearn"):
-            raise ValueError(f"criterion must be 'change' or 'sklearn'; got {self.criterion!r}")
+            raise ProblemError(f"criterion must be 'change' or 'sklearn'; got {self.criterion!r}")
 
 
 class Change:

@@ -24,18 +24,18 @@ def spoiled(value):
     [(-0.5, "below zero"), (np.nan, "NaN or infinite"), (np.inf, "NaN or infinite")],
 )
 def test_bad_entries_are_counted_and_located(value, words):
-    with pytest.raises(ValueError, match=rf"2 of 20 entries are {words}.*first at row 2, column 3"):
+    with pytest.raises(nmfcore.ProblemError, match=rf"2 of 20 entries are {words}.*first at row 2, column 3"):
         nmfcore.factorize(spoiled(value), 2)
 
 
 def test_bad_entries_of_a_batch_name_the_replicate():
-    with pytest.raises(ValueError, match="first at replicate 1, row 2, column 3"):
+    with pytest.raises(nmfcore.ProblemError, match="first at replicate 1, row 2, column 3"):
         nmfcore.factorize(np.stack([GOOD, spoiled(-1)]), 2)
 
 
 @pytest.mark.parametrize("beta", ["itakura-saito", 0, -1])
 def test_zeros_are_refused_where_the_loss_divides_by_them(beta):
-    with pytest.raises(ValueError, match=r"strictly positive; 2 of 20.*beta > 0"):
+    with pytest.raises(nmfcore.ProblemError, match=r"strictly positive; 2 of 20.*beta > 0"):
         nmfcore.factorize(spoiled(0.0), 2, loss=beta)
 
 
@@ -49,7 +49,7 @@ def test_zeros_of_weight_zero_are_no_obstacle_to_itakura_saito():
 def test_nndsvd_goes_up_to_the_smaller_side_and_no_further(method):
     V = np.random.default_rng(0).random((4, 6))
     assert nmfcore.factorize(V, 4, init=method).W.shape == (4, 4)
-    with pytest.raises(ValueError, match=r"at most min\(m, n\) = 4.*init='random'"):
+    with pytest.raises(nmfcore.ProblemError, match=r"at most min\(m, n\) = 4.*init='random'"):
         nmfcore.factorize(V, 5, init=method)
     assert nmfcore.factorize(V, 5, init="random").W.shape == (4, 5)
 
@@ -75,19 +75,19 @@ def test_nndsvd_goes_up_to_the_smaller_side_and_no_further(method):
     ],
 )
 def test_wrong_options_say_what_was_expected(options, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(nmfcore.ProblemError, match=words):
         nmfcore.factorize(GOOD, 2, **options)
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, True])
 def test_n_components_must_be_a_positive_integer(k):
-    with pytest.raises(ValueError, match="integer >= 1"):
+    with pytest.raises(nmfcore.ProblemError, match="integer >= 1"):
         nmfcore.factorize(GOOD, k)
 
 
 @pytest.mark.parametrize("V", [np.ones(5), np.ones((0, 5)), np.ones((2, 2, 2, 2))], ids=["1-d", "empty", "4-d"])
 def test_shape_of_the_data_is_checked(V):
-    with pytest.raises(ValueError, match="V must have shape"):
+    with pytest.raises(nmfcore.ProblemError, match="V must have shape"):
         nmfcore.factorize(V, 2)
 
 
@@ -98,7 +98,7 @@ def test_data_must_be_real_numbers(V):
 
 
 def test_masked_entries_are_refused_with_the_remedy():
-    with pytest.raises(ValueError, match="weight=0"):
+    with pytest.raises(nmfcore.ProblemError, match="weight=0"):
         nmfcore.factorize(np.ma.masked_equal(spoiled(3.0), 3.0), 2)
 
 
@@ -110,13 +110,13 @@ def test_cuda_without_cuda_is_an_error_and_never_the_cpu():
 
 @pytest.mark.parametrize("options", [{"tol": -1}, {"tol": np.nan}, {"max_iter": -1}, {"every": 0}, {"criterion": "x"}])
 def test_stop_checks_its_arguments(options):
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(nmfcore.ProblemError, match="must be"):
         Stop(**options)
 
 
 @pytest.mark.parametrize("options", [{"alpha_W": -1}, {"alpha_H": np.inf}, {"l1_ratio": 2}])
 def test_penalty_checks_its_arguments(options):
-    with pytest.raises(ValueError, match="must"):
+    with pytest.raises(nmfcore.ProblemError, match="must"):
         Penalty(**options)
 
 

@@ -71,5 +71,5 @@ def test_a_loss_that_turns_nan_is_found():
 
 
 def test_two_free_factors_without_a_start_are_refused():
-    with pytest.raises(ValueError, match="all components alike"):
+    with pytest.raises(nmfcore.ProblemError, match="all components alike"):
         nmfcore.factorize(np.ones((3, 3)), 1, init=(None, None))
