@@ -148,6 +148,43 @@ class Recovery:
     bins: int
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How far a fit of the default mock may be from its truth.
+
+    Attributes
+    ----------
+    share : float
+        Mass fraction of the high-energy component minus the true accreted share.
+    bias : float
+        The same minus that of the noise-free fit; one so well predicted may exceed `share`.
+    rms : float
+        Of fractions over energy bins, beyond the noise-free fit's own error.
+    crossing : float
+        Of the energy at one half, beyond the noise-free fit's own error, km2 / s2.
+    """
+
+    share: float = 0.03
+    bias: float = 0.01
+    rms: float = 0.06
+    crossing: float = 0.04e5
+
+
+def shortfalls(found: Recovery, limits: Limits = Limits()) -> list[str]:
+    """Return what of a recovery is beyond the limits, in words; empty where all is within."""
+    error, unpredicted = found.share - found.true_share, found.share - found.noise_free_share
+    said = []
+    if not (abs(error) <= limits.share or abs(unpredicted) <= limits.bias):
+        said.append(f"share off by {error:+.4f}, of which the noise-free fit leaves {unpredicted:+.4f} unexplained")
+    if not found.rms_after_bias <= limits.rms:
+        said.append(f"rms of the fractions {found.rms_after_bias:.4f}")
+    if not len(found.crossing) == len(found.noise_free_crossing) == len(found.true_crossing) == 1:
+        said.append(f"crossings {found.crossing}, noise-free {found.noise_free_crossing}, true {found.true_crossing}")
+    elif not abs(found.crossing[0] - found.noise_free_crossing[0]) <= limits.crossing:
+        said.append(f"crossing off by {found.crossing[0] - found.noise_free_crossing[0]:+.0f} km2/s2")
+    return said
+
+
 def recover(fit: Fit, table: Any, truth: str | Path, images: dict[str, np.ndarray], axes: Sequence[Axis]) -> Recovery:
     """Return how well a two-component fit of a mock finds its truth.
 

@@ -1,0 +1,55 @@
+"""Where a benchmark's figures come from: the machine, the versions and the commit; and a child process measured."""
+
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+from halonmf.halo.provenance import provenance
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+_MEASURE = """
+import json, resource, sys, time
+start = time.perf_counter()
+{code}
+seconds = time.perf_counter() - start
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(json.dumps({{"seconds": seconds, "peak_bytes": peak}}))
+"""
+
+
+def machine():
+    """Name of the processor, its cores and the system."""
+    name = platform.processor() or platform.machine()
+    info = pathlib.Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text().splitlines()
+        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    return {"processor": name, "cores": os.cpu_count(), "system": platform.system()}
+
+
+def commit():
+    """Return the commit checked out, with a + where files differ from it."""
+
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def save(path, figures, command, settings, **more):
+    """Write figures as JSON with their provenance, machine and commit."""
+    record = {**provenance(command, settings, **more), "machine": machine(), "commit": commit()}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({**figures, "provenance": record}, indent=1) + "\n")
+
+
+def measure(code, *arguments):
+    """Run Python code in a process of its own; return its seconds (imports included) and its peak memory in bytes."""
+    command = [sys.executable, "-c", _MEASURE.format(code=code), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
