@@ -50,8 +50,8 @@ def kinematics(
     backend : {"auto", "agama", "builtin", "galpy"}
         "auto" takes AGAMA where it is installed, else what comes with this package.
     eccentricity : {"staeckel", "orbit"}
-        Turning points from the Staeckel fudge (eccentricity to 0.03 rms), or from integrated orbits (0.01, 50 times
-        slower).
+        Turning points from the Staeckel fudge, or from integrated orbits, which is closer and some forty times slower
+        (docs/orbits.md).
     progress : callable, optional
         Called as progress("orbits", stars done, stars in all).
 

@@ -1,16 +1,18 @@
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
-from scipy.integrate import dblquad
+from scipy.integrate import dblquad, quad
+from scipy.special import erf, j0
 
 from halonmf.halo import mcmillan17, orbits
 from halonmf.halo.errors import UsageError
 from halonmf.halo.integrate import orbit_extent
+from halonmf.halo.staeckel import staeckel
 
 REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference" / "kinematics_mcmillan17.ecsv"
 KM_S = u.km / u.s
@@ -107,6 +109,45 @@ def test_potential_vanishes_at_infinity():
     assert (far > -100).all()
 
 
+def only(**parts):
+    """McMillan's model with no other part than those given."""
+    none = {
+        "discs": (),
+        "bulge": replace(mcmillan17.MCMILLAN17.bulge, rho0=0.0),
+        "halo": replace(mcmillan17.MCMILLAN17.halo, rho0=0.0),
+    }
+    return mcmillan17.Model(**{**none, **parts})
+
+
+def test_potential_of_a_gaussian_ball_is_the_error_function():
+    scale, density = 2.0, 1e9
+    ball = only(bulge=mcmillan17.Bulge(rho0=density, r0=1.0, rcut=scale, q=1.0, alpha=0.0))
+    r, angle = np.geomspace(0.01, 100, 40), np.linspace(0, 1.5, 40)
+    closed = -mcmillan17.G * np.pi**1.5 * density * scale**3 * erf(r / scale) / r
+    np.testing.assert_allclose(mcmillan17.solve(r * np.cos(angle), r * np.sin(angle), ball), closed, rtol=1e-6)
+
+
+@pytest.mark.parametrize("zd", [0.05, 0.3])
+def test_potential_in_the_plane_of_an_exponential_disc_is_its_hankel_integral(zd):
+    Sigma0, Rd = 1e9, 2.5
+    R = np.array([1.0, 2.5, 5.0, 8.0, 15.0])
+
+    def integrand(k, radius):  # Binney & Tremaine (2008), section 2.6.1, each layer of the disc weighed by exp(-k |z|)
+        return j0(k * radius) / (1 + (k * Rd) ** 2) ** 1.5 / (1 + k * zd)
+
+    integral = [quad(integrand, 0, 60, args=(radius,), limit=2000)[0] for radius in R]
+    closed = -2 * np.pi * mcmillan17.G * Sigma0 * Rd**2 * np.array(integral)
+    found = mcmillan17.solve(R, np.zeros(5), only(discs=(mcmillan17.Disc(Sigma0, Rd, zd),)))
+    np.testing.assert_allclose(found, closed, rtol=5e-5)
+
+
+def test_energy_of_a_star_at_rest_is_the_potential_there():
+    position, velocity = random_stars(50)
+    found = orbits.kinematics(position, 0 * velocity, backend="builtin")["E"]
+    x, y, z = position.value.T
+    np.testing.assert_allclose(found.value, mcmillan17.solve(np.hypot(x, y), z), atol=0.02)
+
+
 # angular momentum
 
 
@@ -192,6 +233,84 @@ def test_actions_do_not_change_along_the_orbit():
     assert np.ptp(found["E"].value) < 1.0
     assert np.std(found["J_r"].value) < 0.02 * np.mean(found["J_r"].value)
     assert np.std(found["J_z"].value) < 0.02 * np.mean(found["J_z"].value)
+
+
+# the same code in potentials whose orbits have closed forms
+
+GM = 4.3e5  # kpc (km/s)^2: some 1e11 Msun
+
+
+@dataclass(frozen=True)
+class Isochrone:
+    """Henon's (1959) potential -GM / (b + sqrt(b^2 + r^2)); b = 0 is Kepler's."""
+
+    b: float
+
+    def potential(self, R, z):
+        return -GM / (self.b + np.sqrt(self.b**2 + R**2 + z**2))
+
+    def gradient(self, R, z):
+        a = np.sqrt(self.b**2 + R**2 + z**2)
+        pull = GM / (a * (self.b + a)) / (self.b + a)
+        return pull * R, pull * z
+
+    def orbits(self, x, v):
+        """E, L, L_z, J_r, r_peri, r_apo; Binney & Tremaine (2008), section 3.5.2."""
+        E = self.potential(np.hypot(x[:, 0], x[:, 1]), x[:, 2]) + 0.5 * (v**2).sum(axis=1)
+        L_vector = np.cross(x, v)
+        L = np.linalg.norm(L_vector, axis=1)
+        J_r = GM / np.sqrt(-2 * E) - 0.5 * (L + np.sqrt(L**2 + 4 * GM * self.b))
+        # with s = sqrt(b^2 + r^2) the turning points solve 2 E (s^2 - b^2) + 2 GM (s - b) - L^2 = 0
+        middle = -GM / (2 * E)
+        half = np.sqrt(middle**2 + self.b**2 + (GM * self.b + 0.5 * L**2) / E)
+        r_peri, r_apo = (np.sqrt(np.maximum(s**2 - self.b**2, 0)) for s in (middle - half, middle + half))
+        return E, L, L_vector[:, 2], J_r, r_peri, r_apo
+
+
+def bound_stars(galaxy, deepest):
+    """Stars of every direction, slower than 0.85 of the escape speed, that come no closer than `deepest` kpc."""
+    rng = np.random.default_rng(6)
+    x, v = rng.normal(0, 6, (2, 500, 3))
+    escape = np.sqrt(-2 * galaxy.potential(np.hypot(x[:, 0], x[:, 1]), x[:, 2]))
+    v *= (escape * rng.uniform(0, 0.85, 500) / np.linalg.norm(v, axis=1))[:, None]
+    keep = galaxy.orbits(x, v)[4] > deepest
+    assert keep.sum() > 200
+    return x[keep], v[keep]
+
+
+def test_fudge_gives_the_actions_and_turning_points_of_the_isochrone():
+    galaxy = Isochrone(b=2.0)
+    x, v = bound_stars(galaxy, deepest=0.3)
+    _, L, Lz, J_r, r_peri, r_apo = galaxy.orbits(x, v)
+    R, r = np.hypot(x[:, 0], x[:, 1]), np.linalg.norm(x, axis=1)
+    v_R = (x[:, 0] * v[:, 0] + x[:, 1] * v[:, 1]) / R
+    found = staeckel(galaxy, R, x[:, 2], v_R, -Lz / R, v[:, 2], 0.001 * r)  # spherical: the limit of small Delta
+    total = J_r + L
+    np.testing.assert_allclose(found.J_r / total, J_r / total, atol=1e-4)
+    np.testing.assert_allclose(found.J_z / total, (L - np.abs(Lz)) / total, atol=1e-4)
+    np.testing.assert_allclose(found.r_peri, r_peri, rtol=1e-3)
+    np.testing.assert_allclose(found.r_apo, r_apo, rtol=1e-5)
+
+
+@pytest.mark.parametrize("b", [0.0, 2.0], ids=["Kepler", "isochrone"])
+def test_integration_finds_the_eccentricities_of_closed_forms(b):
+    galaxy = Isochrone(b)
+    x, v = bound_stars(galaxy, deepest=0.3)
+    *_, r_peri, r_apo = galaxy.orbits(x, v)
+    low, high, _ = orbit_extent(galaxy, x, v)
+    np.testing.assert_allclose((high - low) / (high + low), (r_apo - r_peri) / (r_apo + r_peri), atol=1.5e-3)
+    np.testing.assert_allclose(high, r_apo, rtol=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("b", [0.0, 2.0], ids=["Kepler", "isochrone"])
+def test_integration_converges_to_the_turning_points_of_closed_forms(b):
+    galaxy = Isochrone(b)
+    x, v = bound_stars(galaxy, deepest=0.3)
+    *_, r_peri, r_apo = galaxy.orbits(x, v)
+    low, high, _ = orbit_extent(galaxy, x, v, step=0.01)
+    np.testing.assert_allclose(low, r_peri, rtol=5e-4)
+    np.testing.assert_allclose(high, r_apo, rtol=5e-5)
 
 
 def test_orbits_are_the_same_whatever_else_is_integrated():
