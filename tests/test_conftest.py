@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-SKIPS = '''
+SKIPS = """
 import pytest
 
 @pytest.mark.skipif(True, reason="../shared/data is absent")
@@ -25,7 +25,7 @@ def test_fixture(reference):
 @pytest.mark.skip(reason="no CUDA device is here")
 def test_other():
     pass
-'''
+"""
 
 
 @pytest.mark.parametrize(("required", "outcome"), [("0", "3 skipped"), ("1", "1 skipped, 2 errors")])
