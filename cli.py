@@ -10,14 +10,11 @@ import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from .halo.errors import HalonmfError, UsageError
-
-if TYPE_CHECKING:
-    from .halo.model import Fit, FitSettings
 
 app = typer.Typer(
     help="Blind source separation of the stellar halo: from APOGEE catalogues to chemical components of the halo.",
@@ -122,29 +119,57 @@ def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
     """Take a command's defaults from the table of its name in a TOML file."""
     if path is None or ctx.resilient_parsing:
         return path
-    import tomllib
-
-    try:
-        with path.open("rb") as file:
-            tables = tomllib.load(file)
-    except OSError as error:
-        raise typer.BadParameter(f"{path}: cannot be read ({error.strerror})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise typer.BadParameter(f"{path}: is no TOML ({error})") from None
-    section = tables.get(str(ctx.info_name), {})
+    tables, command = _read_toml(path), str(ctx.info_name)
+    commands = sorted(ctx.parent.command.list_commands(ctx.parent)) if ctx.parent else [command]  # type: ignore[attr-defined]
+    for name, table in tables.items():
+        if name not in commands:
+            raise typer.BadParameter(f"{path}: unknown table or setting {name!r}; known tables: {', '.join(commands)}")
+        if not isinstance(table, dict):
+            raise typer.BadParameter(f"{path}: {name} must be a table, such as [{name}] above its settings")
     # Names as on the command line: --min-stars is min-stars or min_stars, a repeatable option takes a list.
     known = {}
     for parameter in ctx.command.params:
         for option in parameter.opts:
-            if option.startswith("--"):
+            if option.startswith("--") and option != "--config":
                 known[option[2:].replace("-", "_")] = parameter
-    unknown = sorted(key for key in section if key.replace("-", "_") not in known)
+    section = {key.replace("-", "_"): value for key, value in tables.get(command, {}).items()}
+    unknown = sorted(section.keys() - known.keys())
     if unknown:
         raise typer.BadParameter(
-            f"{path}: [{ctx.info_name}] has unknown settings {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+            f"{path}: [{command}] has unknown settings {', '.join(unknown)}; known: {', '.join(sorted(known))}"
         )
-    ctx.default_map = {str(known[key.replace("-", "_")].name): value for key, value in section.items()}
+    ctx.default_map = {
+        str(known[key].name): _config_value(f"{path}: [{command}] {key}", known[key], value)
+        for key, value in section.items()
+    }
     return path
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:  # no TOML, or no text
+        raise typer.BadParameter(f"{path}: is no TOML ({error})") from None
+
+
+def _config_value(where: str, parameter: Any, value: Any) -> Any:
+    """Return a setting as its option takes it: a list for a repeatable one, true or false for a switch."""
+    if parameter.multiple:
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(x, str) for x in values):
+            raise typer.BadParameter(f'{where} must be a text or a list of texts, such as ["..."]; got {value!r}')
+        return values
+    if getattr(parameter, "is_flag", False) != isinstance(value, bool):
+        wanted = "a value other than" if isinstance(value, bool) else "either"
+        raise typer.BadParameter(f"{where} must be {wanted} true or false; got {value!r}")
+    if not isinstance(value, str | int | float):
+        raise typer.BadParameter(f"{where} must be one value; got {value!r}")
+    return value
 
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
@@ -250,36 +275,33 @@ def prepare(
     config: Config = None,
 ) -> None:
     """Read the catalogues, apply the quality cuts, and compute orbits in McMillan (2017)."""
-    from .halo import prepare as preparing
-    from .halo.catalogue import write_catalogue
-    from .halo.files import check_output
-    from .halo.selection import DEFAULT_ELEMENTS
+    from .halo import commands
+    from .halo.prepare import DEFAULT_COLUMNS, DEFAULT_ELEMENTS, PrepareSettings
 
-    check_output(output, overwrite=overwrite)
-    defaults = preparing.PrepareSettings()
-    settings = preparing.PrepareSettings(
+    settings = PrepareSettings(
         elements=tuple(element) if element else DEFAULT_ELEMENTS,
         max_error=max_error,
         max_logg=max_logg,
         max_distance=max_distance,
         member_probability=member_probability,
         flags=flags,
-        columns=(*defaults.columns, *(name for name in keep or () if name not in defaults.columns)),
+        columns=tuple(dict.fromkeys((*DEFAULT_COLUMNS, *(keep or ())))),
         cuts=tuple(cut or ()),
         potential_backend=potential_backend.value,
         eccentricity=eccentricity.value,
     )
-    if (columns is None) == (astronn is None):
-        raise UsageError("give ALLSTAR and ASTRONN, or one catalogue with --columns.")
     with Terminal(quiet) as progress:
-        if columns is not None:
-            catalogue = preparing.prepare_mapped(allstar, columns, members, settings=settings, progress=progress)
-        else:
-            assert astronn is not None
-            catalogue = preparing.prepare(allstar, astronn, members, settings=settings, progress=progress)
-    write_catalogue(output, catalogue.table, catalogue.cutflow, catalogue.provenance, overwrite=overwrite)
-    typer.echo(str(catalogue.cutflow))
-    typer.echo(f"{len(catalogue):,} stars -> {output}")
+        made = commands.prepare(
+            allstar,
+            astronn,
+            output,
+            settings,
+            members=members,
+            columns=columns,
+            progress=progress,
+            overwrite=overwrite,
+        )
+    typer.echo(f"{made.cutflow}\n{len(made):,} stars -> {output}")
 
 
 @app.command(epilog="Example: halonmf fit stars.fits -o fit.h5 --bins E:8,Lz:8 --pixels 50 --components 2")
@@ -328,18 +350,11 @@ def fit(
     config: Config = None,
 ) -> None:
     """Fit chemical components to the stars of a halo selection, binned in energy and angular momentum."""
-    from dataclasses import replace
-
+    from .halo import commands, reports
     from .halo.binning import parse_axes
-    from .halo.catalogue import read_catalogue
-    from .halo.files import check_output
     from .halo.mixtures import DEFAULT_PLANES, Chemistry, parse_plane, parse_range
     from .halo.model import FitSettings
-    from .halo.model import fit as fit_components
-    from .halo.provenance import provenance
-    from .halo.store import save_fit
 
-    check_output(output, overwrite=overwrite)
     planes = tuple(parse_plane(text) for text in plane) if plane else DEFAULT_PLANES
     settings = FitSettings(
         selection=selection.value,
@@ -361,15 +376,11 @@ def fit(
         max_iter=max_iter,
         device=device,
     )
-    found = fit_components(read_catalogue(stars).table, settings)
-    record = provenance("fit", {"fit": settings}, inputs=[stars], seeds=[seed], device=found.device)
-    save_fit(output, replace(found, provenance=record), overwrite=overwrite)
+    found = commands.fit(stars, output, settings, overwrite=overwrite)
     if not quiet:
-        typer.echo(str(found.cutflow))
-        typer.echo(found.mixtures.report())
-    typer.echo(f"{_components(found)} ({found.n_iter} iterations, {found.status}) -> {output}")
-    if found.status != "converged":
-        raise typer.Exit(4)
+        typer.echo(f"{found.cutflow}\n{found.mixtures.report()}")
+    typer.echo(f"{reports.components(found)} ({reports.ended(found)}) -> {output}")
+    _exit(reports.warning(found.status, found.kkt))
 
 
 @app.command(epilog="Example: halonmf apply fit.h5 stars.fits --by E:20:-2.5e5:-1.0e5 -o profile.ecsv")
@@ -390,35 +401,26 @@ def apply(
     config: Config = None,
 ) -> None:
     """Find a fit's components in stars binned another way: fractions along one or two variables."""
+    from .halo import commands, reports
     from .halo.binning import parse_axes
-    from .halo.catalogue import read_catalogue
-    from .halo.files import check_output
-    from .halo.model import apply as apply_components
-    from .halo.model import resolve_device
-    from .halo.profile import profile_of, profile_table, unit_of
-    from .halo.provenance import provenance
-    from .halo.store import load_fit, save_table
+    from .halo.model import Application
 
-    check_output(output, overwrite=overwrite)
-    axes = parse_axes(by)
-    found = load_fit(fit)
-    settings = _other(found, selection, cut, device)
-    application = apply_components(found, read_catalogue(stars).table, axes, settings=settings)
-    result: Any = profile_of(application, min_stars=min_stars) if len(axes) == 1 else application
-    record = provenance(
-        "apply",
-        {"by": axes, "fit": settings, "min_stars": min_stars},
-        inputs=[fit, stars],
-        device=resolve_device(device),
+    result = commands.apply(
+        fit,
+        stars,
+        output,
+        parse_axes(by),
+        selection=None if selection is None else selection.value,
+        cuts=cut,
+        min_stars=min_stars,
+        device=device,
+        overwrite=overwrite,
     )
-    save_table(output, profile_table(result), record, overwrite=overwrite)
+    application = result if isinstance(result, Application) else result.application
     if not quiet:
         typer.echo(application.mixtures.report())
-    said = f"{len(axes)} variables, {len(application.mixtures.bins)} bins"
-    if len(axes) == 1:
-        unit = unit_of(axes[0].variable)
-        said = f"{found.names[-1]} fraction: " + ", ".join(c.describe(unit) for c in result.crossings)
-    typer.echo(f"{said} -> {output}")
+    typer.echo(f"{reports.application(result)} -> {output}")
+    _exit(reports.warning(application.fit_status, application.fit_kkt, application))
 
 
 @app.command(epilog="Example: halonmf boundary fit.h5 stars.fits -o boundary.ecsv")
@@ -441,17 +443,9 @@ def boundary(
     config: Config = None,
 ) -> None:
     """Find the boundary between accreted and in-situ stars, E_b(Lz)."""
-    from .halo.boundary import boundary as find_boundary
-    from .halo.boundary import boundary_table
-    from .halo.catalogue import read_catalogue
-    from .halo.files import check_output
-    from .halo.model import resolve_device
-    from .halo.provenance import provenance
-    from .halo.store import load_fit, save_table
+    from .halo import commands, reports
 
-    check_output(output, overwrite=overwrite)
-    found = load_fit(fit)
-    choices: dict[str, Any] = {
+    choices = {
         "grid": grid,
         "level": level,
         "smoothing": smoothing,
@@ -459,17 +453,20 @@ def boundary(
         "Lz_range": _limits(lz_range, "--Lz-range"),
         "min_stars": min_stars,
     }
-    settings = _other(found, selection, cut, device)
-    line = find_boundary(found, read_catalogue(stars).table, settings=settings, **choices)
-    record = provenance("boundary", {**choices, "fit": settings}, inputs=[fit, stars], device=resolve_device(device))
-    table = boundary_table(line)
-    save_table(output, table, record, overwrite=overwrite)
+    line = commands.boundary(
+        fit,
+        stars,
+        output,
+        choices,
+        selection=None if selection is None else selection.value,
+        cuts=cut,
+        device=device,
+        overwrite=overwrite,
+    )
     if not quiet:
-        typer.echo("      Lz  stars            E     smoothed  status")
-        for row in zip(line.Lz, line.n_stars, line.E, line.smoothed, line.status, strict=True):
-            typer.echo("{:8.0f} {:6d} {:12.4g} {:12.4g}  {}".format(*row))
-    number = sum(bool(e == e) for e in line.E)
-    typer.echo(f"boundary in {number} of {len(line.E)} columns -> {output}")
+        typer.echo(reports.boundary_rows(line))
+    typer.echo(f"boundary in {reports.found_columns(line)} columns -> {output}")
+    _exit(reports.warning(line.application.fit_status, line.application.fit_kkt, line.application))
 
 
 @app.command(epilog="Example: halonmf plot fit.h5 stars.fits -o figures/")
@@ -485,45 +482,14 @@ def plot(
     config: Config = None,
 ) -> None:
     """Draw a fit; with its stars also the map, the boundary, the energy profile and the sample. PNG and PDF."""
-    from dataclasses import replace
+    from .halo import commands
 
-    from .halo import demo, figures
-    from .halo.binning import parse_axes
-    from .halo.boundary import boundary as find_boundary
-    from .halo.catalogue import read_catalogue
-    from .halo.errors import OutputError
-    from .halo.model import apply as apply_components
-    from .halo.model import choose
-    from .halo.profile import profile
-    from .halo.store import load_fit, save_text
-
-    found = load_fit(fit)
-    pictures = {}
-    if stars is None:
-        pictures["components"] = figures.components(found)
-    else:
-        table = read_catalogue(stars).table
-        on_grid = apply_components(found, table, parse_axes(demo.MAP_AXES))
-        line = find_boundary(found, table) if len(found.names) > 1 else None
-        pictures["components"] = figures.components(found, on_grid, line)
-        pictures["fractions"] = figures.fractions(profile(found, table, parse_axes(demo.PROFILE_AXES)))
-        settings = found.settings
-        samples = {"all": table}
-        for name in dict.fromkeys((Selection.chemically_pure, Selection.kinematically_pure, settings.selection)):
-            if name != Selection.all:
-                samples[str(name)], _ = choose(table, replace(settings, selection=str(name)))
-        pictures["sample"] = figures.sample(samples)
-        pictures["chemistry"] = figures.chemistry(choose(table, settings)[0])
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be made ({error.strerror}); choose another folder.") from None
-    for name, picture in pictures.items():
-        files = figures.save(picture, output / name, overwrite=overwrite)
-        files.append(save_text(output / f"{name}.txt", picture.caption, overwrite=overwrite))
-        if not quiet:
+    figures, warning = commands.plot(fit, stars, output, overwrite=overwrite)
+    if not quiet:
+        for name, files in figures.items():
             typer.echo(f"{name}: {', '.join(file.name for file in files)}")
-    typer.echo(f"{len(pictures)} figures with their captions -> {output}")
+    typer.echo(f"{len(figures)} figures with their captions -> {output}")
+    _exit(warning)
 
 
 @app.command(epilog="Example: halonmf demo demo/")
@@ -539,23 +505,21 @@ def demo(
 ) -> None:
     """Run the whole line on a mock survey: files, orbits, fit, profile, boundary, picture; beside the truth."""
     from .halo import demo as demonstration
-    from .halo import figures
+    from .halo import reports
 
     with Terminal(quiet) as progress:
         shown = demonstration.run(
             directory, stars=stars, seed=seed, device=device, overwrite=overwrite, progress=progress
         )
-    picture = figures.summary(shown.fit, shown.map, shown.boundary, shown.profile, truth=shown.true_fractions)
-    files = figures.save(picture, directory / "summary", overwrite=overwrite)
+    half, shares = shown.profile.crossings[0], reports.mass_fractions(shown.fit)
+    true = ", ".join(f"{x:.4g}" for x in shown.true_crossing) or "never"
     typer.echo(f"mock survey    {stars:,} rows, 1 disc star in {shown.thinning:g} kept, seed {seed}")
     typer.echo(f"prepared       {len(shown.catalogue):,} stars; {shown.fit.cutflow.passed:,} chemically pure")
-    typer.echo(f"components     {_components(shown.fit)}; true accreted share {100 * shown.true_share:.1f} %")
-    half = shown.profile.crossings[0]
-    true = ", ".join(f"{x:.4g}" for x in shown.true_crossing) or "never"
+    typer.echo(f"components     {shares}; true accreted share {100 * shown.true_share:.1f} %")
     typer.echo(f"transition     {half.describe('km2 / s2')}; in truth at {true}")
-    number = sum(bool(e == e) for e in shown.boundary.E)
-    typer.echo(f"boundary       found in {number} of {len(shown.boundary.E)} Lz columns")
-    typer.echo(f"files          {', '.join(file.name for file in (*shown.files, *files))} in {directory}")
+    typer.echo(f"boundary       found in {reports.found_columns(shown.boundary)} Lz columns")
+    typer.echo(f"files          {', '.join(file.name for file in shown.files)} in {directory}")
+    _exit(shown.warning)
 
 
 @app.command(epilog="Example: halonmf info fit.h5")
@@ -564,40 +528,16 @@ def info(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .fits, .h5 or .ecsv file of this software.")],
 ) -> None:
     """Say what a file holds and how it was made."""
-    import json
+    from .halo.reports import info as describe
 
-    from .halo import load
-    from .halo.catalogue import Catalogue
-    from .halo.model import Fit
-
-    content = load(file)
-    if isinstance(content, Catalogue):
-        typer.echo(f"prepared catalogue: {len(content):,} stars\n{content.cutflow}")
-        record = content.provenance
-    elif isinstance(content, Fit):
-        m, n = content.mixtures.V.shape
-        typer.echo(f"fit: {m} bins x {n} pixels, {_components(content)}; {content.n_iter} iterations, {content.status}")
-        typer.echo(f"{content.mixtures.report()}\n{content.cutflow}")
-        record = content.provenance
-    else:
-        record = content.meta.pop("provenance", {})
-        typer.echo("\n".join(content.pformat(max_width=-1, max_lines=-1)))
-        typer.echo(json.dumps(dict(content.meta), indent=1))
-    typer.echo(json.dumps(record, indent=1, sort_keys=True))
+    typer.echo(describe(file))
 
 
-def _components(fit: Fit) -> str:
-    parts = [f"{name} {100 * share:.2f} %" for name, share in zip(fit.names, fit.mass_fractions, strict=True)]
-    return ", ".join(parts)
-
-
-def _other(fit: Fit, selection: Selection | None, cut: list[str] | None, device: str) -> FitSettings:
-    from dataclasses import replace
-
-    settings = replace(fit.settings, device=device)
-    if selection is not None:
-        settings = replace(settings, selection=selection.value)
-    return settings if cut is None else replace(settings, cuts=tuple(cut))
+def _exit(warning: str) -> None:
+    """Leave with 4, and say why, where a product is there but something in it did not converge."""
+    if warning:
+        typer.echo(f"halonmf: {warning}", err=True)
+        raise typer.Exit(4)
 
 
 def _limits(text: str, option: str) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 from .binning import Axis
 from .errors import UsageError
 from .model import Application, Fit, FitSettings, apply
-from .profile import MIN_STARS
+from .profile import MIN_STARS, convergence
 
 E_RANGE, LZ_RANGE = (-3.0e5, -1.0e5), (-2000.0, 2000.0)
 GRID = 10
@@ -201,7 +201,11 @@ def belokurov_kravtsov(Lz: np.ndarray, offset: float = BK23_OFFSET) -> np.ndarra
 
 
 def boundary_table(result: Boundary) -> QTable:
-    """Return the boundary as a table: one row per Lz column, with the line of Belokurov & Kravtsov (2023) beside it."""
+    """Return the boundary as a table: one row per Lz column, with the line of Belokurov & Kravtsov (2023) beside it.
+
+    The metadata say how the fit ended and which cells of the map did not converge: cell ``i * grid + j`` is the j-th in
+    energy of row i.
+    """
     action, energy = units.kpc * units.km / units.s, units.km**2 / units.s**2
     table = QTable()
     table["lower"], table["upper"], table["Lz"] = (
@@ -215,6 +219,7 @@ def boundary_table(result: Boundary) -> QTable:
     table["E_BK23"] = belokurov_kravtsov(result.Lz) * energy
     table.meta["level"] = result.level
     table.meta["smoothing_columns"] = result.smoothing
+    table.meta.update(convergence(result.application))
     table.meta["BK23_offset"] = BK23_OFFSET
     table.meta["BK23_note"] = (
         "Belokurov & Kravtsov (2023), lowered by the offset to McMillan (2017) energies; the offset is inferred from "

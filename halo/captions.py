@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .boundary import BK23_OFFSET, CROSSES, TWICE, Boundary
 from .mixtures import Chemistry
-from .model import Application, Fit
+from .model import CONVERGED, Application, Fit
 from .profile import MIN_STARS, Profile, unit_of
 
 if TYPE_CHECKING:
@@ -131,12 +131,17 @@ def _cut(flow: CutFlow, mixtures: Mixtures) -> str:
 
 
 def _unconverged(application: Application) -> list[str]:
-    number = int((~application.converged).sum())
-    return [f"The weights of {number} bins did not converge."] if number else []
+    # what is wrong with the fit is said beside its components
+    number = len(application.unconverged)
+    parts = [f"The weights of {number} bins did not converge."] if number else []
+    if application.fit_status != CONVERGED:
+        parts.append(f"The fit behind them did not converge ({application.fit_status}).")
+    return parts
 
 
 def _ended(fit: Fit) -> str:
-    return f"The fit ended after {fit.n_iter} iterations: {fit.status.rstrip('.')}."
+    said = "" if fit.converged else f": {fit.message.rstrip('.')}"
+    return f"The fit ended after {fit.n_iter} iterations, {fit.status}, with KKT residual {fit.kkt:.2g}{said}."
 
 
 def _planes(chemistry: Chemistry) -> str:

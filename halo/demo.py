@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from . import commands
 from .binning import parse_axes
-from .boundary import Boundary, boundary, boundary_table
-from .catalogue import Catalogue, write_catalogue
+from .boundary import Boundary
+from .catalogue import Catalogue
 from .errors import OutputError
+from .files import check_output
 from .mock import make
-from .model import Application, Fit, FitSettings, apply, choose, fit
-from .prepare import prepare
-from .profile import Profile, crossings, profile, profile_table
+from .model import Application, Fit, FitSettings, choose
+from .prepare import PrepareSettings
+from .products import MAP_AXES, PROFILE_AXES
+from .profile import Profile, crossings
 from .provenance import provenance
-from .store import save_fit, save_table
+from .reports import warning
 from .truth import read_truth, true_fractions
 
-PROFILE_AXES = "E:20:-2.5e5:-1.0e5"
-MAP_AXES = "Lz:20:-2000:2000,E:20:-3e5:-1e5"
+PRODUCTS = ("stars.fits", "fit.h5", "profile.ecsv", "map.ecsv", "boundary.ecsv")
+SUMMARY = "summary"
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Demo:
         Energies at which half of the stars are accreted, km2 / s2.
     files : tuple of Path
         What was written.
+    warning : str
+        What did not converge; empty where all did.
     """
 
     catalogue: Catalogue
@@ -62,6 +68,7 @@ class Demo:
     true_fractions: np.ndarray
     true_crossing: tuple[float, ...]
     files: tuple[Path, ...]
+    warning: str
 
 
 def run(
@@ -92,35 +99,35 @@ def run(
     -------
     Demo
     """
+    from . import figures
+
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise OutputError(f"{directory}: is a file, expected a directory; choose another.")
+    commands.make_folder(directory)
+    files = [directory / name for name in PRODUCTS]
+    for path in (*files, *(directory / f"{SUMMARY}.{suffix}" for suffix in ("png", "pdf"))):
+        check_output(path, overwrite=overwrite)
     paths = make(directory / "mock", n_stars=stars, seed=seed, progress=progress, overwrite=overwrite)
-    inputs = (paths.allstar, paths.astronn, paths.members)
-    catalogue = prepare(*inputs, progress=progress)
-    files = [
-        write_catalogue(
-            directory / "stars.fits", catalogue.table, catalogue.cutflow, catalogue.provenance, overwrite=overwrite
-        )
-    ]
+    catalogue = commands.prepare(
+        paths.allstar,
+        paths.astronn,
+        files[0],
+        PrepareSettings(),
+        members=paths.members,
+        progress=progress,
+        overwrite=overwrite,
+    )
     settings = FitSettings(device=device, seed=seed)
     if progress is not None:
         progress("fit", 0, 1)
-    found = fit(catalogue.table, settings)
-    record = provenance(
-        "demo", {"stars": stars, "seed": seed, "fit": settings}, inputs=files, seeds=[seed], device=found.device
-    )
-    found = replace(found, provenance=record)
-    files.append(save_fit(directory / "fit.h5", found, overwrite=overwrite))
-    against_energy = profile(found, catalogue.table, parse_axes(PROFILE_AXES))
-    on_grid = apply(found, catalogue.table, parse_axes(MAP_AXES))
-    line = boundary(found, catalogue.table)
-    for name, table in (
-        ("profile.ecsv", profile_table(against_energy)),
-        ("map.ecsv", profile_table(on_grid)),
-        ("boundary.ecsv", boundary_table(line)),
-    ):
-        files.append(save_table(directory / name, table, record, overwrite=overwrite))
+    found = commands.fit(files[0], files[1], settings, overwrite=overwrite)
+    of: dict[str, Any] = {"device": device, "overwrite": overwrite}
+    against_energy = commands.apply(files[1], files[0], files[2], parse_axes(PROFILE_AXES), **of)
+    on_grid = commands.apply(files[1], files[0], files[3], parse_axes(MAP_AXES), **of)
+    assert isinstance(against_energy, Profile)
+    assert isinstance(on_grid, Application)
+    line = commands.boundary(files[1], files[0], files[4], {}, **of)
     if progress is not None:
         progress("fit", 1, 1)
 
@@ -129,6 +136,10 @@ def run(
     bins = against_energy.application.mixtures.bins
     enough = against_energy.application.mixtures.n_stars >= against_energy.min_stars
     share = np.where(enough, true_fractions(bins, chosen, is_accreted), np.nan)
+    picture = figures.summary(found, on_grid, line, against_energy, truth=share)
+    choices = {"fit": settings, "map": MAP_AXES, "profile": PROFILE_AXES}
+    record = provenance("demo", choices, inputs=[files[1], files[0], paths.truth], device=found.device)
+    files += figures.save(picture, directory / SUMMARY, overwrite=overwrite, provenance=record)
     return Demo(
         catalogue=catalogue,
         fit=found,
@@ -140,4 +151,5 @@ def run(
         true_fractions=share,
         true_crossing=crossings(bins.bounds[:, 0].mean(axis=-1), share, 0.5),
         files=tuple(files),
+        warning=warning(found.status, found.kkt, against_energy.application, on_grid, line.application),
     )

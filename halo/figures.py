@@ -1,4 +1,8 @@
-"""Pictures of finished products: draws, computes nothing. With its panels, the only import of matplotlib."""
+"""Pictures of finished products; the door to panels, starplots, look and picture, which import matplotlib as it does.
+
+What is drawn is computed elsewhere, but for the median tracks that `components` reads off a fit when it is given
+none, and the counts of stars per cell.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,15 @@ from .boundary import Boundary
 from .errors import UsageError
 from .model import Application, Fit
 from .picture import Picture, save, styled
+from .products import Products
 from .profile import Profile
 from .starplots import chemistry, sample
 from .tracks import Track, track
 
-__all__ = ["Picture", "chemistry", "components", "fractions", "sample", "save", "summary"]
+__all__ = ["NAMES", "Picture", "chemistry", "components", "every", "fractions", "sample", "save", "summary"]
+
+NAMES = ("components", "fractions", "sample", "chemistry")
+"""The figures that `every` draws; a fit alone makes the first."""
 
 BOXED: dict[str, Any] = {
     "frameon": True,
@@ -32,6 +40,17 @@ BOXED: dict[str, Any] = {
 }
 Tracks = Sequence[Sequence[Track]]
 """Tracks by component, then by plane."""
+
+
+def every(products: Products) -> dict[str, Picture]:
+    """Draw all of a fit's products; pictures by name, as in `NAMES`."""
+    drawn = (
+        components(products.fit, products.map, products.boundary),
+        fractions(products.profile),
+        sample(products.samples),
+        chemistry(products.stars),
+    )
+    return dict(zip(NAMES, drawn, strict=True))
 
 
 @styled

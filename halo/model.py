@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DEFAULT_AXES = (Axis("E", 8), Axis("Lz", 8))
 LE, HE = "LE", "HE"
+CONVERGED = "CONVERGED"
+"""The one `nmfcore.Status` that needs no warning."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,11 @@ class Fit:
     Attributes
     ----------
     W : ndarray, shape (m, k)
-        Weights, in counts: with each H row at unit sum, W[i, j] is how many of bin i's counts component j has.
+        Weights, in counts: with each row of H at unit sum, sum(W[i]) is the sum of row i of the model W H, and W[i, j]
+        is component j's part of it. A star counts once in every plane whose image it falls into, so a row of V sums
+        to about the number of planes times the bin's stars. With Kullback-Leibler and no penalties sum(W[i]) =
+        sum(V[i]); with Frobenius it is not: over all bins it is off by some per cent, in single bins by tens of per
+        cent, either way. So W says how the components share a bin, not how many stars they have.
     H : ndarray, shape (k, n)
         Components, each row at unit sum.
     names : tuple of str
@@ -102,7 +108,7 @@ class Fit:
     n_iter : int
         Iterations.
     status : str
-        How it ended.
+        Name of the engine's `Status`: ``CONVERGED``, ``MAX_ITER``, ...
     device : str
         Where it was computed.
     provenance : dict
@@ -125,13 +131,23 @@ class Fit:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def converged(self) -> bool:
+        """Whether the fit converged; every other status counts as not converged."""
+        return self.status == CONVERGED
+
+    @property
+    def message(self) -> str:
+        """What the status means, and what to do about it."""
+        return message(self.status)
+
+    @property
     def mass_fractions(self) -> np.ndarray:
-        """Share of each component in sum(W): the paper's "%"; shape (k,)."""
+        """Share of each component in sum(W), H rows at unit sum: a bin weighs what it holds; shape (k,)."""
         return self.W.sum(axis=0) / self.W.sum()
 
     @property
     def mean_fractions(self) -> np.ndarray:
-        """Mean over bins of each component's share in its bin; shape (k,)."""
+        """Mean over bins of each component's share in its bin: every bin weighs the same; shape (k,)."""
         return np.nanmean(fractions(self.W), axis=0)
 
     @property
@@ -147,7 +163,7 @@ class Application:
     Attributes
     ----------
     W : ndarray, shape (m, k)
-        Weights in counts; zero where a bin is empty.
+        Weights in counts, as `Fit.W`; zero where a bin is empty.
     mixtures : Mixtures
         The bins and counts.
     names : tuple of str
@@ -156,6 +172,10 @@ class Application:
         From the catalogue to these stars.
     converged : ndarray of bool, shape (m,)
         Whether each bin's weights converged.
+    fit_status : str
+        Status of the fit whose components these are.
+    fit_kkt : float
+        Its residual of the optimality conditions.
     """
 
     W: np.ndarray
@@ -163,6 +183,13 @@ class Application:
     names: tuple[str, ...]
     cutflow: CutFlow
     converged: np.ndarray
+    fit_status: str
+    fit_kkt: float
+
+    @property
+    def unconverged(self) -> np.ndarray:
+        """Indices of the bins whose weights did not converge; int, shape (bins,)."""
+        return np.flatnonzero(~self.converged)
 
     @property
     def fractions(self) -> np.ndarray:
@@ -174,6 +201,16 @@ def fractions(W: np.ndarray) -> np.ndarray:
     """Return each row of W divided by its sum; NaN where that is zero."""
     total = W.sum(axis=-1, keepdims=True)
     return np.divide(W, total, out=np.full_like(W, np.nan), where=total > 0)
+
+
+def message(status: str) -> str:
+    """Return what the name of an `nmfcore.Status` means, and what to do about it."""
+    if status == CONVERGED:
+        return "converged"  # without loading the engine
+    import nmfcore
+
+    known = nmfcore.Status.__members__.get(status)
+    return "unknown to this version" if known is None else known.message
 
 
 def choose(table: Any, settings: FitSettings) -> tuple[Any, CutFlow]:
@@ -247,7 +284,7 @@ def fit_mixtures(mixtures: Mixtures, stars: Any, flow: CutFlow, settings: FitSet
         loss=float(result.loss),
         kkt=float(result.kkt),
         n_iter=int(result.n_iter),
-        status=nmfcore.Status(int(result.status)).message,
+        status=nmfcore.Status(int(result.status)).name,
         device=device,
     )
 
@@ -297,7 +334,7 @@ def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow, *, device: str |
         # One replicate per bin: a poor bin converges on its own scale, not on that of the richest.
         result = _factorize(mixtures.V[filled][:, None], fit.settings, where, init=(None, fit.H), hold="H")
         W[filled], converged[filled] = result.W[:, 0], result.converged
-    return Application(W, mixtures, fit.names, flow, converged)
+    return Application(W, mixtures, fit.names, flow, converged, fit.status, fit.kkt)
 
 
 def resolve_device(device: str) -> str:
@@ -352,7 +389,7 @@ def _factorize(
             seed=settings.seed,
             device=device,
         )
-    except ValueError as error:
+    except nmfcore.ProblemError as error:
         # The engine's errors name their remedy; here they are the user's settings meeting the user's data.
         raise UsageError(str(error)) from error
 

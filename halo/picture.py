@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -17,6 +18,13 @@ from .files import check_output, write_atomically
 
 STYLE = Path(__file__).with_name("halonmf.mplstyle")
 FORMATS = ("png", "pdf", "svg")
+# what each format calls the caption, the software and the record of how the file came to be
+_KEYS = {
+    "png": ("Description", "Software", "Provenance"),
+    "pdf": ("Subject", "Creator", "Keywords"),
+    "svg": ("Description", "Creator", "Source"),
+}
+_UNDATED: dict[str, dict[str, Any]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
 P = ParamSpec("P")
 
@@ -54,10 +62,13 @@ def save(
     formats: Sequence[str] = ("png", "pdf"),
     *,
     overwrite: bool = False,
+    provenance: Mapping[str, Any] | None = None,
 ) -> list[Path]:
     """Write a picture in every format; under its final name a file is complete or absent.
 
-    The same picture gives the same bytes: no dates are written. The caption goes into the file's metadata.
+    The same picture gives the same bytes: no dates are written. The caption goes into the file's metadata, and with it
+    the version, the hash of the settings and the hashes of the inputs, as JSON: in PNG as the text ``Provenance``, in
+    PDF as ``Keywords``, in SVG as ``Source``.
 
     Parameters
     ----------
@@ -69,6 +80,8 @@ def save(
         Among `FORMATS`.
     overwrite : bool
         Replace existing files.
+    provenance : mapping, optional
+        How the picture came to be, as `provenance.provenance` makes it.
 
     Returns
     -------
@@ -94,19 +107,25 @@ def save(
     for target in targets:
         check_output(target, overwrite=overwrite)
     for target, name in zip(targets, wanted, strict=True):
-        _write(figure, target, name, caption)
+        _write(figure, target, name, _metadata(name, caption, provenance))
     return targets
 
 
-def _write(figure: Figure, path: Path, name: str, caption: str) -> None:
-    metadata: dict[str, dict[str, Any]] = {
-        "png": {"Description": caption},
-        "pdf": {"Subject": caption, "CreationDate": None},
-        "svg": {"Description": caption, "Date": None},
-    }
+def _metadata(name: str, caption: str, record: Mapping[str, Any] | None) -> dict[str, Any]:
+    caption_key, software_key, record_key = _KEYS[name]
+    metadata: dict[str, Any] = {caption_key: caption, **_UNDATED[name]}
+    if record is not None:
+        metadata[software_key] = f"{record['software']} {record['version']}"
+        # without the time, which would make every file another
+        kept = {key: record[key] for key in ("software", "version", "command", "settings_sha256")}
+        kept["inputs"] = [{key: item[key] for key in ("name", "sha256")} for item in record["inputs"]]
+        metadata[record_key] = json.dumps(kept, sort_keys=True)
+    return metadata
 
+
+def _write(figure: Figure, path: Path, name: str, metadata: Mapping[str, Any]) -> None:
     def write(temporary: Path) -> None:
         with mpl.style.context(STYLE):
-            figure.savefig(temporary, format=name, metadata=metadata[name])
+            figure.savefig(temporary, format=name, metadata=metadata)
 
     write_atomically(path, write, overwrite=True)

@@ -158,7 +158,11 @@ def profile_table(result: Profile | Application) -> Table:
 
     Columns ``lower``, ``upper``, ``centre`` (with ``_VARIABLE`` appended when there are two variables), ``n_stars``,
     ``weight_1`` ... ``weight_k`` (counts) and ``fraction_1`` ... ``fraction_k``, components in order of increasing
-    mean energy. The metadata name the components, say how many stars were left out, and hold the crossings.
+    mean energy. The metadata name the components, say how many stars were left out, how the fit ended and which rows
+    did not converge, and hold the crossings.
+
+    The weights are in counts as `Fit.W` is: a star counts once per plane, and with the Frobenius loss they do not add
+    up to the bin's counts. So they are no numbers of stars.
     """
     application = result.application if isinstance(result, Profile) else result
     mixtures = application.mixtures
@@ -178,7 +182,7 @@ def profile_table(result: Profile | Application) -> Table:
     table.meta["components"] = list(application.names)
     table.meta["stars"] = len(mixtures.rows)
     table.meta["stars_outside_bins"] = mixtures.outside_bins
-    table.meta["bins_not_converged"] = int((~application.converged).sum())
+    table.meta.update(convergence(application))
     table.meta["stars_outside_images"] = dict(
         zip((str(plane) for plane in mixtures.chemistry.planes), mixtures.outside_images, strict=True)
     )
@@ -188,6 +192,15 @@ def profile_table(result: Profile | Application) -> Table:
             f"{application.names[-1]}={crossing.level:g}": list(crossing.at) for crossing in result.crossings
         }
     return table
+
+
+def convergence(application: Application) -> dict[str, Any]:
+    """Return what a product's metadata say of convergence: the fit's status and residual, and the bins that failed."""
+    return {
+        "fit_status": application.fit_status,
+        "fit_kkt": application.fit_kkt,
+        "bins_not_converged": application.unconverged.tolist(),
+    }
 
 
 def unit_of(name: str) -> str:

@@ -20,8 +20,11 @@ from .mixtures import Chemistry, Mixtures, Plane
 from .model import Fit, FitSettings
 from .provenance import plain
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the file layout; it rises when a reader of the old one would go wrong."""
+READABLE = (1, 2)
+"""Layouts that are read. Layout 1 kept a sentence for the status, of which these are the first words."""
+_SENTENCES = {"converged": "CONVERGED", "reached max_iter": "MAX_ITER", "became NaN": "NON_FINITE"}
 LARGEST = 2**31
 """Bytes above which a data set is refused: no fit of this software comes near."""
 
@@ -95,13 +98,16 @@ def load_fit(path: str | Path) -> Fit:
         with h5py.File(path, "r") as file:
             if _text(file.attrs.get("halonmf")) != "fit":
                 raise InputError(f"{path}: HDF5, but no fit of this software; make one with halonmf fit.")
-            if file.attrs.get("schema") != SCHEMA:
+            schema = file.attrs.get("schema")
+            if schema not in READABLE:
                 raise InputError(
-                    f"{path}: layout version {file.attrs.get('schema')}, this software reads {SCHEMA}; fit again."
+                    f"{path}: layout version {schema}, this software reads {', '.join(map(str, READABLE))}; fit again."
                 )
             record = {
                 name: json.loads(_text(file.attrs[name])) for name in ("settings", "cutflow", "outcome", "provenance")
             }
+            if schema == 1:
+                record["outcome"]["status"] = _status_of(record["outcome"]["status"])
             arrays = {name: _array(path, file, name) for name in file}
         return _fit(record, arrays)
     except InputError:
@@ -225,6 +231,13 @@ def _settings(record: dict[str, Any]) -> FitSettings:
             ),
         }
     )
+
+
+def _status_of(sentence: str) -> str:
+    for words, status in _SENTENCES.items():
+        if sentence.startswith(words):
+            return status
+    raise ValueError(f"unknown status {sentence!r}")
 
 
 def _text(value: Any) -> str:

@@ -1,5 +1,6 @@
 """The commands on files: what they write, print and exit with."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -17,12 +18,14 @@ from astropy.table import QTable
 
 import halonmf.halo as halo
 from halonmf.halo.errors import InputError
+from halonmf.halo.store import save_fit
 
 from .test_help import run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 ALLSTAR, ASTRONN = DATA / "allStarLite-dr17-halo-giants.fits", DATA / "apogee_astroNN-dr17-halo-giants.fits"
+GOLDEN = ROOT / "tests" / "halo" / "golden" / "fit-layout-1.h5"
 real = pytest.mark.skipif(not ALLSTAR.exists(), reason="the real sample ../shared/data is not here")
 
 
@@ -256,7 +259,84 @@ def test_a_fit_that_did_not_converge_is_kept_and_exits_4(small, tmp_path):
     result = run("fit", folder / "stars.fits", "-o", tmp_path / "f.h5", "--max-iter", 1, "--bins", "E:5")
     assert result.exit_code == 4
     assert "raise max_iter" in result.output
-    assert "raise max_iter" in halo.load(tmp_path / "f.h5").status
+    assert "MAX_ITER" in result.output
+    found = halo.load(tmp_path / "f.h5")
+    assert (found.status, found.converged) == ("MAX_ITER", False)
+
+
+@pytest.fixture(scope="module")
+def hasty(small, tmp_path_factory):
+    """A fit that was stopped too early, with a rule that then needs more iterations for its bins, too."""
+    folder, _ = small
+    path = tmp_path_factory.mktemp("hasty") / "hasty.h5"
+    options = ("--max-iter", 3, "--update", "mu", "--loss", "kullback-leibler", "--bins", "E:5", "--pixels", 10)
+    assert run("fit", folder / "stars.fits", "-o", path, *options).exit_code == 4
+    return path
+
+
+@pytest.mark.parametrize("command", ["apply", "boundary"])
+def test_what_follows_an_unconverged_fit_says_so_and_exits_4(small, hasty, tmp_path, command):
+    folder, _ = small
+    result = run(command, hasty, folder / "stars.fits", "-o", tmp_path / "p.ecsv", "--quiet")
+    assert result.exit_code == 4, result.output
+    meta = halo.load(tmp_path / "p.ecsv").meta
+    assert (meta["fit_status"], meta["fit_kkt"]) == ("MAX_ITER", halo.load(hasty).kkt)
+    assert len(meta["bins_not_converged"]) > 0
+    assert "not converged: the fit (MAX_ITER, KKT residual" in result.output
+    assert f"the weights of {len(meta['bins_not_converged'])} bins" in result.output
+    assert "not converged: the fit (MAX_ITER" in ok("info", tmp_path / "p.ecsv")
+
+
+def test_bins_that_did_not_converge_exit_4_though_the_fit_did(small, tmp_path, monkeypatch):
+    folder, _ = small
+    from halonmf.halo import commands
+
+    load = commands.load_fit
+    few = dataclasses.replace(load(folder / "fit.h5").settings, max_iter=1, update="mu")
+    monkeypatch.setattr(commands, "load_fit", lambda path: dataclasses.replace(load(path), settings=few))
+    result = run("apply", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "p.ecsv")
+    assert result.exit_code == 4
+    assert re.search(r"not converged: the weights of \d+ bins", result.output)
+    assert "the fit (" not in result.output
+
+
+def test_figures_and_info_of_an_unconverged_fit_say_so(small, hasty, tmp_path):
+    folder, _ = small
+    for stars in ([], [folder / "stars.fits"]):
+        result = run("plot", hasty, *stars, "-o", tmp_path / f"figures{len(stars)}", "-q")
+        assert result.exit_code == 4, result.output
+        assert "MAX_ITER" in (tmp_path / f"figures{len(stars)}" / "components.txt").read_text()
+    assert "did not converge (MAX_ITER)" in (tmp_path / "figures1" / "fractions.txt").read_text()
+    said = ok("info", hasty)
+    assert "not converged: the fit (MAX_ITER, KKT residual" in said
+    assert "raise max_iter" in said
+
+
+def test_info_of_a_converged_fit_has_nothing_to_warn_of(small):
+    folder, _ = small
+    said = ok("info", folder / "fit.h5")
+    assert "CONVERGED, KKT residual" in said
+    assert "not converged" not in said
+
+
+def test_a_fit_of_layout_1_is_read_with_its_sentence_as_a_status(tmp_path):
+    found = halo.load(GOLDEN)
+    assert (found.status, found.converged, found.n_iter) == ("MAX_ITER", False, 1)
+    assert found.kkt == pytest.approx(0.0276564627)
+    save_fit(tmp_path / "again.h5", found)
+    with h5py.File(tmp_path / "again.h5") as file:
+        assert file.attrs["schema"] == 2
+        assert json.loads(file.attrs["outcome"])["status"] == "MAX_ITER"
+
+
+def test_an_unknown_sentence_in_layout_1_is_refused(tmp_path):
+    path = tmp_path / "fit.h5"
+    shutil.copy(GOLDEN, path)
+    with h5py.File(path, "a") as file:
+        outcome = json.loads(file.attrs["outcome"])
+        file.attrs["outcome"] = json.dumps({**outcome, "status": "went for lunch"})
+    with pytest.raises(InputError, match="went for lunch"):
+        halo.load(path)
 
 
 WRONG = [
@@ -370,7 +450,7 @@ def test_an_older_layout_is_refused_with_the_reason(small, tmp_path):
     shutil.copy(folder / "fit.h5", path)
     with h5py.File(path, "a") as file:
         file.attrs["schema"] = 0
-    with pytest.raises(InputError, match="layout version 0, this software reads 1"):
+    with pytest.raises(InputError, match="layout version 0, this software reads 1, 2"):
         halo.load(path)
 
 

@@ -70,7 +70,7 @@ def hand_made_fit(H, chemistry, **settings):
         loss=0.0,
         kkt=0.0,
         n_iter=1,
-        status="converged",
+        status="CONVERGED",
         device="cpu",
     )
 
@@ -85,4 +85,5 @@ def hand_made_application(share, axes, n_stars=100):
     mixtures = Mixtures(
         np.ones((len(share), 800)), bins, Chemistry(pixels=20), n_stars, rows, np.zeros((len(rows), 2), int)
     )
-    return Application(W, mixtures, ("LE", "HE"), CutFlow(len(rows)), np.ones(len(share), dtype=bool))
+    converged = np.ones(len(share), dtype=bool)
+    return Application(W, mixtures, ("LE", "HE"), CutFlow(len(rows)), converged, "CONVERGED", 0.0)

@@ -68,7 +68,7 @@ def make_fit(k=2, axes=EL, chemistry=None, empty=False):
         loss=1.0,
         kkt=0.0,
         n_iter=7,
-        status="converged",
+        status="CONVERGED",
         device="cpu",
     )
 
@@ -77,9 +77,8 @@ def make_application(fit, axes=GRID):
     stars = make_stars()
     mixtures = mix(stars, make_bins(stars, axes), fit.mixtures.chemistry)
     W = np.random.default_rng(3).gamma(1.0, 1.0, (len(mixtures.bins), len(fit.names)))
-    return Application(
-        np.where(mixtures.n_stars[:, None] > 0, W, 0.0), mixtures, fit.names, fit.cutflow, np.arange(len(W)) > 0
-    )
+    W = np.where(mixtures.n_stars[:, None] > 0, W, 0.0)
+    return Application(W, mixtures, fit.names, fit.cutflow, np.arange(len(W)) > 0, fit.status, fit.kkt)
 
 
 def make_boundary(fit):
@@ -312,7 +311,7 @@ def test_caption_of_components_says_what_was_cut():
         "of 4 columns 1 cross more than once (open symbols) and 2 have no boundary",
         "inferred from the public flags of globular clusters, not published",
         "The weights of 1 bins did not converge",
-        "The fit ended after 7 iterations: converged.",
+        "The fit ended after 7 iterations, CONVERGED, with KKT residual 0.",
     ):
         assert text in caption
 

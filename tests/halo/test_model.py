@@ -12,6 +12,7 @@ from halonmf.halo.binning import parse_axes
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.mixtures import Chemistry, mix
 from halonmf.halo.model import apply, choose, fit, fit_mixtures, fractions
+from nmfcore import Status
 
 from ._planted import SMALL, planted, planted_fit
 
@@ -141,7 +142,8 @@ def test_bins_without_energy_are_ordered_by_their_first_variable(stars):
 @pytest.mark.parametrize("k", [1, 2])
 def test_a_converged_fit_is_stationary(loss, k):
     found = planted_fit(loss, k)
-    assert found.status == "converged"
+    assert (found.status, found.message) == ("CONVERGED", "converged")
+    assert found.converged
     assert found.kkt < 1e-3
 
 
@@ -244,8 +246,20 @@ def test_component_images_are_the_rows_of_h():
 
 def test_a_fit_that_did_not_converge_says_so(stars):
     found = fit(stars, replace(SMALL, max_iter=1))
-    assert "max_iter" in found.status
-    assert found.n_iter == 1
+    assert (found.status, found.n_iter, found.converged) == ("MAX_ITER", 1, False)
+    assert "raise max_iter" in found.message
+
+
+@pytest.mark.parametrize("status", [status.name for status in Status if status != Status.CONVERGED])
+def test_every_status_but_converged_is_not_converged_and_says_why(status):
+    found = replace(planted_fit(), status=status)
+    assert not found.converged
+    assert found.message == Status[status].message
+
+
+def test_a_status_of_another_version_is_not_converged():
+    found = replace(planted_fit(), status="ENTANGLED")
+    assert (found.converged, found.message) == (False, "unknown to this version")
 
 
 # what is refused

@@ -208,7 +208,18 @@ def test_the_metadata_say_what_was_left_out(fitted):
     assert meta["stars_outside_bins"] == outside
     lost = int((stars["E"][:7] >= -2.2e5).sum())
     assert meta["stars_outside_images"]["MG_FE:FE_H"] >= lost > 0
-    assert meta["bins_not_converged"] == 0
+    assert (meta["fit_status"], meta["fit_kkt"], meta["bins_not_converged"]) == ("CONVERGED", fitted.kkt, [])
+
+
+def test_the_metadata_say_what_did_not_converge(fitted, tmp_path):
+    hasty = replace(fitted, status="MAX_ITER", kkt=0.25)
+    made = profile(hasty, planted()[0], parse_axes("E:5:-2.5e5:-1.0e5"))
+    assert (made.application.fit_status, made.application.fit_kkt) == ("MAX_ITER", 0.25)
+    converged = np.array([True, False, True, False, True])
+    made = replace(made, application=replace(made.application, converged=converged))
+    profile_table(made).write(tmp_path / "profile.ecsv")
+    meta = Table.read(tmp_path / "profile.ecsv").meta
+    assert (meta["fit_status"], meta["fit_kkt"], meta["bins_not_converged"]) == ("MAX_ITER", 0.25, [1, 3])
 
 
 def test_the_metadata_hold_the_crossings(fitted):
@@ -241,7 +252,7 @@ def test_retrograde_giants_turn_accreted_where_the_papers_do(giants, pixels):
     made = fit(giants, chosen)
     found = profile(made, giants, parse_axes("E:9:-2.1e5:-1.2e5"))
     half = found.crossings[0]
-    assert made.status == "converged"
+    assert made.converged
     assert half.level == 0.5
     assert len(half.at) == 1
     assert -1.72e5 < half.at[0] < -1.62e5
