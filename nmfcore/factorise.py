@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -11,14 +12,13 @@ from torch import Tensor
 from .errors import ProblemError
 from .initialise import start_factors
 from .losses import Loss
+from .optimality import kkt_residual
 from .problem import Factors, Penalty, Problem, build_problem
 from .result import Result
 from .solvers import HALS
-from .stopping import Change, LossFall, Status, Stop, unit_sum
-from .updates import MultiplicativeUpdate, UpdateRule, gradient_parts
+from .stopping import PENDING, Status, Stop
+from .updates import MultiplicativeUpdate, UpdateRule
 
-# A replicate has converged only if its KKT residual, too, is at most this times tol.
-STATIONARY = 100.0
 RULES = {"mu": MultiplicativeUpdate, "hals": HALS}
 
 
@@ -146,31 +146,49 @@ def resolve_rule(update: str | UpdateRule, problem: Problem) -> UpdateRule:
     return rule
 
 
+@dataclass
 class _Outcome:
-    """Where one start of every replicate ended."""
+    """Where one start of every replicate ended; filled as replicates finish."""
 
-    def __init__(self, problem: Problem, factors: Factors, start: int) -> None:
-        B = problem.V.shape[0]
-        self.W, self.H = factors.W.clone(), factors.H.clone()
-        whole = {"dtype": torch.int64, "device": problem.V.device}
-        self.n_iter = torch.zeros(B, **whole)  # type: ignore[call-overload]
-        self.status = torch.full((B,), int(Status.MAX_ITER), **whole)  # type: ignore[call-overload]
-        self.start = torch.full((B,), start, **whole)  # type: ignore[call-overload]
-        self.divergence = self.loss = torch.zeros(B, dtype=torch.float64, device=problem.V.device)
+    W: Tensor
+    H: Tensor
+    n_iter: Tensor
+    status: Tensor
+    start: Tensor
+    divergence: Tensor
+    loss: Tensor
 
-    def record(self, rows: Tensor, factors: Factors, which: Tensor, n_iter: int, status: Status) -> None:
-        """Store the replicates `which` of a working batch whose replicates are `rows` of the whole."""
+    @classmethod
+    def pending(cls, factors: Factors, start: int) -> _Outcome:
+        """Return the outcome of no iteration at all."""
+        whole = torch.zeros(len(factors.W), dtype=torch.int64, device=factors.W.device)
+        return cls(
+            W=factors.W.clone(),
+            H=factors.H.clone(),
+            n_iter=whole.clone(),
+            status=torch.full_like(whole, int(Status.MAX_ITER)),
+            start=torch.full_like(whole, start),
+            divergence=whole.double(),
+            loss=whole.double(),
+        )
+
+    def record(self, rows: Tensor, factors: Factors, status: Tensor, n_iter: int) -> None:
+        """Store the replicates that have a status, of a working batch whose replicates are `rows` of the whole."""
+        which = status != PENDING
         target = rows[which]
         self.W[target], self.H[target] = factors.W[which], factors.H[which]
-        self.n_iter[target], self.status[target] = n_iter, int(status)
+        self.n_iter[target], self.status[target] = n_iter, status[which]
 
     def better_of(self, other: _Outcome) -> _Outcome:
         """Return, replicate by replicate, the outcome of lower loss; a finite one beats a non-finite one."""
         wins = (other.loss < self.loss) | (~torch.isfinite(self.loss) & torch.isfinite(other.loss))
-        for name in ("W", "H", "n_iter", "status", "start", "divergence", "loss"):
-            mine, theirs = getattr(self, name), getattr(other, name)
-            setattr(self, name, torch.where(wins.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine))
-        return self
+        pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return _Outcome(
+            **{
+                name: torch.where(wins.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
+                for name, mine, theirs in pairs
+            }
+        )
 
 
 def _iterate(
@@ -182,28 +200,25 @@ def _iterate(
     progress: Callable[[int], None] | None,
 ) -> _Outcome:
     whole = problem
-    outcome = _Outcome(problem, factors, start)
+    outcome = _Outcome.pending(factors, start)
     rows = torch.arange(problem.V.shape[0], device=problem.V.device)
     pending = torch.ones_like(rows, dtype=torch.bool)
-    criterion: Change | LossFall = Change(factors) if stop.criterion == "change" else LossFall(problem, factors)
-    # A replicate that is zero altogether has nothing to iterate on, but MU must still turn its start into zeros.
+    criterion = stop.criterion_for(problem, factors)
     for n_iter in range(1, stop.max_iter + 1):
         factors = Factors(*rule(problem, factors))
-        last = n_iter == stop.max_iter
-        if not (last or n_iter % stop.every == 0):
+        last, check = n_iter == stop.max_iter, n_iter % stop.every == 0
+        if not (last or check):
             continue
-        broken = pending & ~_finite(factors)
-        done = torch.zeros_like(pending)
-        if stop.tol > 0 and n_iter % stop.every == 0:
-            measure = criterion.check(problem, factors)
-            done = pending & ~broken & (measure < stop.tol if stop.criterion == "sklearn" else measure <= stop.tol)
-            if stop.criterion == "change":
-                done = _stationary(problem, factors, done, STATIONARY * stop.tol)
+        finite = _finite(factors)
+        status = torch.full_like(rows, PENDING)
+        if check:
+            status = criterion.verdict(problem, factors, pending & finite)
         if last:
-            outcome.record(rows, factors, pending & ~broken & ~done, n_iter, Status.MAX_ITER)
-        outcome.record(rows, factors, done, n_iter, Status.CONVERGED)
-        outcome.record(rows, factors, broken, n_iter, Status.NON_FINITE)
-        pending = pending & ~done & ~broken
+            status = torch.where(status == PENDING, int(Status.MAX_ITER), status)
+        status = torch.where(finite, status, int(Status.NON_FINITE))
+        status = torch.where(pending, status, PENDING)
+        outcome.record(rows, factors, status, n_iter)
+        pending = pending & (status == PENDING)
         left = int(pending.sum())
         if progress is not None:
             progress(len(outcome.n_iter) - left)
@@ -218,18 +233,6 @@ def _iterate(
     outcome.divergence, penalties = _losses(whole, Factors(outcome.W, outcome.H))
     outcome.loss = outcome.divergence + penalties
     return outcome
-
-
-def _stationary(problem: Problem, factors: Factors, candidates: Tensor, limit: float) -> Tensor:
-    # A small entry that grows does not show in changes relative to the largest one, but its gradient does. Entries at
-    # zero are left out: a rule that can move them has moved them, and the multiplicative one never will.
-    rows = candidates.nonzero()[:, 0]
-    if len(rows) == 0:
-        return candidates
-    residual = kkt_residual(problem.select(rows), Factors(*(x[rows] for x in factors)), positive_only=True)
-    settled = candidates.clone()
-    settled[rows] = residual <= limit
-    return settled
 
 
 def _finite(factors: Factors) -> Tensor:
@@ -249,51 +252,15 @@ def _losses(problem: Problem, factors: Factors) -> tuple[Tensor, Tensor]:
     return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
 
 
-def kkt_residual(problem: Problem, factors: Factors, *, positive_only: bool = False) -> Tensor:
-    """Return how far each replicate is from a stationary point, shape (B,); see `Result.kkt`.
-
-    With `positive_only`, entries that are exactly zero are left out.
-    """
-    residual = factors.W.new_zeros(factors.W.shape[0])
-    unit = unit_sum(factors)
-    # Penalties are not invariant under the rescaling to unit sum: gradients are taken at the factors as they are
-    # and carried over by the chain rule.
-    total = _positive(factors.H.sum(-1))[..., None]
-    weight_T = None if problem.weight is None else problem.weight.mT
-    W, H = factors
-    for name, entry, chain, parts in (
-        ("W", unit.W.mT, 1.0 / total, (problem.V.mT, H.mT, W.mT, weight_T, problem.loss, problem.l1_W, problem.l2_W)),
-        ("H", unit.H, total, (problem.V, W, H, problem.weight, problem.loss, problem.l1_H, problem.l2_H)),
-    ):
-        if problem.hold == name:
-            continue
-        negative, positive = gradient_parts(*parts)
-        slope = (positive - negative) * chain / _largest(negative * chain)
-        distance = torch.minimum(entry / _largest(entry), slope).abs()
-        if positive_only:
-            distance = torch.where(entry > 0, distance, 0.0)
-        residual = torch.maximum(residual, distance.amax(dim=(-2, -1)))
-    return residual
-
-
-def _largest(x: Tensor) -> Tensor:
-    return _positive(x.amax(dim=(-2, -1)))[:, None, None]
-
-
-def _positive(x: Tensor) -> Tensor:
-    return torch.where(x > 0, x, 1.0)
-
-
 def _offset(progress: Callable[[int, int], None] | None, before: int, total: int) -> Callable[[int], None] | None:
     return None if progress is None else lambda finished: progress(before + finished, total)
 
 
 def _finish(V: Any, problem: Problem, outcome: _Outcome) -> Result:
     kkt = kkt_residual(problem, Factors(outcome.W, outcome.H))
-    degree = getattr(problem.loss, "degree", 0.0)
-    size = problem.scale.double().pow(degree)
+    size = problem.loss_scale
     root = problem.scale.sqrt().to(outcome.W.dtype)[:, None, None]
-    values = {
+    values: dict[str, Any] = {
         "W": outcome.W * root,
         "H": outcome.H * root,
         "loss": outcome.loss * size,

@@ -14,6 +14,10 @@ from .problem import Factors, Problem, as_tensor
 METHODS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 # NNDSVD entries below this become zero; scikit-learn's constant.
 NNDSVD_FLOOR = 1e-6
+# Given factors are used as they are, so that the numbers equal scikit-learn's, unless the largest entry of one, or the
+# product of the two over the largest of V, leaves these ranges: intermediate products would overflow in float32.
+SAFE_FACTOR = (2.0**-30, 2.0**30)
+SAFE_PRODUCT = (2.0**-20, 2.0**20)
 # The Gram matrix squares the condition number: below this ratio of singular values the full SVD is used instead.
 GRAM_RANGE = 1e-4
 
@@ -210,7 +214,47 @@ def _given(problem: Problem, n_components: int, init: Any) -> Factors:
             raise ProblemError(
                 f"{name} in init must have shape {shape} or {(B, *shape)}; got {tuple(factor.shape)}"
             ) from None
+    if problem.hold is None:
+        return _tame(problem, *factors)
+    _require_tame(factors[0] if problem.hold == "W" else factors[1], problem.hold)
     return Factors(*factors)
+
+
+def _tame(problem: Problem, W: Tensor, H: Tensor) -> Factors:
+    # Only the start is meant: powers of two are moved, until W and H are alike and W H has the mean of V.
+    largest_V, largest_W, largest_H = (x.amax(dim=(-2, -1)).double() for x in (problem.V, W, H))
+    product = largest_W * largest_H / _nonzero(largest_V)
+    wild = _outside(largest_W, SAFE_FACTOR) | _outside(largest_H, SAFE_FACTOR) | _outside(product, SAFE_PRODUCT)
+    wild &= (largest_V > 0) & (largest_W > 0) & (largest_H > 0)
+    if not bool(wild.any()):
+        return Factors(W, H)
+    unit_W = W.double() / _nonzero(largest_W)[:, None, None]
+    unit_H = H.double() / _nonzero(largest_H)[:, None, None]
+    size = problem.V.double().sum((-2, -1)) / _nonzero((unit_W.sum(-2) * unit_H.sum(-1)).sum(-1))
+    factors = []
+    for factor, largest in ((W, largest_W), (H, largest_H)):
+        # In two steps: the quotient itself may be out of range.
+        down, up = _power_of_two(largest, wild), _power_of_two(size.sqrt(), wild)
+        factors.append((factor.double() / down * up).to(factor.dtype))
+    return Factors(*factors)
+
+
+def _power_of_two(x: Tensor, where: Tensor) -> Tensor:
+    return torch.where(where, torch.exp2(torch.floor(torch.log2(_nonzero(x)))), 1.0)[:, None, None]
+
+
+def _outside(x: Tensor, limits: tuple[float, float]) -> Tensor:
+    return (x < limits[0]) | (x > limits[1])
+
+
+def _require_tame(held: Tensor, name: str) -> None:
+    # A held factor stays as given, but its square times the data must be representable.
+    largest, limit = float(held.max()), torch.finfo(held.dtype).max ** 0.3
+    if largest > 0 and not 1 / limit <= largest <= limit:
+        raise ProblemError(
+            f"the held {name} has a largest entry of {largest:.3g} beside data brought to ordinary size; "
+            f"{held.dtype} needs {1 / limit:.0e} to {limit:.0e}. Rescale it (W takes up the factor), or use float64."
+        )
 
 
 def _require_components(n_components: int) -> None:

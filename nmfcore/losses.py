@@ -143,3 +143,8 @@ def as_loss(loss: str | float | Loss) -> Loss:
     if isinstance(loss, Loss):
         return loss
     raise TypeError(f"loss must be a name, a number or an object with value() and split(); got {type(loss).__name__}")
+
+
+def degree_of(loss: Loss) -> float | None:
+    """Return the loss's degree of homogeneity, None where it does not say: then its data are never rescaled."""
+    return getattr(loss, "degree", None)

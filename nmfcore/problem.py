@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .errors import ProblemError
-from .losses import BetaDivergence, Loss, as_loss
+from .losses import BetaDivergence, Loss, as_loss, degree_of
 
 FLOAT_DTYPES = (torch.float32, torch.float64)
 # Within this range of the largest entry the data are used as they are, so that the numbers equal scikit-learn's;
@@ -88,6 +88,12 @@ class Problem:
     hold: str | None
     scale: Tensor
 
+    @property
+    def loss_scale(self) -> Tensor:
+        """By how much the loss of the data as given exceeds that of the rescaled data; shape (B,), float64."""
+        # Data are rescaled only where the loss has a degree.
+        return self.scale.double().pow(degree_of(self.loss) or 0.0)
+
     def select(self, rows: Tensor) -> Problem:
         """Return the replicates `rows` (index tensor) as a problem of their own."""
 
@@ -110,10 +116,6 @@ class Problem:
         V, W, H = self.V.double(), factors.W.double(), factors.H.double()
         weight = None if self.weight is None else self.weight.double()
         return self.loss.value(V, W @ H, weight)
-
-    def objective(self, factors: Factors) -> Tensor:
-        """Return the loss with penalties, shape (B,), summed in float64."""
-        return self.divergence(factors) + self.penalty(factors)
 
     def penalty(self, factors: Factors) -> Tensor:
         """Return the penalties alone, shape (B,)."""
@@ -178,15 +180,14 @@ def build_problem(
     if isinstance(loss, BetaDivergence) and loss.beta <= 0:
         _require_positive(data, weights, loss.beta)
 
-    scale = _scale(data, getattr(loss, "degree", None))
+    scale = _scale(data, degree_of(loss))
     scaled = bool((scale != 1).any())
     if scaled:
         data = data / scale.to(data.dtype)[:, None, None]
-    _, m, n = data.shape
-    coefficients = (penalty or Penalty()).coefficients(m, n)
-    # With V = s V', W = sqrt(s) W', H = sqrt(s) H' the objective is s^beta times that of V' whose L1 coefficients
-    # are divided by s^(beta - 1/2) and L2 coefficients by s^(beta - 1).
-    degree = getattr(loss, "degree", 1.0)
+    coefficients = (penalty or Penalty()).coefficients(*data.shape[1:])
+    # With V = s V', W = sqrt(s) W', H = sqrt(s) H' the objective is s^degree times that of V' whose L1 coefficients
+    # are divided by s^(degree - 1/2) and L2 coefficients by s^(degree - 1). Without a degree s is 1.
+    degree = degree_of(loss) or 0.0
     powers = (degree - 0.5, degree - 1.0, degree - 0.5, degree - 1.0)
     l1_W, l2_W, l1_H, l2_H = (
         (c / scale.pow(p)).to(data.dtype)[:, None, None] if c > 0 else None

@@ -1,20 +1,25 @@
-"""When a replicate is finished: one definition for every rule."""
+"""When a replicate is finished, and how: one definition for every rule."""
 
 from __future__ import annotations
 
 import enum
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from .errors import ProblemError
+from .optimality import missing_mass, unit_sum
 from .problem import Factors, Problem
 
-# The slowest convergence between two checks that is believed; the change, in units of rounding, that counts as none.
+# The slowest convergence between two checks that is believed; what counts as none, in units of rounding: changes of
+# the factors, and missing mass, which is a sum over columns.
 SLOWEST = 0.999
 ROUNDING = 4.0
+MASS_ROUNDING = 64.0
+PENDING = -1
 
 
 class Status(enum.IntEnum):
@@ -23,6 +28,7 @@ class Status(enum.IntEnum):
     CONVERGED = 0
     MAX_ITER = 1
     NON_FINITE = 2
+    STUCK = 3
 
     @property
     def message(self) -> str:
@@ -34,6 +40,10 @@ _MESSAGES = {
     Status.CONVERGED: "converged",
     Status.MAX_ITER: "reached max_iter before converging; raise max_iter, loosen tol, or use a faster rule",
     Status.NON_FINITE: "became NaN or infinite and was abandoned; look at its data and start, or use float64",
+    Status.STUCK: (
+        "stuck: the optimum wants entries that are zero, which multiplicative updates cannot move; "
+        "start from nndsvda or random, or use hals"
+    ),
 }
 
 
@@ -41,13 +51,19 @@ _MESSAGES = {
 class Stop:
     """When to stop.
 
-    With ``criterion="change"`` a replicate has converged when its factors are estimated to be within `tol` of
-    where they are going. With each row of H scaled to unit sum (and W inversely), c is the largest change of H and
-    of W since the check before, each relative to its own largest entry, and r the ratio of this c to the one
-    before it (at most 0.999); the changes still to come then add up to about c / (1 - r), which must be at most
-    `tol`. Changes of a few units of rounding count as none. The residual of the optimality conditions over the
-    entries that are not zero (see `Result.kkt`) must be at most 100 `tol` as well: small entries that still grow show
-    there first. Scaling V changes nothing, and a slow rule is not taken for a finished one.
+    With ``criterion="change"`` a replicate has converged when two estimates are at most `tol`.
+
+    The first is the distance of its factors from where they are going. With each row of H scaled to unit sum (and W
+    inversely), c is the largest change of H and of W since the check before, each relative to its own largest entry,
+    and r the ratio of this c to the one before it (at most 0.999); the changes still to come then add up to about
+    c / (1 - r). Changes of a few units of rounding count as none.
+
+    The second is the mass that is missing: the share of V's sum that entries still wanting to grow would take up (see
+    `optimality.missing_mass`). Small entries that grow slowly do not show in the first. If entries at zero, which
+    multiplicative updates cannot move, are what asks for more than `tol`, the replicate ends as `Status.STUCK`.
+
+    Both are estimates, not bounds. ``benchmarks/stopping.py`` measures how far fits that stopped are from the optimum
+    of their basin; ``benchmarks/results/stopping.json`` has the figures. Scaling V changes nothing.
 
     ``criterion="sklearn"`` is scikit-learn's test for its multiplicative solver: the fall of the square-rooted
     loss since the check before, relative to the loss of the start, is below `tol`. It stops early; it is here for
@@ -80,15 +96,46 @@ class Stop:
         if self.criterion not in ("change", "sklearn"):
             raise ProblemError(f"criterion must be 'change' or 'sklearn'; got {self.criterion!r}")
 
+    def criterion_for(self, problem: Problem, factors: Factors) -> Criterion:
+        """Return the test at its start, to be asked every `every` iterations."""
+        return Change(self.tol, factors) if self.criterion == "change" else LossFall(self.tol, problem, factors)
+
+
+class Criterion(Protocol):
+    """A test with a memory of the check before."""
+
+    def verdict(self, problem: Problem, factors: Factors, pending: Tensor) -> Tensor:
+        """Return a `Status` for each of the `pending` replicates that is finished, else `PENDING`; shape (B,)."""
+        ...
+
+    def select(self, rows: Tensor) -> None:
+        """Keep the replicates `rows`."""
+        ...
+
 
 class Change:
-    """The state of the default criterion: the unit-sum factors of the check before, and how far they had moved."""
+    """The default test: the unit-sum factors of the check before, and how far they had moved."""
 
-    def __init__(self, factors: Factors) -> None:
+    def __init__(self, tol: float, factors: Factors) -> None:
+        self.tol = tol
         self.previous = unit_sum(factors)
         self.change = torch.full_like(factors.W[:, 0, 0], torch.inf)
 
-    def check(self, problem: Problem, factors: Factors) -> Tensor:
+    def verdict(self, problem: Problem, factors: Factors, pending: Tensor) -> Tensor:
+        """Return a status per replicate: converged, stuck or `PENDING`."""
+        status = torch.full(pending.shape, PENDING, device=pending.device)
+        if self.tol == 0:
+            return status
+        settled = (pending & (self.distance(factors) <= self.tol)).nonzero()[:, 0]
+        if len(settled) == 0:
+            return status
+        growing, locked = missing_mass(problem.select(settled), Factors(*(x[settled] for x in factors)))
+        limit = max(self.tol, MASS_ROUNDING * torch.finfo(growing.dtype).eps)
+        ended = torch.where(locked <= limit, int(Status.CONVERGED), int(Status.STUCK))
+        status[settled] = torch.where(growing <= limit, ended, PENDING)
+        return status
+
+    def distance(self, factors: Factors) -> Tensor:
         """Return the relative change estimated to be still to come, shape (B,), and remember these factors."""
         now = unit_sum(factors)
         change = torch.maximum(_relative(now.W, self.previous.W), _relative(now.H, self.previous.H))
@@ -103,17 +150,19 @@ class Change:
 
 
 class LossFall:
-    """The state of scikit-learn's criterion: the loss of the start and of the check before."""
+    """scikit-learn's test: the loss of the start and of the check before."""
 
-    def __init__(self, problem: Problem, factors: Factors) -> None:
+    def __init__(self, tol: float, problem: Problem, factors: Factors) -> None:
+        self.tol = tol
         self.start = self.previous = self._error(problem, factors)
 
-    def check(self, problem: Problem, factors: Factors) -> Tensor:
-        """Return the relative fall since the last check, shape (B,); a replicate stops when it is *below* tol."""
+    def verdict(self, problem: Problem, factors: Factors, pending: Tensor) -> Tensor:
+        """Return converged where the relative fall since the last check is *below* tol, else `PENDING`."""
         error = self._error(problem, factors)
         fall = (self.previous - error) / self.start.clamp_min(torch.finfo(error.dtype).tiny)
         self.previous = error
-        return fall
+        # At tol = 0 nothing stops, not even a loss that rises by rounding.
+        return torch.where(pending & (fall < self.tol) & (self.tol > 0), int(Status.CONVERGED), PENDING)
 
     def select(self, rows: Tensor) -> None:
         """Keep the replicates `rows`."""
@@ -122,13 +171,6 @@ class LossFall:
     @staticmethod
     def _error(problem: Problem, factors: Factors) -> Tensor:
         return (2.0 * problem.divergence(factors).clamp_min(0)).sqrt()
-
-
-def unit_sum(factors: Factors) -> Factors:
-    """Return the same product with each row of H at unit sum; rows of zeros stay zero."""
-    total = factors.H.sum(dim=-1)
-    safe = torch.where(total > 0, total, 1.0)
-    return Factors(factors.W * total[:, None, :], factors.H / safe[:, :, None])
 
 
 def _relative(now: Tensor, before: Tensor) -> Tensor:

@@ -1,0 +1,83 @@
+"""How far factors are from optimal: the KKT residual, and the mass that entries still ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from .problem import Factors, Problem
+from .updates import gradient_parts
+
+
+def kkt_residual(problem: Problem, factors: Factors) -> Tensor:
+    """Return how far each replicate is from a stationary point, shape (B,); see `Result.kkt`."""
+    residual = factors.W.new_zeros(factors.W.shape[0])
+    unit = unit_sum(factors)
+    # Penalties are not invariant under the rescaling to unit sum: gradients are taken at the factors as they are
+    # and carried over by the chain rule.
+    total = _positive(factors.H.sum(-1))[..., None]
+    for name, _, _, negative, positive in _sides(problem, factors):
+        entry, chain = (unit.W.mT, 1.0 / total) if name == "W" else (unit.H, total)
+        slope = (positive - negative) * chain / _largest(negative * chain)
+        distance = torch.minimum(entry / _largest(entry), slope).abs()
+        residual = torch.maximum(residual, distance.amax(dim=(-2, -1)))
+    return residual
+
+
+def missing_mass(problem: Problem, factors: Factors) -> tuple[Tensor, Tensor]:
+    """Estimate the share of the data's sum that entries wanting to grow would still take up.
+
+    Let N and P be the halves of the objective's gradient by an entry of H in column j. Where N > P the entry wants to
+    grow. Had component and column one constant value each, w and y, N / P would be v / y for every beta divergence,
+    and the entry would grow by (v - y) / w: by the share 1 - P / N of the column's sum. Summed over the columns, with
+    the largest such share in each, and likewise over the rows for W; the larger of the two counts. A column or row of
+    zeros has nothing to ask for. Scaling V or the components changes nothing.
+
+    Returns
+    -------
+    growing, locked : Tensor, shape (B,)
+        By entries above zero and by entries at zero, as shares of the (weighted) sum of V, in [0, 1].
+    """
+    data = problem.V if problem.weight is None else problem.weight * problem.V
+    total = _positive(data.sum(dim=(-2, -1)))
+    penalised = any(x is not None for x in (problem.l1_W, problem.l2_W, problem.l1_H, problem.l2_H))
+    growing = locked = torch.zeros_like(total)
+    for name, entry, other, negative, positive in _sides(problem, factors):
+        mass = data.sum(-1 if name == "W" else -2)
+        wanted = torch.where(negative > positive, 1.0 - positive / _positive(negative), 0.0)
+        by_growing = torch.where(entry > 0, wanted, 0.0).amax(-2)
+        by_locked = torch.where(entry == 0, wanted, 0.0).amax(-2)
+        if not penalised:
+            # Where the reconstruction is zero throughout, gradients may vanish (beta > 2, or both factors zero): a
+            # saddle point. With penalties it may be the optimum.
+            by_locked = torch.where((entry * other.sum(-2)[..., None]).sum(-2) == 0, 1.0, by_locked)
+        growing = torch.maximum(growing, (by_growing * mass).sum(-1) / total)
+        locked = torch.maximum(locked, (by_locked * mass).sum(-1) / total)
+    return growing, locked
+
+
+def unit_sum(factors: Factors) -> Factors:
+    """Return the same product with each row of H at unit sum; rows of zeros stay zero."""
+    total = factors.H.sum(dim=-1)
+    return Factors(factors.W * total[:, None, :], factors.H / _positive(total)[:, :, None])
+
+
+def _sides(problem: Problem, factors: Factors) -> Iterator[tuple[str, Tensor, Tensor, Tensor, Tensor]]:
+    # Each free factor, components as rows; the other one, components as columns; the halves of the gradient.
+    W, H = factors
+    weight_T = None if problem.weight is None else problem.weight.mT
+    if problem.hold != "W":
+        parts = gradient_parts(problem.V.mT, H.mT, W.mT, weight_T, problem.loss, problem.l1_W, problem.l2_W)
+        yield "W", W.mT, H.mT, *parts
+    if problem.hold != "H":
+        yield "H", H, W, *gradient_parts(problem.V, W, H, problem.weight, problem.loss, problem.l1_H, problem.l2_H)
+
+
+def _largest(x: Tensor) -> Tensor:
+    return _positive(x.amax(dim=(-2, -1)))[:, None, None]
+
+
+def _positive(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, 1.0)
