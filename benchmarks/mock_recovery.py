@@ -17,7 +17,7 @@ from halonmf.halo.binning import make_bins, parse_axes
 from halonmf.halo.mock_expected import expected
 from halonmf.halo.model import FitSettings, choose, fit
 from halonmf.halo.prepare import prepare
-from halonmf.halo.profile import MIN_STARS, crossings
+from halonmf.halo.profile import MIN_STARS, crossings, profile
 from halonmf.halo.provenance import settings_sha256
 from halonmf.halo.selection import select
 from halonmf.halo.truth import Limits, population_images, read_truth, recover, shortfalls, true_fractions
@@ -74,8 +74,10 @@ def recovery(seed, stars, spread, folder):
     """Make the mock of a seed, fit it and compare; the recovery and the sample's description."""
     paths = mock.make(folder, n_stars=stars, seed=seed)
     table = prepare(paths.allstar, paths.astronn, paths.members).table
-    found = recover(fit(table, SETTINGS), table, paths.truth, spread, parse_axes(demo.PROFILE_AXES))
-    return found, describe(table, paths.truth)
+    fitted, axes = fit(table, SETTINGS), parse_axes(demo.PROFILE_AXES)
+    found = recover(fitted, table, paths.truth, spread, axes)
+    energies = {str(crossing.level): crossing.at for crossing in profile(fitted, table, axes).crossings}
+    return found, {**describe(table, paths.truth), "crossings_E": energies}
 
 
 def line(seed, found):

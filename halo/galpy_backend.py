@@ -1,7 +1,7 @@
 """Actions and turning points by galpy's Staeckel code (Bovy 2015); this is the only import of galpy.
 
 It is here to cross-check: galpy's own McMillan (2017) is made of rounded parameters, so the model is expanded anew,
-which takes some twenty seconds, and each evaluation costs a hundred of the table's. Its J_r differs by 0.3 % of the sum
+which takes seconds in every process (docs/orbits.md has the figures). Its J_r differs by 0.3 % of the sum
 of the actions in the median, since it takes U(u) in the plane rather than at the star's v. Energies come from the
 table, as do integrated orbits, and the few stars on which galpy's root finding fails are taken from `staeckel`.
 """
@@ -10,6 +10,7 @@ import configparser
 import sys
 import warnings
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -40,16 +41,20 @@ last-non-interactive-check = 2000-01-01
 def _import_quietly() -> None:
     """Import galpy without its writing ~/.galpyrc and without its asking the network for a newer version.
 
-    Both happen while it reads its settings, and only the settings can forbid them; so it is given these.
+    It does both while it is imported, unless a file .galpyrc in the working directory or the home forbids it: there is
+    no other door to its settings before they are acted on, and this package writes into neither place. So for the
+    length of the import a file of that name, and of no other, reads as these settings.
     """
     if "galpy" in sys.modules:
         return
-
-    def read(self: configparser.ConfigParser, *_: object, **__: object) -> list[str]:
-        self.read_string(_SETTINGS)
-        return [""]
-
     original = configparser.ConfigParser.read
+
+    def read(self: configparser.ConfigParser, filenames: Any, encoding: str | None = None) -> list[str]:
+        if not str(filenames).endswith(".galpyrc"):
+            return original(self, filenames, encoding)
+        self.read_string(_SETTINGS)
+        return [str(filenames)]
+
     configparser.ConfigParser.read = read  # type: ignore[method-assign, assignment]
     try:
         from galpy.util import _load_extension_libs

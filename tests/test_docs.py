@@ -1,5 +1,7 @@
 """What the documents show is run, and what they name exists."""
 
+import importlib
+import json
 import pathlib
 import re
 
@@ -57,3 +59,19 @@ def test_the_changelog_speaks_of_the_installed_version():
     from importlib.metadata import version
 
     assert f"## {version('halonmf')}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_figures_in_the_documents_are_those_that_the_benchmarks_saved(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    assert importlib.import_module("quotes").missing() == []
+
+
+@pytest.mark.parametrize("name", ["mock_recovery", "orbits", "prepare"])
+def test_saved_figures_say_where_they_come_from(name):
+    record = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["provenance"]
+    assert record["command"] == f"benchmarks/{name}.py"
+    assert (ROOT / record["command"]).exists()
+    assert re.fullmatch(r"[0-9a-f]{7,40}", record["commit"]), "made from files that are not in a commit"
+    assert record["machine"]["processor"]
+    assert record["machine"]["cores"] >= 1
+    assert {"numpy", "astropy", "torch"} <= set(record["libraries"])

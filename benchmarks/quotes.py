@@ -1,0 +1,140 @@
+"""What the documents say of the results, in the words that they must say it: prints what is not there.
+
+Run with: python benchmarks/quotes.py
+"""
+
+import json
+
+from record import RESULTS, ROOT
+
+
+def load(name):
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def span(numbers, form):
+    low, high = (format(x, form) for x in (min(numbers), max(numbers)))
+    return low if low == high else f"{low} to {high}"
+
+
+def cost(step):
+    return f"{step['seconds']:.0f} s and {step['peak_bytes'] / 1e9:.1f} GB"
+
+
+def of_recovery(found):
+    """The README's account of the mock, and the transcript at its top."""
+    rows = found["rows"]
+    first = rows[0]
+    biases = [row["share"] - row["true_share"] for row in rows]
+    unexplained = [abs(row["share"] - row["noise_free_share"]) for row in rows]
+    late = [abs(row["crossing"][0] - row["true_crossing"][0]) / 1e5 for row in rows]
+    return [
+        f"{found['samples'][0]['n_clean']:,} stars; {first['n_stars']:,} chemically pure",
+        f"LE {1 - first['share']:.2%}, HE {first['share']:.2%}; true".replace("%", " %"),
+        f"true accreted share {first['true_share']:.1%}".replace("%", " %"),
+        f"50 % at {first['crossing'][0]:.3e} km2 / s2; in truth at {first['true_crossing'][0]:.3e}",
+        f"{span(biases, '.3f')} above the true accreted share",
+        f"predicts it to {max(unexplained):.3f}",
+        f"off by {span([row['rms'] for row in rows], '.3f')} rms",
+        f"off by {span([row['rms_after_bias'] for row in rows], '.3f')} once",
+        f"is found {span(late, '.3f')}e5 km2/s2",
+    ]
+
+
+def of_mock(found, made):
+    """The table of docs/mock.md and what stands around it."""
+    samples = [*found["samples"], made["sample"]]
+    paper = {"n_chemically_pure": "13,147", "true_share": "0.335", "n_kinematically_pure": "5,387"}
+
+    def crossing(sample, at):
+        return f"{sample['true_crossings_E'][at][0] / 1e5:.3f}"
+
+    def row(title, cells, last):
+        return " | ".join([f"| {title}", *cells, last]).rstrip() + " |"
+
+    halves = {name: span([s["true_halves"][name][0] for s in found["samples"]], ".1f") for name in ("r", "z", "R")}
+    steps = made["steps"]
+    return [
+        row("stars passing every quality cut", [f"{s['n_clean']:,}" for s in samples], ""),
+        row("chemically pure", [f"{s['n_chemically_pure']:,}" for s in samples], paper["n_chemically_pure"]),
+        row("true accreted share", [f"{s['true_share']:.3f}" for s in samples], paper["true_share"]),
+        row("true crossing at 50 % [1e5 km2/s2]", [crossing(s, "0.5") for s in samples], "-1.67"),
+        row("at 10 % and 90 %", [f"{crossing(s, '0.1')}, {crossing(s, '0.9')}" for s in samples], "-1.84, -1.56"),
+        row("kinematically pure", [f"{s['n_kinematically_pure']:,}" for s in samples], paper["n_kinematically_pure"]),
+        f"r = {halves['r']}, |z| = {halves['z']} and R = {halves['R']} kpc",
+        f"{span([s['n_disc'] for s in found['samples']], 'd')} stars of it are disc stars, "
+        f"{made['sample']['n_disc']} in the full mock",
+        f"60,000 rows take {cost(steps['default_mock'])} on",
+        f"{cost(steps['full_mock'])};",
+        f"of 20 surveys {steps['expected_20']['seconds']:.0f} s",
+    ]
+
+
+def of_orbits(found):
+    """The tables of docs/orbits.md."""
+    fudge, orbit, galpy = found["rows"]
+    speeds, ratios = found["speeds"], found["ratios"]
+
+    def action(name):
+        cells = [f"{row[f'{name}_median']:.3%}, {row[f'{name}_max']:.1%}".replace("%", " %") for row in (fudge, galpy)]
+        return f"{cells[0]} | {cells[1]} | 0.3 % median |"
+
+    def eccentricity(row):
+        return f"{row['ecc_rms']:.3f}, {row['ecc_median']:.3f}"
+
+    return [
+        f"on {found['n_orbits']:,} synthetic orbits",
+        f"| {fudge['E_max']:.1f}, {fudge['E_rms']:.1f} km2/s2 | same potential | 50, 20 |",
+        action("J_r"),
+        action("J_z"),
+        f"| {eccentricity(fudge)} | {eccentricity(galpy)} | 0.06, 0.01 |",
+        f"| {orbit['ecc_rms']:.3f} | the same code | 0.02 |",
+        f"| {fudge['other_side_of_0.7']}, {orbit['other_side_of_0.7']} | {galpy['other_side_of_0.7']} |",
+        f"offset of {-fudge['E_median']:.0f} km2/s2 with a scatter of {fudge['E_std']:.0f}",
+        f"{speeds['builtin_staeckel_ms_per_star']:.3f} ms a star",
+        f"`orbit` {ratios['orbit_over_staeckel']:.0f} times as long",
+        f"{ratios['galpy_over_builtin_staeckel']:.1f} times as long a star",
+        f"{speeds['builtin_start_s']:.1f} s to start, galpy's {speeds['galpy_start_s']:.1f} s",
+    ]
+
+
+def of_decisions(found):
+    """The comparison with galpy in ARCHITECTURE.md."""
+    galpy, ratios = found["rows"][2], found["ratios"]
+    return [
+        f"takes {ratios['galpy_over_builtin_start']:.0f} times as long to build",
+        f"by {galpy['J_r_median']:.2%} in the median".replace("%", " %"),
+        f"by {galpy['J_r_max']:.0%} at worst".replace("%", " %"),
+        f"{ratios['galpy_over_builtin_J_r_median']:.1f} times closer to AGAMA's",
+    ]
+
+
+def of_prepare(made):
+    """How long the README says that a survey takes."""
+    step = made["steps"]["prepare"]
+    return [
+        f"{cost(step)} for the {made['rows']:,} rows",
+        f"{made['ratio_to_reading']:.0f} times as long as astropy",
+    ]
+
+
+def quotes():
+    """Return pairs of page and sentence."""
+    recovery, made, orbits = load("mock_recovery"), load("prepare"), load("orbits")
+    pages = {
+        "README.md": of_recovery(recovery) + of_prepare(made),
+        "docs/mock.md": of_mock(recovery, made),
+        "docs/orbits.md": of_orbits(orbits),
+        "ARCHITECTURE.md": of_decisions(orbits),
+    }
+    return [(page, sentence) for page, sentences in pages.items() for sentence in sentences]
+
+
+def missing():
+    """Return the pairs of page and sentence that are not there, whatever the line breaks."""
+    return [(page, said) for page, said in quotes() if said not in " ".join((ROOT / page).read_text().split())]
+
+
+if __name__ == "__main__":
+    for page, sentence in missing():
+        print(f"{page}: {sentence}")
