@@ -132,7 +132,10 @@ def _read_config(ctx: typer.Context, path: Path | None) -> Path | None:
         for option in parameter.opts:
             if option.startswith("--") and option != "--config":
                 known[option[2:].replace("-", "_")] = parameter
-    section = {key.replace("-", "_"): value for key, value in tables.get(command, {}).items()}
+    given = tables.get(command, {})
+    section = {key.replace("-", "_"): value for key, value in given.items()}
+    if len(section) < len(given):
+        raise typer.BadParameter(f"{path}: [{command}] has a setting twice, with - and with _ in its name")
     unknown = sorted(section.keys() - known.keys())
     if unknown:
         raise typer.BadParameter(

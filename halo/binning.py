@@ -73,9 +73,7 @@ def parse_axes(text: str) -> tuple[Axis, ...]:
                 axes.append(Axis(fields[0], int(fields[1]), float(fields[2]), float(fields[3])))
             else:
                 raise ValueError
-        except ValueError as error:
-            if isinstance(error, UsageError):
-                raise
+        except ValueError:
             raise UsageError(
                 f"bins {text!r}: expected VARIABLE:COUNT for equal counts or VARIABLE:COUNT:LOW:HIGH for regular bins, "
                 f"one or two of them with a comma between; {part.strip()!r} is neither."

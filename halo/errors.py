@@ -19,7 +19,7 @@ class InputError(HalonmfError):
     exit_code = 3
 
 
-class UsageError(HalonmfError, ValueError):
+class UsageError(HalonmfError):
     """A setting that makes no sense, or contradicts another."""
 
     exit_code = 2

@@ -14,7 +14,7 @@ from astropy.table import QTable, Table
 
 from .binning import Axis, Bins
 from .cutflow import CutFlow
-from .errors import InputError
+from .errors import InputError, UsageError
 from .files import write_atomically
 from .mixtures import Chemistry, Mixtures, Plane
 from .model import Fit, FitSettings
@@ -114,7 +114,7 @@ def load_fit(path: str | Path) -> Fit:
         raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read as HDF5 ({_first_line(error)}).") from error
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, IndexError, UsageError) as error:
         raise InputError(f"{path}: damaged or incomplete ({_first_line(error)}); fit again.") from error
 
 

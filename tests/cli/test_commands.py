@@ -224,6 +224,43 @@ def test_config_with_unknown_settings_is_refused(small, tmp_path):
     assert "known" in result.output
 
 
+BAD_CONFIG = [
+    ("fit = 3\n", "fit must be a table, such as [fit]"),
+    ("pixels = 3\n", "unknown table or setting 'pixels'"),
+    ("[fitt]\npixels = 10\n", "unknown table or setting 'fitt'; known tables: apply, boundary, demo, fit, info"),
+    ("[apply]\nby = 'r:3'\n[boundry]\n", "unknown table or setting 'boundry'"),
+    ("[fit]\ncut = [3]\n", "cut must be a text or a list of texts"),
+    ("[fit]\nbins = ['E:3']\n", "bins must be one value"),
+    ("[fit]\npixels = true\n", "pixels must be a value other than true or false"),
+    ("[fit]\noverwrite = 'no'\n", "overwrite must be either true or false"),
+    ("[fit]\nalpha-W = 0.0\nalpha_W = 1.0\n", "a setting twice"),
+    ("[fit]\nconfig = 'other.toml'\n", "unknown settings config"),
+    ("[fit]\npixels = 'many'\n", "--pixels"),
+    ("[fit\n", "is no TOML"),
+    ("x = \udcff\n", "is no TOML"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BAD_CONFIG, ids=[repr(text) for text, _ in BAD_CONFIG])
+def test_a_config_that_cannot_be_meant_exits_2_and_says_why(small, tmp_path, text, words):
+    folder, _ = small
+    (tmp_path / "c.toml").write_bytes(text.encode(errors="surrogateescape"))
+    result = run("fit", folder / "stars.fits", "-o", tmp_path / "f.h5", "--config", tmp_path / "c.toml")
+    assert result.exit_code == 2, result.output
+    assert words in re.sub(r"\s+", " ", result.output)
+    assert not (tmp_path / "f.h5").exists()
+
+
+def test_a_config_may_hold_other_commands_tables_and_one_text_for_a_list(small, tmp_path):
+    folder, _ = small
+    (tmp_path / "c.toml").write_text('[fit]\ncut = "LOGG<2"\nbins = "E:3"\npixels = 5\n[apply]\nby = "r:3:2:14"\n')
+    ok("fit", folder / "stars.fits", "-o", tmp_path / "f.h5", "--config", tmp_path / "c.toml")
+    assert halo.load(tmp_path / "f.h5").settings.cuts == ("LOGG<2",)
+    options = ("--config", tmp_path / "c.toml", "-o", tmp_path / "p.ecsv")
+    ok("apply", tmp_path / "f.h5", folder / "stars.fits", *options)
+    assert len(halo.load(tmp_path / "p.ecsv")) == 3
+
+
 def test_other_planes_ranges_cuts_and_components(small, tmp_path):
     folder, _ = small
     ok(
@@ -336,6 +373,16 @@ def test_an_unknown_sentence_in_layout_1_is_refused(tmp_path):
         outcome = json.loads(file.attrs["outcome"])
         file.attrs["outcome"] = json.dumps({**outcome, "status": "went for lunch"})
     with pytest.raises(InputError, match="went for lunch"):
+        halo.load(path)
+
+
+def test_settings_that_make_no_sense_in_a_file_are_its_damage(small, tmp_path):
+    folder, _ = small
+    path = tmp_path / "fit.h5"
+    shutil.copy(folder / "fit.h5", path)
+    with h5py.File(path, "a") as file:
+        file.attrs["settings"] = file.attrs["settings"].replace('"count": 5', '"count": 0')
+    with pytest.raises(InputError, match="damaged or incomplete .*count must be >= 1"):
         halo.load(path)
 
 

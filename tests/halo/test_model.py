@@ -8,6 +8,7 @@ import torch
 from astropy.table import Table, vstack
 from sklearn.decomposition import NMF
 
+import nmfcore
 from halonmf.halo.binning import parse_axes
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.mixtures import Chemistry, mix
@@ -307,3 +308,26 @@ def test_a_selection_that_leaves_no_star_is_refused(stars):
 def test_a_variable_that_the_stars_lack_is_refused(stars):
     with pytest.raises(UsageError, match="J_r"):
         fit(stars, replace(SMALL, axes=parse_axes("J_r:5")))
+
+
+# whose fault it was
+
+
+def test_what_the_engine_refuses_is_wrong_usage_and_its_own_failures_are_not(stars, monkeypatch):
+    def fail(error):
+        monkeypatch.setattr(nmfcore, "factorize", lambda *args, **options: (_ for _ in ()).throw(error))
+
+    fail(nmfcore.ProblemError("tol is wrong"))
+    with pytest.raises(UsageError, match="tol is wrong"):
+        fit(stars, SMALL)
+    fail(ValueError("too many values to unpack"))
+    with pytest.raises(ValueError, match="too many values to unpack"):
+        fit(stars, SMALL)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"tol": -1.0}, {"max_iter": -1}, {"alpha_W": -1.0}, {"l1_ratio": 2.0}, {"starts": 0}]
+)
+def test_settings_that_the_engine_refuses_are_wrong_usage(stars, wrong):
+    with pytest.raises(UsageError):
+        fit(stars, replace(SMALL, **wrong))
