@@ -15,11 +15,9 @@ from .cutflow import CutFlow
 from .errors import InputError
 from .files import write_atomically
 from .fitsfile import open_fits
-from .mapping import read_mapped
 from .provenance import plain
-from .variables import VARIABLES, values, variable
 
-__all__ = ["VARIABLES", "Catalogue", "read_catalogue", "read_mapped", "values", "variable", "write_catalogue"]
+__all__ = ["Catalogue", "read_catalogue", "write_catalogue"]
 
 SCHEMA = 1
 """Version of the file layout; it rises when a reader of the old one would go wrong."""

@@ -86,12 +86,6 @@ def parse_cut(text: str) -> Callable[["Table"], np.ndarray]:
     return keep
 
 
-def variable_names(text: str) -> tuple[str, ...]:
-    """Names in a condition, each once, in order of appearance."""
-    terms = [term for terms, _ in _parse(text) for term in terms]
-    return tuple(dict.fromkeys(term.content for term in terms if isinstance(term.content, str)))
-
-
 def _tokens(text: str) -> list[tuple[str, str]]:
     tokens, at = [], 0
     while text[at:].strip():

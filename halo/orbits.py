@@ -69,7 +69,7 @@ def kinematics(
     """
     if eccentricity not in ECCENTRICITIES:
         raise UsageError(f"eccentricity must be one of {', '.join(ECCENTRICITIES)}; got {eccentricity!r}")
-    name, engine = _backend(backend)
+    name, engine = find_backend(backend)
     x, v = phase_space(position, velocity)
     x[~np.isfinite(x)], v[~np.isfinite(v)] = np.nan, np.nan
     columns = {name: np.full(len(x), np.nan) for name in ("E", "J_r", "J_z", "r_peri", "r_apo", "z_max")}
@@ -121,20 +121,27 @@ def _mask(x: np.ndarray, v: np.ndarray) -> np.ndarray:
         return np.isfinite(x).all(axis=1) & np.isfinite(v).all(axis=1) & (R > _AXIS) & (E < _BOUND)
 
 
-def _backend(name: str) -> tuple[str, ModuleType]:
-    """Return the name and module that `name` stands for: it has potential(x) and extent(x, v, eccentricity)."""
+def find_backend(name: str) -> tuple[str, ModuleType]:
+    """Return the name and module that `name` stands for: it has potential(x) and extent(x, v, eccentricity).
+
+    Raises
+    ------
+    UsageError
+        An unknown backend, or one that is not installed.
+    """
     if name not in BACKENDS:
         raise UsageError(f"backend must be one of {', '.join(BACKENDS)}; got {name!r}")
     if name == "auto":
         try:
-            return _backend("agama")
+            return find_backend("agama")
         except UsageError:
-            return _backend("builtin")
+            return find_backend("builtin")
     try:
         return name, importlib.import_module(f".{name}_backend", __package__)
     except ImportError as error:
         raise UsageError(
-            f"backend {name!r} is not installed ({error}); install {name}, or use backend='builtin'"
+            f"backend {name!r} is not installed ({error}); install it with pip install 'halonmf[{name}]', or use the "
+            "builtin backend, which needs nothing more"
         ) from error
 
 

@@ -116,6 +116,7 @@ def prepare(
         A setting that makes no sense.
     """
     settings = settings or PrepareSettings()
+    _check_backend(settings)
     table = read_survey(allstar, astronn, elements=settings.elements, columns=settings.columns, progress=progress)
     ids = None if members is None else read_members(members, settings.member_probability, progress=progress)
     cuts = (*_member_cuts(ids, settings), *quality_cuts(settings.quality))
@@ -160,6 +161,8 @@ def prepare_mapped(
     settings = settings or PrepareSettings()
     mapped = read_mapped(path, mapping, progress=progress)
     settings = replace(settings, elements=mapped.elements)
+    if not mapped.has_orbits:
+        _check_backend(settings)
     ids = None
     if members is not None:
         if "SOURCE_ID" not in mapped.table.colnames:
@@ -206,6 +209,12 @@ def _finish(
         effective["mapping"] = mapped.mapping
     record = provenance(command, effective, inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
     return Catalogue(_ordered(stars[mask], settings), flow, record)
+
+
+def _check_backend(settings: PrepareSettings) -> None:
+    from . import orbits
+
+    orbits.find_backend(settings.potential_backend)  # an absent one is to fail now, not after reading the survey
 
 
 def _with_orbits(stars: Table, settings: PrepareSettings, progress: Progress | None) -> Table:
@@ -282,5 +291,4 @@ def _ordered(stars: Table, settings: PrepareSettings) -> QTable:
     names += [n for n in stars.colnames if n not in names and n not in dropped]
     out = QTable(stars[names], masked=False)
     out["APOGEE_ID"] = [i.decode("ascii", "replace") if isinstance(i, bytes) else str(i) for i in stars["APOGEE_ID"]]
-    out["quality"] = np.ones(len(out), dtype=bool)
     return out

@@ -12,10 +12,12 @@ from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
 from matplotlib.mathtext import MathTextParser
 
-from halonmf.halo.catalogue import VARIABLES, read_catalogue, read_mapped, values, variable, write_catalogue
+from halonmf.halo.catalogue import read_catalogue, write_catalogue
 from halonmf.halo.cutflow import CutFlow
 from halonmf.halo.errors import InputError, OutputError, UsageError
+from halonmf.halo.mapping import read_mapped
 from halonmf.halo.provenance import provenance, settings_sha256
+from halonmf.halo.variables import VARIABLES, values, variable
 
 FLOW = CutFlow(5).removing("LOGG < 3", 2)
 RECORD = {"software": "halonmf", "settings": {"max_error": 0.2}, "note": "Ω Cen"}

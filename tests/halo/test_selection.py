@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from halonmf.halo.cutflow import CutFlow
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.expressions import parse_cut, variable_names
+from halonmf.halo.expressions import parse_cut
 from halonmf.halo.selection import (
     SELECTIONS,
     QualityCuts,
@@ -249,7 +249,3 @@ def test_an_unknown_variable_is_told_what_there_is():
 
 def test_case_tells_energy_from_eccentricity():
     assert parse_cut("e<0.15")(TABLE).tolist() != parse_cut("E<0.15")(TABLE).tolist()
-
-
-def test_names_of_a_condition_are_listed_once():
-    assert variable_names("0<|z|<2 and E<0 and z<1") == ("z", "E")
