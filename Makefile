@@ -40,7 +40,9 @@ format: $(STAMP)
 bench: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -m "" --benchmark-only --benchmark-columns=median,rounds
 
+# An older wheel beside the new one would be what a pattern such as dist/*.whl installs.
 wheel: $(STAMP)
+	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
 
 clean:
