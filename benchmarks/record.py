@@ -16,9 +16,9 @@ _MEASURE = """
 import json, resource, sys, time
 start = time.perf_counter()
 {code}
-seconds = time.perf_counter() - start
+seconds, cpu = time.perf_counter() - start, time.process_time()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-print(json.dumps({{"seconds": seconds, "peak_bytes": peak}}))
+print(json.dumps({{"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": peak}}))
 """
 
 
@@ -29,7 +29,12 @@ def machine():
     if info.exists():
         lines = info.read_text().splitlines()
         name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    return {"processor": name, "cores": os.cpu_count(), "system": platform.system()}
+    return {
+        "processor": name,
+        "cores": os.cpu_count(),
+        "load": [round(x, 1) for x in os.getloadavg()],
+        "system": platform.system(),
+    }
 
 
 def commit():
@@ -49,7 +54,10 @@ def save(path, figures, command, settings, **more):
 
 
 def measure(code, *arguments):
-    """Run Python code in a process of its own; return its seconds (imports included) and its peak memory in bytes."""
+    """Run Python code in a process of its own; return its seconds, imports included, and its peak memory in bytes.
+
+    On one thread the processor's seconds are those of the clock on an idle machine, and do not depend on its other work.
+    """
     command = [sys.executable, "-c", _MEASURE.format(code=code), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
