@@ -2,8 +2,8 @@
 
 Run with: python benchmarks/prepare.py [--stars 734000]; it needs some 4 GB of memory and 1 GB of temporary files.
 
-Every step is a process of its own, imports included, on one thread (set OMP_NUM_THREADS=1). The files were just written, so all of them are read from the
-system's cache.
+Every step is a process of its own, imports included, on one thread (set OMP_NUM_THREADS=1). The files were just
+written, so all of them are read from the system's cache.
 """
 
 import argparse
@@ -53,7 +53,8 @@ def main():
         steps[name] = measure(code, *arguments)
         took = steps[name]
         print(
-            f"{name:12s} {took['seconds']:7.1f} s, of the processor {took['cpu_seconds']:7.1f} s, {took['peak_bytes'] / 1e9:.2f} GB",
+            f"{name:12s} {took['seconds']:7.1f} s ({took['cpu_seconds']:.1f} of the processor)",
+            f"{took['peak_bytes'] / 1e9:.2f} GB",
             flush=True,
         )
 

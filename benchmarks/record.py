@@ -56,7 +56,7 @@ def save(path, figures, command, settings, **more):
 def measure(code, *arguments):
     """Run Python code in a process of its own; return its seconds, imports included, and its peak memory in bytes.
 
-    On one thread the processor's seconds are those of the clock on an idle machine, and do not depend on its other work.
+    On one thread the processor's seconds are the clock's on an idle machine, and other work does not lengthen them.
     """
     command = [sys.executable, "-c", _MEASURE.format(code=code), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
