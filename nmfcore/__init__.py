@@ -4,6 +4,8 @@ The easy door is ``nmfcore.factorize(V, 2)``; the parts behind it (losses, rules
 functions and small immutable objects, and anything with the same shape may take their place.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .errors import ProblemError
 from .factorise import factorize
 from .initialise import nndsvd, random_factors
@@ -14,8 +16,12 @@ from .solvers import HALS
 from .stopping import Status, Stop
 from .updates import MultiplicativeUpdate, UpdateRule
 
+if TYPE_CHECKING:
+    from .estimator import NMF
+
 __all__ = [
     "HALS",
+    "NMF",
     "BetaDivergence",
     "Factors",
     "Loss",
@@ -31,3 +37,16 @@ __all__ = [
     "nndsvd",
     "random_factors",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # scikit-learn takes longer to load than everything else here; only those who ask for the estimator wait for it.
+    if name == "NMF":
+        from .estimator import NMF
+
+        return NMF
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
