@@ -1,12 +1,13 @@
 """How close the orbits are to AGAMA's, and how fast: a table over backends, saved as JSON.
 
-Run with: python benchmarks/orbits.py REFERENCE.ecsv [--no-galpy]
+Run with: python benchmarks/orbits.py REFERENCE.ecsv; galpy takes part where it is installed.
 
 The reference holds phase-space points (x, y, z, vx, vy, vz) with AGAMA's agama_energy, agama_jr, agama_jz, agama_jphi
 and agama_orbit_ecc, such as ../shared/reference/kinematics_mcmillan17.ecsv.
 """
 
 import argparse
+import importlib.util
 import pathlib
 import time
 
@@ -70,14 +71,14 @@ def seconds(function, rounds=3):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("reference", type=pathlib.Path)
-    parser.add_argument("--no-galpy", action="store_true", help="leave galpy out, which takes a minute")
     parser.add_argument("--output", type=pathlib.Path, default=RESULTS / "orbits.json")
     options = parser.parse_args()
     table = QTable.read(options.reference)
     few, many = table[:3], table[np.arange(MANY) % len(table)]
+    has_galpy = importlib.util.find_spec("galpy") is not None
     speeds = {}
     rows = []
-    for backend in ("builtin",) if options.no_galpy else ("builtin", "galpy"):
+    for backend in ("builtin", "galpy") if has_galpy else ("builtin",):
         start = time.process_time()
         orbits.kinematics(*phase_space(few), backend=backend)
         speeds[f"{backend}_start_s"] = time.process_time() - start
@@ -95,7 +96,7 @@ def main():
             )
             print(rows[-1])
     ratios = {"orbit_over_staeckel": speeds["builtin_orbit_ms_per_star"] / speeds["builtin_staeckel_ms_per_star"]}
-    if not options.no_galpy:
+    if has_galpy:
         ratios["galpy_over_builtin_staeckel"] = (
             speeds["galpy_staeckel_ms_per_star"] / speeds["builtin_staeckel_ms_per_star"]
         )
