@@ -448,19 +448,16 @@ def boundary(
     """Find the boundary between accreted and in-situ stars, E_b(Lz)."""
     from .halo import commands, reports
 
-    choices = {
-        "grid": grid,
-        "level": level,
-        "smoothing": smoothing,
-        "E_range": _limits(e_range, "--E-range"),
-        "Lz_range": _limits(lz_range, "--Lz-range"),
-        "min_stars": min_stars,
-    }
     line = commands.boundary(
         fit,
         stars,
         output,
-        choices,
+        grid=grid,
+        level=level,
+        smoothing=smoothing,
+        E_range=_limits(e_range, "--E-range"),
+        Lz_range=_limits(lz_range, "--Lz-range"),
+        min_stars=min_stars,
         selection=None if selection is None else selection.value,
         cuts=cut,
         device=device,

@@ -17,6 +17,7 @@ from .profile import MIN_STARS, convergence
 
 E_RANGE, LZ_RANGE = (-3.0e5, -1.0e5), (-2000.0, 2000.0)
 GRID = 10
+LEVEL = 0.5
 SMOOTHING = 1.0
 BK23_OFFSET = -0.285e5
 """Added to the line of Belokurov & Kravtsov (2023) to bring it to McMillan (2017) energies with Phi(infinity) = 0.
@@ -91,7 +92,7 @@ def boundary(
     grid: int = GRID,
     E_range: tuple[float, float] = E_RANGE,
     Lz_range: tuple[float, float] = LZ_RANGE,
-    level: float = 0.5,
+    level: float = LEVEL,
     smoothing: float = SMOOTHING,
     min_stars: int = MIN_STARS,
     settings: FitSettings | None = None,

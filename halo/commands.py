@@ -5,14 +5,14 @@ Outputs are checked before anything is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from . import prepare as preparing
 from .binning import Axis
-from .boundary import Boundary, boundary_table
+from .boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary, boundary_table
 from .boundary import boundary as find_boundary
 from .catalogue import Catalogue, read_catalogue, write_catalogue
 from .errors import OutputError, UsageError
@@ -124,14 +124,19 @@ def boundary(
     fit: Path,
     stars: Path,
     output: Path,
-    choices: Mapping[str, Any],
     *,
+    grid: int = GRID,
+    level: float = LEVEL,
+    smoothing: float = SMOOTHING,
+    E_range: tuple[float, float] = E_RANGE,
+    Lz_range: tuple[float, float] = LZ_RANGE,
+    min_stars: int = MIN_STARS,
     selection: str | None = None,
     cuts: Sequence[str] | None = None,
     device: str = "auto",
     overwrite: bool = False,
 ) -> Boundary:
-    """Find the boundary between a fit's components and write it; `choices` are keywords of `boundary.boundary`.
+    """Find the boundary between a fit's components and write it; the choices are those of `boundary.boundary`.
 
     Raises
     ------
@@ -139,6 +144,14 @@ def boundary(
         As `apply`.
     """
     check_output(output, overwrite=overwrite)
+    choices: dict[str, Any] = {
+        "grid": grid,
+        "level": level,
+        "smoothing": smoothing,
+        "E_range": E_range,
+        "Lz_range": Lz_range,
+        "min_stars": min_stars,
+    }
     found = load_fit(fit)
     settings = _elsewhere(found, selection, cuts, device)
     line = find_boundary(found, read_catalogue(stars).table, settings=settings, **choices)

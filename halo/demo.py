@@ -127,7 +127,7 @@ def run(
     on_grid = commands.apply(files[1], files[0], files[3], parse_axes(MAP_AXES), **of)
     assert isinstance(against_energy, Profile)
     assert isinstance(on_grid, Application)
-    line = commands.boundary(files[1], files[0], files[4], {}, **of)
+    line = commands.boundary(files[1], files[0], files[4], **of)
     if progress is not None:
         progress("fit", 1, 1)
 

@@ -223,3 +223,4 @@ def test_the_table_has_a_row_per_column_with_the_line_beside_it(monkeypatch, fit
     assert np.array_equal(table["E_BK23"], belokurov_kravtsov(found.Lz))
     assert (table.meta["level"], table.meta["BK23_offset"]) == (0.5, -0.285e5)
     assert "not published" in table.meta["BK23_note"]
+    assert (table.meta["fit_status"], table.meta["bins_not_converged"]) == ("CONVERGED", [])

@@ -1,0 +1,94 @@
+"""The command line's defaults and choices are those of the functions and settings that it calls."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+import halonmf.cli as cli
+from halonmf.halo import commands, demo, mock, orbits
+from halonmf.halo.binning import parse_axes
+from halonmf.halo.boundary import boundary
+from halonmf.halo.errors import HalonmfError
+from halonmf.halo.model import FitSettings
+from halonmf.halo.prepare import PrepareSettings
+from halonmf.halo.products import PROFILE_AXES
+from halonmf.halo.profile import profile_of
+from halonmf.halo.selection import SELECTIONS
+
+
+class CallError(HalonmfError):
+    """Stands for a call; holds its arguments."""
+
+
+@pytest.fixture
+def catch(monkeypatch):
+    """Run a command with nothing but files, up to its one call; returns the arguments of that by name."""
+
+    def run(command, module, name, *files):
+        function = getattr(module, name)
+
+        def stand_in(*args, **options):
+            raise CallError(inspect.signature(function).bind(*args, **options).arguments)
+
+        monkeypatch.setattr(module, name, stand_in)
+        with pytest.raises(CallError) as caught:
+            inspect.unwrap(command)(*files)
+        return caught.value.args[0]
+
+    return run
+
+
+def defaults(function):
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def test_fit_fits_as_the_settings_do(catch):
+    given = catch(cli.fit, commands, "fit", Path("stars.fits"))
+    assert given["settings"] == FitSettings()
+
+
+def test_prepare_prepares_as_the_settings_do(catch):
+    given = catch(cli.prepare, commands, "prepare", Path("a.fits"), Path("b.fits"))
+    assert given["settings"] == PrepareSettings()
+
+
+def test_boundary_looks_where_the_functions_do(catch):
+    expected = defaults(commands.boundary)
+    given = catch(cli.boundary, commands, "boundary", Path("fit.h5"), Path("stars.fits"))
+    assert {name: given[name] for name in expected} == expected
+    theirs = defaults(boundary)
+    del theirs["settings"]
+    assert {name: given[name] for name in theirs} == theirs
+
+
+def test_apply_makes_the_profile_of_the_products(catch):
+    expected = defaults(commands.apply)
+    given = catch(cli.apply, commands, "apply", Path("fit.h5"), Path("stars.fits"))
+    assert given["axes"] == parse_axes(PROFILE_AXES)
+    assert given["min_stars"] == defaults(profile_of)["min_stars"]
+    assert {name: given[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(("command", "module", "name"), [(cli.mock, mock, "make"), (cli.demo, demo, "run")])
+def test_mocks_are_those_of_the_functions(catch, command, module, name):
+    expected = defaults(getattr(module, name))
+    given = catch(command, module, name, Path("mock"))
+    del given["progress"]
+    assert {name: expected[name] for name in given if name in expected} == {
+        name: value for name, value in given.items() if name in expected
+    }
+    assert {"seed", "overwrite"} <= given.keys()
+
+
+@pytest.mark.parametrize(
+    ("choices", "known"),
+    [
+        (cli.Selection, SELECTIONS),
+        (cli.Backend, orbits.BACKENDS),
+        (cli.Eccentricity, orbits.ECCENTRICITIES),
+    ],
+)
+def test_the_choices_are_those_of_the_functions(choices, known):
+    assert {choice.value for choice in choices} == set(known)
