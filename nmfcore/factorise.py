@@ -17,7 +17,7 @@ from .problem import Factors, Penalty, Problem, build_problem
 from .result import Result
 from .solvers import HALS
 from .stopping import PENDING, Status, Stop
-from .updates import MultiplicativeUpdate, UpdateRule
+from .updates import MultiplicativeUpdate, UpdateRule, smallest
 
 RULES = {"mu": MultiplicativeUpdate, "hals": HALS}
 
@@ -230,6 +230,9 @@ def _iterate(
             problem, rows, pending = problem.select(keep), rows[keep], pending[keep]
             factors = Factors(factors.W[keep], factors.H[keep])
             criterion.select(keep)
+    for name, factor in (("W", outcome.W), ("H", outcome.H)):
+        if problem.hold != name:
+            factor.masked_fill_(factor <= smallest(factor.dtype), 0.0)
     outcome.divergence, penalties = _losses(whole, Factors(outcome.W, outcome.H))
     outcome.loss = outcome.divergence + penalties
     return outcome

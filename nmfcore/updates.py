@@ -11,6 +11,10 @@ from torch import Tensor
 from .losses import FLOOR, BetaDivergence, Loss
 from .problem import Factors, Problem
 
+# Positive entries stay at or above this many times the smallest normal number: a little room, so that one update does
+# not lead into denormal numbers, which slow the arithmetic down.
+ROOM = 2.0**10
+
 UpdateRule = Callable[[Problem, Factors], Factors]
 """One iteration: any callable that takes a problem and its factors and returns better factors."""
 
@@ -21,7 +25,8 @@ class MultiplicativeUpdate:
 
     For the Frobenius loss that is ``W * (V @ H.T) / (W @ H @ H.T)`` (Lee & Seung 2001, eq. 4); for a beta
     divergence outside 1 <= beta <= 2 the quotient is raised to the exponent of Fevotte & Idier (2011), which
-    keeps the loss from rising. Penalties are added to the denominator. Entries at zero stay there.
+    keeps the loss from rising. Penalties are added to the denominator. Entries at zero stay there; others never get
+    there (they stop at `smallest`), unless their row or column of the data is zero.
     """
 
     def __call__(self, problem: Problem, factors: Factors) -> Factors:
@@ -34,6 +39,11 @@ class MultiplicativeUpdate:
         if problem.hold != "H":
             H = _multiply(problem.V, W, H, problem.weight, problem.loss, problem.l1_H, problem.l2_H)
         return Factors(W, H)
+
+
+def smallest(dtype: torch.dtype) -> float:
+    """Return the size at which entries that shrink stop; results have zeros in their place."""
+    return ROOM * torch.finfo(dtype).tiny
 
 
 def gradient_parts(
@@ -85,8 +95,7 @@ def _multiply(
     exponent = getattr(loss, "exponent", 1.0)
     if exponent != 1:
         step = step.pow_(exponent)
-    H = step.mul_(H)
-    # Denormal numbers would slow the arithmetic down. Anything larger may still grow again: scikit-learn zeroes entries
-    # below 2^-52 where beta <= 1, and such an entry is lost even if the optimum wants it back.
-    smallest = torch.finfo(H.dtype).tiny
-    return H.masked_fill_(H < smallest, 0.0)  # NaN is not below it and must stay, to be found
+    # Entries that shrink stop short of zero, from where they could not come back if the optimum wants them after all.
+    # (scikit-learn zeroes entries below 2^-52 where beta <= 1.) NaN passes, to be found.
+    floor = torch.where((step > 0) & (H > 0), smallest(H.dtype), 0.0)
+    return torch.maximum(step.mul_(H), floor)
