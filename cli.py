@@ -488,7 +488,7 @@ def plot(
     if not quiet:
         for name, files in figures.items():
             typer.echo(f"{name}: {', '.join(file.name for file in files)}")
-    typer.echo(f"{len(figures)} figures with their captions -> {output}")
+    typer.echo(f"{len(figures)} figure{'s' * (len(figures) > 1)}, in three files each -> {output}")
     _exit(warning)
 
 

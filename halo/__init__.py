@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from .model import Fit
 
 
+FITS, CATALOGUES, TABLES = (".h5", ".hdf5"), (".fits", ".fit"), (".ecsv",)
+"""How the names of fits, prepared catalogues and tables end."""
+
+
 def load(path: str | Path) -> Fit | Catalogue | Any:
     """Return what a file of this software holds: a fit (.h5), a prepared catalogue (.fits) or a table (.ecsv).
 
@@ -23,15 +27,15 @@ def load(path: str | Path) -> Fit | Catalogue | Any:
 
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix in (".h5", ".hdf5"):
+    if suffix in FITS:
         from .store import load_fit
 
         return load_fit(path)
-    if suffix in (".fits", ".fit"):
+    if suffix in CATALOGUES:
         from .catalogue import read_catalogue
 
         return read_catalogue(path)
-    if suffix == ".ecsv":
+    if suffix in TABLES:
         from .store import load_table
 
         return load_table(path)

@@ -12,6 +12,9 @@ import numpy as np
 from .errors import InputError, UsageError
 from .variables import values
 
+MOST_BINS = 2**20
+"""More bins than stars in any survey of abundances; their edges alone would fill the memory."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -146,10 +149,14 @@ def make_bins(table: Any, axes: Sequence[Axis]) -> Bins:
     ------
     InputError
         Fewer stars than bins.
+    UsageError
+        No axis, more than two, or more than `MOST_BINS` bins.
     """
     axes = tuple(axes)
     if not 1 <= len(axes) <= 2:
         raise UsageError(f"bins need one or two variables, got {len(axes)}.")
+    if math.prod(axis.count for axis in axes) > MOST_BINS:
+        raise UsageError(f"{' x '.join(str(axis.count) for axis in axes)} bins are more than {MOST_BINS:,}; use fewer.")
     columns = [values(table, axis.variable) for axis in axes]
     usable = np.all([np.isfinite(column) for column in columns], axis=0)
     needed = 0 if all(axis.regular for axis in axes) else math.prod(axis.count for axis in axes if not axis.regular)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from . import CATALOGUES, FITS, TABLES
 from . import prepare as preparing
 from .binning import Axis
 from .boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary, boundary_table
@@ -53,7 +54,7 @@ def prepare(
     """
     if (columns is None) == (astronn is None):
         raise UsageError("give ALLSTAR and ASTRONN, or one catalogue with --columns.")
-    check_output(output, overwrite=overwrite)
+    check_output(output, overwrite=overwrite, suffixes=CATALOGUES)
     if astronn is None:
         assert columns is not None
         made = preparing.prepare_mapped(allstar, columns, members, settings=settings, progress=progress)
@@ -75,7 +76,7 @@ def fit(stars: Path, output: Path, settings: FitSettings, *, overwrite: bool = F
     OutputError
         `output` exists, or cannot be written.
     """
-    check_output(output, overwrite=overwrite)
+    check_output(output, overwrite=overwrite, suffixes=FITS)
     found = fit_components(read_catalogue(stars).table, settings)
     record = provenance("fit", {"fit": settings}, inputs=[stars], seeds=[settings.seed], device=found.device)
     found = replace(found, provenance=record)
@@ -109,7 +110,7 @@ def apply(
     UsageError, InputError, OutputError
         As `fit`.
     """
-    check_output(output, overwrite=overwrite)
+    check_output(output, overwrite=overwrite, suffixes=TABLES)
     found = load_fit(fit)
     settings = _elsewhere(found, selection, cuts, device)
     application = apply_components(found, read_catalogue(stars).table, axes, settings=settings)
@@ -143,7 +144,7 @@ def boundary(
     UsageError, InputError, OutputError
         As `apply`.
     """
-    check_output(output, overwrite=overwrite)
+    check_output(output, overwrite=overwrite, suffixes=TABLES)
     choices: dict[str, Any] = {
         "grid": grid,
         "level": level,

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .errors import OutputError
+from .errors import OutputError, UsageError
 
 
-def check_output(path: str | Path, *, overwrite: bool = False) -> None:
-    """Raise `OutputError` where writing `path` must fail; to be asked before hours of computing, not after."""
+def check_output(path: str | Path, *, overwrite: bool = False, suffixes: Sequence[str] = ()) -> None:
+    """Raise where writing `path` must fail; to be asked before hours of computing, not after.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or its folder does not or is not writable.
+    UsageError
+        The name ends in none of `suffixes`.
+    """
     path = Path(path)
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise UsageError(f"{path}: the name must end in {' or '.join(suffixes)}, by which the file is known later.")
     folder = path.absolute().parent
     if path.is_dir():
         raise OutputError(f"{path}: is a directory, expected a file to write; name the file.")

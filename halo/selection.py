@@ -1,5 +1,6 @@
 """Which stars count: the quality cuts of the survey, the halo selections, and the table of what each cut removed."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -69,6 +70,8 @@ class QualityCuts:
 
     def __post_init__(self) -> None:
         check_elements(self.elements)
+        if math.isnan(self.max_logg):
+            raise UsageError("max_logg must be a number, got nan.")
         for name in ("max_error", "max_distance"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} must be positive, got {getattr(self, name)}.")
@@ -187,8 +190,10 @@ def halo_cuts(selection: str, *, max_fe_h: float = -1.1, min_eccentricity: float
     Raises
     ------
     UsageError
-        An unknown selection.
+        An unknown selection, or a limit that is NaN.
     """
+    if math.isnan(max_fe_h) or math.isnan(min_eccentricity):
+        raise UsageError(f"max_fe_h and min_eccentricity must be numbers, got {max_fe_h:g} and {min_eccentricity:g}.")
     if selection == "chemically-pure":
         # the paper leaves out Lz = 0 exactly; such a star is as halo-like as any
         name = f"Lz < 0 or e > {min_eccentricity:g}"

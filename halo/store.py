@@ -113,7 +113,7 @@ def load_fit(path: str | Path) -> Fit:
     except InputError:
         raise
     except OSError as error:
-        raise InputError(f"{path}: cannot be read as HDF5 ({_first_line(error)}).") from error
+        raise InputError(f"{path}: cannot be read as HDF5, as a fit is ({_first_line(error)}).") from error
     except (KeyError, ValueError, TypeError, IndexError, UsageError) as error:
         raise InputError(f"{path}: damaged or incomplete ({_first_line(error)}); fit again.") from error
 

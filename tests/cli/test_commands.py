@@ -117,6 +117,16 @@ def test_apply_profile_has_the_documented_columns(small, tmp_path):
     assert "provenance" in table.meta
 
 
+@pytest.mark.parametrize(("command", "name"), [("apply", "p.txt"), ("boundary", "b.h5"), ("prepare", "stars")])
+def test_outputs_whose_kind_could_not_be_told_are_refused(small, tmp_path, command, name):
+    folder, files = small
+    inputs = files.values() if command == "prepare" else (folder / "fit.h5", folder / "stars.fits")
+    result = run(command, *inputs, "-o", tmp_path / name)
+    assert result.exit_code == 2
+    assert "the name must end in" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_apply_with_two_variables_makes_a_map(small, tmp_path):
     folder, _ = small
     ok(
@@ -406,6 +416,9 @@ WRONG = [
     (["--seed", "-1"], 2, "seed and first_replicate must be >= 0"),
     (["--pixels", "100000"], 2, "use fewer pixels"),
     (["--selection", "thin-disc"], 2, "selection"),
+    (["--output", "fit.fits"], 2, "must end in .h5 or .hdf5"),
+    (["--max-fe-h", "nan"], 2, "must be numbers"),
+    (["--bins", "E:30000:-3e5:-1e5,Lz:30000:-2e3:2e3"], 2, "use fewer"),
     (["--cut", "E>0"], 3, "no stars"),
     (["--bins", "E:5000"], 3, "at least as many stars"),
     (["--output", "nowhere/fit.h5"], 5, "does not exist"),

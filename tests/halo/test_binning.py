@@ -285,3 +285,9 @@ def test_one_limit_alone_is_refused(limits):
 def test_bins_count_all_their_cells():
     axes = (Axis("E", 3, 0, 1), Axis("Lz", 4, 0, 1))
     assert len(Bins(axes, (np.zeros(4), np.zeros((3, 5))))) == 12
+
+
+@pytest.mark.parametrize("axes", ["E:100000000:-3e5:-1e5", "Lz:100000:-2000:2000,E:100000:-3e5:-1e5"])
+def test_bins_beyond_memory_are_refused_before_they_are_made(axes):
+    with pytest.raises(UsageError, match="use fewer"):
+        make_bins(Table({"E": np.zeros(3), "Lz": np.zeros(3)}), parse_axes(axes))

@@ -249,3 +249,11 @@ def test_an_unknown_variable_is_told_what_there_is():
 
 def test_case_tells_energy_from_eccentricity():
     assert parse_cut("e<0.15")(TABLE).tolist() != parse_cut("E<0.15")(TABLE).tolist()
+
+
+@pytest.mark.parametrize("limit", ["max_fe_h", "min_eccentricity"])
+def test_a_limit_that_is_no_number_is_refused(limit):
+    with pytest.raises(UsageError, match="must be numbers"):
+        select(TABLE, "all", **{limit: np.nan})
+    with pytest.raises(UsageError, match="max_logg must be a number"):
+        QualityCuts(max_logg=np.nan)
