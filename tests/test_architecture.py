@@ -111,3 +111,9 @@ def test_no_file_speaks_of_another_place():
         if path.suffix in {".py", ".md", ".toml", ".txt", ".cff", ".yml", ""} and path.is_file():
             text = path.read_text(errors="replace")
             assert not [word for word in suspicious if word in text], name
+
+
+def test_a_wheel_is_built_into_an_empty_folder():
+    # continuous integration installs dist/*.whl
+    said = subprocess.run(["make", "-n", "wheel"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert 0 <= said.find("rm -rf dist\n") < said.index("-m build --outdir dist")
