@@ -33,6 +33,7 @@ from nmfcore.stopping import PENDING, Change
 
 RESULTS = pathlib.Path(__file__).parent / "results" / "stopping.json"
 TOL = 1e-5
+EVERY = 10
 RULES = {"mu": MultiplicativeUpdate(), "hals": HALS()}
 CASES = [
     *((beta, k, "mu", "nndsvda") for beta in (1.0, 1.5, 2.0, 3.0) for k in (2, 4)),
@@ -86,7 +87,7 @@ def first_stops(problem, k, rule, init, max_iter):
     found = {}
     for n_iter in range(1, max_iter + 1):
         factors = RULES[rule](problem, factors)
-        if n_iter % Stop().every:
+        if n_iter % EVERY:
             continue
         distance = float(change.distance(factors))
         verdict = int(engine.verdict(problem, factors, torch.ones(1, dtype=torch.bool)))

@@ -97,5 +97,5 @@ def _multiply(
         step = step.pow_(exponent)
     # Entries that shrink stop short of zero, from where they could not come back if the optimum wants them after all.
     # (scikit-learn zeroes entries below 2^-52 where beta <= 1.) NaN passes, to be found.
-    floor = torch.where((negative > 0) & (H > 0), smallest(H.dtype), 0.0)
+    floor = smallest(H.dtype) * ((negative > 0) & (H > 0)).to(H.dtype)
     return torch.maximum(step.mul_(H), floor)

@@ -72,8 +72,8 @@ def test_scaling_by_powers_of_four_scales_the_product(shape, seed, power, update
 def test_extreme_scales_give_the_same_fit(factor, update, dtype):
     V = dense(10, 14, 3, 4)
     # nndsvda, as defined, fills zeros with mean(V), which is not on the scale of W and H: a random start is.
-    plain = nmfcore.factorize(V, 3, init="random", update=update)
-    scaled = nmfcore.factorize((V * factor).astype(dtype), 3, init="random", update=update)
+    plain = nmfcore.factorize(V, 3, init="random", update=update, starts=1)
+    scaled = nmfcore.factorize((V * factor).astype(dtype), 3, init="random", update=update, starts=1)
     assert int(scaled.status) == Status.CONVERGED
     tolerance = 1e-7 if dtype is np.float64 else 2e-3
     np.testing.assert_allclose(scaled.shares, plain.shares, atol=tolerance)
@@ -386,3 +386,40 @@ def test_missing_mass_of_a_small_entry_is_that_of_a_zero_but_not_locked(loss):
     growing, locked = missing_mass(problem, as_factors(w, h))
     assert float(growing) == pytest.approx(5 / 12, rel=0.02 if loss > 1 else 0.3)
     assert float(locked) == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("loss", [1.0, 1.5, 2.0])  # above 2, the gradient at a reconstruction of zero vanishes
+def test_an_entry_that_shrank_for_long_can_grow_back(loss, dtype):
+    rule = nmfcore.MultiplicativeUpdate()
+    w, h = torch.tensor([[[1.0], [2.0]]], dtype=dtype), torch.tensor([[[3.0, 1.0]]], dtype=dtype)
+    away = build_problem(w @ h * torch.tensor([1.0, 1e-5], dtype=dtype), loss=loss, hold="W")
+    factors = nmfcore.Factors(w, torch.tensor([[[3.0, torch.finfo(dtype).tiny]]], dtype=dtype))
+    for _ in range(50):
+        factors = rule(away, factors)
+    back = build_problem(w @ h, loss=loss, hold="W")
+    assert 0 < float(factors.H[0, 0, 1]) <= 2e-5
+    for _ in range(3000):
+        factors = rule(back, factors)
+    torch.testing.assert_close(factors.H, h)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_multiplicative_updates_leave_zeros_and_turn_what_has_no_data_into_zeros(dtype):
+    V = torch.tensor([[[1.0, 0.0, 2.0], [2.0, 0.0, 1.0]]], dtype=dtype)
+    W, H = torch.ones(1, 2, 1, dtype=dtype), torch.tensor([[[0.0, 1.0, 1.0]]], dtype=dtype)
+    H = nmfcore.MultiplicativeUpdate()(build_problem(V), nmfcore.Factors(W, H)).H
+    assert (H[0, 0] > 0).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_multiplicative_updates_stop_short_of_zero(dtype):
+    # Component 2 has no place in these data: W's second column shrinks for ever.
+    w, h = torch.tensor([[1.0, 1.0], [2.0, 1.0]], dtype=dtype), torch.tensor([[1.0, 2.0], [2.0, 1.0]], dtype=dtype)
+    problem = build_problem(w[:, :1] @ h[:1], hold="H")
+    factors = nmfcore.Factors(w[None], h[None])
+    for _ in range(10_000):
+        factors = nmfcore.MultiplicativeUpdate()(problem, factors)
+    assert (factors.W > 0).all()
+    result = nmfcore.factorize(problem.V, 2, init=(w, h), hold="H", update="mu", stop=Stop(tol=0, max_iter=10_000))
+    assert (result.W[0, :, 1] == 0).any() or float(result.W[0, :, 1].max()) > torch.finfo(dtype).tiny * 2**10
