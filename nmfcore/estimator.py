@@ -39,8 +39,8 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     init : {None, "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}
         Start. None is "nndsvda" where k <= min(n_samples, n_features), else "random"; "custom" takes W and H from the
         arguments of `fit`.
-    solver : {"auto", "mu", "hals", "cd"} or callable
-        The rule, as `update` of `nmfcore.factorize`. "cd" is scikit-learn's name for the iteration of "hals".
+    solver : {"auto", "mu", "hals", "cd", ...} or callable
+        The rule: any that `update` of `nmfcore.factorize` takes. "cd" is scikit-learn's name for that of "hals".
     beta_loss : {"frobenius", "kullback-leibler", "itakura-saito"}, float or object
         A beta divergence by name or beta, or a loss as `nmfcore.Loss`.
     tol : float
@@ -57,7 +57,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     l1_ratio : float
         Share of the L1 part in the penalties, in [0, 1]; the rest is L2.
     n_init : int
-        Starts, of which the best is kept: `init`, then random ones.
+        Starts, of which the best is kept: `init`, then random ones. Beyond two components several are worth their time.
     device : str or None
         Where to compute, such as "cuda"; None is the CPU. Arrays go in and come out.
 
