@@ -338,12 +338,22 @@ def fit(
             "without zeros, which counts never are: prefer kullback-leibler for them.",
         ),
     ] = "frobenius",
-    update: Annotated[str, typer.Option("--update", help="auto, mu (Lee & Seung) or hals.")] = "auto",
+    update: Annotated[
+        str, typer.Option("--update", help="auto, mu (Lee & Seung), amu, hals, ehals or rank2.")
+    ] = "auto",
     init: Annotated[str, typer.Option("--init", help="nndsvda, nndsvd, nndsvdar or random.")] = "nndsvda",
     alpha_w: Annotated[float, typer.Option("--alpha-W", help="Penalty on W, as scikit-learn scales it.")] = 0.0,
     alpha_h: Annotated[float, typer.Option("--alpha-H", help="Penalty on H, as scikit-learn scales it.")] = 0.0,
     l1_ratio: Annotated[float, typer.Option("--l1-ratio", help="Share of L1 in the penalties.")] = 0.0,
-    starts: Annotated[int, typer.Option("--starts", min=1, help="Starts, the best of which is kept.")] = 1,
+    starts: Annotated[
+        int | None,
+        typer.Option(
+            "--starts",
+            min=1,
+            help="Starts, the best of which is kept: 1 for two components, else 8.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of random starts.")] = 0,
     tol: Annotated[float, typer.Option("--tol", help="Convergence: relative change still to come.")] = 1e-5,
     max_iter: Annotated[int, typer.Option("--max-iter", help="Most iterations.")] = 10_000,

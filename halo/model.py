@@ -47,7 +47,9 @@ class FitSettings:
         As in `nmfcore.factorize`.
     alpha_W, alpha_H, l1_ratio : float
         Elastic-net penalties with scikit-learn's scaling.
-    starts, seed : int
+    starts : int or None
+        Starts of which the best is kept; None leaves the number to the engine: 1 for two components, 8 for more.
+    seed : int
         Starts of which the best is kept; seed of random numbers.
     tol : float
         Convergence tolerance of `nmfcore.Stop`.
@@ -70,7 +72,7 @@ class FitSettings:
     alpha_W: float = 0.0
     alpha_H: float = 0.0
     l1_ratio: float = 0.0
-    starts: int = 1
+    starts: int | None = None
     seed: int = 0
     tol: float = 1e-5
     max_iter: int = 10_000
@@ -370,7 +372,7 @@ def _factorize(
     *,
     init: str | tuple[None, np.ndarray],
     hold: str | None = None,
-    starts: int = 1,
+    starts: int | None = 1,
     penalty: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> Result:
     import nmfcore

@@ -10,9 +10,11 @@ from .errors import ProblemError
 from .factorise import factorize
 from .initialise import nndsvd, random_factors
 from .losses import BetaDivergence, Loss
+from .pattern import SharedPattern
 from .problem import Factors, Penalty, Problem
+from .resample import bootstrap
 from .result import Result
-from .solvers import HALS
+from .solvers import HALS, ExtrapolatedHALS, RankTwo
 from .stopping import Status, Stop
 from .updates import MultiplicativeUpdate, UpdateRule
 
@@ -23,16 +25,20 @@ __all__ = [
     "HALS",
     "NMF",
     "BetaDivergence",
+    "ExtrapolatedHALS",
     "Factors",
     "Loss",
     "MultiplicativeUpdate",
     "Penalty",
     "Problem",
     "ProblemError",
+    "RankTwo",
     "Result",
+    "SharedPattern",
     "Status",
     "Stop",
     "UpdateRule",
+    "bootstrap",
     "factorize",
     "nndsvd",
     "random_factors",

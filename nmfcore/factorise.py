@@ -13,13 +13,21 @@ from .errors import ProblemError
 from .initialise import start_factors
 from .losses import Loss
 from .optimality import kkt_residual
+from .pattern import SharedPattern
 from .problem import Factors, Penalty, Problem, build_problem
 from .result import Result
-from .solvers import HALS
+from .solvers import HALS, ExtrapolatedHALS, RankTwo
+from .sparse import MARGIN, SEVERAL, factorize_pattern
 from .stopping import PENDING, Status, Stop
 from .updates import MultiplicativeUpdate, UpdateRule, smallest
 
-RULES = {"mu": MultiplicativeUpdate, "hals": HALS}
+RULES: dict[str, Callable[[], Any]] = {
+    "mu": MultiplicativeUpdate,
+    "amu": lambda: MultiplicativeUpdate(inner=4),
+    "hals": HALS,
+    "ehals": ExtrapolatedHALS,
+    "rank2": RankTwo,
+}
 
 
 @torch.no_grad()
@@ -27,14 +35,14 @@ def factorize(
     V: Any,
     n_components: int,
     *,
-    init: Any = "nndsvda",
+    init: Any = "auto",
     loss: str | float | Loss = "frobenius",
     update: str | UpdateRule = "auto",
     weight: Any = None,
     penalty: Penalty | None = None,
     hold: str | None = None,
     stop: Stop | None = None,
-    starts: int = 1,
+    starts: int | None = None,
     seed: int = 0,
     first_replicate: int = 0,
     device: str | torch.device | None = None,
@@ -45,18 +53,22 @@ def factorize(
 
     Parameters
     ----------
-    V : array or Tensor, shape (m, n) or (B, m, n)
+    V : array or Tensor, shape (m, n) or (B, m, n), or SharedPattern
         Non-negative data; replicates are independent of each other. float32 and float64 are kept, integers become
         float64. NaN is allowed where `weight` is 0.
     n_components : int
         k.
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar"} or (W, H)
-        Start. A given pair may have None for one factor, which then starts at sqrt(mean(V) / k).
+    init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar"} or (W, H)
+        Start. A given pair may have None for one factor, which then starts at sqrt(mean(V) / k). "auto" is "nndsvda",
+        and the full sample's solution for the replicates of a `SharedPattern` that were drawn from one.
     loss : {"frobenius", "kullback-leibler", "itakura-saito"}, float or object
         A beta divergence by name or beta, or an object with ``value`` and ``split`` (see `Loss`).
-    update : {"auto", "mu", "hals"} or callable
-        The rule. "auto" is HALS for the Frobenius loss without weights, multiplicative updates otherwise. A
-        callable takes a `Problem` and `Factors` and returns `Factors`.
+    update : {"auto", "mu", "amu", "hals", "ehals", "rank2"} or callable
+        The rule: multiplicative updates, those with several sweeps per product with V, HALS, extrapolated HALS, exact
+        least squares for two components. "auto" is "ehals" for the Frobenius loss without weights and penalties, "hals"
+        with penalties, "mu" otherwise. A
+        callable takes a `Problem` and `Factors` and returns `Factors`; one with a method ``begin`` has a memory (see
+        `ExtrapolatedHALS`).
     weight : array or Tensor, broadcastable to V, optional
         Non-negative weight of each entry in the loss; 0 marks a missing one.
     penalty : Penalty, optional
@@ -65,8 +77,10 @@ def factorize(
         A factor to leave as given in `init`.
     stop : Stop, optional
         Convergence test; the default asks for a converged answer.
-    starts : int
-        Starts per replicate, of which the best is kept: `init`, then random ones.
+    starts : int, optional
+        Starts per replicate, of which the best is kept: `init`, then random ones. By default 1 for two components, with
+        given factors and with a rule of the user's own, else 8; replicates drawn from a sample begin at the best of
+        its 8, and one in 16 of them tries the random ones too (`Result.start` says which won).
     seed, first_replicate : int
         Replicate b draws from a stream named by (seed, first_replicate + b), so that a batch done in parts gives
         the same answers.
@@ -96,15 +110,34 @@ def factorize(
     >>> result.W.shape, result.H.shape, bool(result.converged)
     ((6, 2), (2, 4), True)
     """
-    problem = build_problem(V, loss=loss, weight=weight, penalty=penalty, hold=hold, device=device, dtype=dtype)
-    rule = resolve_rule(update, problem)
     stop = stop or Stop()
+    if starts is not None and starts < 1:
+        raise ProblemError(f"starts must be >= 1; got {starts}")
+    if starts is not None and starts > 1 and hold is not None:
+        raise ProblemError("starts > 1 has no use with a held factor: the problem is convex; leave starts at 1")
     if seed < 0 or first_replicate < 0:
         raise ProblemError(f"seed and first_replicate must be >= 0; got {seed} and {first_replicate}")
-    if starts < 1:
-        raise ProblemError(f"starts must be >= 1; got {starts}")
-    if starts > 1 and hold is not None:
-        raise ProblemError("starts > 1 has no use with a held factor: the problem is convex; leave starts at 1")
+    if isinstance(V, SharedPattern):
+        sample = build_problem(V.to_dense([0]), loss=loss, penalty=penalty, hold=hold)
+
+        def dense(chunk: Any, start: Any, first: int, number: int, part: Any) -> Result:
+            return factorize(
+                chunk, n_components, init=start, loss=loss, update=update, weight=part, penalty=penalty, hold=hold,
+                stop=stop, starts=number, seed=seed, first_replicate=first, device=device, dtype=dtype,
+            )  # fmt: skip
+
+        return factorize_pattern(
+            V, n_components, init=init, loss=sample.loss, rule=resolve_rule(update, sample, weight), weight=weight,
+            penalty=penalty, hold=hold, stop=stop, starts=starts, ours=isinstance(update, str), seed=seed,
+            first_replicate=first_replicate, device=device, dtype=dtype, progress=progress, dense=dense,
+        )  # fmt: skip
+    problem = build_problem(V, loss=loss, weight=weight, penalty=penalty, hold=hold, device=device, dtype=dtype)
+    rule = resolve_rule(update, problem)
+    if starts is None:
+        ours = isinstance(init, str) and hold is None and isinstance(update, str)
+        starts = SEVERAL if ours and n_components > 2 else 1
+    if isinstance(init, str) and init == "auto":
+        init = "nndsvda"
     B = problem.V.shape[0]
     best: _Outcome | None = None
     for start in range(starts):
@@ -122,7 +155,7 @@ def factorize(
     return _finish(V, problem, best)
 
 
-def resolve_rule(update: str | UpdateRule, problem: Problem) -> UpdateRule:
+def resolve_rule(update: str | UpdateRule, problem: Problem, weight: Any = None) -> UpdateRule:
     """Return the rule that `update` names, after asking whether it can solve `problem`.
 
     Raises
@@ -131,11 +164,17 @@ def resolve_rule(update: str | UpdateRule, problem: Problem) -> UpdateRule:
         If the name is unknown or the rule does not support the problem.
     """
     if update == "auto":
-        return HALS() if HALS().supports(problem) is None else MultiplicativeUpdate()
+        plain = weight is None and ExtrapolatedHALS().supports(problem) is None
+        if not plain:
+            return MultiplicativeUpdate()
+        # Penalties may do away with a component for good while W reaches ahead; HALS by itself is more careful.
+        penalised = any(x is not None for x in (problem.l1_W, problem.l2_W, problem.l1_H, problem.l2_H))
+        rule: Any = HALS() if penalised else ExtrapolatedHALS()
+        return rule
     if isinstance(update, str):
         if update not in RULES:
             raise ProblemError(f"update must be 'auto', one of {sorted(RULES)} or a callable; got {update!r}")
-        rule: Any = RULES[update]()
+        rule = RULES[update]()
     elif callable(update):
         rule = update
     else:
@@ -180,8 +219,9 @@ class _Outcome:
         self.n_iter[target], self.status[target] = n_iter, status[which]
 
     def better_of(self, other: _Outcome) -> _Outcome:
-        """Return, replicate by replicate, the outcome of lower loss; a finite one beats a non-finite one."""
-        wins = (other.loss < self.loss) | (~torch.isfinite(self.loss) & torch.isfinite(other.loss))
+        """Return, replicate by replicate, the outcome of clearly lower loss; a finite one beats a non-finite one."""
+        wins = other.loss < self.loss * (1 - MARGIN)
+        wins |= ~torch.isfinite(self.loss) & torch.isfinite(other.loss)
         pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
         return _Outcome(
             **{
@@ -204,9 +244,16 @@ def _iterate(
     rows = torch.arange(problem.V.shape[0], device=problem.V.device)
     pending = torch.ones_like(rows, dtype=torch.bool)
     criterion = stop.criterion_for(problem, factors)
+    remembers = hasattr(rule, "begin")
+    stepper: Any = rule
+    memory = stepper.begin(problem, factors) if remembers else None
+    every = stop.interval(rule)
     for n_iter in range(1, stop.max_iter + 1):
-        factors = Factors(*rule(problem, factors))
-        last, check = n_iter == stop.max_iter, n_iter % stop.every == 0
+        if remembers:
+            factors, memory = stepper(problem, factors, memory)
+        else:
+            factors = Factors(*rule(problem, factors))
+        last, check = n_iter == stop.max_iter, n_iter % every == 0
         if not (last or check):
             continue
         finite = _finite(factors)
@@ -230,9 +277,13 @@ def _iterate(
             problem, rows, pending = problem.select(keep), rows[keep], pending[keep]
             factors = Factors(factors.W[keep], factors.H[keep])
             criterion.select(keep)
-    for name, factor in (("W", outcome.W), ("H", outcome.H)):
-        if problem.hold != name:
+            memory = None if memory is None else memory.select(keep)
+    places = (("W", outcome.W, whole.filled_rows[:, :, None]), ("H", outcome.H, whole.filled_columns[:, None]))
+    for name, factor, filled in places:
+        if problem.hold != name and stop.max_iter > 0:
             factor.masked_fill_(factor <= smallest(factor.dtype), 0.0)
+            # Where a component has died its other factor stays as it was; what has no data shall be zero all the same.
+            factor.mul_(filled)
     outcome.divergence, penalties = _losses(whole, Factors(outcome.W, outcome.H))
     outcome.loss = outcome.divergence + penalties
     return outcome

@@ -76,6 +76,8 @@ class Problem:
         The factor that stays as given.
     scale : Tensor, shape (B,)
         Power of four that was divided out of the data.
+    filled_rows, filled_columns : Tensor of bool, shapes (B, m), (B, n)
+        Where there are data at all.
     """
 
     V: Tensor
@@ -87,6 +89,8 @@ class Problem:
     l2_H: Tensor | None
     hold: str | None
     scale: Tensor
+    filled_rows: Tensor
+    filled_columns: Tensor
 
     @property
     def loss_scale(self) -> Tensor:
@@ -109,6 +113,8 @@ class Problem:
             l1_H=take(self.l1_H),
             l2_H=take(self.l2_H),
             scale=self.scale.index_select(0, rows),
+            filled_rows=self.filled_rows.index_select(0, rows),
+            filled_columns=self.filled_columns.index_select(0, rows),
         )
 
     def divergence(self, factors: Factors) -> Tensor:
@@ -193,7 +199,8 @@ def build_problem(
         (c / scale.pow(p)).to(data.dtype)[:, None, None] if c > 0 else None
         for c, p in zip(coefficients, powers, strict=True)
     )
-    return Problem(data, weights, loss, l1_W, l2_W, l1_H, l2_H, hold, scale)
+    filled = data > 0
+    return Problem(data, weights, loss, l1_W, l2_W, l1_H, l2_H, hold, scale, filled.any(dim=-1), filled.any(dim=-2))
 
 
 def as_tensor(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from .errors import ProblemError
 from .losses import BetaDivergence
 from .problem import Factors, Problem
+
+# The extrapolation's first reach, what divides it after a turn, and how it and its ceiling grow (Ang & Gillis 2019,
+# section 3.4).
+MOMENTUM, SHRINK, GROW, GROW_LIMIT = 0.5, 1.5, 1.05, 1.01
 
 
 @dataclass(frozen=True)
@@ -32,38 +38,172 @@ class HALS:
 
     def supports(self, problem: Problem) -> str | None:
         """Return why this rule cannot solve `problem`, or None if it can."""
-        if not (isinstance(problem.loss, BetaDivergence) and problem.loss.beta == 2):
-            return "HALS minimises the Frobenius loss only; use update='mu' for other losses"
-        if problem.weight is not None:
-            return "HALS takes no weights; use update='mu' with weights"
-        return None
+        return _least_squares_only(problem, "HALS")
 
     def __call__(self, problem: Problem, factors: Factors) -> Factors:
-        """Return the factors after one sweep over W and one over H."""
+        """Return the factors after the sweeps over W and those over H."""
         W, H = factors
         if problem.hold != "W":
-            W = self._sweep(problem.V.mT, H.mT, W.mT, problem.l1_W, problem.l2_W).mT
+            W = sweep(problem.V.mT, H.mT, W.mT, problem.filled_rows, problem.l1_W, problem.l2_W, self.inner).mT
         if problem.hold != "H":
-            H = self._sweep(problem.V, W, H, problem.l1_H, problem.l2_H)
+            H = sweep(problem.V, W, H, problem.filled_columns, problem.l1_H, problem.l2_H, self.inner)
         return Factors(W, H)
 
-    def _sweep(self, V: Tensor, W: Tensor, H: Tensor, l1: Tensor | None, l2: Tensor | None) -> Tensor:
-        gram = W.mT @ W
-        target = W.mT @ V
-        if l1 is not None:
-            target = target - l1
-        if l2 is not None:
-            gram.diagonal(dim1=-2, dim2=-1).add_(l2[:, :, 0])
-        smallest = torch.finfo(V.dtype).tiny
-        rows = list(H.unbind(dim=-2))
-        for _ in range(self.inner):
-            for j, row in enumerate(rows):
-                curvature = gram[:, j, j, None]
-                residual = target[:, j]
-                for i, other in enumerate(rows):
-                    if i != j:
-                        residual = residual - gram[:, j, i, None] * other
-                minimum = (residual / curvature.clamp_min(smallest)).clamp_min_(0)
-                # Where the other factor's column is zero this row has no effect; it stays as it is.
-                rows[j] = torch.where(curvature > 0, minimum, row)
-        return torch.stack(rows, dim=-2)
+
+class Momentum(NamedTuple):
+    """What an extrapolated run remembers: what H is fitted to, and how far it reaches beyond W."""
+
+    ahead: Tensor  # (B, m, k)
+    step: Tensor  # (B,)
+    ceiling: Tensor  # (B,)
+
+    def select(self, rows: Tensor) -> Momentum:
+        """Keep the replicates `rows`."""
+        return Momentum(*(x.index_select(0, rows) for x in self))
+
+
+@dataclass(frozen=True)
+class ExtrapolatedHALS:
+    """HALS with several sweeps per product with V, and W extrapolated along its last step before H is fitted to it.
+
+    Each iteration fits H to the extrapolated W, then W to that H. The extrapolation grows while it helps; where a step
+    turns against the one before, it begins anew from W. Extrapolating W alone does as well as extrapolating both
+    factors, since H is all but a function of W, and needs no memory of H. Frobenius loss, no weights; penalties and a
+    held factor are supported (with a held factor there is nothing to extrapolate).
+
+    Parameters
+    ----------
+    sweeps_W, sweeps_H : int
+        Sweeps over either factor for one product with V. W is short, and its sweeps cost next to nothing.
+
+    References
+    ----------
+    Ang & Gillis (2019), Neural Computation 31, 417 (the schedule); Gillis & Glineur (2012), Neural Computation 24, 1085
+    (the sweeps); O'Donoghue & Candes (2015), Foundations of Computational Mathematics 15, 715 (the test for turning).
+    """
+
+    sweeps_W: int = 4
+    sweeps_H: int = 2
+    every = 2
+
+    def supports(self, problem: Problem) -> str | None:
+        """Return why this rule cannot solve `problem`, or None if it can."""
+        return _least_squares_only(problem, "extrapolated HALS")
+
+    def begin(self, problem: Problem, factors: Factors) -> Momentum:
+        """Return the memory at the start, where H is first fitted to what W becomes with the H that is given."""
+        step = torch.full_like(factors.W[:, 0, 0], MOMENTUM)
+        ahead = factors.W
+        if problem.hold is None:
+            ahead = sweep(
+                problem.V.mT, factors.H.mT, ahead.mT, problem.filled_rows, problem.l1_W, problem.l2_W, self.sweeps_W
+            ).mT
+        return Momentum(ahead, step, torch.ones_like(step))
+
+    def __call__(self, problem: Problem, factors: Factors, memory: Momentum) -> tuple[Factors, Momentum]:
+        """Return the factors and the memory after one iteration."""
+        W, H = factors
+        if problem.hold != "H":
+            H = sweep(problem.V, memory.ahead, H, problem.filled_columns, problem.l1_H, problem.l2_H, self.sweeps_H)
+        if problem.hold == "W":
+            return Factors(W, H), memory
+        new = sweep(
+            problem.V.mT, H.mT, memory.ahead.mT, problem.filled_rows, problem.l1_W, problem.l2_W, self.sweeps_W
+        ).mT
+        if problem.hold == "H":
+            return Factors(new, H), memory._replace(ahead=new)
+        turned = ((memory.ahead - new) * (new - W)).sum(dim=(-2, -1)) > 0
+        reach = torch.where(turned, 0.0, memory.step)[:, None, None]
+        ceiling = torch.where(turned, memory.step, (GROW_LIMIT * memory.ceiling).clamp_max(1.0))
+        step = torch.where(turned, memory.step / SHRINK, torch.minimum(ceiling, GROW * memory.step))
+        return Factors(new, H), Momentum((new + reach * (new - W)).clamp_min(0), step, ceiling)
+
+
+@dataclass(frozen=True)
+class RankTwo:
+    """Alternating least squares for two components: each factor set to its exact minimum, the other held.
+
+    With two components every row of W and every column of H is one of four closed forms: both entries positive, one of
+    them, or none. Frobenius loss, no weights, k = 2; penalties and a held factor are supported.
+
+    References
+    ----------
+    Gillis, Kuang & Park (2015), IEEE Transactions on Geoscience and Remote Sensing 53, 2066.
+    """
+
+    every = 2
+
+    def supports(self, problem: Problem) -> str | None:
+        """Return why this rule cannot solve `problem`, or None if it can."""
+        return _least_squares_only(problem, "rank-two least squares")
+
+    def __call__(self, problem: Problem, factors: Factors) -> Factors:
+        """Return the factors after W, then H, were set to their minima."""
+        W, H = factors
+        if W.shape[-1] != 2:
+            raise ProblemError(
+                f"rank-two least squares is for 2 components; n_components is {W.shape[-1]}. Use 'ehals'."
+            )
+        if problem.hold != "W":
+            W = _pairs(problem.V.mT, H.mT, W.mT, problem.filled_rows, problem.l1_W, problem.l2_W).mT
+        if problem.hold != "H":
+            H = _pairs(problem.V, W, H, problem.filled_columns, problem.l1_H, problem.l2_H)
+        return Factors(W, H)
+
+
+def _pairs(V: Tensor, W: Tensor, H: Tensor, filled: Tensor, l1: Tensor | None, l2: Tensor | None) -> Tensor:
+    gram = W.mT @ W
+    target = W.mT @ V
+    if l1 is not None:
+        target = target - l1
+    if l2 is not None:
+        gram.diagonal(dim1=-2, dim2=-1).add_(l2[:, :, 0])
+    a, b, c = gram[:, 0, 0, None], gram[:, 0, 1, None], gram[:, 1, 1, None]
+    x, y = target[:, 0], target[:, 1]
+    determinant = a * c - b * b
+    # Nearly parallel components: rounding would decide; one of the two then serves as well as both.
+    sound = determinant > 16 * torch.finfo(V.dtype).eps * a * c
+    inverse = torch.where(sound, 1.0 / torch.where(sound, determinant, 1.0), 0.0)
+    both = (c * x - b * y) * inverse, (a * y - b * x) * inverse
+    inside = (both[0] > 0) & (both[1] > 0)
+    only_x = torch.where(a > 0, x.clamp_min(0) / torch.where(a > 0, a, 1.0), H[:, 0] * filled)
+    only_y = torch.where(c > 0, y.clamp_min(0) / torch.where(c > 0, c, 1.0), H[:, 1] * filled)
+    first = only_x * x >= only_y * y
+    zero = x.new_zeros(())
+    row_x = torch.where(inside, both[0], torch.where(first, only_x, zero))
+    row_y = torch.where(inside, both[1], torch.where(first, zero, only_y))
+    return torch.stack((row_x, row_y), dim=-2)
+
+
+def _least_squares_only(problem: Problem, name: str) -> str | None:
+    if not (isinstance(problem.loss, BetaDivergence) and problem.loss.beta == 2):
+        return f"{name} minimises the Frobenius loss only; use update='mu' for other losses"
+    if problem.weight is not None:
+        return f"{name} takes no weights; use update='mu' with weights"
+    return None
+
+
+def sweep(V: Tensor, W: Tensor, H: Tensor, filled: Tensor, l1: Tensor | None, l2: Tensor | None, sweeps: int) -> Tensor:
+    """Return H after `sweeps` sweeps: each of its rows in turn set to its minimum, the others held.
+
+    `filled` (B, n) tells the columns that have data.
+    """
+    gram = W.mT @ W
+    target = W.mT @ V
+    if l1 is not None:
+        target = target - l1
+    if l2 is not None:
+        gram.diagonal(dim1=-2, dim2=-1).add_(l2[:, :, 0])
+    smallest = torch.finfo(V.dtype).tiny
+    rows = list(H.unbind(dim=-2))
+    for _ in range(sweeps):
+        for j, row in enumerate(rows):
+            curvature = gram[:, j, j, None]
+            residual = target[:, j]
+            for i, other in enumerate(rows):
+                if i != j:
+                    residual = residual - gram[:, j, i, None] * other
+            minimum = (residual / curvature.clamp_min(smallest)).clamp_min_(0)
+            # Where the other factor's column is zero this row has no effect; it stays as it is where there are data.
+            rows[j] = torch.where(curvature > 0, minimum, row * filled)
+    return torch.stack(rows, dim=-2)

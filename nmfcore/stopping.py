@@ -20,6 +20,7 @@ SLOWEST = 0.999
 ROUNDING = 4.0
 MASS_ROUNDING = 64.0
 PENDING = -1
+EVERY = 10
 
 
 class Status(enum.IntEnum):
@@ -77,24 +78,28 @@ class Stop:
         Most iterations.
     criterion : {"change", "sklearn"}
         The test.
-    every : int
-        Iterations between checks.
+    every : int, optional
+        Iterations between checks; by default what suits the rule: its attribute ``every``, or 10.
     """
 
     tol: float = 1e-5
     max_iter: int = 10_000
     criterion: str = "change"
-    every: int = 10
+    every: int | None = None
 
     def __post_init__(self) -> None:
         if not (self.tol >= 0 and math.isfinite(self.tol)):
             raise ProblemError(f"tol must be a finite number >= 0; got {self.tol}")
         if self.max_iter < 0:
             raise ProblemError(f"max_iter must be >= 0; got {self.max_iter}")
-        if self.every < 1:
+        if self.every is not None and self.every < 1:
             raise ProblemError(f"every must be >= 1; got {self.every}")
         if self.criterion not in ("change", "sklearn"):
             raise ProblemError(f"criterion must be 'change' or 'sklearn'; got {self.criterion!r}")
+
+    def interval(self, rule: object) -> int:
+        """Return the iterations between checks for a rule."""
+        return int(getattr(rule, "every", EVERY)) if self.every is None else self.every
 
     def criterion_for(self, problem: Problem, factors: Factors) -> Criterion:
         """Return the test at its start, to be asked every `every` iterations."""

@@ -27,17 +27,26 @@ class MultiplicativeUpdate:
     divergence outside 1 <= beta <= 2 the quotient is raised to the exponent of Fevotte & Idier (2011), which
     keeps the loss from rising. Penalties are added to the denominator. Entries at zero stay there; others never get
     there (they stop at `smallest`), unless their row or column of the data is zero.
+
+    Parameters
+    ----------
+    inner : int
+        Updates of one factor before turning to the other. For the Frobenius loss without weights they share the costly
+        product with V ("accelerated" updates, Gillis & Glineur 2012, Neural Computation 24, 1085); otherwise they are
+        as dear as any.
     """
 
+    inner: int = 1
+
     def __call__(self, problem: Problem, factors: Factors) -> Factors:
-        """Return the factors after one update of W and one of H."""
+        """Return the factors after the updates of W and those of H."""
         W, H = factors
         if problem.hold != "W":
             # One body for both factors: W is the H of the transposed problem.
             weight = None if problem.weight is None else problem.weight.mT
-            W = _multiply(problem.V.mT, H.mT, W.mT, weight, problem.loss, problem.l1_W, problem.l2_W).mT
+            W = _multiply(problem.V.mT, H.mT, W.mT, weight, problem.loss, problem.l1_W, problem.l2_W, self.inner).mT
         if problem.hold != "H":
-            H = _multiply(problem.V, W, H, problem.weight, problem.loss, problem.l1_H, problem.l2_H)
+            H = _multiply(problem.V, W, H, problem.weight, problem.loss, problem.l1_H, problem.l2_H, self.inner)
         return Factors(W, H)
 
 
@@ -80,19 +89,39 @@ def gradient_parts(
         if weight is not None:
             slope_down, slope_up = weight * slope_down, weight * slope_up
         negative, positive = W.mT @ slope_down, W.mT @ slope_up
+    return negative, add_penalties(positive, H, l1, l2)
+
+
+def add_penalties(positive: Tensor, H: Tensor, l1: Tensor | None, l2: Tensor | None) -> Tensor:
+    """Return the positive half of the gradient by H with the penalties' part."""
     if l1 is not None:
         positive = positive + l1
-    if l2 is not None:
-        positive = positive + l2 * H
-    return negative, positive
+    return positive if l2 is None else positive + l2 * H
 
 
 def _multiply(
-    V: Tensor, W: Tensor, H: Tensor, weight: Tensor | None, loss: Loss, l1: Tensor | None, l2: Tensor | None
+    V: Tensor,
+    W: Tensor,
+    H: Tensor,
+    weight: Tensor | None,
+    loss: Loss,
+    l1: Tensor | None,
+    l2: Tensor | None,
+    inner: int,
 ) -> Tensor:
-    negative, positive = gradient_parts(V, W, H, weight, loss, l1, l2)
+    shared = inner > 1 and weight is None and isinstance(loss, BetaDivergence) and loss.beta == 2
+    if shared:
+        target, gram = W.mT @ V, W.mT @ W
+        for _ in range(inner):
+            H = _step(H, target, add_penalties(gram @ H, H, l1, l2), 1.0)
+        return H
+    for _ in range(inner):
+        H = _step(H, *gradient_parts(V, W, H, weight, loss, l1, l2), getattr(loss, "exponent", 1.0))
+    return H
+
+
+def _step(H: Tensor, negative: Tensor, positive: Tensor, exponent: float) -> Tensor:
     step = negative / torch.where(positive == 0, FLOOR, positive)
-    exponent = getattr(loss, "exponent", 1.0)
     if exponent != 1:
         step = step.pow_(exponent)
     # Entries that shrink stop short of zero, from where they could not come back if the optimum wants them after all.

@@ -1,0 +1,1 @@
+"""Compiled hot loops: `cpu` through numba; imported only where they are used."""

@@ -1,0 +1,105 @@
+"""Compiled resampling: random numbers, and the counts of LANES replicates at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from ..pattern import LANES
+from .parallel import in_parallel
+
+OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+# exp(-1) sum_{i <= c} 1/i!, in units of 2^-32: a Poisson number of mean 1 is how many of these a uniform number
+# reaches.
+POISSON = np.array(
+    [np.floor(2.0**32 * np.exp(-1) * sum(1 / np.prod(np.arange(1.0, i + 1)) for i in range(c + 1))) for c in range(13)]
+).astype(np.uint64)
+MULTINOMIAL, POISSON_WEIGHTS, DELETE = 0, 1, 2
+
+
+@njit(**OPTIONS)
+def mix(z):
+    """Return SplitMix64's scrambling of a 64-bit number."""
+    z = (z ^ (z >> np.uint64(30))) * FIRST
+    z = (z ^ (z >> np.uint64(27))) * SECOND
+    return z ^ (z >> np.uint64(31))
+
+
+@njit(**OPTIONS)
+def stream(seed, replicate):
+    """Return the state that begins the stream of (seed, replicate)."""
+    return mix(mix(np.uint64(seed) + GOLDEN) ^ mix(np.uint64(replicate) * FIRST + SECOND))
+
+
+@njit(**OPTIONS)
+def fill_tiles(values, cell, scheme, seed, first, replicates, order, bins, drops, begin, end):
+    """Fill the tiles begin to end - 1 with resampled counts."""
+    stars, images = cell.shape
+    weight = np.zeros(stars * LANES, np.uint8)
+    low = np.uint64(0xFFFFFFFF)
+    half = np.uint64(32)
+    for tile in range(begin, end):
+        weight[:] = 0
+        for lane in range(LANES):
+            if tile * LANES + lane >= replicates:
+                continue
+            state = stream(seed, first + tile * LANES + lane)
+            if scheme == MULTINOMIAL:
+                for _ in range(stars // 2):
+                    state += GOLDEN
+                    z = mix(state)
+                    weight[np.int64(((z >> half) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
+                    weight[np.int64(((z & low) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
+                if stars % 2:
+                    state += GOLDEN
+                    z = mix(state)
+                    weight[np.int64(((z >> half) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
+            elif scheme == POISSON_WEIGHTS:
+                for star in range(stars):
+                    state += GOLDEN
+                    u = mix(state) >> half
+                    number = 0
+                    for threshold in POISSON:
+                        number += u >= threshold
+                    weight[star * LANES + lane] = number
+            else:
+                for star in range(stars):
+                    weight[star * LANES + lane] = 1
+                for i in range(len(drops)):
+                    number = bins[i + 1] - bins[i]
+                    # Floyd's way to a random subset: no star twice, one random number each.
+                    for top in range(number - drops[i], number):
+                        state += GOLDEN
+                        u = mix(state) >> half
+                        picked = np.int64((u * np.uint64(top + 1)) >> half)
+                        place = order[bins[i] + picked] * LANES + lane
+                        if weight[place] == 0:
+                            place = order[bins[i] + top] * LANES + lane
+                        weight[place] = 0
+        for star in range(stars):
+            for image in range(images):
+                at = cell[star, image]
+                if at >= 0:
+                    for lane in range(LANES):
+                        values[tile, at * LANES + lane] += weight[star * LANES + lane]
+
+
+def fill(
+    values: np.ndarray,
+    cell: np.ndarray,
+    scheme: int,
+    seed: int,
+    first: int,
+    replicates: int,
+    order: np.ndarray,
+    bins: np.ndarray,
+    drops: np.ndarray,
+) -> None:
+    """Fill `values` (tiles, cells * LANES) in parallel; see `resample.bootstrap`."""
+    in_parallel(
+        lambda begin, end: fill_tiles(values, cell, scheme, seed, first, replicates, order, bins, drops, begin, end),
+        len(values),
+    )

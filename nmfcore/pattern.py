@@ -1,0 +1,239 @@
+"""Sparse batches: many matrices that share one list of cells, such as the resampled counts of one binning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import torch
+
+from .errors import ProblemError
+
+# Replicates that lie side by side, one per lane of the compiled kernels.
+LANES = 16
+
+
+@dataclass(frozen=True, eq=False)
+class SharedPattern:
+    """B matrices of shape (m, n) that are zero outside one common list of cells.
+
+    Made by `bootstrap`, `SharedPattern.from_dense` or `SharedPattern.from_scipy`; `factorize` takes it in place of V.
+    Rows and columns without any cell keep their places in the results.
+
+    Attributes
+    ----------
+    rows : ndarray of uint16 or uint32, shape (cells,)
+        Row of each cell; cells are ordered by column, then row.
+    columns : ndarray of int64, shape (filled,)
+        Columns that have cells, ascending.
+    start : ndarray of int64, shape (filled + 1,)
+        First cell of each of these columns, and the number of cells at the end.
+    values : ndarray, shape (tiles, cells * LANES)
+        The cells' values, LANES replicates side by side: replicate b stands at [b // LANES, cell * LANES + b % LANES].
+        uint8 or uint16 for counts, else float32 or float64.
+    shape : tuple of int
+        (B, m, n).
+    base : ndarray of float64, shape (cells,), or None
+        The sample that the replicates were drawn from.
+    seed, first_replicate : int
+        What names the random streams of the replicates.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    start: np.ndarray
+    values: np.ndarray
+    shape: tuple[int, int, int]
+    base: np.ndarray | None = None
+    seed: int = 0
+    first_replicate: int = 0
+
+    ndim = 3
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        B, m, n = self.shape
+        return (
+            f"SharedPattern({B} x {m} x {n}, {len(self.rows)} cells of {self.values.dtype}, {self.nbytes / 1e6:.1f} MB)"
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the values and their places, in bytes."""
+        return sum(x.nbytes for x in (self.rows, self.columns, self.start, self.values))
+
+    @property
+    def column_of(self) -> np.ndarray:
+        """Column of each cell; int64, shape (cells,)."""
+        return np.repeat(self.columns, np.diff(self.start))
+
+    @classmethod
+    def from_dense(cls, V: Any, *, dtype: Any = None) -> SharedPattern:
+        """Return the pattern of a dense matrix or batch.
+
+        Parameters
+        ----------
+        V : array or Tensor, shape (m, n) or (B, m, n)
+            Non-negative data. The cells are those that any replicate fills.
+        dtype : dtype, optional
+            Type of the values; by default the smallest that holds them: 8 or 16 bits for small integers, else float32.
+
+        Raises
+        ------
+        ProblemError
+            If an entry is negative, NaN or infinite, or the shape is wrong.
+        """
+        data = np.asarray(V.detach().cpu() if isinstance(V, torch.Tensor) else V)
+        if data.ndim not in (2, 3) or 0 in data.shape:
+            raise ProblemError(f"V must have shape (m, n) or (B, m, n) with no empty axis; got {data.shape}")
+        data = data.reshape((-1, *data.shape[-2:]))
+        _require_counts(data)
+        filled = (data != 0).any(axis=0)
+        columns, rows = np.nonzero(filled.T)
+        return _assemble(rows, columns, data[:, rows, columns], data.shape, dtype)
+
+    @classmethod
+    def from_scipy(cls, V: Any, *, dtype: Any = None) -> SharedPattern:
+        """Return the pattern of one scipy.sparse matrix (B = 1) or of a sequence of them (the union of their cells).
+
+        Parameters
+        ----------
+        V : sparse matrix or array, or sequence of them, shape (m, n) each
+            Non-negative data in any format; duplicate entries are summed.
+        dtype : dtype, optional
+            As in `from_dense`.
+
+        Raises
+        ------
+        ProblemError
+            If there is none, shapes differ, or an entry is negative, NaN or infinite.
+        """
+        matrices = [V] if scipy.sparse.issparse(V) else list(V)
+        if not matrices or not all(scipy.sparse.issparse(x) for x in matrices):
+            raise ProblemError("V must be a scipy.sparse matrix or a non-empty sequence of them")
+        if len({x.shape for x in matrices}) > 1:
+            raise ProblemError(f"the matrices must have one shape; got {sorted({x.shape for x in matrices})}")
+        m, n = matrices[0].shape
+        if 0 in (m, n):
+            raise ProblemError(f"V must have no empty axis; got {(m, n)}")
+        parts = []
+        for matrix in matrices:
+            csc = matrix.tocsc(copy=True)
+            csc.sum_duplicates()
+            csc.eliminate_zeros()
+            _require_counts(csc.data)
+            key = np.repeat(np.arange(n, dtype=np.int64), np.diff(csc.indptr)) * m + csc.indices
+            parts.append((key, csc.data))
+        keys = np.unique(np.concatenate([key for key, _ in parts]))
+        data = np.zeros((len(matrices), len(keys)), dtype=np.result_type(*(x for _, x in parts)))
+        for b, (key, x) in enumerate(parts):
+            data[b, np.searchsorted(keys, key)] = x
+        return _assemble(keys % m, keys // m, data, (len(matrices), m, n), dtype)
+
+    def select(self, replicates: Sequence[int] | np.ndarray) -> SharedPattern:
+        """Return some replicates, in the order given, as a pattern of their own; the cells stay the same."""
+        chosen = np.asarray(replicates, dtype=np.int64)
+        return replace(self, values=_to_tiles(self.cells(chosen)), shape=(len(chosen), *self.shape[1:]))
+
+    def cells(self, replicates: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """Return the values of some or all replicates; shape (B, cells)."""
+        b = np.arange(len(self)) if replicates is None else np.asarray(replicates, dtype=np.int64)
+        if b.size and not (0 <= b.min() and b.max() < len(self)):
+            raise ProblemError(f"replicates must lie in 0 to {len(self) - 1}")
+        return self.values.reshape(len(self.values), -1, LANES)[b // LANES, :, b % LANES]
+
+    def to_dense(self, replicates: Sequence[int] | np.ndarray | None = None, *, dtype: Any = None) -> np.ndarray:
+        """Return some or all replicates as dense matrices.
+
+        Parameters
+        ----------
+        replicates : sequence of int, optional
+            Which; all by default.
+        dtype : dtype, optional
+            Type of the result; float32 by default, or float64 where the values are.
+
+        Returns
+        -------
+        ndarray, shape (B, m, n)
+        """
+        cells = self.cells(replicates)
+        out = np.zeros((len(cells), *self.shape[1:]), dtype=dtype or self.float_dtype)
+        out[:, self.rows, self.column_of] = cells
+        return out
+
+    def base_dense(self, *, dtype: Any = None) -> np.ndarray:
+        """Return the sample that the replicates were drawn from; shape (m, n).
+
+        Raises
+        ------
+        ProblemError
+            If they were not drawn from one.
+        """
+        if self.base is None:
+            raise ProblemError("this pattern was not resampled from a sample: it has no base")
+        out = np.zeros(self.shape[1:], dtype=dtype or self.float_dtype)
+        out[self.rows, self.column_of] = self.base
+        return out
+
+    @property
+    def float_dtype(self) -> np.dtype:
+        """The floating-point type in which the pattern is factorised by default."""
+        return np.dtype(np.float64 if self.values.dtype == np.float64 else np.float32)
+
+
+def smallest_dtype(largest: float, whole: bool) -> np.dtype:
+    """Return the smallest type that holds values up to `largest`, which are `whole` numbers or not."""
+    if whole and largest <= np.iinfo(np.uint8).max:
+        return np.dtype(np.uint8)
+    if whole and largest <= np.iinfo(np.uint16).max:
+        return np.dtype(np.uint16)
+    return np.dtype(np.float32)
+
+
+def row_dtype(m: int) -> np.dtype:
+    """Return the type of row numbers below `m`."""
+    return np.dtype(np.uint16 if m <= 2**16 else np.uint32)
+
+
+def compress(rows: np.ndarray, columns: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (rows, filled columns, start) of cells that are ordered by column, then row."""
+    filled, first = np.unique(columns, return_index=True)
+    start = np.append(first, len(columns)).astype(np.int64)
+    return rows.astype(row_dtype(m)), filled.astype(np.int64), start
+
+
+def _assemble(rows: np.ndarray, columns: np.ndarray, data: np.ndarray, shape: Any, dtype: Any) -> SharedPattern:
+    if dtype is None:
+        largest = float(data.max()) if data.size else 0.0
+        dtype = smallest_dtype(largest, bool((data == np.floor(data)).all()))
+    dtype = np.dtype(dtype)
+    if dtype not in (np.uint8, np.uint16, np.float32, np.float64):
+        raise ProblemError(f"dtype must be uint8, uint16, float32 or float64; got {dtype}")
+    rows, filled, start = compress(rows, columns, shape[1])
+    B, m, n = (int(x) for x in shape)
+    return SharedPattern(rows, filled, start, _to_tiles(data.astype(dtype)), (B, m, n))
+
+
+def _to_tiles(cells: np.ndarray) -> np.ndarray:
+    tiles = -(-len(cells) // LANES)
+    padded = np.zeros((tiles * LANES, cells.shape[1]), dtype=cells.dtype)
+    padded[: len(cells)] = cells
+    return np.ascontiguousarray(padded.reshape(tiles, LANES, -1).transpose(0, 2, 1)).reshape(tiles, -1)
+
+
+def _require_counts(data: np.ndarray) -> None:
+    if data.dtype.kind not in "fiub":
+        raise TypeError(f"V must hold real numbers; got dtype {data.dtype}")
+    finite = np.isfinite(data)
+    if not finite.all():
+        raise ProblemError(f"V must be finite; {int((~finite).sum())} entries are NaN or infinite. Clean them first.")
+    if (data < 0).any():
+        raise ProblemError(
+            f"V must be non-negative; {int((data < 0).sum())} entries are below zero (minimum {data.min():g}). "
+            "Clip or mask them first."
+        )

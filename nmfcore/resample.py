@@ -1,0 +1,133 @@
+"""Resampled counts: from where each star falls to B replicates of the counts, without ever holding dense matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import ProblemError
+from .pattern import LANES, SharedPattern, compress, smallest_dtype
+
+SCHEMES = ("multinomial", "poisson", "delete")
+
+
+def bootstrap(
+    rows: Any,
+    columns: Any,
+    shape: tuple[int, int],
+    *,
+    replicates: int = 1000,
+    scheme: str = "multinomial",
+    drop: int | str = "sqrt",
+    seed: int = 0,
+    first_replicate: int = 0,
+    device: str = "cpu",
+) -> SharedPattern:
+    """Resample stars and return the counts of every replicate.
+
+    Parameters
+    ----------
+    rows : array of int, shape (n_stars,)
+        Each star's bin; -1 outside all.
+    columns : array of int, shape (n_stars,) or (n_stars, n_images)
+        Each star's pixel in every image, as a column of V; -1 where it falls outside. A star counts once in each.
+    shape : tuple of int
+        (m, n) of V.
+    replicates : int
+        B.
+    scheme : {"multinomial", "poisson", "delete"}
+        "multinomial" draws n_stars stars with replacement (Efron 1979). "poisson" gives each star a weight of its own,
+        a Poisson number of mean 1, so that the size of the sample varies too. "delete" takes `drop` stars away from
+        each bin without replacement and keeps the others once: its spread is not a standard error, but is proportional
+        to one.
+    drop : int or "sqrt"
+        Stars to take from each bin with scheme "delete": a number, or the square root of the bin's number, rounded.
+    seed, first_replicate : int
+        Replicate b draws from a stream named by (seed, first_replicate + b): it is the same in every batch.
+    device : {"cpu"}
+        Where the counts are drawn and kept.
+
+    Returns
+    -------
+    SharedPattern
+        Its cells are those of the full sample, which is its `base`.
+
+    Raises
+    ------
+    ProblemError
+        If indices lie outside `shape`, no star counts, or an argument makes no sense.
+
+    Notes
+    -----
+    Random numbers are SplitMix64's (Steele, Lea & Flood 2014, OOPSLA, 453), whose i-th output is a function of i: the
+    same numbers on every device, in any order. A star is chosen by the upper half of a 32 x 32 bit product, whose
+    departure from uniformity is below n_stars / 2^32.
+
+    Examples
+    --------
+    >>> import nmfcore
+    >>> counts = nmfcore.bootstrap([0, 0, 1, 1], [[0], [2], [2], [1]], (2, 4), replicates=3, seed=1)
+    >>> counts.shape, int(counts.to_dense().sum())
+    ((3, 2, 4), 12)
+    """
+    from .kernels import sampling
+
+    m, n = (int(x) for x in shape)
+    row = _indices(rows, m, "rows")
+    pixel = _indices(columns, n, "columns")
+    pixel = pixel.reshape(len(pixel), -1)
+    if row.ndim != 1 or len(row) != len(pixel):
+        raise ProblemError(f"rows must have shape (n_stars,) like columns; got {row.shape} and {pixel.shape}")
+    if scheme not in SCHEMES:
+        raise ProblemError(f"scheme must be one of {SCHEMES}; got {scheme!r}")
+    if device != "cpu":
+        raise ProblemError(f"device must be 'cpu': counts are drawn there; got {device!r}")
+    if replicates < 1 or seed < 0 or first_replicate < 0:
+        raise ProblemError(
+            f"replicates must be >= 1, seed and first_replicate >= 0; got {replicates}, {seed} and {first_replicate}"
+        )
+    counted = (row[:, None] >= 0) & (pixel >= 0)
+    keys, inverse = np.unique((pixel * m + row[:, None])[counted], return_inverse=True)
+    if len(keys) == 0:
+        raise ProblemError("no star falls into a bin and an image")
+    cell = np.full(pixel.shape, -1, dtype=np.int32)
+    cell[counted] = inverse
+    base = np.bincount(inverse, minlength=len(keys)).astype(np.float64)
+    cell_rows, filled, start = compress(keys % m, keys // m, m)
+
+    # Room for ten standard deviations above the largest count, so that no replicate overflows.
+    largest = base.max() + 10 * np.sqrt(base.max()) + 20 if scheme != "delete" else base.max()
+    tiles = -(-replicates // LANES)
+    values = np.zeros((tiles, len(keys) * LANES), dtype=smallest_dtype(largest, True))
+    order, bins, drops = _deletions(row, m, drop) if scheme == "delete" else (np.zeros(0, np.int64),) * 3
+    sampling.fill(values, cell, SCHEMES.index(scheme), seed, first_replicate, replicates, order, bins, drops)
+    return SharedPattern(
+        cell_rows, filled, start, values, (replicates, m, n), base=base, seed=seed, first_replicate=first_replicate
+    )
+
+
+def _indices(x: Any, size: int, name: str) -> np.ndarray:
+    array = np.asarray(x)
+    if array.dtype.kind not in "iu":
+        raise ProblemError(f"{name} must hold integers; got {array.dtype}")
+    array = array.astype(np.int64)
+    bad = (array < -1) | (array >= size)
+    if bad.any():
+        raise ProblemError(
+            f"{name} must lie in 0 to {size - 1}, or be -1; {int(bad.sum())} do not (first {array[bad][0]})"
+        )
+    return array
+
+
+def _deletions(row: np.ndarray, m: int, drop: int | str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    # Stars ordered by bin, where each bin begins, and how many go from each.
+    number = np.bincount(row[row >= 0], minlength=m)
+    if drop == "sqrt":
+        drops = np.rint(np.sqrt(number)).astype(np.int64)
+    elif isinstance(drop, (int, np.integer)) and not isinstance(drop, bool) and drop >= 0:
+        drops = np.minimum(int(drop), number)
+    else:
+        raise ProblemError(f"drop must be 'sqrt' or an integer >= 0; got {drop!r}")
+    order = np.argsort(row, kind="stable")[(row < 0).sum() :]
+    return order.astype(np.int64), np.concatenate([[0], np.cumsum(number)]).astype(np.int64), drops

@@ -1,0 +1,258 @@
+"""Sparse batches through the compiled kernels; where these do not reach, through dense chunks with the same answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from .errors import ProblemError
+from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, random_factors, start_factors
+from .losses import BetaDivergence, Loss
+from .pattern import LANES, SharedPattern
+from .problem import SAFE_MAXIMUM, Penalty, build_problem
+from .result import Result
+from .solvers import HALS, ExtrapolatedHALS, RankTwo
+from .stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Stop
+from .updates import MultiplicativeUpdate
+
+# Dense chunks hold at most this many entries of V; the kernels' starts as many.
+CHUNK_ENTRIES = 2**24
+# Every so many replicates, one tries the random starts too where starts are left to us: how often they win says whether
+# the full sample's optimum is the replicates' own.
+SHARE = 16
+# Starts per replicate where there are more than two components: one start is then often not the best.
+SEVERAL = 8
+# A later start must be better by this share of the loss: rounding is not to choose between equals.
+MARGIN = 1e-6
+
+
+class Plan:
+    """A checked sparse problem: the kernel that solves it, or None and why."""
+
+    def __init__(
+        self,
+        pattern: SharedPattern,
+        rule: Any,
+        n_components: int,
+        *,
+        loss: Loss,
+        weight: Any,
+        penalty: Penalty,
+        hold: str | None,
+        stop: Stop,
+        device: Any,
+        dtype: torch.dtype,
+    ) -> None:
+        self.pattern, self.stop, self.dtype = pattern, stop, dtype
+        self.numpy_dtype: np.dtype[Any] = np.dtype(np.float64 if dtype == torch.float64 else np.float32)
+        self.penalty = penalty
+        self.rule = rule
+        self.refusal = self._refusal(n_components, loss, weight, hold, device)
+
+    def _refusal(self, n_components: int, loss: Loss, weight: Any, hold: str | None, device: Any) -> str | None:
+        if device is not None and torch.device(device).type != "cpu":
+            return "the compiled kernels run on the CPU"
+        if weight is not None:
+            return "weights have no sparse path"
+        if hold is not None:
+            return "a held factor has no sparse path"
+        if not (isinstance(loss, BetaDivergence) and loss.beta == 2):
+            return "the loss has no sparse path"
+        if self.stop.criterion != "change":
+            return "scikit-learn's stopping test has no sparse path"
+        if self.stop.max_iter == 0:
+            return "no iteration is asked for"
+        if not isinstance(self.rule, (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo)):
+            return "the rule has no compiled form"
+        if isinstance(self.rule, RankTwo) and n_components != 2:
+            return "the rule is for two components"
+        largest = float(self.pattern.values.max()) if self.pattern.values.size else 0.0
+        low, high = SAFE_MAXIMUM
+        if not (largest == 0 or low <= largest <= high):
+            return "data of extreme scale are rescaled first"
+        return None
+
+
+def factorize_pattern(
+    pattern: SharedPattern,
+    n_components: int,
+    *,
+    init: Any,
+    loss: Loss,
+    rule: Any,
+    weight: Any,
+    penalty: Penalty | None,
+    hold: str | None,
+    stop: Stop,
+    starts: int | None,
+    ours: bool,
+    seed: int,
+    first_replicate: int,
+    device: Any,
+    dtype: torch.dtype | None,
+    progress: Callable[[int, int], None] | None,
+    dense: Callable[..., Result],
+) -> Result:
+    """Factorise every replicate of a pattern; the arguments are `factorize`'s, checked and resolved.
+
+    `ours` says that the rule is one of the engine's own. `dense` factorises a dense batch; it is called with (V, init,
+    first replicate, starts, weight).
+    """
+    dtype = dtype or (torch.float64 if pattern.float_dtype == np.float64 else torch.float32)
+    plan = Plan(
+        pattern, rule, n_components, loss=loss, weight=weight, penalty=penalty or Penalty(), hold=hold, stop=stop,
+        device=device, dtype=dtype,
+    )  # fmt: skip
+    B, m, n = pattern.shape
+    guided = isinstance(init, str) and init == "auto" and pattern.base is not None and hold is None and weight is None
+    if guided:
+        init = _full_sample(pattern, n_components, dense, starts, ours)
+    elif isinstance(init, str) and init == "auto":
+        init = "nndsvda"
+    given = not isinstance(init, str)
+    several = ours and n_components > 2 and hold is None and (guided or not given)
+    number = (SEVERAL if several else 1) if starts is None else starts
+    if plan.refusal is None and given and not _compilable(init, pattern, n_components):
+        plan.refusal = "this start is for the dense path"
+    parts = []
+    size = max(LANES, CHUNK_ENTRIES // (m * n) // LANES * LANES)
+    for first in range(0, B, size):
+        chosen = np.arange(first, min(first + size, B))
+        part = _slice(init, chosen, B) if given else init
+        if plan.refusal is not None:
+            V = pattern.to_dense(chosen, dtype=plan.numpy_dtype)
+            parts.append(dense(V, part, first_replicate + first, number, _part(weight, chosen, B)))
+        else:
+            parts.append(
+                _compiled(
+                    plan, chosen, part, n_components, number, seed, first_replicate + first, guided and starts is None
+                )
+            )
+        if progress is not None:
+            progress(int(chosen[-1]) + 1, B)
+    return _concatenate(parts)
+
+
+def _full_sample(
+    pattern: SharedPattern, k: int, dense: Callable[..., Result], starts: int | None, ours: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    # At k = 2 all starts lead to one optimum; beyond, the best of several is where replicates begin.
+    number = (SEVERAL if ours and k > 2 else 1) if starts is None else starts
+    result = dense(pattern.base_dense(dtype=np.float64), "nndsvda", 0, number, None)
+    return result.W, result.H
+
+
+def _compilable(init: Any, pattern: SharedPattern, k: int) -> bool:
+    if init[0] is None or init[1] is None:
+        return False
+    W, H = (np.asarray(x.cpu() if isinstance(x, torch.Tensor) else x) for x in init)
+    m, n = pattern.shape[1:]
+    if W.shape[-2:] != (m, k) or H.shape[-2:] != (k, n):
+        return False  # the dense path says what is wrong
+    if not (np.isfinite(W).all() and np.isfinite(H).all() and (W >= 0).all() and (H >= 0).all()):
+        return False
+    largest = [x.max(axis=(-2, -1)) for x in (W, H)]
+    product = largest[0] * largest[1] / max(float(pattern.values.max()), 1.0)
+    tame = all(((x > SAFE_FACTOR[0]) & (x < SAFE_FACTOR[1])).all() for x in largest)
+    return bool(tame and ((product > SAFE_PRODUCT[0]) & (product < SAFE_PRODUCT[1])).all() and W.any(axis=-2).all())
+
+
+def _slice(init: Any, chosen: np.ndarray, B: int) -> Any:
+    return _part(init[0], chosen, B), _part(init[1], chosen, B)
+
+
+def _part(x: Any, chosen: np.ndarray, B: int) -> Any:
+    return x if x is None or np.ndim(x) < 3 or len(x) != B or B == 1 else x[chosen]
+
+
+def _compiled(
+    plan: Plan, chosen: np.ndarray, init: Any, k: int, starts: int, seed: int, first: int, sparing: bool
+) -> Result:
+    best = _solve(plan, chosen, *_starts(plan, chosen, init, k, seed, 0, first), start=0)
+    for start in range(1, starts):
+        tried = np.arange(len(chosen))
+        if sparing:
+            tried = tried[(first + tried) % SHARE == 0]
+            if len(tried) == 0:
+                break
+        W0, H0 = _starts(plan, chosen[tried], "random", k, seed, start, first, tried)
+        other = _solve(plan, chosen[tried], W0, H0, start=start)
+        wins = (other.loss < best.loss[tried] * (1 - MARGIN)) | (
+            ~np.isfinite(best.loss[tried]) & np.isfinite(other.loss)
+        )
+        for name in ("W", "H", "loss", "divergence", "n_iter", "status", "kkt", "start"):
+            getattr(best, name)[tried[wins]] = getattr(other, name)[wins]
+    return best
+
+
+def _starts(
+    plan: Plan,
+    chosen: np.ndarray,
+    init: Any,
+    k: int,
+    seed: int,
+    start: int,
+    first: int,
+    tried: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(init, str):
+        return tuple(
+            np.ascontiguousarray(np.reshape(np.asarray(x), (-1, *np.shape(x)[-2:])), dtype=plan.numpy_dtype)
+            for x in init
+        )  # type: ignore[return-value]
+    if init not in METHODS:
+        raise ProblemError(f"init must be 'auto', one of {METHODS} or a pair (W, H); got {init!r}")
+    parts = []
+    numbers = first + (np.arange(len(chosen)) if tried is None else tried)
+    for b, number in zip(chosen, numbers, strict=True):
+        V = torch.from_numpy(plan.pattern.to_dense([b], dtype=plan.numpy_dtype))
+        if init == "random":
+            factors = random_factors(V, k, seed=seed, start=start, first_replicate=int(number))
+        else:
+            factors = start_factors(build_problem(V), k, init, seed=seed, start=start, first_replicate=int(number))
+        parts.append((factors.W.numpy(), factors.H.numpy()))
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def _solve(plan: Plan, chosen: np.ndarray, W0: np.ndarray, H0: np.ndarray, *, start: int) -> Result:
+    from .kernels import cpu
+    from .kernels.parallel import in_parallel
+
+    pattern, stop, k = plan.pattern, plan.stop, W0.shape[-1]
+    jobs, (m, n) = len(chosen), pattern.shape[1:]
+    W = np.zeros((jobs, m, k), plan.numpy_dtype)
+    H = np.zeros((jobs, k, n), plan.numpy_dtype)
+    n_iter, status = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64)
+    numbers = np.zeros((jobs, 3))
+    empty = np.ones(n, dtype=bool)
+    empty[pattern.columns] = False
+    outside = H0[:, :, empty].astype(np.float64)
+    # Grams, and below them the sums, of the columns that have no cell: they count until the first update of H.
+    extra = np.concatenate([outside @ outside.transpose(0, 2, 1), outside.sum(-1)[:, None]], axis=1)
+    eps = torch.finfo(plan.dtype).eps
+    every = stop.interval(plan.rule)
+    limits = cpu.Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, every)
+    coefficients = [float(x) for x in plan.penalty.coefficients(m, n)]
+    rule = cpu.rule_of(plan.rule, coefficients)
+
+    def work(first: int, last: int) -> None:
+        cpu.frobenius(
+            pattern.values, pattern.rows, pattern.start, pattern.columns, chosen, first, last, W0, H0, extra, rule,
+            limits, (0,) * k, W, H, n_iter, status, numbers,
+        )  # fmt: skip
+
+    in_parallel(work, jobs, grain=2 * LANES)
+    return Result(
+        W=W, H=H, loss=numbers[:, 0].copy(), divergence=numbers[:, 1].copy(), n_iter=n_iter, status=status,
+        kkt=numbers[:, 2].copy(), start=np.full(jobs, start),
+    )  # fmt: skip
+
+
+def _concatenate(parts: list[Result]) -> Result:
+    if len(parts) == 1:
+        return parts[0]
+    names = ("W", "H", "loss", "divergence", "n_iter", "status", "kkt", "start")
+    return Result(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})

@@ -1,0 +1,147 @@
+"""Resampled counts: their sums, their statistics, and that a replicate is the same wherever it is drawn."""
+
+import numpy as np
+import pytest
+
+import nmfcore
+from nmfcore import ProblemError
+from nmfcore.kernels import sampling
+
+M, N = 5, 30
+
+
+def stars(number=900, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, M, number)
+    columns = np.stack([rng.integers(0, N // 2, number), rng.integers(N // 2, N, number)], axis=1)
+    columns[rng.random((number, 2)) < 0.05] = -1
+    rows[rng.random(number) < 0.05] = -1
+    return rows, columns
+
+
+def counted(rows, columns):
+    V = np.zeros((M, N))
+    for row, pixels in zip(rows, columns, strict=True):
+        for pixel in pixels:
+            if row >= 0 and pixel >= 0:
+                V[row, pixel] += 1
+    return V
+
+
+def test_the_base_is_the_sample_itself():
+    rows, columns = stars()
+    counts = nmfcore.bootstrap(rows, columns, (M, N), replicates=2)
+    np.testing.assert_array_equal(counts.base_dense(), counted(rows, columns))
+
+
+def test_both_images_of_a_star_get_it_equally_often():
+    rows = np.zeros(40, dtype=int)
+    columns = np.stack([np.arange(40), 40 + np.arange(40)], axis=1)
+    for scheme in ("multinomial", "poisson", "delete"):
+        V = nmfcore.bootstrap(rows, columns, (1, 80), replicates=20, scheme=scheme).to_dense()
+        np.testing.assert_array_equal(V[:, 0, :40], V[:, 0, 40:])
+
+
+def test_multinomial_replicates_have_the_size_of_the_sample():
+    rows, columns = stars()
+    inside = (rows >= 0) & (columns >= 0).all(axis=1)
+    V = nmfcore.bootstrap(rows[inside], columns[inside], (M, N), replicates=33).to_dense()
+    assert (V.sum(axis=(1, 2)) == 2 * inside.sum()).all()
+
+
+@pytest.mark.parametrize("scheme", ["multinomial", "poisson"])
+def test_counts_have_the_means_and_variances_of_the_scheme(scheme):
+    rows, columns = stars()
+    base = counted(rows, columns)
+    B = 4000
+    V = nmfcore.bootstrap(rows, columns, (M, N), replicates=B, scheme=scheme, seed=5).to_dense(dtype=np.float64)
+    filled = base > 0
+    p = base / len(rows)
+    variance = base * (1 - p) if scheme == "multinomial" else base
+    z = (V.mean(axis=0) - base)[filled] / np.sqrt(variance[filled] / B)
+    assert abs(z).max() < 5
+    assert abs(np.mean(z**2) - 1) < 0.5
+    ratio = V.var(axis=0)[filled] / variance[filled]
+    assert abs(ratio.mean() - 1) < 0.01
+    if scheme == "multinomial":
+        # Two cells of one image share no star: their covariance is -n p q.
+        a, b = np.unravel_index(np.argsort(base[:, : N // 2].ravel())[-2:], (M, N // 2))
+        expected = -len(rows) * p[a[0], b[0]] * p[a[1], b[1]]
+        together = ((V[:, a[0], b[0]] - base[a[0], b[0]]) * (V[:, a[1], b[1]] - base[a[1], b[1]])).mean()
+        error = np.sqrt(base[a[0], b[0]] * base[a[1], b[1]] / B)
+        assert abs(together - expected) < 5 * error
+
+
+def test_poisson_weights_are_poisson():
+    rows = np.zeros(1000, dtype=int)
+    V = nmfcore.bootstrap(rows, np.arange(1000), (1, 1000), replicates=400, scheme="poisson").to_dense()
+    share = np.bincount(V.astype(int).ravel(), minlength=8) / V.size
+    expected = np.exp(-1.0) / np.array([1, 1, 2, 6, 24, 120])
+    error = np.sqrt(expected / V.size)
+    assert (abs(share[:6] - expected) < 5 * error).all()
+
+
+@pytest.mark.parametrize(("drop", "expected"), [("sqrt", [6, 3, 0, 14, 1]), (4, [4, 4, 0, 4, 1]), (0, [0] * 5)])
+def test_deletion_takes_the_number_asked_from_every_bin(drop, expected):
+    number = np.array([36, 9, 0, 200, 1])
+    rows = np.repeat(np.arange(5), number)
+    columns = np.arange(len(rows))
+    V = nmfcore.bootstrap(rows, columns, (5, len(rows)), replicates=50, scheme="delete", drop=drop).to_dense()
+    assert set(np.unique(V)) <= {0, 1}
+    np.testing.assert_array_equal(V.sum(axis=2), np.broadcast_to(number - expected, (50, 5)))
+    if drop == 4:
+        # Every star of a bin is as likely to go as any other.
+        gone = 50 - V[:, 3, 45:245].sum(axis=0)
+        assert gone.sum() == 200
+        assert abs(gone.var() - 1.0 * (1 - 4 / 200)) < 0.5
+
+
+def test_a_replicate_is_the_same_in_every_batch():
+    rows, columns = stars()
+    for scheme in ("multinomial", "poisson", "delete"):
+        whole = nmfcore.bootstrap(rows, columns, (M, N), replicates=50, scheme=scheme, seed=3).to_dense()
+        part = nmfcore.bootstrap(
+            rows, columns, (M, N), replicates=7, scheme=scheme, seed=3, first_replicate=21
+        ).to_dense()
+        np.testing.assert_array_equal(part, whole[21:28])
+        other = nmfcore.bootstrap(rows, columns, (M, N), replicates=50, scheme=scheme, seed=4).to_dense()
+        assert not (other == whole).all(axis=(1, 2)).any()
+        assert len(np.unique(whole.reshape(50, -1), axis=0)) == 50
+
+
+def test_the_generator_is_splitmix64():
+    # The first outputs for seed 1234567, as published with the generator's reference code.
+    state, drawn = np.uint64(1234567), []
+    with np.errstate(over="ignore"):
+        for _ in range(3):
+            state = state + sampling.GOLDEN
+            drawn.append(int(sampling.mix(state)))
+    assert drawn == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+
+
+def test_large_counts_get_wider_integers():
+    rows, columns = np.zeros(3000, dtype=int), np.zeros(3000, dtype=int)
+    counts = nmfcore.bootstrap(rows, columns, (1, 2), replicates=5)
+    assert counts.values.dtype == np.uint16
+    assert (counts.to_dense()[:, 0, 0] == 3000).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": [0, 9]}, "rows must lie in 0 to 4"),
+        ({"columns": [0, 99]}, "columns must lie in 0 to 29"),
+        ({"rows": [0.0, 1.0]}, "must hold integers"),
+        ({"rows": [0]}, "shape"),
+        ({"rows": [-1, -1]}, "no star"),
+        ({"scheme": "jackknife"}, "scheme must be one of"),
+        ({"replicates": 0}, "replicates must be >= 1"),
+        ({"seed": -1}, "seed"),
+        ({"scheme": "delete", "drop": "half"}, "drop must be"),
+        ({"device": "tpu"}, "device"),
+    ],
+)
+def test_wrong_arguments_are_refused(change, message):
+    arguments = {"rows": [0, 1], "columns": [3, 4], "shape": (M, N), **change}
+    with pytest.raises(ProblemError, match=message):
+        nmfcore.bootstrap(**arguments)

@@ -1,0 +1,255 @@
+"""The compiled kernels give what the dense path gives, whatever the rule, type, penalty or batch."""
+
+import numpy as np
+import pytest
+import torch
+
+import nmfcore
+from nmfcore import Penalty, SharedPattern, Status, Stop, sparse
+
+PENALTIES = {
+    "none": None,
+    "l1": Penalty(2e-3, 3e-3, 1.0),
+    "l2": Penalty(2e-3, 3e-3, 0.0),
+    "elastic": Penalty(1e-3, 2e-3, 0.5),
+}
+DTYPES = {np.float32: torch.float32, np.float64: torch.float64}
+
+
+def counts(B, m=9, n=40, seed=0, mean=0.7):
+    rng = np.random.default_rng(seed)
+    rate = rng.gamma(0.5, mean / 0.5, (m, 3)) @ rng.random((3, n))
+    rate[:, ::7] = 0
+    rate[2] = 0
+    return rng.poisson(rate, (B, m, n)).astype(np.float64)
+
+
+def start(k, m=9, n=40, seed=1):
+    rng = np.random.default_rng(seed)
+    return rng.random((m, k)), rng.random((k, n))
+
+
+def both(V, k, dtype, **options):
+    ours = nmfcore.factorize(SharedPattern.from_dense(V), k, dtype=DTYPES[dtype], **options)
+    dense = nmfcore.factorize(V, k, **options)
+    return ours, dense
+
+
+@pytest.fixture
+def _no_dense(monkeypatch):
+    """Fail if the dense path is taken."""
+
+    def refuse(self, *_):
+        return None
+
+    monkeypatch.setattr(SharedPattern, "to_dense", SharedPattern.to_dense)
+    original = sparse.Plan._refusal
+
+    def watched(self, *arguments):
+        refusal = original(self, *arguments)
+        assert refusal is None, refusal
+        return refusal
+
+    monkeypatch.setattr(sparse.Plan, "_refusal", watched)
+
+
+@pytest.mark.usefixtures("_no_dense")
+@pytest.mark.parametrize("penalty", sorted(PENALTIES))
+@pytest.mark.parametrize("k", [1, 2, 3, 6])
+@pytest.mark.parametrize("update", ["mu", "amu", "hals", "ehals", "rank2"])
+def test_iterations_equal_the_dense_ones(update, k, penalty):
+    if update == "rank2" and k != 2:
+        pytest.skip("rank-two least squares is for two components")
+    V = counts(19)
+    options = {"init": start(k), "update": update, "penalty": PENALTIES[penalty]}
+    for iterations in (1, 7):
+        stop = Stop(tol=0, max_iter=iterations)
+        for dtype, tolerance in ((np.float64, 1e-11), (np.float32, 2e-4)):
+            ours, dense = both(V, k, dtype, stop=stop, **options)
+            size = np.abs(dense.W @ dense.H).max()
+            assert ours.W.dtype == dtype
+            np.testing.assert_allclose(ours.W @ ours.H, dense.W @ dense.H, atol=tolerance * size)
+            np.testing.assert_allclose(ours.loss, dense.loss, rtol=tolerance)
+            np.testing.assert_allclose(ours.divergence, dense.divergence, rtol=tolerance)
+            assert (ours.n_iter == iterations).all()
+            assert (ours.status == Status.MAX_ITER).all()
+            if dtype is np.float64:
+                np.testing.assert_allclose(ours.W, dense.W, atol=tolerance * dense.W.max())
+                np.testing.assert_allclose(ours.H, dense.H, atol=tolerance * dense.H.max())
+                np.testing.assert_allclose(ours.kkt, dense.kkt, atol=1e-9)
+
+
+@pytest.mark.usefixtures("_no_dense")
+@pytest.mark.parametrize(("update", "k"), [("mu", 2), ("hals", 3), ("ehals", 2), ("ehals", 4), ("rank2", 2)])
+def test_converged_runs_stop_where_the_dense_ones_do(update, k):
+    V = counts(37, seed=3)  # more than two tiles: lanes are refilled
+    ours, dense = both(V, k, np.float64, init=start(k), update=update)
+    np.testing.assert_array_equal(ours.status, dense.status)
+    assert (ours.status == Status.CONVERGED).mean() > 0.5
+    near = np.abs(ours.n_iter - dense.n_iter) <= 10  # long extrapolated runs part by rounding
+    assert near.mean() > 0.9
+    np.testing.assert_allclose(ours.loss[near], dense.loss[near], rtol=1e-7)
+    single, _ = both(V, k, np.float32, init=start(k), update=update)
+    settled = near & (single.status == Status.CONVERGED)
+    same = settled & (np.abs(single.loss / dense.loss - 1) < 1e-5)
+    assert same.sum() > 0.8 * settled.sum()
+    np.testing.assert_allclose(single.shares[same], dense.shares[same], atol=2e-3)
+
+
+def test_results_do_not_depend_on_the_batch_or_the_threads():
+    pattern = SharedPattern.from_dense(counts(70, seed=5))
+    whole = nmfcore.factorize(pattern, 3, init=start(3))
+    part = nmfcore.factorize(pattern.select([33, 4, 69]), 3, init=start(3))
+    for name in ("W", "H", "loss", "n_iter", "status", "kkt"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[[33, 4, 69]])
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        again = nmfcore.factorize(pattern, 3, init=start(3))
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_array_equal(again.W, whole.W)
+
+
+def test_chunks_change_nothing(monkeypatch):
+    pattern = SharedPattern.from_dense(counts(70, seed=5))
+    whole = nmfcore.factorize(pattern, 3, starts=2, seed=4)
+    monkeypatch.setattr(sparse, "CHUNK_ENTRIES", 1)
+    seen = []
+    parts = nmfcore.factorize(pattern, 3, starts=2, seed=4, progress=lambda done, total: seen.append((done, total)))
+    for name in ("W", "H", "loss", "n_iter", "start"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+    assert seen[-1] == (70, 70)
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize("init", ["random", "nndsvd", "nndsvda", "nndsvdar"])
+def test_named_starts_are_the_dense_ones(init):
+    V = counts(20, seed=8)
+    stop = Stop(tol=0, max_iter=3)
+    ours, dense = both(V, 2, np.float64, init=init, stop=stop, seed=6, first_replicate=3, update="hals")
+    np.testing.assert_allclose(ours.W @ ours.H, dense.W @ dense.H, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "kullback-leibler"},
+        {"loss": 1.5},
+        {"loss": 3.0},
+        {"weight": np.linspace(0.5, 2, 40)},
+        {"hold": "H"},
+        {"hold": "W"},
+        {"stop": Stop(criterion="sklearn", tol=1e-4)},
+        {"update": lambda problem, start: nmfcore.HALS()(problem, start)},
+        {"stop": Stop(max_iter=0)},
+    ],
+)
+def test_what_has_no_fast_path_has_the_dense_answer(options):
+    V = counts(18, seed=2)
+    ours, dense = both(V, 2, np.float64, init=start(2), **{"stop": Stop(tol=0, max_iter=20), **options})
+    np.testing.assert_allclose(ours.W, dense.W, atol=1e-10 * dense.W.max())
+    np.testing.assert_array_equal(ours.n_iter, dense.n_iter)
+
+
+def test_a_weight_for_every_replicate_is_cut_with_the_batch(monkeypatch):
+    V = counts(40, seed=2)
+    weight = np.random.default_rng(0).random(V.shape)
+    monkeypatch.setattr(sparse, "CHUNK_ENTRIES", 1)
+    options = {"init": start(2), "weight": weight, "stop": Stop(tol=0, max_iter=5)}
+    ours, dense = both(V, 2, np.float64, **options)
+    np.testing.assert_allclose(ours.W, dense.W, atol=1e-10 * dense.W.max())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_of_every_type_are_taken(dtype):
+    V = counts(17, seed=9)
+    for scale, stored in ((1, np.uint8), (300, np.uint16), (0.37, dtype)):
+        pattern = SharedPattern.from_dense(V * scale, dtype=None if stored is not np.float64 else stored)
+        assert pattern.values.dtype == (stored if scale != 0.37 or stored is np.float64 else np.float32)
+        ours = nmfcore.factorize(pattern, 2, init=start(2), dtype=DTYPES[dtype])
+        dense = nmfcore.factorize(V * scale, 2, init=start(2))
+        np.testing.assert_allclose(ours.loss, dense.loss, rtol=1e-5)
+
+
+def test_empty_replicates_and_extreme_scales_are_legal():
+    V = counts(18, seed=9)
+    V[4] = 0
+    result = nmfcore.factorize(SharedPattern.from_dense(V), 2)
+    assert (result.W[4] == 0).all() or (result.H[4] == 0).all()
+    assert np.isfinite(result.loss).all()
+    assert result.loss[4] == 0
+    tiny = nmfcore.factorize(SharedPattern.from_dense(V * 1e-12, dtype=np.float64), 2, init=start(2))
+    plain = nmfcore.factorize(SharedPattern.from_dense(V, dtype=np.float64), 2, init=start(2))
+    np.testing.assert_allclose(tiny.loss * 1e24, plain.loss, rtol=1e-6)
+    assert nmfcore.factorize(SharedPattern.from_dense(np.zeros((3, 4))), 2).loss.tolist() == [0.0]
+
+
+def test_wild_starts_are_tamed_as_on_the_dense_path():
+    V = counts(18, seed=9)
+    W, H = start(2)
+    wild = nmfcore.factorize(SharedPattern.from_dense(V), 2, init=(W * 1e20, H * 1e15), update="hals")
+    plain = nmfcore.factorize(SharedPattern.from_dense(V), 2, init=(W, H), update="hals")
+    np.testing.assert_allclose(wild.loss, plain.loss, rtol=1e-4)
+
+
+def test_non_finite_replicates_are_marked():
+    V = counts(18, seed=9).astype(np.float32)
+    pattern = SharedPattern.from_dense(V, dtype=np.float32)
+    pattern.values[0, 3] = np.float32(2.0**19)
+    pattern.values[0, 5] = np.inf
+    refused = nmfcore.factorize(pattern.select([0, 1]), 2, init=start(2))
+    assert Status(int(refused.status[0])) in (Status.CONVERGED, Status.MAX_ITER)
+
+
+def sample(stars=4000, m=12, n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, m, stars)
+    kind = rng.random(stars) < rows / m
+    columns = np.where(kind, rng.normal(20, 6, stars), rng.normal(38, 7, stars)).clip(0, n - 1).astype(int)
+    return rows, columns, (m, n)
+
+
+def test_bootstraps_begin_at_the_full_samples_solution_and_reach_the_dense_optimum():
+    rows, columns, shape = sample()
+    pattern = nmfcore.bootstrap(rows, columns, shape, replicates=40, seed=2)
+    ours = nmfcore.factorize(pattern, 2)
+    dense = nmfcore.factorize(pattern.to_dense(dtype=np.float64), 2, stop=Stop(tol=1e-7))
+    assert ours.converged.all()
+    np.testing.assert_allclose(ours.loss, dense.loss, rtol=2e-6)
+    np.testing.assert_allclose(np.sort(ours.shares), np.sort(dense.shares), atol=2e-5)
+    # Aligned by themselves: the same component is first in all.
+    assert np.ptp(ours.shares[:, 0]) < 0.2
+
+
+def test_several_starts_keep_the_best_and_say_which():
+    rows, columns, shape = sample()
+    pattern = nmfcore.bootstrap(rows, columns, shape, replicates=33, seed=2)
+    one = nmfcore.factorize(pattern, 4, starts=1)
+    many = nmfcore.factorize(pattern, 4, starts=4)
+    assert (many.loss <= one.loss * (1 + 1e-6)).all()
+    assert (many.start[many.loss < one.loss * (1 - 1e-6)] > 0).all()
+    assert set(many.start) <= set(range(4))
+    left = nmfcore.factorize(pattern, 4)
+    tried = np.arange(33) % sparse.SHARE == 0
+    assert (left.start[~tried] == 0).all()
+
+
+def test_torch_and_numpy_starts_are_alike():
+    pattern = SharedPattern.from_dense(counts(4))
+    W, H = start(2)
+    a = nmfcore.factorize(pattern, 2, init=(W, H))
+    b = nmfcore.factorize(pattern, 2, init=(torch.from_numpy(W), torch.from_numpy(H)))
+    np.testing.assert_array_equal(a.W, b.W)
+
+
+def test_wrong_arguments_are_refused():
+    pattern = SharedPattern.from_dense(counts(4))
+    with pytest.raises(nmfcore.ProblemError, match="init must be"):
+        nmfcore.factorize(pattern, 2, init="svd")
+    with pytest.raises(nmfcore.ProblemError, match="must have shape"):
+        nmfcore.factorize(pattern, 2, init=(np.ones((3, 2)), np.ones((2, 40))))
+    with pytest.raises(nmfcore.ProblemError, match="n_components"):
+        nmfcore.factorize(pattern, 0)
+    with pytest.raises(nmfcore.ProblemError, match="for 2 components"):
+        nmfcore.factorize(pattern, 3, update="rank2")
