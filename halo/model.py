@@ -50,7 +50,7 @@ class FitSettings:
     starts : int or None
         Starts of which the best is kept; None leaves the number to the engine: 1 for two components, 8 for more.
     seed : int
-        Starts of which the best is kept; seed of random numbers.
+        Seed of random numbers.
     tol : float
         Convergence tolerance of `nmfcore.Stop`.
     max_iter : int
