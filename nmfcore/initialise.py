@@ -55,12 +55,8 @@ def start_factors(
         if init == "random":
             return random_factors(filled, n_components, seed=seed, start=start, first_replicate=first_replicate)
         W, H = nndsvd(filled, n_components)
-        if init == "nndsvda":
-            mean = filled.mean(dim=(-2, -1))[:, None, None]
-            W, H = torch.where(W == 0, mean, W), torch.where(H == 0, mean, H)
-        elif init == "nndsvdar":
-            W, H = _fill_randomly(filled, W, H, seed, start, first_replicate)
-        return Factors(W, H)
+        replicates = range(first_replicate, first_replicate + len(V))
+        return fill_zeros(init, Factors(W, H), filled.mean(dim=(-2, -1)), seed, start, replicates)
     return _given(problem, n_components, init)
 
 
@@ -90,11 +86,17 @@ def random_factors(V: Tensor, n_components: int, *, seed: int = 0, start: int = 
     seed, start, first_replicate : int
         Name each replicate's stream.
     """
-    B, m, n = V.shape
-    _require_components(n_components)
-    size = (V.mean(dim=(-2, -1)) / n_components).sqrt()[:, None, None]
-    H, W = _normals(((n_components, n), (m, n_components)), B, seed, start, first_replicate)
-    return Factors(size * W.abs().to(V), size * H.abs().to(V))
+    require_components(n_components)
+    means = V.mean(dim=(-2, -1))
+    return draw(means, tuple(V.shape[-2:]), n_components, seed, start, range(first_replicate, first_replicate + len(V)))
+
+
+def draw(means: Tensor, shape: tuple[int, ...], n_components: int, seed: int, start: int, replicates: Any) -> Factors:
+    """Return `random_factors` for data of known means (B,) and shape (m, n); `replicates` are B global numbers."""
+    m, n = shape
+    size = (means / n_components).sqrt()[:, None, None]
+    H, W = _normals(((n_components, n), (m, n_components)), replicates, seed, start)
+    return Factors(size * W.abs().to(means), size * H.abs().to(means))
 
 
 def nndsvd(V: Tensor, n_components: int, svd: tuple[Tensor, Tensor, Tensor] | None = None) -> Factors:
@@ -118,7 +120,7 @@ def nndsvd(V: Tensor, n_components: int, svd: tuple[Tensor, Tensor, Tensor] | No
     ----------
     Boutsidis & Gallopoulos (2008), Pattern Recognition 41, 1350.
     """
-    _require_components(n_components)
+    require_components(n_components)
     if n_components > min(V.shape[-2:]):
         raise ProblemError(
             f"NNDSVD gives at most min(m, n) = {min(V.shape[-2:])} components for V of shape "
@@ -169,20 +171,23 @@ def leading_svd(V: Tensor, n_components: int) -> tuple[Tensor, Tensor, Tensor]:
     return (Vh.mT, S, U.mT) if tall else (U, S, Vh)
 
 
-def _fill_randomly(V: Tensor, W: Tensor, H: Tensor, seed: int, start: int, first_replicate: int) -> Factors:
-    # Small random values where NNDSVD left zeros: mean(V) / 100 times an absolute normal draw.
-    size = (V.mean(dim=(-2, -1)) / 100.0)[:, None, None]
-    noise_W, noise_H = _normals((W.shape[1:], H.shape[1:]), V.shape[0], seed, start, first_replicate)
-    return Factors(
-        torch.where(W == 0, size * noise_W.abs().to(V), W), torch.where(H == 0, size * noise_H.abs().to(V), H)
-    )
+def fill_zeros(init: str, factors: Factors, means: Tensor, seed: int, start: int, replicates: Any) -> Factors:
+    """Return what NNDSVD left zero filled as `init` says; `means` (B,) are V's, `replicates` B global numbers."""
+    W, H = factors
+    level = means[:, None, None]
+    if init == "nndsvda":
+        return Factors(torch.where(W == 0, level, W), torch.where(H == 0, level, H))
+    if init == "nndsvdar":
+        # Small random values: mean(V) / 100 times an absolute normal draw.
+        noise_W, noise_H = (x.abs().to(W) for x in _normals((W.shape[1:], H.shape[1:]), replicates, seed, start))
+        size = level / 100.0
+        return Factors(torch.where(W == 0, size * noise_W, W), torch.where(H == 0, size * noise_H, H))
+    return factors
 
 
-def _normals(
-    shapes: tuple[tuple[int, ...], ...], B: int, seed: int, start: int, first_replicate: int
-) -> tuple[Tensor, ...]:
+def _normals(shapes: tuple[Any, ...], replicates: Any, seed: int, start: int) -> tuple[Tensor, ...]:
     # NumPy's streams on the host: the numbers are the same on every device and in every batch.
-    streams = [np.random.default_rng([seed, first_replicate + b, start]) for b in range(B)]
+    streams = [np.random.default_rng([seed, int(b), start]) for b in replicates]
     return tuple(torch.from_numpy(np.stack([rng.standard_normal(shape) for rng in streams])) for shape in shapes)
 
 
@@ -192,7 +197,7 @@ def _given(problem: Problem, n_components: int, init: Any) -> Factors:
     if init[0] is None and init[1] is None:
         raise ProblemError("init=(None, None) makes all components alike; give one, or use init='random'")
     B, m, n = problem.V.shape
-    _require_components(n_components)
+    require_components(n_components)
     # The data's scale is divided out of each factor in equal parts.
     root = problem.scale.sqrt().to(problem.V.dtype)[:, None, None]
     factors = []
@@ -257,7 +262,8 @@ def _require_tame(held: Tensor, name: str) -> None:
         )
 
 
-def _require_components(n_components: int) -> None:
+def require_components(n_components: int) -> None:
+    """Raise unless k is an integer of at least 1."""
     if isinstance(n_components, bool) or not isinstance(n_components, (int, np.integer)) or n_components < 1:
         raise ProblemError(f"n_components must be an integer >= 1; got {n_components!r}")
 

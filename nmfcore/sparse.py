@@ -9,12 +9,13 @@ import numpy as np
 import torch
 
 from .errors import ProblemError
-from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, random_factors, start_factors
+from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, draw, fill_zeros, nndsvd, require_components
 from .losses import BetaDivergence, Loss
 from .pattern import LANES, SharedPattern
-from .problem import SAFE_MAXIMUM, Penalty, build_problem
+from .problem import SAFE_MAXIMUM, Penalty
 from .result import Result
 from .solvers import HALS, ExtrapolatedHALS, RankTwo
+from .spectrum import leading_svd
 from .stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Stop
 from .updates import MultiplicativeUpdate
 
@@ -205,16 +206,17 @@ def _starts(
         )  # type: ignore[return-value]
     if init not in METHODS:
         raise ProblemError(f"init must be 'auto', one of {METHODS} or a pair (W, H); got {init!r}")
-    parts = []
+    require_components(k)
+    pattern, (m, n) = plan.pattern, plan.pattern.shape[1:]
     numbers = first + (np.arange(len(chosen)) if tried is None else tried)
-    for b, number in zip(chosen, numbers, strict=True):
-        V = torch.from_numpy(plan.pattern.to_dense([b], dtype=plan.numpy_dtype))
-        if init == "random":
-            factors = random_factors(V, k, seed=seed, start=start, first_replicate=int(number))
-        else:
-            factors = start_factors(build_problem(V), k, init, seed=seed, start=start, first_replicate=int(number))
-        parts.append((factors.W.numpy(), factors.H.numpy()))
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    means = torch.from_numpy(pattern.cells(chosen).sum(axis=1, dtype=np.float64) / (m * n)).to(plan.dtype)
+    if init == "random":
+        factors = draw(means, (m, n), k, seed, start, numbers)
+    else:
+        svd = leading_svd(pattern, chosen, min(k, m, n))
+        like = torch.empty((len(chosen), m, n), dtype=plan.dtype, device="meta")
+        factors = fill_zeros(init, nndsvd(like, k, svd=svd), means, seed, start, numbers)
+    return factors.W.numpy(), factors.H.numpy()
 
 
 def _solve(plan: Plan, chosen: np.ndarray, W0: np.ndarray, H0: np.ndarray, *, start: int) -> Result:

@@ -87,6 +87,42 @@ def fill_tiles(values, cell, scheme, seed, first, replicates, order, bins, drops
                         values[tile, at * LANES + lane] += weight[star * LANES + lane]
 
 
+@njit(**OPTIONS)
+def grams(values, rows, start, replicates, first, last, out):
+    """Write V V^T of the replicates first to last - 1 to out (B, m, m)."""
+    m = out.shape[1]
+    cells = np.empty(start[-1], np.float64)
+    for b in range(first, last):
+        tile, lane = replicates[b] // LANES, replicates[b] % LANES
+        for p in range(len(cells)):
+            cells[p] = values[tile, p * LANES + lane]
+        square = out[b]
+        for j in range(len(start) - 1):
+            for p in range(start[j], start[j + 1]):
+                if cells[p] != 0:
+                    row = rows[p]
+                    for q in range(start[j], p + 1):
+                        square[row, rows[q]] += cells[p] * cells[q]
+        for i in range(m):
+            for other in range(i):
+                square[other, i] = square[i, other]
+
+
+@njit(**OPTIONS)
+def project(values, rows, start, replicates, vectors, first, last, out):
+    """Write vectors[b].T @ V to out (B, k, filled) for the replicates first to last - 1."""
+    k = vectors.shape[2]
+    for b in range(first, last):
+        tile, lane = replicates[b] // LANES, replicates[b] % LANES
+        for j in range(len(start) - 1):
+            for p in range(start[j], start[j + 1]):
+                v = np.float64(values[tile, p * LANES + lane])
+                if v != 0:
+                    row = rows[p]
+                    for c in range(k):
+                        out[b, c, j] += v * vectors[b, row, c]
+
+
 def fill(
     values: np.ndarray,
     cell: np.ndarray,
