@@ -58,7 +58,7 @@ class Terminal:
         self._quiet = quiet
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
-        self._started: dict[str, float] = {}
+        self._since = time.monotonic()
 
     def __enter__(self) -> Terminal:
         if not self._quiet and sys.stderr.isatty():
@@ -80,11 +80,10 @@ class Terminal:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=total)
             self._bars.update(self._tasks[stage], completed=done, total=total)
-        elif not self._quiet:
-            start = self._started.setdefault(stage, time.monotonic())
-            if done >= total and stage not in self._tasks:
-                self._tasks[stage] = None
-                typer.echo(f"{stage}: done in {time.monotonic() - start:.1f} s", err=True)
+        elif not self._quiet and done >= total and stage not in self._tasks:
+            # From the stage before: many stages report only when they are done.
+            self._tasks[stage], start, self._since = None, self._since, time.monotonic()
+            typer.echo(f"{stage}: done in {self._since - start:.1f} s", err=True)
 
 
 def _command(function: Callable[..., None]) -> Callable[..., None]:

@@ -50,11 +50,11 @@ def prepare(
     InputError
         Files that cannot be read, or hold something else.
     OutputError
-        `output` exists, or cannot be written.
+        `output` exists, is one of the inputs, or cannot be written.
     """
     if (columns is None) == (astronn is None):
         raise UsageError("give ALLSTAR and ASTRONN, or one catalogue with --columns.")
-    check_output(output, overwrite=overwrite, suffixes=CATALOGUES)
+    check_output(output, overwrite=overwrite, suffixes=CATALOGUES, inputs=(allstar, astronn, members, columns))
     if astronn is None:
         assert columns is not None
         made = preparing.prepare_mapped(allstar, columns, members, settings=settings, progress=progress)
@@ -76,7 +76,7 @@ def fit(stars: Path, output: Path, settings: FitSettings, *, overwrite: bool = F
     OutputError
         `output` exists, or cannot be written.
     """
-    check_output(output, overwrite=overwrite, suffixes=FITS)
+    check_output(output, overwrite=overwrite, suffixes=FITS, inputs=(stars,))
     found = fit_components(read_catalogue(stars).table, settings)
     record = provenance("fit", {"fit": settings}, inputs=[stars], seeds=[settings.seed], device=found.device)
     found = replace(found, provenance=record)
@@ -110,7 +110,7 @@ def apply(
     UsageError, InputError, OutputError
         As `fit`.
     """
-    check_output(output, overwrite=overwrite, suffixes=TABLES)
+    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(fit, stars))
     found = load_fit(fit)
     settings = _elsewhere(found, selection, cuts, device)
     application = apply_components(found, read_catalogue(stars).table, axes, settings=settings)
@@ -144,7 +144,7 @@ def boundary(
     UsageError, InputError, OutputError
         As `apply`.
     """
-    check_output(output, overwrite=overwrite, suffixes=TABLES)
+    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(fit, stars))
     choices: dict[str, Any] = {
         "grid": grid,
         "level": level,

@@ -211,7 +211,7 @@ def _check_output(paths: MockPaths, overwrite: bool) -> None:
     if foreign:
         raise OutputError(f"{foreign[0]} is no mock's file, so it is not overwritten; choose another directory.")
     if found and not overwrite:
-        raise OutputError(f"{found[0]} exists; choose another directory, or allow overwriting.")
+        raise OutputError(f"{found[0]} exists; choose another directory, or allow overwriting (--overwrite).")
 
 
 def _is_mock(path: Path) -> bool:
