@@ -16,7 +16,7 @@ from .optimality import kkt_residual
 from .pattern import SharedPattern
 from .problem import Factors, Penalty, Problem, build_problem
 from .result import Result
-from .solvers import HALS, ExtrapolatedHALS, RankTwo
+from .solvers import HALS, ExtrapolatedHALS, NewtonKL, RankTwo
 from .sparse import MARGIN, SEVERAL, factorize_pattern
 from .stopping import PENDING, Status, Stop
 from .updates import MultiplicativeUpdate, UpdateRule, smallest
@@ -27,6 +27,7 @@ RULES: dict[str, Callable[[], Any]] = {
     "hals": HALS,
     "ehals": ExtrapolatedHALS,
     "rank2": RankTwo,
+    "newton": NewtonKL,
 }
 
 
@@ -63,10 +64,10 @@ def factorize(
         and the full sample's solution for the replicates of a `SharedPattern` that were drawn from one.
     loss : {"frobenius", "kullback-leibler", "itakura-saito"}, float or object
         A beta divergence by name or beta, or an object with ``value`` and ``split`` (see `Loss`).
-    update : {"auto", "mu", "amu", "hals", "ehals", "rank2"} or callable
+    update : {"auto", "mu", "amu", "hals", "ehals", "rank2", "newton"} or callable
         The rule: multiplicative updates, those with several sweeps per product with V, HALS, extrapolated HALS, exact
-        least squares for two components. "auto" is "ehals" for the Frobenius loss without weights and penalties, "hals"
-        with penalties, "mu" otherwise. A
+        least squares for two components, coordinate descent for Kullback-Leibler. "auto" is "ehals" for the Frobenius
+        loss without weights and penalties, "hals" with penalties, "newton" for Kullback-Leibler, "mu" otherwise. A
         callable takes a `Problem` and `Factors` and returns `Factors`; one with a method ``begin`` has a memory (see
         `ExtrapolatedHALS`).
     weight : array or Tensor, broadcastable to V, optional
@@ -120,7 +121,9 @@ def factorize(
     if isinstance(V, SharedPattern):
         sample = build_problem(V.to_dense([0]), loss=loss, penalty=penalty, hold=hold)
 
-        def dense(chunk: Any, start: Any, first: int, number: int, part: Any) -> Result:
+        device = device or (None if V.on_device is None else "cuda")
+
+        def dense(chunk: Any, start: Any, first: int, number: int, part: Any, device: Any = device) -> Result:
             return factorize(
                 chunk, n_components, init=start, loss=loss, update=update, weight=part, penalty=penalty, hold=hold,
                 stop=stop, starts=number, seed=seed, first_replicate=first, device=device, dtype=dtype,
@@ -166,7 +169,8 @@ def resolve_rule(update: str | UpdateRule, problem: Problem, weight: Any = None)
     if update == "auto":
         plain = weight is None and ExtrapolatedHALS().supports(problem) is None
         if not plain:
-            return MultiplicativeUpdate()
+            newton: Any = NewtonKL()
+            return newton if newton.supports(problem) is None else MultiplicativeUpdate()
         # Penalties may do away with a component for good while W reaches ahead; HALS by itself is more careful.
         penalised = any(x is not None for x in (problem.l1_W, problem.l2_W, problem.l1_H, problem.l2_H))
         rule: Any = HALS() if penalised else ExtrapolatedHALS()

@@ -40,6 +40,8 @@ class SharedPattern:
         The sample that the replicates were drawn from.
     seed, first_replicate : int
         What names the random streams of the replicates.
+    on_device : tuple of DevicePart, or None
+        Counts that were drawn on GPUs and are there still; `values` has no tiles then.
     """
 
     rows: np.ndarray
@@ -50,6 +52,7 @@ class SharedPattern:
     base: np.ndarray | None = None
     seed: int = 0
     first_replicate: int = 0
+    on_device: Any = None
 
     ndim = 3
 
@@ -65,7 +68,14 @@ class SharedPattern:
     @property
     def nbytes(self) -> int:
         """Size of the values and their places, in bytes."""
-        return sum(x.nbytes for x in (self.rows, self.columns, self.start, self.values))
+        remote = sum(part.words.nbytes for part in self.on_device or ())
+        return remote + sum(x.nbytes for x in (self.rows, self.columns, self.start, self.values))
+
+    @property
+    def largest(self) -> float:
+        """The largest value; of counts that are on a device, the largest of their sample."""
+        known = self.values if self.on_device is None else self.base
+        return float(known.max()) if known is not None and known.size else 0.0
 
     @property
     def column_of(self) -> np.ndarray:
@@ -138,13 +148,24 @@ class SharedPattern:
     def select(self, replicates: Sequence[int] | np.ndarray) -> SharedPattern:
         """Return some replicates, in the order given, as a pattern of their own; the cells stay the same."""
         chosen = np.asarray(replicates, dtype=np.int64)
-        return replace(self, values=_to_tiles(self.cells(chosen)), shape=(len(chosen), *self.shape[1:]))
+        return replace(self, values=_to_tiles(self.cells(chosen)), shape=(len(chosen), *self.shape[1:]), on_device=None)
+
+    def to_host(self) -> SharedPattern:
+        """Return the pattern with its values in the computer's own memory."""
+        return self if self.on_device is None else self.select(np.arange(len(self)))
 
     def cells(self, replicates: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Return the values of some or all replicates; shape (B, cells)."""
         b = np.arange(len(self)) if replicates is None else np.asarray(replicates, dtype=np.int64)
         if b.size and not (0 <= b.min() and b.max() < len(self)):
             raise ProblemError(f"replicates must lie in 0 to {len(self) - 1}")
+        if self.on_device is not None:
+            cells = np.empty((len(b), len(self.rows)), self.values.dtype)
+            for part in self.on_device:
+                inside = (part.first <= b) & (b < part.last)
+                if inside.any():
+                    cells[inside] = part.cells(b[inside], len(self.rows))
+            return cells
         return self.values.reshape(len(self.values), -1, LANES)[b // LANES, :, b % LANES]
 
     def to_dense(self, replicates: Sequence[int] | np.ndarray | None = None, *, dtype: Any = None) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ProblemError
+from .kernels.launch import visible_devices
 from .pattern import LANES, SharedPattern, compress, smallest_dtype
 
 SCHEMES = ("multinomial", "poisson", "delete")
@@ -45,8 +46,9 @@ def bootstrap(
         Stars to take from each bin with scheme "delete": a number, or the square root of the bin's number, rounded.
     seed, first_replicate : int
         Replicate b draws from a stream named by (seed, first_replicate + b): it is the same in every batch.
-    device : {"cpu"}
-        Where the counts are drawn and kept.
+    device : {"cpu", "cuda"}
+        Where the counts are drawn and kept. "cuda" shares the replicates out among the visible devices, "cuda:1" takes
+        that one; `factorize` then solves them there. The counts are the same everywhere.
 
     Returns
     -------
@@ -57,6 +59,8 @@ def bootstrap(
     ------
     ProblemError
         If indices lie outside `shape`, no star counts, or an argument makes no sense.
+    RuntimeError
+        If `device` is CUDA and numba sees none.
 
     Notes
     -----
@@ -71,7 +75,7 @@ def bootstrap(
     >>> counts.shape, int(counts.to_dense().sum())
     ((3, 2, 4), 12)
     """
-    from .kernels import sampling
+    from .kernels import launch, sampling
 
     m, n = (int(x) for x in shape)
     row = _indices(rows, m, "rows")
@@ -81,8 +85,15 @@ def bootstrap(
         raise ProblemError(f"rows must have shape (n_stars,) like columns; got {row.shape} and {pixel.shape}")
     if scheme not in SCHEMES:
         raise ProblemError(f"scheme must be one of {SCHEMES}; got {scheme!r}")
-    if device != "cpu":
-        raise ProblemError(f"device must be 'cpu': counts are drawn there; got {device!r}")
+    remote = device.partition(":")[0] == "cuda"
+    if not remote and device != "cpu":
+        raise ProblemError(f"device must be 'cpu' or 'cuda': counts are drawn there; got {device!r}")
+    devices = visible_devices(device) if remote else []
+    if remote and not devices:
+        raise RuntimeError(
+            f"device {device!r} was asked for, but numba sees no such CUDA device; use device='cpu', or install the "
+            "extra 'cuda' and check nvidia-smi"
+        )
     if replicates < 1 or seed < 0 or first_replicate < 0:
         raise ProblemError(
             f"replicates must be >= 1, seed and first_replicate >= 0; got {replicates}, {seed} and {first_replicate}"
@@ -98,13 +109,18 @@ def bootstrap(
 
     # Room for ten standard deviations above the largest count, so that no replicate overflows.
     largest = base.max() + 10 * np.sqrt(base.max()) + 20 if scheme != "delete" else base.max()
-    tiles = -(-replicates // LANES)
-    values = np.zeros((tiles, len(keys) * LANES), dtype=smallest_dtype(largest, True))
+    dtype = smallest_dtype(largest, True)
+    tiles = 0 if remote else -(-replicates // LANES)
+    values = np.zeros((tiles, len(keys) * LANES), dtype=dtype)
     order, bins, drops = _deletions(row, m, drop) if scheme == "delete" else (np.zeros(0, np.int64),) * 3
-    sampling.fill(values, cell, SCHEMES.index(scheme), seed, first_replicate, replicates, order, bins, drops)
+    names = cell, SCHEMES.index(scheme), seed, first_replicate, replicates, order, bins, drops
+    parts = launch.draw(*names, len(keys), dtype, devices) if remote else None
+    if not remote:
+        sampling.fill(values, *names)
     return SharedPattern(
-        cell_rows, filled, start, values, (replicates, m, n), base=base, seed=seed, first_replicate=first_replicate
-    )
+        cell_rows, filled, start, values, (replicates, m, n), base=base, seed=seed, first_replicate=first_replicate,
+        on_device=parts,
+    )  # fmt: skip
 
 
 def _indices(x: Any, size: int, name: str) -> np.ndarray:

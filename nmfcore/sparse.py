@@ -10,6 +10,7 @@ import torch
 
 from .errors import ProblemError
 from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, draw, fill_zeros, nndsvd, require_components
+from .kernels.launch import visible_devices
 from .losses import BetaDivergence, Loss
 from .pattern import LANES, SharedPattern
 from .problem import SAFE_MAXIMUM, Penalty
@@ -21,6 +22,8 @@ from .updates import MultiplicativeUpdate
 
 # Dense chunks hold at most this many entries of V; the kernels' starts as many.
 CHUNK_ENTRIES = 2**24
+# Entries of the factors that come back from GPUs at once.
+DEVICE_ENTRIES = 2**28
 # Every so many replicates, one tries the random starts too where starts are left to us: how often they win says whether
 # the full sample's optimum is the replicates' own.
 SHARE = 16
@@ -51,11 +54,14 @@ class Plan:
         self.numpy_dtype: np.dtype[Any] = np.dtype(np.float64 if dtype == torch.float64 else np.float32)
         self.penalty = penalty
         self.rule = rule
+        self.devices: list[int] = []
         self.refusal = self._refusal(n_components, loss, weight, hold, device)
 
     def _refusal(self, n_components: int, loss: Loss, weight: Any, hold: str | None, device: Any) -> str | None:
         if device is not None and torch.device(device).type != "cpu":
-            return "the compiled kernels run on the CPU"
+            self.devices = visible_devices(device)
+            if not self.devices:
+                return "numba sees no such CUDA device"
         if weight is not None:
             return "weights have no sparse path"
         if hold is not None:
@@ -70,7 +76,7 @@ class Plan:
             return "the rule has no compiled form"
         if isinstance(self.rule, RankTwo) and n_components != 2:
             return "the rule is for two components"
-        largest = float(self.pattern.values.max()) if self.pattern.values.size else 0.0
+        largest = self.pattern.largest
         low, high = SAFE_MAXIMUM
         if not (largest == 0 or low <= largest <= high):
             return "data of extreme scale are rescaled first"
@@ -110,7 +116,7 @@ def factorize_pattern(
     B, m, n = pattern.shape
     guided = isinstance(init, str) and init == "auto" and pattern.base is not None and hold is None and weight is None
     if guided:
-        init = _full_sample(pattern, n_components, dense, starts, ours)
+        init = _full_sample(plan, n_components, dense, starts, ours)
     elif isinstance(init, str) and init == "auto":
         init = "nndsvda"
     given = not isinstance(init, str)
@@ -118,8 +124,12 @@ def factorize_pattern(
     number = (SEVERAL if several else 1) if starts is None else starts
     if plan.refusal is None and given and not _compilable(init, pattern, n_components):
         plan.refusal = "this start is for the dense path"
+    if pattern.on_device is not None and (plan.refusal is not None or not plan.devices or not given):
+        pattern = plan.pattern = pattern.to_host()
     parts = []
     size = max(LANES, CHUNK_ENTRIES // (m * n) // LANES * LANES)
+    if plan.refusal is None and plan.devices:
+        size = max(LANES, DEVICE_ENTRIES // (n_components * (m + n)))
     for first in range(0, B, size):
         chosen = np.arange(first, min(first + size, B))
         part = _slice(init, chosen, B) if given else init
@@ -138,11 +148,13 @@ def factorize_pattern(
 
 
 def _full_sample(
-    pattern: SharedPattern, k: int, dense: Callable[..., Result], starts: int | None, ours: bool
+    plan: Plan, k: int, dense: Callable[..., Result], starts: int | None, ours: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     # At k = 2 all starts lead to one optimum; beyond, the best of several is where replicates begin.
     number = (SEVERAL if ours and k > 2 else 1) if starts is None else starts
-    result = dense(pattern.base_dense(dtype=np.float64), "nndsvda", 0, number, None)
+    # One matrix is no work for a GPU, and torch need not see the one that numba sees.
+    where = {"device": "cpu"} if plan.refusal is None and plan.devices else {}
+    result = dense(plan.pattern.base_dense(dtype=np.float64), "nndsvda", 0, number, None, **where)
     return result.W, result.H
 
 
@@ -156,7 +168,7 @@ def _compilable(init: Any, pattern: SharedPattern, k: int) -> bool:
     if not (np.isfinite(W).all() and np.isfinite(H).all() and (W >= 0).all() and (H >= 0).all()):
         return False
     largest = [x.max(axis=(-2, -1)) for x in (W, H)]
-    product = largest[0] * largest[1] / max(float(pattern.values.max()), 1.0)
+    product = largest[0] * largest[1] / max(pattern.largest, 1.0)
     tame = all(((x > SAFE_FACTOR[0]) & (x < SAFE_FACTOR[1])).all() for x in largest)
     return bool(tame and ((product > SAFE_PRODUCT[0]) & (product < SAFE_PRODUCT[1])).all() and W.any(axis=-2).all())
 
@@ -220,15 +232,11 @@ def _starts(
 
 
 def _solve(plan: Plan, chosen: np.ndarray, W0: np.ndarray, H0: np.ndarray, *, start: int) -> Result:
-    from .kernels import cpu
+    from .kernels import cpu, launch
     from .kernels.parallel import in_parallel
 
     pattern, stop, k = plan.pattern, plan.stop, W0.shape[-1]
     jobs, (m, n) = len(chosen), pattern.shape[1:]
-    W = np.zeros((jobs, m, k), plan.numpy_dtype)
-    H = np.zeros((jobs, k, n), plan.numpy_dtype)
-    n_iter, status = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64)
-    numbers = np.zeros((jobs, 3))
     empty = np.ones(n, dtype=bool)
     empty[pattern.columns] = False
     outside = H0[:, :, empty].astype(np.float64)
@@ -239,14 +247,19 @@ def _solve(plan: Plan, chosen: np.ndarray, W0: np.ndarray, H0: np.ndarray, *, st
     limits = cpu.Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, every)
     coefficients = [float(x) for x in plan.penalty.coefficients(m, n)]
     rule = cpu.rule_of(plan.rule, coefficients)
+    if plan.devices:
+        W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, W0, H0, extra, rule, limits, plan.devices)
+    else:
+        W, H = np.zeros((jobs, m, k), plan.numpy_dtype), np.zeros((jobs, k, n), plan.numpy_dtype)
+        n_iter, status, numbers = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64), np.zeros((jobs, 3))
 
-    def work(first: int, last: int) -> None:
-        cpu.frobenius(
-            pattern.values, pattern.rows, pattern.start, pattern.columns, chosen, first, last, W0, H0, extra, rule,
-            limits, (0,) * k, W, H, n_iter, status, numbers,
-        )  # fmt: skip
+        def work(first: int, last: int) -> None:
+            cpu.frobenius(
+                pattern.values, pattern.rows, pattern.start, pattern.columns, chosen, first, last, W0, H0, extra, rule,
+                limits, (0,) * k, W, H, n_iter, status, numbers,
+            )  # fmt: skip
 
-    in_parallel(work, jobs, grain=2 * LANES)
+        in_parallel(work, jobs, grain=2 * LANES)
     return Result(
         W=W, H=H, loss=numbers[:, 0].copy(), divergence=numbers[:, 1].copy(), n_iter=n_iter, status=status,
         kkt=numbers[:, 2].copy(), start=np.full(jobs, start),
