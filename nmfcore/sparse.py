@@ -10,7 +10,7 @@ import torch
 
 from .errors import ProblemError
 from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, draw, fill_zeros, nndsvd, require_components
-from .kernels.launch import visible_devices
+from .kernels.launch import holds, visible_devices
 from .losses import BetaDivergence, Loss
 from .pattern import LANES, SharedPattern
 from .problem import SAFE_MAXIMUM, Penalty
@@ -62,6 +62,8 @@ class Plan:
             self.devices = visible_devices(device)
             if not self.devices:
                 return "numba sees no such CUDA device"
+            if not holds(n_components, self.numpy_dtype.itemsize):
+                return "so many components do not fit into a block's shared memory"
         if weight is not None:
             return "weights have no sparse path"
         if hold is not None:

@@ -34,7 +34,7 @@ TYPES = {
 @functools.lru_cache(maxsize=64)
 def solver(
     k: int, dtype: Any, value_dtype: Any, kind: int, sweeps: tuple[int, int], extrapolated: bool, threads: int,
-    place: Placement,
+    registers: int | None, place: Placement,
 ) -> Any:  # fmt: skip
     """Return the kernel that solves one replicate per block; all arguments are built into its code.
 
@@ -48,6 +48,8 @@ def solver(
         The rule, as in `cpu.Rule`; sweeps over (W, H).
     threads : int
         Threads per block, a power of two.
+    registers : int or None
+        Most registers per thread; fewer let more blocks share a multiprocessor.
     place : Placement
         What lies in shared memory; the rest is in the device's global memory.
     """
@@ -242,7 +244,7 @@ def solver(
         """Return by what share of its column an entry wants to grow: see `optimality.missing_mass`."""
         return ONE - positive / negative if positive < negative else ZERO
 
-    @cuda.jit
+    @cuda.jit(**({} if registers is None or numba.config.ENABLE_CUDASIM else {"max_registers": registers}))
     def solve(
         values, replicates, rows, start, order, row_start, row_cell, row_column, W0, H0, extra, reals, whole,
         W_out, H_out, W_before, H_before, spare, n_iter, status, numbers,

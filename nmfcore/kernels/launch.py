@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ..pattern import SharedPattern
     from .cpu import Limits, Rule
 
-# Threads per block; a power of two.
-THREADS = 256
+# Threads per block, a power of two, and registers per thread: five blocks of this size then share a multiprocessor.
+THREADS, REGISTERS = 128, 96
 # What every device grants a block without being asked, and what each block loses of the most it can ask for.
 PLAIN_SHARED, RESERVED_SHARED = 48 * 1024, 1024
 # Share of the free memory that a chunk may fill.
@@ -83,6 +83,16 @@ def group_size(k: int) -> int:
     return max(k, 6)
 
 
+def scratch_size(k: int, threads: int) -> int:
+    """Return the numbers that a block needs in shared memory for its sums and Gram matrices."""
+    return group_size(k) * threads + k * (k + 1) // 2 + k + 2 * k * k + max(k, 3) + 2 * k
+
+
+def holds(k: int, item: int) -> bool:
+    """Tell whether every device can run the kernel for k components with factors of `item` bytes an entry."""
+    return scratch_size(k, THREADS) * item <= PLAIN_SHARED
+
+
 def place(
     k: int, m: int, columns: int, cells: int, item: int, value_item: int, threads: int, limit: int
 ) -> Placement | None:
@@ -90,8 +100,7 @@ def place(
 
     `item` and `value_item` are the bytes of a factor's entry and of a cell. None if not even the scratch space fits.
     """
-    scratch = group_size(k) * threads + k * (k + 1) // 2 + k + 2 * k * k + max(k, 3) + 2 * k
-    used = scratch * item
+    used = scratch_size(k, threads) * item
     if used > limit:
         return None
     kept = []
@@ -99,7 +108,7 @@ def place(
         kept.append(used + size <= limit)
         used += size if kept[-1] else 0
     # numba sees the same bytes as arrays of 8-byte numbers.
-    return Placement(*kept, nbytes=-(-used // 8) * 8)
+    return Placement(kept[0], kept[1], kept[2], -(-used // 8) * 8)
 
 
 def split(count: int, parts: int) -> list[tuple[int, int]]:
@@ -265,30 +274,35 @@ class _Runner:
         numbers = cuda.device_array((jobs, 3), np.float64)
         given = [cuda.to_device(np.ascontiguousarray(x)) for x in (chosen.astype(np.int64), W0, H0, extra)]
 
-        for limit in (self.most, PLAIN_SHARED):
-            where = place(
-                self.k, self.m, self.count, len(self.pattern.rows), self.dtype.itemsize, self.value_dtype.itemsize,
-                THREADS, limit,
-            )  # fmt: skip
-            if where is None:
-                raise MemoryError(f"k = {self.k} components do not fit into {limit} bytes of a block's shared memory")
+        def prepared(limit: int) -> tuple[Any, tuple[Any, ...], int]:
+            where = self._placement(limit)
             spare = cuda.device_array((1, 1) if where.factors else (jobs, 3 * short + self.m), self.dtype)
-            kernel = self._kernel(where)
             arguments = (
                 values, given[0], *self.layout, *given[1:], self.reals, self.whole, W, H, W_before, H_before, spare,
                 n_iter, status, numbers,
             )  # fmt: skip
-            if where.nbytes <= PLAIN_SHARED or _allow(kernel, arguments, where.nbytes):
-                break
-        kernel[jobs, THREADS, 0, where.nbytes](*arguments)
+            return self._kernel(where), arguments, where.nbytes
+
+        kernel, arguments, nbytes = prepared(self.most)
+        if nbytes > PLAIN_SHARED and not _allow(kernel, arguments, nbytes):
+            kernel, arguments, nbytes = prepared(PLAIN_SHARED)
+        kernel[jobs, THREADS, 0, nbytes](*arguments)
         return tuple(x.copy_to_host() for x in (W, H, n_iter, status, numbers))
+
+    def _placement(self, limit: int) -> Placement:
+        item, value_item = self.dtype.itemsize, self.value_dtype.itemsize
+        where = place(self.k, self.m, self.count, len(self.pattern.rows), item, value_item, THREADS, limit)
+        assert where is not None, "`holds` was not asked"
+        return where
 
     def _kernel(self, where: Placement) -> Any:
         from .cuda import solver
 
         rule = self.rule
         sweeps = rule.sweeps_W, rule.sweeps_H
-        return solver(self.k, self.dtype, self.value_dtype, rule.kind, sweeps, rule.extrapolated, THREADS, where)
+        return solver(
+            self.k, self.dtype, self.value_dtype, rule.kind, sweeps, rule.extrapolated, THREADS, REGISTERS, where
+        )
 
 
 def draw(
