@@ -14,7 +14,7 @@ from .pattern import SharedPattern
 from .problem import Factors, Penalty, Problem
 from .resample import bootstrap
 from .result import Result
-from .solvers import HALS, ExtrapolatedHALS, RankTwo
+from .solvers import HALS, ExtrapolatedHALS, NewtonKL, RankTwo
 from .stopping import Status, Stop
 from .updates import MultiplicativeUpdate, UpdateRule
 
@@ -29,6 +29,7 @@ __all__ = [
     "Factors",
     "Loss",
     "MultiplicativeUpdate",
+    "NewtonKL",
     "Penalty",
     "Problem",
     "ProblemError",

@@ -147,3 +147,35 @@ def test_beyond_two_components_several_starts_are_the_default():
     assert float(default.loss) <= float(one.loss) * (1 + 1e-6)
     assert int(nmfcore.factorize(V, 2).start) == 0
     assert Status(int(default.status)) is Status.CONVERGED
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
+def test_newtons_rule_is_no_worse_than_scikit_learns_updates(name):
+    V = PROBLEMS[name]
+    W, H = start(V, 2)
+    peer = NMF(2, solver="mu", beta_loss=1, init="custom", tol=0, max_iter=2000)
+    peer.fit_transform(V, W=W.copy(), H=H.copy())
+    ours = nmfcore.factorize(V, 2, init=(W, H), loss="kullback-leibler")
+    assert ours.converged
+    assert float(ours.loss) <= 0.5 * peer.reconstruction_err_**2 * (1 + 1e-6) + 1e-9 * V.sum()
+
+
+@pytest.mark.parametrize("penalty", [None, Penalty(2e-3, 3e-3, 0.5)])
+@pytest.mark.parametrize("hold", ["W", "H"])
+def test_newtons_rule_solves_the_convex_problem_of_a_held_factor(hold, penalty):
+    V = PROBLEMS["sparse-ish"]
+    rng = np.random.default_rng(3)
+    weight = rng.random(V.shape)
+    options = {"init": start(V, 3), "loss": 1.0, "hold": hold, "weight": weight, "penalty": penalty}
+    ours = nmfcore.factorize(V, 3, stop=Stop(tol=1e-8), **options)
+    slow = nmfcore.factorize(V, 3, update="mu", stop=Stop(tol=0, max_iter=3000), **options)
+    assert ours.converged
+    assert float(ours.loss) <= float(slow.loss) * (1 + 1e-9)
+    assert float(ours.kkt) < 1e-5
+    assert 20 * int(ours.n_iter) < 3000
+
+
+def test_newtons_rule_is_for_kullback_leibler_only():
+    with pytest.raises(nmfcore.ProblemError, match="Kullback-Leibler divergence only"):
+        nmfcore.factorize(np.ones((3, 4)), 2, update="newton")
