@@ -13,11 +13,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 
 _MEASURE = """
-import json, resource, sys, time
+import json, pathlib, resource, sys, time
 start = time.perf_counter()
 {code}
 seconds, cpu = time.perf_counter() - start, time.process_time()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+status = pathlib.Path("/proc/self/status")
+if status.exists():  # there ru_maxrss begins at the parent's
+    peak = 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
 print(json.dumps({{"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": peak}}))
 """
 
