@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .errors import ProblemError
 from .initialise import start_factors
-from .losses import Loss
+from .losses import BetaDivergence, Loss
 from .optimality import kkt_residual
 from .pattern import SharedPattern
 from .problem import Factors, Penalty, Problem, build_problem
@@ -29,6 +29,9 @@ RULES: dict[str, Callable[[], Any]] = {
     "rank2": RankTwo,
     "newton": NewtonKL,
 }
+
+# Columns without data are left out where they are more than this leaves.
+NARROW = 0.75
 
 
 @torch.no_grad()
@@ -200,6 +203,7 @@ class _Outcome:
     start: Tensor
     divergence: Tensor
     loss: Tensor
+    kkt: Tensor
 
     @classmethod
     def pending(cls, factors: Factors, start: int) -> _Outcome:
@@ -213,6 +217,7 @@ class _Outcome:
             start=torch.full_like(whole, start),
             divergence=whole.double(),
             loss=whole.double(),
+            kkt=whole.double(),
         )
 
     def record(self, rows: Tensor, factors: Factors, status: Tensor, n_iter: int) -> None:
@@ -252,11 +257,19 @@ def _iterate(
     stepper: Any = rule
     memory = stepper.begin(problem, factors) if remembers else None
     every = stop.interval(rule)
+    columns, n = None, problem.V.shape[-1]
     for n_iter in range(1, stop.max_iter + 1):
         if remembers:
             factors, memory = stepper(problem, factors, memory)
         else:
             factors = Factors(*rule(problem, factors))
+        if n_iter == 1:
+            columns = _worth_keeping(problem, factors, rule)
+            if columns is not None:
+                whole = problem = problem.narrow(columns)
+                factors = Factors(factors.W, factors.H[..., columns])
+                outcome.H = outcome.H[..., columns]
+                criterion.narrow(columns)
         last, check = n_iter == stop.max_iter, n_iter % every == 0
         if not (last or check):
             continue
@@ -288,9 +301,27 @@ def _iterate(
             factor.masked_fill_(factor <= smallest(factor.dtype), 0.0)
             # Where a component has died its other factor stays as it was; what has no data shall be zero all the same.
             factor.mul_(filled)
-    outcome.divergence, penalties = _losses(whole, Factors(outcome.W, outcome.H))
+    found = Factors(outcome.W, outcome.H)
+    outcome.divergence, penalties = _losses(whole, found)
     outcome.loss = outcome.divergence + penalties
+    outcome.kkt = kkt_residual(whole, found).double()
+    if columns is not None:
+        outcome.H = outcome.H.new_zeros((*outcome.H.shape[:-1], n)).index_copy_(-1, columns, outcome.H)
     return outcome
+
+
+def _worth_keeping(problem: Problem, factors: Factors, rule: UpdateRule) -> Tensor | None:
+    # After its first update H is zero where no replicate has data, and stays so: counts in images leave most columns
+    # empty. Rules and losses of the user's own may do otherwise.
+    ours = isinstance(rule, (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, NewtonKL))
+    known = isinstance(problem.loss, BetaDivergence) and problem.loss.beta >= 1
+    if not (ours and known) or problem.hold is not None or problem.weight is not None:
+        return None
+    filled = problem.filled_columns.any(dim=0)
+    columns = filled.nonzero()[:, 0]
+    if not 0 < len(columns) <= NARROW * len(filled) or bool((factors.H.amax(dim=(0, 1)) * ~filled != 0).any()):
+        return None
+    return columns
 
 
 def _finite(factors: Factors) -> Tensor:
@@ -315,7 +346,6 @@ def _offset(progress: Callable[[int, int], None] | None, before: int, total: int
 
 
 def _finish(V: Any, problem: Problem, outcome: _Outcome) -> Result:
-    kkt = kkt_residual(problem, Factors(outcome.W, outcome.H))
     size = problem.loss_scale
     root = problem.scale.sqrt().to(outcome.W.dtype)[:, None, None]
     values: dict[str, Any] = {
@@ -325,7 +355,7 @@ def _finish(V: Any, problem: Problem, outcome: _Outcome) -> Result:
         "divergence": outcome.divergence * size,
         "n_iter": outcome.n_iter,
         "status": outcome.status,
-        "kkt": kkt.double(),
+        "kkt": outcome.kkt,
         "start": outcome.start,
     }
     single = V.ndim == 2 if hasattr(V, "ndim") else len(problem.V) == 1

@@ -101,6 +101,9 @@ class Problem:
     def select(self, rows: Tensor) -> Problem:
         """Return the replicates `rows` (index tensor) as a problem of their own."""
 
+        if len(rows) == 1 and self.V.shape[0] == 1:
+            return self
+
         def take(x: Tensor | None) -> Tensor | None:
             return None if x is None else x.index_select(0, rows)
 
@@ -115,6 +118,15 @@ class Problem:
             scale=self.scale.index_select(0, rows),
             filled_rows=self.filled_rows.index_select(0, rows),
             filled_columns=self.filled_columns.index_select(0, rows),
+        )
+
+    def narrow(self, columns: Tensor) -> Problem:
+        """Return the problem of some columns (index tensor); penalties keep the scaling of the whole."""
+        return replace(
+            self,
+            V=self.V.index_select(-1, columns),
+            weight=None if self.weight is None else self.weight.index_select(-1, columns),
+            filled_columns=self.filled_columns.index_select(-1, columns),
         )
 
     def divergence(self, factors: Factors) -> Tensor:

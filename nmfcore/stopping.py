@@ -117,6 +117,10 @@ class Criterion(Protocol):
         """Keep the replicates `rows`."""
         ...
 
+    def narrow(self, columns: Tensor) -> None:
+        """Keep the columns `columns` of H; it is zero in the others."""
+        ...
+
 
 class Change:
     """The default test: the unit-sum factors of the check before, and how far they had moved."""
@@ -153,6 +157,10 @@ class Change:
         self.previous = Factors(*(x.index_select(0, rows) for x in self.previous))
         self.change = self.change.index_select(0, rows)
 
+    def narrow(self, columns: Tensor) -> None:
+        """Keep the columns `columns` of H."""
+        self.previous = Factors(self.previous.W, self.previous.H.index_select(-1, columns))
+
 
 class LossFall:
     """scikit-learn's test: the loss of the start and of the check before."""
@@ -172,6 +180,9 @@ class LossFall:
     def select(self, rows: Tensor) -> None:
         """Keep the replicates `rows`."""
         self.start, self.previous = (x.index_select(0, rows) for x in (self.start, self.previous))
+
+    def narrow(self, columns: Tensor) -> None:
+        """Do nothing: columns where data and reconstruction are zero add nothing to the loss."""
 
     @staticmethod
     def _error(problem: Problem, factors: Factors) -> Tensor:
