@@ -99,8 +99,8 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             typer.echo("halonmf: interrupted", err=True)
             raise typer.Exit(130) from None
-        except (typer.Exit, typer.Abort):
-            raise
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise  # a reader that left, as head does, is no fault: typer ends silently
         except Exception as error:
             if os.environ.get("HALONMF_DEBUG"):
                 traceback.print_exc()
@@ -364,7 +364,7 @@ def fit(
     """Fit chemical components to the stars of a halo selection, binned in energy and angular momentum."""
     from .halo import commands, reports
     from .halo.binning import parse_axes
-    from .halo.mixtures import DEFAULT_PLANES, Chemistry, parse_plane, parse_range
+    from .halo.mixtures import DEFAULT_PLANES, Chemistry, parse_plane, parse_ranges
     from .halo.model import FitSettings
 
     planes = tuple(parse_plane(text) for text in plane) if plane else DEFAULT_PLANES
@@ -374,7 +374,7 @@ def fit(
         min_eccentricity=min_eccentricity,
         cuts=tuple(cut or ()),
         axes=parse_axes(bins),
-        chemistry=Chemistry.of(planes, dict(parse_range(text) for text in range_ or ()), pixels),
+        chemistry=Chemistry.of(planes, parse_ranges(range_ or ()), pixels),
         components=components,
         loss=loss,
         update=update,

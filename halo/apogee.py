@@ -61,7 +61,7 @@ def read_survey(
     elements : sequence of str
         Abundances to read, with their errors and flags.
     columns : sequence of str
-        Further columns of allStar to carry along where present.
+        Further columns of allStar to carry along, those of `DEFAULT_COLUMNS` only where present.
     progress : callable, optional
         Called with the stage, rows done and rows in all.
 
@@ -87,6 +87,12 @@ def read_survey(
     _check_columns(vac, vac_kind, star_kind)
 
     witnesses = [name for name in JOIN_WITNESSES if _is_scalar(stars, name) and _is_scalar(vac, name)]
+    absent = [n for n in columns if n not in DEFAULT_COLUMNS and not _is_scalar(stars, n)]
+    if absent:
+        raise InputError(
+            f"{stars.path}: no column {', '.join(absent)} with one value a star to keep; "
+            f"found {', '.join(stars.columns)}."
+        )
     carried = [n for n in dict.fromkeys(columns) if _is_scalar(stars, n) and n not in star_kind.required]
     wanted = list(dict.fromkeys((*star_kind.required, *carried, *witnesses)))
     s = read_columns(stars, wanted, _stage(progress, "read allStar"))

@@ -54,6 +54,11 @@ def prepare(
     """
     if (columns is None) == (astronn is None):
         raise UsageError("give ALLSTAR and ASTRONN, or one catalogue with --columns.")
+    if columns is not None and (settings.columns, settings.elements) != (
+        preparing.DEFAULT_COLUMNS,
+        preparing.DEFAULT_ELEMENTS,
+    ):
+        raise UsageError("with --columns the mapping names abundances and other columns; leave out --element, --keep.")
     check_output(output, overwrite=overwrite, suffixes=CATALOGUES, inputs=(allstar, astronn, members, columns))
     if astronn is None:
         assert columns is not None

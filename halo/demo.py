@@ -16,7 +16,7 @@ from .catalogue import Catalogue
 from .errors import OutputError
 from .files import check_output
 from .mock import make
-from .model import Application, Fit, FitSettings, choose
+from .model import Application, Fit, FitSettings, choose, resolve_device
 from .prepare import PrepareSettings
 from .products import MAP_AXES, PROFILE_AXES
 from .profile import Profile, crossings
@@ -104,6 +104,7 @@ def run(
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise OutputError(f"{directory}: is a file, expected a directory; choose another.")
+    resolve_device(device)  # an absent one is to fail now, not after the survey
     commands.make_folder(directory)
     files = [directory / name for name in PRODUCTS]
     for path in (*files, *(directory / f"{SUMMARY}.{suffix}" for suffix in ("png", "pdf"))):

@@ -67,7 +67,7 @@ class Chemistry:
                 raise UsageError(f"no default histogram range for {name}; give one, such as --range {name}:-0.5:0.8.")
             low, high = self.limits[name]
             if not (low < high and math.isfinite(low) and math.isfinite(high)):
-                raise UsageError(f"range of {name}: limits must rise, got {low:g} to {high:g}.")
+                raise UsageError(f"range of {name}: limits must be finite and rise, got {low:g} to {high:g}.")
 
     @classmethod
     def of(
@@ -148,6 +148,22 @@ def parse_range(text: str) -> tuple[str, tuple[float, float]]:
     return name, (low, high)
 
 
+def parse_ranges(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Return the limits by name of several such texts.
+
+    Raises
+    ------
+    UsageError
+        A text that cannot be read, or two of the same name.
+    """
+    ranges: dict[str, tuple[float, float]] = {}
+    for name, limits in map(parse_range, texts):
+        if name in ranges:
+            raise UsageError(f"range of {name}: given twice; keep one of them.")
+        ranges[name] = limits
+    return ranges
+
+
 @dataclass(frozen=True)
 class Mixtures:
     """Stars counted into bins and pixels.
@@ -198,7 +214,7 @@ class Mixtures:
             if outside:
                 parts.append(f"{outside} outside the {plane} image")
         if self.empty_bins:
-            parts.append(f"{self.empty_bins} bins empty")
+            parts.append(f"{self.empty_bins} bin{'s' * (self.empty_bins > 1)} empty")
         return ", ".join(parts)
 
 

@@ -206,6 +206,9 @@ def _check(n_stars: int, seed: int) -> None:
 
 
 def _check_output(paths: MockPaths, overwrite: bool) -> None:
+    folder = paths.allstar.parent
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file, expected a directory; choose another.")
     found = [p for p in (paths.allstar, paths.astronn, paths.truth, paths.members) if p.exists()]
     foreign = [p for p in (paths.allstar, paths.astronn, paths.truth) if p.exists() and not _is_mock(p)]
     if foreign:

@@ -29,7 +29,7 @@ def mass_fractions(fit: Fit) -> str:
 
 def ended(fit: Fit) -> str:
     """Return how a fit ended."""
-    return f"{fit.n_iter} iterations, {fit.status}, KKT residual {fit.kkt:.2g}"
+    return f"{fit.n_iter} iteration{'s' * (fit.n_iter != 1)}, {fit.status}, KKT residual {fit.kkt:.2g}"
 
 
 def warning(status: str, kkt: float, *applications: Application) -> str:
@@ -41,6 +41,10 @@ def application(result: Profile | Application) -> str:
     """Return one line on a profile, with its crossings, or on a map."""
     if isinstance(result, Application):
         return f"{len(result.mixtures.bins.axes)} variables, {len(result.mixtures.bins)} bins"
+    found = result.application
+    enough = (found.mixtures.n_stars >= result.min_stars) & np.isfinite(found.fractions[:, -1])
+    if enough.sum() < 2:
+        return f"no crossings sought: {int(enough.sum())} of {len(enough)} bins with {result.min_stars} stars, 2 needed"
     crossings = ", ".join(crossing.describe(unit_of(result.variable)) for crossing in result.crossings)
     return f"{result.application.names[-1]} fraction: {crossings}"
 

@@ -180,7 +180,7 @@ def test_bins_made_before_are_used_as_they_are():
 def test_the_report_says_what_was_left_out():
     table = stars(4, E=np.array([-2e5, -2e5, -2e5, 5e5]), AL_FE=np.array([0.0, 2.0, 2.0, 0.0]))
     report = mix(table, parse_axes("E:2:-9e5:0")).report()
-    assert report == "3 of 4 stars in 2 bins, 2 outside the AL_FE:FE_H image, 1 bins empty"
+    assert report == "3 of 4 stars in 2 bins, 2 outside the AL_FE:FE_H image, 1 bin empty"
 
 
 # what is refused
@@ -202,7 +202,7 @@ def test_ranges_that_miss_every_star_are_refused(axes, ranges):
 
 @pytest.mark.parametrize("limits", [(1.0, 1.0), (1.0, 0.0), (np.nan, 1.0), (-np.inf, 0.0), (0.0, np.inf)])
 def test_limits_that_do_not_rise_are_refused(limits):
-    with pytest.raises(UsageError, match="range of FE_H: limits must rise"):
+    with pytest.raises(UsageError, match="range of FE_H: limits must be finite and rise"):
         Chemistry.of(ranges={"FE_H": limits})
 
 
