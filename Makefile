@@ -5,14 +5,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SLOW ?=
 
-.PHONY: help demo test lint format bench wheel clean
+.PHONY: help demo test lint format bench bench-compare wheel clean
 
 help:
 	@echo "make demo    set up, make a mock survey, run the whole line on it, leave a picture in demo/"
 	@echo "make test    set up and run the tests (SLOW=1 includes the slow ones)"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  rewrite the code as ruff likes it"
-	@echo "make bench   time the engine beside scikit-learn, in ratios"
+	@echo "make bench   time the engine beside scikit-learn, in ratios (SLOW=1 includes the large sizes)"
+	@echo "make bench-compare  the same, and fail where it is worse than the saved run"
 	@echo "make wheel   build the wheel and the source distribution into dist/"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -38,7 +39,12 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 bench: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -m "" --benchmark-only --benchmark-columns=median,rounds
+	mkdir -p build
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks $(if $(SLOW),-m "",) --benchmark-only --benchmark-quiet \
+		--benchmark-json=build/bench.json
+
+bench-compare: bench
+	$(BIN)/python benchmarks/compare.py build/bench.json
 
 # An older wheel beside the new one would be what a pattern such as dist/*.whl installs.
 wheel: $(STAMP)

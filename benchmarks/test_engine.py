@@ -1,0 +1,254 @@
+"""The engine part by part, beside a peer in the same run.
+
+Each benchmark saves the microseconds of one fit (or of one iteration of it), the ratio of the peer's best round to
+ours, rounds taken in turn, and counters that do not depend on the machine's load: iterations and loss in float64, bytes
+of the pattern, allocations of compiled code. `compare.py` holds a run to the saved ones.
+"""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from peers import Bootstrap, multiply, start_of
+
+import nmfcore
+from nmfcore import bench
+from nmfcore.initialise import nndsvd
+from nmfcore.spectrum import leading_svd
+
+RULES = ("mu", "amu", "hals", "ehals", "rank2")
+ITERATIONS = 20
+# The paper's problem: q x q bins, two images of pixels x pixels, k components, B replicates.
+HEADLINE = (8, 50, 2, 64)
+slow = pytest.mark.slow
+
+
+def stars_of(q, pixels):
+    return bench.mock_stars(bins=q * q, pixels=pixels)
+
+
+def draw(stars, B, **options):
+    return nmfcore.bootstrap(stars.rows, stars.columns, stars.shape, replicates=B, **options)
+
+
+def counted(function):
+    """Call a function; return its result and how often compiled code allocated memory in it."""
+    from numba.core.runtime import rtsys
+
+    function()  # what is compiled or loaded at first is not counted
+    before = rtsys.get_allocation_stats().alloc
+    result = function()
+    return result, int(rtsys.get_allocation_stats().alloc - before)
+
+
+def exact(result):
+    """Return the counters of a result: iterations of all replicates, and the sum of their losses."""
+    return {"iterations": int(np.sum(result.n_iter)), "loss": float(np.sum(result.loss))}
+
+
+def compare(benchmark, ours, peer, name, *, fits, peer_fits=1, rounds=5, counters=None):
+    """Benchmark ours with a round of the peer before every round of it."""
+    _, allocations = counted(ours)
+    seconds = []
+
+    def before():
+        start = time.perf_counter()
+        peer()
+        seconds.append(time.perf_counter() - start)
+
+    peer()
+    benchmark.pedantic(ours, setup=before, rounds=rounds)
+    benchmark.extra_info["counters"] = {"allocations": allocations, **(counters or {})}
+    if benchmark.stats is not None:
+        mine = benchmark.stats.stats.min / fits
+        benchmark.extra_info |= {
+            "us_per_fit": 1e6 * mine, "peer_us_per_fit": 1e6 * min(seconds) / peer_fits, "peer": name,
+            "ratio": min(seconds) / peer_fits / mine,
+        }  # fmt: skip
+
+
+def iterate(stars, V, k, rule, dtype, number=ITERATIONS):
+    """Return a call that iterates from a common start."""
+    numbers = torch.float64 if dtype == np.float64 else torch.float32
+    start, stop = start_of(stars, k, dtype), nmfcore.Stop(tol=0, max_iter=number)
+    return lambda: nmfcore.factorize(V, k, init=start, update=rule, stop=stop, dtype=numbers)
+
+
+def peer_iterations(stars, k, rule, dtype, number=ITERATIONS):
+    """Return as many iterations of scikit-learn, and its name: mu on dense data, cd on sparse."""
+    solver = "mu" if rule in ("mu", "amu") else "cd"
+    V = bench.dense_counts(stars, dtype) if solver == "mu" else bench.counts(stars, dtype=dtype)
+    W, H = start_of(stars, k, dtype)
+    given = {"solver": solver, "init": "custom", "tol": 0, "max_iter": number}
+    return lambda: bench.peer_fit(V, k, W=W.copy(), H=H.copy(), **given), f"scikit-learn {solver}, {V.dtype}"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("path", ["compiled", "dense"])
+@pytest.mark.parametrize("rule", RULES)
+def test_iteration(benchmark, rule, path, dtype):
+    """One iteration of every rule on the paper's problem."""
+    q, pixels, k, B = HEADLINE
+    stars = stars_of(q, pixels)
+    pattern = draw(stars, B)
+    if path == "dense":
+        B = 4
+        V = pattern.to_dense(range(B), dtype=dtype)
+    else:
+        V = pattern
+    ours = iterate(stars, V, k, rule, dtype)
+    peer, name = peer_iterations(stars, k, rule, dtype)
+    counters = {"pattern_bytes": pattern.nbytes} | (exact(ours()) if dtype == np.float64 else {})
+    compare(benchmark, ours, peer, name, fits=B * ITERATIONS, peer_fits=ITERATIONS, counters=counters)
+
+
+@pytest.mark.parametrize("rule", ["mu", "ehals"])
+@pytest.mark.parametrize(
+    ("q", "pixels", "k", "B"),
+    [
+        (8, 50, 2, 1), (8, 50, 2, 16), (8, 50, 2, 256), pytest.param(8, 50, 2, 4096, marks=slow),
+        (5, 50, 2, 64), (12, 50, 2, 64), (8, 10, 2, 64), (8, 60, 2, 64), (8, 50, 4, 64), (8, 50, 8, 64),
+    ],
+)  # fmt: skip
+def test_iteration_by_size(benchmark, q, pixels, k, B, rule):
+    """One compiled iteration over the sizes that are in use."""
+    stars = stars_of(q, pixels)
+    pattern = draw(stars, B)
+    peer, name = peer_iterations(stars, k, rule, np.float32)
+    counters = {"pattern_bytes": pattern.nbytes}
+    compare(
+        benchmark, iterate(stars, pattern, k, rule, np.float32), peer, name, fits=B * ITERATIONS,
+        peer_fits=ITERATIONS, rounds=3 if B > 256 else 5, counters=counters,
+    )  # fmt: skip
+
+
+def test_batch_of_torch(benchmark):
+    """Multiplicative iterations beside torch.bmm on a dense batch."""
+    q, pixels, k, _ = HEADLINE
+    stars, B = stars_of(q, pixels), 16
+    pattern = draw(stars, 256)
+    V = torch.from_numpy(pattern.to_dense(range(B)))
+    W, H = (torch.from_numpy(x).expand(B, -1, -1) for x in start_of(stars, k, np.float32))
+    compare(
+        benchmark, iterate(stars, pattern, k, "mu", np.float32), lambda: multiply(V, W, H, ITERATIONS), "torch.bmm",
+        fits=256 * ITERATIONS, peer_fits=B * ITERATIONS,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("path", ["compiled", "dense"])
+@pytest.mark.parametrize("k", [2, 4])
+def test_converge(benchmark, k, path, dtype):
+    """From a given start to convergence, at equal loss."""
+    stars = stars_of(8, 50)
+    B = 32 if path == "compiled" else 2
+    pattern = draw(stars, B)
+    V = pattern if path == "compiled" else pattern.to_dense(dtype=dtype)
+    numbers = torch.float64 if dtype == np.float64 else torch.float32
+    # A start near the sample's solution: all replicates of both sides then end in the same optimum.
+    full = nmfcore.factorize(bench.dense_counts(stars), k, seed=0)
+    start = tuple((x + 0.1 * x.mean()).astype(dtype) for x in (full.W, full.H))
+    result = nmfcore.factorize(V, k, init=start, dtype=numbers)
+    assert result.converged.all()
+    problems = [x.astype(dtype) for x in bench.sparse_problems(pattern, range(2))]
+    fit, tol = to_equal_loss(problems, result.loss[:2], k, start)
+    compare(
+        benchmark, lambda: nmfcore.factorize(V, k, init=start, dtype=numbers), lambda: [fit(V, tol) for V in problems],
+        f"scikit-learn cd, tol {tol:g}", fits=B, peer_fits=2, counters=exact(result) if dtype == np.float64 else None,
+    )  # fmt: skip
+
+
+def to_equal_loss(problems, losses, k, start, share=1.0):
+    """Return scikit-learn's fit from a start, as a function of V and tol, and the tolerance that brings it to ours.
+
+    With many components the two may part for different optima: then that is enough which brings a `share` of the
+    problems there.
+    """
+
+    def fit(V, tol):
+        W, H = (x.astype(V.dtype) for x in start)
+        return bench.peer_fit(V, k, tol=tol, init="custom", W=W, H=H)
+
+    for tol in bench.TOLERANCES:
+        found = np.array([bench.frobenius(V, *fit(V, tol)) for V in problems])
+        if (found <= np.asarray(losses) * (1 + bench.EQUAL)).mean() >= share:
+            return fit, tol
+    return pytest.fail("scikit-learn never reached our loss")
+
+
+@pytest.mark.parametrize(
+    ("q", "pixels", "k", "B"),
+    [
+        (8, 50, 2, 1), (8, 50, 2, 16), (8, 50, 2, 64), (8, 50, 2, 256), (8, 50, 2, 1024),
+        pytest.param(8, 50, 2, 4096, marks=slow),
+        (8, 10, 2, 256), (8, 20, 2, 256), (8, 30, 2, 256), (8, 40, 2, 256), (8, 60, 2, 256),
+        (5, 50, 2, 256), (12, 50, 2, 256),
+        pytest.param(8, 50, 3, 256, marks=slow), (8, 50, 4, 256), pytest.param(8, 50, 6, 256, marks=slow),
+        pytest.param(8, 50, 8, 256, marks=slow),
+    ],
+)  # fmt: skip
+def test_bootstrap(benchmark, q, pixels, k, B):
+    """Whole bootstraps, from the stars to converged factors, by default; scikit-learn begins where we do for k > 2.
+
+    For k = 2 it begins at its own NNDSVD, as it would in use: there all starts end in one optimum.
+    """
+    stars = stars_of(q, pixels)
+    pattern = draw(stars, B)
+    result = nmfcore.factorize(pattern, k)
+    number = min(B, 4)
+    problems = bench.sparse_problems(pattern, range(number))
+    if k == 2:
+        tol = bench.tolerance(problems, result.loss[:number], k)
+        work = Bootstrap(stars, k, tol)
+    else:
+        # Replicates that a random start of ours improved are not what a peer from the sample's start could reach.
+        same = [b for b in range(B) if result.start[b] == 0][:number]
+        full = nmfcore.factorize(bench.dense_counts(stars), k)
+        fit, tol = to_equal_loss(
+            bench.sparse_problems(pattern, same), result.loss[same], k, (full.W, full.H), share=0.25
+        )
+
+        def work(seed):
+            return fit(bench.resampled(stars, seed), tol)
+
+    compare(
+        benchmark, lambda: nmfcore.factorize(draw(stars, B), k), lambda: [work(seed) for seed in range(number)],
+        f"scikit-learn cd, tol {tol:g}", fits=B, peer_fits=number, rounds=5 if k == 2 and B <= 1024 else 1,
+        counters={"pattern_bytes": pattern.nbytes},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("k", [2, 4, 8])
+@pytest.mark.parametrize("path", ["compiled", "dense"])
+def test_start(benchmark, path, k):
+    """NNDSVD of every replicate."""
+    from sklearn.decomposition._nmf import _initialize_nmf
+
+    stars = stars_of(8, 50)
+    B = 64 if path == "compiled" else 4
+    pattern = draw(stars, B)
+    V = torch.from_numpy(pattern.to_dense(range(4)))
+    sparse = bench.counts(stars)
+
+    def compiled():
+        svd = leading_svd(pattern, np.arange(B), k)
+        return nndsvd(torch.empty(pattern.shape, dtype=torch.float32, device="meta"), k, svd=svd)
+
+    compare(
+        benchmark, compiled if path == "compiled" else lambda: nndsvd(V, k),
+        lambda: _initialize_nmf(sparse, k, "nndsvda", random_state=0), "scikit-learn's nndsvda, sparse", fits=B,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["multinomial", "poisson", "delete"])
+@pytest.mark.parametrize("B", [1, 256, pytest.param(4096, marks=slow)])
+def test_resample(benchmark, B, scheme):
+    """From stars to resampled counts; the peer builds scipy's matrix of one resample."""
+    stars = stars_of(8, 50)
+    pattern = draw(stars, B, scheme=scheme)
+    counters = {"pattern_bytes": pattern.nbytes, "counts": int(pattern.values.sum(dtype=np.int64))}
+    compare(
+        benchmark, lambda: draw(stars, B, scheme=scheme), lambda: bench.resampled(stars, 0), "scipy.sparse",
+        fits=B, counters=counters,
+    )  # fmt: skip
