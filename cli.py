@@ -338,7 +338,7 @@ def fit(
         ),
     ] = "frobenius",
     update: Annotated[
-        str, typer.Option("--update", help="auto, mu (Lee & Seung), amu, hals, ehals or rank2.")
+        str, typer.Option("--update", help="auto, mu (Lee & Seung), amu, hals, ehals, rank2 or newton.")
     ] = "auto",
     init: Annotated[str, typer.Option("--init", help="nndsvda, nndsvd, nndsvdar or random.")] = "nndsvda",
     alpha_w: Annotated[float, typer.Option("--alpha-W", help="Penalty on W, as scikit-learn scales it.")] = 0.0,
