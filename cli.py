@@ -531,6 +531,17 @@ def demo(
     _exit(shown.warning)
 
 
+@app.command(epilog="Example: halonmf bench")
+@_command
+def bench(quiet: Quiet = False, config: Config = None) -> None:
+    """Time the engine beside scikit-learn on this machine, one thread each, at equal work or loss; some seconds."""
+    from nmfcore import bench as benchmark
+
+    with Terminal(quiet) as progress:
+        rows = benchmark.short_table(lambda done, total: progress("beside scikit-learn", done, total))
+    typer.echo(benchmark.describe(rows))
+
+
 @app.command(epilog="Example: halonmf info fit.h5")
 @_command
 def info(

@@ -7,10 +7,13 @@ import sys
 os.environ["NUMBA_NRT_STATS"] = "1"  # read when numba is loaded: it then counts the allocations of compiled code
 
 import pytest
+import sklearn.decomposition  # noqa: F401  (before its libraries are limited)
 import torch
+from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))  # the tests share peers.py with the scripts
 torch.set_num_threads(1)
+threadpool_limits(1)
 
 
 @pytest.fixture(autouse=True)

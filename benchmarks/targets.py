@@ -371,12 +371,12 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, default=RESULTS / "targets.json")
     options = parser.parse_args()
     THREADS = tuple(options.threads)
-    torch.set_num_threads(1)
     stars, rows = bench.mock_stars(), []
-    for name in options.parts:
-        for one in PARTS[name](stars, not options.quick):
-            rows += judge([one])
-            print(table([one]).splitlines()[-1], flush=True)
+    with bench.threads(1):
+        for name in options.parts:
+            for one in PARTS[name](stars, not options.quick):
+                rows += judge([one])
+                print(table([one]).splitlines()[-1], flush=True)
     print("\n" + table(rows))
     save(
         options.output, {"rows": rows}, "benchmarks/targets.py",

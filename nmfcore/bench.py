@@ -149,6 +149,8 @@ def beside(ours: Callable[[], Any], peer: Callable[[], Any], rounds: int = 3) ->
 @contextmanager
 def threads(number: int) -> Iterator[None]:
     """Compute on so many threads inside the block."""
+    # Loaded here, because libraries that are loaded later would not be limited.
+    import sklearn.decomposition  # noqa: F401
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     before = torch.get_num_threads()
@@ -173,6 +175,8 @@ class Row(NamedTuple):
 def short_table(progress: Callable[[int, int], None] | None = None) -> list[Row]:
     """Time the engine beside scikit-learn on this machine, in some ten seconds on one thread.
 
+    Kernels that are not compiled and cached yet take half a minute more, untimed.
+
     Parameters
     ----------
     progress : callable, optional
@@ -193,6 +197,15 @@ def short_table(progress: Callable[[int, int], None] | None = None) -> list[Row]
     return rows
 
 
+def describe(rows: list[Row]) -> str:
+    """Return the short table as text: milliseconds a fit or iteration, and how many times ours the peer's are."""
+    lines = [f"{'64 x 5000, two components, one thread':<40s} {'nmfcore':>12s} {'scikit-learn':>12s} {'ratio':>7s}"]
+    for row in rows:
+        times = f"{row.ours_ms:9.3f} ms {row.peer_ms:9.3f} ms"
+        lines.append(f"{row.what:<40s} {times} {row.ratio:6.1f}x  {row.peer}")
+    return "\n".join(lines)
+
+
 def _bootstraps(stars: Stars, replicates: int = 500, peers: int = 20) -> Row:
     def ours() -> Any:
         return factorize(bootstrap(stars.rows, stars.columns, stars.shape, replicates=replicates), 2)
@@ -200,7 +213,7 @@ def _bootstraps(stars: Stars, replicates: int = 500, peers: int = 20) -> Row:
     few = bootstrap(stars.rows, stars.columns, stars.shape, replicates=4)
     tol = tolerance(sparse_problems(few, range(4)), factorize(few, 2).loss, 2)
     pair = beside(ours, lambda: [peer_fit(resampled(stars, seed), 2, tol=tol) for seed in range(peers)])
-    return _row("bootstrap, resampled to converged, k = 2", pair, replicates, f"cd, sparse, tol {tol:g}", peers)
+    return _row("bootstrap, resampled to converged", pair, replicates, f"cd, sparse, tol {tol:g}", peers)
 
 
 def _iterations(stars: Stars, replicates: int = 128, number: int = 50) -> Row:
@@ -215,14 +228,14 @@ def _iterations(stars: Stars, replicates: int = 128, number: int = 50) -> Row:
         return peer_fit(V, 2, tol=0, solver="mu", init="custom", W=W, H=H, max_iter=number)
 
     pair = beside(lambda: factorize(batch, 2, init=start, update="mu", stop=stop), peer)
-    return _row("multiplicative iteration in a batch, k = 2", pair, replicates * number, "mu, dense, float32", number)
+    return _row("multiplicative iteration, in a batch", pair, replicates * number, "mu, dense, float32", number)
 
 
 def _converged(stars: Stars) -> Row:
     V = dense_counts(stars)
     tol = tolerance([V], [factorize(V, 2).loss], 2)
     pair = beside(lambda: factorize(V, 2), lambda: peer_fit(V, 2, tol=tol), rounds=10)
-    return _row("one dense fit to convergence, k = 2", pair, 1, f"cd, dense, tol {tol:g}", 1)
+    return _row("one dense fit to convergence", pair, 1, f"cd, dense, tol {tol:g}", 1)
 
 
 def _row(what: str, pair: Pair, ours: int, peer: str, theirs: int) -> Row:
