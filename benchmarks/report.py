@@ -61,10 +61,10 @@ def table(saved):
         limit = re.match(r"\{.*?\}\S*", form).group().format(example["must"])
         lines.append(f"| {what} | {' | '.join(cells)} | {limit} |")
     record = saved["provenance"]
-    machine = record["machine"]
+    machine = f"{record['machine']['processor']}, {record['machine']['cores']} cores"
     lines += [
         "",
-        f"`python benchmarks/targets.py` at commit {record['commit']}, {machine['processor']}, {machine['cores']} cores.",
+        f"{machine}, at commit {record['commit']}: `python benchmarks/targets.py`.",
         "Same threads on both sides, equal loss or equal iterations, resampling included; times are the best of",
         "interleaved rounds, compared per fit. [docs/benchmarks.md](docs/benchmarks.md) says how.",
     ]
