@@ -170,7 +170,7 @@ def to_equal_loss(problems, losses, k, start, share=1.0):
         W, H = (x.astype(V.dtype) for x in start)
         return bench.peer_fit(V, k, tol=tol, init="custom", W=W, H=H)
 
-    for tol in bench.TOLERANCES:
+    for tol in bench.WARM_TOLERANCES:
         found = np.array([bench.frobenius(V, *fit(V, tol)) for V in problems])
         if (found <= np.asarray(losses) * (1 + bench.EQUAL)).mean() >= share:
             return fit, tol

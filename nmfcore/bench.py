@@ -20,8 +20,10 @@ from .pattern import SharedPattern
 from .resample import bootstrap
 from .stopping import Stop
 
-# Tolerances of scikit-learn's solvers, tried in this order until the loss is ours.
+# Tolerances of scikit-learn's solvers, its default first, tried in this order until the loss is ours. Near the optimum
+# looser ones come first: its test is relative to how far off the start was.
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+WARM_TOLERANCES = (1e-1, 1e-2, 1e-3, *TOLERANCES)
 # Losses are equal within this share.
 EQUAL = 1e-6
 
