@@ -117,16 +117,12 @@ def machine():
     from numba import __version__ as numba_version
     from numba import cuda
 
-    gpus = []
-    for gpu in cuda.gpus:
-        with gpu:
-            name = cuda.get_current_device().name
-            gpus.append(name.decode() if isinstance(name, bytes) else str(name))
+    names = [getattr(gpu, "name", "simulated") for gpu in cuda.gpus]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return {
         "processor": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
-        "gpus": gpus,
+        "gpus": [name.decode() if isinstance(name, bytes) else str(name) for name in names],
         "torch": torch.__version__,
         "numba": numba_version,
         "commit": commit.stdout.strip(),
