@@ -261,9 +261,9 @@ sys.exit()
 def memory(_stars, _size):
     """Peak memory of a process that fits 1,000 bootstraps, with and without that of its imports."""
     peak, imported = (measure(_MEMORY, what)["peak_bytes"] / 1e6 for what in ("all", "imports"))
-    for what, value in (("beyond the imports", peak - imported), ("whole process", peak)):
+    for target, what, value in (("memory_mb", "beyond the imports", peak - imported), (None, "whole process", peak)):
         yield {
-            "target": "memory_mb",
+            "target": target,
             "what": f"k = 2, 1,000 bootstraps, memory [MB]: {what}",
             "value": value,
             "threads": 1,
