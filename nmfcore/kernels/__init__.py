@@ -1,1 +1,1 @@
-"""Compiled hot loops: `cpu` through numba; imported only where they are used."""
+"""Compiled hot loops through numba, `cpu` and `cuda`; imported only where they are used."""
