@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from .losses import BetaDivergence
 from .problem import Factors, Problem
 from .updates import gradient_parts
 
@@ -50,9 +51,12 @@ def missing_mass(problem: Problem, factors: Factors) -> tuple[Tensor, Tensor]:
         by_growing = torch.where(entry > 0, wanted, 0.0).amax(-2)
         by_locked = torch.where(entry == 0, wanted, 0.0).amax(-2)
         if not penalised:
-            # Where the reconstruction is zero throughout, gradients may vanish (beta > 2, or both factors zero): a
-            # saddle point. With penalties it may be the optimum.
-            by_locked = torch.where((entry * other.sum(-2)[..., None]).sum(-2) == 0, 1.0, by_locked)
+            # Where the reconstruction is zero throughout, gradients may vanish: a saddle point. With penalties it may
+            # be the optimum; so it may for least squares, unless a whole component is missing.
+            unreached = (entry * other.sum(-2)[..., None]).sum(-2) == 0
+            if isinstance(problem.loss, BetaDivergence) and problem.loss.beta == 2:
+                unreached &= ((entry.sum(-1) == 0) & (other.sum(-2) == 0)).any(-1)[:, None]
+            by_locked = torch.where(unreached, 1.0, by_locked)
         growing = torch.maximum(growing, (by_growing * mass).sum(-1) / total)
         locked = torch.maximum(locked, (by_locked * mass).sum(-1) / total)
     return growing, locked

@@ -100,7 +100,6 @@ class Problem:
 
     def select(self, rows: Tensor) -> Problem:
         """Return the replicates `rows` (index tensor) as a problem of their own."""
-
         if len(rows) == 1 and self.V.shape[0] == 1:
             return self
 

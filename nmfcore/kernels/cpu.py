@@ -211,6 +211,17 @@ def masses(cells, rows, start, by_row, by_column):
 
 
 @njit(**OPTIONS)
+def missing_component(W, sums, W_sums, penalised, units):
+    """Return 1 in lanes where a component is zero in both factors (and nothing penalises it), else 0."""
+    zero, one = splat(0.0, W), splat(1.0, W)
+    lost = zero
+    if not penalised:
+        for c in range(len(units)):
+            lost = where_positive(load(sums, c * LANES, W) + load(W_sums, c * LANES, W), lost, one)
+    return lost
+
+
+@njit(**OPTIONS)
 def gradient_H(cells, rows, start, W, H, GW, l1, D, r, fit, top, sums, W_sums, mass, penalised, missing, units):
     """Write the gradient by H to D, sum(H * (W.T @ V)) to fit, and the largest scaled negative half to top.
 
@@ -220,6 +231,7 @@ def gradient_H(cells, rows, start, W, H, GW, l1, D, r, fit, top, sums, W_sums, m
     k = len(units)
     zero, one, penalty = splat(0.0, W), splat(1.0, W), splat(l1, W)
     largest, growing, locked = zero, zero, zero
+    lost = missing_component(W, sums, W_sums, penalised, units)
     fit[:] = 0
     for j in range(len(start) - 1):
         dot_column(cells, rows, start[j], start[j + 1], W, r, units)
@@ -238,8 +250,7 @@ def gradient_H(cells, rows, start, W, H, GW, l1, D, r, fit, top, sums, W_sums, m
             by_positive = lanes_max(by_positive, where_positive(entry, wanted, zero))
             by_zero = lanes_max(by_zero, where_positive(entry, zero, wanted))
             reach = reach + entry * load(W_sums, c * LANES, W)
-        if not penalised:
-            by_zero = where_positive(reach, by_zero, one)
+        by_zero = where_positive(reach, by_zero, where_positive(lost, one, by_zero))
         growing = growing + by_positive * load(mass, j * LANES, W)
         locked = locked + by_zero * load(mass, j * LANES, W)
     store(top, 0, largest)
@@ -248,11 +259,12 @@ def gradient_H(cells, rows, start, W, H, GW, l1, D, r, fit, top, sums, W_sums, m
 
 
 @njit(**OPTIONS)
-def gradient_W(W, A, GH, l1, l2, D, top, sums, mass, penalised, missing, m, units):
+def gradient_W(W, A, GH, l1, l2, D, top, sums, W_sums, mass, penalised, missing, m, units):
     """Write the gradient by W to D, the largest scaled negative half to top; raise `missing` to what W asks for."""
     k = len(units)
     zero, one = splat(0.0, W), splat(1.0, W)
     largest, growing, locked = zero, zero, zero
+    lost = missing_component(W, sums, W_sums, penalised, units)
     for i in range(m):
         by_positive, by_zero, reach = zero, zero, zero
         for c in range(k):
@@ -268,8 +280,7 @@ def gradient_W(W, A, GH, l1, l2, D, top, sums, mass, penalised, missing, m, unit
             by_positive = lanes_max(by_positive, where_positive(entry, wanted, zero))
             by_zero = lanes_max(by_zero, where_positive(entry, zero, wanted))
             reach = reach + entry * total
-        if not penalised:
-            by_zero = where_positive(reach, by_zero, one)
+        by_zero = where_positive(reach, by_zero, where_positive(lost, one, by_zero))
         growing = growing + by_positive * load(mass, i * LANES, W)
         locked = locked + by_zero * load(mass, i * LANES, W)
     store(top, 0, largest)
@@ -480,13 +491,13 @@ def extrapolate(tile, rule, m, units):
 
 
 @njit(**OPTIONS)
-def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
-    """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record their numbers."""
-    k, count = len(units), len(start) - 1
+def candidates(tile, limits, verdict, count, m, units):
+    """Write to `verdict` how far each living lane's factors have settled; return whether any may be done."""
+    k = len(units)
     width = k * LANES
     relative_change(tile.W, tile.W_before, m, tile.sums, True, tile.out, units)
     relative_change(tile.H, tile.H_before, count, tile.sums, False, tile.out2, units)
-    verdict = np.full(LANES, -1, np.int64)
+    verdict[:] = -1
     wanted = False
     for lane in range(LANES):
         if tile.alive[lane] <= 0:
@@ -519,22 +530,12 @@ def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
         if iteration == limits.max_iter and verdict[lane] < 0:
             verdict[lane] = MAX_ITER
             wanted = True
-    if not wanted:
-        return
-    # The gradients at these factors give what entries still ask for, and the loss with it.
-    penalised = rule.l1_W > 0 or rule.l2_W > 0 or rule.l1_H > 0 or rule.l2_H > 0
-    gram(tile.W, m, tile.G, tile.W_sums, units)
-    for c in range(k):
-        place = (c * k + c) * LANES
-        store(tile.G, place, load(tile.G, place, tile.W) + splat(rule.l2_H, tile.W))
-    gradient_H(
-        tile.cells, rows, start, tile.W, tile.H, tile.G, rule.l1_H, tile.D_H, tile.r, tile.fit, tile.top, tile.sums,
-        tile.W_sums, tile.column_mass, penalised, tile.missing, units,
-    )  # fmt: skip
-    gradient_W(
-        tile.W, tile.A, tile.GH, rule.l1_W, rule.l2_W, tile.D_W, tile.out2, tile.sums, tile.row_mass, penalised,
-        tile.missing, m, units,
-    )  # fmt: skip
+    return wanted
+
+
+@njit(**OPTIONS)
+def judge(tile, limits, verdict, m):
+    """Ask the lanes that have settled for the mass that is missing; return whether any is done."""
     limit = max(limits.tol, limits.mass_rounding)
     finished = False
     for lane in range(LANES):
@@ -548,7 +549,31 @@ def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
             elif tile.missing[LANES + lane] / total > limit:
                 verdict[lane] = STUCK
         finished = finished or verdict[lane] >= 0
-    if not finished:
+    return finished
+
+
+@njit(**OPTIONS)
+def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
+    """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record their numbers."""
+    k, count = len(units), len(start) - 1
+    verdict = np.empty(LANES, np.int64)
+    if not candidates(tile, limits, verdict, count, m, units):
+        return
+    # The gradients at these factors give what entries still ask for, and the loss with it.
+    penalised = rule.l1_W > 0 or rule.l2_W > 0 or rule.l1_H > 0 or rule.l2_H > 0
+    gram(tile.W, m, tile.G, tile.W_sums, units)
+    for c in range(k):
+        place = (c * k + c) * LANES
+        store(tile.G, place, load(tile.G, place, tile.W) + splat(rule.l2_H, tile.W))
+    gradient_H(
+        tile.cells, rows, start, tile.W, tile.H, tile.G, rule.l1_H, tile.D_H, tile.r, tile.fit, tile.top, tile.sums,
+        tile.W_sums, tile.column_mass, penalised, tile.missing, units,
+    )  # fmt: skip
+    gradient_W(
+        tile.W, tile.A, tile.GH, rule.l1_W, rule.l2_W, tile.D_W, tile.out2, tile.sums, tile.W_sums, tile.row_mass,
+        penalised, tile.missing, m, units,
+    )  # fmt: skip
+    if not judge(tile, limits, verdict, m):
         return
     tile.out[:] = 0
     residual(tile.H, tile.D_H, count, tile.sums, False, tile.top, tile.out, units)
@@ -575,6 +600,109 @@ def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
 
 
 @njit(**OPTIONS)
+def admit(tile, values, rows, start, columns, replicates, W0, H0, extra, following, last, living, since, m, units):
+    """Let jobs into idle lanes; return the job that follows and the number of living lanes.
+
+    An empty tile takes a whole tile of the pattern at once; a running one takes single replicates when enough lanes are
+    idle.
+    """
+    cell_count = len(rows)
+    if living == 0:
+        number = replicates[following] // LANES
+        tile.cells[:] = values[number]
+        squares = splat(0.0, tile.energy)
+        for p in range(cell_count):
+            v = load(tile.cells, p * LANES, tile.energy)
+            squares = squares + v * v
+        store(tile.energy, 0, squares)
+        shared = W0.shape[0] == 1 and H0.shape[0] == 1
+        if shared:
+            enter_all(tile, W0, H0, columns, extra, m, units)
+        taken = np.zeros(LANES, np.bool_)
+        while following < last:
+            lane = replicates[following] % LANES
+            if replicates[following] // LANES != number or taken[lane]:
+                break
+            taken[lane] = True
+            enter(tile, lane, following, W0, H0, columns, extra, m, shared, units)
+            following += 1
+            living += 1
+    elif LANES - living >= IDLE and since >= PATIENCE:
+        for lane in range(LANES):
+            if tile.alive[lane] > 0 or following >= last:
+                continue
+            b = replicates[following]
+            number, source = b // LANES, b % LANES
+            total = 0.0
+            for p in range(cell_count):
+                v = values[number, p * LANES + source]
+                tile.cells[p * LANES + lane] = v
+                total += np.float64(v) * np.float64(v)
+            tile.energy[lane] = total
+            enter(tile, lane, following, W0, H0, columns, extra, m, False, units)
+            following += 1
+            living += 1
+    else:
+        return following, living
+    masses(tile.cells, rows, start, tile.row_mass, tile.column_mass)
+    for lane in range(LANES):
+        tile.top[lane] = 1 if tile.alive[lane] > 0 and tile.iteration[lane] == 0 else 0
+    return following, living
+
+
+@njit(**OPTIONS)
+def clear_empty(tile, count, m, units):
+    """Set to zero, in lanes marked in `top`, what has no data: it would become zero with its first update anyway."""
+    k = len(units)
+    fresh, none = load(tile.top, 0, tile.W), splat(0.0, tile.W)
+    for i in range(m):
+        gone = where_positive(load(tile.row_mass, i * LANES, tile.W), none, fresh)
+        for c in range(k):
+            place = (i * k + c) * LANES
+            store(tile.W, place, where_positive(gone, none, load(tile.W, place, tile.W)))
+            store(tile.Y, place, where_positive(gone, none, load(tile.Y, place, tile.W)))
+    for j in range(count):
+        gone = where_positive(load(tile.column_mass, j * LANES, tile.W), none, fresh)
+        for c in range(k):
+            place = (j * k + c) * LANES
+            store(tile.H, place, where_positive(gone, none, load(tile.H, place, tile.W)))
+
+
+@njit(**OPTIONS)
+def count_iteration(tile, limits):
+    """Count an iteration of every living lane; return whether any is due for a check."""
+    due = False
+    for lane in range(LANES):
+        if tile.alive[lane] > 0:
+            tile.iteration[lane] += 1
+            due = due or tile.iteration[lane] % limits.every == 0 or tile.iteration[lane] == limits.max_iter
+    return due
+
+
+@njit(**OPTIONS)
+def emit(tile, columns, W_out, H_out, m, units):
+    """Write out the lanes that have finished; return how many."""
+    k, count, gone = len(units), len(columns), 0
+    least = W_out.dtype.type(ROOM * np.finfo(W_out.dtype).tiny)
+    for lane in range(LANES):
+        job = tile.job[lane]
+        if job < 0 or tile.alive[lane] > 0:
+            continue
+        for i in range(m):
+            for c in range(k):
+                value = tile.W[(i * k + c) * LANES + lane]
+                W_out[job, i, c] = 0.0 if value <= least or tile.row_mass[i * LANES + lane] == 0 else value
+        for c in range(k):
+            for j in range(count):
+                value = tile.H[(j * k + c) * LANES + lane]
+                nothing = value <= least or tile.column_mass[j * LANES + lane] == 0
+                H_out[job, c, columns[j]] = 0.0 if nothing else value
+        tile.job[lane] = -1
+        gone += 1
+    return gone
+
+
+@njit(**OPTIONS)
 def frobenius(
     values, rows, start, columns, replicates, first, last, W0, H0, extra, rule, limits, units,
     W_out, H_out, n_iter, status, numbers,
@@ -584,54 +712,14 @@ def frobenius(
     width = k * LANES
     tile = allocate(values, W_out, cell_count, m, count, units)
     following, living, since = first, 0, 0
-    least = W_out.dtype.type(ROOM * np.finfo(W_out.dtype).tiny)
-    while True:
-        entered = False
-        if living == 0 and following < last:
-            # An empty tile takes a whole tile of the pattern at once.
-            number = replicates[following] // LANES
-            tile.cells[:] = values[number]
-            squares = splat(0.0, tile.energy)
-            for p in range(cell_count):
-                v = load(tile.cells, p * LANES, tile.energy)
-                squares = squares + v * v
-            store(tile.energy, 0, squares)
-            shared = W0.shape[0] == 1 and H0.shape[0] == 1
-            if shared:
-                enter_all(tile, W0, H0, columns, extra, m, units)
-            taken = np.zeros(LANES, np.bool_)
-            while (
-                following < last
-                and replicates[following] // LANES == number
-                and not taken[replicates[following] % LANES]
-            ):
-                lane = replicates[following] % LANES
-                taken[lane] = True
-                enter(tile, lane, following, W0, H0, columns, extra, m, shared, units)
-                following += 1
-                living += 1
-            entered = True
-        elif following < last and LANES - living >= IDLE and since >= PATIENCE:
-            for lane in range(LANES):
-                if tile.alive[lane] > 0 or following >= last:
-                    continue
-                b = replicates[following]
-                number, source = b // LANES, b % LANES
-                total = 0.0
-                for p in range(cell_count):
-                    v = values[number, p * LANES + source]
-                    tile.cells[p * LANES + lane] = v
-                    total += np.float64(v) * np.float64(v)
-                tile.energy[lane] = total
-                enter(tile, lane, following, W0, H0, columns, extra, m, False, units)
-                following += 1
-                living += 1
-            entered = True
-        if living == 0:
-            return
-        if entered:
+    while living > 0 or following < last:
+        before = following
+        if following < last:
+            following, living = admit(
+                tile, values, rows, start, columns, replicates, W0, H0, extra, following, last, living, since, m, units
+            )
+        if following > before:
             since = 0
-            masses(tile.cells, rows, start, tile.row_mass, tile.column_mass)
             # Lanes in mid-run get the same numbers again: their H has not changed.
             pass_over(
                 tile.cells, rows, start, tile.W, tile.H, tile.A, tile.GW, tile.inverse, tile.GH, tile.sums,
@@ -639,33 +727,20 @@ def frobenius(
             )  # fmt: skip
             # Columns that are empty in every replicate count in the first update of W; after it their H is zero.
             for lane in range(LANES):
-                fresh = tile.alive[lane] > 0 and tile.iteration[lane] == 0
-                tile.top[lane] = 1 if fresh else 0
-                if fresh:
+                if tile.top[lane] > 0:
                     e = min(tile.job[lane], extra.shape[0] - 1)
                     for c in range(k):
                         for d in range(k):
                             tile.GH[(c * k + d) * LANES + lane] += extra[e, c, d]
-            # What has no data becomes zero with its first update; where a component dies at once there is none.
-            fresh_lanes, none = load(tile.top, 0, tile.W), splat(0.0, tile.W)
-            for i in range(m):
-                gone = where_positive(load(tile.row_mass, i * LANES, tile.W), none, fresh_lanes)
-                for c in range(k):
-                    place = i * width + c * LANES
-                    store(tile.W, place, where_positive(gone, none, load(tile.W, place, tile.W)))
-                    store(tile.Y, place, where_positive(gone, none, load(tile.Y, place, tile.W)))
-            for j in range(count):
-                gone = where_positive(load(tile.column_mass, j * LANES, tile.W), none, fresh_lanes)
-                for c in range(k):
-                    place = j * width + c * LANES
-                    store(tile.H, place, where_positive(gone, none, load(tile.H, place, tile.W)))
+            clear_empty(tile, count, m, units)
             if rule.extrapolated:
                 # H is first fitted to what W becomes with the H that is given.
+                fresh = load(tile.top, 0, tile.W)
                 tile.G[:] = tile.GH
                 prepare_gram(tile.G, tile.inverse, rule.l2_W, rule.kind, units)
                 for i in range(m):
                     update_row(
-                        tile.A, i * width, tile.G, tile.inverse, tile.Y, i * width, tile.h, fresh_lanes,
+                        tile.A, i * width, tile.G, tile.inverse, tile.Y, i * width, tile.h, fresh,
                         rule.kind, rule.sweeps_W, rule.l1_W, units,
                     )  # fmt: skip
                     for c in range(k):
@@ -691,25 +766,6 @@ def frobenius(
         if rule.extrapolated:
             extrapolate(tile, rule, m, units)
         since += 1
-        due = False
-        for lane in range(LANES):
-            if tile.alive[lane] > 0:
-                tile.iteration[lane] += 1
-                due = due or tile.iteration[lane] % limits.every == 0 or tile.iteration[lane] == limits.max_iter
-        if not due:
-            continue
-        finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units)
-        for lane in range(LANES):
-            job = tile.job[lane]
-            if job >= 0 and tile.alive[lane] <= 0:
-                for i in range(m):
-                    for c in range(k):
-                        value = tile.W[(i * k + c) * LANES + lane]
-                        W_out[job, i, c] = 0.0 if value <= least or tile.row_mass[i * LANES + lane] == 0 else value
-                for c in range(k):
-                    for j in range(count):
-                        value = tile.H[(j * k + c) * LANES + lane]
-                        nothing = value <= least or tile.column_mass[j * LANES + lane] == 0
-                        H_out[job, c, columns[j]] = 0.0 if nothing else value
-                tile.job[lane] = -1
-                living -= 1
+        if count_iteration(tile, limits):
+            finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units)
+            living -= emit(tile, columns, W_out, H_out, m, units)

@@ -458,6 +458,10 @@ def solver(
 
             # What entries still ask for, by the gradients at these factors.
             gram(W, m, scratch, packed, q, G, W_sums, t)
+            # A component that is zero in both factors has no gradient to come back by.
+            lost = False
+            for c in range(K):
+                lost = lost or not (penalised or sums[c] + W_sums[c] > ZERO)
             for c in range(t, K, T):
                 G[c * K + c] += l2_H
             cuda.syncthreads()
@@ -476,7 +480,7 @@ def solver(
                     else:
                         by_zero = max(by_zero, wanted)
                     reached += H[j * K + c] * W_sums[c]
-                if not penalised and not reached > ZERO:
+                if lost and not reached > ZERO:
                     by_zero = ONE
                 mass = column_mass(cells, start[j], start[j + 1])
                 growing_H += float(by_positive * mass)
@@ -496,7 +500,7 @@ def solver(
                     else:
                         by_zero = max(by_zero, wanted)
                     reached += entry * sums[c]
-                if not penalised and not reached > ZERO:
+                if lost and not reached > ZERO:
                     by_zero = ONE
                 growing_W += float(by_positive * row_mass[i])
                 locked_W += float(by_zero * row_mass[i])

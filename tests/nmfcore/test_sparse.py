@@ -253,3 +253,24 @@ def test_wrong_arguments_are_refused():
         nmfcore.factorize(pattern, 0)
     with pytest.raises(nmfcore.ProblemError, match="for 2 components"):
         nmfcore.factorize(pattern, 3, update="rank2")
+
+
+@pytest.mark.parametrize("path", [SharedPattern.from_dense, np.asarray])
+def test_pixels_that_no_component_takes_up_do_not_make_a_fit_stuck(path):
+    # One star per row: beyond the two largest blocks nothing is worth a component's while.
+    V = np.zeros((6, 6))
+    V[:2, :2], V[2:4, 2:4] = 3, 2
+    V[4, 4] = V[5, 5] = 1
+    result = nmfcore.factorize(path(V), 2, init="random", seed=3, dtype=torch.float64)
+    assert result.converged.all()
+    assert float(np.ravel(result.loss)[0]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("path", [SharedPattern.from_dense, np.asarray])
+def test_a_component_that_is_missing_makes_a_fit_stuck(path):
+    V = np.kron(np.eye(2), np.ones((2, 3)))
+    W, H = np.zeros((4, 2)), np.zeros((2, 6))
+    W[:2, 0], H[0, :3] = 1, 1
+    W[:, 1], H[1] = 1e-35, 0
+    dead = nmfcore.factorize(path(V), 2, init=(W, H), update="mu", dtype=torch.float64)
+    assert np.ravel(dead.status).tolist() == [Status.STUCK]
