@@ -87,7 +87,8 @@ def k2_bootstrap(stars, size):
                 )
                 yield row(
                     "k2_bootstrap" if name == "cd" else None,
-                    f"k = 2, {number} bootstraps to converged / scikit-learn {name}, tol {k_tol:g}",
+                    f"k = 2, {number} bootstraps to converged / scikit-learn {name}, tol {k_tol:g}"
+                    + (" (stops early)" if name == "mu" else ""),
                     ours, peer, fits=number, peer_fits=len(seeds), threads=threads,
                     largest_gap_of_peer=float(gaps.max()) if name == "cd" else None,
                     converged=int(result.converged.sum()),
