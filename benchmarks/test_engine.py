@@ -206,7 +206,7 @@ def test_bootstrap(benchmark, q, pixels, k, B):
         same = [b for b in range(B) if result.start[b] == 0][:number]
         full = nmfcore.factorize(bench.dense_counts(stars), k)
         fit, tol = to_equal_loss(
-            bench.sparse_problems(pattern, same), result.loss[same], k, (full.W, full.H), share=0.25
+            bench.sparse_problems(pattern, same), result.loss[same], k, (full.W, full.H), share=0.5
         )
 
         def work(seed):
