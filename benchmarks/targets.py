@@ -224,16 +224,16 @@ class Iterate:
         self.function(self.number)
 
 
-def differences(work, few, many, rounds=5):
-    """Return, for ours and the peer, seconds of `many` less those of `few`, each the best of interleaved rounds."""
-    times = {(name, number): [] for name in work for number in (few, many)}
+def differences(work, few, many, rounds=9):
+    """Return, for ours and the peer, seconds of `many` less those of `few`: the median of interleaved rounds."""
+    found = {name: [] for name in work}
     for function in work.values():
         function(few)
     for _ in range(rounds):
-        for name, number in times:
-            times[name, number].append(work[name](number))
-    least = {key: best(value) for key, value in times.items()}
-    return [[a - b for a, b in zip(least[name, many], least[name, few], strict=True)] for name in ("ours", "peer")]
+        for name, function in work.items():
+            short, long = function(few), function(many)
+            found[name].append([b - a for a, b in zip(short, long, strict=True)])
+    return [np.median(found[name], axis=0) for name in ("ours", "peer")]
 
 
 _MEMORY = """
@@ -268,6 +268,7 @@ sys.exit()
 
 def memory(_stars, _size):
     """Peak memory of a process that fits 1,000 bootstraps, with and without that of its imports."""
+    measure(_MEMORY, "all")  # a compiler would need more than the fits
     peak, imported = (measure(_MEMORY, what)["peak_bytes"] / 1e6 for what in ("all", "imports"))
     for target, what, value in (("memory_mb", "beyond the imports", peak - imported), (None, "whole process", peak)):
         yield {
