@@ -233,7 +233,7 @@ def differences(work, few, many, rounds=9):
         for name, function in work.items():
             short, long = function(few), function(many)
             found[name].append([b - a for a, b in zip(short, long, strict=True)])
-    return [np.median(found[name], axis=0) for name in ("ours", "peer")]
+    return [np.median(found[name], axis=0).tolist() for name in ("ours", "peer")]
 
 
 _MEMORY = """
