@@ -6,6 +6,7 @@ functions and small immutable objects, and anything with the same shape may take
 
 from typing import TYPE_CHECKING, Any
 
+from .align import Alignment, align
 from .errors import ProblemError
 from .factorise import factorize
 from .initialise import nndsvd, random_factors
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HALS",
     "NMF",
+    "Alignment",
     "BetaDivergence",
     "ExtrapolatedHALS",
     "Factors",
@@ -39,6 +41,7 @@ __all__ = [
     "Status",
     "Stop",
     "UpdateRule",
+    "align",
     "bootstrap",
     "factorize",
     "nndsvd",
