@@ -13,7 +13,7 @@ from .initialise import nndsvd, random_factors
 from .losses import BetaDivergence, Loss
 from .pattern import SharedPattern
 from .problem import Factors, Penalty, Problem
-from .resample import bootstrap
+from .resample import bootstrap, star_weights
 from .result import Result
 from .solvers import HALS, ExtrapolatedHALS, NewtonKL, RankTwo
 from .stopping import Status, Stop
@@ -46,6 +46,7 @@ __all__ = [
     "factorize",
     "nndsvd",
     "random_factors",
+    "star_weights",
 ]
 
 

@@ -11,6 +11,7 @@ from .kernels.launch import visible_devices
 from .pattern import LANES, SharedPattern, compress, smallest_dtype
 
 SCHEMES = ("multinomial", "poisson", "delete")
+NO_DELETIONS = (np.zeros(0, np.int64),) * 3
 
 
 def bootstrap(
@@ -83,8 +84,7 @@ def bootstrap(
     pixel = pixel.reshape(len(pixel), -1)
     if row.ndim != 1 or len(row) != len(pixel):
         raise ProblemError(f"rows must have shape (n_stars,) like columns; got {row.shape} and {pixel.shape}")
-    if scheme not in SCHEMES:
-        raise ProblemError(f"scheme must be one of {SCHEMES}; got {scheme!r}")
+    _check(scheme, replicates, seed, first_replicate)
     remote = device.partition(":")[0] == "cuda"
     if not remote and device != "cpu":
         raise ProblemError(f"device must be 'cpu' or 'cuda': counts are drawn there; got {device!r}")
@@ -93,10 +93,6 @@ def bootstrap(
         raise RuntimeError(
             f"device {device!r} was asked for, but numba sees no such CUDA device; use device='cpu', or install the "
             "extra 'cuda' and check nvidia-smi"
-        )
-    if replicates < 1 or seed < 0 or first_replicate < 0:
-        raise ProblemError(
-            f"replicates must be >= 1, seed and first_replicate >= 0; got {replicates}, {seed} and {first_replicate}"
         )
     counted = (row[:, None] >= 0) & (pixel >= 0)
     keys, inverse = np.unique((pixel * m + row[:, None])[counted], return_inverse=True)
@@ -112,8 +108,8 @@ def bootstrap(
     dtype = smallest_dtype(largest, True)
     tiles = 0 if remote else -(-replicates // LANES)
     values = np.zeros((tiles, len(keys) * LANES), dtype=dtype)
-    order, bins, drops = _deletions(row, m, drop) if scheme == "delete" else (np.zeros(0, np.int64),) * 3
-    names = cell, SCHEMES.index(scheme), seed, first_replicate, replicates, order, bins, drops
+    deletions = _deletions(row, m, drop) if scheme == "delete" else NO_DELETIONS
+    names = cell, SCHEMES.index(scheme), seed, first_replicate, replicates, *deletions
     parts = launch.draw(*names, len(keys), dtype, devices) if remote else None
     if not remote:
         sampling.fill(values, *names)
@@ -121,6 +117,60 @@ def bootstrap(
         cell_rows, filled, start, values, (replicates, m, n), base=base, seed=seed, first_replicate=first_replicate,
         on_device=parts,
     )  # fmt: skip
+
+
+def star_weights(
+    rows: Any,
+    *,
+    replicates: int = 1000,
+    scheme: str = "multinomial",
+    drop: int | str = "sqrt",
+    seed: int = 0,
+    first_replicate: int = 0,
+) -> np.ndarray:
+    """Return how often each star is in every replicate that `bootstrap` makes of the same arguments.
+
+    Parameters
+    ----------
+    rows : array of int, shape (n_stars,)
+        Each star's bin; -1 outside all. Only "delete" looks at the bins; the others need their number.
+    replicates, scheme, drop, seed, first_replicate
+        As in `bootstrap`.
+
+    Returns
+    -------
+    ndarray of uint8, shape (B, n_stars)
+
+    Raises
+    ------
+    ProblemError
+        If an argument makes no sense.
+
+    Examples
+    --------
+    >>> import nmfcore
+    >>> nmfcore.star_weights([0, 0, 1, 1], replicates=3, seed=1).sum(axis=1).tolist()
+    [4, 4, 4]
+    """
+    from .kernels import sampling
+
+    row = _indices(rows, np.iinfo(np.int64).max, "rows")
+    if row.ndim != 1 or len(row) == 0:
+        raise ProblemError(f"rows must have shape (n_stars,), one star at least; got {row.shape}")
+    _check(scheme, replicates, seed, first_replicate)
+    deletions = _deletions(row, int(row.max()) + 1, drop) if scheme == "delete" else NO_DELETIONS
+    out = np.empty((replicates, len(row)), np.uint8)
+    sampling.weigh(out, SCHEMES.index(scheme), seed, first_replicate, *deletions)
+    return out
+
+
+def _check(scheme: str, replicates: int, seed: int, first_replicate: int) -> None:
+    if scheme not in SCHEMES:
+        raise ProblemError(f"scheme must be one of {SCHEMES}; got {scheme!r}")
+    if replicates < 1 or seed < 0 or first_replicate < 0:
+        raise ProblemError(
+            f"replicates must be >= 1, seed and first_replicate >= 0; got {replicates}, {seed} and {first_replicate}"
+        )
 
 
 def _indices(x: Any, size: int, name: str) -> np.ndarray:

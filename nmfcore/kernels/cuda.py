@@ -587,7 +587,7 @@ mix = cuda.jit(device=True)(sampling.mix.py_func)
 
 @functools.lru_cache(maxsize=8)
 def drawer(scheme: int, threads: int, value_size: int) -> Any:
-    """Return the kernel that draws one replicate per block: the numbers of `sampling.fill_tiles`, in any order.
+    """Return the kernel that draws one replicate per block: the numbers of `sampling.draw`, in any order.
 
     Counts of `value_size` bytes are added to as parts of 32-bit words, since there are no smaller atomic additions;
     integer sums do not depend on their order. No count overflows into its neighbour: `resample.bootstrap` sees to that.

@@ -35,56 +35,74 @@ def stream(seed, replicate):
 
 
 @njit(**OPTIONS)
+def draw(weight, stars, scheme, seed, first, replicates, order, bins, drops):
+    """Set weight[star * LANES + lane] to how often replicate first + lane has the star, for `replicates` lanes."""
+    low = np.uint64(0xFFFFFFFF)
+    half = np.uint64(32)
+    weight[:] = 0
+    for lane in range(min(LANES, replicates)):
+        state = stream(seed, first + lane)
+        if scheme == MULTINOMIAL:
+            for _ in range(stars // 2):
+                state += GOLDEN
+                z = mix(state)
+                weight[np.int64(((z >> half) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
+                weight[np.int64(((z & low) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
+            if stars % 2:
+                state += GOLDEN
+                z = mix(state)
+                weight[np.int64(((z >> half) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
+        elif scheme == POISSON_WEIGHTS:
+            for star in range(stars):
+                state += GOLDEN
+                u = mix(state) >> half
+                number = 0
+                for threshold in POISSON:
+                    number += u >= threshold
+                weight[star * LANES + lane] = number
+        else:
+            for star in range(stars):
+                weight[star * LANES + lane] = 1
+            for i in range(len(drops)):
+                number = bins[i + 1] - bins[i]
+                # Floyd's way to a random subset: no star twice, one random number each.
+                for top in range(number - drops[i], number):
+                    state += GOLDEN
+                    u = mix(state) >> half
+                    picked = np.int64((u * np.uint64(top + 1)) >> half)
+                    place = order[bins[i] + picked] * LANES + lane
+                    if weight[place] == 0:
+                        place = order[bins[i] + top] * LANES + lane
+                    weight[place] = 0
+
+
+@njit(**OPTIONS)
 def fill_tiles(values, cell, scheme, seed, first, replicates, order, bins, drops, begin, end):
     """Fill the tiles begin to end - 1 with resampled counts."""
     stars, images = cell.shape
     weight = np.zeros(stars * LANES, np.uint8)
-    low = np.uint64(0xFFFFFFFF)
-    half = np.uint64(32)
     for tile in range(begin, end):
-        weight[:] = 0
-        for lane in range(LANES):
-            if tile * LANES + lane >= replicates:
-                continue
-            state = stream(seed, first + tile * LANES + lane)
-            if scheme == MULTINOMIAL:
-                for _ in range(stars // 2):
-                    state += GOLDEN
-                    z = mix(state)
-                    weight[np.int64(((z >> half) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
-                    weight[np.int64(((z & low) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
-                if stars % 2:
-                    state += GOLDEN
-                    z = mix(state)
-                    weight[np.int64(((z >> half) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
-            elif scheme == POISSON_WEIGHTS:
-                for star in range(stars):
-                    state += GOLDEN
-                    u = mix(state) >> half
-                    number = 0
-                    for threshold in POISSON:
-                        number += u >= threshold
-                    weight[star * LANES + lane] = number
-            else:
-                for star in range(stars):
-                    weight[star * LANES + lane] = 1
-                for i in range(len(drops)):
-                    number = bins[i + 1] - bins[i]
-                    # Floyd's way to a random subset: no star twice, one random number each.
-                    for top in range(number - drops[i], number):
-                        state += GOLDEN
-                        u = mix(state) >> half
-                        picked = np.int64((u * np.uint64(top + 1)) >> half)
-                        place = order[bins[i] + picked] * LANES + lane
-                        if weight[place] == 0:
-                            place = order[bins[i] + top] * LANES + lane
-                        weight[place] = 0
+        done = tile * LANES
+        draw(weight, stars, scheme, seed, first + done, replicates - done, order, bins, drops)
         for star in range(stars):
             for image in range(images):
                 at = cell[star, image]
                 if at >= 0:
                     for lane in range(LANES):
                         values[tile, at * LANES + lane] += weight[star * LANES + lane]
+
+
+@njit(**OPTIONS)
+def weigh_tiles(out, scheme, seed, first, order, bins, drops, begin, end):
+    """Fill the rows of out (B, stars) that the tiles begin to end - 1 make with each star's number."""
+    replicates, stars = out.shape
+    weight = np.zeros(stars * LANES, np.uint8)
+    for tile in range(begin, end):
+        done = tile * LANES
+        draw(weight, stars, scheme, seed, first + done, replicates - done, order, bins, drops)
+        for lane in range(min(LANES, replicates - done)):
+            for star in range(stars):
+                out[done + lane, star] = weight[star * LANES + lane]
 
 
 @njit(**OPTIONS)
@@ -138,4 +156,14 @@ def fill(
     in_parallel(
         lambda begin, end: fill_tiles(values, cell, scheme, seed, first, replicates, order, bins, drops, begin, end),
         len(values),
+    )
+
+
+def weigh(
+    out: np.ndarray, scheme: int, seed: int, first: int, order: np.ndarray, bins: np.ndarray, drops: np.ndarray
+) -> None:
+    """Fill `out` (B, stars) in parallel with the weights that `fill` counts; see `resample.star_weights`."""
+    in_parallel(
+        lambda begin, end: weigh_tiles(out, scheme, seed, first, order, bins, drops, begin, end),
+        -(-len(out) // LANES),
     )

@@ -109,6 +109,37 @@ def test_a_replicate_is_the_same_in_every_batch():
         assert len(np.unique(whole.reshape(50, -1), axis=0)) == 50
 
 
+@pytest.mark.parametrize("scheme", ["multinomial", "poisson", "delete"])
+@pytest.mark.parametrize("number", [900, 901])
+def test_counts_made_from_the_weights_of_stars_are_those_of_the_bootstrap(scheme, number):
+    rows, columns = stars(number)
+    options = {"replicates": 35, "scheme": scheme, "seed": 7, "first_replicate": 11}
+    weights = nmfcore.star_weights(rows, **options)
+    V = nmfcore.bootstrap(rows, columns, (M, N), **options).to_dense()
+    for b, weight in enumerate(weights):
+        np.testing.assert_array_equal(counted(np.repeat(rows, weight), np.repeat(columns, weight, axis=0)), V[b])
+
+
+@pytest.mark.parametrize("drop", ["sqrt", 3])
+def test_deleted_stars_are_the_bootstraps_whatever_lies_outside_the_bins(drop):
+    rows, columns = stars(400)
+    rows[rows == M - 1] = -1
+    options = {"replicates": 5, "scheme": "delete", "drop": drop}
+    weights = nmfcore.star_weights(rows, **options)
+    assert weights[:, rows < 0].all()
+    V = nmfcore.bootstrap(rows, columns, (M, N), **options).to_dense()
+    np.testing.assert_array_equal(counted(np.repeat(rows, weights[4]), np.repeat(columns, weights[4], axis=0)), V[4])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"rows": []}, "integers"), ({"rows": np.zeros(0, int)}, "one star at least"), ({"scheme": "none"}, "scheme")],
+)
+def test_weights_of_nothing_are_refused(change, message):
+    with pytest.raises(ProblemError, match=message):
+        nmfcore.star_weights(**{"rows": [0, 1], **change})
+
+
 def test_the_generator_is_splitmix64():
     # The first outputs for seed 1234567, as published with the generator's reference code.
     state, drawn = np.uint64(1234567), []
