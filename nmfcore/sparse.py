@@ -15,7 +15,7 @@ from .losses import BetaDivergence, Loss
 from .pattern import LANES, SharedPattern
 from .problem import SAFE_MAXIMUM, Penalty
 from .result import Result
-from .solvers import HALS, ExtrapolatedHALS, RankTwo
+from .solvers import HALS, ExtrapolatedHALS, NewtonKL, RankTwo
 from .spectrum import leading_svd
 from .stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Stop
 from .updates import MultiplicativeUpdate
@@ -55,6 +55,7 @@ class Plan:
         self.penalty = penalty
         self.rule = rule
         self.devices: list[int] = []
+        self.beta = 0.0
         self.refusal = self._refusal(n_components, loss, weight, hold, device)
 
     def _refusal(self, n_components: int, loss: Loss, weight: Any, hold: str | None, device: Any) -> str | None:
@@ -68,13 +69,16 @@ class Plan:
             return "weights have no sparse path"
         if hold is not None:
             return "a held factor has no sparse path"
-        if not (isinstance(loss, BetaDivergence) and loss.beta == 2):
+        if not (isinstance(loss, BetaDivergence) and loss.beta in (1, 2)):
             return "the loss has no sparse path"
+        self.beta = loss.beta
+        if self.beta == 1 and self.devices:
+            return "Kullback-Leibler has no kernel for GPUs"
         if self.stop.criterion != "change":
             return "scikit-learn's stopping test has no sparse path"
         if self.stop.max_iter == 0:
             return "no iteration is asked for"
-        if not isinstance(self.rule, (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo)):
+        if not isinstance(self.rule, (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, NewtonKL)):
             return "the rule has no compiled form"
         if isinstance(self.rule, RankTwo) and n_components != 2:
             return "the rule is for two components"
@@ -234,7 +238,7 @@ def _starts(
 
 
 def _solve(plan: Plan, chosen: np.ndarray, W0: np.ndarray, H0: np.ndarray, *, start: int) -> Result:
-    from .kernels import cpu, launch
+    from .kernels import cpu, kl, launch
     from .kernels.parallel import in_parallel
 
     pattern, stop, k = plan.pattern, plan.stop, W0.shape[-1]
@@ -248,7 +252,8 @@ def _solve(plan: Plan, chosen: np.ndarray, W0: np.ndarray, H0: np.ndarray, *, st
     every = stop.interval(plan.rule)
     limits = cpu.Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, every)
     coefficients = [float(x) for x in plan.penalty.coefficients(m, n)]
-    rule = cpu.rule_of(plan.rule, coefficients)
+    rule = kl.rule_of(plan.rule, coefficients) if plan.beta == 1 else cpu.rule_of(plan.rule, coefficients)
+    solve = kl.kullback_leibler if plan.beta == 1 else cpu.frobenius
     if plan.devices:
         W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, W0, H0, extra, rule, limits, plan.devices)
     else:
@@ -256,7 +261,7 @@ def _solve(plan: Plan, chosen: np.ndarray, W0: np.ndarray, H0: np.ndarray, *, st
         n_iter, status, numbers = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64), np.zeros((jobs, 3))
 
         def work(first: int, last: int) -> None:
-            cpu.frobenius(
+            solve(
                 pattern.values, pattern.rows, pattern.start, pattern.columns, chosen, first, last, W0, H0, extra, rule,
                 limits, (0,) * k, W, H, n_iter, status, numbers,
             )  # fmt: skip
