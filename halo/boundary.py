@@ -28,6 +28,8 @@ Inferred, not published: any value from -0.32e5 to -0.25e5 reproduces the public
 
 CROSSES, TWICE, NEVER, EMPTY = "crosses", "crosses more than once", "never crosses", "too few stars"
 REVERSED = "crosses the other way only"
+STATUSES = (CROSSES, TWICE, NEVER, EMPTY, REVERSED)
+"""What can happen in a column."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,7 @@ def boundary(
         raise UsageError(f"level must lie between 0 and 1, got {level:g}.")
     if not 0 <= smoothing < np.inf:
         raise UsageError(f"smoothing must be >= 0, got {smoothing:g}.")
-    axes = (Axis("Lz", grid, *Lz_range), Axis("E", grid, *E_range))
-    application = apply(fit, table, axes, settings=settings)
+    application = apply(fit, table, grid_axes(grid, E_range, Lz_range), settings=settings)
     E_edges = application.mixtures.bins.edges[1][0]
     centres = 0.5 * (E_edges[:-1] + E_edges[1:])
     n_stars = application.mixtures.n_stars.reshape(grid, grid)
@@ -146,7 +147,7 @@ def boundary(
     return Boundary(
         Lz_edges=application.mixtures.bins.edges[0],
         E=E,
-        smoothed=_smooth(E, smoothing),
+        smoothed=smooth(E, smoothing),
         n_crossings=np.array([n for _, n, _ in found]),
         status=tuple(status for _, _, status in found),
         n_stars=n_stars.sum(axis=1),
@@ -154,6 +155,13 @@ def boundary(
         smoothing=smoothing,
         application=application,
     )
+
+
+def grid_axes(
+    grid: int = GRID, E_range: tuple[float, float] = E_RANGE, Lz_range: tuple[float, float] = LZ_RANGE
+) -> tuple[Axis, Axis]:
+    """Return the axes of the map behind a boundary: columns of Lz, cells of E in each."""
+    return Axis("Lz", grid, *Lz_range), Axis("E", grid, *E_range)
 
 
 def _column(E: np.ndarray, share: np.ndarray, level: float) -> tuple[float, int, str]:
@@ -172,11 +180,12 @@ def _column(E: np.ndarray, share: np.ndarray, level: float) -> tuple[float, int,
     return float(E[i] + part * (E[i + 1] - E[i])), number, CROSSES if number == 1 else TWICE
 
 
-def _smooth(E: np.ndarray, sigma: float) -> np.ndarray:
+def smooth(E: np.ndarray, sigma: float) -> np.ndarray:
+    """Return boundaries after a Gaussian filter of `sigma` columns along the last axis; NaN stay and have no say."""
     good = np.isfinite(E)
     if sigma < 0.125 or not good.any():  # so narrow a filter, cut off at four sigma, reaches no other column
         return E.copy()
-    # columns without a boundary have no say: the filter is renormalised over the others
+    # the filter is renormalised over the columns that have a boundary
     weight = gaussian_filter1d(good.astype(float), sigma, mode="constant")
     total = gaussian_filter1d(np.where(good, E, 0.0), sigma, mode="constant")
     return np.where(good, total / np.where(weight > 0, weight, 1.0), np.nan)

@@ -10,6 +10,11 @@ from .errors import UsageError
 from .mixtures import Chemistry, Plane
 from .model import Fit
 
+MIN_SHARE = 1e-3
+"""Columns of an image with a smaller share of it have no median track."""
+PERCENTILES = (10.0, 50.0, 90.0)
+"""Those of the paper's Table 1."""
+
 
 @dataclass(frozen=True)
 class Track:
@@ -34,7 +39,7 @@ class Track:
     weight: np.ndarray
 
 
-def track(fit: Fit, component: int, image: int, *, min_share: float = 1e-3) -> Track:
+def track(fit: Fit, component: int, image: int, *, min_share: float = MIN_SHARE) -> Track:
     """Return the median track of a component in one of the fit's images.
 
     Parameters
@@ -96,7 +101,7 @@ def marginal(chemistry: Chemistry, row: np.ndarray, name: str) -> np.ndarray:
     return total / total.sum() if total.sum() > 0 else total
 
 
-def percentiles(fit: Fit, name: str, q: tuple[float, ...] = (10.0, 50.0, 90.0)) -> np.ndarray:
+def percentiles(fit: Fit, name: str, q: tuple[float, ...] = PERCENTILES) -> np.ndarray:
     """Return percentiles of an abundance in each component, dex; shape (k, len(q)).
 
     Interpolated linearly within pixels; of the stars inside the images.

@@ -38,8 +38,8 @@ class Alignment:
 
     def apply(self, W: np.ndarray, H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the factors, shapes (B, m, k) and (B, k, n), with their components in the reference's order."""
-        chosen = self.permutation
-        return np.take_along_axis(W, chosen[:, None], axis=2), np.take_along_axis(H, chosen[:, :, None], axis=1)
+        replicate = np.arange(len(self.permutation))[:, None]
+        return np.take_along_axis(W, self.permutation[:, None], axis=2), H[replicate, self.permutation]
 
 
 def align(H: Any, reference: Any, *, floor: float = FLOOR) -> Alignment:

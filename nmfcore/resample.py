@@ -108,8 +108,8 @@ def bootstrap(
     dtype = smallest_dtype(largest, True)
     tiles = 0 if remote else -(-replicates // LANES)
     values = np.zeros((tiles, len(keys) * LANES), dtype=dtype)
-    deletions = _deletions(row, m, drop) if scheme == "delete" else NO_DELETIONS
-    names = cell, SCHEMES.index(scheme), seed, first_replicate, replicates, *deletions
+    order, bins, drops = _deletions(row, m, drop) if scheme == "delete" else NO_DELETIONS
+    names = cell, SCHEMES.index(scheme), seed, first_replicate, replicates, order, bins, drops
     parts = launch.draw(*names, len(keys), dtype, devices) if remote else None
     if not remote:
         sampling.fill(values, *names)

@@ -30,7 +30,9 @@ from .lanes import (
     where_positive,
 )
 
-OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+ALLOCATING: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+# What allocates nothing need not count references to arrays: counting takes longer than a column's arithmetic.
+OPTIONS = ALLOCATING | {"_nrt": False}
 INLINE = OPTIONS | {"forceinline": True}
 MU, SWEEPS, RANK2 = 0, 1, 2
 # Gram sums are carried in blocks of this many columns, so that float32 sums stay short.
@@ -64,6 +66,13 @@ class Rule(NamedTuple):
     l2_W: float
     l1_H: float
     l2_H: float
+
+
+@njit(**OPTIONS)
+def copy(target, source):
+    """Write `source` to `target`; a plain assignment would ask whether they overlap, and make a copy if so."""
+    for i in range(len(target)):
+        target[i] = source[i]
 
 
 @njit(**OPTIONS)
@@ -160,19 +169,21 @@ def pass_over(cells, rows, start, W, H, A, GW, inverse, GH, sums, alive, rule, s
     GH[:] = 0
     sums[:] = 0
     count = len(start) - 1
-    for block in range(0, count, BLOCK):
-        end = min(block + BLOCK, count)
-        for j in range(block, end):
+    # Three columns are worked on at once, each a step further than the next: none of the steps waits for another.
+    for stage in range(count + 2):
+        if update and stage < count:
+            dot_column(cells, rows, start[stage], start[stage + 1], W, r, (stage & 1) * width, units)
+        j = stage - 1
+        if 0 <= j < count:
             if update:
-                dot_column(cells, rows, start[j], start[j + 1], W, r, units)
-                update_row(r, 0, GW, inverse, H, j * width, h, alive, rule, sweeps, l1, units)
+                update_row(r, (j & 1) * width, GW, inverse, H, j * width, h, alive, rule, sweeps, l1, units)
                 for c in range(k):
                     store(H, j * width + c * LANES, load(h, c * LANES, W))
-            else:
-                for c in range(k):
-                    store(h, c * LANES, load(H, j * width + c * LANES, W))
-            scatter_column(cells, rows, start[j], start[j + 1], A, h, units)
-        gram_rows(H, block, end, GH, sums, units)
+            if (j + 1) % BLOCK == 0 or j + 1 == count:
+                gram_rows(H, j - j % BLOCK, j + 1, GH, sums, units)
+        j = stage - 2
+        if j >= 0:
+            scatter_column(cells, rows, start[j], start[j + 1], A, H, j * width, units)
 
 
 @njit(**OPTIONS)
@@ -234,7 +245,7 @@ def gradient_H(cells, rows, start, W, H, GW, l1, D, r, fit, top, sums, W_sums, m
     lost = missing_component(W, sums, W_sums, penalised, units)
     fit[:] = 0
     for j in range(len(start) - 1):
-        dot_column(cells, rows, start[j], start[j + 1], W, r, units)
+        dot_column(cells, rows, start[j], start[j + 1], W, r, 0, units)
         by_positive, by_zero, reach = zero, zero, zero
         for c in range(k):
             place = (j * k + c) * LANES
@@ -365,7 +376,7 @@ class Tile(NamedTuple):
     ceiling: Any
 
 
-@njit(**OPTIONS)
+@njit(**ALLOCATING)
 def allocate(values, like, cell_count, m, count, units):
     """Return a tile's working arrays in the type of `like`."""
     k = len(units)
@@ -389,7 +400,7 @@ def allocate(values, like, cell_count, m, count, units):
         np.zeros(m * LANES, like.dtype),
         np.zeros(count * LANES, like.dtype),
         np.zeros(2 * LANES, like.dtype),
-        np.zeros(one, like.dtype),
+        np.zeros(2 * one, like.dtype),
         np.zeros(2 * one, like.dtype),
         np.zeros(2 * LANES, like.dtype),
         np.zeros(2 * LANES, like.dtype),
@@ -460,7 +471,7 @@ def extrapolate(tile, rule, m, units):
     width = k * LANES
     mask = load(tile.alive, 0, tile.W)
     zero = splat(0.0, tile.W)
-    tile.G[:] = tile.GH
+    copy(tile.G, tile.GH)
     prepare_gram(tile.G, tile.inverse, rule.l2_W, rule.kind, units)
     turned = zero
     for i in range(m):
@@ -552,7 +563,7 @@ def judge(tile, limits, verdict, m):
     return finished
 
 
-@njit(**OPTIONS)
+@njit(**ALLOCATING)
 def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
     """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record their numbers."""
     k, count = len(units), len(start) - 1
@@ -599,7 +610,7 @@ def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
         tile.alive[lane] = 0
 
 
-@njit(**OPTIONS)
+@njit(**ALLOCATING)
 def admit(tile, values, rows, start, columns, replicates, W0, H0, extra, following, last, living, since, m, units):
     """Let jobs into idle lanes; return the job that follows and the number of living lanes.
 
@@ -609,7 +620,7 @@ def admit(tile, values, rows, start, columns, replicates, W0, H0, extra, followi
     cell_count = len(rows)
     if living == 0:
         number = replicates[following] // LANES
-        tile.cells[:] = values[number]
+        copy(tile.cells, values[number])
         squares = splat(0.0, tile.energy)
         for p in range(cell_count):
             v = load(tile.cells, p * LANES, tile.energy)
@@ -702,7 +713,7 @@ def emit(tile, columns, W_out, H_out, m, units):
     return gone
 
 
-@njit(**OPTIONS)
+@njit(**ALLOCATING)
 def frobenius(
     values, rows, start, columns, replicates, first, last, W0, H0, extra, rule, limits, units,
     W_out, H_out, n_iter, status, numbers,
@@ -736,7 +747,7 @@ def frobenius(
             if rule.extrapolated:
                 # H is first fitted to what W becomes with the H that is given.
                 fresh = load(tile.top, 0, tile.W)
-                tile.G[:] = tile.GH
+                copy(tile.G, tile.GH)
                 prepare_gram(tile.G, tile.inverse, rule.l2_W, rule.kind, units)
                 for i in range(m):
                     update_row(
@@ -747,7 +758,7 @@ def frobenius(
                         store(tile.Y, i * width + c * LANES, load(tile.h, c * LANES, tile.W))
         mask = load(tile.alive, 0, tile.W)
         if not rule.extrapolated:
-            tile.G[:] = tile.GH
+            copy(tile.G, tile.GH)
             prepare_gram(tile.G, tile.inverse, rule.l2_W, rule.kind, units)
             for i in range(m):
                 update_row(
@@ -756,7 +767,7 @@ def frobenius(
                 )  # fmt: skip
                 for c in range(k):
                     store(tile.W, i * width + c * LANES, load(tile.h, c * LANES, tile.W))
-            tile.Y[:] = tile.W
+            copy(tile.Y, tile.W)
         gram(tile.Y, m, tile.GW, tile.r, units)
         prepare_gram(tile.GW, tile.inverse, rule.l2_H, rule.kind, units)
         pass_over(

@@ -171,8 +171,10 @@ def where_less(typingctx: Any, left: Any, right: Any, yes: Any, no: Any) -> Any:
 
 
 @intrinsic
-def dot_column(typingctx: Any, values: Any, rows: Any, first: Any, last: Any, factor: Any, out: Any, units: Any) -> Any:
-    """Write sum over cells p in [first, last) of values[p] * factor[rows[p], c], for every component c, to out[c].
+def dot_column(
+    typingctx: Any, values: Any, rows: Any, first: Any, last: Any, factor: Any, out: Any, to: Any, units: Any
+) -> Any:
+    """Write sum over cells p in [first, last) of values[p] * factor[rows[p], c], for every component c, to out[to + c].
 
     `values` (cells, LANES) and `factor` (m, k, LANES) are flat; `units` is any tuple of length k. The k sums stay in
     registers.
@@ -190,32 +192,28 @@ def dot_column(typingctx: Any, values: Any, rows: Any, first: Any, last: Any, fa
                 product = builder.fmul(cell, other, flags=["contract"])
                 builder.store(builder.fadd(builder.load(sums[c]), product, flags=["contract"]), sums[c])
         for c in range(k):
-            place = _pointer(context, builder, out, args[5], ir.Constant(ir.IntType(64), c * LANES))
+            at = builder.add(args[6], ir.Constant(ir.IntType(64), c * LANES))
+            place = _pointer(context, builder, out, args[5], at)
             builder.store(builder.load(sums[c]), place, align=wanted.bitwidth // 8)
         return context.get_dummy_value()
 
-    signature = types.void(values, rows, types.intp, types.intp, factor, out, units)
+    signature = types.void(values, rows, types.intp, types.intp, factor, out, types.intp, units)
     return signature, codegen
 
 
 @intrinsic
 def scatter_column(
-    typingctx: Any, values: Any, rows: Any, first: Any, last: Any, factor: Any, source: Any, units: Any
+    typingctx: Any, values: Any, rows: Any, first: Any, last: Any, factor: Any, source: Any, at: Any, units: Any
 ) -> Any:
-    """Add values[p] * source[c] to factor[rows[p], c] for cells p in [first, last) and every component c."""
+    """Add values[p] * source[at + c] to factor[rows[p], c] for cells p in [first, last) and every component c."""
     k = len(units)
     wanted = factor.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        held = [
-            read(
-                builder,
-                _pointer(context, builder, source, args[5], ir.Constant(ir.IntType(64), c * LANES)),
-                wanted,
-                wanted,
-            )
-            for c in range(k)
-        ]
+        held = []
+        for c in range(k):
+            at = builder.add(args[6], ir.Constant(ir.IntType(64), c * LANES))
+            held.append(read(builder, _pointer(context, builder, source, args[5], at), wanted, wanted))
         with _cells(builder, args[2], args[3]) as p:
             cell, offset = _cell(context, builder, values, rows, args, p, wanted, k)
             for c in range(k):
@@ -226,7 +224,7 @@ def scatter_column(
                 builder.store(total, place, align=wanted.bitwidth // 8)
         return context.get_dummy_value()
 
-    signature = types.void(values, rows, types.intp, types.intp, factor, source, units)
+    signature = types.void(values, rows, types.intp, types.intp, factor, source, types.intp, units)
     return signature, codegen
 
 

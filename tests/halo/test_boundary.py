@@ -101,7 +101,7 @@ def test_cells_of_few_stars_have_no_say(monkeypatch, fitted):
 @given(st.integers(1, 20), st.floats(0, 5), st.floats(-3e5, -1e5), st.integers(0, 2**20 - 1))
 def test_a_constant_smoothed_is_constant(n, sigma, level, holes):
     E = np.where([(holes >> i) & 1 for i in range(n)], np.nan, level)
-    assert module._smooth(E, sigma) == pytest.approx(E, rel=1e-12, nan_ok=True)
+    assert module.smooth(E, sigma) == pytest.approx(E, rel=1e-12, nan_ok=True)
 
 
 def test_smoothing_is_a_gaussian_mean_of_the_columns_that_have_a_boundary():
@@ -110,17 +110,17 @@ def test_smoothing_is_a_gaussian_mean_of_the_columns_that_have_a_boundary():
     for i in np.flatnonzero(good):
         weight = np.exp(-0.5 * ((np.arange(5) - i) / sigma) ** 2)[good]
         # the filter ends at four sigma, of which little is left
-        assert module._smooth(E, sigma)[i] == pytest.approx(np.average(E[good], weights=weight), rel=1e-4)
+        assert module.smooth(E, sigma)[i] == pytest.approx(np.average(E[good], weights=weight), rel=1e-4)
 
 
 def test_no_smoothing_changes_nothing():
     E = np.array([-1.5e5, np.nan, -1.7e5])
-    assert np.array_equal(module._smooth(E, 0.0), E, equal_nan=True)
+    assert np.array_equal(module.smooth(E, 0.0), E, equal_nan=True)
 
 
 def test_smoothing_invents_no_boundary():
     E = np.array([np.nan, -1.7e5, np.nan])
-    assert np.isnan(module._smooth(E, 2.0)).tolist() == [True, False, True]
+    assert np.isnan(module.smooth(E, 2.0)).tolist() == [True, False, True]
 
 
 # of a fit
