@@ -39,10 +39,13 @@ class Picture:
         Belongs to no window; `save` writes it.
     caption : str
         What is drawn, what was cut and how many stars are in it.
+    data : Table or None
+        The numbers that are drawn, one row per mark; None where the figure shows products that are saved themselves.
     """
 
     figure: Figure
     caption: str
+    data: Any = None
 
 
 def styled(draw: Callable[P, Picture]) -> Callable[P, Picture]:
