@@ -329,14 +329,22 @@ def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow, *, device: str |
     if mixtures.V.shape[1] != fit.H.shape[1]:
         raise InputError(f"the fit has {fit.H.shape[1]} pixels, these mixtures {mixtures.V.shape[1]}.")
     where = resolve_device(fit.settings.device if device is None else device)
-    W = np.zeros((len(mixtures.V), len(fit.H)))
+    W, converged = held_weights(mixtures.V, fit.H, fit.settings, device=where)
+    return Application(W, mixtures, fit.names, flow, converged, fit.status, fit.kkt)
+
+
+def held_weights(
+    V: np.ndarray, H: np.ndarray, settings: FitSettings, *, device: str = "cpu"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights W (m, k) of held components in V, zero where a bin is empty, and which bins converged (m,)."""
+    W = np.zeros((len(V), len(H)))
     converged = np.ones(len(W), dtype=bool)
-    filled = mixtures.V.any(axis=1)  # an empty bin has no chemistry to weigh
+    filled = V.any(axis=1)  # an empty bin has no chemistry to weigh
     if filled.any():
         # One replicate per bin: a poor bin converges on its own scale, not on that of the richest.
-        result = _factorize(mixtures.V[filled][:, None], fit.settings, where, init=(None, fit.H), hold="H")
+        result = _factorize(V[filled][:, None], settings, device, init=(None, H), hold="H")
         W[filled], converged[filled] = result.W[:, 0], result.converged
-    return Application(W, mixtures, fit.names, flow, converged, fit.status, fit.kkt)
+    return W, converged
 
 
 def resolve_device(device: str) -> str:

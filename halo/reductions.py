@@ -77,6 +77,31 @@ def held_weights(weights, columns, places, H, W, numbers, first, last):
 
 
 @njit(**OPTIONS)
+def count(weights, columns, places, numbers, n):
+    """Return the counts V (bins, n) of one replicate in bins numbered through, and add up each bin's stars."""
+    V = np.zeros((len(numbers), n))
+    for star in range(len(columns)):
+        for binning in range(places.shape[1]):
+            place = places[star, binning]
+            if place >= 0:
+                numbers[place] += weights[star]
+                for image in range(columns.shape[1]):
+                    if columns[star, image] >= 0:
+                        V[place, columns[star, image]] += weights[star]
+    return V
+
+
+@njit(**OPTIONS)
+def bin_sums(weights, rows, x, total, number):
+    """Add up x (N,) and the number of stars that have it in each bin, for every replicate; both (B, bins), zeros."""
+    for b in range(len(weights)):
+        for star in range(len(rows)):
+            if rows[star] >= 0 and np.isfinite(x[star]):
+                total[b, rows[star]] += weights[b, star] * x[star]
+                number[b, rows[star]] += weights[b, star]
+
+
+@njit(**OPTIONS)
 def nonnegative(gram, x):
     """Replace x (k,) by the w >= 0 of least w G w / 2 - w x: Lawson & Hanson (1974) on the normal equations."""
     k = len(x)
