@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from .binning import Axis, Bins
 from .cutflow import CutFlow
 from .errors import InputError, UsageError
-from .mixtures import Chemistry, Mixtures, mix
+from .mixtures import Chemistry, Mixtures, Plane, mix
 from .selection import select
 from .variables import values
 
@@ -77,6 +77,23 @@ class FitSettings:
     tol: float = 1e-5
     max_iter: int = 10_000
     device: str = "auto"
+
+
+def settings_of(record: Mapping[str, Any]) -> FitSettings:
+    """Return the settings that `provenance.plain` made plain, as files hold them."""
+    chemistry = record["chemistry"]
+    return FitSettings(
+        **{
+            **record,
+            "cuts": tuple(record["cuts"]),
+            "axes": tuple(Axis(**axis) for axis in record["axes"]),
+            "chemistry": Chemistry(
+                tuple(Plane(**plane) for plane in chemistry["planes"]),
+                tuple((name, (float(limits[0]), float(limits[1]))) for name, limits in chemistry["ranges"]),
+                chemistry["pixels"],
+            ),
+        }
+    )
 
 
 @dataclass(frozen=True)

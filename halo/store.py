@@ -1,4 +1,4 @@
-"""HDF5 files: the only module that knows their layout. Complete under their final name, or absent; no pickle."""
+"""Fits as HDF5 and tables as ECSV: the only module that knows their layout. Complete under their name, or absent."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import h5py
 import numpy as np
 from astropy.table import QTable, Table
 
-from .binning import Axis, Bins
+from .arrays import arrays, first_line, put
+from .binning import Bins
 from .cutflow import CutFlow
 from .errors import InputError, UsageError
 from .files import write_atomically
-from .mixtures import Chemistry, Mixtures, Plane
-from .model import Fit, FitSettings
+from .mixtures import Mixtures
+from .model import Fit, settings_of
 from .provenance import plain
 
 SCHEMA = 2
@@ -25,8 +26,6 @@ SCHEMA = 2
 READABLE = (1, 2)
 """Layouts that are read. Layout 1 kept a sentence for the status, of which these are the first words."""
 _SENTENCES = {"converged": "CONVERGED", "reached max_iter": "MAX_ITER", "became NaN": "NON_FINITE"}
-LARGEST = 2**31
-"""Bytes above which a data set is refused: no fit of this software comes near."""
 
 
 def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
@@ -41,7 +40,7 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
         The file exists, or cannot be written.
     """
     mixtures = fit.mixtures
-    arrays = {
+    data = {
         "W": fit.W,
         "H": fit.H,
         "V": mixtures.V,
@@ -73,9 +72,8 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
         file.attrs["schema"] = SCHEMA
         for name, value in record.items():
             file.attrs[name] = json.dumps(value, sort_keys=True)
-        for name, array in arrays.items():
-            options = {"compression": "gzip", "shuffle": True} if array.size > 1000 else {}
-            file.create_dataset(name, data=array, fletcher32=bool(options), **options)
+        for name, array in data.items():
+            put(file, name, array)
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(image.getbuffer())
@@ -108,14 +106,14 @@ def load_fit(path: str | Path) -> Fit:
             }
             if schema == 1:
                 record["outcome"]["status"] = _status_of(record["outcome"]["status"])
-            arrays = {name: _array(path, file, name) for name in file}
-        return _fit(record, arrays)
+            found = _arrays(path, file)
+        return _fit(record, found)
     except InputError:
         raise
     except OSError as error:
-        raise InputError(f"{path}: cannot be read as HDF5, as a fit is ({_first_line(error)}).") from error
+        raise InputError(f"{path}: cannot be read as HDF5, as a fit is ({first_line(error)}).") from error
     except (KeyError, ValueError, TypeError, IndexError, UsageError) as error:
-        raise InputError(f"{path}: damaged or incomplete ({_first_line(error)}); fit again.") from error
+        raise InputError(f"{path}: damaged or incomplete ({first_line(error)}); fit again.") from error
 
 
 def save_table(path: str | Path, table: Table, provenance: Mapping[str, Any], *, overwrite: bool = False) -> Path:
@@ -164,72 +162,51 @@ def load_table(path: str | Path) -> Table:
     try:
         return QTable.read(path, format="ascii.ecsv")
     except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as ECSV ({_first_line(error)}).") from error
+        raise InputError(f"{path}: cannot be read as ECSV ({first_line(error)}).") from error
 
 
-def _array(path: Path, file: h5py.File, name: str) -> np.ndarray:
-    # A file from elsewhere must not make this process read other files or fill its memory.
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise InputError(f"{path}: {name} is a link out of the data set tree; such files are refused.")
-    data = file[name]
-    if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
-        raise InputError(f"{path}: {name} is a group or keeps its data elsewhere; such files are refused.")
-    if data.dtype.kind not in "iuf" or data.nbytes > LARGEST:
-        raise InputError(f"{path}: {name} has {data.dtype} {data.shape}, no array of a fit; such files are refused.")
-    return data[()]
+def _arrays(path: Path, file: h5py.File) -> dict[str, np.ndarray]:
+    try:
+        return arrays(file)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
-def _fit(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
-    settings = _settings(record["settings"])
+def _fit(record: dict[str, Any], data: dict[str, np.ndarray]) -> Fit:
+    settings = settings_of(record["settings"])
     outcome = record["outcome"]
-    edges = tuple(arrays[f"edges_{i + 1}"] for i in range(len(settings.axes)))
+    edges = tuple(data[f"edges_{i + 1}"] for i in range(len(settings.axes)))
     bins = Bins(settings.axes, edges)
     mixtures = Mixtures(
-        V=arrays["V"],
+        V=data["V"],
         bins=bins,
         chemistry=settings.chemistry,
-        n_stars=arrays["n_stars"],
-        rows=arrays["rows"].astype(np.int64),
-        columns=arrays["columns"].astype(np.int64),
+        n_stars=data["n_stars"],
+        rows=data["rows"].astype(np.int64),
+        columns=data["columns"].astype(np.int64),
     )
-    W, H = arrays["W"], arrays["H"]
+    W, H = data["W"], data["H"]
     m, n, k = len(bins), settings.chemistry.n, len(outcome["names"])
     shapes = {"W": (m, k), "H": (k, n), "V": (m, n), "n_stars": (m,), "bin_energy": (m,), "mean_energy": (k,)}
     for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            raise ValueError(f"{name} has shape {arrays[name].shape}, expected {shape}")
+        if data[name].shape != shape:
+            raise ValueError(f"{name} has shape {data[name].shape}, expected {shape}")
     flow = record["cutflow"]
     return Fit(
         W=W,
         H=H,
         names=tuple(outcome["names"]),
-        mean_energy=arrays["mean_energy"],
+        mean_energy=data["mean_energy"],
         mixtures=mixtures,
         settings=settings,
         cutflow=CutFlow(flow["total"], tuple(flow["names"]), tuple(flow["removed"])),
-        bin_energy=arrays["bin_energy"],
+        bin_energy=data["bin_energy"],
         loss=float(outcome["loss"]),
         kkt=float(outcome["kkt"]),
         n_iter=int(outcome["n_iter"]),
         status=str(outcome["status"]),
         device=str(outcome["device"]),
         provenance=record["provenance"],
-    )
-
-
-def _settings(record: dict[str, Any]) -> FitSettings:
-    chemistry = record["chemistry"]
-    return FitSettings(
-        **{
-            **record,
-            "cuts": tuple(record["cuts"]),
-            "axes": tuple(Axis(**axis) for axis in record["axes"]),
-            "chemistry": Chemistry(
-                tuple(Plane(**plane) for plane in chemistry["planes"]),
-                tuple((name, (float(limits[0]), float(limits[1]))) for name, limits in chemistry["ranges"]),
-                chemistry["pixels"],
-            ),
-        }
     )
 
 
@@ -242,7 +219,3 @@ def _status_of(sentence: str) -> str:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
