@@ -39,6 +39,8 @@ class Number:
         What ours may differ by, in the unit; infinite where nothing is compared.
     why : str
         Why so much.
+    rule : str
+        The tolerance's name, which numbers of a kind share.
     bound : str
         Empty, or ``at least`` or ``at most``: ours may lie beyond.
     of_method : bool
@@ -56,6 +58,7 @@ class Number:
     paper: float | None
     tolerance: float
     why: str
+    rule: str = ""
     bound: str = ""
     of_method: bool = False
     fault: str = ""
@@ -300,6 +303,7 @@ def _number(entry: dict[str, Any], tolerances: dict[str, dict[str, Any]]) -> Num
         paper=paper,
         tolerance=float(size),
         why=why,
+        rule=entry.get("tolerance", "") if not fault else "",
         bound=bound,
         of_method=entry.get("of") == "method",
         fault=fault,
