@@ -51,6 +51,20 @@ class Eccentricity(StrEnum):
     orbit = "orbit"
 
 
+class Fill(StrEnum):
+    """What to do where an Lz column has no boundary."""
+
+    nearest = "nearest"
+    drop = "drop"
+
+
+class Order(StrEnum):
+    """What makes a part's first component the first."""
+
+    energy = "energy"
+    metallicity = "metallicity"
+
+
 class Terminal:
     """Progress on standard error: bars on a terminal, one line per stage elsewhere, nothing when quiet."""
 
@@ -196,6 +210,10 @@ FitFile = Annotated[Path, typer.Argument(metavar="FIT", help="A fit, from halonm
 OtherSelection = Annotated[
     Selection | None, typer.Option("--selection", help="Another selection than the fit's.", show_default=False)
 ]
+Bootstrap = Annotated[
+    int, typer.Option("--bootstrap", min=0, help="Bootstrap replicates behind the intervals; 0 for no intervals.")
+]
+BootstrapSeed = Annotated[int, typer.Option("--seed", help="Seed of the replicates.")]
 MinStars = Annotated[int, typer.Option("--min-stars", min=1, help="Bins with fewer stars carry no crossing.")]
 
 
@@ -478,6 +496,82 @@ def boundary(
     _exit(reports.warning(line.application.fit_status, line.application.fit_kkt, line.application))
 
 
+@app.command(epilog="Example: halonmf split fit.h5 stars.fits -o four/")
+@_command
+def split(
+    fit: FitFile,
+    stars: Stars,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the fits and tables.")] = Path("four"),
+    bins: Annotated[int, typer.Option("--bins", min=2, help="Each part has so many bins of E, and of Lz in each.")] = 5,
+    fill: Annotated[
+        Fill,
+        typer.Option(
+            "--fill",
+            help="Where an Lz column has no boundary: nearest takes its neighbours', drop leaves its stars out.",
+        ),
+    ] = Fill.nearest,
+    order: Annotated[
+        Order, typer.Option("--order", help="HE1 and LE1: of higher mean energy, or of lower median [Fe/H].")
+    ] = Order.energy,
+    min_stars: Annotated[
+        int, typer.Option("--min-stars", min=1, help="A part with fewer stars per bin is refused.")
+    ] = 10,
+    bootstrap: Bootstrap = 200,
+    seed: BootstrapSeed = 0,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Split a fit's stars at its boundary and find two components in each part: HE1, HE2, LE1, LE2.
+
+    Writes the parts' fits (HE.h5, LE.h5), the four components together (four.h5, for halonmf apply), Table 1 and the
+    fractions against r, z and R.
+    """
+    from .halo import component_commands, reports, table1
+    from .halo.four import SplitSettings
+
+    settings = SplitSettings(bins=bins, fill=fill.value, order=order.value, min_stars=min_stars)
+    four, summary = component_commands.split(
+        fit, stars, output, settings, bootstrap=bootstrap, seed=seed, device=device, overwrite=overwrite
+    )
+    if not quiet:
+        typer.echo(f"{four.report()}\n{table1.rows(summary)}")
+    typer.echo(f"{len(component_commands.SPLIT_FILES)} files -> {output}")
+    _exit(reports.warning(four.fit.status, four.fit.kkt))
+
+
+@app.command(epilog="Example: halonmf table fit.h5 four/HE.h5 four/LE.h5 -o table1.ecsv")
+@_command
+def table(
+    fits: Annotated[list[Path], typer.Argument(metavar="FIT...", help="Fits, from halonmf fit or split.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to write.")] = Path("table1.ecsv"),
+    percentiles: Annotated[str, typer.Option("--percentiles", help="Which, with commas between.")] = "10,50,90",
+    bootstrap: Bootstrap = 200,
+    level: Annotated[float, typer.Option("--level", help="Probability of the intervals.")] = 0.68,
+    seed: BootstrapSeed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Table 1: shares and abundance percentiles of fits' components, with bootstrap intervals."""
+    from .halo import component_commands, table1
+
+    made = component_commands.table(
+        fits,
+        output,
+        percentiles=_numbers(percentiles, "--percentiles"),
+        bootstrap=bootstrap,
+        level=level,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    if not quiet:
+        typer.echo(table1.rows(made))
+    typer.echo(f"{len(made.components)} components -> {output}")
+    _exit(table1.warning(made))
+
+
 @app.command(epilog="Example: halonmf plot fit.h5 stars.fits -o figures/")
 @_command
 def plot(
@@ -566,6 +660,13 @@ def _limits(text: str, option: str) -> tuple[float, float]:
     except ValueError:
         raise UsageError(f"{option} {text!r}: expected LOW:HIGH.") from None
     return low, high
+
+
+def _numbers(text: str, option: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"{option} {text!r}: expected numbers with commas between.") from None
 
 
 def main() -> None:

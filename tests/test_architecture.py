@@ -39,7 +39,7 @@ def test_the_engine_knows_nothing_of_stars():
 @pytest.mark.parametrize(
     ("library", "doors"),
     [
-        ("nmfcore", {"halo/model.py", "halo/replicates.py", "cli.py"}),
+        ("nmfcore", {"halo/model.py", "halo/refit.py", "halo/replicates.py", "cli.py"}),
         ("torch", {"halo/model.py"}),
         ("matplotlib", {f"halo/{name}.py" for name in ("figures", "panels", "look", "picture", "starplots")}),
         ("galpy", {"halo/galpy_backend.py"}),

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 import halonmf.cli as cli
-from halonmf.halo import commands, demo, mock, orbits
+from halonmf.halo import commands, component_commands, demo, mock, orbits
 from halonmf.halo.binning import parse_axes
 from halonmf.halo.boundary import boundary
 from halonmf.halo.errors import HalonmfError
+from halonmf.halo.four import FILLS, ORDERS, SplitSettings
 from halonmf.halo.model import FitSettings
 from halonmf.halo.prepare import PrepareSettings
 from halonmf.halo.products import PROFILE_AXES
@@ -71,6 +72,19 @@ def test_apply_makes_the_profile_of_the_products(catch):
     assert {name: given[name] for name in expected} == expected
 
 
+def test_split_splits_as_the_settings_do(catch):
+    expected = defaults(component_commands.split)
+    given = catch(cli.split, component_commands, "split", Path("fit.h5"), Path("stars.fits"))
+    assert given["settings"] == SplitSettings()
+    assert {name: given[name] for name in expected} == expected
+
+
+def test_table_is_the_papers(catch):
+    expected = defaults(component_commands.table)
+    given = catch(cli.table, component_commands, "table", [Path("fit.h5")])
+    assert {name: given[name] for name in expected} == expected
+
+
 @pytest.mark.parametrize(("command", "module", "name"), [(cli.mock, mock, "make"), (cli.demo, demo, "run")])
 def test_mocks_are_those_of_the_functions(catch, command, module, name):
     expected = defaults(getattr(module, name))
@@ -88,6 +102,8 @@ def test_mocks_are_those_of_the_functions(catch, command, module, name):
         (cli.Selection, SELECTIONS),
         (cli.Backend, orbits.BACKENDS),
         (cli.Eccentricity, orbits.ECCENTRICITIES),
+        (cli.Fill, FILLS),
+        (cli.Order, ORDERS),
     ],
 )
 def test_the_choices_are_those_of_the_functions(choices, known):
