@@ -29,6 +29,11 @@ _TEXT = ("APOGEE_ID", "PROGRAMNAME", "TELESCOPE", "FIELD")
 _INTEGER = ("GAIAEDR3_SOURCE_ID", "ASPCAPFLAG", "EXTRATARG")
 _ALLSTAR = ("APOGEE_ID", "RA", "DEC", "PROGRAMNAME", *_INTEGER, "LOGG")
 _ASTRONN = ("APOGEE_ID", "WEIGHTED_DIST", "PMRA", "PMDEC", "VHELIO_AVG")
+_VELOCITY_ERRORS = ("VERR", "VSCATTER", "NVISITS")
+_ASTRONN_ERRORS = ("WEIGHTED_DIST_ERROR", "PMRA_ERROR", "PMDEC_ERROR")
+
+VELOCITY_FLOOR = 0.1
+"""Least error of a radial velocity, km/s: that of the survey's wavelengths."""
 
 PLAUSIBLE_PC = (50.0, 1e5)
 """Range of the median distance of a survey of giants, pc; kpc and Mpc fall outside."""
@@ -70,8 +75,10 @@ def read_survey(
     Table
         In the order of allStar: ``APOGEE_ID`` (bytes), ``SOURCE_ID``, ``RA``, ``DEC`` (deg), ``PROGRAMNAME``,
         ``ASPCAPFLAG``, ``EXTRATARG``, ``LOGG``, `columns`, per element the value, ``_ERR`` and ``_FLAG``; ``distance``,
-        ``distance_error`` (kpc), ``pmra``, ``pmdec`` (mas/yr), ``radial_velocity`` (km/s), of ``weighted_dist`` and
-        ``VHELIO_AVG`` in astroNN. Stars that astroNN lacks have NaN there.
+        ``distance_error`` (kpc), ``pmra``, ``pmdec``, ``pmra_error``, ``pmdec_error`` (mas/yr), ``radial_velocity``,
+        ``radial_velocity_error`` (km/s), of ``weighted_dist`` and ``VHELIO_AVG`` in astroNN. Stars that astroNN lacks
+        have NaN there, and errors that neither file has are NaN. The error of the velocity is allStar's ``VERR``, or
+        where it has none ``VSCATTER`` / sqrt(``NVISITS``), and never below `VELOCITY_FLOOR`.
 
     Raises
     ------
@@ -94,9 +101,10 @@ def read_survey(
             f"found {', '.join(stars.columns)}."
         )
     carried = [n for n in dict.fromkeys(columns) if _is_scalar(stars, n) and n not in star_kind.required]
-    wanted = list(dict.fromkeys((*star_kind.required, *carried, *witnesses)))
+    seen = [n for n in _VELOCITY_ERRORS if _is_scalar(stars, n)]
+    wanted = list(dict.fromkeys((*star_kind.required, *carried, *witnesses, *seen)))
     s = read_columns(stars, wanted, _stage(progress, "read allStar"))
-    optional = [n for n in ("WEIGHTED_DIST_ERROR",) if _is_scalar(vac, n)]
+    optional = [n for n in _ASTRONN_ERRORS if _is_scalar(vac, n)]
     v = read_columns(vac, list(dict.fromkeys((*_ASTRONN, *optional, *witnesses))), _stage(progress, "read astroNN"))
 
     duplicate = ~no_bits(s["EXTRATARG"], [EXTRATARG_DUPLICATE])
@@ -117,15 +125,18 @@ def read_survey(
     for name in ("PROGRAMNAME", "ASPCAPFLAG", "EXTRATARG", "LOGG", *carried, *chemistry):
         if name not in table.colnames:
             table[name] = s[name]
-    kpc_per_pc = 1e-3
+    kpc_per_pc, unknown = 1e-3, np.full(vac.n_rows, np.nan)
     for name, array, unit in (
         ("distance", distance * kpc_per_pc, u.kpc),
-        ("distance_error", v.get("WEIGHTED_DIST_ERROR", np.full(vac.n_rows, np.nan)) * kpc_per_pc, u.kpc),
+        ("distance_error", v.get("WEIGHTED_DIST_ERROR", unknown) * kpc_per_pc, u.kpc),
         ("pmra", v["PMRA"], u.mas / u.yr),
         ("pmdec", v["PMDEC"], u.mas / u.yr),
+        ("pmra_error", v.get("PMRA_ERROR", unknown), u.mas / u.yr),
+        ("pmdec_error", v.get("PMDEC_ERROR", unknown), u.mas / u.yr),
         ("radial_velocity", v["VHELIO_AVG"], u.km / u.s),
     ):
         table[name] = Column(_taken(array, rows), unit=unit)
+    table["radial_velocity_error"] = Column(_velocity_error(s, len(table)), unit=u.km / u.s)
     return table
 
 
@@ -161,6 +172,14 @@ def clean(array: np.ndarray, *, error: bool = False, sky: bool = False) -> np.nd
         bad |= mask
     out[bad] = np.nan
     return out
+
+
+def _velocity_error(s: Mapping[str, np.ndarray], n_rows: int) -> np.ndarray:
+    found = np.asarray(s.get("VERR", np.full(n_rows, np.nan)), dtype=np.float64)
+    if "VSCATTER" in s and "NVISITS" in s:
+        visits = np.maximum(s["NVISITS"], 1)
+        found = np.where(np.isfinite(found), found, s["VSCATTER"] / np.sqrt(visits))
+    return np.maximum(found, VELOCITY_FLOOR)  # NaN stays
 
 
 def _taken(array: np.ndarray, rows: np.ndarray) -> np.ndarray:

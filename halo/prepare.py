@@ -25,6 +25,7 @@ LZ_SUN = 1994.76
 """Lz of the Sun, kpc km/s, prograde positive: 8.122 kpc less the height of 20.8 pc, times 245.6 km/s."""
 
 SKY = ("RA", "DEC", "distance", "pmra", "pmdec", "radial_velocity")
+SKY_ERRORS = ("distance_error", "pmra_error", "pmdec_error", "radial_velocity_error")
 CARTESIAN = ("x", "y", "z_gal", "v_x", "v_y", "v_z")
 KINEMATICS = ("E", "Lz", "J_r", "J_phi", "J_z", "r_peri", "r_apo", "ecc", "z_max", "r_sph", "R_cyl")
 
@@ -286,7 +287,7 @@ def _report(progress: Progress | None, stage: str, done: int, total: int) -> Non
 
 def _ordered(stars: Table, settings: PrepareSettings) -> QTable:
     dropped = {"PROGRAMNAME", "ASPCAPFLAG", "EXTRATARG", *(f"{name}_FLAG" for name in settings.elements)}
-    first = ["APOGEE_ID", "SOURCE_ID", *SKY[:3], "distance_error", *SKY[3:], *CARTESIAN, *KINEMATICS]
+    first = ["APOGEE_ID", "SOURCE_ID", *SKY, *SKY_ERRORS, *CARTESIAN, *KINEMATICS]
     names = [n for n in first if n in stars.colnames]
     names += [n for n in stars.colnames if n not in names and n not in dropped]
     out = QTable(stars[names], masked=False)

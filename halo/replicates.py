@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
+from .binning import make_bins
 from .errors import InputError, UsageError
 from .mixtures import mix
-from .model import Fit, FitSettings, fit_mixtures, resolve_device
+from .model import Fit, FitSettings, choose, fit_mixtures, resolve_device
 from .reduced import coordinates, reduced
 from .sample import Sample, Stars
+from .scatter import require_errors, scatter
+
+if TYPE_CHECKING:
+    from nmfcore import Result, SharedPattern
 
 SCHEMES = ("multinomial", "poisson", "delete", "none")
 EDGES = ("fixed", "redrawn")
 ERRORS = ("none", "redrawn")
 CHUNK = 256
 """Replicates whose factors are in memory at once."""
+SHARE, SEVERAL = 16, 8
+"""With three or more components one replicate in so many tries so many starts, unless their number is given."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,9 @@ class Base:
     coordinates : dict of str to ndarray
         What the axes of the products are; see `reduced.coordinates`.
     sample : Sample
-        The stars.
+        The selected stars.
+    stars : Stars
+        All of them.
     """
 
     setup: Setup
@@ -91,6 +102,7 @@ class Base:
     products: dict[str, np.ndarray]
     coordinates: dict[str, np.ndarray]
     sample: Sample
+    stars: Stars
 
 
 def begin(stars: Any, setup: Setup) -> Base:
@@ -110,17 +122,19 @@ def begin(stars: Any, setup: Setup) -> Base:
     UsageError
         Settings that make no sense.
     """
-    if setup.edges != "fixed" or setup.errors != "none":
-        raise UsageError("edges and errors cannot be redrawn yet; use fixed and none.")
     settings = setup.fit
-    sample = (stars if isinstance(stars, Stars) else Stars(stars)).sample(settings)
+    stars = stars if isinstance(stars, Stars) else Stars(stars)
+    if setup.errors == "redrawn":
+        require_errors(stars.table, settings.chemistry.variables)
+    sample = stars.sample(settings)
     if len(sample) == 0:
         raise InputError("no stars to bin; the selection or the cuts left none.")
     mixtures = mix(sample.stars, sample.bins(settings.axes), settings.chemistry)
     made = fit_mixtures(mixtures, sample.stars, sample.flow, settings)
     once = np.ones((1, len(sample)), np.uint8)
     found = reduced(sample, once, made.W[None], made.H[None], mixtures.rows, mixtures.columns, settings)
-    return Base(setup, made, {name: x[0] for name, x in found.items()}, coordinates(sample, settings), sample)
+    products = {name: x[0] for name, x in found.items()}
+    return Base(setup, made, products, coordinates(sample, settings), sample, stars)
 
 
 def reduce(base: Base, first: int, count: int, *, keep_factors: bool = False) -> dict[str, np.ndarray]:
@@ -149,66 +163,139 @@ def reduce(base: Base, first: int, count: int, *, keep_factors: bool = False) ->
     """
     import nmfcore
 
+    fixed = base.setup.edges == "fixed" and base.setup.errors == "none"
+    work = _together if fixed else _singly
     try:
-        parts = [
-            _chunk(base, b, min(CHUNK, first + count - b), keep_factors) for b in range(first, first + count, CHUNK)
-        ]
+        parts = []
+        for start in range(first, first + count, CHUNK):
+            found = work(base, start, min(CHUNK, first + count - start))
+            parts.append(found if keep_factors else {name: x for name, x in found.items() if name not in ("W", "H")})
     except nmfcore.ProblemError as error:
         raise UsageError(str(error)) from error
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _chunk(base: Base, first: int, count: int, keep_factors: bool) -> dict[str, np.ndarray]:
+def _together(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
+    # Of the same stars in the same bins: one pattern, and one pass of the compiled loops over many replicates.
     import nmfcore
 
-    setup, mixtures, settings = base.setup, base.fit.mixtures, base.setup.fit
-    scheme = {"scheme": setup.scheme, "drop": setup.drop}
-    if setup.scheme == "none":
-        scheme = {"scheme": "delete", "drop": 0}
-    names = {"replicates": count, "seed": settings.seed, "first_replicate": first, **scheme}
-    counts = nmfcore.bootstrap(mixtures.rows, mixtures.columns, mixtures.V.shape, **names)
-    weights = nmfcore.star_weights(mixtures.rows, **names)
-    result = nmfcore.factorize(
-        counts,
-        settings.components,
-        init=(base.fit.W, base.fit.H),
-        loss=settings.loss,
-        update=settings.update,
-        penalty=nmfcore.Penalty(settings.alpha_W, settings.alpha_H, settings.l1_ratio),
-        stop=nmfcore.Stop(tol=settings.tol, max_iter=settings.max_iter),
-        starts=settings.starts,
-        seed=settings.seed,
-        first_replicate=first,
-        device=resolve_device(settings.device),
-    )
-    match = nmfcore.align(result.H, base.fit.H, floor=setup.floor)
-    W, H = match.apply(*result.normalised())
-    out = {
-        "loss": result.loss,
-        "kkt": result.kkt,
-        "n_iter": result.n_iter,
-        "status": result.status,
-        "start": result.start,
-        "permutation": match.permutation,
-        "similarity": match.similarity,
-        "refused": match.refused,
-    }
-    if keep_factors:
-        out |= {"W": W.astype(np.float64), "H": H.astype(np.float64)}
-    return out | _products(base, weights, W, H)
+    mixtures, (scheme, drop) = base.fit.mixtures, _scheme(base.setup)
+    counts = nmfcore.bootstrap(
+        mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=count, scheme=scheme, drop=drop,
+        seed=base.setup.fit.seed, first_replicate=first,
+    )  # fmt: skip
+    weights = _weights(base.setup, mixtures.rows, first, count)
+    out, W, H = _fits(base, counts, first)
+    parts: dict[int, dict[str, np.ndarray]] = {}
 
-
-def _products(base: Base, weights: np.ndarray, W: np.ndarray, H: np.ndarray) -> dict[str, np.ndarray]:
-    from nmfcore.kernels.parallel import in_parallel
-
-    mixtures, parts = base.fit.mixtures, {}
-
-    def work(first: int, last: int) -> None:
-        some = slice(first, last)
-        parts[first] = reduced(
+    def work(begin: int, end: int) -> None:
+        some = slice(begin, end)
+        parts[begin] = reduced(
             base.sample, weights[some], W[some], H[some], mixtures.rows, mixtures.columns, base.setup.fit
         )
 
-    in_parallel(work, len(W), grain=8)
-    ordered = [parts[first] for first in sorted(parts)]
+    _in_parallel(base, work, count, 8)
+    return out | _joined(parts)
+
+
+def _singly(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
+    # Each with bins or stars of its own: no pattern is shared, and what a replicate is must not depend on its batch.
+    parts: dict[int, dict[str, np.ndarray]] = {}
+
+    def work(begin: int, end: int) -> None:
+        for b in range(begin, end):
+            parts[b] = _one(base, first + b)
+
+    _in_parallel(base, work, count, 1)
+    return _joined(parts)
+
+
+def _one(base: Base, replicate: int) -> dict[str, np.ndarray]:
+    setup, settings, sample = base.setup, base.setup.fit, base.sample
+    bins = base.fit.mixtures.bins
+    if setup.errors == "redrawn":
+        table = scatter(base.stars.table, settings.chemistry.variables, settings.seed, replicate)
+        sample = Sample(*choose(table, settings))
+    if len(sample) == 0:
+        raise InputError(f"no star of replicate {replicate} passes the selection; use a wider one.")
+    rows, columns = bins.assign(sample.stars), sample.columns(settings.chemistry)
+    weights = _weights(setup, rows, replicate, 1)
+    if setup.edges == "redrawn":
+        bins = make_bins(sample.stars[np.repeat(np.arange(len(sample)), weights[0])], settings.axes)
+        rows = bins.assign(sample.stars)
+    counts = _counts(rows, columns, weights[0], (len(bins), settings.chemistry.n))
+    out, W, H = _fits(base, counts, replicate)
+    return out | reduced(sample, weights, W, H, rows, columns, settings)
+
+
+def _scheme(setup: Setup) -> tuple[str, int | str]:
+    # To keep every star is to take none away.
+    return ("delete", 0) if setup.scheme == "none" else (setup.scheme, setup.drop)
+
+
+def _weights(setup: Setup, rows: np.ndarray, first: int, count: int) -> np.ndarray:
+    import nmfcore
+
+    scheme, drop = _scheme(setup)
+    return nmfcore.star_weights(
+        rows, replicates=count, scheme=scheme, drop=drop, seed=setup.fit.seed, first_replicate=first
+    )
+
+
+def _fits(base: Base, counts: SharedPattern, first: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    # What is said of the replicates' fits, and their factors in the base fit's order, H at unit sum.
+    import nmfcore
+
+    settings = base.setup.fit
+
+    def solve(V: SharedPattern, number: int, starts: int | None) -> Result:
+        return nmfcore.factorize(
+            V,
+            settings.components,
+            init=(base.fit.W, base.fit.H),
+            loss=settings.loss,
+            update=settings.update,
+            penalty=nmfcore.Penalty(settings.alpha_W, settings.alpha_H, settings.l1_ratio),
+            stop=nmfcore.Stop(tol=settings.tol, max_iter=settings.max_iter),
+            starts=starts,
+            seed=settings.seed,
+            first_replicate=number,
+            device=resolve_device(settings.device),
+        )
+
+    result = solve(counts, first, settings.starts)
+    fields = {name: getattr(result, name) for name in ("W", "H", "loss", "kkt", "n_iter", "status", "start")}
+    if settings.components > 2 and settings.starts is None:
+        # How often random starts win says whether the full sample's optimum is the replicates' own.
+        for b in range(-first % SHARE, len(counts), SHARE):
+            tried = solve(counts.select([b]), first + b, SEVERAL)
+            for name, x in fields.items():
+                x[b] = getattr(tried, name)[0]
+    W, H = nmfcore.Result(**fields, divergence=None).normalised()
+    match = nmfcore.align(H, base.fit.H, floor=base.setup.floor)
+    W, H = (x.astype(np.float64) for x in match.apply(W, H))
+    fields |= {"W": W, "H": H, "permutation": match.permutation}
+    return fields | {"similarity": match.similarity, "refused": match.refused}, W, H
+
+
+def _counts(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) -> SharedPattern:
+    import nmfcore
+
+    inside = (rows[:, None] >= 0) & (columns >= 0)
+    number = np.broadcast_to(weights[:, None], columns.shape)[inside].astype(np.float64)
+    row = np.broadcast_to(rows[:, None], columns.shape)[inside]
+    return nmfcore.SharedPattern.from_scipy(sparse.coo_array((number, (row, columns[inside])), shape=shape))
+
+
+def _in_parallel(base: Base, work: Callable[[int, int], None], count: int, grain: int) -> None:
+    from nmfcore.kernels.parallel import in_parallel
+
+    if resolve_device(base.setup.fit.device) == "cpu":
+        in_parallel(work, count, grain=grain)
+    else:
+        work(0, count)  # one GPU is not helped by several threads
+
+
+def _joined(parts: dict[int, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    ordered = [parts[key] for key in sorted(parts)]
     return {name: np.concatenate([part[name] for part in ordered]) for name in ordered[0]}

@@ -4,12 +4,15 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from astropy.table import Table
+from astropy import units as u
+from astropy.table import QTable, Table
 
 from halonmf.halo.binning import Axis, make_bins, parse_axes
 from halonmf.halo.cutflow import CutFlow
+from halonmf.halo.frames import to_heliocentric
 from halonmf.halo.mixtures import Chemistry, Mixtures
 from halonmf.halo.model import Application, Fit, FitSettings, fit
+from halonmf.halo.orbits import kinematics
 
 E_LOW, E_HIGH = -2.5e5, -1.0e5
 TRANSITION, WIDTH = -1.7e5, 0.15e5
@@ -87,3 +90,31 @@ def hand_made_application(share, axes, n_stars=100):
     )
     converged = np.ones(len(share), dtype=bool)
     return Application(W, mixtures, ("LE", "HE"), CutFlow(len(rows)), converged, "CONVERGED", 0.0)
+
+
+def observed(n=1500, seed=0):
+    """`planted` chemistry on orbits as they are observed: sky, distance, motions with errors, and what follows."""
+    rng = np.random.default_rng(seed)
+    table, high = planted(n, seed)
+    R = rng.uniform(2.0, 12.0, n)
+    angle, z = rng.uniform(0, 2 * np.pi, n), rng.normal(0.0, 2.0, n)
+    position = np.stack([R * np.cos(angle), R * np.sin(angle), z], axis=1) * u.kpc
+    speed = np.where(high, 160.0, 70.0)[:, None] * rng.normal(size=(n, 3))
+    seen = to_heliocentric(position, speed * (u.km / u.s))
+    stars = QTable({name: table[name] for name in ("FE_H", "AL_FE", "MG_FE")})
+    for name in ("FE_H", "AL_FE", "MG_FE"):
+        stars[f"{name}_ERR"] = rng.uniform(0.01, 0.1, n)
+    for name, column in (("RA", seen.ra), ("DEC", seen.dec)):
+        stars[name] = column.value * column.unit
+    for name, error in (("distance", 0.1 * seen.distance), ("pmra", 0.05), ("pmdec", 0.05), ("radial_velocity", 0.5)):
+        found = getattr(seen, name)
+        stars[name] = found.value * found.unit
+        stars[f"{name}_error"] = np.broadcast_to(getattr(error, "value", error), n) * found.unit
+    for i, name in enumerate(("x", "y", "z_gal")):
+        stars[name] = position[:, i]
+    for i, name in enumerate(("v_x", "v_y", "v_z")):
+        stars[name] = speed[:, i] * (u.km / u.s)
+    found = kinematics(position, speed * (u.km / u.s), backend="builtin")
+    for name in found.colnames:
+        stars[name] = found[name]
+    return stars[np.isfinite(stars["ecc"]) & (stars["E"].value < 0)]

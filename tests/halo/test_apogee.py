@@ -3,6 +3,7 @@
 import zipfile
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,24 @@ def test_motions_and_distance_come_from_astronn(made, files):
     made.astronn["pmra"][5], made.astronn["VHELIO_AVG"][5], made.astronn["weighted_dist"][5] = 1.25, -77.5, 2500.0
     table = read_survey(*write_survey(files[0].parent, made))
     assert (table["pmra"][5], table["radial_velocity"][5], table["distance"][5]) == (1.25, -77.5, 2.5)
+
+
+def test_errors_of_motions_come_along_where_the_files_have_them(made, files):
+    made.astronn["pmra_error"], made.astronn["pmdec_error"] = 0.02, 0.03
+    made.astronn["pmra_error"][5] = -9999.99
+    made.allstar["NVISITS"], made.allstar["VSCATTER"] = 4, 1.0
+    made.allstar["VSCATTER"][6] = 0.0
+    made.allstar["VSCATTER"][7] = -9999.0
+    table = read_survey(*write_survey(files[0].parent, made))
+    assert np.isnan(table["pmra_error"][5])
+    assert (table["pmra_error"][6], table["pmdec_error"][6]) == (0.02, 0.03)
+    error = table["radial_velocity_error"]
+    assert (error[5], error[6]) == (0.5, 0.1)  # that of a mean of four; never below the wavelengths' own
+    assert np.isnan(error[7])
+    astronn = packed(without(made.astronn, "pmra_error", "pmdec_error"))
+    bare = replace(made, allstar=packed(without(made.allstar, "VSCATTER")), astronn=astronn)
+    table = read_survey(*write_survey(files[0].parent, bare))
+    assert np.isnan([table["pmra_error"], table["pmdec_error"], table["radial_velocity_error"]]).all()
 
 
 def test_columns_are_native(files):

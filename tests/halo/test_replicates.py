@@ -5,14 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import nmfcore
 from halonmf.halo import boundary, profile, tracks
 from halonmf.halo.binning import parse_axes
 from halonmf.halo.errors import UsageError
-from halonmf.halo.model import fit
+from halonmf.halo.mixtures import mix
+from halonmf.halo.model import choose, fit, fit_mixtures
 from halonmf.halo.products import PROFILES
 from halonmf.halo.replicates import Setup, Stars, begin, reduce
+from halonmf.halo.scatter import scatter
 
-from ._planted import SMALL, planted
+from ._planted import SMALL, observed, planted
 
 
 def setup(**settings):
@@ -109,3 +112,90 @@ def test_unconverged_replicates_are_marked():
 def test_settings_that_make_no_sense_are_refused_by_name(name, value):
     with pytest.raises(UsageError, match=name):
         setup(**{name: value})
+
+
+def by_hand(table, base, weights):
+    """Products of a replicate from the ordinary functions, of a table that holds each star as often as it counts."""
+    settings = base.setup.fit
+    chosen, flow = choose(table, settings)
+    stars = chosen[np.repeat(np.arange(len(chosen)), weights)]
+    bins = settings.axes if base.setup.edges == "redrawn" else base.fit.mixtures.bins
+    made = fit_mixtures(mix(stars, bins, settings.chemistry), stars, flow, settings)
+    found = {"mass_fraction": made.mass_fractions, "mean_energy": made.mean_energy, "loss": made.loss}
+    for name in ("E", "Lz", "e"):
+        line = profile.profile(made, stars, parse_axes(PROFILES[name]), settings=replace(settings, selection="all"))
+        found[f"fraction_{name}"] = line.application.fractions
+        at = line.crossings[0].at
+        found[f"crossing_{name}"] = at[0] if len(at) == 1 else np.nan
+    line = boundary.boundary(made, stars, settings=replace(settings, selection="all"))
+    found |= {"boundary": line.E, "boundary_smoothed": line.smoothed, "boundary_number": line.n_crossings}
+    found["percentile_AL_FE"] = tracks.percentiles(made, "AL_FE")
+    found["track_MG_FE_FE_H"] = np.array([tracks.track(made, i, 1).median for i in range(len(made.H))])
+    found["deviation_MG_FE_FE_H"] = np.array([tracks.track(made, i, 1).deviation for i in range(len(made.H))])
+    return found
+
+
+@pytest.mark.parametrize("edges", ["fixed", "redrawn"])
+@pytest.mark.parametrize("scheme", ["multinomial", "poisson", "delete"])
+def test_a_replicate_is_the_fit_of_a_resampled_table(scheme, edges):
+    table, _ = planted(3000)
+    base = begin(table, setup(scheme=scheme, edges=edges, selection="chemically-pure"))
+    found = reduce(base, 5, 2)
+    for i, b in enumerate((5, 6)):
+        rows = base.fit.mixtures.rows
+        weights = nmfcore.star_weights(rows, replicates=1, scheme=scheme, seed=0, first_replicate=b)[0]
+        assert (weights != 1).any()
+        for name, x in by_hand(table, base, weights).items():
+            mine = found[name][i][..., 0] if name.startswith("crossing") else found[name][i]
+            scale = 1e5 if name in ("crossing_E", "boundary", "boundary_smoothed", "mean_energy") else 1.0
+            scale = 1e3 if name == "crossing_Lz" else scale
+            np.testing.assert_allclose(mine, x, atol=2e-4 * scale, rtol=2e-4, err_msg=f"{name}, replicate {b}")
+
+
+def test_edges_drawn_anew_make_bins_of_equal_counts_in_each_replicate():
+    base = begin(planted()[0], setup(edges="redrawn", scheme="none"))
+    # with nothing resampled they are the bins of the full sample
+    np.testing.assert_allclose(reduce(base, 3, 1)["mass_fraction"][0], base.products["mass_fraction"], atol=1e-5)
+    drawn = replace(base, setup=setup(edges="redrawn", scheme="poisson"))
+    fixed = replace(base, setup=setup(scheme="poisson"))
+    assert not np.array_equal(reduce(drawn, 0, 2)["loss"], reduce(fixed, 0, 2)["loss"])
+
+
+@pytest.mark.parametrize("own", [{"edges": "redrawn"}, {"errors": "redrawn", "scheme": "none"}])
+def test_replicates_with_bins_or_stars_of_their_own_are_the_same_in_every_batch(own):
+    base = begin(observed(800), setup(axes=parse_axes("E:3,Lz:2"), **own))
+    whole = reduce(base, 0, 4, keep_factors=True)
+    same(reduce(base, 2, 2, keep_factors=True), {name: x[2:] for name, x in whole.items()}, rtol=0)
+
+
+def test_scattered_stars_are_fitted_as_the_table_that_scatter_makes():
+    stars = observed(1500)
+    base = begin(stars, setup(errors="redrawn", scheme="none", selection="chemically-pure"))
+    found = reduce(base, 7, 1)
+    table = scatter(stars, base.setup.fit.chemistry.variables, 0, 7)
+    for name, x in by_hand(table, base, np.ones(len(choose(table, base.setup.fit)[0]), int)).items():
+        mine = found[name][0][..., 0] if name.startswith("crossing") else found[name][0]
+        np.testing.assert_allclose(mine, x, rtol=3e-4, atol=3e-4, err_msg=name)
+
+
+def test_with_three_components_one_replicate_in_sixteen_tries_other_starts(monkeypatch):
+    base, tried = begin(planted(2000)[0], setup(components=3)), []
+    whole = nmfcore.factorize
+
+    def spy(V, k, **options):
+        tried.append((len(V), options["first_replicate"], options["starts"]))
+        return whole(V, k, **options)
+
+    monkeypatch.setattr(nmfcore, "factorize", spy)
+    reduce(base, 10, 30)
+    assert tried == [(30, 10, None), (1, 16, 8), (1, 32, 8)]
+    tried.clear()
+    reduce(replace(base, setup=setup(components=3, starts=2)), 10, 30)
+    assert tried == [(30, 10, 2)]
+
+
+def test_components_come_in_the_order_of_the_base_fit():
+    base = begin(planted(2000)[0], setup())
+    swapped = replace(base.fit, W=base.fit.W[:, ::-1].copy(), H=base.fit.H[::-1].copy())
+    found, other = reduce(base, 0, 3), reduce(replace(base, fit=swapped), 0, 3)
+    np.testing.assert_allclose(found["mass_fraction"], other["mass_fraction"][:, ::-1], atol=1e-4)
