@@ -92,6 +92,20 @@ def read_regions(path: str | Path = REGION_FILE) -> dict[str, Region]:
     return {name: _region(path, name, table) for name, table in tables.items()}
 
 
+def named_region(name: str, path: str | Path = REGION_FILE) -> Region:
+    """Return one region of a file by its name.
+
+    Raises
+    ------
+    UsageError
+        No region of that name.
+    """
+    regions = read_regions(path)
+    if name not in regions:
+        raise UsageError(f"no region {name!r}; {Path(path).name} has {', '.join(regions)}.")
+    return regions[name]
+
+
 def _region(path: Path, name: str, table: Any) -> Region:
     def bad(reason: str) -> InputError:
         return InputError(f"{path}: region {name}: {reason}; expected plane = 'Y:X' with polygon, or cut, or both.")
