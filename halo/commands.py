@@ -16,8 +16,8 @@ from .binning import Axis
 from .boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary, boundary_table
 from .boundary import boundary as find_boundary
 from .catalogue import Catalogue, read_catalogue, write_catalogue
-from .errors import OutputError, UsageError
-from .files import check_output
+from .errors import UsageError
+from .files import check_output, make_folder
 from .model import Application, Fit, FitSettings, resolve_device
 from .model import apply as apply_components
 from .model import fit as fit_components
@@ -195,20 +195,6 @@ def plot(fit: Path, stars: Path | None, folder: Path, *, overwrite: bool = False
         files[name] = figures.save(picture, folder / name, overwrite=overwrite, provenance=record)
         files[name].append(save_text(folder / f"{name}.txt", picture.caption, overwrite=overwrite))
     return files, said
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder for outputs where there is none.
-
-    Raises
-    ------
-    OutputError
-        It cannot be made, or a file has its name.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made a folder ({error.strerror}); choose another.") from None
 
 
 def _elsewhere(fit: Fit, selection: str | None, cuts: Sequence[str] | None, device: str) -> FitSettings:

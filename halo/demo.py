@@ -14,7 +14,7 @@ from .binning import parse_axes
 from .boundary import Boundary
 from .catalogue import Catalogue
 from .errors import OutputError
-from .files import check_output
+from .files import check_output, make_folder
 from .mock import make
 from .model import Application, Fit, FitSettings, choose, resolve_device
 from .prepare import PrepareSettings
@@ -105,7 +105,7 @@ def run(
     if directory.exists() and not directory.is_dir():
         raise OutputError(f"{directory}: is a file, expected a directory; choose another.")
     resolve_device(device)  # an absent one is to fail now, not after the survey
-    commands.make_folder(directory)
+    make_folder(directory)
     files = [directory / name for name in PRODUCTS]
     for path in (*files, *(directory / f"{SUMMARY}.{suffix}" for suffix in ("png", "pdf"))):
         check_output(path, overwrite=overwrite)

@@ -29,3 +29,9 @@ class OutputError(HalonmfError):
     """A result that cannot be written."""
 
     exit_code = 5
+
+
+class InterruptedRunError(HalonmfError):
+    """Work that was asked to stop, and can be gone on with."""
+
+    exit_code = 75

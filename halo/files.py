@@ -78,18 +78,95 @@ def write_atomically(path: str | Path, write: Callable[[Path], None], *, overwri
     try:
         write(temporary)
         _sync(temporary)
-        temporary.replace(path)
+        _rename(temporary, path)
         _sync(path.absolute().parent)
     except OSError as error:
         reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
         raise OutputError(f"{path}: cannot be written ({reason}); free space or choose another.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
     return path
+
+
+def write_bytes(path: str | Path, data: bytes, *, overwrite: bool = False) -> Path:
+    """Write `data` as `write_atomically` does, with the same errors."""
+    return write_atomically(path, lambda temporary: _write(temporary, data), overwrite=overwrite)
+
+
+def check_inside(folder: Path) -> None:
+    """Raise where no file could be made in a folder that is there, or that is yet to be made.
+
+    Raises
+    ------
+    OutputError
+        The folder, or the nearest above it that exists, is not writable.
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    # The mode says what its owner wants; root may write anything.
+    if not os.access(there, os.W_OK | os.X_OK) or not there.stat().st_mode & 0o222:
+        raise OutputError(f"{folder}: the folder {there} is not writable; choose another.")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs where there is none.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made, or a file has its name.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder ({error.strerror}); choose another.") from None
+
+
+def set_aside(path: Path, folder: Path) -> Path:
+    """Move a file into a folder under its own name, with a number where that is taken; return where it is.
+
+    Raises
+    ------
+    OutputError
+        It cannot be moved.
+    """
+    make_folder(folder)
+    names = (f"{path.name}{suffix}" for suffix in ("", *(f".{i}" for i in range(1, 10_000))))
+    target = next(folder / name for name in names if not (folder / name).exists())
+    try:
+        _rename(path, target)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be set aside ({error.strerror}); move it yourself.") from None
+    return target
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises
+    ------
+    OutputError
+        It cannot be removed.
+    """
+    try:
+        _remove(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be removed ({error.strerror}).") from None
 
 
 def _same(path: Path, other: Path) -> bool:
     return path.exists() and other.exists() and path.samefile(other)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _rename(path: Path, target: Path) -> None:
+    path.replace(target)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

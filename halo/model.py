@@ -390,6 +390,13 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def use_threads(number: int) -> None:
+    """Let the engine use so many threads of this process."""
+    import torch
+
+    torch.set_num_threads(number)
+
+
 def _factorize(
     V: np.ndarray,
     settings: FitSettings,
