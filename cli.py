@@ -10,11 +10,14 @@ import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .halo.errors import HalonmfError, UsageError
+
+if TYPE_CHECKING:
+    from .halo.model import FitSettings
 
 app = typer.Typer(
     help="Blind source separation of the stellar halo: from APOGEE catalogues to chemical components of the halo.",
@@ -217,6 +220,47 @@ BootstrapSeed = Annotated[int, typer.Option("--seed", help="Seed of the replicat
 MinStars = Annotated[int, typer.Option("--min-stars", min=1, help="Bins with fewer stars carry no crossing.")]
 
 
+FitSelection = Annotated[Selection, typer.Option("--selection", help="Halo selection.")]
+MaxFeH = Annotated[float, typer.Option("--max-fe-h", help="[Fe/H] limit of kinematically-pure.")]
+MinEccentricity = Annotated[float, typer.Option("--min-eccentricity", help="Prograde limit of chemically-pure.")]
+BinsOption = Annotated[
+    str, typer.Option("--bins", help="VARIABLE:COUNT (equal counts) or VARIABLE:COUNT:LOW:HIGH; one or two.")
+]
+Pixels = Annotated[int, typer.Option("--pixels", min=1, help="Pixels along one side of each image.")]
+Planes = Annotated[
+    list[str] | None,
+    typer.Option("--plane", help="Abundance plane Y:X; repeatable. AL_FE:FE_H and MG_FE:FE_H."),
+]
+Ranges = Annotated[
+    list[str] | None, typer.Option("--range", help="Histogram range, such as FE_H:-2.5:0.7; repeatable.")
+]
+Components = Annotated[int, typer.Option("--components", "-k", min=1, help="Components.")]
+Loss = Annotated[
+    str,
+    typer.Option(
+        "--loss",
+        help="frobenius, kullback-leibler, itakura-saito or a number beta; beta <= 0 (itakura-saito) needs data "
+        "without zeros, which counts never are: prefer kullback-leibler for them.",
+    ),
+]
+Update = Annotated[str, typer.Option("--update", help="auto, mu (Lee & Seung), amu, hals, ehals, rank2 or newton.")]
+Init = Annotated[str, typer.Option("--init", help="nndsvda, nndsvd, nndsvdar or random.")]
+AlphaW = Annotated[float, typer.Option("--alpha-W", help="Penalty on W, as scikit-learn scales it.")]
+AlphaH = Annotated[float, typer.Option("--alpha-H", help="Penalty on H, as scikit-learn scales it.")]
+L1Ratio = Annotated[float, typer.Option("--l1-ratio", help="Share of L1 in the penalties.")]
+Starts = Annotated[
+    int | None,
+    typer.Option(
+        "--starts",
+        min=1,
+        help="Starts, the best of which is kept: 1 for two components, else 8.",
+        show_default=False,
+    ),
+]
+Tol = Annotated[float, typer.Option("--tol", help="Convergence: relative change still to come.")]
+MaxIter = Annotated[int, typer.Option("--max-iter", help="Most iterations.")]
+
+
 @app.callback(invoke_without_command=True)
 def _top(
     ctx: typer.Context,
@@ -329,51 +373,25 @@ def prepare(
 def fit(
     stars: Stars,
     output: Annotated[Path, typer.Option("--output", "-o", help="Fit to write.")] = Path("fit.h5"),
-    selection: Annotated[Selection, typer.Option("--selection", help="Halo selection.")] = Selection.chemically_pure,
-    max_fe_h: Annotated[float, typer.Option("--max-fe-h", help="[Fe/H] limit of kinematically-pure.")] = -1.1,
-    min_eccentricity: Annotated[
-        float, typer.Option("--min-eccentricity", help="Prograde limit of chemically-pure.")
-    ] = 0.7,
+    selection: FitSelection = Selection.chemically_pure,
+    max_fe_h: MaxFeH = -1.1,
+    min_eccentricity: MinEccentricity = 0.7,
     cut: Cuts = None,
-    bins: Annotated[
-        str, typer.Option("--bins", help="VARIABLE:COUNT (equal counts) or VARIABLE:COUNT:LOW:HIGH; one or two.")
-    ] = "E:8,Lz:8",
-    pixels: Annotated[int, typer.Option("--pixels", min=1, help="Pixels along one side of each image.")] = 50,
-    plane: Annotated[
-        list[str] | None,
-        typer.Option("--plane", help="Abundance plane Y:X; repeatable. AL_FE:FE_H and MG_FE:FE_H."),
-    ] = None,
-    range_: Annotated[
-        list[str] | None, typer.Option("--range", help="Histogram range, such as FE_H:-2.5:0.7; repeatable.")
-    ] = None,
-    components: Annotated[int, typer.Option("--components", "-k", min=1, help="Components.")] = 2,
-    loss: Annotated[
-        str,
-        typer.Option(
-            "--loss",
-            help="frobenius, kullback-leibler, itakura-saito or a number beta; beta <= 0 (itakura-saito) needs data "
-            "without zeros, which counts never are: prefer kullback-leibler for them.",
-        ),
-    ] = "frobenius",
-    update: Annotated[
-        str, typer.Option("--update", help="auto, mu (Lee & Seung), amu, hals, ehals, rank2 or newton.")
-    ] = "auto",
-    init: Annotated[str, typer.Option("--init", help="nndsvda, nndsvd, nndsvdar or random.")] = "nndsvda",
-    alpha_w: Annotated[float, typer.Option("--alpha-W", help="Penalty on W, as scikit-learn scales it.")] = 0.0,
-    alpha_h: Annotated[float, typer.Option("--alpha-H", help="Penalty on H, as scikit-learn scales it.")] = 0.0,
-    l1_ratio: Annotated[float, typer.Option("--l1-ratio", help="Share of L1 in the penalties.")] = 0.0,
-    starts: Annotated[
-        int | None,
-        typer.Option(
-            "--starts",
-            min=1,
-            help="Starts, the best of which is kept: 1 for two components, else 8.",
-            show_default=False,
-        ),
-    ] = None,
+    bins: BinsOption = "E:8,Lz:8",
+    pixels: Pixels = 50,
+    plane: Planes = None,
+    range_: Ranges = None,
+    components: Components = 2,
+    loss: Loss = "frobenius",
+    update: Update = "auto",
+    init: Init = "nndsvda",
+    alpha_w: AlphaW = 0.0,
+    alpha_h: AlphaH = 0.0,
+    l1_ratio: L1Ratio = 0.0,
+    starts: Starts = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of random starts.")] = 0,
-    tol: Annotated[float, typer.Option("--tol", help="Convergence: relative change still to come.")] = 1e-5,
-    max_iter: Annotated[int, typer.Option("--max-iter", help="Most iterations.")] = 10_000,
+    tol: Tol = 1e-5,
+    max_iter: MaxIter = 10_000,
     device: Device = "auto",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -381,24 +399,22 @@ def fit(
 ) -> None:
     """Fit chemical components to the stars of a halo selection, binned in energy and angular momentum."""
     from .halo import commands, reports
-    from .halo.binning import parse_axes
-    from .halo.mixtures import DEFAULT_PLANES, Chemistry, parse_plane, parse_ranges
-    from .halo.model import FitSettings
 
-    planes = tuple(parse_plane(text) for text in plane) if plane else DEFAULT_PLANES
-    settings = FitSettings(
-        selection=selection.value,
+    settings = _fit_settings(
+        selection=selection,
         max_fe_h=max_fe_h,
         min_eccentricity=min_eccentricity,
-        cuts=tuple(cut or ()),
-        axes=parse_axes(bins),
-        chemistry=Chemistry.of(planes, parse_ranges(range_ or ()), pixels),
+        cut=cut,
+        bins=bins,
+        pixels=pixels,
+        plane=plane,
+        range_=range_,
         components=components,
         loss=loss,
         update=update,
         init=init,
-        alpha_W=alpha_w,
-        alpha_H=alpha_h,
+        alpha_w=alpha_w,
+        alpha_h=alpha_h,
         l1_ratio=l1_ratio,
         starts=starts,
         seed=seed,
@@ -645,6 +661,35 @@ def info(
     from .halo.reports import info as describe
 
     typer.echo(describe(file))
+
+
+def _fit_settings(
+    *,
+    selection: Selection,
+    cut: list[str] | None,
+    bins: str,
+    pixels: int,
+    plane: list[str] | None,
+    range_: list[str] | None,
+    alpha_w: float,
+    alpha_h: float,
+    **others: Any,
+) -> FitSettings:
+    """Return the settings of a fit from the options that commands have for them."""
+    from .halo.binning import parse_axes
+    from .halo.mixtures import DEFAULT_PLANES, Chemistry, parse_plane, parse_ranges
+    from .halo.model import FitSettings
+
+    planes = tuple(parse_plane(text) for text in plane) if plane else DEFAULT_PLANES
+    return FitSettings(
+        selection=selection.value,
+        cuts=tuple(cut or ()),
+        axes=parse_axes(bins),
+        chemistry=Chemistry.of(planes, parse_ranges(range_ or ()), pixels),
+        alpha_W=alpha_w,
+        alpha_H=alpha_h,
+        **others,
+    )
 
 
 def _exit(warning: str) -> None:
