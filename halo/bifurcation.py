@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -233,14 +233,13 @@ def scan(stars: Any, sides: Sequence[np.ndarray], properties: Sequence[str] | No
         x = values(stars, name)
         a, b = (x[side & np.isfinite(x)] for side in sides)
         if len(a) > 1 and len(b) > 1 and np.ptp(np.concatenate([a, b])) > 0:
-            distance = ks_2samp(a, b)
-            rank = mannwhitneyu(a, b).pvalue
-            rows.append((name, np.median(a), np.median(b), distance.statistic, distance.pvalue, rank))
-    corrected = holm(np.array([row[4:] for row in rows]).ravel()).reshape(-1, 2).min(axis=1)
-    found = [
-        Scanned(row[0], *map(float, row[1:]), corrected=float(p), by_construction=row[0] in ("FE_H", "MG_FE"))
-        for row, p in zip(rows, corrected, strict=True)
-    ]
+            distance, rank = ks_2samp(a, b), mannwhitneyu(a, b)
+            given = name in ("FE_H", "MG_FE")
+            medians = float(np.median(a)), float(np.median(b))
+            tests = float(distance.statistic), float(distance.pvalue), float(rank.pvalue)
+            rows.append(Scanned(name, *medians, *tests, np.nan, given))
+    corrected = holm(np.array([(row.p_ks, row.p_rank) for row in rows]).ravel()).reshape(-1, 2).min(axis=1)
+    found = [replace(row, corrected=float(p)) for row, p in zip(rows, corrected, strict=True)]
     return tuple(sorted(found, key=lambda s: (s.corrected, -s.distance)))
 
 

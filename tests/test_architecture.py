@@ -44,7 +44,7 @@ def test_the_engine_knows_nothing_of_stars():
         ("matplotlib", {f"halo/{name}.py" for name in ("figures", "panels", "look", "picture", "starplots")}),
         ("galpy", {"halo/galpy_backend.py"}),
         ("agama", {"halo/agama_backend.py"}),
-        ("h5py", {"halo/arrays.py", "halo/store.py", "halo/mapping.py"}),
+        ("h5py", {f"halo/{name}.py" for name in ("arrays", "store", "mapping", "particles", "mock_galaxy")}),
         ("typer", {"cli.py"}),
         ("rich", {"cli.py"}),
     ],
