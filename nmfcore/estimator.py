@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
@@ -15,14 +16,17 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .factorise import RULES, factorize
+from .held import weights
 from .initialise import METHODS
-from .losses import NAMED_BETA
+from .losses import NAMED_BETA, BetaDivergence, as_loss
 from .problem import Penalty
 from .result import Result
 from .stopping import Status, Stop
 
 # Every sample of a transform carries a copy of H: as many at a time as keep these copies below this many entries.
-TRANSFORM_ENTRIES = 2**22
+TRANSFORM_ENTRIES = 2**20
+# Rules of each beta whose transform goes without dense samples; see `held.weights`.
+HELD_RULES = {1.0: ("auto", "newton"), 2.0: ("auto", "cd", "hals", "ehals", "rank2")}
 INPUT = {"accept_sparse": ("csr", "csc"), "dtype": (np.float64, np.float32), "ensure_non_negative": True}
 
 
@@ -147,7 +151,8 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array or sparse matrix, shape (n_samples, n_features)
-            Non-negative data; float32 and float64 are kept, anything else becomes float64.
+            Non-negative data; float32 and float64 are kept, anything else becomes float64. Least squares never make a
+            sparse matrix dense, Kullback-Leibler not a large one; other losses do.
         y : ignored
         W, H : array, shapes (n_samples, n_components), (n_components, n_features)
             Start, with init="custom". One of them may be missing; it then starts at sqrt(mean(X) / n_components).
@@ -169,7 +174,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ConvergenceWarning
             If the fit ended before it converged.
         """
-        V = _as_data(validate_data(self, X, **INPUT))
+        V = validate_data(self, X, **INPUT)
         k = self._components_of(V, W, H)
         result = self._factorize(V, k, init=self._start(V, k, W, H), starts=self.n_init, seed=self._seed())
         self.components_ = result.H
@@ -212,9 +217,14 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if sp.issparse(X):
             X = X.tocsr()  # columns-first cannot be sliced by sample
         H = self.components_.astype(X.dtype, copy=False)
+        beta = self._held_beta()
+        if beta is not None:
+            W, status = weights(X, self.components_, beta, self._penalty(), self._stop())
+            self._report(status)
+            return _without_empty(W.astype(X.dtype, copy=False), H)
         size = max(1, TRANSFORM_ENTRIES // H.size)
         results = [
-            self._factorize(_as_data(X[first : first + size])[:, None, :], len(H), init=(None, H), hold="H")
+            self._factorize(_dense(X[first : first + size])[:, None, :], len(H), init=(None, H), hold="H")
             for first in range(0, X.shape[0], size)
         ]
         self._report(np.concatenate([result.status for result in results]))
@@ -255,11 +265,24 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             k,
             loss=self.beta_loss,
             update="hals" if self.solver == "cd" else self.solver,
-            penalty=Penalty(self.alpha_W, None if self.alpha_H == "same" else self.alpha_H, self.l1_ratio),
-            stop=Stop(tol=self.tol, max_iter=self.max_iter),
+            penalty=self._penalty(),
+            stop=self._stop(),
             device=self.device,
             **arguments,
         )
+
+    def _penalty(self) -> Penalty:
+        return Penalty(self.alpha_W, None if self.alpha_H == "same" else self.alpha_H, self.l1_ratio)
+
+    def _stop(self) -> Stop:
+        return Stop(tol=self.tol, max_iter=self.max_iter)
+
+    def _held_beta(self) -> float | None:
+        # With H held each sample is a small convex problem, which all of these rules solve alike.
+        loss, device = as_loss(self.beta_loss), torch.device(self.device or "cpu")
+        if not isinstance(loss, BetaDivergence) or not isinstance(self.solver, str) or device.type != "cpu":
+            return None
+        return loss.beta if self.solver in HELD_RULES.get(loss.beta, ()) else None
 
     def _components_of(self, V: np.ndarray, W: Any, H: Any) -> int:
         if self.n_components == "auto" and self.init == "custom":
@@ -293,8 +316,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 warnings.warn(f"{_share(count, status.size)}: {kind.message}", ConvergenceWarning, stacklevel=3)
 
 
-def _as_data(X: Any) -> np.ndarray:
-    """Return X as what the engine takes; the one place that knows of sparse matrices."""
+def _dense(X: Any) -> np.ndarray:
     return X.toarray() if sp.issparse(X) else X
 
 

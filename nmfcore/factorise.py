@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+import scipy.sparse
 import torch
 from torch import Tensor
 
 from .errors import ProblemError
 from .initialise import start_factors
-from .losses import BetaDivergence, Loss
+from .losses import BetaDivergence, Loss, as_loss
+from .matrix import DENSE_ENTRIES, SparseMatrix
 from .optimality import kkt_residual
 from .pattern import SharedPattern
 from .problem import Factors, Penalty, Problem, build_problem
@@ -29,6 +32,8 @@ RULES: dict[str, Callable[[], Any]] = {
     "rank2": RankTwo,
     "newton": NewtonKL,
 }
+
+OURS = (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, NewtonKL)
 
 # Columns without data are left out where they are more than this leaves.
 NARROW = 0.75
@@ -57,7 +62,7 @@ def factorize(
 
     Parameters
     ----------
-    V : array or Tensor, shape (m, n) or (B, m, n), or SharedPattern
+    V : array or Tensor, shape (m, n) or (B, m, n), or SharedPattern, or scipy.sparse matrix, shape (m, n)
         Non-negative data; replicates are independent of each other. float32 and float64 are kept, integers become
         float64. NaN is allowed where `weight` is 0.
     n_components : int
@@ -121,8 +126,20 @@ def factorize(
         raise ProblemError("starts > 1 has no use with a held factor: the problem is convex; leave starts at 1")
     if seed < 0 or first_replicate < 0:
         raise ProblemError(f"seed and first_replicate must be >= 0; got {seed} and {first_replicate}")
+    if scipy.sparse.issparse(V):
+        numbers = torch.float32 if V.dtype == np.float32 else torch.float64
+        V = _sparse(V, loss, update, weight, device, dtype)
+        if isinstance(V, SharedPattern):
+            found = factorize(
+                V, n_components, init=init, loss=loss, update=update, penalty=penalty, hold=hold, stop=stop,
+                starts=starts, seed=seed, first_replicate=first_replicate, dtype=dtype or numbers, progress=progress,
+            )  # fmt: skip
+            return Result(**{field.name: getattr(found, field.name)[0] for field in fields(found)})
     if isinstance(V, SharedPattern):
-        sample = build_problem(V.to_dense([0]), loss=loss, penalty=penalty, hold=hold)
+        # What may be asked of the rule does not depend on the data; these need not be made dense for that.
+        sample = build_problem(np.ones((1, 1)), loss=loss, penalty=penalty, hold=hold)
+        if weight is None and isinstance(sample.loss, BetaDivergence) and sample.loss.beta <= 0:
+            V.require_positive(sample.loss.beta)
 
         device = device or (None if V.on_device is None else "cuda")
 
@@ -159,6 +176,25 @@ def factorize(
         best = outcome if best is None else best.better_of(outcome)
     assert best is not None
     return _finish(V, problem, best)
+
+
+def _sparse(
+    V: Any, loss: Any, update: Any, weight: Any, device: Any, dtype: torch.dtype | None
+) -> SparseMatrix | SharedPattern | np.ndarray:
+    # One sparse matrix as what solves it without making it dense: products for least squares, the compiled loop for
+    # Kullback-Leibler, whose quotients V / W H need the cells. That loop is compiled first: no gain where V is small.
+    measure = as_loss(loss)
+    beta = measure.beta if isinstance(measure, BetaDivergence) else None
+    ours = isinstance(update, (str, *OURS))
+    here = ours and weight is None and (device is None or torch.device(device).type == "cpu")
+    matrix = SparseMatrix.of(V, dtype)
+    if here and beta == 2:
+        return matrix
+    if here and beta == 1 and V.shape[0] * V.shape[1] > DENSE_ENTRIES:
+        pattern = SharedPattern.from_scipy(V)
+        exact = pattern.values.dtype != np.float32 or matrix.dtype == torch.float32
+        return pattern if exact else SharedPattern.from_scipy(V, dtype=np.float64)
+    return matrix.to_dense()[0].numpy()
 
 
 def resolve_rule(update: str | UpdateRule, problem: Problem, weight: Any = None) -> UpdateRule:
@@ -313,7 +349,7 @@ def _iterate(
 def _worth_keeping(problem: Problem, factors: Factors, rule: UpdateRule) -> Tensor | None:
     # After its first update H is zero where no replicate has data, and stays so: counts in images leave most columns
     # empty. Rules and losses of the user's own may do otherwise.
-    ours = isinstance(rule, (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, NewtonKL))
+    ours = isinstance(rule, OURS)
     known = isinstance(problem.loss, BetaDivergence) and problem.loss.beta >= 1
     if not (ours and known) or problem.hold is not None or problem.weight is not None:
         return None
@@ -358,7 +394,7 @@ def _finish(V: Any, problem: Problem, outcome: _Outcome) -> Result:
         "kkt": outcome.kkt,
         "start": outcome.start,
     }
-    single = V.ndim == 2 if hasattr(V, "ndim") else len(problem.V) == 1
+    single = isinstance(V, SparseMatrix) or (V.ndim == 2 if hasattr(V, "ndim") else len(problem.V) == 1)
     for name, value in values.items():
         value = value[0] if single else value
         values[name] = value.to(V.device) if isinstance(V, Tensor) else value.cpu().numpy()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .errors import ProblemError
+from .matrix import SparseMatrix
 from .problem import Factors, Problem, as_tensor
 
 METHODS = ("random", "nndsvd", "nndsvda", "nndsvdar")
@@ -145,7 +146,7 @@ def nndsvd(V: Tensor, n_components: int, svd: tuple[Tensor, Tensor, Tensor] | No
     return Factors(W.mT.to(V.dtype).contiguous(), H.to(V.dtype).contiguous())
 
 
-def leading_svd(V: Tensor, n_components: int) -> tuple[Tensor, Tensor, Tensor]:
+def leading_svd(V: Tensor | SparseMatrix, n_components: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return the k leading singular triplets, through the Gram matrix of the short side in float64.
 
     Returns
@@ -153,6 +154,9 @@ def leading_svd(V: Tensor, n_components: int) -> tuple[Tensor, Tensor, Tensor]:
     U, S, Vh : Tensor, shapes (B, m, k), (B, k), (B, k, n)
         float64. Replicates whose k-th singular value is too small for the Gram matrix get a full SVD.
     """
+    if isinstance(V, SparseMatrix):
+        found = V.leading_svd(n_components)
+        return leading_svd(V.to_dense(), n_components) if found is None else found
     X = V.double()
     tall = X.shape[-2] > X.shape[-1]
     if tall:

@@ -11,6 +11,7 @@ import scipy.sparse
 import torch
 
 from .errors import ProblemError
+from .matrix import SparseMatrix
 
 # Replicates that lie side by side, one per lane of the compiled kernels.
 LANES = 16
@@ -76,6 +77,28 @@ class SharedPattern:
         """The largest value; of counts that are on a device, the largest of their sample."""
         known = self.values if self.on_device is None else self.base
         return float(known.max()) if known is not None and known.size else 0.0
+
+    def require_positive(self, beta: float) -> None:
+        """Raise if an entry is zero, by which a loss of this beta would divide.
+
+        Raises
+        ------
+        ProblemError
+            How many, and where the first is.
+        """
+        B, m, n = self.shape
+        cells = self.cells()
+        zeros = B * m * n - int(np.count_nonzero(cells))
+        if zeros:
+            filled = np.zeros((n, m), dtype=bool)
+            b = int(np.argmin(np.count_nonzero(cells, axis=1)))
+            filled[self.column_of, self.rows] = cells[b] != 0
+            column, row = np.unravel_index(np.argmin(filled), filled.shape)
+            raise ProblemError(
+                f"beta = {beta:g} divides by the data, so V must be strictly positive; {zeros} of {B * m * n} entries "
+                f"are zero (one at replicate {b}, row {row}, column {column}). Use a loss with beta > 0 "
+                "(Kullback-Leibler suits counts), or give zeros weight 0."
+            )
 
     @property
     def column_of(self) -> np.ndarray:
@@ -186,6 +209,12 @@ class SharedPattern:
         out = np.zeros((len(cells), *self.shape[1:]), dtype=dtype or self.float_dtype)
         out[:, self.rows, self.column_of] = cells
         return out
+
+    def matrix(self, replicate: int) -> SparseMatrix:
+        """Return one replicate as a matrix for sparse products."""
+        cells = self.cells([replicate])[0].astype(self.float_dtype)
+        places = (self.rows.astype(np.int64), self.column_of)
+        return SparseMatrix(scipy.sparse.csr_array((cells, places), shape=self.shape[1:]))
 
     def base_dense(self, *, dtype: Any = None) -> np.ndarray:
         """Return the sample that the replicates were drawn from; shape (m, n).

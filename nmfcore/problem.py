@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .errors import ProblemError
 from .losses import BetaDivergence, Loss, as_loss, degree_of
+from .matrix import SparseMatrix
 
 FLOAT_DTYPES = (torch.float32, torch.float64)
 # Within this range of the largest entry the data are used as they are, so that the numbers equal scikit-learn's;
@@ -64,7 +65,7 @@ class Problem:
 
     Attributes
     ----------
-    V : Tensor, shape (B, m, n)
+    V : Tensor, shape (B, m, n), or SparseMatrix
         Non-negative finite data; the B replicates are solved independently.
     weight : Tensor, shape (B, m, n), or None
         Non-negative weight of every entry; 0 marks a missing one.
@@ -130,6 +131,8 @@ class Problem:
 
     def divergence(self, factors: Factors) -> Tensor:
         """Return the loss without penalties, shape (B,), summed in float64."""
+        if isinstance(self.V, SparseMatrix):
+            return 0.5 * self.V.squared_distance(*factors)
         V, W, H = self.V.double(), factors.W.double(), factors.H.double()
         weight = None if self.weight is None else self.weight.double()
         return self.loss.value(V, W @ H, weight)
@@ -178,10 +181,11 @@ def build_problem(
     loss = as_loss(loss)
     if hold not in (None, "W", "H"):
         raise ProblemError(f"hold must be None, 'W' or 'H'; got {hold!r}")
-    data = as_tensor(V, "V", device=device, dtype=dtype)
+    # Only least squares without weights is given a SparseMatrix, whose entries are checked; see `factorize`.
+    data: Any = V if isinstance(V, SparseMatrix) else as_tensor(V, "V", device=device, dtype=dtype)
     if data.ndim not in (2, 3) or 0 in data.shape:
         raise ProblemError(f"V must have shape (m, n) or (B, m, n) with no empty axis; got {tuple(data.shape)}")
-    data = data.reshape((-1, *data.shape[-2:]))
+    data = data if isinstance(data, SparseMatrix) else data.reshape((-1, *data.shape[-2:]))
     weights = None
     if weight is not None:
         weights = as_tensor(weight, "weight", device=data.device, dtype=data.dtype)
@@ -193,11 +197,13 @@ def build_problem(
                 f"weight of shape {tuple(weights.shape)} does not fit V of shape {tuple(data.shape)}"
             ) from None
         data = torch.where(weights > 0, data, data.new_zeros(()))
-    _require_non_negative(data, "V")
+    if isinstance(data, Tensor):
+        _require_non_negative(data, "V")
     if isinstance(loss, BetaDivergence) and loss.beta <= 0:
         _require_positive(data, weights, loss.beta)
 
-    scale = _scale(data, degree_of(loss))
+    by_row = data.amax(dim=-1)
+    scale = _scale(by_row, degree_of(loss))
     scaled = bool((scale != 1).any())
     if scaled:
         data = data / scale.to(data.dtype)[:, None, None]
@@ -210,8 +216,8 @@ def build_problem(
         (c / scale.pow(p)).to(data.dtype)[:, None, None] if c > 0 else None
         for c, p in zip(coefficients, powers, strict=True)
     )
-    filled = data > 0
-    return Problem(data, weights, loss, l1_W, l2_W, l1_H, l2_H, hold, scale, filled.any(dim=-1), filled.any(dim=-2))
+    filled = by_row > 0, data.amax(dim=-2) > 0
+    return Problem(data, weights, loss, l1_W, l2_W, l1_H, l2_H, hold, scale, *filled)
 
 
 def as_tensor(
@@ -288,8 +294,9 @@ def _require_positive(V: Tensor, weight: Tensor | None, beta: float) -> None:
         )
 
 
-def _scale(V: Tensor, degree: float | None) -> Tensor:
-    largest = V.amax(dim=(-2, -1)).double()
+def _scale(by_row: Tensor, degree: float | None) -> Tensor:
+    # Of the largest entry of each row.
+    largest = by_row.amax(dim=-1).double()
     if degree is None:
         return torch.ones_like(largest)
     low, high = SAFE_MAXIMUM

@@ -14,6 +14,8 @@ from .pattern import LANES, SharedPattern
 BESIDE = 6
 TOLERANCE = 1e-13
 MOST = 40
+# Beyond so many rows and columns V V^T is no small matrix: each replicate then gets a sparse decomposition.
+WIDEST = 1024
 
 
 def leading_svd(pattern: SharedPattern, replicates: np.ndarray, k: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -38,6 +40,10 @@ def leading_svd(pattern: SharedPattern, replicates: np.ndarray, k: int) -> tuple
         float64; signs are arbitrary.
     """
     m, n = pattern.shape[1:]
+    if min(m, n) > WIDEST:
+        one_by_one = [initialise.leading_svd(pattern.matrix(b), k) for b in replicates]
+        U, S, Vh = (torch.cat(parts) for parts in zip(*one_by_one, strict=True))
+        return U, S, Vh
     if m > n:
         dense = torch.from_numpy(pattern.to_dense(replicates, dtype=np.float64))
         return initialise.leading_svd(dense, k)

@@ -202,8 +202,10 @@ def test_the_fit_is_factorizes():
 def test_sparse_formats_are_the_same_data(container):
     V = PROBLEMS["sparse-ish"]
     dense, sparse = nmfcore.NMF(2).fit(V), nmfcore.NMF(2).fit(container(V))
-    np.testing.assert_array_equal(sparse.components_, dense.components_)
-    np.testing.assert_array_equal(sparse.transform(container(V)), dense.transform(V))
+    assert sparse.n_iter_ == dense.n_iter_
+    assert sparse.reconstruction_err_ == pytest.approx(dense.reconstruction_err_, rel=1e-12)
+    assert relative(sparse.components_, dense.components_) < 1e-11
+    assert relative(sparse.transform(container(V)), dense.transform(V)) < 1e-11
 
 
 def test_transform_solves_non_negative_least_squares():
@@ -230,9 +232,11 @@ def test_a_sample_is_transformed_alike_in_every_company(solver, monkeypatch):
     model = nmfcore.NMF(3, solver=solver, tol=1e-4, max_iter=50_000).fit(V)
     together = model.transform(V)
     alone = np.concatenate([model.transform(v[None]) for v in V])
-    np.testing.assert_allclose(alone, together, rtol=1e-10, atol=0)
+    rounding = 1e-12 * together.max()
+    np.testing.assert_allclose(alone, together, rtol=1e-10, atol=rounding)
     monkeypatch.setattr("nmfcore.estimator.TRANSFORM_ENTRIES", 7 * 60)
-    np.testing.assert_allclose(model.transform(V), together, rtol=1e-10, atol=0)
+    monkeypatch.setattr("nmfcore.held.ENTRIES", 7 * 20)
+    np.testing.assert_allclose(model.transform(V), together, rtol=1e-10, atol=rounding)
 
 
 def test_transform_of_the_training_data_is_the_fit():

@@ -274,3 +274,18 @@ def test_a_component_that_is_missing_makes_a_fit_stuck(path):
     W[:, 1], H[1] = 1e-35, 0
     dead = nmfcore.factorize(path(V), 2, init=(W, H), update="mu", dtype=torch.float64)
     assert np.ravel(dead.status).tolist() == [Status.STUCK]
+
+
+def test_zeros_are_refused_by_losses_that_divide_by_them():
+    V = counts(3) + 1
+    V[1, 4, 7] = 0
+    with pytest.raises(
+        nmfcore.ProblemError, match=r"1 of 1080 entries are zero \(one at replicate 1, row 4, column 7\)"
+    ):
+        nmfcore.factorize(SharedPattern.from_dense(V), 2, loss="itakura-saito")
+    full = {"init": start(2), "loss": "itakura-saito", "stop": Stop(tol=0, max_iter=5)}
+    ours, dense = both(counts(3) + 1, 2, np.float64, **full)
+    np.testing.assert_allclose(ours.W, dense.W, atol=1e-10 * dense.W.max())
+    weight = (V > 0).astype(float)
+    ours, dense = both(V, 2, np.float64, weight=weight, **full)
+    np.testing.assert_allclose(ours.W, dense.W, atol=1e-10 * dense.W.max())

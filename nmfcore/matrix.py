@@ -1,0 +1,165 @@
+"""One large sparse matrix in the place of V: the least-squares rules ask for its products alone, so it stays sparse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
+import torch
+from torch import Tensor
+
+from .errors import ProblemError
+
+# Up to so many entries the singular vectors come from the dense matrix, as those of dense data do.
+DENSE_ENTRIES = 2**22
+
+
+class SparseMatrix:
+    """A non-negative matrix that stands where a Tensor of shape (1, m, n) would, for products and sums.
+
+    Kept twice, by rows and by columns: either product then runs along the memory.
+
+    Parameters
+    ----------
+    rows : csr_array, shape (m, n)
+        The matrix.
+    columns : csr_array, shape (n, m), optional
+        Its transpose.
+    """
+
+    device = torch.device("cpu")
+    ndim = 3
+
+    def __init__(self, rows: Any, columns: Any = None) -> None:
+        self._rows = rows
+        self._columns = scipy.sparse.csr_array(rows.T) if columns is None else columns
+        self.dtype = torch.float32 if rows.dtype == np.float32 else torch.float64
+
+    @classmethod
+    def of(cls, V: Any, dtype: torch.dtype | None = None) -> SparseMatrix:
+        """Return a scipy.sparse matrix as one of these; integers become float64, unless `dtype` says otherwise.
+
+        Raises
+        ------
+        ProblemError
+            If an entry is negative, NaN or infinite, or an axis is empty.
+        TypeError
+            If the entries are not real numbers.
+        """
+        if V.dtype.kind not in "fiub":
+            raise TypeError(f"V must hold real numbers; got dtype {V.dtype}")
+        kept = np.float32 if dtype == torch.float32 or (dtype is None and V.dtype == np.float32) else np.float64
+        rows = scipy.sparse.csr_array(V, dtype=kept, copy=True)
+        rows.sum_duplicates()
+        if len(V.shape) != 2 or 0 in V.shape:
+            raise ProblemError(f"V must have shape (m, n) with no empty axis; got {V.shape}")
+        wild = ~np.isfinite(rows.data)
+        if wild.any():
+            raise ProblemError(
+                f"V must be finite; {int(wild.sum())} entries are NaN or infinite (first at {_place(rows, wild)}). "
+                "Clean them first."
+            )
+        below = rows.data < 0
+        if below.any():
+            raise ProblemError(
+                f"V must be non-negative; {int(below.sum())} entries are below zero (minimum {rows.data.min():g}, "
+                f"first at {_place(rows, below)}). Clip or mask them first."
+            )
+        return cls(rows)
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(1, m, n)."""
+        return (1, *self._rows.shape)
+
+    @property
+    def mT(self) -> SparseMatrix:
+        """The transpose."""
+        return SparseMatrix(self._columns, self._rows)
+
+    def __rmatmul__(self, left: Tensor) -> Tensor:
+        """Return left @ self; shape (1, k, n) for one of shape (1, k, m)."""
+        product = self._columns @ np.ascontiguousarray(left[0].numpy().T)
+        return torch.from_numpy(np.ascontiguousarray(product.T))[None]
+
+    def __truediv__(self, number: Tensor) -> SparseMatrix:
+        """Return this matrix divided by one number."""
+        return SparseMatrix(self._rows / float(number))
+
+    def sum(self, dim: int | tuple[int, int]) -> Tensor:
+        """Return sums over one axis or both, shape (1, m), (1, n) or (1,)."""
+        return torch.from_numpy(np.atleast_1d(self._rows.sum(axis=_axis(dim))))[None].reshape(_reduced(dim))
+
+    def mean(self, dim: tuple[int, int]) -> Tensor:
+        """Return the mean of all entries, shape (1,)."""
+        return self.sum(dim) / float(np.prod(self.shape))
+
+    def amax(self, dim: int | tuple[int, int]) -> Tensor:
+        """Return maxima over one axis or both."""
+        largest = self._rows.max(axis=_axis(dim))
+        dense = largest.toarray() if scipy.sparse.issparse(largest) else np.atleast_1d(largest)
+        return torch.from_numpy(dense)[None].reshape(_reduced(dim))
+
+    def double(self) -> SparseMatrix:
+        """Return this matrix in float64."""
+        return self if self.dtype == torch.float64 else SparseMatrix(self._rows.astype(np.float64))
+
+    def index_select(self, dim: int, index: Tensor) -> SparseMatrix:
+        """Return some columns."""
+        assert dim == -1, "only columns are left out"
+        columns = self._columns[index.numpy()]
+        return SparseMatrix(scipy.sparse.csr_array(columns.T), columns)
+
+    def to_dense(self) -> Tensor:
+        """Return the matrix as a Tensor, shape (1, m, n)."""
+        return torch.from_numpy(self._rows.toarray())[None]
+
+    def squared_distance(self, W: Tensor, H: Tensor) -> Tensor:
+        """Return the sum of (V - W H)^2, in float64; shape (1,).
+
+        Cells with data are taken one by one; the others' share is that of all cells less theirs.
+        """
+        W, H = W.double(), H.double()
+        V, total, inside = self._rows, 0.0, 0.0
+        factor, components = W[0].numpy(), np.ascontiguousarray(H[0].numpy().T)
+        edges = V.indptr
+        # Rows are taken a few at a time: one number per cell and component at once.
+        step = max(1, int(2**20 / max(1, W.shape[-1] * V.nnz / V.shape[0])))
+        for first in range(0, V.shape[0], step):
+            last = min(first + step, V.shape[0])
+            cells = slice(edges[first], edges[last])
+            rows = np.repeat(np.arange(first, last), np.diff(edges[first : last + 1]))
+            Y = np.einsum("pc,pc->p", factor[rows], components[V.indices[cells]])
+            total += float(np.square(V.data[cells] - Y).sum())
+            inside += float(np.square(Y).sum())
+        everywhere = float(((W.mT @ W) * (H @ H.mT)).sum())
+        return torch.tensor([total + max(0.0, everywhere - inside)], dtype=torch.float64)
+
+    def leading_svd(self, k: int) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Return the k leading singular triplets, or None where the dense matrix serves as well."""
+        m, n = self._rows.shape
+        if m * n <= DENSE_ENTRIES or 2 * k >= min(m, n):
+            return None
+        # ARPACK would begin at random: a start of our own, with every direction in it, makes the answer repeatable.
+        v0 = np.random.default_rng(0).standard_normal(min(m, n))
+        U, S, Vh = scipy.sparse.linalg.svds(self._rows.astype(np.float64), k, v0=v0)
+        down = np.argsort(-S)
+        return tuple(torch.from_numpy(np.ascontiguousarray(x))[None] for x in (U[:, down], S[down], Vh[down]))  # type: ignore[return-value]
+
+
+def _axis(dim: int | tuple[int, int]) -> int | None:
+    return dim if isinstance(dim, int) else None
+
+
+def _reduced(dim: int | tuple[int, int]) -> tuple[int, ...]:
+    return (1, -1) if isinstance(dim, int) else (1,)
+
+
+def _place(rows: Any, which: np.ndarray) -> str:
+    cell = int(np.flatnonzero(which)[0])
+    return f"row {int(np.searchsorted(rows.indptr, cell, side='right')) - 1}, column {int(rows.indices[cell])}"
