@@ -133,19 +133,34 @@ def boundary(
         raise UsageError("a boundary lies between components; this fit has one. Fit two or more.")
     if grid < 2:
         raise UsageError(f"grid must be >= 2, got {grid}.")
-    if not 0 < level < 1:
-        raise UsageError(f"level must lie between 0 and 1, got {level:g}.")
-    if not 0 <= smoothing < np.inf:
-        raise UsageError(f"smoothing must be >= 0, got {smoothing:g}.")
+    _check_line(level, smoothing)
     application = apply(fit, table, grid_axes(grid, E_range, Lz_range), settings=settings)
-    E_edges = application.mixtures.bins.edges[1][0]
+    return boundary_of(application, level=level, smoothing=smoothing, min_stars=min_stars)
+
+
+def boundary_of(
+    application: Application, *, level: float = LEVEL, smoothing: float = SMOOTHING, min_stars: int = MIN_STARS
+) -> Boundary:
+    """Return the boundary that an application on a regular (Lz, E) grid makes, such as `grid_axes` gives.
+
+    Raises
+    ------
+    UsageError
+        Another grid, or an argument that makes no sense.
+    """
+    _check_line(level, smoothing)
+    bins = application.mixtures.bins
+    if [axis.variable for axis in bins.axes] != ["Lz", "E"] or not all(axis.regular for axis in bins.axes):
+        raise UsageError(f"a boundary is found on a regular grid of Lz and E; got {', '.join(map(str, bins.axes))}.")
+    E_edges = bins.edges[1][0]
     centres = 0.5 * (E_edges[:-1] + E_edges[1:])
-    n_stars = application.mixtures.n_stars.reshape(grid, grid)
-    share = np.where(n_stars >= min_stars, application.fractions[:, -1].reshape(grid, grid), np.nan)
+    shape = tuple(axis.count for axis in bins.axes)
+    n_stars = application.mixtures.n_stars.reshape(shape)
+    share = np.where(n_stars >= min_stars, application.fractions[:, -1].reshape(shape), np.nan)
     found = [_column(centres, column, level) for column in share]
     E = np.array([e for e, _, _ in found])
     return Boundary(
-        Lz_edges=application.mixtures.bins.edges[0],
+        Lz_edges=bins.edges[0],
         E=E,
         smoothed=smooth(E, smoothing),
         n_crossings=np.array([n for _, n, _ in found]),
@@ -155,6 +170,13 @@ def boundary(
         smoothing=smoothing,
         application=application,
     )
+
+
+def _check_line(level: float, smoothing: float) -> None:
+    if not 0 < level < 1:
+        raise UsageError(f"level must lie between 0 and 1, got {level:g}.")
+    if not 0 <= smoothing < np.inf:
+        raise UsageError(f"smoothing must be >= 0, got {smoothing:g}.")
 
 
 def grid_axes(

@@ -14,7 +14,7 @@ from astropy.table import Table
 from .binning import Axis, Bins
 from .errors import InputError
 from .mixtures import Chemistry, Mixtures, mix
-from .model import Fit, apply_mixtures, choose, fit_mixtures
+from .model import Application, Fit, apply_mixtures, choose, fit_mixtures
 from .profile import MIN_STARS, crossings
 
 ACCRETED = "accreted"
@@ -228,3 +228,38 @@ def recover(fit: Fit, table: Any, truth: str | Path, images: dict[str, np.ndarra
 
 def _rms(x: np.ndarray) -> float:
     return float(np.sqrt(np.mean(x**2)))
+
+
+def true_fit(fit: Fit, is_accreted: np.ndarray) -> Fit:
+    """Return what a fit of two components would be if it told every star's origin: the counts themselves.
+
+    Parameters
+    ----------
+    fit : Fit
+        Whose bins and images to count in.
+    is_accreted : ndarray of bool, shape (N,)
+        Origin of the fitted stars.
+    """
+    mixtures = fit.mixtures
+    parts = []
+    for chosen in (~is_accreted, is_accreted):
+        rows, columns = mixtures.rows[chosen], mixtures.columns[chosen]
+        seen = (rows[:, None] >= 0) & (columns >= 0)
+        cells = (rows[:, None] * mixtures.chemistry.n + columns)[seen]
+        parts.append(np.bincount(cells, minlength=mixtures.V.size).reshape(mixtures.V.shape).astype(float))
+    H = np.stack([part.sum(axis=0) for part in parts])
+    total = H.sum(axis=1, keepdims=True)
+    return replace(
+        fit,
+        W=np.stack([part.sum(axis=1) for part in parts], axis=1),
+        H=np.divide(H, total, out=np.zeros_like(H), where=total > 0),
+    )
+
+
+def true_application(application: Application, is_accreted: np.ndarray) -> Application:
+    """Return an application whose weights are the true numbers of in-situ and accreted stars in its bins."""
+    rows = application.mixtures.rows
+    W = [
+        np.bincount(rows[(rows >= 0) & chosen], minlength=len(application.W)) for chosen in (~is_accreted, is_accreted)
+    ]
+    return replace(application, W=np.stack(W, axis=1).astype(float))
