@@ -641,6 +641,44 @@ def demo(
     _exit(shown.warning)
 
 
+@app.command(epilog="Example: halonmf paper paper/ --stars stars.fits")
+@_command
+def paper(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")],
+    stars: Annotated[
+        Path | None,
+        typer.Option("--stars", help="Prepared catalogue; without it a mock survey.", show_default=False),
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Truth of the stars, where they are a mock's.", show_default=False)
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", help="Rows of the mock survey.")] = 60_000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the mock, the bootstraps and all else.")] = 1,
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", min=0, help="Resamples behind the intervals; 0 for none.")
+    ] = 200,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Make every figure, table and number of the paper, with a scoreboard and a page that holds them all."""
+    from .halo import paper as whole
+    from .halo.paper_study import PaperSettings
+
+    settings = PaperSettings(seed=seed, rows=rows, bootstrap=bootstrap, device=device)
+    with Terminal(quiet) as progress:
+        made = whole.run(directory, stars=stars, truth=truth, settings=settings, overwrite=overwrite, progress=progress)
+    if not quiet:
+        for name, why in made.skipped.items():
+            typer.echo(f"{name} left out: {why}")
+    counts = ", ".join(f"{count} {status}" for status, count in made.scores.counts.items())
+    typer.echo(f"sample         {made.scores.sample}, {made.scores.stars:,} chemically pure stars")
+    typer.echo(f"scoreboard     {counts}")
+    typer.echo(f"left           {made.figures} figures, {made.tables} tables, {whole.REPORT} in {directory}")
+    _exit("; ".join(made.warnings))
+
+
 @app.command(epilog="Example: halonmf bench")
 @_command
 def bench(quiet: Quiet = False, config: Config = None) -> None:

@@ -121,22 +121,26 @@ def values(
     noise_free: Mapping[str, float] | None = None,
 ) -> dict[str, Value]:
     """Return our numbers as the scoreboard takes them: with intervals from replicates, the truth, and a bias's note."""
-    units = {number.id: number.unit for number in numbers()}
+    known = {number.id: number for number in numbers()}
     found = {}
     for name, x in ours.items():
         spread = np.array([replicate[name] for replicate in replicates if np.isfinite(replicate.get(name, np.nan))])
         low = high = None
         if len(spread) >= LEAST_REPLICATES:
             low, high = (float(q) for q in np.percentile(spread, [16, 84]))
+        true = None if truth is None or name not in truth else float(truth[name])
         note = ""
         if noise_free is not None and np.isfinite(noise_free.get(name, np.nan)):
-            note = f"A fit of the mock without noise gives {amount(noise_free[name], units[name])}: the method's bias."
+            quiet, number = noise_free[name], known[name]
+            note = f"A fit of the mock's expected counts, without noise, gives {amount(quiet, number.unit)}"
+            missed = true is not None and abs(quiet - true) > number.tolerance
+            note += ": the method's bias, not the sample's noise." if missed else "."
         found[name] = Value(
             value=float(x) if np.isfinite(x) else None,
             low=low,
             high=high,
             interval=f"16 to 84 % of {len(spread)} bootstraps" if low is not None else "",
-            truth=None if truth is None or name not in truth else float(truth[name]),
+            truth=true,
             note=note,
         )
     return found

@@ -14,10 +14,10 @@ from .binning import parse_axes
 from .boundary import Boundary, boundary_of, grid_axes
 from .errors import HalonmfError, InputError, UsageError
 from .mixtures import Chemistry
-from .model import CONVERGED, Application, Fit, FitSettings, apply, apply_mixtures, fit_mixtures
+from .model import Application, Fit, FitSettings, apply, apply_mixtures, fit_mixtures
 from .paper_numbers import products_of, two_components
 from .products import MAP_AXES, PROFILES
-from .replicates import Base, Setup, begin, reduce
+from .replicates import Base, Setup, begin, reduce, usable
 from .sample import Stars
 from .truth import Truth, population_images, read_truth, true_application, true_fit, without_noise
 
@@ -219,13 +219,17 @@ class Study:
             raise InputError("the truth is known of a mock survey only.")
         return read_truth(self.truth_file, self.two(selection).stars)
 
+    def true_line(self, selection: str) -> Boundary:
+        """Return where the boundary of a mock's selection truly is."""
+        application = self.two(selection).line.application
+        return boundary_of(true_application(application, self.truth(selection).accreted))
+
     def true_numbers(self, selection: str) -> dict[str, float]:
         """Return the paper's numbers as they truly are in a mock, had a fit told every star's origin."""
         two = self.two(selection)
         accreted = self.truth(selection).accreted
         applications = {name: true_application(a, accreted) for name, a in two.applications.items()}
-        line = boundary_of(true_application(two.line.application, accreted))
-        products = products_of(true_fit(two.fit, accreted), applications, line)
+        products = products_of(true_fit(two.fit, accreted), applications, self.true_line(selection))
         return two_components(selection, products, two.base.coordinates)
 
     @cached_property
@@ -256,11 +260,3 @@ class Study:
         applications = {name: applied(application) for name, application in two.applications.items()}
         products = products_of(ideal, applications, boundary_of(applied(two.line.application)))
         return two_components(selection, products, two.base.coordinates)
-
-
-def usable(replicates: dict[str, np.ndarray]) -> np.ndarray:
-    """Return which replicates converged and were matched to the reference; bool, shape (B,)."""
-    import nmfcore
-
-    refused = np.asarray(replicates["refused"], dtype=bool)
-    return (replicates["status"] == nmfcore.Status[CONVERGED]) & ~refused

@@ -12,7 +12,7 @@ from scipy import sparse
 from .binning import make_bins
 from .errors import InputError, UsageError
 from .mixtures import mix
-from .model import Fit, FitSettings, choose, fit_mixtures, resolve_device
+from .model import CONVERGED, Fit, FitSettings, choose, fit_mixtures, resolve_device
 from .reduced import coordinates, reduced
 from .sample import Sample, Stars
 from .scatter import require_errors, scatter
@@ -173,6 +173,14 @@ def reduce(base: Base, first: int, count: int, *, keep_factors: bool = False) ->
     except nmfcore.ProblemError as error:
         raise UsageError(str(error)) from error
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def usable(replicates: dict[str, np.ndarray]) -> np.ndarray:
+    """Return which replicates converged and were matched to the reference; bool, shape (B,)."""
+    import nmfcore
+
+    refused = np.asarray(replicates["refused"], dtype=bool)
+    return (replicates["status"] == nmfcore.Status[CONVERGED]) & ~refused
 
 
 def _together(base: Base, first: int, count: int) -> dict[str, np.ndarray]:

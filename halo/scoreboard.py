@@ -293,7 +293,7 @@ def _number(entry: dict[str, Any], tolerances: dict[str, dict[str, Any]]) -> Num
     size, why = math.inf, ""
     if not fault:
         rule = tolerances[entry["tolerance"]]
-        size = rule["absolute"] if "absolute" in rule else rule["relative"] * abs(paper)
+        size = rule["absolute"] if "absolute" in rule else rule["relative"] * abs(float(entry["paper"]))
         why = rule["why"]
     return Number(
         id=name,
