@@ -68,6 +68,29 @@ class Order(StrEnum):
     metallicity = "metallicity"
 
 
+class Scheme(StrEnum):
+    """Ways to resample stars."""
+
+    multinomial = "multinomial"
+    poisson = "poisson"
+    delete = "delete"
+    none = "none"
+
+
+class Edges(StrEnum):
+    """Whose stars settle the bins."""
+
+    fixed = "fixed"
+    redrawn = "redrawn"
+
+
+class Errors(StrEnum):
+    """What becomes of measurement errors."""
+
+    none = "none"
+    redrawn = "redrawn"
+
+
 class Terminal:
     """Progress on standard error: bars on a terminal, one line per stage elsewhere, nothing when quiet."""
 
@@ -101,6 +124,82 @@ class Terminal:
             # From the stage before: many stages report only when they are done.
             self._tasks[stage], start, self._since = None, self._since, time.monotonic()
             typer.echo(f"{stage}: done in {self._since - start:.1f} s", err=True)
+
+
+class Meter:
+    """Progress of many equal pieces: a bar with rate and time left, lines in a log, lines of JSON, or nothing.
+
+    Rate and time left are of the pieces done since the start, those of an earlier run left out.
+    """
+
+    EVERY = 15.0
+
+    def __init__(self, quiet: bool, as_json: bool = False, noun: str = "fits") -> None:
+        self._quiet, self._json, self._noun = quiet, as_json, noun
+        self._bar: Any = None
+        self._task: Any = None
+        self._start = self._said = time.monotonic()
+        self._before: int | None = None
+
+    def __enter__(self) -> Meter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` are done."""
+        if self._quiet:
+            return
+        now = time.monotonic()
+        if self._before is None:
+            self._before, self._start, self._said = done, now, now
+            if not self._json and sys.stderr.isatty():
+                self._open(total)
+        rate = (done - self._before) / (now - self._start) if now > self._start else 0.0
+        left = (total - done) / rate if rate else None
+        if self._bar is not None:
+            said = f"{rate:,.0f} per s, {_left(left)}" if rate else ""
+            self._bar.update(self._task, completed=done, said=f"{done:,} of {total:,} {said}")
+        elif now - self._said >= (1.0 if self._json else self.EVERY) or (done >= total and rate):
+            self._said = now
+            text = f"{self._noun}: {done:,} of {total:,}, {rate:,.1f} per s, {_left(left)}"
+            _say(self._json, text, err=True, event="progress", done=done, total=total, rate=rate, seconds_left=left)
+
+    def _open(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[said]}"),
+        )
+        self._bar = Progress(*columns, console=Console(stderr=True))
+        self._task = self._bar.add_task(self._noun, total=total, said="")
+        self._bar.start()
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return "time left unknown"
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours} h {minutes:02d} min left" if hours else f"{minutes} min {whole % 60:02d} s left"
+
+
+def _say(as_json: bool, text: str, *, err: bool = False, **record: Any) -> None:
+    """Print a line for people, or what it says as JSON for programs."""
+    if not as_json:
+        typer.echo(text, err=err)
+        return
+    import json
+
+    from .halo.provenance import plain
+
+    typer.echo(json.dumps(plain(record)))
 
 
 def _command(function: Callable[..., None]) -> Callable[..., None]:
@@ -179,6 +278,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _config_value(where: str, parameter: Any, value: Any) -> Any:
     """Return a setting as its option takes it: a list for a repeatable one, true or false for a switch."""
     if parameter.multiple:
+        if isinstance(value, dict):  # a table, as [ensemble.sweep] above pixels = "10:60:10"
+            value = [f"{name}={_joined(one)}" for name, one in value.items()]
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(x, str) for x in values):
             raise typer.BadParameter(f'{where} must be a text or a list of texts, such as ["..."]; got {value!r}')
@@ -189,6 +290,10 @@ def _config_value(where: str, parameter: Any, value: Any) -> Any:
     if not isinstance(value, str | int | float):
         raise typer.BadParameter(f"{where} must be one value; got {value!r}")
     return value
+
+
+def _joined(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
@@ -609,6 +714,146 @@ def plot(
             typer.echo(f"{name}: {', '.join(file.name for file in files)}")
     typer.echo(f"{len(figures)} figure{'s' * (len(figures) > 1)}, in three files each -> {output}")
     _exit(warning)
+
+
+@app.command(epilog="Example: halonmf ensemble stars.fits -o runs/ --bootstrap 1000")
+@_command
+def ensemble(
+    stars: Stars,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the run.")] = Path("runs"),
+    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, help="Replicates of every set-up.")] = 0,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep",
+            help="AXIS=LOW:HIGH[:STEP] or AXIS=VALUE,...; repeatable, the product is computed. docs/ensembles.md",
+        ),
+    ] = None,
+    scheme: Annotated[
+        Scheme, typer.Option("--scheme", help="How stars are resampled; delete is the paper's.")
+    ] = Scheme.multinomial,
+    drop: Annotated[str, typer.Option("--drop", help="Stars delete takes from a bin: sqrt or a number.")] = "sqrt",
+    edges: Annotated[
+        Edges, typer.Option("--edges", help="Bins of the full sample, or of each replicate's own stars.")
+    ] = Edges.fixed,
+    errors: Annotated[
+        Errors, typer.Option("--errors", help="redrawn scatters every star by its errors in each replicate.")
+    ] = Errors.none,
+    floor: Annotated[
+        float, typer.Option("--floor", min=0, max=1, help="Replicates whose components match less well are refused.")
+    ] = 0.5,
+    keep_factors: Annotated[bool, typer.Option("--keep-factors", help="Keep W and H of every replicate.")] = False,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Most fits of a file; a killed run loses one.")] = 256,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it will take; write nothing.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that is there.")] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", help="i/N: compute the i-th of N parts, as in a job array.", show_default=False),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", help="Address of a dask scheduler, whose workers compute.", show_default=False),
+    ] = None,
+    scheduler_file: Annotated[
+        Path | None, typer.Option("--scheduler-file", help="The same, by the file it wrote.", show_default=False)
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Threads; all cores.", show_default=False)
+    ] = None,
+    selection: FitSelection = Selection.chemically_pure,
+    max_fe_h: MaxFeH = -1.1,
+    min_eccentricity: MinEccentricity = 0.7,
+    cut: Cuts = None,
+    bins: BinsOption = "E:8,Lz:8",
+    pixels: Pixels = 50,
+    plane: Planes = None,
+    range_: Ranges = None,
+    components: Components = 2,
+    loss: Loss = "frobenius",
+    update: Update = "auto",
+    init: Init = "nndsvda",
+    alpha_w: AlphaW = 0.0,
+    alpha_h: AlphaH = 0.0,
+    l1_ratio: L1Ratio = 0.0,
+    starts: Starts = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of random starts and of the resampling.")] = 0,
+    tol: Tol = 1e-5,
+    max_iter: MaxIter = 10_000,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print lines of JSON, for programs.")] = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Fit thousands of resampled samples or varied settings; go on after an interruption; share the work."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads work on replicates, not inside each of them
+    from .halo.signals import stoppable
+
+    with stoppable():
+        from .halo import ensemble_commands as ensembles
+        from .halo.ensemble import Plan, parse_drop, parse_shard, parse_sweep
+        from .halo.replicates import Setup
+
+        settings = _fit_settings(
+            selection=selection,
+            max_fe_h=max_fe_h,
+            min_eccentricity=min_eccentricity,
+            cut=cut,
+            bins=bins,
+            pixels=pixels,
+            plane=plane,
+            range_=range_,
+            components=components,
+            loss=loss,
+            update=update,
+            init=init,
+            alpha_w=alpha_w,
+            alpha_h=alpha_h,
+            l1_ratio=l1_ratio,
+            starts=starts,
+            seed=seed,
+            tol=tol,
+            max_iter=max_iter,
+            device=device,
+        )
+        setup = Setup(settings, scheme.value, parse_drop(drop), edges.value, errors.value, floor)
+        plan = Plan(setup, tuple(parse_sweep(text) for text in sweep or ()), bootstrap, batch, keep_factors)
+        said: dict[str, Any] = {
+            "event": "plan",
+            "setups": len(plan.setups),
+            "fits": plan.fits,
+            "batches": len(plan.batches),
+        }
+        if dry_run:
+            found = ensembles.estimate(stars, plan, threads=threads)
+            said |= {"estimated_seconds": found.seconds, "estimated_bytes": found.size, "problems": found.problems}
+            _say(as_json, ensembles.estimated(plan, found), event="plan", **said)
+            _exit("; ".join(found.problems))
+            return
+        cluster = ensembles.Cluster(scheduler, scheduler_file) if scheduler or scheduler_file else None
+        with Meter(quiet, as_json) as progress:
+            outcome = ensembles.ensemble(
+                stars,
+                output,
+                plan,
+                resume=resume,
+                overwrite=overwrite,
+                shard=None if shard is None else parse_shard(shard),
+                cluster=cluster,
+                threads=threads,
+                progress=progress,
+            )
+        for line in outcome.damaged:
+            typer.echo(f"halonmf: {line}", err=True)
+        failed = ensembles.failures(outcome.run)
+        record: dict[str, Any] = {
+            "complete": outcome.run.complete,
+            "fits": outcome.fits,
+            "set_aside": outcome.damaged,
+            "failed": [{"setup": one.label, "reason": one.reason} for one in outcome.run.failed],
+        }
+        _say(as_json, f"{ensembles.done(outcome)} -> {output}", event="done", **record)
+        _exit(failed)
 
 
 @app.command(epilog="Example: halonmf demo demo/")

@@ -270,8 +270,18 @@ def _put_bins(setup: Setup, count: int) -> Setup:
     return replace(setup, fit=replace(setup.fit, axes=tuple(replace(axis, count=count) for axis in setup.fit.axes)))
 
 
-def _drop(text: str) -> int | str:
-    return text if text == "sqrt" else int(text)
+def parse_drop(text: str) -> int | str:
+    """Return how many stars `delete` takes from a bin: ``sqrt``, or a number.
+
+    Raises
+    ------
+    UsageError
+        Neither.
+    """
+    try:
+        return text if text == "sqrt" else int(text)
+    except ValueError:
+        raise UsageError(f"drop must be sqrt or a number of stars >= 0; got {text!r}.") from None
 
 
 def _selection(text: str) -> str:
@@ -284,7 +294,6 @@ _EXPECTED = {
     int: "a whole number",
     float: "a finite number",
     str: "a value",
-    _drop: "sqrt or a whole number",
     _selection: f"one of {', '.join(SELECTIONS)}",
 }
 
@@ -306,7 +315,7 @@ AXES: dict[str, Kind] = {
     "tol": _fit_field("tol", float),
     "max_iter": _fit_field("max_iter", int),
     "scheme": _setup_field("scheme", str),
-    "drop": _setup_field("drop", _drop),
+    "drop": _setup_field("drop", parse_drop),
     "edges": _setup_field("edges", str),
     "errors": _setup_field("errors", str),
     "floor": _setup_field("floor", float),

@@ -15,6 +15,7 @@ from .errors import HalonmfError
 from .model import use_threads
 from .replicates import begin, reduce
 from .runner import cores, settled
+from .sample import Stars
 from .work import read_stars
 
 SAMPLED, TRIED = 3, 32
@@ -64,7 +65,7 @@ def estimate(stars: Path, plan: Plan, *, threads: int | None = None) -> Estimate
     """
     plan = settled(plan)
     use_threads(threads or cores())
-    table = read_stars(stars)
+    table = Stars(read_stars(stars))
     chosen = sorted({round(x) for x in np.linspace(0, len(plan.setups) - 1, SAMPLED)})
     costs, problems = [], []
     for i in (chosen[0], *chosen):  # the first twice: kernels are loaded once, and that is no part of a rate

@@ -57,7 +57,7 @@ def provenance(
     plain_settings = plain(settings)
     return {
         "software": "halonmf",
-        "version": _version("halonmf") or "unknown",
+        "version": own_version(),
         "command": command,
         "settings": plain_settings,
         "settings_sha256": settings_sha256(settings),
@@ -69,6 +69,11 @@ def provenance(
         "python": python_version(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def own_version() -> str:
+    """Return the version of this software."""
+    return _version("halonmf") or "unknown"
 
 
 def settings_sha256(settings: Mapping[str, Any]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from . import work
@@ -15,7 +14,7 @@ from .ensemble import Batch, Plan, share
 from .errors import UsageError
 from .files import check_inside, write_bytes
 from .model import resolve_device, use_threads
-from .provenance import describe_input
+from .provenance import describe_input, own_version
 from .rundir import begin, check_folder, recover, write_manifest
 from .runs import CLAIMS, Run, batch_path, describe, open_run
 
@@ -98,10 +97,10 @@ def ensemble(
     check_folder(folder, resume=resume or shard is not None, overwrite=overwrite)
     check_inside(folder)
     source = describe_input(stars)
+    plan = settled(plan, here=executor is None)
     if executor is None:
-        plan = settled(plan)
         use_threads(threads or cores())
-    record = describe(plan, source, _version())
+    record = describe(plan, source, own_version())
     name = f"shard-{shard[0]}-of-{shard[1]}" if shard else "run"
     with claim(folder / CLAIMS, name, rivals=lambda other: _rivals(name, other)) as held:
         begin(folder, record, overwrite=overwrite)
@@ -123,8 +122,10 @@ def ensemble(
     return Outcome(run, fits, tuple(damaged))
 
 
-def settled(plan: Plan) -> Plan:
-    """Return the plan with the device that ``auto`` stands for here, so that a run is not continued on another.
+def settled(plan: Plan, *, here: bool = True) -> Plan:
+    """Return the plan with the device that ``auto`` stands for, so that a run is not continued on another.
+
+    Elsewhere, on machines that nothing is known of yet, it stands for the CPU.
 
     Raises
     ------
@@ -132,7 +133,7 @@ def settled(plan: Plan) -> Plan:
         A device that is not there.
     """
     device = plan.base.fit.device
-    found = resolve_device(device)
+    found = resolve_device(device) if here else "cpu"
     if device != "auto":
         return plan
     return replace(plan, base=replace(plan.base, fit=replace(plan.base.fit, device=found)))
@@ -148,10 +149,3 @@ def cores() -> int:
 def _rivals(name: str, other: str) -> bool:
     # Shards of one division work side by side; anything else shares batches with this.
     return "run" in (name, other) or name.partition("-of-")[2] != other.partition("-of-")[2]
-
-
-def _version() -> str:
-    try:
-        return version("halonmf")
-    except PackageNotFoundError:
-        return "unknown"

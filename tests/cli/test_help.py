@@ -10,7 +10,21 @@ from typer.testing import CliRunner
 
 from halonmf.cli import app
 
-COMMANDS = ["mock", "prepare", "fit", "apply", "boundary", "split", "table", "plot", "demo", "paper", "bench", "info"]
+COMMANDS = [
+    "mock",
+    "prepare",
+    "fit",
+    "apply",
+    "boundary",
+    "split",
+    "table",
+    "plot",
+    "ensemble",
+    "demo",
+    "paper",
+    "bench",
+    "info",
+]
 
 
 def run(*args, **options):

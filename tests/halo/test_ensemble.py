@@ -45,7 +45,7 @@ def test_a_sweep_is_read(text, values):
         ("alpha_W=nan", "is not a finite number"),
         ("alpha_W=0:inf", "is not a finite number"),
         ("selection=halo", "'halo' is not one of chemically-pure"),
-        ("drop=some", "'some' is not sqrt or a whole number"),
+        ("drop=some", "drop must be sqrt or a number of stars"),
         ("seed=1,2,1", "has 1 twice"),
         ("loss=frobenius,", "'' is not a value"),
         ("seed=0:10000000", "values, more than"),
