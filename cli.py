@@ -693,6 +693,44 @@ def table(
     _exit(table1.warning(made))
 
 
+@app.command(epilog="Example: halonmf eccentricity fit.h5 stars.fits -o eccentricity.ecsv")
+@_command
+def eccentricity(
+    fit: FitFile,
+    stars: Stars,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to write.")] = Path("eccentricity.ecsv"),
+    bins: Annotated[int, typer.Option("--bins", min=3, help="Bins of e, from 0 to 1.")] = 20,
+    weight_cut: Annotated[
+        float, typer.Option("--weight-cut", help="Leave out bins with less than this part of the largest weight.")
+    ] = 0.1,
+    bootstrap: Bootstrap = 200,
+    level: Annotated[float, typer.Option("--level", help="Probability of the bands.")] = 0.68,
+    seed: BootstrapSeed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Find the distribution of eccentricity of each of a fit's components (best of a kinematically pure halo)."""
+    from .halo import component_commands
+    from .halo import eccentricity as module
+
+    made = component_commands.eccentricity(
+        fit,
+        stars,
+        output,
+        bins=bins,
+        cut=weight_cut,
+        bootstrap=bootstrap,
+        level=level,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    if not quiet:
+        typer.echo(module.report(made))
+    typer.echo(f"{len(made.names)} components, {bins} bins -> {output}")
+    _exit(module.warning(made))
+
+
 @app.command(epilog="Example: halonmf plot fit.h5 stars.fits -o figures/")
 @_command
 def plot(

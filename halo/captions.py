@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .boundary import BK23_OFFSET, CROSSES, TWICE, Boundary
@@ -12,7 +12,11 @@ from .profile import MIN_STARS, Profile, unit_of
 
 if TYPE_CHECKING:
     from .cutflow import CutFlow
+    from .densities import Density
+    from .eccentricity import Eccentricities
+    from .four import Four
     from .mixtures import Mixtures
+    from .spread import Spread
 
 TIMES = " \N{MULTIPLICATION SIGN} "
 
@@ -90,6 +94,98 @@ def chemistry(n: int, images: Chemistry, outside: Sequence[int], max_fe_h: float
 def summary(fit: Fit, application: Application, boundary: Boundary | None, profile: Profile, truth: bool) -> str:
     """Return the caption of `figures.summary`."""
     return f"{components(fit, application, boundary, None)} {_fractions(profile, False, truth)}"
+
+
+def densities(found: Sequence[Density], fits: Sequence[Fit]) -> str:
+    """Return the caption of `curves.densities`."""
+    names = list(dict.fromkeys(d.component for d in found))
+    variables = list(dict.fromkeys(d.variable for d in found))
+    parts = [
+        f"Densities of {_and(variables)} in the components {_and(names)}, each integrating to one over the images; an "
+        "abundance that stands in two planes counts once."
+    ]
+    parts += [f"{_and(fit.names[::-1])}: {headline(fit)}. {_cut(fit.cutflow, fit.mixtures)}" for fit in fits]
+    return " ".join([*parts, *(_ended(fit) for fit in fits if not fit.converged)])
+
+
+def eccentricities(result: Eccentricities, fit: Fit | None) -> str:
+    """Return the caption of `curves.eccentricities`."""
+    parts = [
+        "Eccentricities of the components: distributions in the fit's bins, weighted by the component's weight, over "
+        f"those bins in which it is above {100 * result.cut:g} % of its maximum.",
+        *(
+            f"{name}: {kept} bins, {stars:,} stars, peak at {peak:.2f}"
+            + (f" ({low:.2f} to {high:.2f})." if low == low else ".")
+            for name, kept, stars, peak, low, high in zip(
+                result.names, result.kept, result.n_stars, result.peaks, *result.peak_intervals, strict=True
+            )
+        ),
+    ]
+    if (result.bands == result.bands).any():
+        parts.append(f"Bands and ranges: {100 * result.level:g} % of bootstrap replicates.")
+    if fit is not None:
+        parts.append(f"{headline(fit)}. {_cut(fit.cutflow, fit.mixtures)}")
+    return " ".join(parts)
+
+
+def selection_maps(fit: Fit, application: Application, boundary: Boundary, other: str | None) -> str:
+    """Return the caption of `fourplots.selection_maps`."""
+    shares = ", ".join(f"{name} {100 * x:.2f} %" for name, x in zip(fit.names, fit.mass_fractions, strict=True))
+    parts = [
+        f"{headline(fit)}. {_cut(fit.cutflow, fit.mixtures)}",
+        "Left: weights of the bins, each component divided by its maximum; the outermost equal-count bins may reach "
+        f"beyond the frame. Mass fractions: {shares}.",
+        *_map(application, boundary),
+    ]
+    if other is not None:
+        parts.append(f"Dotted: the boundary of the {other} halo.")
+    return " ".join([*parts, _ended(fit)])
+
+
+def four_components(four: Four) -> str:
+    """Return the caption of `fourplots.four_components`."""
+    chemistry = four.fit.settings.chemistry
+    parts = [
+        f"Components of the parts above (HE1, HE2) and below (LE1, LE2) the boundary: weights in {four.settings.bins}"
+        f"{TIMES}{four.settings.bins} equal-count bins of E, Lz, each divided by its maximum, and images in "
+        f"{_planes(chemistry)} ({chemistry.pixels}{TIMES}{chemistry.pixels} pixels), square-root stretch from zero to "
+        "each image's maximum. The outermost bins may reach beyond the frame. Titles: shares within the part.",
+        f"Line: where the sample was split; {four.filled:,} stars lie in Lz columns without a boundary of their own "
+        + ("and were left out." if four.settings.fill == "drop" else "and were split at that of the nearest columns."),
+    ]
+    for part in four.parts:
+        parts.append(f"{_and(part.names[::-1])}: {_cut(part.cutflow, part.mixtures)} {_ended(part)}")
+    if four.disagree:
+        parts.append(
+            f"Ordered by {four.settings.order}; otherwise the order would be another in {_and(four.disagree)}."
+        )
+    return " ".join(parts)
+
+
+def spreads(found: Mapping[str, Mapping[str, Spread]], fits: Mapping[str, Fit] | None) -> str:
+    """Return the caption of `curves.energy_fractions`, `distance_fractions` and `four_fractions`."""
+    one = next(iter(next(iter(found.values())).values()))
+    variables = list(dict.fromkeys(name for of in found.values() for name in of))
+    parts = [
+        f"Fractional contribution of {_and(one.names[::-1])} against {_and(variables)}: the mean over {one.setups} "
+        f"set-ups{' and the monotone spline through it' if len(one.names) == 2 else ''}; dark bands are the standard "
+        "deviation over set-ups, which is no sampling error"
+    ]
+    parts[0] += (
+        f"; light bands hold {100 * one.level:g} % of {one.replicates} bootstrap replicates." if one.replicates else "."
+    )
+    parts.append(f"Open symbols: bins of fewer than {one.min_stars} stars.")
+    for selection, of in found.items():
+        words = selection.replace("-", " ")
+        stars = ", ".join(f"{int(s.n_stars.sum()):,} in bins of {name}" for name, s in of.items())
+        parts.append(f"{words.capitalize()}: stars {stars}.")
+        if fits is not None and selection in fits:
+            parts.append(_cut(fits[selection].cutflow, fits[selection].mixtures))
+        if len(one.names) == 2:
+            for name, s in of.items():
+                at = "; ".join(c.describe(unit_of(name)) for c in s.crossings)
+                parts.append(f"{s.names[-1]} against {name}: {at}.")
+    return " ".join(parts)
 
 
 def _map(application: Application | None, boundary: Boundary | None) -> list[str]:

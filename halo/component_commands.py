@@ -11,6 +11,7 @@ from .binning import parse_axes
 from .boundary import boundary_table
 from .catalogue import read_catalogue
 from .commands import make_folder
+from .eccentricity import BINS, CUT, Eccentricities, eccentricities, eccentricity_table
 from .errors import UsageError
 from .files import check_output
 from .four import Four, SplitSettings
@@ -118,6 +119,36 @@ def table(
     save_table(
         output, table1_table(result), provenance("table", choices, inputs=fits, seeds=[seed]), overwrite=overwrite
     )
+    return result
+
+
+def eccentricity(
+    fit: Path,
+    stars: Path,
+    output: Path,
+    *,
+    bins: int = BINS,
+    cut: float = CUT,
+    bootstrap: int = REPLICATES,
+    level: float = LEVEL,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Eccentricities:
+    """Write the distributions of eccentricity of a fit's components, with bands from bootstrap replicates.
+
+    Raises
+    ------
+    UsageError, InputError, OutputError
+        As `commands.apply`; also where the stars are not those of the fit.
+    """
+    _check_replicates(bootstrap)
+    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(fit, stars))
+    found = load_fit(fit)
+    refits = refit(found, bootstrap, seed=seed) if bootstrap else None
+    result = eccentricities(found, read_catalogue(stars).table, bins=bins, cut=cut, refits=refits, level=level)
+    choices = {"bins": bins, "cut": cut, "bootstrap": bootstrap, "level": level}
+    record = provenance("eccentricity", choices, inputs=[fit, stars], seeds=[seed])
+    save_table(output, eccentricity_table(result), record, overwrite=overwrite)
     return result
 
 

@@ -1,4 +1,4 @@
-"""Pictures of finished products; the door to panels, starplots, look and picture, which import matplotlib as it does.
+"""Pictures of finished products; the door to the other modules that import matplotlib.
 
 What is drawn is computed elsewhere, but for the median tracks that `components` reads off a fit when it is given
 none, and the counts of stars per cell.
@@ -15,15 +15,34 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from . import captions, look, panels
 from .boundary import Boundary
+from .curves import densities, distance_fractions, eccentricities, energy_fractions, four_fractions
 from .errors import UsageError
+from .fourplots import four_components, selection_maps
 from .model import Application, Fit
 from .picture import Picture, save, styled
 from .products import Products
-from .profile import Profile
+from .profile import Profile, profile_table
 from .starplots import chemistry, sample
-from .tracks import Track, track
+from .tracks import Track, track, track_table
 
-__all__ = ["NAMES", "Picture", "chemistry", "components", "every", "fractions", "sample", "save", "summary"]
+__all__ = [
+    "NAMES",
+    "Picture",
+    "chemistry",
+    "components",
+    "densities",
+    "distance_fractions",
+    "eccentricities",
+    "energy_fractions",
+    "every",
+    "four_components",
+    "four_fractions",
+    "fractions",
+    "sample",
+    "save",
+    "selection_maps",
+    "summary",
+]
 
 NAMES = ("components", "fractions", "sample", "chemistry")
 """The figures that `every` draws; a fit alone makes the first."""
@@ -107,7 +126,8 @@ def components(
             if i == 0:
                 axes.set_title("median tracks and MAD")
                 axes.legend(loc="lower right", ncols=2 if k > 2 else 1)
-    return Picture(figure, captions.components(fit, map_application, boundary, tracks))
+    data = None if tracks is None else track_table(fit.names, tracks)
+    return Picture(figure, captions.components(fit, map_application, boundary, tracks), data)
 
 
 @styled
@@ -137,7 +157,8 @@ def fractions(profile: Profile, extra_bands: np.ndarray | None = None, truth: np
     _check_shape("truth", truth, (m,), "bins")
     figure = Figure(figsize=(7.2, 5.6), layout="constrained")
     _profile(figure, figure.add_gridspec(2, 1, height_ratios=[4, 1]), profile, extra_bands, truth)
-    return Picture(figure, captions.fractions(profile, extra_bands is not None, truth is not None))
+    text = captions.fractions(profile, extra_bands is not None, truth is not None)
+    return Picture(figure, text, profile_table(profile))
 
 
 @styled

@@ -19,6 +19,19 @@ LOW, HIGH = "#2166ac", "#b2182b"
 BETWEEN = ("#33bbee", "#44aa88", "#d4c02a", "#e06a20", "#882255")
 """Components between them in energy; any pair of colours stays apart in simulated red- and green-blindness."""
 _PICK: dict[int, tuple[int, ...]] = {0: (), 1: (3,), 2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 3, 4), 5: (0, 1, 2, 3, 4)}
+CYAN, ORANGE = "#1ba3d6", "#e06a20"
+"""The paper's colours of low and high energy in the chemically pure halo, beside blue and red in the other one."""
+SELECTIONS: dict[str, dict[str, Any]] = {
+    "chemically-pure": {"LE": CYAN, "HE": ORANGE, "ls": "-", "marker": "o"},
+    "kinematically-pure": {"LE": LOW, "HE": HIGH, "ls": (0, (5, 1.6)), "marker": "s"},
+}
+FOUR: dict[str, tuple[str, Any]] = {
+    "HE1": (ORANGE, (0, (5, 1.6))),
+    "HE2": (ORANGE, (0, (1.1, 1.2))),
+    "LE1": (CYAN, (0, (5, 1.6))),
+    "LE2": (CYAN, (0, (1.1, 1.2))),
+}
+"""The four components: dashed the first, dotted the second of either energy."""
 MARKERS = "osD^vPX"
 LINES = ("-", (0, (5, 1.5)), (0, (5, 1.2, 1, 1.2)), (0, (1.2, 1.2)))
 WEIGHTS, SHARES, DENSITY = "YlOrRd", "RdBu", "YlGnBu"
@@ -68,6 +81,15 @@ def colours(k: int) -> tuple[Any, ...]:
     if k - 2 in _PICK:
         return (LOW, *(BETWEEN[i] for i in _PICK[k - 2]), HIGH)
     return tuple(mpl.colormaps["plasma"](np.linspace(0, 0.92, k)))
+
+
+def line_of(name: str, selection: str = "chemically-pure") -> dict[str, Any]:
+    """Return colour and line style of a component by name, as the paper draws it; black for names that it has not."""
+    if name in FOUR:
+        colour, style = FOUR[name]
+        return {"color": colour, "ls": style}
+    kind = SELECTIONS.get(selection, SELECTIONS["chemically-pure"])
+    return {"color": kind.get(name, "k"), "ls": kind["ls"]}
 
 
 def ramp(colour: Any) -> Colormap:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from astropy.table import QTable, vstack
 
 from .errors import UsageError
 from .mixtures import Chemistry, Plane
@@ -66,6 +68,18 @@ def track(fit: Fit, component: int, image: int, *, min_share: float = MIN_SHARE)
         median[i] = quantile(edges, picture[:, i], 0.5)
         deviation[i] = _deviation(edges, picture[:, i], median[i])
     return Track(plane, chemistry.centres(plane.x), median, deviation, weight)
+
+
+def track_table(names: Sequence[str], tracks: Sequence[Sequence[Track]]) -> QTable:
+    """Return tracks, by component and then by plane, as a table: a row for each of their pixel columns, in dex."""
+    parts = []
+    for name, row in zip(names, tracks, strict=True):
+        for one in row:
+            part = QTable({"x": one.x, "median": one.median, "deviation": one.deviation, "weight": one.weight})
+            part.add_column([str(one.plane)] * len(part), index=0, name="plane")
+            part.add_column([name] * len(part), index=0, name="component")
+            parts.append(part)
+    return vstack(parts)
 
 
 def marginal(chemistry: Chemistry, row: np.ndarray, name: str) -> np.ndarray:

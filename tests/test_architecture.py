@@ -41,7 +41,13 @@ def test_the_engine_knows_nothing_of_stars():
     [
         ("nmfcore", {"halo/model.py", "halo/refit.py", "halo/replicates.py", "cli.py"}),
         ("torch", {"halo/model.py"}),
-        ("matplotlib", {f"halo/{name}.py" for name in ("figures", "panels", "look", "picture", "starplots")}),
+        (
+            "matplotlib",
+            {
+                f"halo/{name}.py"
+                for name in ("figures", "panels", "look", "picture", "starplots", "curves", "fourplots")
+            },
+        ),
         ("galpy", {"halo/galpy_backend.py"}),
         ("agama", {"halo/agama_backend.py"}),
         ("h5py", {f"halo/{name}.py" for name in ("arrays", "store", "mapping", "particles", "mock_galaxy")}),

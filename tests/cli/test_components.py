@@ -96,3 +96,21 @@ def test_wrong_usage_of_table_is_one_line(made, tmp_path, wrong):
     result = run("table", folder / "fit.h5", "-o", tmp_path / "t.ecsv", *wrong)
     assert result.exit_code == 2
     assert len(result.output.strip().splitlines()) == 1
+
+
+def test_eccentricity_writes_peaks_and_bands(made, tmp_path):
+    folder, _ = made
+    said = ok("eccentricity", *arguments(folder), "-o", tmp_path / "e.ecsv", "--bins", 10, "--bootstrap", 5)
+    table = halo.load(tmp_path / "e.ecsv")
+    assert len(table) == 10
+    for name in ("LE", "HE"):
+        assert f"{name}: peak at e = {table.meta['peaks'][name]:.3f}" in said
+        assert np.mean(table[name]) == pytest.approx(1)
+        assert (table[f"{name}_lower"] <= table[f"{name}_upper"]).all()
+
+
+def test_eccentricity_refuses_other_stars(made, tmp_path):
+    folder, _ = made
+    result = run("eccentricity", folder / "four" / "HE.h5", folder / "stars.fits", "-o", tmp_path / "e.ecsv")
+    assert result.exit_code == 3
+    assert "not the stars that the fit was made of" in result.output

@@ -85,6 +85,12 @@ def test_table_is_the_papers(catch):
     assert {name: given[name] for name in expected} == expected
 
 
+def test_eccentricities_are_the_papers(catch):
+    expected = defaults(component_commands.eccentricity)
+    given = catch(cli.eccentricity, component_commands, "eccentricity", Path("fit.h5"), Path("stars.fits"))
+    assert {name: given[name] for name in expected} == expected
+
+
 @pytest.mark.parametrize(("command", "module", "name"), [(cli.mock, mock, "make"), (cli.demo, demo, "run")])
 def test_mocks_are_those_of_the_functions(catch, command, module, name):
     expected = defaults(getattr(module, name))

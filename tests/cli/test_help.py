@@ -18,6 +18,7 @@ COMMANDS = [
     "boundary",
     "split",
     "table",
+    "eccentricity",
     "plot",
     "ensemble",
     "demo",
