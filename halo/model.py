@@ -17,7 +17,7 @@ from .selection import select
 from .variables import values
 
 if TYPE_CHECKING:
-    from nmfcore import Result
+    from nmfcore import Result, SharedPattern
 
 DEFAULT_AXES = (Axis("E", 8), Axis("Lz", 8))
 LE, HE = "LE", "HE"
@@ -364,6 +364,38 @@ def held_weights(
     return W, converged
 
 
+def held_components(
+    V: np.ndarray, W: np.ndarray, settings: FitSettings, *, device: str = "cpu"
+) -> tuple[np.ndarray, bool]:
+    """Return the components H (k, n) that held weights W (m, k) have in V (m, n), and whether they converged."""
+    result = _factorize(V, settings, device, init=(W, None), hold="W")
+    return result.H, bool(result.converged)
+
+
+def fit_many(V: np.ndarray, settings: FitSettings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fit the settings' number of components to many mixtures at once, on the CPU, by the engine's sparse kernels.
+
+    Parameters
+    ----------
+    V : ndarray, shape (B, m, n)
+        Counts, most of them zero.
+    settings : FitSettings
+        k, loss, rule, start and when to stop.
+
+    Returns
+    -------
+    W : ndarray, shape (B, m, k)
+    H : ndarray, shape (B, k, n)
+        Each row of H at unit sum.
+    converged : ndarray of bool, shape (B,)
+    """
+    import nmfcore
+
+    counts = nmfcore.SharedPattern.from_dense(V)
+    result = _factorize(counts, settings, "cpu", init=settings.init, starts=settings.starts)
+    return *result.normalised(), result.converged
+
+
 def resolve_device(device: str) -> str:
     """Return ``cpu`` or a CUDA device; ``auto`` is CUDA where there is one.
 
@@ -398,11 +430,11 @@ def use_threads(number: int) -> None:
 
 
 def _factorize(
-    V: np.ndarray,
+    V: np.ndarray | SharedPattern,
     settings: FitSettings,
     device: str,
     *,
-    init: str | tuple[None, np.ndarray],
+    init: str | tuple[np.ndarray | None, np.ndarray | None],
     hold: str | None = None,
     starts: int | None = 1,
     penalty: tuple[float, float, float] = (0.0, 0.0, 0.0),
