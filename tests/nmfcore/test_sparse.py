@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import nmfcore
 from nmfcore import Penalty, SharedPattern, Status, Stop, sparse
@@ -289,3 +292,100 @@ def test_zeros_are_refused_by_losses_that_divide_by_them():
     weight = (V > 0).astype(float)
     ours, dense = both(V, 2, np.float64, weight=weight, **full)
     np.testing.assert_allclose(ours.W, dense.W, atol=1e-10 * dense.W.max())
+
+
+def mixtures(scheme, seed, stars=300, m=8, n=30):
+    """Stars resampled, with an empty bin and empty pixels, from the bins' mixture of two kinds."""
+    rng = np.random.default_rng(seed)
+    rows = rng.choice([-1, *range(3), *range(4, m)], stars)
+    columns = 2 + rng.binomial(20, np.where(rng.random(stars) < rows / m, 0.3, 0.7))
+    return nmfcore.bootstrap(rows, columns, (m, n), replicates=3, scheme=scheme, drop="sqrt", seed=seed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    scheme=st.sampled_from(["multinomial", "poisson", "delete"]),
+    container=st.sampled_from(["bootstrap", "dense", "scipy", "uint16", "scaled"]),
+    loss=st.sampled_from(
+        [("frobenius", "ehals"), ("frobenius", "rank2"), ("frobenius", "mu"), (1, "newton"), (1.5, "mu")]
+    ),
+    penalty=st.sampled_from([None, "l1", "elastic"]),
+    hold=st.sampled_from([None, None, None, "W", "H"]),
+    weighted=st.booleans(),
+    starts=st.sampled_from([1, 1, 8]),
+    stop=st.sampled_from([Stop(tol=0, max_iter=4), Stop(criterion="sklearn", tol=1e-2, every=2)]),
+    seed=st.integers(0, 5),
+)
+def test_every_combination_has_the_dense_answer(
+    scheme, container, loss, penalty, hold, weighted, starts, stop, seed
+):  # fmt: skip
+    pattern = mixtures(scheme, seed)
+    V = pattern.to_dense(dtype=np.float64)
+    if container == "scaled":
+        V *= 0.37
+    made = {
+        "dense": lambda: SharedPattern.from_dense(V),
+        "scipy": lambda: SharedPattern.from_scipy([scipy.sparse.csr_array(v) for v in V]),
+        "uint16": lambda: SharedPattern.from_dense(V, dtype=np.uint16),
+        "scaled": lambda: SharedPattern.from_dense(V, dtype=np.float64),
+    }
+    counts = made.get(container, lambda: pattern)()
+    weighted &= loss[1] in ("mu", "newton")
+    options = {
+        "loss": loss[0], "update": loss[1], "penalty": PENALTIES[penalty or "none"], "hold": hold, "stop": stop,
+        "weight": np.linspace(0.5, 2, 30) if weighted else None, "starts": 1 if hold else starts, "seed": seed,
+        "init": start(2, 8, 30) if hold or starts == 1 else "random",
+    }  # fmt: skip
+    ours = nmfcore.factorize(counts, 2, dtype=torch.float64, **options)
+    dense = nmfcore.factorize(V, 2, **options)
+    np.testing.assert_array_equal(ours.n_iter, dense.n_iter)
+    np.testing.assert_array_equal(ours.start, dense.start)
+    np.testing.assert_allclose(ours.W, dense.W, atol=1e-9 * dense.W.max())
+    np.testing.assert_allclose(ours.H, dense.H, atol=1e-9 * dense.H.max())
+    np.testing.assert_allclose(ours.loss, dense.loss, rtol=1e-9)
+    if hold is None:
+        assert not ours.W[:, 3].any()
+        assert not ours.H[:, :, :2].any()
+
+
+def test_the_best_of_eight_starts_is_kept():
+    V = counts(6, m=12, n=50, seed=4)
+    options = {"init": "random", "seed": 2, "stop": Stop(tol=0, max_iter=40), "update": "hals"}
+    pattern = SharedPattern.from_dense(V, dtype=np.float64)
+    best = nmfcore.factorize(pattern, 4, starts=8, **options)
+    # Each start by itself: the first is named, the others are random ones with numbers of their own.
+    alone = [nmfcore.factorize(pattern, 4, starts=number, **options) for number in range(1, 9)]
+    losses = np.minimum.accumulate([x.loss for x in alone])
+    np.testing.assert_allclose(best.loss, losses[-1], rtol=1e-12)
+    assert (best.loss <= losses[0]).all()
+    assert (best.start > 0).any()
+    won = best.start.argmax()
+    np.testing.assert_array_equal(alone[best.start[won]].H[won], best.H[won])
+
+
+def test_three_components_and_more_get_several_starts_and_two_get_one():
+    V = counts(4)
+    pattern = SharedPattern.from_dense(V, dtype=np.float64)
+    stop = Stop(tol=0, max_iter=10)
+    for k, number in ((2, 1), (3, sparse.SEVERAL)):
+        for data in (pattern, V):
+            default, explicit = (nmfcore.factorize(data, k, stop=stop, **x) for x in ({}, {"starts": number}))
+            np.testing.assert_array_equal(default.loss, explicit.loss)
+            np.testing.assert_array_equal(default.start, explicit.start)
+    assert sparse.SEVERAL == 8
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_replicates_from_the_full_samples_solution_do_as_well_as_from_their_own_nndsvd(k):
+    rows, columns, shape = sample()
+    pattern = nmfcore.bootstrap(rows, columns, shape, replicates=24, seed=2)
+    warm = nmfcore.factorize(pattern, k, stop=Stop(tol=1e-6))
+    cold = nmfcore.factorize(pattern, k, init="nndsvda", starts=1, stop=Stop(tol=1e-6))
+    assert (warm.converged & cold.converged).mean() > 0.9
+    excess = warm.loss / cold.loss - 1
+    if k == 2:  # one optimum, whatever the start
+        assert np.abs(excess).max() < 5e-6
+    else:  # some replicates end in another optimum, better or worse by 1 %; as a whole neither start wins
+        assert np.abs(np.median(excess)) < 5e-6
+        assert excess.mean() < 1e-3
+    assert np.median(warm.n_iter) < np.median(cold.n_iter)
