@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import sys
 import time
@@ -89,6 +90,14 @@ class Errors(StrEnum):
 
     none = "none"
     redrawn = "redrawn"
+
+
+class Interval(StrEnum):
+    """Intervals from replicates."""
+
+    percentile = "percentile"
+    basic = "basic"
+    bias_corrected = "bias-corrected"
 
 
 class Terminal:
@@ -892,6 +901,34 @@ def ensemble(
         }
         _say(as_json, f"{ensembles.done(outcome)} -> {output}", event="done", **record)
         _exit(failed)
+
+
+@app.command(epilog="Example: halonmf summary runs/")
+@_command
+def summary(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="An ensemble, from halonmf ensemble.")],
+    interval: Annotated[
+        Interval, typer.Option("--interval", help="Type of the 68 and 95 % intervals; docs/uncertainties.md compares.")
+    ] = Interval.percentile,
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw them in DIR/figures.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every number, as JSON.")] = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Say what an ensemble says: every product with its sampling error, and its spread over set-ups.
+
+    Writes summary.ecsv, summary.h5 and figures/ in DIR anew. What failed or is not there yet is listed, and exits 4.
+    """
+    from .halo import summary_files, summary_rows
+
+    made = summary_files.publish(directory, interval=interval.value, formats=("png", "pdf") if figures else ())
+    if as_json:
+        typer.echo(json.dumps(summary_rows.record(made.summary), allow_nan=False))
+    else:
+        if not quiet:
+            typer.echo(made.summary.text())
+        typer.echo(f"{len(made.files)} files -> {directory}")
+    _exit(summary_rows.warning(made.summary))
 
 
 @app.command(epilog="Example: halonmf demo demo/")

@@ -17,8 +17,10 @@ SMALLEST_PACKED = 1000
 """Entries from which an array is compressed."""
 
 
-def pack(arrays: Mapping[str, np.ndarray], *, compressed: bool = True) -> bytes:
-    """Return an HDF5 file, as bytes, with the arrays as data sets of its root.
+def pack(
+    arrays: Mapping[str, np.ndarray], *, compressed: bool = True, attributes: Mapping[str, str] | None = None
+) -> bytes:
+    """Return an HDF5 file, as bytes, with the arrays as data sets of its root, and texts as attributes of it.
 
     Made in memory because HDF5 cannot be relied upon to fail cleanly when a disk is full. The same arrays give the
     same bytes: HDF5 keeps no times here.
@@ -27,6 +29,8 @@ def pack(arrays: Mapping[str, np.ndarray], *, compressed: bool = True) -> bytes:
     with h5py.File(image, "w") as file:
         for name in sorted(arrays):
             put(file, name, arrays[name], compressed=compressed)
+        for name, text in (attributes or {}).items():
+            file.attrs[name] = text
     return image.getvalue()
 
 

@@ -166,5 +166,5 @@ def _chemistry(H: np.ndarray, chemistry: Chemistry) -> dict[str, np.ndarray]:
     reductions.tracks(H, l, y_edges, MIN_SHARE, median, deviation, 0, B)
     out: dict[str, Any] = {f"percentile_{name}": found[:, i] for i, name in enumerate(names)}
     for i, plane in enumerate(planes):
-        out[f"track_{plane.y}_{plane.x}"], out[f"deviation_{plane.y}_{plane.x}"] = median[:, :, i], deviation[:, :, i]
+        out[f"track_{plane}"], out[f"deviation_{plane}"] = median[:, :, i], deviation[:, :, i]
     return out

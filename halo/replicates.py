@@ -90,7 +90,8 @@ class Base:
     products : dict of str to ndarray
         Every product of the fit; see `reduced.reduced`.
     coordinates : dict of str to ndarray
-        What the axes of the products are; see `reduced.coordinates`.
+        What the axes of the products are; see `reduced.coordinates`. Also ``fit_status`` and ``fit_kkt``, how the fit
+        ended, and ``delete_factor``.
     sample : Sample
         The selected stars.
     stars : Stars
@@ -134,7 +135,25 @@ def begin(stars: Any, setup: Setup) -> Base:
     once = np.ones((1, len(sample)), np.uint8)
     found = reduced(sample, once, made.W[None], made.H[None], mixtures.rows, mixtures.columns, settings)
     products = {name: x[0] for name, x in found.items()}
-    return Base(setup, made, products, coordinates(sample, settings), sample, stars)
+    told = {
+        "fit_status": np.array(made.status),
+        "fit_kkt": np.array(made.kkt),
+        "delete_factor": np.array(delete_factor(setup, mixtures.n_stars)),
+    }
+    return Base(setup, made, products, coordinates(sample, settings) | told, sample, stars)
+
+
+def delete_factor(setup: Setup, n_stars: np.ndarray) -> float:
+    """Return what the spread of replicates is to be multiplied by for a standard error; 1 but for ``delete``.
+
+    Leaving out d of N without replacement makes estimates whose variance is d / (N - d) of the sampling variance
+    (the delete-d jackknife of Shao & Wu 1989); d and N are summed over bins.
+    """
+    if setup.scheme != "delete":
+        return 1.0
+    drops = np.rint(np.sqrt(n_stars)) if setup.drop == "sqrt" else np.minimum(float(setup.drop), n_stars)
+    left = n_stars.sum() - drops.sum()
+    return float(np.sqrt(left / drops.sum())) if drops.sum() > 0 else np.inf
 
 
 def reduce(base: Base, first: int, count: int, *, keep_factors: bool = False) -> dict[str, np.ndarray]:

@@ -45,7 +45,7 @@ def test_the_engine_knows_nothing_of_stars():
             "matplotlib",
             {
                 f"halo/{name}.py"
-                for name in ("figures", "panels", "look", "picture", "starplots", "curves", "fourplots")
+                for name in ("bands", "figures", "panels", "look", "picture", "starplots", "curves", "fourplots")
             },
         ),
         ("galpy", {"halo/galpy_backend.py"}),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import halonmf.cli as cli
-from halonmf.halo import commands, component_commands, demo, mock, orbits
+from halonmf.halo import commands, component_commands, demo, intervals, mock, orbits, summary_files
 from halonmf.halo.binning import parse_axes
 from halonmf.halo.boundary import boundary
 from halonmf.halo.errors import HalonmfError
@@ -91,6 +91,12 @@ def test_eccentricities_are_the_papers(catch):
     assert {name: given[name] for name in expected} == expected
 
 
+def test_summary_writes_what_the_function_does(catch):
+    expected = defaults(summary_files.publish)
+    given = catch(cli.summary, summary_files, "publish", Path("runs"))
+    assert {name: given[name] for name in expected} == expected
+
+
 @pytest.mark.parametrize(("command", "module", "name"), [(cli.mock, mock, "make"), (cli.demo, demo, "run")])
 def test_mocks_are_those_of_the_functions(catch, command, module, name):
     expected = defaults(getattr(module, name))
@@ -110,6 +116,7 @@ def test_mocks_are_those_of_the_functions(catch, command, module, name):
         (cli.Eccentricity, orbits.ECCENTRICITIES),
         (cli.Fill, FILLS),
         (cli.Order, ORDERS),
+        (cli.Interval, intervals.TYPES),
     ],
 )
 def test_the_choices_are_those_of_the_functions(choices, known):

@@ -21,6 +21,7 @@ COMMANDS = [
     "eccentricity",
     "plot",
     "ensemble",
+    "summary",
     "demo",
     "paper",
     "bench",

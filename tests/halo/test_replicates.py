@@ -62,7 +62,7 @@ def test_products_of_the_base_fit_are_those_of_the_ordinary_functions(k, loss):
     for image in range(2):
         for component in range(k):
             line = tracks.track(made, component, image)
-            name = f"{line.plane.y}_{line.plane.x}"
+            name = str(line.plane)
             np.testing.assert_allclose(found[f"track_{name}"][component], line.median, **limits)
             np.testing.assert_allclose(found[f"deviation_{name}"][component], line.deviation, **limits)
 
@@ -130,8 +130,8 @@ def by_hand(table, base, weights):
     line = boundary.boundary(made, stars, settings=replace(settings, selection="all"))
     found |= {"boundary": line.E, "boundary_smoothed": line.smoothed, "boundary_number": line.n_crossings}
     found["percentile_AL_FE"] = tracks.percentiles(made, "AL_FE")
-    found["track_MG_FE_FE_H"] = np.array([tracks.track(made, i, 1).median for i in range(len(made.H))])
-    found["deviation_MG_FE_FE_H"] = np.array([tracks.track(made, i, 1).deviation for i in range(len(made.H))])
+    found["track_MG_FE:FE_H"] = np.array([tracks.track(made, i, 1).median for i in range(len(made.H))])
+    found["deviation_MG_FE:FE_H"] = np.array([tracks.track(made, i, 1).deviation for i in range(len(made.H))])
     return found
 
 
