@@ -31,7 +31,7 @@ def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False)
         if not (resume or overwrite):
             raise OutputError(f"{folder}: holds a run already; go on with it (--resume) or start again (--overwrite).")
         return
-    foreign = sorted(path.name for path in folder.iterdir() if path.name not in OURS)
+    foreign = sorted({path.name for path in folder.iterdir()} - {path.name for path in _left(folder)} - set(OURS))
     if foreign:
         raise OutputError(f"{folder}: is no run's folder, it holds {', '.join(foreign[:3])}; choose an empty one.")
 
@@ -59,12 +59,12 @@ def begin(folder: Path, record: Mapping[str, Any], *, overwrite: bool = False) -
     """
     if overwrite:
         _clear(folder)
+    make_folder(folder / BATCHES)
     path = folder / SETTINGS
     if not path.exists():
         kept = next(iter(sorted((folder / BATCHES).glob("*.h5"))), None)
         if kept is not None:
             raise OutputError(f"{folder}: has batches but no {SETTINGS}; put it back, or start again with --overwrite.")
-        make_folder(folder / BATCHES)
         write_bytes(path, (json.dumps(record, indent=1, sort_keys=True) + "\n").encode(), overwrite=True)
     # Read back also where it has just been written: shards begin together, and the last to write decides for all.
     there = read_settings(folder)
@@ -108,7 +108,7 @@ def recover(folder: Path, *, own: range | None = None) -> tuple[Run, list[str]]:
         if own is None or index in own:
             aside = set_aside(path, folder / DAMAGED)
             lines.append(f"{path.name} {reason}; set aside as {aside.relative_to(folder)} and computed again")
-    for temporary in (folder / BATCHES).glob(".*.tmp"):  # of a process that was killed while it wrote
+    for temporary in (*(folder / BATCHES).glob(".*.tmp"), *_left(folder)):
         index = int(temporary.name[1:7]) if temporary.name[1:7].isdigit() else -1
         if own is None or index in own:
             remove(temporary)
@@ -161,6 +161,11 @@ def _choices(record: Mapping[str, Any]) -> dict[str, Any]:
 def _say(value: Any) -> str:
     text = "none" if value is None else value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _left(folder: Path) -> list[Path]:
+    """Return what a process left that was killed while it wrote settings, manifest or summary."""
+    return [path for name in OURS for path in folder.glob(f".{name}.*.tmp")]
 
 
 def _clear(folder: Path) -> None:
