@@ -150,12 +150,7 @@ def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: 
         raise UsageError(f"the sample is split between two components; this fit has {len(fit.H)}. Fit two.")
     line = line or find_boundary(fit, table)
     stars, flow = choose(table, fit.settings)
-    E, Lz = values(stars, "E"), values(stars, "Lz")
-    column = place(Lz, line.Lz_edges)
-    own = (column >= 0) & np.isfinite(line.E)[column]
-    used = np.isfinite(E) & np.isfinite(Lz) & (own | (settings.fill != "drop"))
-    above = np.zeros(len(stars), dtype=bool)
-    above[used] = E[used] >= line(Lz[used])
+    used, above, own = sides(stars, line, settings.fill)
     if not used.all():
         missing = int((~used).sum())
         flow = flow.removing("Lz column with a boundary" if settings.fill == "drop" else "E and Lz", missing)
@@ -184,6 +179,37 @@ def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: 
         dropped=int((~used & ~own).sum()),
         disagree=tuple(disagree),
     )
+
+
+def sides(stars: Any, line: Boundary, fill: str = FILLS[0]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which stars are used, which lie above a boundary, and which have one in their own Lz column.
+
+    Parameters
+    ----------
+    stars : Table
+        Chosen stars.
+    line : Boundary
+        The boundary.
+    fill : str
+        As in `SplitSettings`.
+
+    Returns
+    -------
+    used, above, own : ndarray of bool, shape (N,)
+        Stars that are not used are not above.
+
+    Raises
+    ------
+    UsageError
+        A boundary that no column has.
+    """
+    E, Lz = values(stars, "E"), values(stars, "Lz")
+    column = place(Lz, line.Lz_edges)
+    own = (column >= 0) & np.isfinite(line.E)[column]
+    used = np.isfinite(E) & np.isfinite(Lz) & (own | (fill != "drop"))
+    above = np.zeros(len(stars), dtype=bool)
+    above[used] = E[used] >= line(Lz[used])
+    return used, above, own
 
 
 def stack(fit: Fit, high: Fit, low: Fit) -> Fit:

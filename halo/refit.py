@@ -48,6 +48,13 @@ class Refits:
         return int((~self.good).sum())
 
 
+def star_weights(fit: Fit, replicates: int = REPLICATES, *, seed: int = 0) -> np.ndarray:
+    """Return how often each of a fit's stars is in each replicate that `refit` makes of it; uint8, shape (B, N)."""
+    import nmfcore
+
+    return nmfcore.star_weights(fit.mixtures.rows, replicates=replicates, seed=seed)
+
+
 def refit(fit: Fit, replicates: int = REPLICATES, *, seed: int = 0, floor: float = FLOOR) -> Refits:
     """Return bootstrap replicates of a fit: as many stars drawn with replacement, in the fit's bins and images.
 
