@@ -17,7 +17,8 @@ from .files import check_output
 from .mock import ALLSTAR, ASTRONN, MEMBERS, TRUTH, make
 from .model import resolve_device
 from .paper_page import pages
-from .paper_parts import STEPS, Part, Step
+from .paper_part import Part, Step
+from .paper_steps import STEPS
 from .paper_study import CHEMICAL, PaperSettings, Study
 from .prepare import PrepareSettings
 from .provenance import plain, provenance

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .catalogue import Catalogue
-from .paper_parts import FIGURES, STEPS, Part
+from .paper_part import Part
+from .paper_steps import FIGURES, STEPS
 from .paper_study import PaperSettings
 from .provenance import plain
 from .report import Block, Facts, Plate, Report, Section, Sheet, amount, page, unit_text

@@ -13,10 +13,12 @@ import numpy as np
 from .binning import parse_axes
 from .boundary import Boundary, boundary_of, grid_axes
 from .errors import HalonmfError, InputError, UsageError
+from .four import Four, split
 from .mixtures import Chemistry
 from .model import Application, Fit, FitSettings, apply, apply_mixtures, fit_mixtures
 from .paper_numbers import products_of, two_components
 from .products import MAP_AXES, PROFILES
+from .refit import Refits, refit
 from .replicates import Base, Setup, begin, reduce, usable
 from .sample import Stars
 from .truth import Truth, population_images, read_truth, true_application, true_fit, without_noise
@@ -194,6 +196,23 @@ class Study:
         made, coordinates = self.replicates(selection), self.two(selection).base.coordinates
         number = len(made["loss"]) if made else 0
         return [two_components(selection, {name: x[b] for name, x in made.items()}, coordinates) for b in range(number)]
+
+    @cached_property
+    def four(self) -> Four:
+        """The chemically pure sample split at its boundary, and two components in each part."""
+        two = self.two(CHEMICAL)
+        return split(two.fit, self.table, line=two.line)
+
+    @cached_property
+    def refits(self) -> tuple[Refits, ...]:
+        """Bootstrap replicates of the fit of two components and of both parts of the split sample."""
+        fits = (self.two(CHEMICAL).fit, *self.four.parts)
+        found = []
+        for i, fit in enumerate(fits):
+            self.progress("bootstraps of the parts", i, len(fits))
+            found.append(refit(fit, self.settings.bootstrap, seed=self.settings.seed))
+        self.progress("bootstraps of the parts", len(fits), len(fits))
+        return tuple(found)
 
     @cached_property
     def sweep(self) -> dict[str, list[dict[str, np.ndarray]]]:

@@ -10,8 +10,9 @@ from halonmf.halo import load, paper
 from halonmf.halo.catalogue import write_catalogue
 from halonmf.halo.errors import InputError, OutputError, UsageError
 from halonmf.halo.paper_numbers import crossing, values
-from halonmf.halo.paper_parts import FIGURES, STEPS, gap
+from halonmf.halo.paper_steps import FIGURES, STEPS
 from halonmf.halo.paper_study import CHEMICAL, PaperSettings, Study
+from halonmf.halo.paper_two import gap
 from halonmf.halo.scoreboard import numbers
 
 from . import _browser

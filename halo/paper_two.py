@@ -1,9 +1,8 @@
-"""The paper's products one after another, each with its figures, tables and numbers."""
+"""The sample and its two components: R0 to R4, figures 1 to 4."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,9 @@ from .cutflow import CutFlow
 from .frames import SUN_POSITION, SUN_VELOCITY
 from .model import Application, Fit
 from .paper_numbers import distance_to_line, values
+from .paper_part import Part, warned
 from .paper_study import CHEMICAL, KINEMATIC, SELECTIONS, Study, Two
-from .picture import Picture
 from .profile import profile_table
-from .reports import warning
 from .scoreboard import Value
 from .tracks import track
 from .variables import values as column
@@ -27,51 +25,6 @@ from .variables import values as column
 GAP = (-2.3e5, -1.8e5)
 """Where the gap in energies is looked for, km2 / s2; the paper puts it above -2.0e5."""
 GAP_BINS = 20
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one or more products of the paper came to.
-
-    Attributes
-    ----------
-    values : dict of str to Value
-        Our numbers, by the paper's ids.
-    pictures : dict of str to Picture
-        Figures, by the names of `FIGURES`.
-    data : dict of str to Table
-        What the figures show where they do not carry it themselves: ``fig03-map`` belongs to the figure ``fig03``.
-    tables : dict of str to Table
-        Tables of their own.
-    fits : dict of str to Fit
-        Fits to keep.
-    said : tuple of str
-        Paragraphs.
-    skipped : dict of str to str
-        Why products or numbers of this part were not made.
-    warnings : tuple of str
-        What did not converge.
-    """
-
-    values: dict[str, Value] = field(default_factory=dict)
-    pictures: dict[str, Picture] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
-    tables: dict[str, Any] = field(default_factory=dict)
-    fits: dict[str, Fit] = field(default_factory=dict)
-    said: tuple[str, ...] = ()
-    skipped: dict[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Step:
-    """A part to be made: its products, its title, its figures and tables by name, and the function that makes it."""
-
-    products: tuple[str, ...]
-    title: str
-    figures: tuple[str, ...]
-    tables: tuple[str, ...]
-    make: Callable[[Study], Part]
 
 
 def sample(study: Study) -> Part:
@@ -132,7 +85,7 @@ def chemically_pure(study: Study) -> Part:
         pictures={"fig03": figures.components(two.fit, two.map, two.line)},
         data=fit_data("fig03", two),
         fits={CHEMICAL: two.fit},
-        warnings=_warned(two.fit, two.map, two.line.application),
+        warnings=warned(two.fit, two.map, two.line.application),
     )
 
 
@@ -150,7 +103,7 @@ def kinematically_pure(study: Study) -> Part:
         pictures={"fig04": figures.components(two.fit, two.map, two.line)},
         data=fit_data("fig04", two),
         fits={KINEMATIC: two.fit},
-        warnings=_warned(two.fit, two.map, two.line.application),
+        warnings=warned(two.fit, two.map, two.line.application),
     )
 
 
@@ -209,39 +162,3 @@ def tracks_table(fit: Fit) -> Table:
     for key in ("x", "median", "deviation"):
         table[key] = table[key] * units.dex
     return table
-
-
-def _warned(fit: Fit, *applications: Application) -> tuple[str, ...]:
-    said = warning(fit.status, fit.kkt, *applications)
-    return (said,) if said else ()
-
-
-STEPS: tuple[Step, ...] = (
-    Step(("R0",), "The sample", ("fig01", "fig02"), ("selections",), sample),
-    Step(("R1", "R2", "R3"), "Two components, chemically pure", ("fig03",), (), chemically_pure),
-    Step(("R4",), "Two components, kinematically pure", ("fig04",), (), kinematically_pure),
-)
-"""Everything that is made, in order."""
-FIGURES: Mapping[str, tuple[str, str]] = {
-    "fig01": (
-        "Figure 1",
-        "Three panels of energy against angular momentum: all stars that pass the quality cuts, with a dense prograde "
-        "disc sequence; the chemically pure halo; the kinematically pure halo.",
-    ),
-    "fig02": (
-        "Figure 2",
-        "Two density panels of the chemically pure halo, [Al/Fe] and [Mg/Fe] against [Fe/H], with a vertical dashed "
-        "line at [Fe/H] = -1.1.",
-    ),
-    "fig03": (
-        "Figure 3",
-        "Nine panels. Left: LE, at low energies, metal-rich and rich in aluminium. Middle: HE, at high energies, "
-        "metal-poor and poor in aluminium. Right: map of LE's share with two boundary lines, and the median tracks of "
-        "both components, apart from each other.",
-    ),
-    "fig04": (
-        "Figure 4",
-        "The same for the kinematically pure halo: LE at low and HE at high energies, with the boundary between them.",
-    ),
-}
-"""Titles and alternative texts of the figures."""

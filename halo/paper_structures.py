@@ -1,0 +1,130 @@
+"""Structures within the components: R12 to R14."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .aurora import Aurora, aurora, aurora_table
+from .bifurcation import STATISTICS, Bifurcation, bifurcation, pixel_table, scan, scan_table, statistics_table
+from .paper_part import Part
+from .paper_study import CHEMICAL, Study
+from .regions import REFERENCE, RegionEnergies, region_energies, region_table
+from .scoreboard import Value
+from .variables import values
+
+SPLASH = "Splash"
+BRANCHES = ("Eos (Mg-rich)", "Eos (Mg-poor)")
+"""The mock's populations that are the upper and the lower branch."""
+LE1 = "LE1"
+
+
+def regions(study: Study) -> Part:
+    """R12: Eos, Splash, Aurora and GS/E by their chemistry, and their energies (Fig 12 and 13)."""
+    two = study.two(CHEMICAL)
+    made = region_energies(two.stars, seed=study.settings.seed)
+    truth = None
+    if study.is_mock:
+        truth = float(_place(_true_distances(study, made)))
+    distances = dict(zip(made.names, made.distance, strict=True))
+    support = made.support[made.names.index(SPLASH)]
+    note = f"Kolmogorov-Smirnov distances from {REFERENCE}: " + ", ".join(
+        f"{name} {distance:.3f}" for name, distance in distances.items() if name != REFERENCE
+    )
+    value = Value(
+        float(_place(distances)), truth=truth, note=f"{note}; Splash is nearest in {support:.0%} of bootstraps."
+    )
+    table = region_table(made)
+    return Part(values={"R12.nearest": value}, data={"fig13": table}, said=(f"{note}.",))
+
+
+def branches(study: Study) -> Part:
+    """R13: the bifurcation of Eos and its actions (Fig 14)."""
+    two = study.two(CHEMICAL)
+    made = bifurcation(two.stars, seed=study.settings.seed)
+    true = _true_branches(study, two.stars) if study.is_mock else {}
+    found = {}
+    for j, statistic in enumerate(STATISTICS):
+        for i, branch in enumerate(("upper", "lower")):
+            x, error = float(made.statistics[i, j]), float(made.error[i, j])
+            name = f"R13.{statistic}.{branch}"
+            found[name] = Value(x, x - error, x + error, "bootstrap standard error", true.get(name))
+    found["R13.rank"] = Value(_rank(made.scan), truth=true.get("R13.rank"))
+    caption = "Statistics of J_r above and below the line [kpc km/s], with bootstrap errors."
+    tables: dict[str, Any] = {"bifurcation": statistics_table(made), "bifurcation-scan": scan_table(made)}
+    tables["bifurcation"].meta["caption"] = caption
+    tables["bifurcation-scan"].meta["caption"] = "Every property of the stars of both branches, most different first."
+    return Part(values=found, tables=tables, data={"fig14-pixels": pixel_table(made)}, said=_branches_said(made))
+
+
+def aurora_branch(study: Study) -> Part:
+    """R14: the chemistry of Aurora's branch over energy and angular momentum (Fig 15)."""
+    two, four = study.two(CHEMICAL), study.four
+    made = aurora(four.fit, four.fit.names.index(LE1), two.stars, two.fit.mixtures.bins, seed=study.settings.seed)
+    found = {
+        "R14.cut_off": Value(cut_off(made), note="The energy of the step that fits the bins best."),
+        "R14.bins": Value(
+            float(made.metal_poor.sum()),
+            note="Retrograde bins 1.5 median absolute deviations below the median of all of them.",
+        ),
+    }
+    return Part(values=found, data={"fig15": aurora_table(made)})
+
+
+def cut_off(made: Aurora) -> float | None:
+    """Return the energy at which one step down describes [Al/Fe] of the bins best, km2 / s2; None where there is none."""
+    good = np.isfinite(made.al_fe) & np.isfinite(made.E)
+    order = np.argsort(made.E[good])
+    E, y = made.E[good][order], made.al_fe[good][order]
+    if len(E) < 4:
+        return None
+    left = np.array(
+        [((y[:i] - y[:i].mean()) ** 2).sum() + ((y[i:] - y[i:].mean()) ** 2).sum() for i in range(1, len(y))]
+    )
+    i = int(np.argmin(left)) + 1
+    return float(0.5 * (E[i - 1] + E[i])) if y[:i].mean() > y[i:].mean() else None
+
+
+def _place(distances: dict[str, float]) -> int:
+    """Return the place of Splash by distance from the reference."""
+    others = sorted((distance, name) for name, distance in distances.items() if name != REFERENCE)
+    return [name for _, name in others].index(SPLASH) + 1
+
+
+def _true_distances(study: Study, made: RegionEnergies) -> dict[str, float]:
+    """Return the distances of the mock's own populations from Eos in energy."""
+    from scipy.stats import ks_2samp
+
+    known, E = study.truth(CHEMICAL).population, values(study.two(CHEMICAL).stars, "E")
+    eos = E[np.isin(known, BRANCHES)]
+    return {name: 0.0 if name == REFERENCE else float(ks_2samp(eos, E[known == name]).statistic) for name in made.names}
+
+
+def _true_branches(study: Study, stars: Any) -> dict[str, float]:
+    """Return the statistics of J_r of the mock's two branches, and the place of J_r in a scan of them."""
+    known = study.truth(CHEMICAL).population
+    sides, found = [known == name for name in BRANCHES], {}
+    if min(side.sum() for side in sides) < 2:
+        return {}
+    for side, branch in zip(sides, ("upper", "lower"), strict=True):
+        J = values(stars, "J_r")[side]
+        J = J[np.isfinite(J)]
+        for statistic, x in zip(STATISTICS, (np.median(J), J.mean(), J.std(ddof=1)), strict=True):
+            found[f"R13.{statistic}.{branch}"] = float(x)
+    found["R13.rank"] = _rank(scan(stars, sides))
+    return found
+
+
+def _rank(scanned: Any) -> float:
+    names = [row.name for row in scanned if not row.by_construction]
+    return float(names.index("J_r") + 1)
+
+
+def _branches_said(made: Bifurcation) -> tuple[str, ...]:
+    differ = [row.name for row in made.scan if row.differs]
+    above, below = made.n_stars
+    return (
+        f"{above} stars above the line and {below} below it. Properties in which they differ at 1 %, corrected for their "
+        f"number: {', '.join(differ) or 'none'}.",
+    )
