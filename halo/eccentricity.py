@@ -132,14 +132,14 @@ def eccentricities(
         drawn = np.stack([_weighted(W, f, cut) for W in refits.W[refits.good]])
         tails = 50 * (1 - level), 50 * (1 + level)
         bands = np.percentile(drawn, tails, axis=0)
-        peak_intervals = np.percentile([[_peak(row) for row in one] for one in drawn], tails, axis=0)
+        peak_intervals = np.percentile([[peak(row) for row in one] for one in drawn], tails, axis=0)
     used = _used(fit.W, cut)
     return Eccentricities(
         names=fit.names,
         edges=edges,
         density=F,
         bands=bands,
-        peaks=np.array([_peak(row) for row in F]),
+        peaks=np.array([peak(row) for row in F]),
         peak_intervals=peak_intervals,
         kept=used.sum(axis=0),
         n_stars=(used * total).sum(axis=0).astype(int),
@@ -160,7 +160,8 @@ def _weighted(W: np.ndarray, f: np.ndarray, cut: float) -> np.ndarray:
     return np.divide(F, total, out=np.zeros_like(F), where=total > 0)
 
 
-def _peak(F: np.ndarray) -> float:
+def peak(F: np.ndarray) -> float:
+    """Return the e of the highest point of equal bins from 0 to 1, by a parabola through it and its neighbours."""
     if not F.any():
         return float("nan")
     i, width = int(F.argmax()), 1 / len(F)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import fourplots
 from .model import HE
 from .paper_part import Part, warned
 from .paper_study import CHEMICAL, Study
-from .paper_two import two_values
+from .paper_two import images_table, two_values
 from .scoreboard import Value
 from .table1 import Table1, table1, table1_table
 from .table1 import warning as table_warning
@@ -27,6 +28,8 @@ def four_components(study: Study) -> Part:
             found[f"R5.mass.{name}"] = Value(float(100 * share), low, high, _interval(len(spread)))
     return Part(
         values=found,
+        pictures={"fig05": fourplots.four_components(four)},
+        data={f"fig05-images-{name}": images_table(part) for name, part in (("HE", four.high), ("LE", four.low))},
         fits={"HE": four.high, "LE": four.low, "four": four.fit},
         said=tuple(four.report().splitlines()),
         warnings=(*warned(four.high), *warned(four.low), *warned(four.fit)),

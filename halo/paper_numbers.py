@@ -127,19 +127,21 @@ def values(
         spread = np.array([replicate[name] for replicate in replicates if np.isfinite(replicate.get(name, np.nan))])
         low = high = None
         if len(spread) >= LEAST_REPLICATES:
-            low, high = (float(q) for q in np.percentile(spread, [16, 84]))
+            low, middle, high = np.percentile(spread, [16, 50, 84])
+            # about our value: replicates scatter as it does, but about what the method makes of resampled stars
+            low, high = float(x + low - middle), float(x + high - middle)
         true = None if truth is None or name not in truth else float(truth[name])
         note = ""
         if noise_free is not None and np.isfinite(noise_free.get(name, np.nan)):
             quiet, number = noise_free[name], known[name]
             note = f"A fit of the mock's expected counts, without noise, gives {amount(quiet, number.unit)}"
-            missed = true is not None and abs(quiet - true) > number.tolerance
+            missed = true is not None and abs(quiet - true) > number.allowed(true)
             note += ": the method's bias, not the sample's noise." if missed else "."
         found[name] = Value(
             value=float(x) if np.isfinite(x) else None,
             low=low,
             high=high,
-            interval=f"16 to 84 % of {len(spread)} bootstraps" if low is not None else "",
+            interval=f"16 to 84 % of {len(spread)} bootstraps about their median" if low is not None else "",
             truth=true,
             note=note,
         )

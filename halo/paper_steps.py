@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from . import paper_four as four
+from . import paper_fractions as fractions
+from . import paper_structures as structures
 from . import paper_two as two
 from .paper_part import Step
 
@@ -12,8 +14,15 @@ STEPS: tuple[Step, ...] = (
     Step(("R0",), "The sample", ("fig01", "fig02"), ("selections",), two.sample),
     Step(("R1", "R2", "R3"), "Two components, chemically pure", ("fig03",), (), two.chemically_pure),
     Step(("R4",), "Two components, kinematically pure", ("fig04",), (), two.kinematically_pure),
-    Step(("R5",), "Four components", (), (), four.four_components),
+    Step(("R5",), "Four components", ("fig05",), (), four.four_components),
     Step(("R6",), "Percentiles of the abundances", (), ("table1",), four.percentiles),
+    Step(("R7",), "Densities of the abundances", ("fig06",), (), fractions.abundances),
+    Step(("R8",), "Eccentricities", ("fig07",), (), fractions.eccentricity),
+    Step(("R9",), "Fractions against energy", ("fig08",), (), fractions.energies),
+    Step(("R10",), "Fractions against distance", ("fig09", "fig10"), (), fractions.distances),
+    Step(("R12",), "Eos, Splash, Aurora and GS/E", (), ("regions",), structures.regions),
+    Step(("R13",), "The bifurcation of Eos", (), ("bifurcation", "bifurcation-scan"), structures.branches),
+    Step(("R14",), "Aurora's branch", (), ("aurora",), structures.aurora_branch),
 )
 """Everything that is made, in order."""
 FIGURES: Mapping[str, tuple[str, str]] = {
@@ -29,13 +38,43 @@ FIGURES: Mapping[str, tuple[str, str]] = {
     ),
     "fig03": (
         "Figure 3",
-        "Nine panels. Left: LE, at low energies, metal-rich and rich in aluminium. Middle: HE, at high energies, "
-        "metal-poor and poor in aluminium. Right: map of LE's share with two boundary lines, and the median tracks of "
-        "both components, apart from each other.",
+        "Nine panels, a column each for LE, for HE and for their comparison: weights of the bins in energy and angular "
+        "momentum and a map of LE's share with two boundary lines; images in [Al/Fe] and in [Mg/Fe] against [Fe/H], "
+        "and median tracks with bands.",
     ),
     "fig04": (
         "Figure 4",
-        "The same for the kinematically pure halo: LE at low and HE at high energies, with the boundary between them.",
+        "Three panels of energy against angular momentum for the kinematically pure halo: weights of LE, weights of "
+        "HE, and a map of LE's share with its boundary, that of the chemically pure halo and the published line.",
+    ),
+    "fig05": (
+        "Figure 5",
+        "Twelve panels, a column each for HE1, HE2, LE1 and LE2: weights of the bins in energy and angular momentum on "
+        "either side of the boundary, and images in [Al/Fe] and in [Mg/Fe] against [Fe/H].",
+    ),
+    "fig06": (
+        "Figure 6",
+        "Three panels of densities of [Fe/H], [Al/Fe] and [Mg/Fe], each with curves of HE, LE, HE1, HE2, LE1 and LE2.",
+    ),
+    "fig07": (
+        "Figure 7",
+        "Distributions of eccentricity of HE and LE of the kinematically pure halo, with bootstrap bands and their "
+        "peaks marked.",
+    ),
+    "fig08": (
+        "Figure 8",
+        "Fractions of LE and HE against energy for both halo selections: LE falls and HE rises from low to high "
+        "energies, with bands over set-ups and from bootstraps, crossings marked, and the stars of each bin below.",
+    ),
+    "fig09": (
+        "Figure 9",
+        "Three panels of the fractions of LE and HE against spherical radius, height and cylindrical radius for both "
+        "halo selections, with bands and the crossings at one half.",
+    ),
+    "fig10": (
+        "Figure 10",
+        "Three panels of the fractions of HE1, HE2, LE1 and LE2 against spherical radius, height and cylindrical "
+        "radius, with bands over set-ups.",
     ),
 }
 """Titles and alternative texts of the figures."""

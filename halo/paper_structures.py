@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .aurora import Aurora, aurora, aurora_table
-from .bifurcation import STATISTICS, Bifurcation, bifurcation, pixel_table, scan, scan_table, statistics_table
+from .bifurcation import STATISTICS, Bifurcation, bifurcation, scan, scan_table, statistics_table
 from .paper_part import Part
 from .paper_study import CHEMICAL, Study
 from .regions import REFERENCE, RegionEnergies, region_energies, region_table
@@ -55,7 +55,7 @@ def branches(study: Study) -> Part:
     tables: dict[str, Any] = {"bifurcation": statistics_table(made), "bifurcation-scan": scan_table(made)}
     tables["bifurcation"].meta["caption"] = caption
     tables["bifurcation-scan"].meta["caption"] = "Every property of the stars of both branches, most different first."
-    return Part(values=found, tables=tables, data={"fig14-pixels": pixel_table(made)}, said=_branches_said(made))
+    return Part(values=found, tables=tables, said=_branches_said(made))
 
 
 def aurora_branch(study: Study) -> Part:
@@ -69,11 +69,13 @@ def aurora_branch(study: Study) -> Part:
             note="Retrograde bins 1.5 median absolute deviations below the median of all of them.",
         ),
     }
-    return Part(values=found, data={"fig15": aurora_table(made)})
+    table = aurora_table(made)
+    table.meta["caption"] = "Aurora's branch in every bin of energy and angular momentum."
+    return Part(values=found, tables={"aurora": table})
 
 
 def cut_off(made: Aurora) -> float | None:
-    """Return the energy at which one step down describes [Al/Fe] of the bins best, km2 / s2; None where there is none."""
+    """Return the energy at which one step down describes [Al/Fe] of the bins best, km2 / s2; None without one."""
     good = np.isfinite(made.al_fe) & np.isfinite(made.E)
     order = np.argsort(made.E[good])
     E, y = made.E[good][order], made.al_fe[good][order]
@@ -125,6 +127,6 @@ def _branches_said(made: Bifurcation) -> tuple[str, ...]:
     differ = [row.name for row in made.scan if row.differs]
     above, below = made.n_stars
     return (
-        f"{above} stars above the line and {below} below it. Properties in which they differ at 1 %, corrected for their "
-        f"number: {', '.join(differ) or 'none'}.",
+        f"{above} stars above the line and {below} below it. Properties in which they differ at 1 %, corrected for "
+        f"their number: {', '.join(differ) or 'none'}.",
     )

@@ -16,19 +16,21 @@ from .errors import HalonmfError, InputError, UsageError
 from .four import Four, split
 from .mixtures import Chemistry
 from .model import Application, Fit, FitSettings, apply, apply_mixtures, fit_mixtures
+from .model import fit as fit_components
 from .paper_numbers import products_of, two_components
 from .products import MAP_AXES, PROFILES
 from .refit import Refits, refit
 from .replicates import Base, Setup, begin, reduce, usable
 from .sample import Stars
+from .spread import Setups, Spread, over_setups, spreads, vary_pixels
 from .truth import Truth, population_images, read_truth, true_application, true_fit, without_noise
+from .variables import VARIABLES as COLUMNS
 
 CHEMICAL, KINEMATIC = "chemically-pure", "kinematically-pure"
 SELECTIONS = (CHEMICAL, KINEMATIC)
 VARIABLES = ("E", "r", "z", "R")
 """Variables of the paper's profiles."""
-PIXELS = (10, 20, 30, 40, 50, 60)
-"""l of the set-ups whose spread is drawn: the paper's limits, in steps that it does not give."""
+DISTANCES = ("r", "z", "R")
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ class Study:
         self.progress = progress or (lambda stage, done, total: None)
         self._two: dict[str, Two | HalonmfError] = {}
         self._replicates: dict[str, dict[str, np.ndarray]] = {}
+        self._setups: dict[str, Setups] = {}
 
     @property
     def is_mock(self) -> bool:
@@ -166,13 +169,14 @@ class Study:
 
     def _fit_two(self, selection: str) -> Two:
         base = begin(self.stars, Setup(self.fit_settings(selection)))
-        there = [name for name in VARIABLES if f"fraction_{name}" in base.products]
+        # the paper reads fractions and crossings off the mean over set-ups of l
+        means = {f"fraction_{name}": x.mean(axis=0) for name, x in self.setups(selection).fractions.items()}
         return Two(
             base=base,
-            applications={name: apply(base.fit, self.table, parse_axes(PROFILES[name])) for name in there},
+            applications={name: apply(base.fit, self.table, parse_axes(PROFILES[name])) for name in self.variables},
             map=apply(base.fit, self.table, parse_axes(MAP_AXES)),
             line=boundary_of(apply(base.fit, self.table, grid_axes())),
-            numbers=two_components(selection, base.products, base.coordinates),
+            numbers=two_components(selection, base.products | means, base.coordinates),
         )
 
     def replicates(self, selection: str) -> dict[str, np.ndarray]:
@@ -214,17 +218,33 @@ class Study:
         self.progress("bootstraps of the parts", len(fits), len(fits))
         return tuple(found)
 
+    def spreads(self, selection: str) -> dict[str, Spread]:
+        """Return the fractions along every variable as means over the set-ups of l, with both of their errors."""
+        made = self.replicates(selection)
+        noise = {name: made[f"fraction_{name}"] for name in self.variables} if made else None
+        return spreads(self.setups(selection), noise)
+
+    def setups(self, selection: str) -> Setups:
+        """Return the fractions along every variable in every set-up of l."""
+        if selection not in self._setups:
+            settings = vary_pixels(self.fit_settings(selection))
+            self._setups[selection] = over_setups(self.table, settings, self.variables)
+        return self._setups[selection]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Those of `VARIABLES` that the stars have."""
+        return tuple(name for name in VARIABLES if COLUMNS[name].column in self.table.colnames)
+
     @cached_property
-    def sweep(self) -> dict[str, list[dict[str, np.ndarray]]]:
-        """The products of every set-up of `PIXELS`, by selection."""
-        found: dict[str, list[dict[str, np.ndarray]]] = {}
-        for selection in SELECTIONS:
-            found[selection] = []
-            for pixels in PIXELS:
-                base = begin(self.stars, Setup(self.fit_settings(selection, pixels)))
-                if base.fit.converged:
-                    found[selection].append(base.products)
-        return found
+    def four_spreads(self) -> dict[str, Spread]:
+        """The fractions of the four components against distances, over set-ups of l that each split the sample."""
+
+        def find(table: Any, settings: FitSettings) -> Fit:
+            return split(fit_components(table, settings), table).fit
+
+        there = [name for name in self.variables if name in DISTANCES]
+        return spreads(over_setups(self.table, vary_pixels(self.fit_settings(CHEMICAL)), there, find=find))
 
     def truth(self, selection: str) -> Truth:
         """Return where the stars of a selection came from.

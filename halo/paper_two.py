@@ -9,7 +9,7 @@ import numpy as np
 from astropy import units
 from astropy.table import QTable, Table, vstack
 
-from . import figures
+from . import figures, fourplots
 from .boundary import belokurov_kravtsov, boundary_table
 from .cutflow import CutFlow
 from .frames import SUN_POSITION, SUN_VELOCITY
@@ -100,7 +100,7 @@ def kinematically_pure(study: Study) -> Part:
         truth = true[0] - true[1]
     return Part(
         values={"R4.closer": Value(closer[0] - closer[1], truth=truth)},
-        pictures={"fig04": figures.components(two.fit, two.map, two.line)},
+        pictures={"fig04": fourplots.selection_maps(two.fit, two.map, two.line, other.line)},
         data=fit_data("fig04", two),
         fits={KINEMATIC: two.fit},
         warnings=warned(two.fit, two.map, two.line.application),

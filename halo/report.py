@@ -316,7 +316,8 @@ def _line(row: Row) -> str:
     paper = "" if number.paper is None else f"{number.bound} {amount(number.paper, unit)}".strip()
     allowed = ""
     if number.rule:
-        allowed = f'±{amount(number.tolerance)} <a href="#tolerance-{number.rule}">{_text(number.rule)}</a>'
+        size = f"{100 * number.tolerance:g} %" if number.relative else amount(number.tolerance)
+        allowed = f'±{size} <a href="#tolerance-{number.rule}">{_text(number.rule)}</a>'
     said = _text(row.reason)
     if value is not None and value.note:
         said += f" {_text(value.note)}"

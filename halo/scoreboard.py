@@ -36,7 +36,7 @@ class Number:
     paper : float or None
         As printed; None where the paper gives none.
     tolerance : float
-        What ours may differ by, in the unit; infinite where nothing is compared.
+        What ours may differ by, in the unit, or as a part of what it is held to; infinite where nothing is compared.
     why : str
         Why so much.
     rule : str
@@ -49,6 +49,8 @@ class Number:
         Empty, ``misprinted`` or ``undefined``.
     note : str
         What the fault is.
+    relative : bool
+        Whether the tolerance is a part of what the number is held to.
     """
 
     id: str
@@ -63,6 +65,11 @@ class Number:
     of_method: bool = False
     fault: str = ""
     note: str = ""
+    relative: bool = False
+
+    def allowed(self, expected: float) -> float:
+        """Return what ours may differ by from what it is held to, in the unit."""
+        return self.tolerance * abs(expected) if self.relative else self.tolerance
 
 
 @dataclass(frozen=True)
@@ -166,6 +173,7 @@ class Scoreboard:
                     "held_to": row.expected_is,
                     "bound": number.bound,
                     "tolerance": number.tolerance if math.isfinite(number.tolerance) else None,
+                    "tolerance_is_relative": number.relative,
                     "why": number.why,
                     "status": row.status,
                     "reason": row.reason,
@@ -276,9 +284,10 @@ def _compare(number: Number, ours: float, expected: float, expected_is: str) -> 
     off = ours - expected
     beyond = {"": abs(off), "at least": -off, "at most": off}[number.bound]
     # a limit of the paper's is a limit for the truth too; rounding is no miss
-    inside = beyond <= number.tolerance + 1e-9 * max(1.0, abs(expected))
+    allowed = number.allowed(expected)
+    inside = beyond <= allowed + 1e-9 * max(1.0, abs(expected))
     against = "the truth" if expected_is == "truth" else "the paper's"
-    return (PASS if inside else FAIL), f"{off:+.4g} against {against}, tolerance {number.tolerance:.4g}"
+    return (PASS if inside else FAIL), f"{off:+.4g} against {against}, tolerance {allowed:.4g}"
 
 
 def _number(entry: dict[str, Any], tolerances: dict[str, dict[str, Any]]) -> Number:
@@ -290,24 +299,21 @@ def _number(entry: dict[str, Any], tolerances: dict[str, dict[str, Any]]) -> Num
         raise ValueError(f"{FILE.name}: {name} needs the paper's number and a tolerance")
     if fault and "note" not in entry:
         raise ValueError(f"{FILE.name}: {name} needs a note on its fault")
-    size, why = math.inf, ""
-    if not fault:
-        rule = tolerances[entry["tolerance"]]
-        size = rule["absolute"] if "absolute" in rule else rule["relative"] * abs(float(entry["paper"]))
-        why = rule["why"]
+    rule = {} if fault else tolerances[entry["tolerance"]]
     return Number(
         id=name,
         product=entry["product"],
         what=entry["what"],
         unit=entry.get("unit", ""),
         paper=paper,
-        tolerance=float(size),
-        why=why,
+        tolerance=float(rule.get("absolute", rule.get("relative", math.inf))),
+        why=rule.get("why", ""),
         rule=entry.get("tolerance", "") if not fault else "",
         bound=bound,
         of_method=entry.get("of") == "method",
         fault=fault,
         note=entry.get("note", ""),
+        relative="relative" in rule,
     )
 
 

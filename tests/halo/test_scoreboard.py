@@ -71,6 +71,12 @@ def test_within_the_tolerance_is_a_pass_and_beyond_it_a_failure():
     assert status(CROSSING, Value(-1.67e5 - 4001)) == FAIL
 
 
+def test_a_relative_tolerance_is_a_part_of_what_the_number_is_held_to():
+    action = Number("a", "R13", "J_r", "kpc km / s", 500.0, 0.1, "why", relative=True)
+    assert [status(action, Value(x)) for x in (450.0, 449.0)] == [PASS, FAIL]
+    assert [status(action, Value(x, truth=100.0), "mock") for x in (110.0, 111.0)] == [PASS, FAIL]
+
+
 def test_limits_are_open_on_one_side():
     at_most = Number("a", "R10", "share", "", 0.0, 0.1, "why", bound="at most")
     at_least = Number("b", "R10", "lead", "", 0.0, 0.1, "why", bound="at least")
