@@ -10,6 +10,7 @@ from astropy import units
 from astropy.table import QTable
 
 from .binning import Bins
+from .boundary import Boundary
 from .errors import InputError, UsageError
 from .mixtures import Chemistry, Plane
 from .model import Fit
@@ -87,6 +88,33 @@ class Aurora:
         middle = np.median(self.fe_h[chosen])
         deviation = np.median(np.abs(self.fe_h[chosen] - middle))
         return chosen & (np.nan_to_num(self.fe_h, nan=np.inf) < middle - LOW_DEVIATIONS * deviation)
+
+    @property
+    def cut_off(self) -> tuple[float, float]:
+        """The energy (km2 / s2) at which the 90th percentile of [Al/Fe] drops most sharply, and by how much (dex).
+
+        Of all ways to part the bins by their energy the one with the least squares around the means of both parts; the
+        drop is the lower part's mean minus the upper one's. NaN for fewer than four bins with a value.
+        """
+        known = np.flatnonzero(np.isfinite(self.al_fe))
+        if len(known) < 4:
+            return float("nan"), float("nan")
+        order = known[np.argsort(self.E[known])]
+        E, y = self.E[order], self.al_fe[order]
+        squares = [y[:i].var() * i + y[i:].var() * (len(y) - i) for i in range(1, len(y))]
+        i = 1 + int(np.argmin(squares))
+        return float(0.5 * (E[i - 1] + E[i])), float(y[:i].mean() - y[i:].mean())
+
+    def above(self, boundary: Boundary) -> np.ndarray:
+        """Return which bins lie, in the mean of their stars, above a boundary E_b(Lz); bool, shape (m,).
+
+        Between the boundary's columns it is linear, beyond the last it is constant.
+        """
+        found = np.isfinite(boundary.smoothed)
+        if not found.any():
+            raise UsageError("the boundary was found in no column.")
+        line = np.interp(np.nan_to_num(self.Lz), boundary.Lz[found], boundary.smoothed[found])
+        return np.nan_to_num(self.E, nan=-np.inf) > line
 
 
 def aurora(
@@ -221,6 +249,8 @@ def aurora_table(result: Aurora) -> QTable:
                 table[f"{name}_{what}_{kind}"] = getattr(result, f"{kind}_{what}")[j]
     table["metal_poor"] = result.metal_poor
     table.meta |= {
+        "cut_off_E": result.cut_off[0],
+        "cut_off_drop": result.cut_off[1],
         "iterations": result.iterations,
         "mask_pixels": int(result.mask.sum()),
         "stars": int(result.n_stars.sum()),

@@ -27,6 +27,8 @@ PIXELS = (14, 12)
 """Pixels along [Fe/H] and [Mg/Fe]."""
 MIN_STARS = 3
 """Pixels with fewer stars have no mean."""
+GIVEN = ("FE_H", "MG_FE", "M_H", "ALPHA_M")
+"""Abundances that define the branches, or measure the same."""
 DRAWS = 1000
 """Bootstrap draws behind the errors."""
 ALPHA = 0.01
@@ -109,6 +111,11 @@ class Bifurcation:
     scan: tuple[Scanned, ...]
     fe_h: np.ndarray
     mg_fe: np.ndarray
+
+    def place(self, name: str) -> int | None:
+        """Return the place of a property by how much the branches differ in it, 1 for most; None if not scanned."""
+        names = [row.name for row in self.scan if not row.by_construction]
+        return names.index(name) + 1 if name in names else None
 
 
 def bifurcation(
@@ -234,7 +241,7 @@ def scan(stars: Any, sides: Sequence[np.ndarray], properties: Sequence[str] | No
         a, b = (x[side & np.isfinite(x)] for side in sides)
         if len(a) > 1 and len(b) > 1 and np.ptp(np.concatenate([a, b])) > 0:
             distance, rank = ks_2samp(a, b), mannwhitneyu(a, b)
-            given = name in ("FE_H", "MG_FE")
+            given = name in GIVEN
             medians = float(np.median(a)), float(np.median(b))
             tests = float(distance.statistic), float(distance.pvalue), float(rank.pvalue)
             rows.append(Scanned(name, *medians, *tests, np.nan, given))

@@ -15,11 +15,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from . import captions, look, panels
 from .boundary import Boundary
+from .checkplots import injections, reliabilities, simulations, stabilities
 from .curves import densities, distance_fractions, eccentricities, energy_fractions, four_fractions
 from .errors import UsageError
 from .fourplots import four_components, selection_maps
 from .model import Application, Fit
 from .picture import Picture, save, styled
+from .populationplots import aurora_maps, branches, energies, labelled_component
 from .products import Products
 from .profile import Profile, profile_table
 from .starplots import chemistry, sample
@@ -28,19 +30,27 @@ from .tracks import Track, track, track_table
 __all__ = [
     "NAMES",
     "Picture",
+    "aurora_maps",
+    "branches",
     "chemistry",
     "components",
     "densities",
     "distance_fractions",
     "eccentricities",
+    "energies",
     "energy_fractions",
     "every",
     "four_components",
     "four_fractions",
     "fractions",
+    "injections",
+    "labelled_component",
+    "reliabilities",
     "sample",
     "save",
     "selection_maps",
+    "simulations",
+    "stabilities",
     "summary",
 ]
 

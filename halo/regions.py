@@ -187,9 +187,15 @@ class RegionEnergies:
         return error
 
     @property
+    def places(self) -> dict[str, int]:
+        """The place of each other region by likeness to the reference: 1 for that with the least distance."""
+        order = np.argsort(self.distance[1:], kind="stable") + 1
+        return {self.names[j]: place for place, j in enumerate(order, start=1)}
+
+    @property
     def nearest(self) -> str:
         """The region with the least distance from the reference."""
-        return self.names[1 + int(np.argmin(self.distance[1:]))]
+        return next(iter(self.places))
 
 
 def region_energies(

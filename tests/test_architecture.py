@@ -45,7 +45,10 @@ def test_the_engine_knows_nothing_of_stars():
             "matplotlib",
             {
                 f"halo/{name}.py"
-                for name in ("bands", "figures", "panels", "look", "picture", "starplots", "curves", "fourplots")
+                for name in (
+                    *("figures", "panels", "look", "picture", "starplots", "curves", "fourplots"),
+                    *("bands", "populationplots", "checkplots"),
+                )
             },
         ),
         ("galpy", {"halo/galpy_backend.py"}),

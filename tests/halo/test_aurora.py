@@ -1,5 +1,7 @@
 """Aurora's mask, the chemistry of its branch bin by bin, and what either way of resampling is worth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -119,6 +121,28 @@ def test_metal_poor_retrograde_bins_are_marked():
     assert not result.metal_poor[7]
     assert result.retrograde.sum() == 12
     assert result.metal_poor.sum() <= 3  # with chance: 1.5 deviations are not many
+
+
+def test_the_cut_off_is_where_the_planted_one_is():
+    fit, stars, _ = fit_and_stars(20_000)
+    result = aurora(fit, 0, stars, make_bins(stars, [Axis("E", 8), Axis("Lz", 2)]), iterations=2)
+    E, drop = result.cut_off
+    assert -1.85e5 < E < -1.65e5
+    assert drop == pytest.approx(0.18, abs=0.03)
+    few = aurora(fit, 0, stars, make_bins(stars, GRID[:1] + GRID[1:]), iterations=2)
+    assert np.isfinite(few.cut_off[0])
+
+
+def test_bins_above_a_boundary_are_told_by_the_mean_of_their_stars(found):
+    from .test_figures import make_boundary, make_fit
+
+    result, _ = found
+    line = make_boundary(make_fit())  # at -1.6e5 for Lz = -500 and -1.7e5 for 500, nowhere else
+    expected = result.E > np.interp(result.Lz, [-500.0, 500.0], [-1.6e5, -1.7e5])
+    assert result.above(line).tolist() == expected.tolist()
+    assert 0 < expected.sum() < 4
+    with pytest.raises(UsageError, match="found in no column"):
+        result.above(replace(line, smoothed=np.full(4, np.nan)))
 
 
 def test_bins_of_few_stars_have_no_value():

@@ -65,6 +65,8 @@ def test_the_scan_finds_the_one_property_that_differs_and_no_other(split):
     names = [row.name for row in result.scan]
     assert {"AL_FE", "e", "J_z", "J_phi", "FE_H", "MG_FE"} <= set(names)
     assert next(row for row in result.scan if row.name == "MG_FE").by_construction
+    assert result.place("J_r") == 1
+    assert result.place("MG_FE") is None
 
 
 def test_branches_alike_differ_in_nothing_most_of_the_time():

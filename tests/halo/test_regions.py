@@ -133,6 +133,7 @@ def compared():
 def test_the_region_of_like_energies_is_nearest(compared):
     assert compared.names == ("Eos", "near", "far")
     assert compared.nearest == "near"
+    assert compared.places == {"near": 1, "far": 2}
     assert compared.support.tolist() == [0, 1, 0]
     assert compared.distance[0] == 0
     assert compared.p_value[1] > compared.p_value[2]
