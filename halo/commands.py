@@ -18,6 +18,7 @@ from .boundary import boundary as find_boundary
 from .catalogue import Catalogue, read_catalogue, write_catalogue
 from .errors import UsageError
 from .files import check_output, make_folder
+from .four import check_whole
 from .model import Application, Fit, FitSettings, resolve_device
 from .model import apply as apply_components
 from .model import fit as fit_components
@@ -117,6 +118,7 @@ def apply(
     """
     check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(fit, stars))
     found = load_fit(fit)
+    check_whole(found)
     settings = _elsewhere(found, selection, cuts, device)
     application = apply_components(found, read_catalogue(stars).table, axes, settings=settings)
     result = profile_of(application, min_stars=min_stars) if len(axes) == 1 else application
@@ -159,6 +161,7 @@ def boundary(
         "min_stars": min_stars,
     }
     found = load_fit(fit)
+    check_whole(found)
     settings = _elsewhere(found, selection, cuts, device)
     line = find_boundary(found, read_catalogue(stars).table, settings=settings, **choices)
     record = provenance("boundary", {**choices, "fit": settings}, inputs=[fit, stars], device=resolve_device(device))
@@ -177,6 +180,8 @@ def plot(fit: Path, stars: Path | None, folder: Path, *, overwrite: bool = False
     from . import figures
 
     found = load_fit(fit)
+    if stars is not None:
+        check_whole(found)
     names = figures.NAMES if stars is not None else figures.NAMES[:1]
     make_folder(folder)
     for name in names:

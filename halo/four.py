@@ -26,6 +26,8 @@ MIN_STARS = 10
 IRON = "FE_H"
 NAMES = ("LE2", "LE1", "HE2", "HE1")
 """The four, in order of increasing energy."""
+ABOVE, BELOW = "E >= E_b(Lz)", "E < E_b(Lz)"
+"""What the cut-flow of a part says last."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: 
         flow = flow.removing("Lz column with a boundary" if settings.fill == "drop" else "E and Lz", missing)
     axes = (Axis("E", settings.bins), Axis("Lz", settings.bins))
     parts, disagree = [], []
-    for name, condition, chosen in ((HE, "E >= E_b(Lz)", used & above), (LE, "E < E_b(Lz)", used & ~above)):
+    for name, condition, chosen in ((HE, ABOVE, used & above), (LE, BELOW, used & ~above)):
         number, needed = int(chosen.sum()), settings.min_stars * settings.bins**2
         if number < needed:
             raise InputError(
@@ -210,6 +212,21 @@ def sides(stars: Any, line: Boundary, fill: str = FILLS[0]) -> tuple[np.ndarray,
     above = np.zeros(len(stars), dtype=bool)
     above[used] = E[used] >= line(Lz[used])
     return used, above, own
+
+
+def check_whole(fit: Fit) -> None:
+    """Raise where a fit is one part of a split sample: its settings do not choose that part's stars.
+
+    Raises
+    ------
+    UsageError
+        It is.
+    """
+    if {ABOVE, BELOW} & set(fit.cutflow.names):
+        raise UsageError(
+            f"{' and '.join(fit.names[::-1])} are components of the stars on one side of a boundary, which other bins "
+            "would not keep to; use the four components together (four.h5)."
+        )
 
 
 def stack(fit: Fit, high: Fit, low: Fit) -> Fit:

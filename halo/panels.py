@@ -221,7 +221,8 @@ def profile_lines(
             axes.axvline(at / unit, c="0.6", lw=0.8, ls=":", zorder=1)
             axes.plot(at / unit, crossing.level, zorder=6, **diamond)
             # in the opening between a rising last component and the falling others
-            right = crossing.level >= 0.5
+            low, high = mixtures.bins.edges[0][[0, -1]]
+            right = crossing.level >= 0.5 and at < low + 0.85 * (high - low)  # or it would leave the frame
             axes.annotate(
                 f"{100 * crossing.level:g} %:  {at / unit:#.3g}".replace("-", "\N{MINUS SIGN}"),
                 (at / unit, crossing.level),

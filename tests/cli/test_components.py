@@ -114,3 +114,16 @@ def test_eccentricity_refuses_other_stars(made, tmp_path):
     result = run("eccentricity", folder / "four" / "HE.h5", folder / "stars.fits", "-o", tmp_path / "e.ecsv")
     assert result.exit_code == 3
     assert "not the stars that the fit was made of" in result.output
+
+
+@pytest.mark.parametrize("command", ["apply", "boundary", "plot"])
+def test_a_part_is_not_applied_to_stars_of_the_other(made, tmp_path, command):
+    folder, _ = made
+    result = run(command, folder / "four" / "LE.h5", folder / "stars.fits", "-o", tmp_path / "out.ecsv")
+    assert result.exit_code == 2
+    assert "LE1 and LE2 are components of the stars on one side of a boundary" in result.output
+
+
+def test_a_part_can_be_drawn_without_its_stars(made, tmp_path):
+    folder, _ = made
+    ok("plot", folder / "four" / "LE.h5", "-o", tmp_path / "figures")
