@@ -327,6 +327,9 @@ FitFile = Annotated[Path, typer.Argument(metavar="FIT", help="A fit, from halonm
 OtherSelection = Annotated[
     Selection | None, typer.Option("--selection", help="Another selection than the fit's.", show_default=False)
 ]
+Grid = Annotated[int, typer.Option("--grid", min=2, help="Bins of the boundary's map on either axis.")]
+BoundaryLevel = Annotated[float, typer.Option("--level", help="Share of the last component at the boundary.")]
+Smoothing = Annotated[float, typer.Option("--smoothing", help="Sigma of the boundary's Gaussian filter [columns].")]
 Bootstrap = Annotated[
     int, typer.Option("--bootstrap", min=0, help="Bootstrap replicates behind the intervals; 0 for no intervals.")
 ]
@@ -589,9 +592,9 @@ def boundary(
     fit: FitFile,
     stars: Stars,
     output: Annotated[Path, typer.Option("--output", "-o", help="Table to write.")] = Path("boundary.ecsv"),
-    grid: Annotated[int, typer.Option("--grid", min=2, help="Bins on either axis.")] = 10,
-    level: Annotated[float, typer.Option("--level", help="Share of the last component at the boundary.")] = 0.5,
-    smoothing: Annotated[float, typer.Option("--smoothing", help="Sigma of the Gaussian filter [columns].")] = 1.0,
+    grid: Grid = 10,
+    level: BoundaryLevel = 0.5,
+    smoothing: Smoothing = 1.0,
     e_range: Annotated[str, typer.Option("--E-range", help="LOW:HIGH [km2/s2].")] = "-3e5:-1e5",
     lz_range: Annotated[str, typer.Option("--Lz-range", help="LOW:HIGH [kpc km/s].")] = "-2000:2000",
     selection: OtherSelection = None,
@@ -646,6 +649,9 @@ def split(
     min_stars: Annotated[
         int, typer.Option("--min-stars", min=1, help="A part with fewer stars per bin is refused.")
     ] = 10,
+    grid: Grid = 10,
+    level: BoundaryLevel = 0.5,
+    smoothing: Smoothing = 1.0,
     bootstrap: Bootstrap = 200,
     seed: BootstrapSeed = 0,
     device: Device = "auto",
@@ -663,7 +669,17 @@ def split(
 
     settings = SplitSettings(bins=bins, fill=fill.value, order=order.value, min_stars=min_stars)
     four, summary = component_commands.split(
-        fit, stars, output, settings, bootstrap=bootstrap, seed=seed, device=device, overwrite=overwrite
+        fit,
+        stars,
+        output,
+        settings,
+        grid=grid,
+        level=level,
+        smoothing=smoothing,
+        bootstrap=bootstrap,
+        seed=seed,
+        device=device,
+        overwrite=overwrite,
     )
     if not quiet:
         typer.echo(f"{four.report()}\n{table1.rows(summary)}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from . import TABLES
 from .binning import parse_axes
-from .boundary import boundary_table
+from .boundary import GRID, LEVEL, SMOOTHING, boundary, boundary_table
 from .catalogue import read_catalogue
 from .commands import make_folder
 from .eccentricity import BINS, CUT, Eccentricities, eccentricities, eccentricity_table
@@ -22,7 +23,8 @@ from .profile import profile, profile_table
 from .provenance import provenance
 from .refit import REPLICATES, Refits, refit
 from .store import load_fit, save_fit, save_table
-from .table1 import LEVEL, Table1, table1, table1_table
+from .table1 import LEVEL as INTERVAL
+from .table1 import Table1, table1, table1_table
 from .tracks import PERCENTILES
 from .variables import VARIABLES
 
@@ -45,6 +47,9 @@ def split(
     folder: Path,
     settings: SplitSettings,
     *,
+    grid: int = GRID,
+    level: float = LEVEL,
+    smoothing: float = SMOOTHING,
     bootstrap: int = REPLICATES,
     seed: int = 0,
     device: str = "auto",
@@ -60,6 +65,8 @@ def split(
         Made where there is none.
     settings : SplitSettings
         How to split.
+    grid, level, smoothing
+        Of the boundary, as in `boundary.boundary`.
     bootstrap : int
         Replicates behind the intervals of Table 1; 0 for no intervals.
     seed : int
@@ -78,10 +85,11 @@ def split(
         check_output(path, overwrite=overwrite, inputs=(fit, stars))
     whole, table = load_fit(fit), read_catalogue(stars).table
     whole = replace(whole, settings=replace(whole.settings, device=device))
-    four = split_sample(whole, table, settings)
+    choices: dict[str, Any] = {"grid": grid, "level": level, "smoothing": smoothing}
+    four = split_sample(whole, table, settings, line=boundary(whole, table, **choices))
     fits = (whole, four.high, four.low)
     summary = table1(fits, _refits(fits, bootstrap, seed))
-    choices = {"fit": whole.settings, "split": settings, "bootstrap": bootstrap}
+    choices |= {"fit": whole.settings, "split": settings, "bootstrap": bootstrap}
     record = provenance("split", choices, inputs=[fit, stars], seeds=[whole.settings.seed, seed], device=where)
     for name, found in (("HE.h5", four.high), ("LE.h5", four.low), ("four.h5", four.fit)):
         save_fit(paths[name], replace(found, provenance=record), overwrite=overwrite)
@@ -100,7 +108,7 @@ def table(
     *,
     percentiles: Sequence[float] = PERCENTILES,
     bootstrap: int = REPLICATES,
-    level: float = LEVEL,
+    level: float = INTERVAL,
     seed: int = 0,
     overwrite: bool = False,
 ) -> Table1:
@@ -130,7 +138,7 @@ def eccentricity(
     bins: int = BINS,
     cut: float = CUT,
     bootstrap: int = REPLICATES,
-    level: float = LEVEL,
+    level: float = INTERVAL,
     seed: int = 0,
     overwrite: bool = False,
 ) -> Eccentricities:

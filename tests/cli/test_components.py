@@ -127,3 +127,11 @@ def test_a_part_is_not_applied_to_stars_of_the_other(made, tmp_path, command):
 def test_a_part_can_be_drawn_without_its_stars(made, tmp_path):
     folder, _ = made
     ok("plot", folder / "four" / "LE.h5", "-o", tmp_path / "figures")
+
+
+def test_split_takes_the_boundary_that_is_asked_for(made, tmp_path):
+    folder, _ = made
+    ok("split", *arguments(folder), "-o", tmp_path, "--bins", 3, "--bootstrap", 0, "--smoothing", 2, "--level", 0.4)
+    table = halo.load(tmp_path / "boundary.ecsv")
+    assert (table.meta["smoothing_columns"], table.meta["level"]) == (2.0, 0.4)
+    assert halo.load(tmp_path / "HE.h5").provenance["settings"]["level"] == 0.4
