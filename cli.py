@@ -8,7 +8,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -189,6 +190,16 @@ class Meter:
         self._bar = Progress(*columns, console=Console(stderr=True))
         self._task = self._bar.add_task(self._noun, total=total, said="")
         self._bar.start()
+
+
+@contextmanager
+def _compiling(quiet: bool) -> Iterator[None]:
+    """Say once, unless quiet, that kernels are being compiled: nothing else moves meanwhile."""
+    from nmfcore.kernels.compiling import when_compiling
+
+    text = "compiling kernels: 10 to 20 s at the first use of a number of components, then they are kept"
+    with when_compiling(lambda: None if quiet else typer.echo(text, err=True)):
+        yield
 
 
 def _left(seconds: float | None) -> str:
@@ -894,7 +905,7 @@ def ensemble(
             _exit("; ".join(found.problems))
             return
         cluster = ensembles.Cluster(scheduler, scheduler_file) if scheduler or scheduler_file else None
-        with Meter(quiet, as_json) as progress:
+        with Meter(quiet, as_json) as progress, _compiling(quiet or as_json):
             outcome = ensembles.ensemble(
                 stars,
                 output,
@@ -1018,10 +1029,14 @@ def paper(
 @app.command(epilog="Example: halonmf bench")
 @_command
 def bench(quiet: Quiet = False, config: Config = None) -> None:
-    """Time the engine beside scikit-learn on this machine, one thread each, at equal work or loss; some seconds."""
+    """Time the engine beside scikit-learn on this machine, one thread each, at equal work or loss; some ten seconds.
+
+    The ratio is scikit-learn's time over the engine's. Below it stands what multiplies matrices on either side: a
+    library held to another processor's kernels, by OPENBLAS_CORETYPE or its like, would make the comparison unfair.
+    """
     from nmfcore import bench as benchmark
 
-    with Terminal(quiet) as progress:
+    with Terminal(quiet) as progress, _compiling(quiet):
         rows = benchmark.short_table(lambda done, total: progress("beside scikit-learn", done, total))
     typer.echo(benchmark.describe(rows))
 

@@ -5,16 +5,14 @@ torch.bmm on the columns that have counts. Dense batches through torch.
 """
 
 import argparse
-import datetime
 import json
 import pathlib
-import platform
-import subprocess
 import sys
 import time
 
 import numpy as np
 import torch
+from machine import provenance
 
 import nmfcore
 from nmfcore.bench import mock_stars
@@ -112,24 +110,6 @@ def dense(sizes):
     return rows
 
 
-def machine():
-    """Return what the figures were measured on."""
-    from numba import __version__ as numba_version
-    from numba import cuda
-
-    names = [getattr(gpu, "name", "simulated") for gpu in cuda.gpus]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "gpus": [name.decode() if isinstance(name, bytes) else str(name) for name in names],
-        "torch": torch.__version__,
-        "numba": numba_version,
-        "commit": commit.stdout.strip(),
-        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=pathlib.Path, required=True)
@@ -139,7 +119,7 @@ def main():
     options = parser.parse_args()
     if not launch.visible_devices("cuda"):
         sys.exit("gpu.py: numba sees no CUDA device; it needs an NVIDIA GPU, its driver, and numba-cuda (nvidia-smi)")
-    figures = {"machine": machine(), "sparse": sparse(options.replicates, options.iterations)}
+    figures = {"provenance": provenance(), "sparse": sparse(options.replicates, options.iterations)}
     # The sparse figures are kept even if the dense batches do not fit.
     options.output.write_text(json.dumps(figures, indent=1) + "\n")
     figures["dense"] = dense(options.sizes)

@@ -1,15 +1,13 @@
 """Where a benchmark's figures come from: the machine, the versions and the commit; and a child process measured."""
 
 import json
-import os
-import pathlib
-import platform
 import subprocess
 import sys
 
+from machine import ROOT, commit, machine
+
 from halonmf.halo.provenance import provenance
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 
 _MEASURE = """
@@ -23,30 +21,6 @@ if status.exists():  # there ru_maxrss begins at the parent's
     peak = 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
 print(json.dumps({{"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": peak}}))
 """
-
-
-def machine():
-    """Name of the processor, its cores and the system."""
-    name = platform.processor() or platform.machine()
-    info = pathlib.Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text().splitlines()
-        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    return {
-        "processor": name,
-        "cores": os.cpu_count(),
-        "load": [round(x, 1) for x in os.getloadavg()],
-        "system": platform.system(),
-    }
-
-
-def commit():
-    """Return the commit checked out, with a + where files differ from it."""
-
-    def git(*words):
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-
-    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
 
 
 def save(path, figures, command, settings, **more):

@@ -5,6 +5,7 @@ Ratios are always the peer's time over the engine's in the same run, both on one
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from .stopping import Stop
 # looser ones come first: its test is relative to how far off the start was.
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 WARM_TOLERANCES = (1e-1, 1e-2, 1e-3, *TOLERANCES)
+# What makes a BLAS library leave the kernels that it would choose for the processor.
+CHOOSING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "BLIS_ARCH_TYPE")
 # Losses are equal within this share.
 EQUAL = 1e-6
 
@@ -177,7 +180,7 @@ class Row(NamedTuple):
 def short_table(progress: Callable[[int, int], None] | None = None) -> list[Row]:
     """Time the engine beside scikit-learn on this machine, in some ten seconds on one thread.
 
-    Kernels that are not compiled and cached yet take half a minute more, untimed.
+    Kernels that are not compiled and cached yet take some ten seconds more, untimed.
 
     Parameters
     ----------
@@ -205,7 +208,24 @@ def describe(rows: list[Row]) -> str:
     for row in rows:
         times = f"{row.ours_ms:9.3f} ms {row.peer_ms:9.3f} ms"
         lines.append(f"{row.what:<40s} {times} {row.ratio:6.1f}x  {row.peer}")
-    return "\n".join(lines)
+    return "\n".join([*lines, blas()])
+
+
+def blas() -> str:
+    """Return what multiplies matrices in this process: libraries, the processor's kind they are for, and who says so.
+
+    OpenBLAS chooses its kernels by the processor unless the environment names others; a choice below the processor's
+    own slows NumPy, SciPy and scikit-learn down, but not what is compiled here.
+    """
+    from threadpoolctl import threadpool_info
+
+    found = [one for one in threadpool_info() if one["user_api"] == "blas"]
+    names = sorted({f"{x['internal_api']} {x['version']} for {x.get('architecture', 'any')}" for x in found})
+    own = "MKL" if torch.backends.mkl.is_available() else "its own BLAS"
+    told = [f"{name}={os.environ[name]}" for name in CHOOSING if name in os.environ]
+    text = f"NumPy and SciPy: {', '.join(names) or 'a BLAS that is not known'}; torch: {own}"
+    text += f" for {torch.backends.cpu.get_cpu_capability()}"
+    return text + (f"; set here: {', '.join(told)}" if told else "")
 
 
 def _bootstraps(stars: Stars, replicates: int = 500, peers: int = 20) -> Row:

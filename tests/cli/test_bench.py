@@ -2,6 +2,7 @@
 
 import re
 
+import numba
 import pytest
 
 from nmfcore import bench
@@ -16,6 +17,28 @@ def test_bench_prints_milliseconds_and_ratios(monkeypatch):
     assert result.exit_code == 0
     assert re.search(r"^one thing +0\.250 ms +10\.000 ms +40\.0x  cd$", result.stdout, re.MULTILINE)
     assert re.search(r"^another +2\.000 ms +1\.000 ms +0\.5x  mu$", result.stdout, re.MULTILINE)
+
+
+def test_bench_says_what_multiplies_matrices(monkeypatch):
+    monkeypatch.setattr(bench, "short_table", lambda progress: [])
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    last = run("bench", "-q").stdout.splitlines()[-1]
+    assert last == bench.blas()
+    assert re.search(r"(openblas|mkl|blis) [\d.]+ for \w+.*; torch: ", last)
+    assert "set here: OPENBLAS_CORETYPE=Nehalem" in last
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    assert "CORETYPE" not in bench.blas()
+
+
+@pytest.mark.parametrize(("options", "times"), [([], 1), (["-q"], 0)])
+def test_who_waits_for_kernels_to_be_compiled_is_told_once(options, times, monkeypatch):
+    def compiles(progress):
+        for _ in range(2):
+            numba.njit(lambda x: x + 1)(1)
+        return []
+
+    monkeypatch.setattr(bench, "short_table", compiles)
+    assert run("bench", *options).stderr.count("compiling kernels") == times
 
 
 @pytest.mark.slow

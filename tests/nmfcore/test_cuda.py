@@ -4,14 +4,15 @@ import os
 import pathlib
 import subprocess
 import sys
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
 import torch
 
 import nmfcore
-from nmfcore import Penalty, SharedPattern, Status, Stop
-from nmfcore.kernels import launch
+from nmfcore import Penalty, SharedPattern, Status, Stop, resample, sparse
+from nmfcore.kernels import cpu, launch
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 READY = SIMULATED or bool(launch.visible_devices("cuda"))
@@ -190,6 +191,78 @@ def test_chunks_that_run_out_of_memory_are_halved_and_change_nothing(monkeypatch
     assert tried == [3, 1, 1, 1]
     np.testing.assert_array_equal(parts.H, whole.H)
     np.testing.assert_array_equal(parts.loss, whole.loss)
+
+
+class OneByOne:
+    """A pool that runs what it is given at once: the simulator knows one thread of the host."""
+
+    def __init__(self, workers):
+        assert workers > 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def submit(self, function, *arguments):
+        done = Future()
+        done.set_result(function(*arguments))
+        return done
+
+
+@on_gpu
+def test_several_devices_share_the_drawing_and_the_solving(monkeypatch):
+    options = {"replicates": 3, "seed": 4}
+    alone = nmfcore.bootstrap(*stars(), (M, N), device="cuda", **options)
+    settings = {"init": start(2), "update": "hals", "stop": Stop(tol=0, max_iter=1)}
+    whole = nmfcore.factorize(alone, 2, **settings)
+    for module in (resample, sparse):
+        monkeypatch.setattr(module, "visible_devices", lambda device: [0, 0])  # one GPU plays two
+    monkeypatch.setattr(launch, "ThreadPoolExecutor", OneByOne)
+    shared = nmfcore.bootstrap(*stars(), (M, N), device="cuda", **options)
+    assert [(part.first, part.last) for part in shared.on_device] == [(0, 1), (1, 3)]
+    np.testing.assert_array_equal(shared.to_dense(), alone.to_dense())
+    jobs = []
+    run = launch._Runner.__call__
+    monkeypatch.setattr(
+        launch._Runner, "__call__", lambda self, some, *x: jobs.append(list(some)) or run(self, some, *x)
+    )
+    for counts_of in (shared, alone.to_host()):  # where they were drawn, and shared out from the host
+        jobs.clear()
+        parts = nmfcore.factorize(counts_of, 2, device="cuda", **settings)
+        assert jobs == [[0], [1, 2]]
+        for name in ("W", "H", "loss"):
+            np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+
+
+@on_gpu
+def test_chunks_on_a_device_are_what_its_free_memory_holds(monkeypatch):
+    pattern = SharedPattern.from_dense(counts(replicates=3))
+    runner = launch._Runner(
+        pattern,
+        launch.layout_of(pattern),
+        cpu.rule_of(nmfcore.HALS(), [0.0] * 4),
+        cpu.Limits(0.0, 0.9, 0.0, 0.0, 1, 1),
+        2,
+        np.float32,
+        None,
+    )
+    context = type("Context", (), {"get_memory_info": lambda self: type("Memory", (), {"free": 1e5})})
+    monkeypatch.setattr(runner, "cuda", type("Cuda", (), {"current_context": lambda self=None: context()}))
+    long, cells = len(pattern.columns) * 2, len(pattern.rows)
+    assert runner.room() == pytest.approx(0.8 * 1e5 / (4 * (3 * long + 6 * 2 * M + M) + 64 + cells))
+    sizes = []
+    options = {"init": start(2), "update": "hals", "stop": Stop(tol=0, max_iter=1)}
+    whole = nmfcore.factorize(pattern, 2, device="cuda", **options)
+    run = launch._Runner.__call__
+    monkeypatch.setattr(launch._Runner, "room", lambda self: 2.5)
+    monkeypatch.setattr(
+        launch._Runner, "__call__", lambda self, some, *x: sizes.append(len(some)) or run(self, some, *x)
+    )
+    parts = nmfcore.factorize(pattern, 2, device="cuda", **options)
+    assert sizes == [2, 1]
+    np.testing.assert_array_equal(parts.H, whole.H)
 
 
 def stars(number=15, m=M, n=N):
