@@ -345,6 +345,13 @@ Bootstrap = Annotated[
     int, typer.Option("--bootstrap", min=0, help="Bootstrap replicates behind the intervals; 0 for no intervals.")
 ]
 BootstrapSeed = Annotated[int, typer.Option("--seed", help="Seed of the replicates.")]
+FigureFile = Annotated[
+    Path | None,
+    typer.Option("--figure", help="Draw it too: NAME.png, NAME.pdf and its caption NAME.txt.", show_default=False),
+]
+RegionFile = Annotated[
+    Path | None, typer.Option("--regions", help="Your own region file; see docs/populations.md.", show_default=False)
+]
 MinStars = Annotated[int, typer.Option("--min-stars", min=1, help="Bins with fewer stars carry no crossing.")]
 
 
@@ -767,6 +774,271 @@ def eccentricity(
     _exit(module.warning(made))
 
 
+@app.command(epilog="Example: halonmf members fit.h5 stars.fits -o members.fits")
+@_command
+def members(
+    fit: FitFile,
+    stars: Stars,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Catalogue to write.")] = Path("members.fits"),
+    prior_counts: Annotated[
+        float, typer.Option("--prior-counts", help="Counts spread over the pixels of each distribution beforehand.")
+    ] = 1.0,
+    truth: Annotated[
+        Path | None,
+        typer.Option("--truth", help="truth.fits of a mock survey: says how reliable it is.", show_default=False),
+    ] = None,
+    figure: FigureFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Write each star's probability of every component, given its bin and its pixels: columns P_LE, P_HE, ...
+
+    The output is a prepared catalogue, so that --cut "P_HE>0.9" selects from it. [Fe/H] counts once, though it stands
+    in both planes.
+    """
+    from .halo import reports, study_commands, study_reports
+
+    result, beside = study_commands.members(
+        fit, stars, output, prior_counts=prior_counts, truth=truth, figure=figure, overwrite=overwrite
+    )
+    if not quiet:
+        typer.echo(f"{result.cutflow}\n{study_reports.members(result)}")
+    if beside is not None:
+        typer.echo(study_reports.reliability(beside))
+    typer.echo(f"{len(result.stars):,} stars -> {output}")
+    _exit(reports.warning(result.fit_status, result.fit_kkt))
+
+
+@app.command(epilog="Example: halonmf simulation snapshot_600.*.hdf5 --columns fire2.toml -o m12f.ecsv")
+@_command
+def simulation(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Star particles: HDF5, FITS or ECSV; blocks in order.")
+    ],
+    columns: Annotated[
+        Path, typer.Option("--columns", help="TOML file that names the columns; see docs/simulations.md.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to write.")] = Path("simulation.ecsv"),
+    by: Annotated[
+        list[str] | None, typer.Option("--by", help="VARIABLE:COUNT:LOW:HIGH; repeatable. The paper's r, z and R.")
+    ] = None,
+    max_fe_h: Annotated[
+        float, typer.Option("--max-fe-h", help="Particles below this [Fe/H] count; inf for all.")
+    ] = -1.1,
+    cut: Cuts = None,
+    min_particles: Annotated[
+        int, typer.Option("--min-particles", min=1, help="Bins with fewer particles carry no crossing.")
+    ] = 10,
+    figure: FigureFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Say how much of a simulated galaxy's halo was accreted, in truth, against r, |z| and R."""
+    from .halo import study_commands, study_reports
+    from .halo.simulations import AXES
+
+    result = study_commands.simulation(
+        files, columns, output, by=tuple(by or AXES), max_fe_h=max_fe_h, cuts=tuple(cut or ()),
+        min_particles=min_particles, figure=figure, overwrite=overwrite,
+    )  # fmt: skip
+    if not quiet:
+        typer.echo(str(result.cutflow))
+    typer.echo(f"{study_reports.simulated(result)} -> {output}")
+
+
+@app.command(epilog="Example: halonmf regions stars.fits -o regions.ecsv")
+@_command
+def regions(
+    stars: Stars,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to write.")] = Path("regions.ecsv"),
+    selection: FitSelection = Selection.chemically_pure,
+    max_fe_h: MaxFeH = -1.1,
+    min_eccentricity: MinEccentricity = 0.7,
+    cut: Cuts = None,
+    file: RegionFile = None,
+    reference: Annotated[str, typer.Option("--reference", help="Region to compare the others with.")] = "Eos",
+    bins: Annotated[int, typer.Option("--bins", min=1, help="Bins of energy.")] = 10,
+    e_range: Annotated[str, typer.Option("--E-range", help="LOW:HIGH [km2/s2].")] = "-2.5e5:-1e5",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap draws.")] = 0,
+    figure: FigureFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Compare the energies of Eos, Splash, Aurora and GS/E, selected by [Al/Fe] and [Fe/H]."""
+    from .halo import study_commands, study_reports
+
+    result = study_commands.regions(
+        stars, output, _sample(selection, max_fe_h, min_eccentricity, cut), file=file, reference=reference, bins=bins,
+        E_range=_limits(e_range, "--E-range"), seed=seed, figure=figure, overwrite=overwrite,
+    )  # fmt: skip
+    if not quiet:
+        typer.echo(study_reports.region_rows(result))
+    typer.echo(f"most like {reference}: {result.nearest} -> {output}")
+
+
+@app.command(epilog="Example: halonmf bifurcation stars.fits -o bifurcation.ecsv")
+@_command
+def bifurcation(
+    stars: Stars,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table to write; -scan and -pixels stand beside it.")
+    ] = Path("bifurcation.ecsv"),
+    selection: FitSelection = Selection.chemically_pure,
+    max_fe_h: MaxFeH = -1.1,
+    min_eccentricity: MinEccentricity = 0.7,
+    cut: Cuts = None,
+    region: Annotated[str, typer.Option("--region", help="Region that the stars lie in besides, or none.")] = "Eos",
+    file: RegionFile = None,
+    line: Annotated[
+        str, typer.Option("--line", help="X1:Y1:X2:Y2, the line between the branches in [Fe/H], [Mg/Fe].")
+    ] = "-0.9:0.175:-0.2:0.195",
+    fe_h: Annotated[str, typer.Option("--fe-h", help="LOW:HIGH, the frame in [Fe/H].")] = "-0.9:-0.2",
+    mg_fe: Annotated[str, typer.Option("--mg-fe", help="LOW:HIGH, the frame in [Mg/Fe].")] = "0.05:0.35",
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Bootstrap draws behind the errors.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the draws.")] = 0,
+    figure: FigureFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Compare the two branches of Eos in [Mg/Fe] against [Fe/H]: radial actions, and every other property."""
+    from .halo import study_commands, study_reports
+
+    result = study_commands.bifurcation(
+        stars, output, _sample(selection, max_fe_h, min_eccentricity, cut),
+        region=None if region == "none" else region, file=file, line=_line(line), fe_h=_limits(fe_h, "--fe-h"),
+        mg_fe=_limits(mg_fe, "--mg-fe"), draws=draws, seed=seed, figure=figure, overwrite=overwrite,
+    )  # fmt: skip
+    if not quiet:
+        typer.echo(study_reports.branch_rows(result))
+    typer.echo(f"{study_reports.differing(result)} -> {output}")
+
+
+@app.command(epilog="Example: halonmf aurora four/four.h5 stars.fits -o aurora.ecsv")
+@_command
+def aurora(
+    fit: FitFile,
+    stars: Stars,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to write.")] = Path("aurora.ecsv"),
+    component: Annotated[
+        str | None,
+        typer.Option("--component", help="Makes the mask; LE1 where there is one, else the first.", show_default=False),
+    ] = None,
+    share: Annotated[
+        float, typer.Option("--share", help="Pixels of the mask exceed this share of the maximum.")
+    ] = 0.05,
+    max_fe_h: Annotated[float, typer.Option("--max-fe-h", help="Pixels of the mask lie below this [Fe/H].")] = -1.0,
+    percentile: Annotated[float, typer.Option("--percentile", help="Of [Al/Fe] in each bin.")] = 90.0,
+    iterations: Annotated[int, typer.Option("--iterations", min=2, help="Resamplings of either kind.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the resamplings.")] = 0,
+    two: Annotated[
+        Path | None,
+        typer.Option("--boundary-of", help="Fit of two components whose boundary is drawn.", show_default=False),
+    ] = None,
+    figure: FigureFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Map [Al/Fe] and [Fe/H] of Aurora's branch over energy and angular momentum, with resampled errors."""
+    from .halo import reports, study_commands, study_reports
+
+    result = study_commands.aurora(
+        fit, stars, output, component=component, share=share, max_fe_h=max_fe_h, percentile=percentile,
+        iterations=iterations, seed=seed, two=two, figure=figure, overwrite=overwrite,
+    )  # fmt: skip
+    if not quiet:
+        typer.echo(study_reports.aurora(result))
+    typer.echo(f"{int(result.n_stars.sum()):,} stars of the branch -> {output}")
+    _exit(reports.warning(result.fit_status, result.fit_kkt))
+
+
+@app.command(epilog="Example: halonmf stability stars.fits -o stability.ecsv")
+@_command
+def stability(
+    stars: Stars,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to write.")] = Path("stability.ecsv"),
+    selection: FitSelection = Selection.chemically_pure,
+    max_fe_h: MaxFeH = -1.1,
+    min_eccentricity: MinEccentricity = 0.7,
+    cut: Cuts = None,
+    bins: BinsOption = "E:8,Lz:8",
+    pixels: Pixels = 50,
+    components: Components = 2,
+    starts: Annotated[int, typer.Option("--starts", min=0, help="Random starts.")] = 10,
+    vary_bins: Annotated[str, typer.Option("--vary-bins", help="LOW:HIGH[:STEP], bins on each axis.")] = "5:12",
+    vary_pixels: Annotated[str, typer.Option("--vary-pixels", help="LOW:HIGH[:STEP], pixels.")] = "10:60:5",
+    figure: FigureFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Fit again from random starts, in other bins and with other pixels, and compare the components."""
+    from .halo import study_commands, study_reports
+
+    result = study_commands.stability(
+        stars, output, _sample(selection, max_fe_h, min_eccentricity, cut, bins, pixels, components), starts=starts,
+        bins=_steps(vary_bins, "--vary-bins"), pixels=_steps(vary_pixels, "--vary-pixels"), figure=figure,
+        overwrite=overwrite,
+    )  # fmt: skip
+    if not quiet:
+        typer.echo(study_reports.stability_rows(result))
+    typer.echo(f"{len(result.value)} fits -> {output}")
+    _exit(study_reports.not_converged(int((~result.good).sum()), "fits"))
+
+
+@app.command(epilog="Example: halonmf injection stars.fits -o injection.ecsv")
+@_command
+def injection(
+    stars: Stars,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to write.")] = Path("injection.ecsv"),
+    selection: FitSelection = Selection.chemically_pure,
+    max_fe_h: MaxFeH = -1.1,
+    min_eccentricity: MinEccentricity = 0.7,
+    cut: Cuts = None,
+    bins: BinsOption = "E:8,Lz:8",
+    pixels: Pixels = 50,
+    components: Components = 3,
+    abundance: Annotated[
+        list[str] | None,
+        typer.Option("--abundance", help="NAME:MEAN of the stream, for each of the images'; repeatable."),
+    ] = None,
+    scatter: Annotated[float, typer.Option("--scatter", help="Of the stream's abundances [dex].")] = 0.06,
+    orbit: Annotated[str, typer.Option("--orbit", help="E:LZ of the stream [km2/s2, kpc km/s].")] = "-1.6e5:-500",
+    widths: Annotated[
+        str, typer.Option("--widths", help="Shares of the sample whose orbits the stream has.")
+    ] = "0.02,0.05,0.1,0.2,0.4,0.8",
+    numbers: Annotated[
+        str, typer.Option("--numbers", help="Stars of the stream.")
+    ] = "200,400,600,800,1200,1600,2400,3200",
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Streams of each width and number.")] = 5,
+    threshold: Annotated[float, typer.Option("--threshold", help="Least cosine of a stream that is found.")] = 0.8,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the streams.")] = 0,
+    figure: FigureFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Plant streams in the sample, and say how wide and how populous one must be for a fit to find it."""
+    from .halo import study_commands, study_reports
+    from .halo.injection import Stream
+
+    E, Lz = _limits(orbit, "--orbit")
+    given = tuple(_named(text, "--abundance") for text in abundance or ())
+    stream = Stream(abundances=given or Stream().abundances, scatter=scatter, E=E, Lz=Lz)
+    result = study_commands.injection(
+        stars, output, _sample(selection, max_fe_h, min_eccentricity, cut, bins, pixels, components), stream,
+        widths=_numbers(widths, "--widths"), numbers=tuple(int(x) for x in _numbers(numbers, "--numbers")),
+        repeats=repeats, threshold=threshold, seed=seed, figure=figure, overwrite=overwrite,
+    )  # fmt: skip
+    if not quiet:
+        typer.echo(study_reports.injection_rows(result))
+    typer.echo(f"{result.cosine.size} fits -> {output}")
+
+
 @app.command(epilog="Example: halonmf plot fit.h5 stars.fits -o figures/")
 @_command
 def plot(
@@ -1081,6 +1353,22 @@ def _fit_settings(
     )
 
 
+def _sample(
+    selection: Selection,
+    max_fe_h: float,
+    min_eccentricity: float,
+    cut: list[str] | None,
+    bins: str = "E:8,Lz:8",
+    pixels: int = 50,
+    components: int = 2,
+) -> FitSettings:
+    """Return settings of which only the sample, the bins, the images and the number of components were asked for."""
+    return _fit_settings(
+        selection=selection, cut=cut, bins=bins, pixels=pixels, plane=None, range_=None, alpha_w=0.0, alpha_h=0.0,
+        max_fe_h=max_fe_h, min_eccentricity=min_eccentricity, components=components,
+    )  # fmt: skip
+
+
 def _exit(warning: str) -> None:
     """Leave with 4, and say why, where a product is there but something in it did not converge."""
     if warning:
@@ -1101,6 +1389,30 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise UsageError(f"{option} {text!r}: expected numbers with commas between.") from None
+
+
+def _line(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    try:
+        x1, y1, x2, y2 = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise UsageError(f"--line {text!r}: expected X1:Y1:X2:Y2.") from None
+    return (x1, y1), (x2, y2)
+
+
+def _steps(text: str, option: str) -> tuple[int, ...]:
+    try:
+        low, high, *step = (int(part) for part in text.split(":"))
+        return tuple(range(low, high + 1, *step))
+    except (ValueError, TypeError):
+        raise UsageError(f"{option} {text!r}: expected LOW:HIGH or LOW:HIGH:STEP, whole numbers.") from None
+
+
+def _named(text: str, option: str) -> tuple[str, float]:
+    name, _, number = text.partition(":")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise UsageError(f"{option} {text!r}: expected NAME:NUMBER.") from None
 
 
 def main() -> None:

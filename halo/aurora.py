@@ -57,6 +57,8 @@ class Aurora:
         The same over bootstrap samples, N of N stars with replacement: these are standard errors.
     iterations : int
         Of either.
+    fit_status, fit_kkt : str, float
+        How the fit of the component ended, and its residual of the optimality conditions.
     """
 
     mask: np.ndarray
@@ -73,6 +75,8 @@ class Aurora:
     drawn_mean: np.ndarray
     drawn_std: np.ndarray
     iterations: int
+    fit_status: str
+    fit_kkt: float
 
     @property
     def retrograde(self) -> np.ndarray:
@@ -187,7 +191,7 @@ def aurora(
     mean = [_means(values(stars, name), rows, n_stars) for name in ("E", "Lz")]
     return Aurora(
         mask, image, chemistry, bins, n_stars, mean[0], mean[1], found[0, 0], found[0, 1],
-        found[1], found[2], found[3], found[4], iterations,
+        found[1], found[2], found[3], found[4], iterations, fit.status, fit.kkt,
     )  # fmt: skip
 
 
@@ -251,6 +255,8 @@ def aurora_table(result: Aurora) -> QTable:
     table.meta |= {
         "cut_off_E": result.cut_off[0],
         "cut_off_drop": result.cut_off[1],
+        "fit_status": result.fit_status,
+        "fit_kkt": result.fit_kkt,
         "iterations": result.iterations,
         "mask_pixels": int(result.mask.sum()),
         "stars": int(result.n_stars.sum()),

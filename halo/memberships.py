@@ -52,6 +52,8 @@ class Memberships:
         From the catalogue to these stars.
     stars : Table
         Them.
+    fit_status, fit_kkt : str, float
+        How the fit ended, and its residual of the optimality conditions.
     """
 
     probability: np.ndarray
@@ -60,6 +62,8 @@ class Memberships:
     names: tuple[str, ...]
     cutflow: CutFlow
     stars: Any
+    fit_status: str
+    fit_kkt: float
 
     @property
     def outside(self) -> int:
@@ -109,7 +113,7 @@ def memberships(fit: Fit, table: Any, *, prior_counts: float = PRIOR_COUNTS) -> 
     column = np.mean([count.sum(axis=2) for count in counts], axis=0) * mass[:, None] + prior_counts / chemistry.pixels
     column = np.divide(column, mass[:, None], out=np.ones_like(column), where=mass[:, None] > 0)
     log_weight[f >= 0] += np.log(column[:, f[f >= 0]]).T
-    return Memberships(_normalised(log_weight), bins, images, fit.names, flow, stars)
+    return Memberships(_normalised(log_weight), bins, images, fit.names, flow, stars, fit.status, fit.kkt)
 
 
 def shared_variable(chemistry: Chemistry) -> str:

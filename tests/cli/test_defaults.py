@@ -6,11 +6,21 @@ from pathlib import Path
 import pytest
 
 import halonmf.cli as cli
-from halonmf.halo import commands, component_commands, demo, intervals, mock, orbits, summary_files
+from halonmf.halo import (
+    commands,
+    component_commands,
+    demo,
+    intervals,
+    mock,
+    orbits,
+    study_commands,
+    summary_files,
+)
 from halonmf.halo.binning import parse_axes
 from halonmf.halo.boundary import boundary
 from halonmf.halo.errors import HalonmfError
 from halonmf.halo.four import FILLS, ORDERS, SplitSettings
+from halonmf.halo.injection import COMPONENTS, Stream
 from halonmf.halo.model import FitSettings
 from halonmf.halo.prepare import PrepareSettings
 from halonmf.halo.products import PROFILE_AXES
@@ -89,6 +99,35 @@ def test_eccentricities_are_the_papers(catch):
     expected = defaults(component_commands.eccentricity)
     given = catch(cli.eccentricity, component_commands, "eccentricity", Path("fit.h5"), Path("stars.fits"))
     assert {name: given[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("members", ["fit.h5", "stars.fits"]),
+        ("regions", ["stars.fits"]),
+        ("bifurcation", ["stars.fits"]),
+        ("aurora", ["fit.h5", "stars.fits"]),
+        ("stability", ["stars.fits"]),
+        ("injection", ["stars.fits"]),
+    ],
+)
+def test_studies_are_the_papers(catch, name, files):
+    expected = defaults(getattr(study_commands, name))
+    given = catch(getattr(cli, name), study_commands, name, *map(Path, files))
+    if "settings" in given:
+        assert given["settings"] == FitSettings(components=COMPONENTS if name == "injection" else 2)
+        expected.pop("settings")
+    if "stream" in given:
+        assert given["stream"] == Stream()
+        expected.pop("stream")
+    assert {option: given[option] for option in expected} == expected
+
+
+def test_simulations_are_binned_as_the_papers(catch):
+    expected = defaults(study_commands.simulation)
+    given = catch(cli.simulation, study_commands, "simulation", [Path("a.h5")], Path("map.toml"))
+    assert {option: given[option] for option in expected} == expected
 
 
 def test_summary_writes_what_the_function_does(catch):
