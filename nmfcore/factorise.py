@@ -17,7 +17,7 @@ from .losses import BetaDivergence, Loss, as_loss
 from .matrix import DENSE_ENTRIES, SparseMatrix
 from .optimality import kkt_residual
 from .pattern import SharedPattern
-from .problem import Factors, Penalty, Problem, build_problem
+from .problem import Factors, Penalty, Problem, Thin, build_problem
 from .result import Result
 from .solvers import HALS, ExtrapolatedHALS, NewtonKL, RankTwo
 from .sparse import MARGIN, SEVERAL, factorize_pattern
@@ -32,6 +32,7 @@ RULES: dict[str, Callable[[], Any]] = {
     "rank2": RankTwo,
     "newton": NewtonKL,
 }
+OURS = (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, NewtonKL)
 
 OURS = (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, NewtonKL)
 
@@ -163,17 +164,21 @@ def factorize(
         init = "nndsvda"
     B = problem.V.shape[0]
     best: _Outcome | None = None
-    for start in range(starts):
-        factors = start_factors(
-            problem,
-            n_components,
-            init if start == 0 else "random",
-            seed=seed,
-            start=start,
-            first_replicate=first_replicate,
-        )
-        outcome = _iterate(problem, factors, rule, stop, start, _offset(progress, start * B, starts * B))
-        best = outcome if best is None else best.better_of(outcome)
+    # Small problems spend their time in calls, which are cheaper so; what users bring along may want gradients.
+    with torch.inference_mode(isinstance(rule, OURS) and isinstance(problem.loss, BetaDivergence)):
+        thin = _without_empty_columns(problem, rule)
+        for start in range(starts):
+            factors = start_factors(
+                problem,
+                n_components,
+                init if start == 0 else "random",
+                seed=seed,
+                start=start,
+                first_replicate=first_replicate,
+                thin=thin,
+            )
+            outcome = _iterate(problem, thin, factors, rule, stop, start, _offset(progress, start * B, starts * B))
+            best = outcome if best is None else best.better_of(outcome)
     assert best is not None
     return _finish(V, problem, best)
 
@@ -257,11 +262,9 @@ class _Outcome:
         )
 
     def record(self, rows: Tensor, factors: Factors, status: Tensor, n_iter: int) -> None:
-        """Store the replicates that have a status, of a working batch whose replicates are `rows` of the whole."""
-        which = status != PENDING
-        target = rows[which]
-        self.W[target], self.H[target] = factors.W[which], factors.H[which]
-        self.n_iter[target], self.status[target] = n_iter, status[which]
+        """Store where the replicates `rows` ended."""
+        self.W[rows], self.H[rows] = factors
+        self.n_iter[rows], self.status[rows] = n_iter, status
 
     def better_of(self, other: _Outcome) -> _Outcome:
         """Return, replicate by replicate, the outcome of clearly lower loss; a finite one beats a non-finite one."""
@@ -278,6 +281,7 @@ class _Outcome:
 
 def _iterate(
     problem: Problem,
+    thin: Thin | None,
     factors: Factors,
     rule: UpdateRule,
     stop: Stop,
@@ -294,31 +298,31 @@ def _iterate(
     memory = stepper.begin(problem, factors) if remembers else None
     every = stop.interval(rule)
     columns, n = None, problem.V.shape[-1]
+    empty = None if thin is None else ~problem.filled_columns.any(dim=0)
     for n_iter in range(1, stop.max_iter + 1):
         if remembers:
             factors, memory = stepper(problem, factors, memory)
         else:
             factors = Factors(*rule(problem, factors))
-        if n_iter == 1:
-            columns = _worth_keeping(problem, factors, rule)
-            if columns is not None:
-                whole = problem = problem.narrow(columns)
-                factors = Factors(factors.W, factors.H[..., columns])
-                outcome.H = outcome.H[..., columns]
-                criterion.narrow(columns)
+        if n_iter == 1 and thin is not None and not bool((factors.H.amax(dim=(0, 1)) * empty != 0).any()):
+            columns, problem = thin
+            whole = problem
+            factors = Factors(factors.W, factors.H[..., columns])
+            outcome.H = outcome.H[..., columns]
+            criterion.narrow(columns)
         last, check = n_iter == stop.max_iter, n_iter % every == 0
         if not (last or check):
             continue
         finite = _finite(factors)
-        status = torch.full_like(rows, PENDING)
-        if check:
-            status = criterion.verdict(problem, factors, pending & finite)
+        status = criterion.verdict(problem, factors, pending & finite) if check else torch.full_like(rows, PENDING)
         if last:
             status = torch.where(status == PENDING, int(Status.MAX_ITER), status)
         status = torch.where(finite, status, int(Status.NON_FINITE))
         status = torch.where(pending, status, PENDING)
-        outcome.record(rows, factors, status, n_iter)
-        pending = pending & (status == PENDING)
+        ending = status != PENDING
+        if bool(ending.any()):
+            outcome.record(rows[ending], Factors(factors.W[ending], factors.H[ending]), status[ending], n_iter)
+            pending = pending & ~ending
         left = int(pending.sum())
         if progress is not None:
             progress(len(outcome.n_iter) - left)
@@ -346,7 +350,7 @@ def _iterate(
     return outcome
 
 
-def _worth_keeping(problem: Problem, factors: Factors, rule: UpdateRule) -> Tensor | None:
+def _without_empty_columns(problem: Problem, rule: UpdateRule) -> Thin | None:
     # After its first update H is zero where no replicate has data, and stays so: counts in images leave most columns
     # empty. Rules and losses of the user's own may do otherwise.
     ours = isinstance(rule, OURS)
@@ -355,9 +359,7 @@ def _worth_keeping(problem: Problem, factors: Factors, rule: UpdateRule) -> Tens
         return None
     filled = problem.filled_columns.any(dim=0)
     columns = filled.nonzero()[:, 0]
-    if not 0 < len(columns) <= NARROW * len(filled) or bool((factors.H.amax(dim=(0, 1)) * ~filled != 0).any()):
-        return None
-    return columns
+    return Thin(columns, problem.narrow(columns)) if 0 < len(columns) <= NARROW * len(filled) else None
 
 
 def _finite(factors: Factors) -> Tensor:
@@ -369,6 +371,8 @@ def _losses(problem: Problem, factors: Factors) -> tuple[Tensor, Tensor]:
     # In float64, a few replicates at a time: the reconstruction of a whole batch need not fit in memory.
     B, m, n = problem.V.shape
     size = max(1, 2**23 // (m * n))
+    if size >= B:
+        return problem.divergence(factors), problem.penalty(factors)
     parts = []
     for first in range(0, B, size):
         rows = torch.arange(first, min(first + size, B), device=problem.V.device)
@@ -389,10 +393,11 @@ def _finish(V: Any, problem: Problem, outcome: _Outcome) -> Result:
         "H": outcome.H * root,
         "loss": outcome.loss * size,
         "divergence": outcome.divergence * size,
-        "n_iter": outcome.n_iter,
-        "status": outcome.status,
-        "kkt": outcome.kkt,
-        "start": outcome.start,
+        # Copies, since tensors of inference mode are not for users.
+        "n_iter": outcome.n_iter.clone(),
+        "status": outcome.status.clone(),
+        "kkt": outcome.kkt.clone(),
+        "start": outcome.start.clone(),
     }
     single = isinstance(V, SparseMatrix) or (V.ndim == 2 if hasattr(V, "ndim") else len(problem.V) == 1)
     for name, value in values.items():

@@ -85,7 +85,8 @@ class BetaDivergence:
         """
         beta = self.beta
         if beta == 2:
-            terms = 0.5 * (V - Y).square()
+            difference = V - Y
+            terms = difference.mul_(difference).mul_(0.5)
         elif beta == 1:
             terms = torch.special.xlogy(V, V / Y.clamp_min(FLOOR)) - V + Y
         elif beta == 0:

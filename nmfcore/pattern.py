@@ -27,9 +27,9 @@ class SharedPattern:
     Attributes
     ----------
     rows : ndarray of uint16 or uint32, shape (cells,)
-        Row of each cell; cells are ordered by column, then row.
+        Row of each cell; the cells of a column stand together, ordered by row.
     columns : ndarray of int64, shape (filled,)
-        Columns that have cells, ascending.
+        Columns that have cells, those with fewest first: loops over equally many cells need no guess where they end.
     start : ndarray of int64, shape (filled + 1,)
         First cell of each of these columns, and the number of cells at the end.
     values : ndarray, shape (tiles, cells * LANES)
@@ -171,7 +171,7 @@ class SharedPattern:
     def select(self, replicates: Sequence[int] | np.ndarray) -> SharedPattern:
         """Return some replicates, in the order given, as a pattern of their own; the cells stay the same."""
         chosen = np.asarray(replicates, dtype=np.int64)
-        return replace(self, values=_to_tiles(self.cells(chosen)), shape=(len(chosen), *self.shape[1:]), on_device=None)
+        return replace(self, values=to_tiles(self.cells(chosen)), shape=(len(chosen), *self.shape[1:]), on_device=None)
 
     def to_host(self) -> SharedPattern:
         """Return the pattern with its values in the computer's own memory."""
@@ -250,11 +250,17 @@ def row_dtype(m: int) -> np.dtype:
     return np.dtype(np.uint16 if m <= 2**16 else np.uint32)
 
 
+def order_of(columns: np.ndarray) -> np.ndarray:
+    """Return how to order cells, of which those of each column are in order: short columns first; int64."""
+    _, of, number = np.unique(columns, return_inverse=True, return_counts=True)
+    return np.lexsort((columns, number[of]))
+
+
 def compress(rows: np.ndarray, columns: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (rows, filled columns, start) of cells that are ordered by column, then row."""
-    filled, first = np.unique(columns, return_index=True)
+    """Return (rows, filled columns, start) of cells of which those of each column stand together."""
+    first = np.flatnonzero(np.diff(columns, prepend=-1))
     start = np.append(first, len(columns)).astype(np.int64)
-    return rows.astype(row_dtype(m)), filled.astype(np.int64), start
+    return rows.astype(row_dtype(m)), columns[first].astype(np.int64), start
 
 
 def _assemble(rows: np.ndarray, columns: np.ndarray, data: np.ndarray, shape: Any, dtype: Any) -> SharedPattern:
@@ -264,12 +270,15 @@ def _assemble(rows: np.ndarray, columns: np.ndarray, data: np.ndarray, shape: An
     dtype = np.dtype(dtype)
     if dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         raise ProblemError(f"dtype must be uint8, uint16, float32 or float64; got {dtype}")
-    rows, filled, start = compress(rows, columns, shape[1])
+    order = order_of(columns)
+    rows, filled, start = compress(rows[order], columns[order], shape[1])
+    data = data[:, order]
     B, m, n = (int(x) for x in shape)
-    return SharedPattern(rows, filled, start, _to_tiles(data.astype(dtype)), (B, m, n))
+    return SharedPattern(rows, filled, start, to_tiles(data.astype(dtype)), (B, m, n))
 
 
-def _to_tiles(cells: np.ndarray) -> np.ndarray:
+def to_tiles(cells: np.ndarray) -> np.ndarray:
+    """Return values (B, cells) as `SharedPattern` keeps them, LANES replicates side by side."""
     tiles = -(-len(cells) // LANES)
     padded = np.zeros((tiles * LANES, cells.shape[1]), dtype=cells.dtype)
     padded[: len(cells)] = cells

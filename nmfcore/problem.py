@@ -134,6 +134,8 @@ class Problem:
         if isinstance(self.V, SparseMatrix):
             return 0.5 * self.V.squared_distance(*factors)
         V, W, H = self.V.double(), factors.W.double(), factors.H.double()
+        if self.weight is None and isinstance(self.loss, BetaDivergence) and self.loss.beta == 2:
+            return 0.5 * torch.baddbmm(V, W, H, alpha=-1).square_().sum(dim=(-2, -1))
         weight = None if self.weight is None else self.weight.double()
         return self.loss.value(V, W @ H, weight)
 
@@ -150,6 +152,13 @@ class Problem:
             if coefficient is not None:
                 total = total + (coefficient.double() * term).sum(dim=(-2, -1))
         return total
+
+
+class Thin(NamedTuple):
+    """A problem without the columns in which no replicate has data, and where the others stand in the whole."""
+
+    columns: Tensor  # int64
+    problem: Problem
 
 
 def build_problem(

@@ -8,7 +8,7 @@ import numpy as np
 
 from .errors import ProblemError
 from .kernels.launch import visible_devices
-from .pattern import LANES, SharedPattern, compress, smallest_dtype
+from .pattern import LANES, SharedPattern, compress, order_of, smallest_dtype
 
 SCHEMES = ("multinomial", "poisson", "delete")
 NO_DELETIONS = (np.zeros(0, np.int64),) * 3
@@ -98,9 +98,12 @@ def bootstrap(
     keys, inverse = np.unique((pixel * m + row[:, None])[counted], return_inverse=True)
     if len(keys) == 0:
         raise ProblemError("no star falls into a bin and an image")
+    order = order_of(keys // m)
+    keys, place = keys[order], np.empty_like(order)
+    place[order] = np.arange(len(order))
     cell = np.full(pixel.shape, -1, dtype=np.int32)
-    cell[counted] = inverse
-    base = np.bincount(inverse, minlength=len(keys)).astype(np.float64)
+    cell[counted] = place[inverse]
+    base = np.bincount(cell[counted], minlength=len(keys)).astype(np.float64)
     cell_rows, filled, start = compress(keys % m, keys // m, m)
 
     # Room for ten standard deviations above the largest count, so that no replicate overflows.

@@ -273,16 +273,21 @@ def sweep(V: Tensor, W: Tensor, H: Tensor, filled: Tensor, l1: Tensor | None, l2
         target = target - l1
     if l2 is not None:
         gram.diagonal(dim1=-2, dim2=-1).add_(l2[:, :, 0])
-    smallest = torch.finfo(V.dtype).tiny
+    curvature = gram.diagonal(dim1=-2, dim2=-1)[..., None]
+    inverse = curvature.clamp_min(torch.finfo(V.dtype).tiny).reciprocal()
+    # A row's minimum is goal[j] + sum over i != j of slope[j, i] * row[i], or zero. Small factors cost the calls rather
+    # than the arithmetic, so there are few of them.
+    goal, slope = (target * inverse).unbind(dim=-2), (gram * inverse).neg_()[..., None].unbind(dim=1)
+    slopes = [one.unbind(dim=1) for one in slope]
+    # Where the other factor's column is zero a row has no effect; it stays as it is where there are data.
+    idle = None if V.device.type == "cpu" and bool((curvature > 0).all()) else (curvature <= 0).unbind(dim=1)
     rows = list(H.unbind(dim=-2))
     for _ in range(sweeps):
         for j, row in enumerate(rows):
-            curvature = gram[:, j, j, None]
-            residual = target[:, j]
+            minimum = goal[j]
             for i, other in enumerate(rows):
                 if i != j:
-                    residual = residual - gram[:, j, i, None] * other
-            minimum = (residual / curvature.clamp_min(smallest)).clamp_min_(0)
-            # Where the other factor's column is zero this row has no effect; it stays as it is where there are data.
-            rows[j] = torch.where(curvature > 0, minimum, row * filled)
+                    minimum = torch.addcmul(minimum, slopes[j][i], other)
+            minimum = minimum.clamp_min(0)
+            rows[j] = minimum if idle is None else torch.where(idle[j], row * filled, minimum)
     return torch.stack(rows, dim=-2)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +14,7 @@ from .errors import ProblemError
 from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, draw, fill_zeros, nndsvd, require_components
 from .kernels.launch import holds, visible_devices
 from .losses import BetaDivergence, Loss
-from .pattern import LANES, SharedPattern
+from .pattern import LANES, SharedPattern, to_tiles
 from .problem import SAFE_MAXIMUM, Penalty
 from .result import Result
 from .solvers import HALS, ExtrapolatedHALS, NewtonKL, RankTwo
@@ -20,7 +22,8 @@ from .spectrum import leading_svd
 from .stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Stop
 from .updates import MultiplicativeUpdate
 
-# Dense chunks hold at most this many entries of V; the kernels' starts as many.
+# Dense chunks hold at most this many entries of V; those of the kernels as many of the factors, of every start, and of
+# V V^T.
 CHUNK_ENTRIES = 2**24
 # Entries of the factors that come back from GPUs at once.
 DEVICE_ENTRIES = 2**28
@@ -31,6 +34,11 @@ SHARE = 16
 SEVERAL = 8
 # A later start must be better by this share of the loss: rounding is not to choose between equals.
 MARGIN = 1e-6
+
+
+# Tiles that a thread should solve in one go: the last ones of each go are not full.
+LONG = 16
+FIELDS = tuple(field.name for field in fields(Result))
 
 
 class Plan:
@@ -57,6 +65,15 @@ class Plan:
         self.devices: list[int] = []
         self.beta = 0.0
         self.refusal = self._refusal(n_components, loss, weight, hold, device)
+
+    def on_sample(self, replicates: int) -> Plan:
+        """Return the plan for so many copies of the sample that the replicates were drawn from."""
+        plan, pattern = copy.copy(self), self.pattern
+        assert pattern.base is not None
+        cells = np.broadcast_to(pattern.base.astype(pattern.values.dtype), (replicates, len(pattern.base)))
+        shape = (replicates, *pattern.shape[1:])
+        plan.pattern = replace(pattern, values=to_tiles(cells), shape=shape, base=None)
+        return plan
 
     def _refusal(self, n_components: int, loss: Loss, weight: Any, hold: str | None, device: Any) -> str | None:
         if device is not None and torch.device(device).type != "cpu":
@@ -122,7 +139,7 @@ def factorize_pattern(
     B, m, n = pattern.shape
     guided = isinstance(init, str) and init == "auto" and pattern.base is not None and hold is None and weight is None
     if guided:
-        init = _full_sample(plan, n_components, dense, starts, ours)
+        init = _full_sample(plan, n_components, dense, starts, ours, seed)
     elif isinstance(init, str) and init == "auto":
         init = "nndsvda"
     given = not isinstance(init, str)
@@ -133,7 +150,8 @@ def factorize_pattern(
     if pattern.on_device is not None and (plan.refusal is not None or not plan.devices or not given):
         pattern = plan.pattern = pattern.to_host()
     parts = []
-    size = max(LANES, CHUNK_ENTRIES // (m * n) // LANES * LANES)
+    entries = m * n if plan.refusal is not None else number * n_components * (m + len(pattern.columns)) + m * m
+    size = max(LANES, CHUNK_ENTRIES // entries // LANES * LANES)
     if plan.refusal is None and plan.devices:
         size = max(LANES, DEVICE_ENTRIES // (n_components * (m + n)))
     for first in range(0, B, size):
@@ -154,14 +172,24 @@ def factorize_pattern(
 
 
 def _full_sample(
-    plan: Plan, k: int, dense: Callable[..., Result], starts: int | None, ours: bool
+    plan: Plan, k: int, dense: Callable[..., Result], starts: int | None, ours: bool, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     # At k = 2 all starts lead to one optimum; beyond, the best of several is where replicates begin.
     number = (SEVERAL if ours and k > 2 else 1) if starts is None else starts
-    # One matrix is no work for a GPU, and torch need not see the one that numba sees.
-    where = {"device": "cpu"} if plan.refusal is None and plan.devices else {}
-    result = dense(plan.pattern.base_dense(dtype=np.float64), "nndsvda", 0, number, None, **where)
-    return result.W, result.H
+    if plan.refusal is not None or plan.devices:
+        # One matrix is no work for a GPU, and torch need not see the one that numba sees.
+        where = {"device": "cpu"} if plan.refusal is None else {}
+        result = dense(plan.pattern.base_dense(dtype=np.float64), "nndsvda", 0, number, None, **where)
+        return result.W, result.H
+    sample = plan.on_sample(number)
+    alone = np.zeros(1, dtype=np.int64)
+    starts_of = [_starts(sample, alone, "random" if s else "nndsvda", k, seed, s, 0) for s in range(number)]
+    result = _solve(sample, np.arange(number), _join(starts_of), narrow=False)
+    best = 0
+    for s in range(1, number):
+        if result.loss[s] < result.loss[best] * (1 - MARGIN):
+            best = s
+    return result.W[best], result.H[best]
 
 
 def _compilable(init: Any, pattern: SharedPattern, k: int) -> bool:
@@ -187,23 +215,67 @@ def _part(x: Any, chosen: np.ndarray, B: int) -> Any:
     return x if x is None or np.ndim(x) < 3 or len(x) != B or B == 1 else x[chosen]
 
 
+class Starts(NamedTuple):
+    """Where jobs begin: W (J, m, k), H (J, k, n), one for all or one for each.
+
+    `extra` (J, k + 1, k) holds the Gram matrices of the columns of H outside the pattern, and below them their sums:
+    they count until the first update of H.
+    """
+
+    W: np.ndarray
+    H: np.ndarray
+    extra: np.ndarray
+
+
+def _narrow(starts: Starts, columns: np.ndarray, jobs: int) -> Starts:
+    # One start for each job, and of H the pattern's columns alone.
+    W, H, extra = (np.broadcast_to(x, (jobs, *x.shape[1:])) for x in starts)
+    return Starts(np.ascontiguousarray(W), H[:, :, columns], np.ascontiguousarray(extra))
+
+
+def _widen(result: Result, pattern: SharedPattern) -> Result:
+    H = np.zeros((*result.H.shape[:2], pattern.shape[2]), result.H.dtype)
+    H[:, :, pattern.columns] = result.H
+    return replace(result, H=H)
+
+
+def _join(starts: Sequence[Starts]) -> Starts:
+    return starts[0] if len(starts) == 1 else Starts(*(np.concatenate(parts) for parts in zip(*starts, strict=True)))
+
+
 def _compiled(
     plan: Plan, chosen: np.ndarray, init: Any, k: int, starts: int, seed: int, first: int, sparing: bool
 ) -> Result:
-    best = _solve(plan, chosen, *_starts(plan, chosen, init, k, seed, 0, first), start=0)
-    for start in range(1, starts):
-        tried = np.arange(len(chosen))
-        if sparing:
-            tried = tried[(first + tried) % SHARE == 0]
-            if len(tried) == 0:
-                break
-        W0, H0 = _starts(plan, chosen[tried], "random", k, seed, start, first, tried)
-        other = _solve(plan, chosen[tried], W0, H0, start=start)
-        wins = (other.loss < best.loss[tried] * (1 - MARGIN)) | (
-            ~np.isfinite(best.loss[tried]) & np.isfinite(other.loss)
-        )
-        for name in ("W", "H", "loss", "divergence", "n_iter", "status", "kkt", "start"):
-            getattr(best, name)[tried[wins]] = getattr(other, name)[wins]
+    everyone = np.arange(len(chosen))
+    share = everyone[(first + everyone) % SHARE == 0] if sparing else everyone
+    tries = [(start, share if start else everyone) for start in range(starts if len(share) else 1)]
+    # One pool of jobs keeps lanes and threads busy to the end; a GPU has blocks to spare, but not the memory.
+    pools = [[one] for one in tries] if plan.devices else [tries]
+    best: Result | None = None
+    for pool in pools:
+        given, narrow = [], len(pool) > 1
+        for start, tried in pool:
+            one = _starts(plan, chosen[tried], init if start == 0 else "random", k, seed, start, first, tried)
+            given.append(_narrow(one, plan.pattern.columns, len(tried)) if narrow else one)
+        jobs = np.concatenate([tried for _, tried in pool])
+        solved = _solve(plan, chosen[jobs], _join(given), narrow=narrow)
+        at = 0
+        for start, tried in pool:
+            part = Result(**{name: getattr(solved, name)[at : at + len(tried)] for name in FIELDS})
+            part.start[:] = start
+            best, at = _better(best, part, tried), at + len(tried)
+    assert best is not None
+    return _widen(best, plan.pattern) if narrow else best
+
+
+def _better(best: Result | None, other: Result, tried: np.ndarray) -> Result:
+    # `other` has the replicates `tried` of `best`; a finite loss beats one that is not.
+    if best is None:
+        return other
+    before = best.loss[tried]
+    wins = (other.loss < before * (1 - MARGIN)) | (~np.isfinite(before) & np.isfinite(other.loss))
+    for name in FIELDS:
+        getattr(best, name)[tried[wins]] = getattr(other, name)[wins]
     return best
 
 
@@ -216,38 +288,39 @@ def _starts(
     start: int,
     first: int,
     tried: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    if not isinstance(init, str):
-        return tuple(
+) -> Starts:
+    pattern, (m, n) = plan.pattern, plan.pattern.shape[1:]
+    if isinstance(init, str):
+        if init not in METHODS:
+            raise ProblemError(f"init must be 'auto', one of {METHODS} or a pair (W, H); got {init!r}")
+        require_components(k)
+        numbers = first + (np.arange(len(chosen)) if tried is None else tried)
+        means = torch.from_numpy(pattern.cells(chosen).sum(axis=1, dtype=np.float64) / (m * n)).to(plan.dtype)
+        if init == "random":
+            factors = draw(means, (m, n), k, seed, start, numbers)
+        else:
+            svd = leading_svd(pattern, chosen, min(k, m, n), precision=plan.dtype)
+            like = torch.empty((len(chosen), m, n), dtype=plan.dtype, device="meta")
+            factors = fill_zeros(init, nndsvd(like, k, svd=svd), means, seed, start, numbers)
+        W, H = factors.W.numpy(), factors.H.numpy()
+    else:
+        W, H = (
             np.ascontiguousarray(np.reshape(np.asarray(x), (-1, *np.shape(x)[-2:])), dtype=plan.numpy_dtype)
             for x in init
-        )  # type: ignore[return-value]
-    if init not in METHODS:
-        raise ProblemError(f"init must be 'auto', one of {METHODS} or a pair (W, H); got {init!r}")
-    require_components(k)
-    pattern, (m, n) = plan.pattern, plan.pattern.shape[1:]
-    numbers = first + (np.arange(len(chosen)) if tried is None else tried)
-    means = torch.from_numpy(pattern.cells(chosen).sum(axis=1, dtype=np.float64) / (m * n)).to(plan.dtype)
-    if init == "random":
-        factors = draw(means, (m, n), k, seed, start, numbers)
-    else:
-        svd = leading_svd(pattern, chosen, min(k, m, n))
-        like = torch.empty((len(chosen), m, n), dtype=plan.dtype, device="meta")
-        factors = fill_zeros(init, nndsvd(like, k, svd=svd), means, seed, start, numbers)
-    return factors.W.numpy(), factors.H.numpy()
+        )
+    empty = np.ones(n, dtype=bool)
+    empty[pattern.columns] = False
+    outside = H[:, :, empty].astype(np.float64)
+    return Starts(W, H, np.concatenate([outside @ outside.transpose(0, 2, 1), outside.sum(-1)[:, None]], axis=1))
 
 
-def _solve(plan: Plan, chosen: np.ndarray, W0: np.ndarray, H0: np.ndarray, *, start: int) -> Result:
+def _solve(plan: Plan, chosen: np.ndarray, starts: Starts, *, narrow: bool) -> Result:
+    # `narrow` says that H has the pattern's columns alone, there and in the result.
     from .kernels import cpu, kl, launch
     from .kernels.parallel import in_parallel
 
-    pattern, stop, k = plan.pattern, plan.stop, W0.shape[-1]
+    pattern, stop, k = plan.pattern, plan.stop, starts.W.shape[-1]
     jobs, (m, n) = len(chosen), pattern.shape[1:]
-    empty = np.ones(n, dtype=bool)
-    empty[pattern.columns] = False
-    outside = H0[:, :, empty].astype(np.float64)
-    # Grams, and below them the sums, of the columns that have no cell: they count until the first update of H.
-    extra = np.concatenate([outside @ outside.transpose(0, 2, 1), outside.sum(-1)[:, None]], axis=1)
     eps = torch.finfo(plan.dtype).eps
     every = stop.interval(plan.rule)
     limits = cpu.Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, every)
@@ -255,26 +328,27 @@ def _solve(plan: Plan, chosen: np.ndarray, W0: np.ndarray, H0: np.ndarray, *, st
     rule = kl.rule_of(plan.rule, coefficients) if plan.beta == 1 else cpu.rule_of(plan.rule, coefficients)
     solve = kl.kullback_leibler if plan.beta == 1 else cpu.frobenius
     if plan.devices:
-        W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, W0, H0, extra, rule, limits, plan.devices)
+        W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, *starts, rule, limits, plan.devices)
     else:
-        W, H = np.zeros((jobs, m, k), plan.numpy_dtype), np.zeros((jobs, k, n), plan.numpy_dtype)
+        columns = np.arange(len(pattern.columns)) if narrow else pattern.columns
+        width = len(columns) if narrow else n
+        W, H = np.zeros((jobs, m, k), plan.numpy_dtype), np.zeros((jobs, k, width), plan.numpy_dtype)
         n_iter, status, numbers = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64), np.zeros((jobs, 3))
 
         def work(first: int, last: int) -> None:
             solve(
-                pattern.values, pattern.rows, pattern.start, pattern.columns, chosen, first, last, W0, H0, extra, rule,
-                limits, (0,) * k, W, H, n_iter, status, numbers,
+                pattern.values, pattern.rows, pattern.start, columns, chosen, first * LANES,
+                min(last * LANES, jobs), *starts, rule, limits, (0,) * k, W, H, n_iter, status, numbers,
             )  # fmt: skip
 
-        in_parallel(work, jobs, grain=2 * LANES)
+        in_parallel(work, -(-jobs // LANES), grain=LONG)
     return Result(
         W=W, H=H, loss=numbers[:, 0].copy(), divergence=numbers[:, 1].copy(), n_iter=n_iter, status=status,
-        kkt=numbers[:, 2].copy(), start=np.full(jobs, start),
+        kkt=numbers[:, 2].copy(), start=np.zeros(jobs, np.int64),
     )  # fmt: skip
 
 
 def _concatenate(parts: list[Result]) -> Result:
     if len(parts) == 1:
         return parts[0]
-    names = ("W", "H", "loss", "divergence", "n_iter", "status", "kkt", "start")
-    return Result(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+    return Result(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS})

@@ -1,4 +1,4 @@
-"""Leading singular triplets of every replicate of a pattern, by subspace iteration, not one decomposition each."""
+"""Leading singular triplets of every replicate of a pattern, from V V^T."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from . import initialise
 from .pattern import LANES, SharedPattern
 
 # Vectors carried beside the wanted ones, which then converge faster; how far from eigenvectors they may be, relative to
-# the largest eigenvalue; and when to give up.
+# the largest eigenvalue, in units of rounding; and when to leave a replicate to LAPACK, which then is as fast.
 BESIDE = 6
-TOLERANCE = 1e-13
-MOST = 40
+ROUNDINGS = 4
+MOST = 4
+# Up to this many rows LAPACK is faster: the eigenvalues of counts fall slowly, and so the iteration converges.
+SHORT = 128
 # Beyond so many rows and columns V V^T is no small matrix: each replicate then gets a sparse decomposition.
 WIDEST = 1024
 
 
-def leading_svd(pattern: SharedPattern, replicates: np.ndarray, k: int) -> tuple[Tensor, Tensor, Tensor]:
+def leading_svd(
+    pattern: SharedPattern, replicates: np.ndarray, k: int, *, precision: torch.dtype = torch.float64
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return the k leading singular triplets of some replicates.
 
-    V V^T of every replicate is summed from the cells; its leading eigenvectors come from a subspace iteration that
-    begins at those of the replicates' mean. Replicates that do not converge, or whose k-th singular value is too small
-    for V V^T, get a decomposition of their own.
+    V V^T of every replicate is summed from the cells. Where it is small LAPACK finds its eigenvectors; else a subspace
+    iteration that begins at those of the replicates' mean. Replicates that do not converge at once, or whose k-th
+    singular value is too small for V V^T, get a decomposition of their own.
 
     Parameters
     ----------
@@ -33,6 +37,8 @@ def leading_svd(pattern: SharedPattern, replicates: np.ndarray, k: int) -> tuple
         Which.
     k : int
         Number of triplets, at most min(m, n).
+    precision : torch.dtype
+        Whose rounding the vectors shall reach.
 
     Returns
     -------
@@ -48,14 +54,24 @@ def leading_svd(pattern: SharedPattern, replicates: np.ndarray, k: int) -> tuple
         dense = torch.from_numpy(pattern.to_dense(replicates, dtype=np.float64))
         return initialise.leading_svd(dense, k)
     gram = _gram(pattern, replicates)
+    if m <= SHORT:
+        squares, vectors = torch.linalg.eigh(gram)
+        return _triplets(pattern, replicates, vectors.flip(-1)[..., :k].contiguous(), squares.flip(-1)[:, :k])
     width = min(m, k + BESIDE)
     size = gram.diagonal(dim1=-2, dim2=-1).sum(-1).clamp_min(torch.finfo(torch.float64).tiny)
     mean = (gram / size[:, None, None]).mean(dim=0)
     guess = torch.linalg.eigh(mean).eigenvectors.flip(-1)[:, :width]
-    vectors, squares, found = _subspace(gram, guess.expand(len(gram), m, width), k)
-    U, S = vectors[..., :k], squares[:, :k].clamp_min(0).sqrt()
-    poor = ~found | (S[:, -1] <= initialise.GRAM_RANGE * S[:, 0])
-    Vh = torch.zeros(len(gram), k, n, dtype=torch.float64)
+    return _triplets(pattern, replicates, *_subspace(gram, guess, k, ROUNDINGS * m * torch.finfo(precision).eps))
+
+
+def _triplets(
+    pattern: SharedPattern, replicates: np.ndarray, U: Tensor, squares: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    # From the leading eigenvectors of V V^T and their eigenvalues.
+    n, k = pattern.shape[2], U.shape[-1]
+    S = squares.clamp_min(0).sqrt()
+    poor = S[:, -1] <= initialise.GRAM_RANGE * S[:, 0]
+    Vh = torch.zeros(len(U), k, n, dtype=torch.float64)
     columns = torch.from_numpy(pattern.columns)
     Vh[:, :, columns] = _project(pattern, replicates, U) / torch.where(S > 0, S, 1.0)[..., None]
     if bool(poor.any()):
@@ -65,27 +81,31 @@ def leading_svd(pattern: SharedPattern, replicates: np.ndarray, k: int) -> tuple
     return U, S, Vh
 
 
-def _subspace(gram: Tensor, start: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    # Orthogonal iteration with Rayleigh-Ritz; all replicates go on until the slowest is done, or too slow.
+def _subspace(gram: Tensor, guess: Tensor, k: int, tolerance: float) -> tuple[Tensor, Tensor]:
+    # Orthogonal iteration with Rayleigh-Ritz, from one guess (m, width) for all: vectors (B, m, k), eigenvalues (B, k).
     # The fourth power of the matrix converges four times faster, at the price of two products.
-    power = gram / gram.diagonal(dim1=-2, dim2=-1).sum(-1).clamp_min(torch.finfo(torch.float64).tiny)[:, None, None]
+    tiny = torch.finfo(torch.float64).tiny
+    U, S = gram.new_zeros(len(gram), len(guess), k), gram.new_zeros(len(gram), k)
+    left = torch.arange(len(gram))
+    power = gram / gram.diagonal(dim1=-2, dim2=-1).sum(-1).clamp_min(tiny)[:, None, None]
     power = power @ power
     power = power @ power
-    basis = start
-    found = torch.zeros(len(gram), dtype=torch.bool)
-    vectors, squares = basis, gram.new_zeros(len(gram), basis.shape[-1])
+    basis = guess.expand(len(gram), *guess.shape)
     for _ in range(MOST):
         basis = torch.linalg.qr(power @ basis).Q
-        image = gram @ basis
+        image = gram[left] @ basis
         squares, turn = torch.linalg.eigh(basis.mT @ image)
         squares, turn = squares.flip(-1), turn.flip(-1)
-        vectors, image = basis @ turn, image @ turn
-        away = (image - vectors * squares[:, None])[..., :k].norm(dim=-2).amax(-1)
-        found = away <= TOLERANCE * squares[:, 0].clamp_min(torch.finfo(torch.float64).tiny) * len(gram[0])
-        if bool(found.all()):
-            break
-        basis = vectors
-    return vectors.clone(), squares, found
+        basis, image = basis @ turn, image @ turn
+        away = (image - basis * squares[:, None])[..., :k].norm(dim=-2).amax(-1)
+        found = away <= tolerance * squares[:, 0].clamp_min(tiny)
+        U[left[found]], S[left[found]] = basis[found][..., :k], squares[found, :k]
+        left, basis, power = left[~found], basis[~found], power[~found]
+        if len(left) == 0:
+            return U, S
+    squares, vectors = torch.linalg.eigh(gram[left])
+    U[left], S[left] = vectors.flip(-1)[..., :k], squares.flip(-1)[:, :k]
+    return U, S
 
 
 def _gram(pattern: SharedPattern, replicates: np.ndarray) -> Tensor:

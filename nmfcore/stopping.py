@@ -138,7 +138,9 @@ class Change:
         settled = (pending & (self.distance(factors) <= self.tol)).nonzero()[:, 0]
         if len(settled) == 0:
             return status
-        growing, locked = missing_mass(problem.select(settled), Factors(*(x[settled] for x in factors)))
+        if len(settled) < len(pending):
+            problem, factors = problem.select(settled), Factors(*(x[settled] for x in factors))
+        growing, locked = missing_mass(problem, factors)
         limit = max(self.tol, MASS_ROUNDING * torch.finfo(growing.dtype).eps)
         ended = torch.where(locked <= limit, int(Status.CONVERGED), int(Status.STUCK))
         status[settled] = torch.where(growing <= limit, ended, PENDING)

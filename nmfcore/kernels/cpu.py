@@ -26,6 +26,7 @@ from .lanes import (
     scatter_column,
     splat,
     store,
+    sweep_rows,
     where_less,
     where_positive,
 )
@@ -35,6 +36,9 @@ ALLOCATING: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "nump
 OPTIONS = ALLOCATING | {"_nrt": False}
 INLINE = OPTIONS | {"forceinline": True}
 MU, SWEEPS, RANK2 = 0, 1, 2
+# Rows of a factor that are updated side by side; factors have room for a multiple of so many.
+ROWS = 4
+SIDE_BY_SIDE = (0,) * ROWS
 # Gram sums are carried in blocks of this many columns, so that float32 sums stay short.
 BLOCK = 64
 # New replicates enter a running tile when this many lanes are idle and this many iterations have passed since it was
@@ -84,67 +88,61 @@ def gram(factor, count, out, sums, units):
 
 
 @njit(**INLINE)
-def update_row(r, at, G, inverse, factor, place, new, alive, rule, sweeps, l1, units):
-    """Write the update of one row of a factor to `new`; lanes that are not alive keep their values.
+def update_rows(r, at, G, inverse, source, target, place, new, alive, rule, sweeps, l1, units):
+    """Write the update of the ROWS rows source[place:] of a factor to target[place:]; idle lanes keep their values.
 
-    `new` is (2 k, LANES), and its second half scratch. r[at:] is the product with the data (k, LANES), G the Gram
-    matrix of the other factor with l2 on its diagonal, `inverse` the reciprocals of that diagonal, factor[place:] the
-    row as it is.
+    r[at:] is the product with the data (ROWS, k, LANES), G the Gram matrix of the other factor with l2 on its diagonal,
+    `inverse` what `prepare_gram` made of it, `new` (2 k, LANES) scratch.
     """
     k = len(units)
+    width = k * LANES
     zero = splat(0.0, G)
     if rule == MU:
         least = splat(ROOM * np.finfo(G.dtype).tiny, G)
         floor = splat(FLOOR, G)
         penalty = splat(l1, G)
-        for c in range(k):
-            store(new, c * LANES, load(factor, place + c * LANES, G))
-        for _ in range(sweeps):
+        for q in range(ROWS):
+            of, this = place + q * width, at + q * width
             for c in range(k):
-                denominator = penalty
-                for d in range(k):
-                    denominator = denominator + load(G, (c * k + d) * LANES, G) * load(new, d * LANES, G)
-                old, negative = load(new, c * LANES, G), load(r, at + c * LANES, G)
-                step = negative / where_positive(denominator, denominator, floor)
-                value = lanes_max(step * old, where_positive(negative, where_positive(old, least, zero), zero))
-                store(new, (k + c) * LANES, value)
+                store(new, c * LANES, load(source, of + c * LANES, G))
+            for _ in range(sweeps):
+                for c in range(k):
+                    denominator = penalty
+                    for d in range(k):
+                        denominator = denominator + load(G, (c * k + d) * LANES, G) * load(new, d * LANES, G)
+                    old, negative = load(new, c * LANES, G), load(r, this + c * LANES, G)
+                    step = negative / where_positive(denominator, denominator, floor)
+                    value = lanes_max(step * old, where_positive(negative, where_positive(old, least, zero), zero))
+                    store(new, (k + c) * LANES, value)
+                for c in range(k):
+                    value, old = load(new, (k + c) * LANES, G), load(new, c * LANES, G)
+                    store(new, c * LANES, where_positive(alive, value, old))
             for c in range(k):
-                value, old = load(new, (k + c) * LANES, G), load(new, c * LANES, G)
-                store(new, c * LANES, where_positive(alive, value, old))
+                store(target, of + c * LANES, load(new, c * LANES, G))
     elif rule == RANK2:
         shrink = splat(l1, G)
-        r0, r1 = load(r, at, G) - shrink, load(r, at + LANES, G) - shrink
         g00, g01, g11 = load(G, 0, G), load(G, LANES, G), load(G, 3 * LANES, G)
-        old0, old1 = load(factor, place, G), load(factor, place + LANES, G)
-        only0 = where_positive(g00, lanes_max(r0 * load(inverse, 0, G), zero), old0)
-        only1 = where_positive(g11, lanes_max(r1 * load(inverse, LANES, G), zero), old1)
-        first_wins = only0 * r0 - only1 * r1
-        x0, x1 = where_less(first_wins, zero, zero, only0), where_less(first_wins, zero, only1, zero)
+        per0, per1 = load(inverse, 0, G), load(inverse, LANES, G)
         scale = load(inverse, 2 * LANES, G)  # 1 / determinant, 0 where that is not to be trusted
-        y0, y1 = (g11 * r0 - g01 * r1) * scale, (g00 * r1 - g01 * r0) * scale
-        inside = lanes_min(y0, y1)
-        store(new, 0, where_positive(alive, where_positive(inside, y0, x0), old0))
-        store(new, LANES, where_positive(alive, where_positive(inside, y1, x1), old1))
+        for q in range(ROWS):
+            of, this = place + q * width, at + q * width
+            r0, r1 = load(r, this, G) - shrink, load(r, this + LANES, G) - shrink
+            old0, old1 = load(source, of, G), load(source, of + LANES, G)
+            only0 = where_positive(g00, lanes_max(r0 * per0, zero), old0)
+            only1 = where_positive(g11, lanes_max(r1 * per1, zero), old1)
+            first_wins = only0 * r0 - only1 * r1
+            x0, x1 = where_less(first_wins, zero, zero, only0), where_less(first_wins, zero, only1, zero)
+            y0, y1 = (g11 * r0 - g01 * r1) * scale, (g00 * r1 - g01 * r0) * scale
+            inside = lanes_min(y0, y1)
+            store(target, of, where_positive(alive, where_positive(inside, y0, x0), old0))
+            store(target, of + LANES, where_positive(alive, where_positive(inside, y1, x1), old1))
     else:
-        for c in range(k):
-            store(new, c * LANES, load(factor, place + c * LANES, G))
-        shrink = splat(l1, G)
-        for _ in range(sweeps):
-            for c in range(k):
-                residual = load(r, at + c * LANES, G) - shrink
-                for d in range(c):
-                    residual = residual - load(G, (c * k + d) * LANES, G) * load(new, d * LANES, G)
-                for d in range(c + 1, k):
-                    residual = residual - load(G, (c * k + d) * LANES, G) * load(new, d * LANES, G)
-                old = load(new, c * LANES, G)
-                value = lanes_max(residual * load(inverse, c * LANES, G), zero)
-                value = where_positive(load(G, (c * k + c) * LANES, G), value, old)
-                store(new, c * LANES, where_positive(alive, value, old))
+        sweep_rows(SIDE_BY_SIDE, r, at, inverse, splat(l1, G), source, place, target, place, alive, sweeps, units)
 
 
 @njit(**INLINE)
 def prepare_gram(G, inverse, l2, rule, units):
-    """Add `l2` to the diagonal and write what `update_row` divides by."""
+    """Add `l2` to the diagonal and write what `update_rows` divides by."""
     k = len(units)
     one, zero = splat(1.0, G), splat(0.0, G)
     tiny = splat(np.finfo(G.dtype).tiny, G)
@@ -152,7 +150,15 @@ def prepare_gram(G, inverse, l2, rule, units):
         place = (c * k + c) * LANES
         total = load(G, place, G) + splat(l2, G)
         store(G, place, total)
-        store(inverse, c * LANES, one / lanes_max(total, tiny))
+        store(inverse, c * LANES, where_positive(total, one / lanes_max(total, tiny), zero))
+    if rule == SWEEPS:
+        for c in range(k):
+            for d in range(k):
+                store(
+                    inverse,
+                    (k + c * k + d) * LANES,
+                    zero - load(G, (c * k + d) * LANES, G) * load(inverse, c * LANES, G),
+                )
     if rule == RANK2:
         product = load(G, 0, G) * load(G, 3 * LANES, G)
         determinant = product - load(G, LANES, G) * load(G, LANES, G)
@@ -169,21 +175,29 @@ def pass_over(cells, rows, start, W, H, A, GW, inverse, GH, sums, alive, rule, s
     GH[:] = 0
     sums[:] = 0
     count = len(start) - 1
-    # Three columns are worked on at once, each a step further than the next: none of the steps waits for another.
-    for stage in range(count + 2):
-        if update and stage < count:
-            dot_column(cells, rows, start[stage], start[stage + 1], W, r, (stage & 1) * width, units)
-        j = stage - 1
-        if 0 <= j < count:
+    groups = -(-count // ROWS)
+    # Three groups of columns are worked on at once, each a step further than the next: none of the steps waits.
+    for stage in range(groups + 2):
+        if update and stage < groups:
+            for q in range(ROWS):
+                j, to = stage * ROWS + q, ((stage & 1) * ROWS + q) * width
+                if j < count:
+                    dot_column(cells, rows, start[j], start[j + 1], W, r, to, units)
+                else:
+                    for c in range(0, width, LANES):
+                        store(r, to + c, splat(0.0, W))
+        group = stage - 1
+        if 0 <= group < groups:
+            first = group * ROWS
             if update:
-                update_row(r, (j & 1) * width, GW, inverse, H, j * width, h, alive, rule, sweeps, l1, units)
-                for c in range(k):
-                    store(H, j * width + c * LANES, load(h, c * LANES, W))
-            if (j + 1) % BLOCK == 0 or j + 1 == count:
-                gram_rows(H, j - j % BLOCK, j + 1, GH, sums, units)
-        j = stage - 2
-        if j >= 0:
-            scatter_column(cells, rows, start[j], start[j + 1], A, H, j * width, units)
+                at = (group & 1) * ROWS * width
+                update_rows(r, at, GW, inverse, H, H, first * width, h, alive, rule, sweeps, l1, units)
+            if (first + ROWS) % BLOCK == 0 or group == groups - 1:
+                gram_rows(H, first - first % BLOCK, min(first + ROWS, count), GH, sums, units)
+        group = stage - 2
+        if group >= 0:
+            for j in range(group * ROWS, min((group + 1) * ROWS, count)):
+                scatter_column(cells, rows, start[j], start[j + 1], A, H, j * width, units)
 
 
 @njit(**OPTIONS)
@@ -236,7 +250,7 @@ def missing_component(W, sums, W_sums, penalised, units):
 def gradient_H(cells, rows, start, W, H, GW, l1, D, r, fit, top, sums, W_sums, mass, penalised, missing, units):
     """Write the gradient by H to D, sum(H * (W.T @ V)) to fit, and the largest scaled negative half to top.
 
-    missing[0:LANES] is the mass that positive entries of H still ask for, missing[LANES:] that of zeros: see
+    Raise missing[0:LANES] to the mass that positive entries of H still ask for, missing[LANES:] to that of zeros: see
     `optimality.missing_mass`.
     """
     k = len(units)
@@ -265,8 +279,8 @@ def gradient_H(cells, rows, start, W, H, GW, l1, D, r, fit, top, sums, W_sums, m
         growing = growing + by_positive * load(mass, j * LANES, W)
         locked = locked + by_zero * load(mass, j * LANES, W)
     store(top, 0, largest)
-    store(missing, 0, growing)
-    store(missing, LANES, locked)
+    store(missing, 0, lanes_max(load(missing, 0, W), growing))
+    store(missing, LANES, lanes_max(load(missing, LANES, W), locked))
 
 
 @njit(**OPTIONS)
@@ -380,7 +394,8 @@ class Tile(NamedTuple):
 def allocate(values, like, cell_count, m, count, units):
     """Return a tile's working arrays in the type of `like`."""
     k = len(units)
-    short, long, square, one = m * k * LANES, count * k * LANES, k * k * LANES, k * LANES
+    square, one = k * k * LANES, k * LANES
+    short, long = -(-m // ROWS) * ROWS * one, -(-count // ROWS) * ROWS * one
     return Tile(
         np.zeros(cell_count * LANES, values.dtype),
         np.zeros(short, like.dtype),
@@ -394,13 +409,13 @@ def allocate(values, like, cell_count, m, count, units):
         np.zeros(square, like.dtype),
         np.zeros(square, like.dtype),
         np.zeros(square, like.dtype),
-        np.zeros(max(k, 3) * LANES, like.dtype),
+        np.zeros((max(k, 2) + k * k) * LANES, like.dtype),
         np.zeros(one, like.dtype),
         np.zeros(one, like.dtype),
         np.zeros(m * LANES, like.dtype),
         np.zeros(count * LANES, like.dtype),
         np.zeros(2 * LANES, like.dtype),
-        np.zeros(2 * one, like.dtype),
+        np.zeros(2 * ROWS * one, like.dtype),
         np.zeros(2 * one, like.dtype),
         np.zeros(2 * LANES, like.dtype),
         np.zeros(2 * LANES, like.dtype),
@@ -474,16 +489,14 @@ def extrapolate(tile, rule, m, units):
     copy(tile.G, tile.GH)
     prepare_gram(tile.G, tile.inverse, rule.l2_W, rule.kind, units)
     turned = zero
-    for i in range(m):
-        update_row(
-            tile.A, i * width, tile.G, tile.inverse, tile.Y, i * width, tile.h, mask,
+    for i in range(0, m, ROWS):
+        update_rows(
+            tile.A, i * width, tile.G, tile.inverse, tile.Y, tile.D_W, i * width, tile.h, mask,
             rule.kind, rule.sweeps_W, rule.l1_W, units,
         )  # fmt: skip
-        for c in range(k):
-            place = i * width + c * LANES
-            new = load(tile.h, c * LANES, tile.W)
-            turned = turned + (load(tile.Y, place, tile.W) - new) * (new - load(tile.W, place, tile.W))
-            store(tile.D_W, place, new)
+    for place in range(0, m * width, LANES):
+        new = load(tile.D_W, place, tile.W)
+        turned = turned + (load(tile.Y, place, tile.W) - new) * (new - load(tile.W, place, tile.W))
     store(tile.top, 0, turned)
     for lane in range(LANES):
         if tile.top[lane] > 0:
@@ -545,8 +558,11 @@ def candidates(tile, limits, verdict, count, m, units):
 
 
 @njit(**OPTIONS)
-def judge(tile, limits, verdict, m):
-    """Ask the lanes that have settled for the mass that is missing; return whether any is done."""
+def judge(tile, limits, verdict, m, locked):
+    """Ask the lanes that have settled for the mass that is missing; return whether any may be done.
+
+    What entries at zero ask for counts only where `locked` says so: when both factors have been asked.
+    """
     limit = max(limits.tol, limits.mass_rounding)
     finished = False
     for lane in range(LANES):
@@ -557,7 +573,7 @@ def judge(tile, limits, verdict, m):
             total = total if total > 0 else 1.0
             if tile.missing[lane] / total > limit:
                 verdict[lane] = MAX_ITER if tile.iteration[lane] == limits.max_iter else -1
-            elif tile.missing[LANES + lane] / total > limit:
+            elif locked and tile.missing[LANES + lane] / total > limit:
                 verdict[lane] = STUCK
         finished = finished or verdict[lane] >= 0
     return finished
@@ -573,6 +589,14 @@ def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
     # The gradients at these factors give what entries still ask for, and the loss with it.
     penalised = rule.l1_W > 0 or rule.l2_W > 0 or rule.l1_H > 0 or rule.l2_H > 0
     gram(tile.W, m, tile.G, tile.W_sums, units)
+    tile.missing[:] = 0
+    gradient_W(
+        tile.W, tile.A, tile.GH, rule.l1_W, rule.l2_W, tile.D_W, tile.out2, tile.sums, tile.W_sums, tile.row_mass,
+        penalised, tile.missing, m, units,
+    )  # fmt: skip
+    # The gradient by H takes as long as half an iteration: not before W asks for no more.
+    if not judge(tile, limits, verdict, m, False):
+        return
     for c in range(k):
         place = (c * k + c) * LANES
         store(tile.G, place, load(tile.G, place, tile.W) + splat(rule.l2_H, tile.W))
@@ -580,11 +604,7 @@ def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
         tile.cells, rows, start, tile.W, tile.H, tile.G, rule.l1_H, tile.D_H, tile.r, tile.fit, tile.top, tile.sums,
         tile.W_sums, tile.column_mass, penalised, tile.missing, units,
     )  # fmt: skip
-    gradient_W(
-        tile.W, tile.A, tile.GH, rule.l1_W, rule.l2_W, tile.D_W, tile.out2, tile.sums, tile.W_sums, tile.row_mass,
-        penalised, tile.missing, m, units,
-    )  # fmt: skip
-    if not judge(tile, limits, verdict, m):
+    if not judge(tile, limits, verdict, m, True):
         return
     tile.out[:] = 0
     residual(tile.H, tile.D_H, count, tile.sums, False, tile.top, tile.out, units)
@@ -614,10 +634,9 @@ def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
 def admit(tile, values, rows, start, columns, replicates, W0, H0, extra, following, last, living, since, m, units):
     """Let jobs into idle lanes; return the job that follows and the number of living lanes.
 
-    An empty tile takes a whole tile of the pattern at once; a running one takes single replicates when enough lanes are
-    idle.
+    An empty tile takes a whole tile of the pattern at once; where enough lanes are idle it takes single replicates too.
     """
-    cell_count = len(rows)
+    cell_count, before = len(rows), following
     if living == 0:
         number = replicates[following] // LANES
         copy(tile.cells, values[number])
@@ -638,7 +657,8 @@ def admit(tile, values, rows, start, columns, replicates, W0, H0, extra, followi
             enter(tile, lane, following, W0, H0, columns, extra, m, shared, units)
             following += 1
             living += 1
-    elif LANES - living >= IDLE and since >= PATIENCE:
+    # Jobs from elsewhere than a tile's own replicates are worth copying one by one where lanes would lie idle.
+    if LANES - living >= IDLE and (following > before or since >= PATIENCE):
         for lane in range(LANES):
             if tile.alive[lane] > 0 or following >= last:
                 continue
@@ -653,7 +673,7 @@ def admit(tile, values, rows, start, columns, replicates, W0, H0, extra, followi
             enter(tile, lane, following, W0, H0, columns, extra, m, False, units)
             following += 1
             living += 1
-    else:
+    if following == before:
         return following, living
     masses(tile.cells, rows, start, tile.row_mass, tile.column_mass)
     for lane in range(LANES):
@@ -749,24 +769,20 @@ def frobenius(
                 fresh = load(tile.top, 0, tile.W)
                 copy(tile.G, tile.GH)
                 prepare_gram(tile.G, tile.inverse, rule.l2_W, rule.kind, units)
-                for i in range(m):
-                    update_row(
-                        tile.A, i * width, tile.G, tile.inverse, tile.Y, i * width, tile.h, fresh,
+                for i in range(0, m, ROWS):
+                    update_rows(
+                        tile.A, i * width, tile.G, tile.inverse, tile.Y, tile.Y, i * width, tile.h, fresh,
                         rule.kind, rule.sweeps_W, rule.l1_W, units,
                     )  # fmt: skip
-                    for c in range(k):
-                        store(tile.Y, i * width + c * LANES, load(tile.h, c * LANES, tile.W))
         mask = load(tile.alive, 0, tile.W)
         if not rule.extrapolated:
             copy(tile.G, tile.GH)
             prepare_gram(tile.G, tile.inverse, rule.l2_W, rule.kind, units)
-            for i in range(m):
-                update_row(
-                    tile.A, i * width, tile.G, tile.inverse, tile.W, i * width, tile.h, mask,
+            for i in range(0, m, ROWS):
+                update_rows(
+                    tile.A, i * width, tile.G, tile.inverse, tile.W, tile.W, i * width, tile.h, mask,
                     rule.kind, rule.sweeps_W, rule.l1_W, units,
                 )  # fmt: skip
-                for c in range(k):
-                    store(tile.W, i * width + c * LANES, load(tile.h, c * LANES, tile.W))
             copy(tile.Y, tile.W)
         gram(tile.Y, m, tile.GW, tile.r, units)
         prepare_gram(tile.GW, tile.inverse, rule.l2_H, rule.kind, units)

@@ -266,7 +266,7 @@ def finish(tile, rows, start, rule, limits, status, n_iter, kkt, m, units):
         tile.W, tile.D_W, m, tile.sums, tile.sums, True, tile.row_mass, rule.l1_W, rule.l2_W, penalised, tile.out2,
         tile.missing, units,
     )  # fmt: skip
-    if not judge(tile, limits, verdict, m):
+    if not judge(tile, limits, verdict, m, True):
         return
     tile.out[:] = 0
     residual(tile.H, tile.D_H, count, tile.sums, False, tile.top, tile.out, units)

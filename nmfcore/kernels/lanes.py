@@ -18,8 +18,9 @@ from numba.extending import intrinsic, overload
 
 from ..pattern import LANES
 
-# Components whose Gram sums fit in the registers together.
+# Components whose Gram sums fit in the registers together, and entries of rows that do beside what they are made of.
 SHARED = 4
+TOGETHER = 8
 
 
 class LanesType(types.Type):
@@ -267,6 +268,69 @@ def gram_rows(typingctx: Any, factor: Any, first: Any, last: Any, out: Any, sums
         return context.get_dummy_value()
 
     signature = types.void(factor, types.intp, types.intp, out, sums, units)
+    return signature, codegen
+
+
+@intrinsic
+def sweep_rows(
+    typingctx: Any, rows: Any, r: Any, at: Any, slopes: Any, shrink: Any, source: Any, place: Any, target: Any, to: Any,
+    alive: Any, sweeps: Any, units: Any,
+) -> Any:  # fmt: skip
+    """Write `sweeps` sweeps of coordinate descent over some rows of a factor to target[to:]; idle lanes are copied.
+
+    `rows` is any tuple as long as there are rows. r[at:] is the product with the data (rows, k, LANES), source[place:]
+    the rows as they are. `slopes` holds, for every component c, the reciprocal of its curvature, then for every pair
+    (c, d) what d counts in the minimum of c: minus the Gram matrix over the curvature; zeros where there is none, which
+    leaves an entry as it is. The rows of a group stay in registers, side by side, as each entry waits for another.
+    """
+    k, number = len(units), len(rows)
+    wanted = slopes.dtype
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        from numba.core import cgutils
+
+        zero = ir.Constant(_vector(wanted), None)
+
+        def from_array(position: int, kind: Any, base: Any, offset: int) -> Any:
+            index = ir.Constant(ir.IntType(64), offset * LANES)
+            index = index if base is None else builder.add(base, index)
+            return read(builder, _pointer(context, builder, kind, args[position], index), wanted, wanted)
+
+        per = [from_array(3, slopes, None, c) for c in range(k)]
+        curved = [builder.fcmp_ordered(">", x, zero) for x in per]
+        living = builder.fcmp_ordered(">", args[9], zero)
+        together = max(1, min(number, TOGETHER // k))
+        for first in range(0, number, together):
+            group = [(q, c) for q in range(first, min(first + together, number)) for c in range(k)]
+            old = {(q, c): from_array(5, source, args[6], q * k + c) for q, c in group}
+            goal, entry = {}, {}
+            for q, c in group:
+                above = builder.fsub(from_array(1, r, args[2], q * k + c), args[4])
+                goal[q, c] = builder.select(curved[c], builder.fmul(above, per[c]), old[q, c])
+                entry[q, c] = _local(builder, wanted)
+                builder.store(old[q, c], entry[q, c])
+            with cgutils.for_range(builder, args[10]):
+                for c in range(k):
+                    sums = {q: goal[q, c] for q, d in group if d == c}
+                    for d in range(k):
+                        if d != c:
+                            slope = from_array(3, slopes, None, k + c * k + d)
+                            for q in sums:
+                                part = builder.fmul(slope, builder.load(entry[q, d]), flags=["contract"])
+                                sums[q] = builder.fadd(sums[q], part, flags=["contract"])
+                    for q, total in sums.items():
+                        positive = builder.select(builder.fcmp_ordered("<", total, zero), zero, total)
+                        builder.store(positive, entry[q, c])
+            for q, c in group:
+                value = builder.select(living, builder.load(entry[q, c]), old[q, c])
+                index = builder.add(args[8], ir.Constant(ir.IntType(64), (q * k + c) * LANES))
+                pointer = _pointer(context, builder, target, args[7], index)
+                builder.store(value, pointer, align=wanted.bitwidth // 8)
+        return context.get_dummy_value()
+
+    signature = types.void(
+        rows, r, types.intp, slopes, shrink, source, types.intp, target, types.intp, alive, types.intp, units
+    )
     return signature, codegen
 
 

@@ -12,14 +12,15 @@ import torch
 def in_parallel(work: Callable[[int, int], None], count: int, *, grain: int = 1) -> None:
     """Call work(first, last) on ranges that cover 0 to count, on as many threads as torch uses.
 
-    `grain` is the smallest useful range. Which thread does what never changes a result: replicates are independent.
+    `grain` is how long ranges should be at least where there is enough for all threads. Which thread does what never
+    changes a result: replicates are independent.
     """
-    threads = max(1, min(torch.get_num_threads(), count // max(grain, 1)))
+    threads = max(1, min(torch.get_num_threads(), count))
     if threads == 1:
         work(0, count)
         return
-    # A few ranges per thread, so that the last one does not keep the others waiting.
-    parts = min(4 * threads, max(threads, count // max(grain, 1)))
+    # A few ranges per thread, so that the last one does not keep the others waiting; as many for each.
+    parts = threads * max(1, min(4, count // (threads * max(grain, 1))))
     edges = [count * i // parts for i in range(parts + 1)]
     with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(work, first, last) for first, last in itertools.pairwise(edges)]:
