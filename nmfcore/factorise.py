@@ -298,7 +298,7 @@ def _iterate(
     memory = stepper.begin(problem, factors) if remembers else None
     every = stop.interval(rule)
     columns, n = None, problem.V.shape[-1]
-    empty = None if thin is None else ~problem.filled_columns.any(dim=0)
+    empty = ~problem.filled_columns.any(dim=0)
     for n_iter in range(1, stop.max_iter + 1):
         if remembers:
             factors, memory = stepper(problem, factors, memory)

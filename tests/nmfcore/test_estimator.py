@@ -303,9 +303,13 @@ def test_random_state_names_the_random_start():
 
 def test_the_best_of_several_starts_is_kept():
     V = PROBLEMS["sparse-ish"]
-    settings = {"init": "random", "random_state": 0, "tol": 0, "max_iter": 30}
-    one, many = (nmfcore.NMF(5, n_init=n, **settings).fit(V) for n in (1, 8))
-    assert many.reconstruction_err_ < one.reconstruction_err_ * (1 - 1e-4)
+    gains = []
+    for seed in range(4):
+        settings = {"init": "random", "random_state": seed, "tol": 0, "max_iter": 30}
+        one, many = (nmfcore.NMF(5, n_init=n, **settings).fit(V) for n in (1, 8))
+        gains.append(1 - many.reconstruction_err_ / one.reconstruction_err_)
+    assert min(gains) >= 0
+    assert max(gains) > 1e-3
 
 
 def test_alpha_h_same_is_alpha_w():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nmfcore
-from nmfcore import Penalty, SharedPattern, Status, Stop, sparse
+from nmfcore import Penalty, SharedPattern, Status, Stop, sparse, spectrum
 
 PENALTIES = {
     "none": None,
@@ -389,3 +389,26 @@ def test_replicates_from_the_full_samples_solution_do_as_well_as_from_their_own_
         assert np.abs(np.median(excess)) < 5e-6
         assert excess.mean() < 1e-3
     assert np.median(warm.n_iter) < np.median(cold.n_iter)
+
+
+@pytest.mark.parametrize("short", [0, 128])
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+def test_singular_vectors_of_a_batch_are_the_exact_ones(short, precision, monkeypatch):
+    # Some replicates converge at once, those whose eigenvalues crowd are left to LAPACK.
+    monkeypatch.setattr(spectrum, "SHORT", short)
+    rng = np.random.default_rng(4)
+    V = np.concatenate([counts(20, m=14, n=50, seed=8), rng.poisson(1.0, (20, 14, 50))])
+    U, S, Vh = spectrum.leading_svd(SharedPattern.from_dense(V), np.arange(40), 3, precision=precision)
+    exact_U, exact_S, exact_Vh = np.linalg.svd(V, full_matrices=False)
+    tolerance = 1e-9 if precision == torch.float64 or short else 1e-4
+    np.testing.assert_allclose(S, exact_S[:, :3], rtol=tolerance)
+    np.testing.assert_allclose(np.abs(np.einsum("bmk,bmk->bk", U, exact_U[:, :, :3])), 1, atol=tolerance)
+    np.testing.assert_allclose(np.abs(np.einsum("bkn,bkn->bk", Vh, exact_Vh[:, :3])), 1, atol=tolerance)
+
+
+def test_cells_of_short_columns_come_first_and_columns_stay_together():
+    V = counts(3, seed=5)
+    pattern = SharedPattern.from_dense(V)
+    assert (np.diff(np.diff(pattern.start)) >= 0).all()
+    assert len(set(pattern.columns)) == len(pattern.columns)
+    np.testing.assert_array_equal(pattern.to_dense(), V)
