@@ -11,7 +11,10 @@ cd "$(dirname "$0")/.."
 out=${out:-benchmarks/results}
 export PYTHONPATH=$PWD
 python=${PYTHON:-python3}
-"$python" -c 'import nmfcore.kernels.launch'
+if ! "$python" -c 'import nmfcore.kernels.launch, pytest, hypothesis, scipy, sklearn'; then
+    echo "gpu.sh: $python lacks what is named above; install it, or say PYTHON=/path/to/another" >&2
+    exit 1
+fi
 if ! "$python" -c 'import sys
 from nmfcore.kernels.launch import visible_devices
 sys.exit(not visible_devices("cuda"))'; then

@@ -1,23 +1,29 @@
 """The engine part by part, beside a peer in the same run.
 
 Each benchmark saves the microseconds of one fit (or of one iteration of it), the ratio of the peer's best round to
-ours, rounds taken in turn, and counters that do not depend on the machine's load: iterations and loss in float64, bytes
-of the pattern, allocations of compiled code. `compare.py` holds a run to the saved ones.
+ours, rounds taken in turn, and counters that do not depend on the load: iterations and loss in float64, bytes
+of the pattern and of all that is read and written (see `moved`), allocations of compiled code. `compare.py` holds a
+run to the saved ones. Both sides compute on one thread but in the last benchmark, where both have all cores.
 """
 
+import os
 import time
 
 import numpy as np
 import pytest
 import torch
-from peers import Bootstrap, multiply, start_of
+from peers import Bootstrap, multiply, spread, start_of
 
 import nmfcore
 from nmfcore import bench
 from nmfcore.initialise import nndsvd
 from nmfcore.spectrum import leading_svd
 
-RULES = ("mu", "amu", "hals", "ehals", "rank2")
+# Rules of least squares, and of Kullback-Leibler.
+RULES = {
+    **{name: {"update": name} for name in ("mu", "amu", "hals", "ehals", "rank2")},
+    **{f"kl-{name}": {"update": name, "loss": "kullback-leibler"} for name in ("mu", "newton")},
+}
 ITERATIONS = 20
 # The paper's problem: q x q bins, two images of pixels x pixels, k components, B replicates.
 HEADLINE = (8, 50, 2, 64)
@@ -47,6 +53,11 @@ def exact(result):
     return {"iterations": int(np.sum(result.n_iter)), "loss": float(np.sum(result.loss))}
 
 
+def moved(pattern, result, *starts):
+    """Return the bytes that have to come from memory and to go there: counts and their places, starts, answers."""
+    return sum(int(x.nbytes) for x in (pattern, result.W, result.H, *starts))
+
+
 def compare(benchmark, ours, peer, name, *, fits, peer_fits=1, rounds=5, counters=None):
     """Benchmark ours with a round of the peer before every round of it."""
     _, allocations = counted(ours)
@@ -72,16 +83,19 @@ def iterate(stars, V, k, rule, dtype, number=ITERATIONS):
     """Return a call that iterates from a common start."""
     numbers = torch.float64 if dtype == np.float64 else torch.float32
     start, stop = start_of(stars, k, dtype), nmfcore.Stop(tol=0, max_iter=number)
-    return lambda: nmfcore.factorize(V, k, init=start, update=rule, stop=stop, dtype=numbers)
+    return lambda: nmfcore.factorize(V, k, init=start, stop=stop, dtype=numbers, **RULES[rule])
 
 
 def peer_iterations(stars, k, rule, dtype, number=ITERATIONS):
-    """Return as many iterations of scikit-learn, and its name: mu on dense data, cd on sparse."""
-    solver = "mu" if rule in ("mu", "amu") else "cd"
-    V = bench.dense_counts(stars, dtype) if solver == "mu" else bench.counts(stars, dtype=dtype)
+    """Return as many iterations of scikit-learn, and its name: mu on dense data, cd and Kullback-Leibler on sparse."""
+    loss = RULES[rule].get("loss", "frobenius")
+    solver = "mu" if rule in ("mu", "amu") or loss != "frobenius" else "cd"
+    dense = solver == "mu" and loss == "frobenius"
+    V = bench.dense_counts(stars, dtype) if dense else bench.counts(stars, dtype=dtype)
     W, H = start_of(stars, k, dtype)
-    given = {"solver": solver, "init": "custom", "tol": 0, "max_iter": number}
-    return lambda: bench.peer_fit(V, k, W=W.copy(), H=H.copy(), **given), f"scikit-learn {solver}, {V.dtype}"
+    given = {"solver": solver, "init": "custom", "tol": 0, "max_iter": number, "beta_loss": loss}
+    name = f"scikit-learn {solver}, {V.dtype}" + ("" if loss == "frobenius" else ", Kullback-Leibler")
+    return lambda: bench.peer_fit(V, k, W=W.copy(), H=H.copy(), **given), name
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -99,7 +113,9 @@ def test_iteration(benchmark, rule, path, dtype):
         V = pattern
     ours = iterate(stars, V, k, rule, dtype)
     peer, name = peer_iterations(stars, k, rule, dtype)
-    counters = {"pattern_bytes": pattern.nbytes} | (exact(ours()) if dtype == np.float64 else {})
+    result = ours()
+    counters = {"pattern_bytes": pattern.nbytes, "bytes_moved": moved(pattern, result, *start_of(stars, k, dtype))}
+    counters |= exact(result) if dtype == np.float64 else {}
     compare(benchmark, ours, peer, name, fits=B * ITERATIONS, peer_fits=ITERATIONS, counters=counters)
 
 
@@ -153,9 +169,10 @@ def test_converge(benchmark, k, path, dtype):
     assert result.converged.all()
     problems = [x.astype(dtype) for x in bench.sparse_problems(pattern, range(2))]
     fit, tol = to_equal_loss(problems, result.loss[:2], k, start)
+    counters = {"bytes_moved": moved(pattern, result, *start)} | (exact(result) if dtype == np.float64 else {})
     compare(
         benchmark, lambda: nmfcore.factorize(V, k, init=start, dtype=numbers), lambda: [fit(V, tol) for V in problems],
-        f"scikit-learn cd, tol {tol:g}", fits=B, peer_fits=2, counters=exact(result) if dtype == np.float64 else None,
+        f"scikit-learn cd, tol {tol:g}", fits=B, peer_fits=2, counters=counters,
     )  # fmt: skip
 
 
@@ -215,7 +232,7 @@ def test_bootstrap(benchmark, q, pixels, k, B):
     compare(
         benchmark, lambda: nmfcore.factorize(draw(stars, B), k), lambda: [work(seed) for seed in range(number)],
         f"scikit-learn cd, tol {tol:g}", fits=B, peer_fits=number, rounds=5 if k == 2 and B <= 1024 else 1,
-        counters={"pattern_bytes": pattern.nbytes},
+        counters={"pattern_bytes": pattern.nbytes, "bytes_moved": moved(pattern, result)},
     )  # fmt: skip
 
 
@@ -252,3 +269,23 @@ def test_resample(benchmark, B, scheme):
         benchmark, lambda: draw(stars, B, scheme=scheme), lambda: bench.resampled(stars, 0), "scipy.sparse",
         fits=B, counters=counters,
     )  # fmt: skip
+
+
+@slow
+@pytest.mark.parametrize(("solver", "tol"), [("cd", None), ("mu", 1e-4)])
+def test_bootstrap_on_all_cores(benchmark, solver, tol):
+    """Whole bootstraps on every core: ours on threads, scikit-learn's in as many processes with one BLAS thread each.
+
+    `cd` goes to equal loss; `mu` stops at its own tolerance, short of it, since it would take minutes to get there.
+    """
+    stars, B, cores = stars_of(8, 50), 256, os.cpu_count() or 1
+    pattern = draw(stars, B)
+    if tol is None:
+        tol = bench.tolerance(bench.sparse_problems(pattern, range(4)), nmfcore.factorize(pattern, 2).loss[:4], 2)
+    work, seeds = Bootstrap(stars, 2, tol, solver), range(4 * cores)
+    spread(work, seeds, cores)  # processes are started
+    with bench.threads(cores):
+        compare(
+            benchmark, lambda: nmfcore.factorize(draw(stars, B), 2), lambda: spread(work, seeds, cores),
+            f"scikit-learn {solver}, tol {tol:g}, {cores} processes", fits=B, peer_fits=len(seeds), rounds=3,
+        )  # fmt: skip

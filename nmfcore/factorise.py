@@ -15,6 +15,7 @@ from .errors import ProblemError
 from .initialise import start_factors
 from .losses import BetaDivergence, Loss, as_loss
 from .matrix import DENSE_ENTRIES, SparseMatrix
+from .memory import halving
 from .optimality import kkt_residual
 from .pattern import SharedPattern
 from .problem import Factors, Penalty, Problem, Thin, build_problem
@@ -40,6 +41,7 @@ OURS = (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, NewtonKL)
 NARROW = 0.75
 
 
+@halving
 @torch.no_grad()
 def factorize(
     V: Any,
