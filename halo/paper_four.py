@@ -9,9 +9,11 @@ from .model import HE
 from .paper_part import Part, warned
 from .paper_study import CHEMICAL, Study
 from .paper_two import images_table, two_values
+from .report import Sheet
 from .scoreboard import Value
 from .table1 import Table1, table1, table1_table
 from .table1 import warning as table_warning
+from .variables import VARIABLES
 
 MOST_LOST = 0.05
 """Share of the replicates that may be lost before it counts as a failure."""
@@ -54,7 +56,34 @@ def percentiles(study: Study) -> Part:
     # intervals leave a few lost replicates out; many of them would say that something is wrong
     many = any(lost > MOST_LOST * total for lost, total in zip(made.lost, made.replicates, strict=True))
     said_of = (f"Left out of the intervals: {said.removeprefix('not converged: ')}.",) if said and not many else ()
-    return Part(values=found, tables={"table1": table}, said=said_of, warnings=(said,) if many else ())
+    shown = {"table1": _sheet(made, str(table.meta["caption"]))}
+    return Part(values=found, tables={"table1": table}, sheets=shown, said=said_of, warnings=(said,) if many else ())
+
+
+def _sheet(made: Table1, caption: str) -> Sheet:
+    """Return the table as the paper prints it, each number with its interval."""
+
+    def cell(x: float, limits: np.ndarray, digits: int = 2) -> str:
+        text = f"{x:.{digits}f}"
+        if np.isfinite(limits).all():
+            text += f" ({limits[0]:.{digits}f} to {limits[1]:.{digits}f})"
+        return text.replace("-", "\N{MINUS SIGN}")
+
+    rows = []
+    for i, name in enumerate(made.components):
+        share = cell(100 * made.share[i], 100 * made.share_interval[:, i])
+        mean = cell(100 * made.mean_share[i], 100 * made.mean_share_interval[:, i])
+        for k, q in enumerate(made.q):
+            numbers = [cell(made.values[i, j, k], made.intervals[:, i, j, k]) for j in range(len(made.variables))]
+            rows.append((name, share if k == 0 else "", mean if k == 0 else "", f"{q:g}", *numbers))
+    header = (
+        "component",
+        "share [%]",
+        "mean over bins [%]",
+        "percentile",
+        *(VARIABLES[x].label for x in made.variables),
+    )
+    return Sheet("table1", caption, header, tuple(rows))
 
 
 def _values(made: Table1) -> dict[str, Value]:

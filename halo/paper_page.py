@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +64,15 @@ def sheet_of(table: Any, name: str, caption: str, files: Sequence[str] = ()) -> 
     header, columns = [], []
     for key in table.colnames:
         unit = str(getattr(table[key], "unit", None) or "")
-        label = key.replace("_", " ")
+        label = readable(key).replace("_", " ")
         header.append(f"{label} [{unit_text(unit)}]" if unit and unit != "dex" else f"{label} [dex]" if unit else label)
         columns.append([_cell(x) for x in np.asarray(getattr(table[key], "value", table[key]))])
     return Sheet(name, caption, tuple(header), tuple(zip(*columns, strict=True)), tuple(files))
+
+
+def readable(text: str) -> str:
+    """Return a caption with abundances as readers write them: FE_H becomes [Fe/H]."""
+    return re.sub(r"\b([A-Z][A-Z]?)_(FE|H|M)\b", lambda m: f"[{m[1].title()}/{m[2].title()}]", text)
 
 
 def _cell(x: Any) -> str:
@@ -117,28 +124,30 @@ def _summary(scores: Scoreboard) -> list[Block]:
     if scores.sample != MOCK:
         header = (*header[:3], *header[4:])
         rows = [(*row[:3], *row[4:]) for row in rows]
-    failed = [row for row in scores.rows if row.status == FAIL]
-    said = [
-        f"{row.number.product}, {row.number.what}: {row.reason}. {row.value.note if row.value else ''}"
-        for row in failed
-    ]
     blocks: list[Block] = [Sheet("headlines", "The paper's headline numbers.", header, tuple(rows))]
-    if said:
-        blocks.append(Facts(tuple((f"Missed: {row.number.id}", text) for row, text in zip(failed, said, strict=True))))
+    missed = [row for row in scores.rows if row.status == FAIL]
+    if missed:
+        lines = tuple(
+            (row.number.product, row.number.what, row.reason, row.value.note if row.value is not None else "")
+            for row in missed
+        )
+        said = "Numbers that miss what they are held to by more than the tolerance, and what is known of it."
+        blocks.append(Sheet("missed", said, ("product", "number", "off by", "note"), lines))
     return blocks
 
 
 def _step(directory: Path, step: Any, part: Part, files: Mapping[str, Sequence[str]]) -> Section:
-    blocks: list[Block] = list(part.said)
+    blocks: list[Block] = [text[:1].upper() + text[1:] for text in part.said]
     for name in step.figures:
         if name in part.pictures:
             title, alt = FIGURES[name]
             png = (directory / "figures" / f"{name}.png").read_bytes()
             shown = tuple(file for file in files[name] if not file.endswith(".txt"))
-            blocks.append(Plate(name, title, part.pictures[name].caption, alt, png, shown))
+            blocks.append(Plate(name, title, readable(part.pictures[name].caption), alt, png, shown))
     for name, table in part.tables.items():
-        if len(table) <= LONGEST:
-            blocks.append(sheet_of(table, name, _caption(name, table), files[name]))
+        if name in part.sheets or len(table) <= LONGEST:
+            own = part.sheets.get(name) or sheet_of(table, name, _caption(name, table))
+            blocks.append(replace(own, files=tuple(files[name])))
     return Section("-".join(step.products).lower(), f"{', '.join(step.products)}. {step.title}", tuple(blocks))
 
 

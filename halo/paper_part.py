@@ -9,6 +9,7 @@ from typing import Any
 from .model import Application, Fit
 from .paper_study import Study
 from .picture import Picture
+from .report import Sheet
 from .reports import warning
 from .scoreboard import Value
 
@@ -27,6 +28,8 @@ class Part:
         What the figures show where they do not carry it themselves: ``fig03-map`` belongs to the figure ``fig03``.
     tables : dict of str to Table
         Tables of their own.
+    sheets : dict of str to Sheet
+        How the page shows tables that are too wide or too exact for readers; their files stay what they are.
     fits : dict of str to Fit
         Fits to keep.
     said : tuple of str
@@ -41,6 +44,7 @@ class Part:
     pictures: dict[str, Picture] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, Any] = field(default_factory=dict)
+    sheets: dict[str, Sheet] = field(default_factory=dict)
     fits: dict[str, Fit] = field(default_factory=dict)
     said: tuple[str, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)

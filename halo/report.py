@@ -276,7 +276,7 @@ def _sheet(sheet: Sheet) -> str:
         body.append(f'<tr><th scope="row"{kind[0]}>{first}</th>{cells}</tr>')
     return (
         f'<div class="sheet" id="{sheet.id}" tabindex="0" role="group" aria-label="{html.escape(sheet.caption)}">'
-        f"<table><caption>{_text(sheet.caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<table><caption><span>{_text(sheet.caption)}</span></caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table>{_files(sheet.files)}</div>"
     )
 
@@ -298,8 +298,8 @@ def _scoreboard(board: Scoreboard) -> str:
         f'<dt id="tolerance-{rule}">{_text(rule)}</dt><dd>{_text(why)}</dd>' for rule, why in rules.items()
     )
     return (
-        '<div class="sheet"><table class="cards"><caption>Every number of the paper. Held to: the truth of the '
-        "mock where the sample is one, else the number of the paper. Intervals in brackets are of 16 to 84 %.</caption>"
+        '<div class="sheet"><table class="cards"><caption><span>Every number of the paper. Held to: the truth of the '
+        "mock where the sample is one, else the number of the paper. Intervals in brackets are of 16 to 84 %.</span></caption>"
         f"<thead><tr>{head}</tr></thead>{''.join(body)}</table></div>\n"
         f"<h3>Why these tolerances</h3>\n<dl>{listed}</dl>"
     )
