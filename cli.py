@@ -1271,6 +1271,14 @@ def paper(
     truth: Annotated[
         Path | None, typer.Option("--truth", help="Truth of the stars, where they are a mock's.", show_default=False)
     ] = None,
+    galaxy: Annotated[
+        list[str] | None,
+        typer.Option("--galaxy", help="Simulated galaxy, NAME=FILES, such as m12f=m12f/*.hdf5; repeatable."),
+    ] = None,
+    galaxy_columns: Annotated[
+        Path | None,
+        typer.Option("--galaxy-columns", help="TOML file that names the galaxies' columns.", show_default=False),
+    ] = None,
     rows: Annotated[int, typer.Option("--rows", help="Rows of the mock survey.")] = 60_000,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the mock, the bootstraps and all else.")] = 1,
     bootstrap: Annotated[
@@ -1287,7 +1295,16 @@ def paper(
 
     settings = PaperSettings(seed=seed, rows=rows, bootstrap=bootstrap, device=device)
     with Terminal(quiet) as progress:
-        made = whole.run(directory, stars=stars, truth=truth, settings=settings, overwrite=overwrite, progress=progress)
+        made = whole.run(
+            directory,
+            stars=stars,
+            truth=truth,
+            galaxies=galaxy or (),
+            galaxy_columns=galaxy_columns,
+            settings=settings,
+            overwrite=overwrite,
+            progress=progress,
+        )
     if not quiet:
         for name, why in made.skipped.items():
             typer.echo(f"{name} left out: {why}")

@@ -16,6 +16,7 @@ from .errors import HalonmfError, OutputError, UsageError
 from .files import check_output
 from .mock import ALLSTAR, ASTRONN, MEMBERS, TRUTH, make
 from .model import resolve_device
+from .paper_galaxies import read_galaxies
 from .paper_page import pages
 from .paper_part import Part, Step
 from .paper_steps import STEPS
@@ -60,6 +61,8 @@ def run(
     *,
     stars: str | Path | None = None,
     truth: str | Path | None = None,
+    galaxies: Sequence[str] = (),
+    galaxy_columns: str | Path | None = None,
     settings: PaperSettings | None = None,
     overwrite: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
@@ -75,6 +78,10 @@ def run(
         with the same seed and rows.
     truth : path, optional
         Truth of the stars, where these are a mock's.
+    galaxies : sequence of str
+        Simulated galaxies, ``NAME=FILES`` each; wildcards may stand in the name of the files.
+    galaxy_columns : path, optional
+        Mapping of their columns.
     settings : PaperSettings, optional
         Choices.
     overwrite : bool
@@ -101,13 +108,15 @@ def run(
         raise UsageError("--truth is that of given stars; the mock that is made without them has its own.")
     resolve_device(settings.device)  # an absent one is to fail now, not after the survey
     _check(directory, overwrite=overwrite, inputs=(stars, truth), with_stars=stars is None)
+    columns = None if galaxy_columns is None else Path(galaxy_columns)
+    simulated = read_galaxies(galaxies, columns)
     catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, report)
-    study = Study(catalogue.table, settings, truth_file=truth_file, progress=progress)
+    study = Study(catalogue.table, settings, truth_file=truth_file, galaxies=simulated, progress=progress)
     chemical = len(study.stars.sample(study.fit_settings(CHEMICAL)))
     record = provenance(
         "paper",
-        {"paper": settings, "fit": study.fit_settings(CHEMICAL)},
-        inputs=inputs,
+        {"paper": settings, "fit": study.fit_settings(CHEMICAL), "galaxies": galaxies},
+        inputs=[*inputs, *([columns] if columns is not None else [])],
         seeds=[settings.seed],
         device=resolve_device(settings.device),
     )

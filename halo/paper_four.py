@@ -76,13 +76,8 @@ def _sheet(made: Table1, caption: str) -> Sheet:
         for k, q in enumerate(made.q):
             numbers = [cell(made.values[i, j, k], made.intervals[:, i, j, k]) for j in range(len(made.variables))]
             rows.append((name, share if k == 0 else "", mean if k == 0 else "", f"{q:g}", *numbers))
-    header = (
-        "component",
-        "share [%]",
-        "mean over bins [%]",
-        "percentile",
-        *(VARIABLES[x].label for x in made.variables),
-    )
+    abundances = (VARIABLES[name].label for name in made.variables)
+    header = ("component", "share [%]", "mean over bins [%]", "percentile", *abundances)
     return Sheet("table1", caption, header, tuple(rows))
 
 

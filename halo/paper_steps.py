@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from . import paper_checks as checks
 from . import paper_four as four
 from . import paper_fractions as fractions
 from . import paper_structures as structures
@@ -20,9 +21,13 @@ STEPS: tuple[Step, ...] = (
     Step(("R8",), "Eccentricities", ("fig07",), (), fractions.eccentricity),
     Step(("R9",), "Fractions against energy", ("fig08",), (), fractions.energies),
     Step(("R10",), "Fractions against distance", ("fig09", "fig10"), (), fractions.distances),
-    Step(("R12",), "Eos, Splash, Aurora and GS/E", (), ("regions",), structures.regions),
-    Step(("R13",), "The bifurcation of Eos", (), ("bifurcation", "bifurcation-scan"), structures.branches),
-    Step(("R14",), "Aurora's branch", (), ("aurora",), structures.aurora_branch),
+    Step(("R11",), "Simulated galaxies", ("fig11",), (), checks.simulations),
+    Step(("R12",), "Eos, Splash, Aurora and GS/E", ("fig12", "fig13"), ("regions",), structures.regions),
+    Step(("R13",), "The bifurcation of Eos", ("fig14",), ("bifurcation", "bifurcation-scan"), structures.branches),
+    Step(("R14",), "Aurora's branch", ("fig15",), ("aurora",), structures.aurora_branch),
+    Step(("R15",), "Stability", ("stability",), ("stability-fits",), checks.repeats),
+    Step(("R16",), "Injected streams", ("injection",), ("injection-grid",), checks.streams),
+    Step(("members",), "Memberships", ("reliability",), ("members",), checks.members),
 )
 """Everything that is made, in order."""
 FIGURES: Mapping[str, tuple[str, str]] = {
@@ -75,6 +80,45 @@ FIGURES: Mapping[str, tuple[str, str]] = {
         "Figure 10",
         "Three panels of the fractions of HE1, HE2, LE1 and LE2 against spherical radius, height and cylindrical "
         "radius, with bands over set-ups.",
+    ),
+    "fig11": (
+        "Figure 11",
+        "Three panels of the true fractions of mass born in situ and accreted against spherical radius, height and "
+        "cylindrical radius: lines for simulated galaxies, points for the components of the fit.",
+    ),
+    "fig12": (
+        "Figure 12",
+        "Image of component HE2 in [Al/Fe] against [Fe/H] with the outlines of the regions Eos, Splash, Aurora and "
+        "GS/E.",
+    ),
+    "fig13": (
+        "Figure 13",
+        "Three panels: the four regions in [Al/Fe] against [Fe/H], the energy distributions of their stars, and the "
+        "ratio of that of Eos to each of the others.",
+    ),
+    "fig14": (
+        "Figure 14",
+        "Above: [Mg/Fe] against [Fe/H] with the frame of the bifurcation and the line between its branches, and the "
+        "statistics of the radial action on both sides. Below: mean radial, vertical and azimuthal action by pixel.",
+    ),
+    "fig15": (
+        "Figure 15",
+        "Four panels: the mask of Aurora's branch on component LE1; maps of the 90th percentile of [Al/Fe] and of the "
+        "median [Fe/H] over energy and angular momentum; and the two against each other with errors.",
+    ),
+    "stability": (
+        "Stability",
+        "Mass fractions and cosines of the components over random starts, numbers of bins and numbers of pixels.",
+    ),
+    "injection": (
+        "Injected streams",
+        "Two panels: the share of planted streams that were found, by width and number of stars, and the fewest stars "
+        "needed against the share of the bins that the stream spans.",
+    ),
+    "reliability": (
+        "Reliability of memberships",
+        "The share of stars that are accreted in truth against their probability, near the diagonal, for both halo "
+        "selections; below, the number of stars in each bin of probability.",
     ),
 }
 """Titles and alternative texts of the figures."""

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from . import populationplots
 from .aurora import Aurora, aurora, aurora_table
 from .bifurcation import STATISTICS, Bifurcation, bifurcation, scan, scan_table, statistics_table
 from .paper_part import Part
 from .paper_study import CHEMICAL, Study
-from .regions import REFERENCE, RegionEnergies, region_energies, region_table
+from .regions import REFERENCE, RegionEnergies, read_regions, region_energies, region_table
 from .scoreboard import Value
 from .variables import values
 
@@ -32,11 +33,19 @@ def regions(study: Study) -> Part:
     note = f"Kolmogorov-Smirnov distances from {REFERENCE}: " + ", ".join(
         f"{name} {distance:.3f}" for name, distance in distances.items() if name != REFERENCE
     )
-    value = Value(
-        float(_place(distances)), truth=truth, note=f"{note}; Splash is nearest in {support:.0%} of bootstraps."
-    )
+    said = f"{note}. {SPLASH} is nearest in {100 * support:.0f} % of bootstraps."
     table = region_table(made)
-    return Part(values={"R12.nearest": value}, data={"fig13": table}, said=(f"{note}.",))
+    table.meta["caption"] = "Energies of the stars of each region, and the ratio of their density to that of Eos."
+    chosen, high = read_regions(), study.four.high
+    return Part(
+        values={"R12.nearest": Value(float(_place(distances)), truth=truth)},
+        pictures={
+            "fig12": populationplots.labelled_component(high, high.names.index("HE2"), chosen),
+            "fig13": populationplots.energies(two.stars, chosen, made),
+        },
+        tables={"regions": table},
+        said=(said,),
+    )
 
 
 def branches(study: Study) -> Part:
@@ -55,7 +64,8 @@ def branches(study: Study) -> Part:
     tables: dict[str, Any] = {"bifurcation": statistics_table(made), "bifurcation-scan": scan_table(made)}
     tables["bifurcation"].meta["caption"] = caption
     tables["bifurcation-scan"].meta["caption"] = "Every property of the stars of both branches, most different first."
-    return Part(values=found, tables=tables, said=_branches_said(made))
+    picture = populationplots.branches(two.stars, made)
+    return Part(values=found, pictures={"fig14": picture}, tables=tables, said=_branches_said(made))
 
 
 def aurora_branch(study: Study) -> Part:
@@ -71,7 +81,8 @@ def aurora_branch(study: Study) -> Part:
     }
     table = aurora_table(made)
     table.meta["caption"] = "Aurora's branch in every bin of energy and angular momentum."
-    return Part(values=found, tables={"aurora": table})
+    picture = populationplots.aurora_maps(made, two.line, LE1)
+    return Part(values=found, pictures={"fig15": picture}, tables={"aurora": table})
 
 
 def cut_off(made: Aurora) -> float | None:
@@ -81,10 +92,11 @@ def cut_off(made: Aurora) -> float | None:
     E, y = made.E[good][order], made.al_fe[good][order]
     if len(E) < 4:
         return None
-    left = np.array(
-        [((y[:i] - y[:i].mean()) ** 2).sum() + ((y[i:] - y[i:].mean()) ** 2).sum() for i in range(1, len(y))]
-    )
-    i = int(np.argmin(left)) + 1
+
+    def unexplained(i: int) -> float:
+        return float(i * y[:i].var() + (len(y) - i) * y[i:].var())
+
+    i = min(range(1, len(y)), key=unexplained)
     return float(0.5 * (E[i - 1] + E[i])) if y[:i].mean() > y[i:].mean() else None
 
 

@@ -17,7 +17,9 @@ from .four import Four, split
 from .mixtures import Chemistry
 from .model import Application, Fit, FitSettings, apply, apply_mixtures, fit_mixtures
 from .model import fit as fit_components
+from .paper_galaxies import mock_galaxy
 from .paper_numbers import products_of, two_components
+from .particles import Galaxy
 from .products import MAP_AXES, PROFILES
 from .refit import Refits, refit
 from .replicates import Base, Setup, begin, reduce, usable
@@ -112,6 +114,8 @@ class Study:
         Choices.
     truth_file : Path or None
         A mock's truth.
+    galaxies : tuple of Galaxy
+        Simulated galaxies to show beside the sample.
     progress : callable
         Called with (stage, done, total).
     """
@@ -122,9 +126,11 @@ class Study:
         settings: PaperSettings,
         *,
         truth_file: Path | None = None,
+        galaxies: tuple[Galaxy, ...] = (),
         progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
         self.table, self.settings, self.truth_file = table, settings, truth_file
+        self._galaxies = galaxies
         self.progress = progress or (lambda stage, done, total: None)
         self._two: dict[str, Two | HalonmfError] = {}
         self._replicates: dict[str, dict[str, np.ndarray]] = {}
@@ -134,6 +140,16 @@ class Study:
     def is_mock(self) -> bool:
         """Whether the truth is known."""
         return self.truth_file is not None
+
+    @property
+    def galaxies_are_mock(self) -> bool:
+        """Whether there are no galaxies but a mock, which only a mock survey is shown beside."""
+        return self.is_mock and not self._galaxies
+
+    @cached_property
+    def galaxies(self) -> tuple[Galaxy, ...]:
+        """Simulated galaxies."""
+        return (mock_galaxy(),) if self.galaxies_are_mock else self._galaxies
 
     @cached_property
     def stars(self) -> Stars:

@@ -299,7 +299,8 @@ def _scoreboard(board: Scoreboard) -> str:
     )
     return (
         '<div class="sheet"><table class="cards"><caption><span>Every number of the paper. Held to: the truth of the '
-        "mock where the sample is one, else the number of the paper. Intervals in brackets are of 16 to 84 %.</span></caption>"
+        "mock where the sample is one, else the number of the paper. Intervals in brackets are of 16 to 84 %.</span>"
+        "</caption>"
         f"<thead><tr>{head}</tr></thead>{''.join(body)}</table></div>\n"
         f"<h3>Why these tolerances</h3>\n<dl>{listed}</dl>"
     )

@@ -39,6 +39,14 @@ def test_every_figure_has_a_title_an_alternative_and_a_step():
     assert all(title and len(alt) > 60 for title, alt in FIGURES.values())
 
 
+def test_no_figure_shares_its_name_with_a_table_and_none_begins_with_another_s():
+    figures = [name for step in STEPS for name in step.figures]
+    names = figures + [name for step in STEPS for name in step.tables]
+    assert len(names) == len(set(names))
+    # the data of a figure are known by its name and a dash
+    assert not [(a, b) for a in figures for b in figures if b.startswith(f"{a}-")]
+
+
 def test_every_step_makes_products_of_the_paper():
     assert {name for step in STEPS for name in step.products} <= {number.product for number in numbers()}
 
