@@ -281,13 +281,26 @@ def judge(number: Number, value: Value | None, sample: str, skipped: str = "") -
 
 
 def _compare(number: Number, ours: float, expected: float, expected_is: str) -> tuple[str, str]:
+    if number.bound and expected_is == "truth":
+        # a limit that the paper gives: it must hold of ours if it holds in truth, and else not
+        assert number.paper is not None
+        holds, truly = (_off(number, x, number.paper)[1] for x in (ours, expected))
+        said = f"{number.bound} {number.paper:.4g}: {_yes(holds)} of ours, {_yes(truly)} of the truth"
+        return (PASS if holds == truly else FAIL), said
+    off, inside = _off(number, ours, expected)
+    against = "the truth" if expected_is == "truth" else "the paper's"
+    return (PASS if inside else FAIL), f"{off:+.4g} against {against}, tolerance {number.allowed(expected):.4g}"
+
+
+def _off(number: Number, ours: float, expected: float) -> tuple[float, bool]:
+    """Return how far ours is off, and whether that is within the tolerance."""
     off = ours - expected
     beyond = {"": abs(off), "at least": -off, "at most": off}[number.bound]
-    # a limit of the paper's is a limit for the truth too; rounding is no miss
-    allowed = number.allowed(expected)
-    inside = beyond <= allowed + 1e-9 * max(1.0, abs(expected))
-    against = "the truth" if expected_is == "truth" else "the paper's"
-    return (PASS if inside else FAIL), f"{off:+.4g} against {against}, tolerance {allowed:.4g}"
+    return off, beyond <= number.allowed(expected) + 1e-9 * max(1.0, abs(expected))  # rounding is no miss
+
+
+def _yes(holds: bool) -> str:
+    return "true" if holds else "not true"
 
 
 def _number(entry: dict[str, Any], tolerances: dict[str, dict[str, Any]]) -> Number:

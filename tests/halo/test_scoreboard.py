@@ -84,6 +84,12 @@ def test_limits_are_open_on_one_side():
     assert [status(at_least, Value(x)) for x in (5.0, -0.1, -0.2)] == [PASS, PASS, FAIL]
 
 
+def test_a_limit_must_hold_of_ours_on_a_mock_if_it_holds_in_truth():
+    at_most = Number("a", "R10", "share", "", 0.0, 0.1, "why", bound="at most")
+    outcomes = {(ours, true): status(at_most, Value(ours, truth=true), "mock") for ours in (0, 1) for true in (0, 1)}
+    assert outcomes == {(0, 0): PASS, (1, 1): PASS, (0, 1): FAIL, (1, 0): FAIL}
+
+
 def test_on_a_mock_the_truth_takes_the_paper_s_place():
     assert status(CROSSING, Value(-1.9e5, truth=-1.9e5), "mock") == PASS
     assert status(CROSSING, Value(-1.67e5, truth=-1.9e5), "mock") == FAIL
