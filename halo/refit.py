@@ -106,6 +106,6 @@ def refit(fit: Fit, replicates: int = REPLICATES, *, seed: int = 0, floor: float
     except nmfcore.ProblemError as error:
         raise UsageError(str(error)) from error
     match = nmfcore.align(result.H, fit.H, floor=floor)
-    W, H = match.apply(*result.normalised())
+    W, H = (x.astype(np.float64) for x in match.apply(*result.normalised()))
     converged = result.status == nmfcore.Status[CONVERGED]
     return Refits(fit.names, W, H, converged & ~match.refused, match.similarity, seed)

@@ -104,6 +104,21 @@ def test_fractions_against_energy_show_both_bands_and_every_crossing():
     assert picture.data.meta["curves"]["chemically-pure"]["crossings"]["HE=0.5"]["at"] == list(first.crossings[0].at)
 
 
+def test_dark_bands_are_one_sigma_over_setups_and_light_ones_the_bootstraps_limits():
+    found = a_spread()
+    axes = figures.energy_fractions({"chemically-pure": found}).figure.axes[0]
+    good = found.trusted
+    for j, bands in ((1, axes.collections[:2]), (0, axes.collections[2:4])):  # HE is drawn first
+        mean = found.mean[good, j]
+        for limits, band in (
+            (mean + found.noise[:, good, j], bands[0]),
+            (mean + np.stack([-1, 1])[:, None] * found.sigma[good, j], bands[1]),
+        ):
+            (path,) = band.get_paths()
+            expected = {round(y, 6) for y in np.clip(limits, 0, 1).ravel()}
+            assert expected == {round(y, 6) for y in path.vertices[:, 1]}
+
+
 def test_bands_stay_between_nothing_and_all():
     axes = figures.energy_fractions({"chemically-pure": a_spread()}).figure.axes[0]
     for band in axes.collections:

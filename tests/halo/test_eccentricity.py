@@ -52,6 +52,22 @@ def test_bins_of_little_weight_are_left_out(round_and_radial):
     assert (all_.kept >= few.kept).all()
 
 
+def test_each_component_is_cut_at_its_own_largest_weight(round_and_radial):
+    table, _, made = round_and_radial
+    scaled = replace(made, W=made.W * [1.0, 20.0])
+    found, own = eccentricities(scaled, table), eccentricities(made, table)
+    assert found.kept.tolist() == own.kept.tolist()
+    assert found.density == pytest.approx(own.density)
+
+
+def test_how_many_stars_of_a_bin_have_an_eccentricity_changes_only_the_noise(round_and_radial):
+    table, _, made = round_and_radial
+    holes = table.copy()
+    holes["ecc"][(table["E"] > -1.6e5) & (np.arange(len(table)) % 10 > 0)] = np.nan
+    found, own = eccentricities(made, holes), eccentricities(made, table)
+    assert 0.5 * np.abs(found.density - own.density).mean(axis=1).max() < 0.05
+
+
 def test_bands_are_what_scatter_of_the_weights_makes(round_and_radial):
     table, _, made = round_and_radial
     refits = refit(made, 20, seed=1)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from halonmf.halo import four as module
 from halonmf.halo.binning import Axis
 from halonmf.halo.boundary import boundary
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.four import NAMES, SplitSettings, split
+from halonmf.halo.four import NAMES, SplitSettings, split, stack
 from halonmf.halo.model import apply
 from halonmf.halo.store import load_fit, save_fit
 from halonmf.halo.tracks import percentiles
@@ -64,6 +65,21 @@ def test_the_four_are_weighed_in_the_bins_of_the_fit_of_two():
     assert four.fit.mixtures is two.mixtures
     assert np.array_equal(four.fit.H, np.concatenate([four.low.H, four.high.H]))
     assert (np.diff(four.fit.mean_energy) > 0).all()
+
+
+def test_weights_that_did_not_converge_are_said(monkeypatch):
+    two, four = four_found()
+    real = module.apply_mixtures
+
+    def stuck(*args):
+        found = real(*args)
+        return replace(found, converged=np.arange(len(found.W)) > 0)
+
+    monkeypatch.setattr(module, "apply_mixtures", stuck)
+    assert stack(two, four.high, four.low).status == "MAX_ITER"
+    lame = replace(four.low, status="STUCK")
+    monkeypatch.setattr(module, "apply_mixtures", real)
+    assert stack(two, four.high, lame).status == "STUCK"
 
 
 def test_a_saved_four_is_applied_like_the_one_in_memory(tmp_path):

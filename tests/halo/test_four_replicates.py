@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 
 from halonmf.halo.binning import parse_axes
 from halonmf.halo.errors import InputError
+from halonmf.halo.four import sides
 from halonmf.halo.four_replicates import four_replicates
+from halonmf.halo.mixtures import mix
 from halonmf.halo.products import PROFILES
 from halonmf.halo.profile import profile
+from halonmf.halo.refit import refit, star_weights
 from halonmf.halo.spread import spread
 
 from ._four import four_found, four_planted
@@ -43,6 +47,29 @@ def test_the_parts_are_drawn_apart(made):
     high, low = found["r"][:, 8, 3], found["r"][:, 2, 1]
     assert abs(np.corrcoef(high, low)[0, 1]) < 0.35
     assert four.boundary.status
+
+
+def test_a_replicate_is_its_own_stars_shared_out_among_its_own_components(made):
+    table, _, four, found = made
+    parts = [refit(part, 80, seed=1 + i) for i, part in enumerate(four.parts)]
+    H = np.concatenate([parts[1].H[5], parts[0].H[5]]).astype(float)
+    _, above, _ = sides(table, four.boundary)
+    weights = np.zeros(len(table), int)
+    for i, mask in enumerate((above, ~above)):
+        weights[mask] = star_weights(four.parts[i], 80, seed=1 + i)[5]
+    stars = table[np.repeat(np.arange(len(table)), weights)]
+    V = mix(stars, parse_axes(PROFILES["r"]), four.fit.settings.chemistry).V
+    W = np.array([nnls(H.T, row)[0] for row in V])
+    assert found["r"][5] == pytest.approx(W / W.sum(axis=1, keepdims=True), abs=1e-4)
+
+
+def test_replicates_that_are_not_good_in_either_part_are_left_out(made):
+    table, _, four, _ = made
+    least = [refit(part, 12, seed=1 + i).similarity.min(axis=1) for i, part in enumerate(four.parts)]
+    for floor in (np.median(least[0]), np.median(least[1])):
+        good = (least[0] >= floor) & (least[1] >= floor)
+        assert 0 < good.sum() < 12
+        assert len(four_replicates(four, table, 12, seed=1, floor=float(floor))["r"]) == good.sum()
 
 
 def test_they_are_what_a_spread_takes(made):

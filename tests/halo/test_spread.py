@@ -81,6 +81,17 @@ def test_poor_bins_carry_no_crossing():
     assert found.crossings[0].at != of(curves(-1.7e5)).crossings[0].at
 
 
+def test_poor_bins_carry_no_crossing_of_a_setup_or_a_replicate_either():
+    poor = STARS.copy()
+    poor[0] = 3
+    setups = curves(-1.7e5, -1.65e5)
+    setups[:, 0] = [0.2, 0.8]  # only there does HE cross a second time
+    found = of(setups, poor, replicates=setups)
+    assert np.isfinite(found.crossing_sigma[0])
+    assert found.crossing_lost[0] == 0
+    assert of(setups, replicates=setups).crossing_lost[0] == 2
+
+
 def test_empty_bins_stay_empty():
     setups = curves(-1.7e5, -1.6e5)
     setups[:, 0] = np.nan

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from halonmf.halo.errors import UsageError
-from halonmf.halo.refit import refit
+from halonmf.halo.mixtures import count
+from halonmf.halo.refit import refit, star_weights
 from halonmf.halo.table1 import rows, table1, table1_table, warning
 from halonmf.halo.tracks import percentiles
 
@@ -29,6 +30,24 @@ def test_a_replicate_is_the_same_however_many_are_made(found):
     few = refit(fits[0], 3, seed=1)
     assert np.array_equal(few.H, refits[0].H[:3])
     assert not np.array_equal(few.H, refit(fits[0], 3, seed=2).H)
+
+
+def test_components_of_replicates_have_unit_sum_as_those_of_a_fit(found):
+    _, refits = found
+    assert refits[0].H.sum(axis=2) == pytest.approx(1, abs=1e-5)
+
+
+def test_star_weights_are_the_draws_that_the_replicates_are_fits_of(found):
+    fits, refits = found
+    mixtures = fits[0].mixtures
+    weights = star_weights(fits[0], 60, seed=1)
+    assert (weights.sum(axis=1) == len(mixtures.rows)).all()
+    drawn = []
+    for one in weights[:3]:
+        stars = np.repeat(np.arange(len(one)), one)
+        drawn.append(count(mixtures.rows[stars], mixtures.columns[stars], mixtures.V.shape))
+    loss = [[((V - W @ H) ** 2).sum() for V in drawn] for W, H in zip(refits[0].W[:3], refits[0].H[:3], strict=True)]
+    assert np.argmin(loss, axis=1).tolist() == [0, 1, 2]
 
 
 def test_replicates_scatter_as_drawing_stars_does(found):
@@ -98,10 +117,17 @@ def test_intervals_hold_as_many_replicates_as_they_say(found):
 
 def test_lost_replicates_have_no_say_and_are_said(found):
     fits, refits = found
+    lost = np.arange(60)[:, None, None] < 20
     spoiled = replace(
-        refits[0], good=np.arange(60) >= 20, H=np.where(np.arange(60)[:, None, None] < 20, np.nan, refits[0].H)
+        refits[0],
+        good=~lost[:, 0, 0],
+        H=np.where(lost, refits[0].H[:, ::-1], refits[0].H),
+        W=np.where(lost, [1.0, 0.0], refits[0].W),
     )
     made = table1(fits[:1], [spoiled])
+    kept = replace(refits[0], W=refits[0].W[20:], H=refits[0].H[20:], good=refits[0].good[20:])
+    assert np.array_equal(made.intervals, table1(fits[:1], [kept]).intervals)
+    assert made.share_interval == pytest.approx(table1(fits[:1], [kept]).share_interval)
     assert made.lost == (20, 20)
     assert np.isfinite(made.intervals).all()
     assert warning(made) == "not converged: 20 of 60 replicates of HE1, 20 of 60 replicates of HE2"
