@@ -214,12 +214,16 @@ def fill_zeros(init: str, factors: Factors, means: Tensor, seed: int, start: int
     return factors
 
 
+def normals(shapes: tuple[Any, ...], replicate: int, seed: int, start: int) -> list[np.ndarray]:
+    """Return normal draws of one replicate's stream, float32: on the host, so that every device has the same."""
+    stream = np.random.default_rng([seed, int(replicate), start])
+    # Single precision takes less time, and a start needs no more.
+    return [stream.standard_normal(shape, dtype=np.float32) for shape in shapes]
+
+
 def _normals(shapes: tuple[Any, ...], replicates: Any, seed: int, start: int) -> tuple[Tensor, ...]:
-    # NumPy's streams on the host: the numbers are the same on every device and in every batch.
-    streams = [np.random.default_rng([seed, int(b), start]) for b in replicates]
-    # Single precision takes half the time, and a start needs no more.
-    draws = ([rng.standard_normal(shape, dtype=np.float32) for rng in streams] for shape in shapes)
-    return tuple(torch.from_numpy(np.stack(draw)) for draw in draws)
+    draws = [normals(shapes, b, seed, start) for b in replicates]
+    return tuple(torch.from_numpy(np.stack(draw)) for draw in zip(*draws, strict=True))
 
 
 def _given(problem: Problem, n_components: int, init: Any) -> Factors:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from .errors import ProblemError
-from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, draw, fill_zeros, nndsvd, require_components
+from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, draw, fill_zeros, nndsvd, normals, require_components
 from .kernels.launch import holds, visible_devices
 from .losses import BetaDivergence, Loss
 from .pattern import LANES, SharedPattern, to_tiles
@@ -255,7 +255,11 @@ def _compiled(
     for pool in pools:
         given, narrow = [], len(pool) > 1
         for start, tried in pool:
-            one = _starts(plan, chosen[tried], init if start == 0 else "random", k, seed, start, first, tried)
+            named = init if start == 0 else "random"
+            if narrow and isinstance(named, str) and named == "random":
+                given.append(_random(plan, chosen[tried], k, seed, start, first + tried))
+                continue
+            one = _starts(plan, chosen[tried], named, k, seed, start, first, tried)
             given.append(_narrow(one, plan.pattern.columns, len(tried)) if narrow else one)
         jobs = np.concatenate([tried for _, tried in pool])
         solved = _solve(plan, chosen[jobs], _join(given), narrow=narrow)
@@ -308,10 +312,42 @@ def _starts(
             np.ascontiguousarray(np.reshape(np.asarray(x), (-1, *np.shape(x)[-2:])), dtype=plan.numpy_dtype)
             for x in init
         )
-    empty = np.ones(n, dtype=bool)
+    return Starts(W, H, _extra(H[:, :, _empty(pattern)]))
+
+
+def _random(plan: Plan, chosen: np.ndarray, k: int, seed: int, start: int, numbers: np.ndarray) -> Starts:
+    # What `_starts` draws, of H the pattern's columns alone, on all threads: most of a start's time is in these draws.
+    from .kernels.parallel import in_parallel
+
+    pattern, (m, n), kind = plan.pattern, plan.pattern.shape[1:], plan.numpy_dtype
+    empty = _empty(pattern)
+    means = (pattern.cells(chosen).sum(axis=1, dtype=np.float64) / (m * n)).astype(kind)
+    size = np.sqrt(means / kind.type(k))
+    W, H = np.empty((len(chosen), m, k), kind), np.empty((len(chosen), k, len(pattern.columns)), kind)
+    extra = np.empty((len(chosen), k + 1, k))
+
+    def work(first: int, last: int) -> None:
+        for i in range(first, last):
+            components, weights = normals(((k, n), (m, k)), numbers[i], seed, start)
+            np.multiply(np.abs(weights), size[i], out=W[i])
+            np.multiply(np.abs(components[:, pattern.columns]), size[i], out=H[i])
+            extra[i] = _extra(size[i] * np.abs(components[:, empty]))
+
+    in_parallel(work, len(chosen), grain=LANES)
+    return Starts(W, H, extra)
+
+
+def _empty(pattern: SharedPattern) -> np.ndarray:
+    # Columns without cells; bool, shape (n,).
+    empty = np.ones(pattern.shape[2], dtype=bool)
     empty[pattern.columns] = False
-    outside = H[:, :, empty].astype(np.float64)
-    return Starts(W, H, np.concatenate([outside @ outside.transpose(0, 2, 1), outside.sum(-1)[:, None]], axis=1))
+    return empty
+
+
+def _extra(outside: np.ndarray) -> np.ndarray:
+    # See `Starts.extra`.
+    H = outside.astype(np.float64)
+    return np.concatenate([H @ H.swapaxes(-1, -2), H.sum(-1)[..., None, :]], axis=-2)
 
 
 def _solve(plan: Plan, chosen: np.ndarray, starts: Starts, *, narrow: bool) -> Result:
