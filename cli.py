@@ -987,7 +987,7 @@ def stability(
     if not quiet:
         typer.echo(study_reports.stability_rows(result))
     typer.echo(f"{len(result.value)} fits -> {output}")
-    _exit(study_reports.not_converged(int((~result.good).sum()), "fits"))
+    _exit(study_reports.not_converged(int((~result.good).sum()), "fit"))
 
 
 @app.command(epilog="Example: halonmf injection stars.fits -o injection.ecsv")

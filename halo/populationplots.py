@@ -300,9 +300,10 @@ def aurora_maps(result: Aurora, boundary: Boundary | None = None, name: str = "L
         f"bootstrap samples of the {result.n_stars.sum():,} stars of the branch, in {int(known.sum())} of "
         f"{len(result.bins)} bins; the others have too few. Last: both against each other; thin bars are bootstrap "
         "standard errors, thick ones the spread that the paper's removal of sqrt(N) stars gives, which is no standard "
-        f"error. Triangles: {int(result.metal_poor.sum())} retrograde bins of distinctly low [Fe/H]. The percentile "
-        f"drops by {result.cut_off[1]:.2f} dex at E = {result.cut_off[0]:.4g} km2/s2."
+        f"error. Triangles: {int(result.metal_poor.sum())} retrograde bins of distinctly low [Fe/H]."
     )
+    E, drop = result.cut_off
+    caption += f" The percentile drops by {drop:.2f} dex at E = {E:.4g} km2/s2." if np.isfinite(E) else ""
     caption += "" if boundary is None else " Lines: the boundary E_b(Lz)."
     return Picture(figure, caption, aurora_table(result))
 

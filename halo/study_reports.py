@@ -75,11 +75,11 @@ def differing(result: Bifurcation) -> str:
 def aurora(result: Aurora) -> str:
     """Return what the branch's map shows in numbers."""
     E, drop = result.cut_off
+    said = f"[Al/Fe] drops by {drop:.2f} dex at {E:.4g} km2 / s2" if np.isfinite(E) else "too few for a drop of [Al/Fe]"
     known = int(np.isfinite(result.al_fe).sum())
     return (
         f"{int(result.mask.sum())} pixels in the mask; {known} of {len(result.n_stars)} bins have stars enough; "
-        f"[Al/Fe] drops by {drop:.2f} dex at {E:.4g} km2 / s2; "
-        f"{int(result.metal_poor.sum())} retrograde bins of low [Fe/H]"
+        f"{said}; {int(result.metal_poor.sum())} retrograde bins of low [Fe/H]"
     )
 
 
@@ -107,4 +107,4 @@ def injection_rows(result: Injection) -> str:
 
 def not_converged(number: int, what: str) -> str:
     """Return that so many did not converge; empty for none."""
-    return f"not converged: {number} {what}" if number else ""
+    return f"not converged: {number} {what}{'s' * (number != 1)}" if number else ""

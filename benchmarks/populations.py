@@ -1,0 +1,119 @@
+"""What the mock survey says of memberships, stability, planted streams and sub-populations: figures, saved as JSON.
+
+Run with: python benchmarks/populations.py [--stars 60000] [--seed 1]
+"""
+
+import argparse
+import pathlib
+import tempfile
+
+import numpy as np
+from record import RESULTS, save
+
+from halonmf.halo import mock
+from halonmf.halo.aurora import aurora
+from halonmf.halo.bifurcation import bifurcation
+from halonmf.halo.four import split
+from halonmf.halo.injection import inject
+from halonmf.halo.memberships import memberships, reliability
+from halonmf.halo.model import FitSettings, choose, fit
+from halonmf.halo.prepare import prepare
+from halonmf.halo.regions import read_regions, region_energies
+from halonmf.halo.stability import KINDS, stability
+from halonmf.halo.truth import read_truth
+
+OUTPUT = RESULTS / "populations.json"
+SETTINGS = FitSettings(device="cpu")
+
+
+def of_memberships(made, table, truth):
+    """How reliable P_HE is as the probability of being accreted, and how often true above 0.9 and from 0.5 to 0.9."""
+    result = memberships(made, table)
+    p, accreted = result.probability[:, -1], read_truth(truth, result.stars).accreted
+    found = reliability(p, accreted)
+    return {
+        "n_stars": len(p),
+        "brier": found.brier,
+        "brier_base": found.brier_base,
+        "calibration": found.calibration,
+        "accreted_above_0.9": float(accreted[p > 0.9].mean()),
+        "accreted_from_0.5_to_0.9": float(accreted[(p > 0.5) & (p <= 0.9)].mean()),
+    }
+
+
+def of_stability(table):
+    """Numbers of fits, least cosines and the scatter of the mass fractions, by what was changed."""
+    result = stability(table, SETTINGS)
+    return {
+        kind: {
+            "fits": result.kind.count(kind),
+            "converged": int(result.of(kind).sum()),
+            "least_cosine": result.least_cosine(kind),
+            "std": result.spread(kind).tolist(),
+        }
+        for kind in KINDS
+    }
+
+
+def of_injection(table):
+    """How few stars of a stream are found, by the share of the bins that it spans."""
+    result = inject(table, SETTINGS)
+    return {
+        "spanned": result.spanned.tolist(),
+        "fewest": result.fewest.tolist(),
+        "contrast": result.contrast.tolist(),
+        "narrowest": result.narrowest(),
+        "null": result.null,
+    }
+
+
+def of_populations(made, table, truth):
+    """What lies in each region in truth, which is most like Eos, and the branches of both kinds of Eos in truth."""
+    stars, _ = choose(table, SETTINGS)
+    population = read_truth(truth, stars).population
+    regions = read_regions()
+    energies, branches = region_energies(stars, regions), bifurcation(stars)
+    four = split(made, table)
+    branch = aurora(four.fit, four.fit.names.index("LE1"), stars, made.mixtures.bins)
+    inside = {name: population[region.select(stars)] for name, region in regions.items()}
+    J_r = np.asarray(stars["J_r"])
+    ratio = branch.drawn_std / branch.removed_std
+    return {
+        "purity": {name: float(np.char.startswith(found, name).mean()) for name, found in inside.items()},
+        "distance": dict(zip(energies.names, energies.distance.tolist(), strict=True)),
+        "nearest": energies.nearest,
+        "J_r": dict(zip(("above", "below"), branches.statistics.tolist(), strict=True)),
+        "true_J_r": {
+            name: [float(np.median(x)), float(x.mean()), float(x.std(ddof=1))]
+            for name in ("Eos (Mg-rich)", "Eos (Mg-poor)")
+            for x in [J_r[population == name]]
+        },
+        "aurora": {"cut_off": branch.cut_off, "bins": int(np.isfinite(branch.al_fe).sum())},
+        "bootstrap_over_removal": {"al_fe": float(np.nanmedian(ratio[0])), "fe_h": float(np.nanmedian(ratio[1]))},
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--stars", type=int, default=60_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        paths = mock.make(folder, n_stars=options.stars, seed=options.seed)
+        table = prepare(paths.allstar, paths.astronn, paths.members).table
+        made = fit(table, SETTINGS)
+        figures = {
+            "memberships": of_memberships(made, table, paths.truth),
+            "stability": of_stability(table),
+            "injection": of_injection(table),
+            "populations": of_populations(made, table, paths.truth),
+        }
+    for name, found in figures.items():
+        print(name, found)
+    settings = {"stars": options.stars, "seed": options.seed, "fit": SETTINGS}
+    save(options.output, figures, "benchmarks/populations.py", settings, seeds=[options.seed], device="cpu")
+
+
+if __name__ == "__main__":
+    main()
