@@ -1,5 +1,11 @@
 """What the benchmarks compare: the same counts on both sides, ratios of the right quantities, equal loss."""
 
+import ast
+import importlib
+import json
+import os
+import pathlib
+import re
 import subprocess
 import sys
 
@@ -8,6 +14,7 @@ import pytest
 
 import nmfcore
 from nmfcore import bench
+from nmfcore.kernels import launch
 
 STARS = bench.mock_stars(stars=900, bins=9, pixels=8)
 
@@ -79,3 +86,116 @@ def test_scikit_learn_is_loaded_before_its_libraries_are_limited():
         "    sys.exit(0 if 'sklearn.decomposition' in sys.modules else 'not loaded')"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "benchmarks.md").read_text()
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    """The folder of the benchmarks, from where its scripts import each other."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return ROOT / "benchmarks"
+
+
+def test_the_page_has_every_benchmark_and_every_target(scripts):
+    names = re.findall(r"^def (test_\w+)", (scripts / "test_engine.py").read_text(), re.MULTILINE)
+    assert sorted(re.findall(r"^\| `(test_\w+)`", PAGE, re.MULTILINE)) == sorted(names)
+    block = re.search(r"^TARGETS = (\{.*?^\})", (scripts / "targets.py").read_text(), re.MULTILINE | re.DOTALL)
+    targets = ast.literal_eval(block.group(1))
+    found = {}
+    for line in PAGE.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        for name, *limits in zip(*(cell.split(", ") for cell in cells[:3]), strict=False):
+            if name.strip("`") in targets:
+                found[name.strip("`")] = tuple(float(x) for x in limits)
+    assert found == {name: tuple(float(x) for x in limits[:2]) for name, limits in targets.items()}
+
+
+SAVED = {
+    "one": {"ratio": 10.0, "peer": "cd", "slow": False, "counters": {"loss": 1.0, "iterations": 7, "allocations": 3}},
+    "two": {"ratio": 4.0, "peer": "mu", "slow": True, "counters": {"bytes_moved": 100}},
+}
+
+
+def changed(name="one", ratio=None, **counters):
+    new = {key: value | {"counters": dict(value["counters"])} for key, value in SAVED.items()}
+    new[name]["ratio"] = ratio or new[name]["ratio"]
+    new[name]["counters"] |= counters
+    return new
+
+
+@pytest.mark.parametrize(
+    ("new", "failed", "noted"),
+    [
+        (SAVED, [], []),
+        (changed(ratio=7.1), [], []),
+        (changed(ratio=6.9), ["ratio to cd"], []),
+        (changed(ratio=13.1), [], ["faster: ratio to cd"]),
+        (changed(loss=1 + 1e-10), [], []),
+        (changed(loss=1 + 1e-8), ["loss"], []),
+        (changed(iterations=8), ["iterations"], []),
+        (changed(allocations=2), ["allocations"], []),
+        (changed("two", bytes_moved=101), ["bytes_moved"], []),
+        (changed(extra=1), [], ["extra, not saved yet"]),
+        ({"one": SAVED["one"]}, [], ["not run"]),
+        ({"two": SAVED["two"]}, ["not run"], []),
+        (SAVED | {"three": SAVED["one"]}, [], ["not saved yet"]),
+    ],
+)
+def test_counters_are_held_exactly_and_ratios_to_thirty_per_cent(new, failed, noted, scripts):
+    failures, notes = importlib.import_module("compare").compare(SAVED, new)
+    assert ([row[1] for row in failures], [row[1] for row in notes]) == (failed, noted)
+
+
+def test_a_run_is_saved_with_where_it_was_made_and_then_compared(scripts, tmp_path, capsys):
+    compare = importlib.import_module("compare")
+    run, saved = tmp_path / "run.json", tmp_path / "saved.json"
+    run.write_text(json.dumps({"benchmarks": [{"name": name, "extra_info": info} for name, info in SAVED.items()]}))
+    assert compare.main([str(run), "--saved", str(saved), "--save"]) == 0
+    record = json.loads(saved.read_text())
+    assert record["benchmarks"] == SAVED
+    assert record["provenance"]["machine"]["blas"] == bench.blas()
+    assert {"processor", "cores", "load", "system"} < set(record["provenance"]["machine"])
+    assert record["provenance"]["commit"]
+    assert compare.main([str(run), "--saved", str(saved)]) == 0
+    slower = {"benchmarks": [{"name": name, "extra_info": info} for name, info in changed(ratio=5.0).items()]}
+    run.write_text(json.dumps(slower))
+    assert compare.main([str(run), "--saved", str(saved)]) == 1
+    assert "ratio to cd" in capsys.readouterr().out
+
+
+ALONE = """
+import importlib.abc, sys
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"astropy", "galpy", "typer", "rich", "h5py", "matplotlib", "halonmf", "halo"}:
+            raise ImportError(f"{name} is not there")
+sys.meta_path.insert(0, Refuse())
+sys.path.insert(0, "benchmarks")
+import gpu
+from machine import provenance
+stars = gpu.mock_stars(stars=60, bins=3, pixels=3)
+gpu.mock_stars, gpu.CONFIGURATIONS = lambda: stars, []
+rows = gpu.sparse(2, 2) + gpu.dense([1])
+assert [row.get("device", "dense") for row in rows] == ["cpu", "dense", "dense"], rows
+assert {"blas", "processor"} < set(provenance()["machine"])
+"""
+
+
+@pytest.mark.slow
+def test_the_gpu_benchmark_needs_nothing_but_the_engine():
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", ALONE], check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+
+
+def test_the_gpu_script_says_where_there_is_no_gpu(tmp_path):
+    if launch.visible_devices("cuda"):
+        pytest.skip("a GPU is here")
+    environment = os.environ | {"PYTHON": sys.executable}
+    command = ["bash", str(ROOT / "benchmarks" / "gpu.sh"), str(tmp_path / "new")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no CUDA device" in done.stderr
+    assert list((tmp_path / "new").iterdir()) == []
