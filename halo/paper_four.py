@@ -40,9 +40,9 @@ def four_components(study: Study) -> Part:
 
 def percentiles(study: Study) -> Part:
     """R6: Table 1."""
-    four, two = study.four, study.two(CHEMICAL)
+    two = study.two(CHEMICAL)
     refits = study.refits if study.settings.bootstrap > 1 else None
-    made = table1((two.fit, *four.parts), refits)
+    made = table1((two.fit, *study.parts), refits)
     found = two_values(study, CHEMICAL, ("R6",))
     # the shares that the mean over bins gives is the other reading of "%"
     found["R6.percent"] = Value(float(100 * made.mean_share[made.components.index(HE)]))
@@ -57,7 +57,14 @@ def percentiles(study: Study) -> Part:
     many = any(lost > MOST_LOST * total for lost, total in zip(made.lost, made.replicates, strict=True))
     said_of = (f"Left out of the intervals: {said.removeprefix('not converged: ')}.",) if said and not many else ()
     shown = {"table1": _sheet(made, str(table.meta["caption"]))}
-    return Part(values=found, tables={"table1": table}, sheets=shown, said=said_of, warnings=(said,) if many else ())
+    return Part(
+        values=found,
+        tables={"table1": table},
+        sheets=shown,
+        said=said_of,
+        skipped={"R6": study.no_four} if study.no_four else {},
+        warnings=(said,) if many else (),
+    )
 
 
 def _sheet(made: Table1, caption: str) -> Sheet:

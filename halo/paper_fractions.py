@@ -23,12 +23,15 @@ OUTER = 9.0
 
 def abundances(study: Study) -> Part:
     """R7: one-dimensional densities of the abundances (Fig 6)."""
-    fits = (study.two(CHEMICAL).fit, *study.four.parts)
+    fits = (study.two(CHEMICAL).fit, *study.parts)
     made = densities(fits)
+    picture = curves.densities(made, fits)
+    if study.no_four:
+        return Part(pictures={"fig06": picture}, skipped={"R7": study.no_four})
     of = {(each.component, each.variable): each for each in made}
     found = {f"R7.edge.{name}": Value(of[name, "AL_FE"].edge()) for name in ("LE1", "LE2")}
     found["R7.peak.HE2"] = Value(of["HE2", "FE_H"].peak)
-    return Part(values=found, pictures={"fig06": curves.densities(made, fits)})
+    return Part(values=found, pictures={"fig06": picture})
 
 
 def eccentricity(study: Study) -> Part:
@@ -76,6 +79,9 @@ def distances(study: Study) -> Part:
         found |= two_values(study, selection, ("R10",))
     spreads = {s: {name: x for name, x in study.spreads(s).items() if name in DISTANCES} for s in SELECTIONS}
     fits = {selection: study.two(selection).fit for selection in SELECTIONS}
+    two = curves.distance_fractions(spreads, fits)
+    if study.no_four:
+        return Part(values=found, pictures={"fig09": two}, skipped=dict.fromkeys(("R10", "fig10"), study.no_four))
     four = study.four_spreads
     for name, limit in CONFINED.items():
         beyond = four[name].trusted & (four[name].centres > limit)
@@ -87,10 +93,7 @@ def distances(study: Study) -> Part:
     found["R10.HE1.r"] = Value(float(lead.min()) if len(lead) else None)
     return Part(
         values=found,
-        pictures={
-            "fig09": curves.distance_fractions(spreads, fits),
-            "fig10": curves.four_fractions(four, study.four.fit),
-        },
+        pictures={"fig09": two, "fig10": curves.four_fractions(four, study.four.fit)},
     )
 
 

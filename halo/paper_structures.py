@@ -36,15 +36,17 @@ def regions(study: Study) -> Part:
     said = f"{note}. {SPLASH} is nearest in {100 * support:.0f} % of bootstraps."
     table = region_table(made)
     table.meta["caption"] = "Energies of the stars of each region, and the ratio of their density to that of Eos."
-    chosen, high = read_regions(), study.four.high
+    chosen = read_regions()
+    pictures = {"fig13": populationplots.energies(two.stars, chosen, made)}
+    if not study.no_four:
+        high = study.four.high
+        pictures["fig12"] = populationplots.labelled_component(high, high.names.index("HE2"), chosen)
     return Part(
         values={"R12.nearest": Value(float(_place(distances)), truth=truth)},
-        pictures={
-            "fig12": populationplots.labelled_component(high, high.names.index("HE2"), chosen),
-            "fig13": populationplots.energies(two.stars, chosen, made),
-        },
+        pictures=pictures,
         tables={"regions": table},
         said=(said,),
+        skipped={"fig12": study.no_four} if study.no_four else {},
     )
 
 

@@ -224,9 +224,23 @@ class Study:
         return split(two.fit, self.table, line=two.line)
 
     @cached_property
+    def no_four(self) -> str:
+        """Why the sample makes no four components; empty where it does."""
+        try:
+            _ = self.four, self.four_spreads
+        except HalonmfError as error:
+            return f"no four components: {error}"
+        return ""
+
+    @property
+    def parts(self) -> tuple[Fit, ...]:
+        """The fits of the parts of the split sample; none where there are none."""
+        return () if self.no_four else self.four.parts
+
+    @cached_property
     def refits(self) -> tuple[Refits, ...]:
-        """Bootstrap replicates of the fit of two components and of both parts of the split sample."""
-        fits = (self.two(CHEMICAL).fit, *self.four.parts)
+        """Bootstrap replicates of the fit of two components and of the parts of the split sample."""
+        fits = (self.two(CHEMICAL).fit, *self.parts)
         found = []
         for i, fit in enumerate(fits):
             self.progress("bootstraps of the parts", i, len(fits))
