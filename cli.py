@@ -99,6 +99,7 @@ class Interval(StrEnum):
     percentile = "percentile"
     basic = "basic"
     bias_corrected = "bias-corrected"
+    centred = "centred"
 
 
 class Terminal:

@@ -82,8 +82,23 @@ def bias_corrected(replicates: Ordered, estimate: np.ndarray, coverage: float) -
     return replicates.quantile(ndtr(2 * shift + tail)), replicates.quantile(ndtr(2 * shift - tail))
 
 
+def centred(replicates: Ordered, estimate: np.ndarray, coverage: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the quantiles of the replicates, moved so that their median comes to lie on the estimate.
+
+    The spread is the bootstrap's; its bias is neither believed, as in `basic`, nor doubled, as in `percentile`.
+    """
+    low, high = percentile(replicates, estimate, coverage)
+    shift = estimate - replicates.quantile(0.5)
+    return low + shift, high + shift
+
+
 Interval = Callable[[Ordered, np.ndarray, float], tuple[np.ndarray, np.ndarray]]
-TYPES: dict[str, Interval] = {"percentile": percentile, "basic": basic, "bias-corrected": bias_corrected}
+TYPES: dict[str, Interval] = {
+    "percentile": percentile,
+    "basic": basic,
+    "bias-corrected": bias_corrected,
+    "centred": centred,
+}
 """Intervals by name."""
 
 

@@ -63,6 +63,13 @@ def test_the_basic_interval_turns_the_percentile_interval_round():
     assert intervals.basic(x, estimate, 0.95) == pytest.approx((2 - high, 2 - low))
 
 
+def test_the_centred_interval_has_the_spread_of_the_replicates_about_the_estimate():
+    x, estimate = Ordered.of(np.exp(NORMAL)), np.array(7.0)
+    low, high = intervals.percentile(x, estimate, 0.68)
+    middle = x.quantile(0.5)
+    assert intervals.centred(x, estimate, 0.68) == pytest.approx((low - middle + 7, high - middle + 7))
+
+
 def test_a_bias_of_half_a_sigma_moves_the_corrected_interval_by_a_whole_one():
     # replicates are normal about -1/2 of their sigma: the true value lies as far to the other side
     low, high = intervals.bias_corrected(Ordered.of((NORMAL - 0.5)[:, None]), np.zeros(1), 0.68)
@@ -96,5 +103,5 @@ def test_intervals_of_a_mean_cover_it_as_often_as_they_say(name):
 
 
 def test_an_unknown_type_is_named():
-    with pytest.raises(UsageError, match="percentile, basic, bias-corrected; got 'bca'"):
+    with pytest.raises(UsageError, match="percentile, basic, bias-corrected, centred; got 'bca'"):
         intervals.interval_type("bca")
