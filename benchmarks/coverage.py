@@ -1,8 +1,8 @@
 """How often the bootstrap's intervals hold what they are to hold, over many independent mock skies; saved as JSON.
 
 Every sky is a mock survey of its own: stars drawn from the mock's populations, observed with their errors, cut and put
-on orbits (`mock_expected.expected`, one survey each; no files are written). The scatter of the estimates over skies is the
-true sampling error, their mean what an interval is to cover.
+on orbits (`mock_expected.expected`, one survey each; no files are written). The scatter of the estimates over skies is
+the true sampling error, their mean what an interval is to cover.
 
 Run with: python benchmarks/coverage.py [--skies 200] [--stars 60000] [--replicates 400]
 """

@@ -1,0 +1,58 @@
+"""What `halonmf search` does: read, search, write the table and its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import TABLES
+from .catalogue import read_catalogue
+from .files import check_output
+from .model import FitSettings
+from .provenance import provenance
+from .search import DRAWS, FOLDS
+from .search import search as find
+from .store import save_table, save_text
+
+FORMATS = ("png", "pdf")
+
+
+def search(
+    stars: Path,
+    output: Path,
+    settings: FitSettings,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    folds: int = FOLDS,
+    figure: bool = True,
+    overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Any:
+    """Search for penalties, write the table and beside it the figure, and return the table.
+
+    Raises
+    ------
+    UsageError
+        Settings that make no sense.
+    InputError
+        No prepared catalogue, or too few stars.
+    OutputError
+        A file exists, or cannot be written.
+    """
+    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(stars,))
+    drawn = [output.with_suffix(f".{name}") for name in (*FORMATS, "txt")] if figure else []
+    for path in drawn:
+        check_output(path, overwrite=overwrite)
+    table = find(read_catalogue(stars).table, settings, draws, seed, number=folds, progress=progress)
+    choices = {"fit": settings, "draws": draws, "seed": seed, "folds": folds}
+    record = provenance("search", choices, inputs=[stars], seeds=[seed, settings.seed], device="cpu")
+    save_table(output, table, record, overwrite=overwrite)
+    if figure:
+        from . import figures, searchplot
+
+        picture = searchplot.search(table)
+        figures.save(picture, output.with_suffix(""), FORMATS, overwrite=overwrite, provenance=record)
+        save_text(output.with_suffix(".txt"), picture.caption, overwrite=overwrite)
+    return table
