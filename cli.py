@@ -1231,6 +1231,65 @@ def summary(
     _exit(summary_rows.warning(made.summary))
 
 
+@app.command(epilog="Example: halonmf search stars.fits -o search.ecsv --draws 5000")
+@_command
+def search(
+    stars: Stars,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to write, the figure beside it.")] = Path(
+        "search.ecsv"
+    ),
+    draws: Annotated[int, typer.Option("--draws", min=1, help="Settings drawn from the grid.")] = 5000,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Parts of the entries, held out in turn.")] = 5,
+    selection: FitSelection = Selection.chemically_pure,
+    max_fe_h: MaxFeH = -1.1,
+    min_eccentricity: MinEccentricity = 0.7,
+    cut: Cuts = None,
+    bins: BinsOption = "E:8,Lz:8",
+    pixels: Pixels = 50,
+    plane: Planes = None,
+    range_: Ranges = None,
+    components: Components = 2,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the draws, the folds and random starts.")] = 0,
+    figure: Annotated[bool, typer.Option("--figure/--no-figure", help="Draw it beside the table.")] = True,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> None:
+    """Search for penalties as the paper did, zero included: errors of fits, and of entries that they did not see."""
+    from .halo import search as searching
+    from .halo import search_command
+
+    settings = _fit_settings(
+        selection=selection,
+        max_fe_h=max_fe_h,
+        min_eccentricity=min_eccentricity,
+        cut=cut,
+        bins=bins,
+        pixels=pixels,
+        plane=plane,
+        range_=range_,
+        components=components,
+        alpha_w=0.0,
+        alpha_h=0.0,
+        seed=seed,
+        device="cpu",
+    )
+    with Terminal(quiet) as progress:
+        table = search_command.search(
+            stars,
+            output,
+            settings,
+            draws=draws,
+            seed=seed,
+            folds=folds,
+            figure=figure,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    typer.echo(f"{searching.describe(table)}\n{len(table):,} settings -> {output}")
+    _exit("" if table["converged"][0] else "the best setting did not converge")
+
+
 @app.command(epilog="Example: halonmf demo demo/")
 @_command
 def demo(

@@ -25,6 +25,8 @@ STREAM = 0x5EA2C4
 CHUNK = 128
 """Penalties whose factors are in memory at once."""
 MAX_ITER = 500
+LEAST_MASS = 1e-3
+"""Share of V's sum below which a component counts as none: L2 penalties shrink to nothing without ever reaching it."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,7 @@ def search(
                 V, penalties[first : first + CHUNK], (made.W, made.H), left_out=left_out, max_iter=MAX_ITER
             )
             mass = found.W.sum(axis=1) * found.H.sum(axis=2)
+            mass[mass < LEAST_MASS * V.sum()] = 0.0
             total = mass.sum(axis=1)
             parts.append(
                 {

@@ -39,7 +39,7 @@ def test_the_engine_knows_nothing_of_stars():
 @pytest.mark.parametrize(
     ("library", "doors"),
     [
-        ("nmfcore", {"halo/model.py", "halo/refit.py", "halo/replicates.py", "cli.py"}),
+        ("nmfcore", {"halo/model.py", "halo/refit.py", "halo/replicates.py", "halo/search.py", "cli.py"}),
         ("torch", {"halo/model.py"}),
         (
             "matplotlib",
@@ -47,7 +47,7 @@ def test_the_engine_knows_nothing_of_stars():
                 f"halo/{name}.py"
                 for name in (
                     *("figures", "panels", "look", "picture", "starplots", "curves", "fourplots"),
-                    *("bands", "populationplots", "checkplots"),
+                    *("bands", "searchplot", "populationplots", "checkplots"),
                 )
             },
         ),

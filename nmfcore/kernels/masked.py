@@ -17,13 +17,14 @@ def descend(gram, goal, l1, l2, x):
     for _ in range(SWEEPS):
         for c in range(k):
             curve = gram[c, c] + l2
-            if curve <= 0:
-                continue
             slope = goal[c] - l1
             for d in range(k):
                 if d != c:
                     slope -= gram[c, d] * x[d]
-            x[c] = max(0.0, slope / curve)
+            if curve > 0:
+                x[c] = max(0.0, slope / curve)
+            elif slope < 0:
+                x[c] = 0.0  # nothing but an L1 penalty speaks of it
 
 
 @njit(**OPTIONS)

@@ -29,6 +29,7 @@ COMMANDS = [
     "plot",
     "ensemble",
     "summary",
+    "search",
     "demo",
     "paper",
     "bench",
