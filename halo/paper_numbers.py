@@ -40,7 +40,7 @@ def products_of(fit: Fit, applications: Mapping[str, Application], line: Boundar
     for name in chemistry.variables:
         found[f"percentile_{name}"] = percentiles(fit, name)
     for i, plane in enumerate(chemistry.planes):
-        found[f"track_{plane.y}_{plane.x}"] = np.array([track(fit, j, i).median for j in range(len(fit.names))])
+        found[f"track_{plane}"] = np.array([track(fit, j, i).median for j in range(len(fit.names))])
     return found
 
 
@@ -83,9 +83,9 @@ def two_components(selection: str, products: Products, coordinates: Products) ->
     if "fraction_E" in products:
         found["R2.low_energy"] = 1 - _spline(products, coordinates, "E", LINE_MEAN)
     for y in ("AL_FE", "MG_FE"):
-        if f"track_{y}_FE_H" in products:
+        if f"track_{y}:FE_H" in products:
             edges = coordinates["edges_FE_H"]
-            x, tracks = 0.5 * (edges[:-1] + edges[1:]), products[f"track_{y}_FE_H"]
+            x, tracks = 0.5 * (edges[:-1] + edges[1:]), products[f"track_{y}:FE_H"]
             found[f"R3.apart.{y}"] = _apart(tracks, (x > SPAN[0]) & (x < SPAN[1]))
             if y == "AL_FE":
                 found[f"R3.apart.{y}.poor"] = _apart(tracks, (x > SPAN[0]) & (x < POOR))

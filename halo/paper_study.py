@@ -14,6 +14,7 @@ from .binning import parse_axes
 from .boundary import Boundary, boundary_of, grid_axes
 from .errors import HalonmfError, InputError, UsageError
 from .four import Four, split
+from .four_replicates import four_replicates
 from .mixtures import Chemistry
 from .model import Application, Fit, FitSettings, apply, apply_mixtures, fit_mixtures
 from .model import fit as fit_components
@@ -274,7 +275,10 @@ class Study:
             return split(fit_components(table, settings), table).fit
 
         there = [name for name in self.variables if name in DISTANCES]
-        return spreads(over_setups(self.table, vary_pixels(self.fit_settings(CHEMICAL)), there, find=find))
+        number, noise = self.settings.bootstrap, None
+        if number > 1:
+            noise = four_replicates(self.four, self.stars, number, seed=self.settings.seed)
+        return spreads(over_setups(self.table, vary_pixels(self.fit_settings(CHEMICAL)), there, find=find), noise)
 
     def truth(self, selection: str) -> Truth:
         """Return where the stars of a selection came from.
