@@ -7,6 +7,8 @@ import json
 
 from record import RESULTS, ROOT
 
+WORDS = dict(enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]))
+
 
 def load(name):
     return json.loads((RESULTS / f"{name}.json").read_text())
@@ -132,6 +134,44 @@ def of_giants(found):
     ]
 
 
+def of_populations(found):
+    """What docs/populations.md says of stability, streams and sub-populations on the mock."""
+    injection, made = found["injection"], found["populations"]
+    purity, distance, true = made["purity"], made["distance"], made["true_J_r"]
+    shares = [f"{purity[name]:.0%}".replace("%", " %") for name in ("Eos", "Splash", "Aurora", "GS/E")]
+    rich, poor = true["Eos (Mg-rich)"][0], true["Eos (Mg-poor)"][0]
+    above, below = made["J_r"]["above"][0], made["J_r"]["below"][0]
+    rows = [
+        f"{kind} {row['fits']} {row['converged']} {row['least_cosine']:.6f} " + " ".join(f"{x:.4f}" for x in row["std"])
+        for kind, row in found["stability"].items()
+    ]
+    return [
+        *rows,
+        f"one that spans {injection['spanned'][0]:.0%} of".replace("%", " %"),
+        f"needs about {injection['fewest'][0]:.0f} stars",
+        f"only from some {injection['narrowest']:.0%} of the bins on".replace("%", " %"),
+        f"{', '.join(shares[:3])} and {shares[3]}",
+        f"most like those of {made['nearest']} (distance {distance[made['nearest']]:.3f})",
+        f"not of Splash ({distance['Splash']:.3f})",
+        f"(medians {rich:.0f} and {poor:.0f} kpc km/s)",
+        f"come out as {above:.0f} above and {below:.0f} below",
+        f"percentile are {made['bootstrap_over_removal']['al_fe']:.1f} times",
+        f"those of the median {made['bootstrap_over_removal']['fe_h']:.1f} times",
+    ]
+
+
+def of_memberships(found):
+    """How reliable docs/memberships.md says that the probabilities are."""
+    m = found["memberships"]
+    return [
+        f"Brier score {m['brier']:.4f} (one probability for all: {m['brier_base']:.4f}), calibration error "
+        f"{m['calibration']:.4f}",
+        f"{m['n_stars']:,} stars -> members.fits",
+        f"accreted in {WORDS[round(10 * m['accreted_above_0.9'])]} of ten cases",
+        f"in one of {WORDS[round(1 / m['accreted_from_0.5_to_0.9'])]}",
+    ]
+
+
 def quotes():
     """Return pairs of page and sentence."""
     recovery, made, orbits = load("mock_recovery"), load("prepare"), load("orbits")
@@ -140,6 +180,8 @@ def quotes():
         "docs/mock.md": of_mock(recovery, made),
         "docs/orbits.md": of_orbits(orbits),
         "ARCHITECTURE.md": of_decisions(orbits),
+        "docs/memberships.md": of_memberships(load("populations")),
+        "docs/populations.md": of_populations(load("populations")),
     }
     return [(page, sentence) for page, sentences in pages.items() for sentence in sentences]
 
