@@ -714,6 +714,9 @@ def table(
     percentiles: Annotated[str, typer.Option("--percentiles", help="Which, with commas between.")] = "10,50,90",
     bootstrap: Bootstrap = 200,
     level: Annotated[float, typer.Option("--level", help="Probability of the intervals.")] = 0.68,
+    interval: Annotated[
+        Interval, typer.Option("--interval", help="Type of the intervals; docs/uncertainties.md compares.")
+    ] = Interval.percentile,
     seed: BootstrapSeed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -728,6 +731,7 @@ def table(
         percentiles=_numbers(percentiles, "--percentiles"),
         bootstrap=bootstrap,
         level=level,
+        interval=interval.value,
         seed=seed,
         overwrite=overwrite,
     )

@@ -17,6 +17,7 @@ from .errors import UsageError
 from .files import check_output
 from .four import Four, SplitSettings
 from .four import split as split_sample
+from .intervals import RECOMMENDED, interval_type
 from .model import Fit, resolve_device
 from .products import PROFILES
 from .profile import profile, profile_table
@@ -109,6 +110,7 @@ def table(
     percentiles: Sequence[float] = PERCENTILES,
     bootstrap: int = REPLICATES,
     level: float = INTERVAL,
+    interval: str = RECOMMENDED,
     seed: int = 0,
     overwrite: bool = False,
 ) -> Table1:
@@ -120,10 +122,11 @@ def table(
         As `commands.apply`; also fits of different abundances.
     """
     _check_replicates(bootstrap)
+    interval_type(interval)
     check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=tuple(fits))
     found = [load_fit(path) for path in fits]
-    result = table1(found, _refits(found, bootstrap, seed), q=percentiles, level=level)
-    choices = {"percentiles": percentiles, "bootstrap": bootstrap, "level": level}
+    result = table1(found, _refits(found, bootstrap, seed), q=percentiles, level=level, interval=interval)
+    choices = {"percentiles": percentiles, "bootstrap": bootstrap, "level": level, "interval": interval}
     save_table(
         output, table1_table(result), provenance("table", choices, inputs=fits, seeds=[seed]), overwrite=overwrite
     )

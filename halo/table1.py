@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,13 @@ import numpy as np
 from astropy.table import QTable
 
 from .errors import UsageError
+from .intervals import RECOMMENDED, Ordered, interval_type
 from .model import CONVERGED, Fit, fractions
 from .refit import Refits
 from .tracks import PERCENTILES, marginal, quantile
 
+Limits = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From replicates (B, ...) and the fit's own values to the lower and the upper limits, (2, ...)."""
 LEVEL = 0.68
 """Probability that an interval is to hold."""
 
@@ -38,7 +41,9 @@ class Table1:
     intervals : ndarray, shape (2, c, v, p)
         Lower and upper limits, dex.
     level : float
-        Probability of the intervals, which are percentiles of the replicates.
+        Probability of the intervals.
+    interval : str
+        Their type, one of `intervals.TYPES`.
     replicates, lost : tuple of int
         Behind each component; and those of them that were not good.
     statuses : tuple of str
@@ -55,6 +60,7 @@ class Table1:
     values: np.ndarray
     intervals: np.ndarray
     level: float
+    interval: str
     replicates: tuple[int, ...]
     lost: tuple[int, ...]
     statuses: tuple[str, ...]
@@ -66,6 +72,7 @@ def table1(
     *,
     q: Sequence[float] = PERCENTILES,
     level: float = LEVEL,
+    interval: str = RECOMMENDED,
 ) -> Table1:
     """Return shares and abundance percentiles of every component of some fits.
 
@@ -79,6 +86,8 @@ def table1(
         Percentiles.
     level : float
         Probability of the intervals.
+    interval : str
+        Their type, one of `intervals.TYPES`.
 
     Returns
     -------
@@ -100,7 +109,12 @@ def table1(
         raise UsageError("the fits must have the same abundances, in the same planes.")
     if refits is not None and [r.names for r in refits] != [fit.names for fit in fits]:
         raise UsageError("replicates must be those of the fits, in the same order; make them with refit.refit(fit).")
-    parts = [_of_fit(fit, None if refits is None else refits[i], tuple(q), level) for i, fit in enumerate(fits)]
+    kind = interval_type(interval)
+
+    def limits(drawn: np.ndarray, own: np.ndarray) -> np.ndarray:
+        return np.stack(kind(Ordered.of(drawn), own, level))
+
+    parts = [_of_fit(fit, None if refits is None else refits[i], tuple(q), limits) for i, fit in enumerate(fits)]
     joined = {name: np.concatenate([part[name] for part in parts], axis=axis) for name, axis in _AXES.items()}
     names = [name for fit in fits for name in fit.names[::-1]]
     behind = [0] * len(fits) if refits is None else [len(r.good) for r in refits]
@@ -111,6 +125,7 @@ def table1(
         variables=variables,
         q=tuple(float(p) for p in q),
         level=level,
+        interval=interval,
         replicates=tuple(behind[i] for i in of),
         lost=tuple(lost[i] for i in of),
         statuses=tuple(fits[i].status for i in of),
@@ -128,15 +143,15 @@ _AXES = {
 }
 
 
-def _of_fit(fit: Fit, refits: Refits | None, q: tuple[float, ...], level: float) -> dict[str, np.ndarray]:
+def _of_fit(fit: Fit, refits: Refits | None, q: tuple[float, ...], limits: Limits) -> dict[str, np.ndarray]:
     down = slice(None, None, -1)  # fits go from low to high energy
     own = {
-        "share": fit.mass_fractions[down],
-        "mean_share": fit.mean_fractions[down],
-        "values": _percentiles(fit, fit.H, q)[down],
+        "share": fit.mass_fractions,
+        "mean_share": fit.mean_fractions,
+        "values": _percentiles(fit, fit.H, q),
     }
     if refits is None:
-        limits = {name: np.full((2, *x.shape), np.nan) for name, x in own.items()}
+        found = {name: np.full((2, *x.shape), np.nan) for name, x in own.items()}
     else:
         if refits.good.sum() < 2:
             raise UsageError(f"{int(refits.good.sum())} of {len(refits.good)} replicates are good, too few.")
@@ -146,13 +161,12 @@ def _of_fit(fit: Fit, refits: Refits | None, q: tuple[float, ...], level: float)
             "mean_share": np.nanmean(fractions(W), axis=1),
             "values": np.stack([_percentiles(fit, rows, q) for rows in H]),
         }
-        tails = 50 * (1 - level), 50 * (1 + level)
-        limits = {name: np.nanpercentile(x, tails, axis=0)[:, down] for name, x in drawn.items()}
+        found = {name: limits(x, own[name]) for name, x in drawn.items()}
     return {
-        **own,
-        "share_interval": limits["share"],
-        "mean_share_interval": limits["mean_share"],
-        "intervals": limits["values"],
+        **{name: x[down] for name, x in own.items()},
+        "share_interval": found["share"][:, down],
+        "mean_share_interval": found["mean_share"][:, down],
+        "intervals": found["values"][:, down],
     }
 
 
@@ -189,7 +203,7 @@ def table1_table(result: Table1) -> QTable:
         table[name] = np.repeat(getattr(result, name), p)
         for side, limits in zip(("lower", "upper"), getattr(result, f"{name}_interval"), strict=True):
             table[f"{name}_{side}"] = np.repeat(limits, p)
-    table.meta["level"] = result.level
+    table.meta["level"], table.meta["interval"] = result.level, result.interval
     table.meta["replicates"] = dict(zip(result.components, result.replicates, strict=True))
     table.meta["replicates_lost"] = dict(zip(result.components, result.lost, strict=True))
     bad = {name: status for name, status in zip(result.components, result.statuses, strict=True) if status != CONVERGED}

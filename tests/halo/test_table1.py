@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from halonmf.halo.errors import UsageError
+from halonmf.halo.intervals import TYPES, Ordered
 from halonmf.halo.mixtures import count
 from halonmf.halo.refit import refit, star_weights
 from halonmf.halo.table1 import rows, table1, table1_table, warning
@@ -171,3 +172,18 @@ def test_replicates_of_other_fits_are_refused(found):
     fits, refits = found
     with pytest.raises(UsageError, match="those of the fits"):
         table1(fits, refits[::-1])
+
+
+@pytest.mark.parametrize("name", ["percentile", "basic", "bias-corrected", "centred"])
+def test_intervals_are_of_the_type_that_is_asked_for(found, name):
+    fits, refits = found
+    made = table1(fits[:1], refits[:1], interval=name, level=0.9)
+    drawn = np.array([percentiles(replace(fits[0], H=H), "MG_FE")[1, 2] for H in refits[0].H])  # HE1's 90th
+    low, high = TYPES[name](Ordered.of(drawn[:, None]), made.values[0, 2, 2:], 0.9)
+    assert made.intervals[:, 0, 2, 2] == pytest.approx([low[0], high[0]])
+    assert table1_table(made).meta["interval"] == name
+
+
+def test_an_unknown_interval_is_refused(found):
+    with pytest.raises(UsageError, match="interval must be one of"):
+        table1(found[0], interval="guess")
