@@ -105,13 +105,17 @@ _mine = threading.local()
 def _worker(stars: str, sha256: str, version: str) -> Worker:
     key = (stars, sha256, version)
     if getattr(_mine, "key", None) != key:
-        where = f"worker {socket.gethostname()}"
+        where = f"worker on {socket.gethostname()}"
         if version != own_version():
-            raise InputError(f"{where} runs halonmf {own_version()}, this is {version}; install the same on both.")
-        if describe_input(stars)["sha256"] != sha256:
+            raise InputError(f"{where}: runs halonmf {own_version()}, this is {version}; install the same on both.")
+        try:
+            found, table = describe_input(stars)["sha256"], read_stars(Path(stars))
+        except HalonmfError as error:
+            raise InputError(f"{where}: {error}") from None
+        if found != sha256:
             raise InputError(f"{where}: {stars} has another content there; give a path that all machines share.")
         use_threads(1)
-        _mine.worker, _mine.key = Worker(read_stars(Path(stars))), key
+        _mine.worker, _mine.key = Worker(table), key
     return _mine.worker
 
 
