@@ -1108,6 +1108,10 @@ def ensemble(
     scheduler_file: Annotated[
         Path | None, typer.Option("--scheduler-file", help="The same, by the file it wrote.", show_default=False)
     ] = None,
+    figures: Annotated[
+        bool,
+        typer.Option("--figures/--no-figures", help="Draw them as PNG; halonmf summary also as PDF."),
+    ] = True,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Threads; all cores.", show_default=False)
     ] = None,
@@ -1169,16 +1173,11 @@ def ensemble(
         )
         setup = Setup(settings, scheme.value, parse_drop(drop), edges.value, errors.value, floor)
         plan = Plan(setup, tuple(parse_sweep(text) for text in sweep or ()), bootstrap, batch, keep_factors)
-        said: dict[str, Any] = {
-            "event": "plan",
-            "setups": len(plan.setups),
-            "fits": plan.fits,
-            "batches": len(plan.batches),
-        }
+        planned: dict[str, Any] = {"setups": len(plan.setups), "fits": plan.fits, "batches": len(plan.batches)}
         if dry_run:
             found = ensembles.estimate(stars, plan, threads=threads)
-            said |= {"estimated_seconds": found.seconds, "estimated_bytes": found.size, "problems": found.problems}
-            _say(as_json, ensembles.estimated(plan, found), event="plan", **said)
+            planned |= {"estimated_seconds": found.seconds, "estimated_bytes": found.size, "problems": found.problems}
+            _say(as_json, ensembles.estimated(plan, found), event="plan", **planned)
             _exit("; ".join(found.problems))
             return
         cluster = ensembles.Cluster(scheduler, scheduler_file) if scheduler or scheduler_file else None
@@ -1196,15 +1195,24 @@ def ensemble(
             )
         for line in outcome.damaged:
             typer.echo(f"halonmf: {line}", err=True)
-        failed = ensembles.failures(outcome.run)
+        run = outcome.run
         record: dict[str, Any] = {
-            "complete": outcome.run.complete,
+            "complete": run.complete,
             "fits": outcome.fits,
             "set_aside": outcome.damaged,
-            "failed": [{"setup": one.label, "reason": one.reason} for one in outcome.run.failed],
+            "failed": [{"setup": one.label, "reason": one.reason} for one in run.failed],
         }
-        _say(as_json, f"{ensembles.done(outcome)} -> {output}", event="done", **record)
-        _exit(failed)
+        said, left = ensembles.done(outcome), ensembles.failures(run)
+        if run.complete and shard is None and len(run.failed) < len(run.setups):
+            from .halo import summary_files, summary_rows
+
+            # PDFs take as long again; halonmf summary draws them.
+            made = summary_files.publish(output, formats=("png",) if figures else ())
+            record["summary"] = summary_rows.record(made.summary)
+            said = said if quiet else f"{made.summary.text()}\n{said}"
+            left = left or summary_rows.warning(made.summary)
+        _say(as_json, f"{said} -> {output}", event="done", **record)
+        _exit(left)
 
 
 @app.command(epilog="Example: halonmf summary runs/")

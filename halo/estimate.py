@@ -12,7 +12,7 @@ import numpy as np
 from .batchfile import BLOCK
 from .ensemble import Part, Plan
 from .errors import HalonmfError
-from .model import use_threads
+from .model import one_thread, use_threads
 from .replicates import begin, reduce
 from .runner import cores, settled
 from .sample import Stars
@@ -88,7 +88,8 @@ def estimate(stars: Path, plan: Plan, *, threads: int | None = None) -> Estimate
 def _try(table: Any, plan: Plan, index: int) -> tuple[float, float, float, float]:
     part = Part(index, 0, min(plan.replicates, TRIED))
     start = time.perf_counter()
-    base = begin(table, plan.setups[index])
+    with one_thread():
+        base = begin(table, plan.setups[index])
     begun = time.perf_counter()
     found = reduce(base, 0, part.count, keep_factors=plan.keep_factors) if part.count else {}
     done = time.perf_counter()

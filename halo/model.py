@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -427,6 +428,19 @@ def use_threads(number: int) -> None:
     import torch
 
     torch.set_num_threads(number)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let the engine use one thread meanwhile: for single small fits, in which threads wait more than they work."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _factorize(

@@ -11,6 +11,7 @@ import numpy as np
 from .batchfile import Computed
 from .ensemble import Batch, Part, Plan
 from .errors import HalonmfError
+from .model import one_thread
 from .replicates import Base, Setup, begin, reduce
 
 
@@ -35,7 +36,8 @@ class Worker:
         try:
             if setup != self._setup:
                 self._setup, self._base = setup, ""
-                self._base = begin(self._stars, setup)
+                with one_thread():
+                    self._base = begin(self._stars, setup)
             if isinstance(self._base, str):
                 return Computed(part, failure=self._base)
             base = self._base

@@ -53,6 +53,7 @@ def faked(begin=begin, reduce=reduce):
         mock.patch.object(work, "reduce", reduce),
         mock.patch.object(work, "read_stars", return_value=SimpleNamespace(colnames=[])),
         mock.patch.object(runner, "resolve_device", return_value="cpu"),
+        mock.patch.object(work, "one_thread", contextlib.nullcontext),
         mock.patch.object(runner, "use_threads"),
     ):
         yield
