@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from halonmf.halo.apart import separation, separation_table, separations
 from halonmf.halo.boundary import belokurov_kravtsov, boundary
@@ -124,3 +127,18 @@ def test_a_fraction_between_bins_is_the_splines():
     assert np.isnan(fraction_at(found, -2.6e5))
     half = found.crossings[1].at[0]
     assert fraction_at(found, half) == pytest.approx(0.1)
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(arrays(float, (4, 4), elements=st.floats(-1, 1)), st.integers(0, 15))
+def test_tracks_exchanged_change_the_sign_and_nothing_else(numbers, holes):
+    missing = np.array([(holes >> i) & 1 for i in range(4)], dtype=bool)
+    a, b = (
+        made_track(np.where(missing, np.nan, numbers[i]), np.where(missing, np.nan, 0.01 + np.abs(numbers[i + 2])))
+        for i in (0, 1)
+    )
+    one, other = separation(a, b, ("LE", "HE")), separation(b, a, ("HE", "LE"))
+    assert len(one.x) == (~missing).sum()
+    assert one.ratio == pytest.approx(-other.ratio)
+    if len(one.x) and (one.difference != 0).all():
+        assert one.above() == pytest.approx(1 - other.above())

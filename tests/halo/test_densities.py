@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from halonmf.halo.densities import Density, densities, density_table
 from halonmf.halo.errors import UsageError
@@ -69,3 +71,18 @@ def test_senseless_requests_are_refused():
         densities([])
     with pytest.raises(UsageError, match="part"):
         Density("C", "AL_FE", EDGES, gaussian(0, 1)).edge(1.0)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.lists(st.floats(0, 1e3), min_size=3, max_size=60), st.floats(0.05, 0.9), st.floats(1e-3, 1e3))
+def test_an_edge_lies_above_the_peak_and_further_out_for_a_smaller_part_whatever_the_scale(counts, part, scale):
+    counts = np.round(counts, 6)
+    d = Density("C", "AL_FE", np.linspace(0, 1, len(counts) + 1), counts)
+    if not counts.any():
+        assert np.isnan(d.edge(part))
+        return
+    assert d.edge(part) >= d.peak - 1e-9
+    assert d.edge(0.5 * part) >= d.edge(part) - 1e-9
+    scaled = Density("C", "AL_FE", d.edges, counts * scale)
+    assert scaled.edge(part) == pytest.approx(d.edge(part), abs=1e-6)
+    assert (np.diff(d.peaks()) > 0).all()

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from halonmf.halo.binning import Axis
 from halonmf.halo.errors import UsageError
@@ -169,3 +171,19 @@ def test_four_components_have_setups_too():
     rows = profile(four.fit, table, [Axis("r_sph", 6, 2.0, 14.0)]).application.mixtures.rows
     truth = np.array([[(population[rows == i] == j).mean() for j in range(4)] for i in range(6)])
     assert np.abs(mean - truth).max() < 0.06
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.integers(1, 5), st.integers(0, 2**16), st.randoms(use_true_random=False))
+def test_the_order_of_setups_and_replicates_says_nothing(number, seed, shuffle):
+    rng = np.random.default_rng(seed)
+    share = rng.random((number + 3, 6))
+    all_ = np.stack([1 - share, share], axis=-1)
+    order = list(range(len(all_)))
+    shuffle.shuffle(order)
+    one, other = of(all_, replicates=all_), of(all_[order], replicates=all_[order])
+    for name in ("mean", "sigma", "noise", "crossing_sigma", "crossing_noise", "crossing_lost"):
+        assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-9, abs=1e-9, nan_ok=True), name
+    # two components share out everything: their errors are the same
+    assert one.sigma[:, 0] == pytest.approx(one.sigma[:, 1])
+    assert one.noise[0, :, 0] == pytest.approx(-one.noise[1, :, 1])
