@@ -1,0 +1,237 @@
+"""Ensembles with all their products: beside joblib and scikit-learn in one run, and the two commands of a working day.
+
+Run with: OMP_NUM_THREADS=1 python benchmarks/ensemble.py [STARS.fits] [--threads 1 2] [--quick]
+
+The peer draws the same bootstraps, fits them with scikit-learn's coordinate descent on sparse float32 matrices, one
+process a core with one BLAS thread each, finds the components in every other binning with its `transform`, and makes
+the same products from that. Both sides are timed without start-up, the peer on fewer replicates: cost is compared per
+replicate. The commands are timed from the prompt, kernels compiled, with their peak memory.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+
+import numpy as np
+from peers import spread, timed
+from record import RESULTS, save
+from scipy import sparse
+from sklearn.decomposition import NMF
+
+import nmfcore
+from halonmf.halo import boundary, mock, tracks
+from halonmf.halo.binning import Axis
+from halonmf.halo.boundary import _column
+from halonmf.halo.catalogue import read_catalogue, write_catalogue
+from halonmf.halo.mixtures import Chemistry
+from halonmf.halo.model import FitSettings, fractions
+from halonmf.halo.prepare import prepare
+from halonmf.halo.profile import LEVELS, MIN_STARS, crossings
+from halonmf.halo.replicates import Setup, Stars, begin, reduce
+from halonmf.halo.summary import summarise_setup
+from nmfcore import bench
+
+MUST = {"ratio": 15.0, "bootstrap_s": 6.0, "sweep_s": 15.0, "peak_gb": 2.0}
+SETUP = Setup(FitSettings(device="cpu"))
+SWEEP = [(q, pixels) for q in range(5, 13) for pixels in range(10, 61, 10)]
+# Of scikit-learn's coordinate descent, its default: near enough to the optimum for two components.
+TOL = 1e-4
+
+
+class Peer:
+    """One bootstrap with scikit-learn, all products made; the item is a replicate."""
+
+    def __init__(self, base):
+        self.weights_of, self.mixtures = base.fit.mixtures.rows, base.fit.mixtures
+        self.places, self.H, self.settings = base.sample.places, base.fit.H, base.setup.fit
+        self.E = np.asarray(base.sample.stars["E"], dtype=float)
+
+    def __call__(self, replicate):
+        mixtures, chemistry, k = self.mixtures, self.settings.chemistry, self.settings.components
+        weights = nmfcore.star_weights(mixtures.rows, replicates=1, first_replicate=replicate)[0]
+        V = counts(weights, mixtures.rows, mixtures.columns, mixtures.V.shape)
+        model = NMF(k, init="nndsvda", solver="cd", tol=TOL, max_iter=400)
+        W, H = model.fit_transform(V), model.components_
+        scale = H.sum(axis=1)
+        W, H = W * scale, H / scale[:, None]
+        order = nmfcore.align(H, self.H).permutation[0]
+        W, H = W[:, order], H[order]
+        found = {
+            "mass_fraction": W.sum(axis=0) / W.sum(),
+            "mean_fraction": np.nanmean(fractions(W), axis=0),
+            "mean_energy": self.mean_energy(weights, W),
+        }
+        # all binnings one below the other: one call for all of them
+        index = self.places.index
+        parts = [counts(weights, column, mixtures.columns, (len(self.places), chemistry.n)) for column in index.T]
+        applied = model.transform(sum(parts)) * scale
+        share = fractions(applied.astype(np.float64)[:, order])
+        number = sum(np.bincount(c[c >= 0], weights[c >= 0], len(self.places)) for c in index.T)
+        told = np.where(number >= MIN_STARS, share[:, -1], np.nan)
+        for name, bins in self.places.bins.items():
+            part = self.places.part(name)
+            if name == "map":
+                found |= self.boundary(bins, told[part])
+            else:
+                centre = bins.bounds[:, 0].mean(axis=-1)
+                found[f"fraction_{name}"] = share[part]
+                found[f"crossing_{name}"] = [crossings(centre, told[part], level) for level in LEVELS]
+        return found | chemical(chemistry, H)
+
+    def mean_energy(self, weights, W):
+        rows = self.mixtures.rows
+        inside = rows >= 0
+        total = np.bincount(rows[inside], (weights * self.E)[inside], len(W))
+        number = np.bincount(rows[inside], weights[inside], len(W))
+        mean = total / np.maximum(number, 1)
+        return (W * mean[:, None]).sum(axis=0) / W.sum(axis=0)
+
+    def boundary(self, bins, told):
+        columns, cells = (axis.count for axis in bins.axes)
+        E = bins.edges[1][0]
+        line = np.array([_column(0.5 * (E[1:] + E[:-1]), share, 0.5)[0] for share in told.reshape(columns, cells)])
+        return {"boundary": line, "boundary_smoothed": boundary.smooth(line, boundary.SMOOTHING)}
+
+
+def counts(weights, rows, columns, shape):
+    """Counts of weighted stars as a sparse float32 matrix."""
+    inside = (rows[:, None] >= 0) & (columns >= 0) & (weights[:, None] > 0)
+    stars = np.nonzero(inside)[0]
+    return sparse.csr_array(
+        (weights[stars].astype(np.float32), (rows[stars], columns[inside])), shape=shape, dtype=np.float32
+    )
+
+
+def chemical(chemistry, H):
+    """Percentiles and median tracks of the components."""
+    found = {}
+    for name in chemistry.variables:
+        edges = chemistry.edges(name)
+        rows = [tracks.marginal(chemistry, row, name) for row in H]
+        found[f"percentile_{name}"] = [[tracks.quantile(edges, row, p / 100) for p in (10, 50, 90)] for row in rows]
+    images = chemistry.images(H)
+    for i, plane in enumerate(chemistry.planes):
+        edges = chemistry.edges(plane.y)
+        medians, deviations = np.full((2, len(H), chemistry.pixels), np.nan)
+        for c, picture in enumerate(images[:, i]):
+            weight = picture.sum(axis=0) / picture.sum()
+            for x in np.flatnonzero((weight >= tracks.MIN_SHARE) & (weight > 0)):
+                medians[c, x] = tracks.quantile(edges, picture[:, x], 0.5)
+                deviations[c, x] = tracks._deviation(edges, picture[:, x], medians[c, x])
+        found[f"track_{plane}"], found[f"deviation_{plane}"] = medians, deviations
+    return found
+
+
+def apart(base, peers):
+    """How far the peer's products are from ours of the same replicates: largest differences."""
+    ours = reduce(base, 0, len(peers))
+    return {
+        name: float(np.nanmax([np.abs(np.asarray(peer[name]) - ours[name][b]).max() for b, peer in enumerate(peers)]))
+        for name in ("mass_fraction", "fraction_E", "percentile_FE_H")
+    }
+
+
+def beside(base, threads, number, peers, rounds):
+    """Our replicates and the peer's, in turn, on so many threads; seconds per replicate."""
+    peer = Peer(base)
+    ours, theirs = [], []
+    with bench.threads(threads):
+        reduce(base, 0, 64)
+        spread(peer, list(range(2 * threads)), threads)  # processes are started
+        for _ in range(rounds):
+            ours.append(timed(lambda: finish(base, number))[1:])
+            results, *seconds = spread(peer, list(range(peers)), threads)
+            theirs.append(seconds)
+    mine, other = (np.min(x, axis=0) / n for x, n in ((ours, number), (theirs, peers)))
+    return {
+        "threads": threads, "replicates": number, "peer_replicates": peers, "ours_ms": 1e3 * mine[0],
+        "peer_ms": 1e3 * other[0], "ratio": other[0] / mine[0], "cpu_ratio": other[1] / mine[1],
+        "apart": apart(base, results),
+    }  # fmt: skip
+
+
+def finish(base, number):
+    """All replicates of a set-up, summed up."""
+    return summarise_setup(0, "base", base.setup, base.products, base.coordinates, reduce(base, 0, number))
+
+
+def sweep(stars, number):
+    """The robustness sweep in one process: base fits, replicates, statistics."""
+    held = Stars(stars)
+    for q, pixels in SWEEP:
+        axes = tuple(Axis(name, q) for name in ("E", "Lz"))
+        settings = replace(SETUP.fit, axes=axes, chemistry=Chemistry(pixels=pixels))
+        finish(begin(held, replace(SETUP, fit=settings)), number)
+
+
+def command(*words):
+    """Time a command of this software from the prompt; the best of two, the first also compiles."""
+    rounds = []
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            line = [str(w) if w != "OUT" else f"{folder}/run" for w in words]
+            rounds.append(child(line, start))
+    return min(rounds[1:], key=lambda row: row["seconds"])
+
+
+def child(line, start):
+    """Run a command; its seconds since `start`, and the most memory it held."""
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(line)} exited {process.returncode}")
+    return {
+        "seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_gb": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9,
+    }  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("stars", nargs="?", type=pathlib.Path, help="prepared catalogue; by default that of the mock")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--output", type=pathlib.Path, default=RESULTS / "ensemble.json")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = options.stars
+        if path is None:
+            made = mock.make(pathlib.Path(folder) / "mock")
+            ready = prepare(made.allstar, made.astronn, made.members)
+            path = write_catalogue(pathlib.Path(folder) / "stars.fits", ready.table, ready.cutflow, ready.provenance)
+        stars = read_catalogue(path).table
+        base = begin(stars, SETUP)
+        number, peers, rounds = (200, 4, 1) if options.quick else (1000, 24, 3)
+        rows = [beside(base, threads, number, peers, rounds) for threads in options.threads]
+        for row in rows:
+            print({name: x if isinstance(x, dict) else round(x, 3) for name, x in row.items()}, flush=True)
+        few = 10 if options.quick else 100
+        sweep(stars, 2)
+        _, clock, processor = timed(sweep, stars, few)
+        inside = {"setups": len(SWEEP), "replicates": few, "seconds": clock, "cpu_seconds": processor}
+        print("sweep in one process", inside, flush=True)
+        halonmf = shutil.which("halonmf", path=str(pathlib.Path(sys.executable).parent)) or "halonmf"
+        ensemble = (halonmf, "ensemble", path, "-o", "OUT", "--quiet")
+        commands = {
+            "bootstrap": command(*ensemble, "--bootstrap", number),
+            "sweep": command(*ensemble, "--bootstrap", few, "--sweep", "bins=5:12", "--sweep", "pixels=10:60:10"),
+        }
+        print(commands, flush=True)
+    figures = {
+        "must": MUST, "stars": len(base.sample), "peer_tol": TOL, "rows": rows, "sweep": inside, "commands": commands,
+    }  # fmt: skip
+    settings = {"setup": SETUP, "sweep": SWEEP, "quick": options.quick, "replicates": number}
+    save(options.output, figures, "benchmarks/ensemble.py", settings, device="cpu")
+
+
+if __name__ == "__main__":
+    main()
