@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from astropy import units as u
-from astropy.table import QTable, Table
+from astropy.table import QTable
 
 from .errors import InputError
-
-HDF5 = (".h5", ".hdf5", ".hdf")
-COLUMNS = {"position": u.kpc, "velocity": u.km / u.s, "mass": u.Msun, "fe_h": None, "iron": None}
-ORIGINS = {"birth_distance": u.kpc, "accreted": None}
-IDS = {"id": None, "birth_id": None}
-VECTORS = ("position", "velocity")
-GALAXY_KEYS = ("name", "format", "hubble", "centre", "axis", "in_situ_within")
-COLUMN_KEYS = ("column", "file", "unit", "scale", "h", "index", "solar")
+from .particle_columns import IDS, Source, hubble_constant, read_mapping
 
 IN_SITU_WITHIN = 30.0
 """Stars born within so many kpc of the galaxy's centre are its own, where the mapping does not say otherwise."""
@@ -88,13 +78,15 @@ def read_galaxy(files: Sequence[str | Path] | str | Path, mapping_path: str | Pa
     """
     paths = [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
     mapping_path = Path(mapping_path)
-    mapping = _read_mapping(mapping_path)
+    mapping = read_mapping(mapping_path)
     options, columns = mapping.get("galaxy", {}), mapping["columns"]
-    h = _hubble(options.get("hubble", 1.0), paths[0], mapping_path)
+    h = hubble_constant(options.get("hubble", 1.0), paths[0], mapping_path)
+
+    source = Source(tuple(paths), mapping_path, str(options.get("format", "")), h, {})
 
     def column(name: str) -> np.ndarray:
         spec = {"column": columns[name]} if isinstance(columns[name], str | list) else columns[name]
-        return _numbers(name, spec, paths, mapping_path, h, str(options.get("format", "")))
+        return source.numbers(name, spec)
 
     position, velocity, mass = column("position"), column("velocity"), column("mass")
     fe_h = column("fe_h") if "fe_h" in columns else _metallicity(column("iron"), columns["iron"])
@@ -131,138 +123,6 @@ def read_galaxy(files: Sequence[str | Path] | str | Path, mapping_path: str | Pa
     table["mass"], table["FE_H"], table["accreted"] = mass * u.Msun, fe_h[good], accreted[good]
     name = str(options.get("name", paths[0].stem))
     return Galaxy(name, table, len(good), criterion, centre, axis, mapping)
-
-
-def _read_mapping(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            mapping = tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"{path}: the mapping cannot be read ({error.strerror}); check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the mapping is not TOML ({error}); see docs/simulations.md.") from error
-    for section, known in (
-        ("", ("galaxy", "columns")),
-        ("galaxy", GALAXY_KEYS),
-        ("columns", (*COLUMNS, *ORIGINS, *IDS)),
-    ):
-        found = mapping if not section else mapping.get(section, {})
-        where = f"[{section}]" if section else "the top level"
-        if not isinstance(found, Mapping):
-            raise InputError(f"{path}: {where} must be a table of keys, got {found!r}.")
-        unknown = [key for key in found if key not in known]
-        if unknown:
-            raise InputError(f"{path}: unknown {', '.join(unknown)} in {where}; expected some of {', '.join(known)}.")
-    columns = mapping.get("columns", {})
-    for key, spec in columns.items():
-        if isinstance(spec, Mapping) and ("column" not in spec or set(spec) - set(COLUMN_KEYS)):
-            raise InputError(
-                f"{path}: {key} must have column, and may have {', '.join(COLUMN_KEYS[1:])}; got {spec!r}."
-            )
-        if not isinstance(spec, str | list | Mapping):
-            raise InputError(f"{path}: {key} must be a column's name, a list of three, or a table; got {spec!r}.")
-    missing = [key for key in ("position", "velocity", "mass") if key not in columns]
-    missing += [] if ("fe_h" in columns) != ("iron" in columns) else ["either fe_h or iron"]
-    missing += [] if ("accreted" in columns) != ("birth_distance" in columns) else ["either accreted or birth_distance"]
-    if missing:
-        raise InputError(f"{path}: [columns] must name {', '.join(missing)}; it names {', '.join(columns) or 'none'}.")
-    return mapping
-
-
-def _numbers(name: str, spec: Mapping[str, Any], paths: Sequence[Path], mapping: Path, h: float, form: str) -> Any:
-    files = [paths[0].parent / spec["file"]] if "file" in spec else paths
-    names = spec["column"] if isinstance(spec["column"], list) else [spec["column"]]
-    data = np.concatenate([_stack([_column(file, str(n), mapping, form) for n in names]) for file in files])
-    if "index" in spec:
-        if data.ndim != 2 or not 0 <= int(spec["index"]) < data.shape[1]:
-            raise InputError(f"{mapping}: {name}: no column {spec['index']} in data of shape {data.shape}.")
-        data = data[:, int(spec["index"])]
-    vector = name in VECTORS
-    if data.ndim != 1 + vector or (vector and data.shape[1] != 3):
-        if not (name == "birth_distance" and data.ndim == 2 and data.shape[1] == 3):
-            raise InputError(
-                f"{files[0]}: {name} must have {'three numbers' if vector else 'one number'} per particle; "
-                f"found shape {data.shape}."
-            )
-        data = np.linalg.norm(data, axis=1)
-    unit = {**COLUMNS, **ORIGINS, **IDS}[name]
-    try:
-        factor = 1.0 if unit is None or "unit" not in spec else float(u.Unit(spec["unit"]).to(unit))
-        return data * factor * float(spec.get("scale", 1.0)) * h ** float(spec.get("h", 0.0))
-    except (ValueError, TypeError) as error:  # UnitConversionError is both
-        raise InputError(f"{mapping}: {name}: bad unit or scale ({error}); expected {unit}.") from error
-
-
-def _stack(columns: list[np.ndarray]) -> np.ndarray:
-    return columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)
-
-
-def _column(path: Path, name: str, mapping: Path, form: str) -> np.ndarray:
-    if path.suffix.lower() in HDF5:
-        return _from_hdf5(path, lambda file: _hdf5_column(path, file, name, mapping))
-    arguments: dict[str, Any] = {"format": form} if form else {}
-    if path.suffix.lower() == ".txt":
-        arguments = {"format": "ascii.no_header"}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # unit spellings and header keywords change nothing here
-            table = Table.read(path, **arguments)
-    except Exception as error:  # every reader has its own
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{path}: cannot be read as a table ({reason}); expected HDF5, FITS or ECSV.") from error
-    if name not in table.colnames:
-        raise InputError(f"{path}: no column {name!r}, which {mapping} names; found {', '.join(table.colnames[:20])}.")
-    column = table[name]
-    data = np.asarray(getattr(column, "value", column))
-    if data.dtype.kind not in "biuf":
-        raise InputError(f"{path}: column {name} must hold numbers, found {data.dtype}.")
-    out = np.array(data, dtype=np.float64)
-    mask = np.asarray(getattr(column, "mask", False))
-    out[np.broadcast_to(mask, out.shape)] = np.nan
-    return out
-
-
-def _hdf5_column(path: Path, file: h5py.File, name: str, mapping: Path) -> np.ndarray:
-    data = _hdf5_item(path, file, name, mapping)
-    if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual or data.dtype.kind not in "biuf":
-        raise InputError(f"{path}: {name} is no data set of numbers kept in this file.")
-    return np.array(data[()], dtype=np.float64)
-
-
-def _hdf5_item(path: Path, file: h5py.File, name: str, mapping: Path) -> Any:
-    """Return what a path in an HDF5 file leads to, by hard links alone: a file must not make us read others."""
-    here: Any = file
-    for part in name.strip("/").split("/"):
-        if not isinstance(here, h5py.Group) or part not in here:
-            found = ", ".join(list(here)[:20]) if isinstance(here, h5py.Group) else "a data set"
-            raise InputError(f"{path}: no {name!r}, which {mapping} names; found {found or 'nothing'}.")
-        if not isinstance(here.get(part, getlink=True), h5py.HardLink):
-            raise InputError(f"{path}: {name} leads out of the file; such files are refused.")
-        here = here[part]
-    return here
-
-
-def _from_hdf5(path: Path, read: Callable[[h5py.File], Any]) -> Any:
-    try:
-        with h5py.File(path, "r") as file:
-            return read(file)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read as HDF5 ({(str(error).splitlines() or ['?'])[0]}).") from error
-
-
-def _hubble(value: Any, path: Path, mapping: Path) -> float:
-    """Return h: a number, or an attribute of the file written as GROUP/ATTRIBUTE."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    group, _, attribute = str(value).rpartition("/")
-
-    def read(file: h5py.File) -> float:
-        attributes = (_hdf5_item(path, file, group, mapping) if group else file).attrs
-        if attribute not in attributes:
-            raise InputError(f"{path}: no attribute {value!r} for hubble; found {', '.join(attributes)}.")
-        return float(attributes[attribute])
-
-    return _from_hdf5(path, read)
 
 
 def _metallicity(iron: np.ndarray, spec: Any) -> np.ndarray:

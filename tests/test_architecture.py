@@ -53,7 +53,7 @@ def test_the_engine_knows_nothing_of_stars():
         ),
         ("galpy", {"halo/galpy_backend.py"}),
         ("agama", {"halo/agama_backend.py"}),
-        ("h5py", {f"halo/{name}.py" for name in ("arrays", "store", "mapping", "particles", "mock_galaxy")}),
+        ("h5py", {f"halo/{name}.py" for name in ("arrays", "store", "mapping", "particle_columns", "mock_galaxy")}),
         ("distributed", {"halo/cluster.py"}),
         ("typer", {"cli.py"}),
         ("rich", {"cli.py"}),

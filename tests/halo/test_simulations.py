@@ -190,6 +190,26 @@ def test_plain_tables_are_read_by_the_documents_other_mapping(tmp_path, suffix):
     assert galaxy.name == "my galaxy"
 
 
+def test_a_files_own_units_are_used_and_contradictions_refused(tmp_path):
+    path, mapping, table = plain(tmp_path)
+    for name in ("x", "y", "z"):
+        table[name] = table[name] * 1e3
+        table[name].unit = "pc"
+    table.write(path, overwrite=True)
+    galaxy = read_galaxy(path, mapping)
+    np.testing.assert_allclose(galaxy.table["z_gal"].to_value(u.kpc), table["z"] / 1e3)
+    mapping.write_text(
+        PLAIN.replace('position = ["x", "y", "z"]', 'position = { column = ["x", "y", "z"], unit = "kpc" }')
+    )
+    with pytest.raises(InputError, match="said to be in kpc, the file says pc"):
+        read_galaxy(path, mapping)
+    mapping.write_text(PLAIN)
+    table["z"].unit = "kpc"
+    table.write(path, overwrite=True)
+    with pytest.raises(InputError, match="columns in different units"):
+        read_galaxy(path, mapping)
+
+
 def test_flags_may_stand_in_a_text_file(tmp_path):
     path, mapping, _ = plain(tmp_path, text=PLAIN.replace('"ex_situ"', '{ column = "col1", file = "flag.txt" }'))
     (tmp_path / "flag.txt").write_text("# ex situ\n" + "1\n0\n" * 100)

@@ -8,7 +8,7 @@ import pytest
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.mixtures import Chemistry, mix
 from halonmf.halo.model import fit, held_components
-from halonmf.halo.stability import Stability, stability, stability_table
+from halonmf.halo.stability import Stability, _beside, stability, stability_table
 
 from ._planted import SMALL, planted
 
@@ -58,14 +58,20 @@ def test_components_come_in_the_bases_order_whatever_their_own():
     assert (result.cosine > 0.9).all()
 
 
+def test_a_fit_with_its_components_the_other_way_round_is_the_same():
+    base = fit(planted(3000)[0], SETTINGS)
+    swapped = replace(base, W=base.W[:, ::-1], H=base.H[::-1])
+    share, cosine = _beside(base, swapped, False)
+    np.testing.assert_allclose(share, base.mass_fractions)
+    np.testing.assert_allclose(cosine, 1)
+
+
 def test_components_of_another_sample_are_not_called_the_same():
     stars = planted(3000)[0]
     base = fit(stars, SETTINGS)
     shuffled = stars.copy()
     shuffled["FE_H"] = np.random.default_rng(0).permutation(stars["FE_H"])
     other = fit(shuffled, SETTINGS)
-    from halonmf.halo.stability import _beside
-
     assert _beside(base, other, False)[1].min() < 0.9
 
 
