@@ -111,6 +111,7 @@ def members(study: Study) -> Part:
     for j, name in enumerate(chemical.names):
         table[f"P_{name}"] = chemical.probability[:, j]
     table["bin"], table["images"] = chemical.bins, chemical.images
+    table.meta["caption"] = "Probability of each component for the stars of the chemically pure halo."
     if not study.is_mock:
         why = "the truth of the stars is not known"
         return Part(tables={"members": table}, skipped={"reliability": why})

@@ -16,12 +16,12 @@ from .paper_part import Part
 from .paper_steps import FIGURES, STEPS
 from .paper_study import PaperSettings
 from .provenance import plain
-from .report import Block, Facts, Plate, Report, Section, Sheet, amount, page, unit_text
+from .report import PRODUCTS, Block, Facts, Plate, Report, Section, Sheet, amount, page, unit_text
 from .scoreboard import FAIL, MOCK, PASS, SUB_SAMPLE, Scoreboard
 
 TITLE = "Blind source separation of the stellar halo"
-LONGEST = 200
-"""Rows of a table that the page shows; longer ones stand in their files."""
+LONGEST, SHOWN = 40, 12
+"""Rows of a table that the page shows whole, and of a longer one, which stands in its file."""
 SAMPLES = {
     MOCK: "a mock survey: its stars are drawn, and nothing here is a measurement of the Milky Way. Numbers are held to "
     "the truth of the mock where it has one",
@@ -145,14 +145,14 @@ def _step(directory: Path, step: Any, part: Part, files: Mapping[str, Sequence[s
             shown = tuple(file for file in files[name] if not file.endswith(".txt"))
             blocks.append(Plate(name, title, readable(part.pictures[name].caption), alt, png, shown))
     for name, table in part.tables.items():
-        if name in part.sheets or len(table) <= LONGEST:
-            own = part.sheets.get(name) or sheet_of(table, name, _caption(name, table))
-            blocks.append(replace(own, files=tuple(files[name])))
-    return Section("-".join(step.products).lower(), f"{', '.join(step.products)}. {step.title}", tuple(blocks))
-
-
-def _caption(name: str, table: Any) -> str:
-    return str(table.meta.get("caption", name))
+        caption = str(table.meta.get("caption", name))
+        if len(table) > LONGEST:
+            caption += f" The first {SHOWN} of {len(table):,} rows; the others are in the file."
+        own = part.sheets.get(name) or sheet_of(table[:SHOWN] if len(table) > LONGEST else table, name, caption)
+        blocks.append(replace(own, files=tuple(files[name])))
+    numbered = [name for name in step.products if name in PRODUCTS]
+    title = f"{', '.join(numbered)}. {step.title}" if numbered else step.title
+    return Section("-".join(step.products).lower(), title, tuple(blocks))
 
 
 def _left_out(skipped: Mapping[str, str], parts: Mapping[str, Part]) -> tuple[Block, ...]:

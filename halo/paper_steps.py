@@ -117,8 +117,8 @@ FIGURES: Mapping[str, tuple[str, str]] = {
     ),
     "reliability": (
         "Reliability of memberships",
-        "The share of stars that are accreted in truth against their probability, near the diagonal, for both halo "
-        "selections; below, the number of stars in each bin of probability.",
+        "The share of stars that are accreted in truth against their probability, with the diagonal on which the two "
+        "would agree, for both halo selections; below, the number of stars in each bin of probability.",
     ),
 }
 """Titles and alternative texts of the figures."""

@@ -18,8 +18,8 @@ from .errors import InputError
 from .scoreboard import FAIL, PASS, STATUSES, Row, Scoreboard
 
 TEMPLATE, STYLE = (Path(__file__).with_name(f"report.{suffix}") for suffix in ("html", "css"))
-WIDE = 1.5
-"""Pictures wider than this times their height keep a readable width on a phone, where a finger moves them."""
+WIDE = 1300
+"""Pictures of more pixels across keep a readable width on a phone, where a finger moves them."""
 PRODUCTS = {
     "R0": "The sample",
     "R1": "Two components",
@@ -245,7 +245,7 @@ def _block(block: Block) -> str:
 
 def _plate(plate: Plate) -> str:
     width, height = png_size(plate.png)
-    wide = " wide" if width > WIDE * height else ""
+    wide = " wide" if width > WIDE else ""
     source = base64.b64encode(plate.png).decode()
     # half the pixels: figures are saved at twice the density of a screen
     return (
@@ -282,7 +282,8 @@ def _sheet(sheet: Sheet) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return cell in ("", "none") or bool(re.match(r"[-+\N{MINUS SIGN}]?\d", cell))
+    # digits, perhaps with a unit or a range, but no sentence
+    return cell in ("", "none") or bool(re.match(r"[-+\N{MINUS SIGN}]?\d(?!.*[a-z]{5})", cell))
 
 
 def _scoreboard(board: Scoreboard) -> str:
@@ -321,7 +322,7 @@ def _line(row: Row) -> str:
         allowed = f'±{size} <a href="#tolerance-{number.rule}">{_text(number.rule)}</a>'
     said = _text(row.reason)
     if value is not None and value.note:
-        said += f" {_text(value.note)}"
+        said = f"{said.rstrip('.')}. {_text(value.note)}"
     cells = (("ours", ours), ("held to", held), ("paper", paper), ("tolerance", allowed))
     shown = "".join(f'<td data-label="{label}">{cell}</td>' for label, cell in cells)
     return (

@@ -74,6 +74,15 @@ def test_a_run_leaves_every_figure_with_its_data_and_every_table(made):
 
 
 @pytest.mark.slow
+def test_every_number_of_a_product_that_was_made_has_a_value_or_a_reason(made):
+    _, found = made
+    for row in found.scores.rows:
+        excused = {row.number.id, row.number.product} & found.skipped.keys()
+        assert row.value is not None or excused, row.number.id
+        assert "no reason given" not in row.reason
+
+
+@pytest.mark.slow
 def test_the_scoreboard_holds_a_mock_to_its_truth(made):
     folder, found = made
     record = json.loads((folder / "scoreboard.json").read_text())
