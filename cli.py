@@ -1356,6 +1356,9 @@ def paper(
     bootstrap: Annotated[
         int, typer.Option("--bootstrap", min=0, help="Resamples behind the intervals; 0 for none.")
     ] = 200,
+    draws: Annotated[
+        int, typer.Option("--draws", min=0, help="Draws of the search for penalties; the paper took 5000, 0 for none.")
+    ] = 60,
     device: Device = "auto",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -1365,7 +1368,7 @@ def paper(
     from .halo import paper as whole
     from .halo.paper_study import PaperSettings
 
-    settings = PaperSettings(seed=seed, rows=rows, bootstrap=bootstrap, device=device)
+    settings = PaperSettings(seed=seed, rows=rows, bootstrap=bootstrap, draws=draws, device=device)
     with Terminal(quiet) as progress:
         made = whole.run(
             directory,

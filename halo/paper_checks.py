@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from astropy.table import Table
 
-from . import checkplots
+from . import checkplots, searchplot
 from .injection import inject, injection_table
 from .memberships import memberships, reliability
 from .paper_part import Part
@@ -12,6 +12,7 @@ from .paper_study import CHEMICAL, DISTANCES, KINEMATIC, SELECTIONS, Study
 from .paper_two import two_values
 from .profile import Profile, profile_of
 from .scoreboard import Value
+from .search import describe, search
 from .simulations import Simulated, simulate, unlikeness
 from .stability import stability, stability_table
 
@@ -98,6 +99,25 @@ def streams(study: Study) -> Part:
         values={"R16.injection": Value(narrowest if narrowest == narrowest else None, note=note)},
         pictures={"injection": checkplots.injections(found)},
         tables={"injection-grid": table},
+    )
+
+
+def penalties(study: Study) -> Part:
+    """Return the search for penalties, with fewer draws than the paper's 5000."""
+    draws = study.settings.draws
+    if draws == 0:
+        return Part(skipped=dict.fromkeys(("S", "search"), "no draws were asked for (--draws)"))
+    settings = study.fit_settings(CHEMICAL)
+    found = search(study.table, settings, draws=draws, seed=study.settings.seed, progress=study.progress)
+    best, unconverged = found.meta["best"], found.meta["unconverged"]
+    note = f"Of {draws:,} draws; the paper took 5,000 from a grid without zero, ours has zero on it."
+    found.meta["caption"] = "Settings of the penalties by their held-out error, and what they gain over none."
+    return Part(
+        values={f"S.{name}": Value(float(best[name]), note=note) for name in ("alpha_W", "alpha_H")},
+        pictures={"search": searchplot.search(found)},
+        tables={"search-draws": found},
+        said=tuple(describe(found).splitlines()),
+        warnings=(f"not converged: {unconverged} settings of the search",) if unconverged > 0.05 * draws else (),
     )
 
 

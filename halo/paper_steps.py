@@ -27,6 +27,7 @@ STEPS: tuple[Step, ...] = (
     Step(("R14",), "Aurora's branch", ("fig15",), ("aurora",), structures.aurora_branch),
     Step(("R15",), "Stability", ("stability",), ("stability-fits",), checks.repeats),
     Step(("R16",), "Injected streams", ("injection",), ("injection-grid",), checks.streams),
+    Step(("S",), "The search for penalties", ("search",), ("search-draws",), checks.penalties),
     Step(("members",), "Memberships", ("reliability",), ("members",), checks.members),
 )
 """Everything that is made, in order."""
@@ -114,6 +115,11 @@ FIGURES: Mapping[str, tuple[str, str]] = {
         "Injected streams",
         "Two panels: the share of planted streams that were found, by width and number of stars, and the fewest stars "
         "needed against the share of the bins that the stream spans.",
+    ),
+    "search": (
+        "Search for penalties",
+        "Two panels: the held-out error over the strengths of both penalties, and against the error of the fit itself; "
+        "no penalty and the best setting are marked.",
     ),
     "reliability": (
         "Reliability of memberships",
