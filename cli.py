@@ -841,10 +841,10 @@ def simulation(
     config: Config = None,
 ) -> None:
     """Say how much of a simulated galaxy's halo was accreted, in truth, against r, |z| and R."""
-    from .halo import study_commands, study_reports
+    from .halo import check_commands, study_reports
     from .halo.simulations import AXES
 
-    result = study_commands.simulation(
+    result = check_commands.simulation(
         files, columns, output, by=tuple(by or AXES), max_fe_h=max_fe_h, cuts=tuple(cut or ()),
         min_particles=min_particles, figure=figure, overwrite=overwrite,
     )  # fmt: skip
@@ -982,9 +982,9 @@ def stability(
     config: Config = None,
 ) -> None:
     """Fit again from random starts, in other bins and with other pixels, and compare the components."""
-    from .halo import study_commands, study_reports
+    from .halo import check_commands, study_reports
 
-    result = study_commands.stability(
+    result = check_commands.stability(
         stars, output, _sample(selection, max_fe_h, min_eccentricity, cut, bins, pixels, components), starts=starts,
         bins=_steps(vary_bins, "--vary-bins"), pixels=_steps(vary_pixels, "--vary-pixels"), figure=figure,
         overwrite=overwrite,
@@ -1028,13 +1028,13 @@ def injection(
     config: Config = None,
 ) -> None:
     """Plant streams in the sample, and say how wide and how populous one must be for a fit to find it."""
-    from .halo import study_commands, study_reports
+    from .halo import check_commands, study_reports
     from .halo.injection import Stream
 
     E, Lz = _limits(orbit, "--orbit")
     given = tuple(_named(text, "--abundance") for text in abundance or ())
     stream = Stream(abundances=given or Stream().abundances, scatter=scatter, E=E, Lz=Lz)
-    result = study_commands.injection(
+    result = check_commands.injection(
         stars, output, _sample(selection, max_fe_h, min_eccentricity, cut, bins, pixels, components), stream,
         widths=_numbers(widths, "--widths"), numbers=tuple(int(x) for x in _numbers(numbers, "--numbers")),
         repeats=repeats, threshold=threshold, seed=seed, figure=figure, overwrite=overwrite,

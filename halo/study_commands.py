@@ -1,35 +1,25 @@
-"""Commands on sub-populations, memberships, simulations and checks of a fit. Files in and out, as in `commands`."""
+"""Commands on memberships and sub-populations. Files in and out, as in `commands`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import CATALOGUES, TABLES
 from . import aurora as branch
 from . import bifurcation as eos
-from . import injection as injecting
 from . import memberships as membership
 from . import regions as selecting
-from . import simulations as simulating
-from . import stability as repeating
 from .boundary import boundary
 from .catalogue import read_catalogue, write_catalogue
 from .cutflow import CutFlow
 from .errors import UsageError
+from .figure_files import check_figure, draw_figure
 from .files import check_output
 from .model import FitSettings, choose
-from .particles import read_galaxy
 from .provenance import provenance
-from .store import load_fit, save_table, save_text
+from .store import load_fit, save_table
 from .truth import read_truth
-
-if TYPE_CHECKING:
-    from .figures import Picture
-
-SUFFIXES = (".png", ".pdf", ".txt")
-"""Files of a figure: two formats, and its caption."""
 
 
 def members(
@@ -63,7 +53,7 @@ def members(
     if figure is not None and truth is None:
         raise UsageError("the figure shows probabilities beside the truth; give --truth too, or no --figure.")
     check_output(output, overwrite=overwrite, suffixes=CATALOGUES, inputs=(fit, stars, truth))
-    _check_figure(figure, overwrite)
+    check_figure(figure, overwrite)
     found = load_fit(fit)
     result = membership.memberships(found, read_catalogue(stars).table, prior_counts=prior_counts)
     inputs = [path for path in (fit, stars, truth) if path is not None]
@@ -75,38 +65,8 @@ def members(
     write_catalogue(output, membership.memberships_table(result), result.cutflow, record, overwrite=overwrite)
     if beside is not None:
         reliable = beside
-        _draw(figure, lambda figures: figures.reliabilities({result.names[-1]: reliable}), record, overwrite)
+        draw_figure(figure, lambda figures: figures.reliabilities({result.names[-1]: reliable}), record, overwrite)
     return result, beside
-
-
-def simulation(
-    files: Sequence[Path],
-    columns: Path,
-    output: Path,
-    *,
-    by: Sequence[str] = simulating.AXES,
-    max_fe_h: float = simulating.MAX_FE_H,
-    cuts: Sequence[str] = (),
-    min_particles: int = simulating.MIN_PARTICLES,
-    figure: Path | None = None,
-    overwrite: bool = False,
-) -> simulating.Simulated:
-    """Write the true mass fractions of a simulated galaxy; the choices are those of `simulations.simulate`.
-
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `particles.read_galaxy` and `simulations.simulate`; `output` exists, or cannot be written.
-    """
-    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(*files, columns))
-    _check_figure(figure, overwrite)
-    galaxy = read_galaxy(files, columns)
-    result = simulating.simulate(galaxy, by, max_fe_h=max_fe_h, cuts=cuts, min_particles=min_particles)
-    choices = {"by": by, "max_fe_h": max_fe_h, "cuts": cuts, "min_particles": min_particles, "mapping": galaxy.mapping}
-    record = provenance("simulation", choices, inputs=[*files, columns])
-    save_table(output, simulating.simulated_table(result), record, overwrite=overwrite)
-    _draw(figure, lambda figures: figures.simulations([result]), record, overwrite)
-    return result
 
 
 def regions(
@@ -138,7 +98,7 @@ def regions(
     """
     settings = settings or FitSettings()
     check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(stars, file))
-    _check_figure(figure, overwrite)
+    check_figure(figure, overwrite)
     known = selecting.read_regions(file or selecting.REGION_FILE)
     chosen, flow = choose(read_catalogue(stars).table, settings)
     choices: dict[str, Any] = {"reference": reference, "bins": bins, "E_range": E_range, "seed": seed}
@@ -148,7 +108,7 @@ def regions(
         "regions", {**choices, **_selection(settings, flow), "regions": known}, inputs=inputs, seeds=[seed]
     )
     save_table(output, selecting.region_table(result), record, overwrite=overwrite)
-    _draw(figure, lambda figures: figures.energies(chosen, known, result), record, overwrite)
+    draw_figure(figure, lambda figures: figures.energies(chosen, known, result), record, overwrite)
     return result
 
 
@@ -187,7 +147,7 @@ def bifurcation(
     others = beside(output)
     for path in (output, *others):
         check_output(path, overwrite=overwrite, suffixes=TABLES, inputs=(stars, file))
-    _check_figure(figure, overwrite)
+    check_figure(figure, overwrite)
     limit = None if region is None else selecting.named_region(region, file or selecting.REGION_FILE)
     chosen, flow = choose(read_catalogue(stars).table, settings)
     choices: dict[str, Any] = {"line": line, "fe_h": fe_h, "mg_fe": mg_fe, "draws": draws, "seed": seed}
@@ -199,7 +159,7 @@ def bifurcation(
     tables = eos.statistics_table(result), eos.scan_table(result), eos.pixel_table(result)
     for path, table in zip((output, *others), tables, strict=True):
         save_table(path, table, record, overwrite=overwrite)
-    _draw(figure, lambda figures: figures.branches(chosen, result), record, overwrite)
+    draw_figure(figure, lambda figures: figures.branches(chosen, result), record, overwrite)
     return result
 
 
@@ -242,7 +202,7 @@ def aurora(
         As `commands.apply`.
     """
     check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(fit, stars, two))
-    _check_figure(figure, overwrite)
+    check_figure(figure, overwrite)
     found = load_fit(fit)
     name = component or ("LE1" if "LE1" in found.names else found.names[0])
     if name not in found.names:
@@ -261,105 +221,9 @@ def aurora(
     inputs = [path for path in (fit, stars, two) if path is not None]
     record = provenance("aurora", {**choices, "component": name, "fit": found.settings}, inputs=inputs, seeds=[seed])
     save_table(output, branch.aurora_table(result), record, overwrite=overwrite)
-    _draw(figure, lambda figures: figures.aurora_maps(result, line, name), record, overwrite)
-    return result
-
-
-def stability(
-    stars: Path,
-    output: Path,
-    settings: FitSettings | None = None,
-    *,
-    starts: int = repeating.STARTS,
-    bins: Sequence[int] = repeating.BINS,
-    pixels: Sequence[int] = repeating.PIXELS,
-    figure: Path | None = None,
-    overwrite: bool = False,
-) -> repeating.Stability:
-    """Write how components hold over random starts, bins and pixels; the choices are those of `stability.stability`.
-
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `commands.fit`.
-    """
-    settings = settings or FitSettings()
-    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(stars,))
-    _check_figure(figure, overwrite)
-    choices: dict[str, Any] = {"starts": starts, "bins": bins, "pixels": pixels}
-    result = repeating.stability(read_catalogue(stars).table, settings, **choices)
-    record = provenance("stability", {**choices, "fit": settings}, inputs=[stars], seeds=[settings.seed])
-    save_table(output, repeating.stability_table(result), record, overwrite=overwrite)
-    _draw(figure, lambda figures: figures.stabilities(result), record, overwrite)
-    return result
-
-
-def injection(
-    stars: Path,
-    output: Path,
-    settings: FitSettings | None = None,
-    stream: injecting.Stream | None = None,
-    *,
-    widths: Sequence[float] = injecting.WIDTHS,
-    numbers: Sequence[int] = injecting.NUMBERS,
-    repeats: int = injecting.REPEATS,
-    threshold: float = injecting.THRESHOLD,
-    seed: int = 0,
-    figure: Path | None = None,
-    overwrite: bool = False,
-) -> injecting.Injection:
-    """Write which planted streams a fit finds; the choices are those of `injection.inject`.
-
-    Parameters
-    ----------
-    settings : FitSettings, optional
-        Selection, bins, images and the number of components: two for the sample and one for the stream by default.
-
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `commands.fit`.
-    """
-    settings = settings or FitSettings(components=injecting.COMPONENTS)
-    stream = stream or injecting.Stream()
-    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(stars,))
-    _check_figure(figure, overwrite)
-    choices: dict[str, Any] = {
-        "widths": tuple(widths),
-        "numbers": tuple(numbers),
-        "repeats": repeats,
-        "threshold": threshold,
-        "seed": seed,
-    }
-    table = read_catalogue(stars).table
-    result = injecting.inject(table, settings, stream, components=settings.components, **choices)
-    record = provenance("injection", {**choices, "stream": stream, "fit": settings}, inputs=[stars], seeds=[seed])
-    save_table(output, injecting.injection_table(result), record, overwrite=overwrite)
-    _draw(figure, lambda figures: figures.injections(result), record, overwrite)
+    draw_figure(figure, lambda figures: figures.aurora_maps(result, line, name), record, overwrite)
     return result
 
 
 def _selection(settings: FitSettings, flow: CutFlow) -> dict[str, Any]:
     return {"selection": settings.selection, "cuts": flow.names}
-
-
-def _check_figure(figure: Path | None, overwrite: bool) -> None:
-    for path in () if figure is None else _figure_files(figure):
-        check_output(path, overwrite=overwrite)
-
-
-def _figure_files(figure: Path) -> list[Path]:
-    stem = figure.with_suffix("") if figure.suffix.lower() in SUFFIXES else figure
-    return [stem.with_name(stem.name + suffix) for suffix in SUFFIXES]
-
-
-def _draw(figure: Path | None, draw: Callable[[Any], Picture], record: Mapping[str, Any], overwrite: bool) -> None:
-    """Write a figure as PNG and PDF, with its caption as text; without a name draw nothing and load no matplotlib."""
-    if figure is None:
-        return
-    from . import figures
-
-    picture = draw(figures)
-    *_, text = _figure_files(figure)
-    figures.save(picture, text.with_suffix(""), overwrite=overwrite, provenance=record)
-    save_text(text, picture.caption, overwrite=overwrite)
