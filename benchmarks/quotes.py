@@ -172,6 +172,21 @@ def of_memberships(found):
     ]
 
 
+def of_choices(found):
+    """How much docs/choices.md says that each choice moves the headline numbers."""
+
+    def moved(rows, key, form, unit):
+        return span([row[key] * unit for row in rows], form)
+
+    by_choice = {}
+    for row in found["rows"]:
+        by_choice.setdefault(row["choice"], []).append(row)
+    return [
+        f"{moved(rows, 'd_share', '+.2f', 100)} %; {moved(rows, 'd_crossing', '+.4f', 1e-5)}e5"
+        for rows in by_choice.values()
+    ]
+
+
 def quotes():
     """Return pairs of page and sentence."""
     recovery, made, orbits = load("mock_recovery"), load("prepare"), load("orbits")
@@ -180,6 +195,7 @@ def quotes():
         "docs/mock.md": of_mock(recovery, made),
         "docs/orbits.md": of_orbits(orbits),
         "ARCHITECTURE.md": of_decisions(orbits),
+        "docs/choices.md": of_choices(load("choices")),
         "docs/memberships.md": of_memberships(load("populations")),
         "docs/populations.md": of_populations(load("populations")),
     }

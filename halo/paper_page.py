@@ -16,12 +16,14 @@ from .paper_part import Part
 from .paper_steps import FIGURES, STEPS
 from .paper_study import PaperSettings
 from .provenance import plain
-from .report import PRODUCTS, Block, Facts, Plate, Report, Section, Sheet, amount, page, unit_text
+from .report import PRODUCTS, Beside, Block, Facts, Plate, Report, Section, Sheet, amount, page, unit_text
 from .scoreboard import FAIL, MOCK, PASS, SUB_SAMPLE, Scoreboard
 
 TITLE = "Blind source separation of the stellar halo"
 LONGEST, SHOWN = 40, 12
 """Rows of a table that the page shows whole, and of a longer one, which stands in its file."""
+WIDEST = 11
+"""Columns of a table that the page shows."""
 SAMPLES = {
     MOCK: "a mock survey: its stars are drawn, and nothing here is a measurement of the Milky Way. Numbers are held to "
     "the truth of the mock where it has one",
@@ -148,6 +150,11 @@ def _step(directory: Path, step: Any, part: Part, files: Mapping[str, Sequence[s
         caption = str(table.meta.get("caption", name))
         if len(table) > LONGEST:
             caption += f" The first {SHOWN} of {len(table):,} rows; the others are in the file."
+        if name not in part.sheets and len(table.colnames) > WIDEST:
+            blocks.append(
+                Beside(f"{caption} {len(table):,} rows of {len(table.colnames)} columns.", tuple(files[name]))
+            )
+            continue
         own = part.sheets.get(name) or sheet_of(table[:SHOWN] if len(table) > LONGEST else table, name, caption)
         blocks.append(replace(own, files=tuple(files[name])))
     numbered = [name for name in step.products if name in PRODUCTS]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import populationplots
-from .aurora import Aurora, aurora, aurora_table
+from .aurora import aurora, aurora_table
 from .bifurcation import STATISTICS, Bifurcation, bifurcation, scan, scan_table, statistics_table
 from .paper_part import Part
 from .paper_study import CHEMICAL, Study
@@ -74,8 +74,10 @@ def aurora_branch(study: Study) -> Part:
     """R14: the chemistry of Aurora's branch over energy and angular momentum (Fig 15)."""
     two, four = study.two(CHEMICAL), study.four
     made = aurora(four.fit, four.fit.names.index(LE1), two.stars, two.fit.mixtures.bins, seed=study.settings.seed)
+    at, drop = made.cut_off
+    step = f"The step that fits the bins best: down by {drop:.2f} dex."
     found = {
-        "R14.cut_off": Value(cut_off(made), note="The energy of the step that fits the bins best."),
+        "R14.cut_off": Value(at if np.isfinite(at) else None, note=step),
         "R14.bins": Value(
             float(made.metal_poor.sum()),
             note="Retrograde bins 1.5 median absolute deviations below the median of all of them.",
@@ -85,21 +87,6 @@ def aurora_branch(study: Study) -> Part:
     table.meta["caption"] = "Aurora's branch in every bin of energy and angular momentum."
     picture = populationplots.aurora_maps(made, two.line, LE1)
     return Part(values=found, pictures={"fig15": picture}, tables={"aurora": table})
-
-
-def cut_off(made: Aurora) -> float | None:
-    """Return the energy at which one step down describes [Al/Fe] of the bins best, km2 / s2; None without one."""
-    good = np.isfinite(made.al_fe) & np.isfinite(made.E)
-    order = np.argsort(made.E[good])
-    E, y = made.E[good][order], made.al_fe[good][order]
-    if len(E) < 4:
-        return None
-
-    def unexplained(i: int) -> float:
-        return float(i * y[:i].var() + (len(y) - i) * y[i:].var())
-
-    i = min(range(1, len(y)), key=unexplained)
-    return float(0.5 * (E[i - 1] + E[i])) if y[:i].mean() > y[i:].mean() else None
 
 
 def _place(distances: dict[str, float]) -> int:

@@ -98,7 +98,15 @@ class Facts:
     items: tuple[tuple[str, str], ...]
 
 
-Block = str | Plate | Sheet | Facts | Scoreboard
+@dataclass(frozen=True)
+class Beside:
+    """What stands in files beside the page only, and why."""
+
+    text: str
+    files: tuple[str, ...]
+
+
+Block = str | Beside | Plate | Sheet | Facts | Scoreboard
 """What a section holds: a paragraph, a figure, a table, a list of facts, or the scoreboard."""
 
 
@@ -233,6 +241,8 @@ def _block(block: Block) -> str:
     match block:
         case str():
             return f"<p>{_text(block)}</p>"
+        case Beside():
+            return f"<p>{_text(block.text)}</p>{_files(block.files)}"
         case Plate():
             return _plate(block)
         case Sheet():
