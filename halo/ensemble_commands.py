@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .ensemble import Plan
 from .errors import UsageError
+from .model import device_count
 from .runner import Outcome, Progress
 from .runner import ensemble as run_ensemble
 from .runs import Run
@@ -55,6 +56,12 @@ def ensemble(
         "progress": progress,
     }
     if cluster is None:
+        number = device_count(plan.base.fit.device)
+        if number > 1 and not shard:
+            from .gpus import side_by_side
+
+            del choices["shard"]
+            return side_by_side(stars, folder, plan, number, **choices)
         return run_ensemble(stars, folder, plan, **choices)
     if shard or threads:
         raise UsageError("--scheduler goes with neither --shard nor --threads: its workers share the work.")

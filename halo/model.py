@@ -423,6 +423,15 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def device_count(device: str) -> int:
+    """Return how many devices a name stands for: ``cuda`` for all that torch sees, ``cpu`` and ``cuda:1`` for one."""
+    if resolve_device(device) != "cuda":
+        return 1
+    import torch
+
+    return torch.cuda.device_count()
+
+
 def use_threads(number: int) -> None:
     """Let the engine use so many threads of this process."""
     import torch

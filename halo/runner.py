@@ -52,6 +52,7 @@ def ensemble(
     overwrite: bool = False,
     shard: tuple[int, int] | None = None,
     executor: Executor | None = None,
+    here: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
@@ -74,6 +75,8 @@ def ensemble(
         `resume`.
     executor : callable, optional
         What computes; this process by default. Only the process that calls this writes.
+    here : bool
+        The executor computes on this machine, whose devices count.
     threads : int, optional
         Threads of this process; all of its cores by default.
     progress : callable, optional
@@ -97,7 +100,7 @@ def ensemble(
     check_folder(folder, resume=resume or shard is not None, overwrite=overwrite)
     check_inside(folder)
     source = describe_input(stars)
-    plan = settled(plan, here=executor is None)
+    plan = settled(plan, here=executor is None or here)
     if executor is None:
         use_threads(threads or cores())
     record = describe(plan, source, own_version())

@@ -22,11 +22,14 @@ class Worker:
     ----------
     stars : Table
         Prepared stars.
+    isolate : bool
+        Keep what is wrong with one part to it; otherwise known errors are raised, as for the only set-up of a run.
     """
 
-    def __init__(self, stars: Any) -> None:
+    def __init__(self, stars: Any, *, isolate: bool = True) -> None:
         from .sample import Stars
 
+        self._isolate = isolate
         self._stars = stars if isinstance(stars, Stars) else Stars(stars)
         self._setup: Setup | None = None
         self._base: Base | str = ""
@@ -45,6 +48,8 @@ class Worker:
             first = part.first == 0
             return Computed(part, replicates, base.products if first else {}, base.coordinates if first else {})
         except Exception as error:
+            if not self._isolate and isinstance(error, HalonmfError):
+                raise
             # One configuration must not end the others, whatever is wrong with it; its reason is kept.
             said = str(error) if isinstance(error, HalonmfError) else f"{type(error).__name__}: {error}"
             if isinstance(self._base, str):
@@ -81,7 +86,7 @@ def compute(
     worker: Worker | None = None
     for batch in batches:
         if worker is None:
-            worker = Worker((read or read_stars)(stars))
+            worker = Worker((read or read_stars)(stars), isolate=len(plan.setups) > 1)
         yield (
             batch,
             [worker(plan.setups[part.setup], part, keep_factors=plan.keep_factors) for part in batch.parts],
