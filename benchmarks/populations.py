@@ -6,6 +6,7 @@ Run with: python benchmarks/populations.py [--stars 60000] [--seed 1]
 import argparse
 import pathlib
 import tempfile
+from dataclasses import replace
 
 import numpy as np
 from record import RESULTS, save
@@ -93,6 +94,44 @@ def of_populations(made, table, truth):
     }
 
 
+def shifted(regions, dx, dy):
+    """Return the regions moved in their planes by (dx, dy) dex."""
+    return {name: replace(region, polygon=region.polygon + np.array([dx, dy])) for name, region in regions.items()}
+
+
+def of_choices(made, table, truth):
+    """What becomes of the headline numbers when a choice that the paper leaves open is made otherwise."""
+    stars, _ = choose(table, SETTINGS)
+    regions, steps = read_regions(), [(dx, dy) for dx in (-0.05, 0, 0.05) for dy in (-0.03, 0, 0.03)]
+    moved = [region_energies(stars, shifted(regions, *step), draws=1) for step in steps]
+    wide = [region_energies(stars, regions, E_range=span, draws=1) for span in ((-3e5, -0.5e5), (-2.2e5, -1.2e5))]
+    branches = {
+        "as chosen": bifurcation(stars),
+        "line 0.02 higher": bifurcation(stars, line=((-0.9, 0.195), (-0.2, 0.215))),
+        "line 0.02 lower": bifurcation(stars, line=((-0.9, 0.155), (-0.2, 0.175))),
+        "no region": bifurcation(stars, None),
+    }
+    scores = {}
+    for counts in (0.1, 1.0, 10.0):
+        result = memberships(made, table, prior_counts=counts)
+        scores[str(counts)] = reliability(result.probability[:, -1], read_truth(truth, result.stars).accreted).brier
+    four = split(made, table).fit
+    low = four.names.index("LE1")
+    branch = {
+        f"mask above {share:.0%}": aurora(four, low, stars, made.mixtures.bins, share=share, iterations=2).cut_off[0]
+        for share in (0.02, 0.05, 0.1)
+    }
+    streams = {str(x): inject(table, SETTINGS, threshold=x).narrowest() for x in (0.7, 0.8, 0.9)}
+    return {
+        "nearest_of_moved_regions": [found.nearest for found in moved],
+        "nearest_of_other_energies": [found.nearest for found in wide],
+        "J_r_medians": {name: found.statistics[:, 0].tolist() for name, found in branches.items()},
+        "brier": scores,
+        "cut_off": branch,
+        "narrowest": streams,
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stars", type=int, default=60_000)
@@ -108,6 +147,7 @@ def main():
             "stability": of_stability(table),
             "injection": of_injection(table),
             "populations": of_populations(made, table, paths.truth),
+            "choices": of_choices(made, table, paths.truth),
         }
     for name, found in figures.items():
         print(name, found)
