@@ -145,7 +145,20 @@ def of_populations(found):
         f"{kind} {row['fits']} {row['converged']} {row['least_cosine']:.6f} " + " ".join(f"{x:.4f}" for x in row["std"])
         for kind, row in found["stability"].items()
     ]
+    choices = found["choices"]
+    medians = {name: " and ".join(f"{x:.0f}" for x in pair) for name, pair in choices["J_r_medians"].items()}
+    moved, wide = choices["nearest_of_moved_regions"], choices["nearest_of_other_energies"]
+    drops = {share: f"{E / 1e5:.3f}e5" for share, E in choices["cut_off"].items()}
+    narrow = {at: f"{share:.0%}".replace("%", " %") for at, share in choices["narrowest"].items()}
+    brier = {counts: f"{score:.4f}" for counts, score in choices["brier"].items()}
     return [
+        f"| {made['nearest']} is nearest to Eos in {moved.count(made['nearest'])} of {len(moved)} cases |",
+        f"| {made['nearest']} is nearest in {'both' if set(wide) == {made['nearest']} else 'not both'} |",
+        f"J_r {medians['line 0.02 higher']}, {medians['line 0.02 lower']} (as chosen {medians['as chosen']})",
+        f"| {medians['no region']}: Splash and GS/E |",
+        f"at {drops['mask above 2%']}, {drops['mask above 10%']} km2/s2 (at 5 %: {drops['mask above 5%']})",
+        f"spans {narrow['0.7']}, {narrow['0.9']} of the bins (at 0.8: {narrow['0.8']})",
+        f"Brier score {brier['0.1']}, {brier['10.0']} (at 1: {brier['1.0']})",
         *rows,
         f"one that spans {injection['spanned'][0]:.0%} of".replace("%", " %"),
         f"needs about {injection['fewest'][0]:.0f} stars",
