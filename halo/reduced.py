@@ -17,6 +17,7 @@ from .variables import values
 
 LEAST_SQUARES = ("frobenius", "2", "2.0")
 """Names of the loss that the compiled loop solves."""
+DIVERGENCE = ("kullback-leibler", "1", "1.0")
 
 
 def reduced(
@@ -119,7 +120,7 @@ def _shares(
     else:
         for b in range(B):
             V = reductions.count(weights[b], columns, places.index, number[b], H.shape[2])
-            W[b], _ = held_weights(V, H[b], settings)
+            W[b], _ = held_weights(*_narrow(V, H[b], settings), settings)
     share = fractions(W)
     out, levels = {}, np.array(LEVELS)
     told = np.where(number >= MIN_STARS, share[:, :, -1], np.nan)
@@ -135,6 +136,15 @@ def _shares(
     if "map" in places.bins and k > 1:
         out |= _boundary(places, told)
     return out
+
+
+def _narrow(V: np.ndarray, H: np.ndarray, settings: FitSettings) -> tuple[np.ndarray, np.ndarray]:
+    # Where V is zero, Kullback-Leibler sees nothing of H but its sum: all columns without a star are as good as one.
+    if settings.loss not in DIVERGENCE:
+        return V, H
+    filled = V.any(axis=0)
+    empty = H[:, ~filled].sum(axis=1, keepdims=True)
+    return np.append(V[:, filled], np.zeros((len(V), 1)), axis=1), np.append(H[:, filled], empty, axis=1)
 
 
 def _boundary(places: Places, told: np.ndarray) -> dict[str, np.ndarray]:

@@ -281,10 +281,14 @@ def _times(number: np.ndarray) -> np.ndarray:
 
 
 def groups(parts: Sequence[Part]) -> tuple[Group, ...]:
-    """Return the groups of two set-ups or more that differ in nothing but bins, pixels and `TECHNICAL` choices."""
+    """Return the groups of two set-ups or more that differ in nothing but bins, pixels and `TECHNICAL` choices.
+
+    Set-ups whose fit of all stars did not converge are in none.
+    """
     members: dict[Any, list[int]] = {}
     for i, part in enumerate(parts):
-        members.setdefault(_question(part.setup), []).append(i)
+        if part.base_status == CONVERGED:
+            members.setdefault(_question(part.setup), []).append(i)
     several = {key: found for key, found in members.items() if len(found) > 1}
     labels = _labels([parts[found[0]].setup for found in several.values()])
     return tuple(

@@ -211,7 +211,8 @@ def _short(summary: Summary) -> Iterator[str]:
     yield f"  {'set-up':{width}s}  {'mass fraction of the last component':38s}  its 50 % crossing in E"
     for p in summary.parts:
         crossing = _crossing(p, "crossing_E", 0) if "crossing_E" in p.statistics else ""
-        yield f"  {p.label:{width}s}  {_percent(p, 'mass_fraction', (-1,)):38s}  {crossing}"
+        lost = f"  {p.refused:,} refused" * bool(p.refused) + f"  {p.unconverged:,} not converged" * bool(p.unconverged)
+        yield f"  {p.label:{width}s}  {_percent(p, 'mass_fraction', (-1,)):38s}  {crossing}{lost}"
 
 
 def _apart(group: Group, labelled: bool) -> Iterator[str]:

@@ -125,6 +125,15 @@ def test_only_set_ups_that_ask_the_same_are_grouped(run):
     assert [group.members for group in groups([parts[0], replace(parts[1], setup=technical)])] == [(0, 1)]
 
 
+def test_a_set_up_whose_own_fit_did_not_converge_is_in_no_spread_and_is_named(run):
+    parts = list(summarise(open_run(run)).parts)
+    parts[1] = replace(parts[1], base_status="MAX_ITER")
+    assert [group.members for group in groups(parts)] == [(0, 2), (3, 4, 5)]
+    said = summary_rows.text(Summary(tuple(parts), groups(parts)))
+    assert f"not converged: the fit of all stars for {parts[1].label}" in said
+    assert "the fit of all stars did not converge in 1 set-ups" in summary_rows.warning(Summary(tuple(parts)))
+
+
 def test_deleting_has_a_factor_that_makes_its_spread_a_standard_error():
     setup = replace(BASE, scheme="delete")
     assert delete_factor(setup, np.array([205])) == pytest.approx(np.sqrt((205 - 14) / 14))
