@@ -1193,13 +1193,13 @@ def ensemble(
                 threads=threads,
                 progress=progress,
             )
-        for line in outcome.damaged:
+        for line in outcome.notes:
             typer.echo(f"halonmf: {line}", err=True)
         run = outcome.run
         record: dict[str, Any] = {
             "complete": run.complete,
             "fits": outcome.fits,
-            "set_aside": outcome.damaged,
+            "notes": outcome.notes,
             "failed": [{"setup": one.label, "reason": one.reason} for one in run.failed],
         }
         said, left = ensembles.done(outcome), ensembles.failures(run)

@@ -46,6 +46,15 @@ def of_recovery(found):
     ]
 
 
+def of_kills(found):
+    """The page on ensembles: runs that were killed."""
+    assert all(found[name] for name in found if name.startswith("same_"))
+    return [
+        f"a run of {found['batches']} batches that is killed {found['kills']} times, "
+        f"and one on a cluster of which {found['workers_killed']} workers are killed, end in the same files",
+    ]
+
+
 def of_mock(found, made):
     """The table of docs/mock.md and what stands around it."""
     samples = [*found["samples"], made["sample"]]
@@ -208,6 +217,7 @@ def quotes():
         "docs/mock.md": of_mock(recovery, made),
         "docs/orbits.md": of_orbits(orbits),
         "ARCHITECTURE.md": of_decisions(orbits),
+        "docs/ensembles.md": of_kills(load("kills")),
         "docs/choices.md": of_choices(load("choices")),
         "docs/memberships.md": of_memberships(load("populations")),
         "docs/populations.md": of_populations(load("populations")),

@@ -67,7 +67,7 @@ def side_by_side(
     run = open_run(folder)
     fits = sum(batch.fits for batch in plan.batches if batch.index in run.headers and batch.index not in before)
     ensemble(stars, folder, plan, resume=True, executor=nothing, here=True, threads=threads)  # the manifest
-    return Outcome(run, fits, begun.damaged)
+    return Outcome(run, fits, begun.notes)
 
 
 def child(stars: str, folder: str, shard: str, threads: str) -> int:

@@ -64,11 +64,16 @@ def provenance(
         "seeds": [int(seed) for seed in seeds],
         "device": device,
         "inputs": [describe_input(path) for path in inputs],
-        # metadata rather than import: recording a version must not load torch or galpy
-        "libraries": {name: version for name in LIBRARIES if (version := _version(name)) is not None},
+        "libraries": libraries(),
         "python": python_version(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def libraries() -> dict[str, str]:
+    """Return the versions of the libraries that can change a number."""
+    # metadata rather than import: recording a version must not load torch or galpy
+    return {name: version for name in LIBRARIES if (version := _version(name)) is not None}
 
 
 def own_version() -> str:

@@ -36,8 +36,8 @@ def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False)
         raise OutputError(f"{folder}: is no run's folder, it holds {', '.join(foreign[:3])}; choose an empty one.")
 
 
-def begin(folder: Path, record: Mapping[str, Any], *, overwrite: bool = False) -> None:
-    """Write the settings of a run, or compare them with those that are there.
+def begin(folder: Path, record: Mapping[str, Any], *, overwrite: bool = False) -> list[str]:
+    """Write the settings of a run, or compare them with those that are there; return what differs of libraries.
 
     Parameters
     ----------
@@ -69,7 +69,8 @@ def begin(folder: Path, record: Mapping[str, Any], *, overwrite: bool = False) -
     # Read back also where it has just been written: shards begin together, and the last to write decides for all.
     there = read_settings(folder)
     if there["settings_sha256"] == record["settings_sha256"]:
-        return
+        changed = "; ".join(differences(there.get("libraries"), record["libraries"]))
+        return [f"other libraries than when the run was begun, last digits may differ: {changed}"] if changed else []
     differing = differences(_choices(there), _choices(record))
     raise UsageError(
         f"{folder}: holds a run with other settings: {'; '.join(differing[:5])}. "

@@ -34,13 +34,13 @@ class Outcome:
         The ensemble as it is now.
     fits : int
         How many were computed this time.
-    damaged : tuple of str
-        A line on every file that was set aside.
+    notes : tuple of str
+        A line on every file that was set aside, and on libraries that have changed.
     """
 
     run: Run
     fits: int
-    damaged: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def ensemble(
@@ -106,7 +106,7 @@ def ensemble(
     record = describe(plan, source, own_version())
     name = f"shard-{shard[0]}-of-{shard[1]}" if shard else "run"
     with claim(folder / CLAIMS, name, rivals=lambda other: _rivals(name, other)) as held:
-        begin(folder, record, overwrite=overwrite)
+        notes = begin(folder, record, overwrite=overwrite)
         mine = share(plan.batches, *shard) if shard else plan.batches
         own = range(mine[0].index, mine[-1].index + 1) if mine else range(0)
         run, damaged = recover(folder, own=own if shard else None)
@@ -122,7 +122,7 @@ def ensemble(
                 progress(done + fits, total)
         run = open_run(folder)
         write_manifest(run)
-    return Outcome(run, fits, tuple(damaged))
+    return Outcome(run, fits, (*notes, *damaged))
 
 
 def settled(plan: Plan, *, here: bool = True) -> Plan:

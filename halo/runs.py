@@ -19,7 +19,7 @@ from .batchfile import Computed, Header, decode, read_header
 from .ensemble import Batch, Plan, encode
 from .ensemble import decode as decode_plan
 from .errors import InputError, UsageError
-from .provenance import settings_sha256
+from .provenance import libraries, settings_sha256
 from .replicates import Setup
 
 SCHEMA = 1
@@ -190,9 +190,9 @@ def batch_path(folder: Path, index: int) -> Path:
 
 
 def describe(plan: Plan, stars: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return what ``settings.json`` holds: everything that settles the numbers of a run, and its hash."""
+    """Return what ``settings.json`` holds: everything that settles the numbers of a run, its hash, and libraries."""
     record = {"halonmf": "ensemble", "schema": SCHEMA, "version": version, "stars": dict(stars), "plan": encode(plan)}
-    return {**record, "settings_sha256": identity(record)}
+    return {**record, "settings_sha256": identity(record), "libraries": libraries()}
 
 
 def identity(record: Mapping[str, Any]) -> str:

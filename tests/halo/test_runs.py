@@ -170,6 +170,14 @@ def test_another_version_is_refused(copy, monkeypatch):
         run(copy, resume=True)
 
 
+def test_other_libraries_are_told_and_change_nothing(copy, monkeypatch):
+    there = runs.libraries()
+    monkeypatch.setattr(runs, "libraries", lambda: there | {"torch": "9.9"})
+    (note,) = run(copy, resume=True).notes
+    assert note.endswith(f"torch: {there['torch']} there, 9.9 here")
+    assert json.loads((copy / "settings.json").read_text())["libraries"] == there
+
+
 # where a run may not go
 
 
@@ -241,9 +249,9 @@ def test_a_damaged_batch_is_set_aside_computed_again_and_reported(copy, whole, h
     assert not found.complete
     outcome = run(copy, resume=True)
     assert contents(copy) == contents(whole)
-    assert len(outcome.damaged) == 1
-    assert outcome.damaged[0].startswith("000003.h5 ")
-    assert "set aside as damaged/000003.h5" in outcome.damaged[0]
+    assert len(outcome.notes) == 1
+    assert outcome.notes[0].startswith("000003.h5 ")
+    assert "set aside as damaged/000003.h5" in outcome.notes[0]
     assert (copy / "damaged" / "000003.h5").read_bytes() == broken
     assert outcome.fits == PLAN.batches[3].fits
 
@@ -460,7 +468,7 @@ def test_a_shard_sets_only_its_own_damage_aside(copy):
     damage(runs.batch_path(copy, 0), "cut")
     other = copy / "batches" / ".000000.h5.7.tmp"
     other.touch()
-    assert not run(copy, shard=(3, 3)).damaged
+    assert not run(copy, shard=(3, 3)).notes
     assert other.exists()
-    assert len(run(copy, shard=(1, 3)).damaged) == 1
+    assert len(run(copy, shard=(1, 3)).notes) == 1
     assert not other.exists()
