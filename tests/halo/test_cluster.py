@@ -1,6 +1,7 @@
 """Ensembles on the workers of a dask scheduler: workers that die, configurations that kill them, and the same files."""
 
 import dataclasses
+import gc
 import os
 import signal
 import threading
@@ -19,6 +20,13 @@ from .test_runs import contents
 dask = pytest.importorskip("dask", reason="dask is not installed (extra cluster)")
 distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed (extra cluster)")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # of distributed's own, when workers die
+
+
+@pytest.fixture(autouse=True)
+def tidied():
+    """What distributed leaves open is closed here, where that is no error, not in some later test."""
+    yield
+    gc.collect()
 
 
 def local(workers):
