@@ -1077,7 +1077,8 @@ def ensemble(
         list[str] | None,
         typer.Option(
             "--sweep",
-            help="AXIS=LOW:HIGH[:STEP] or AXIS=VALUE,...; repeatable, the product is computed. docs/ensembles.md",
+            help="AXIS=LOW:HIGH[:STEP] or AXIS=VALUE,...: pixels, bins, components, loss, init, seed, selection and others "
+            "(docs/ensembles.md); repeatable, the product is computed.",
         ),
     ] = None,
     scheme: Annotated[
