@@ -1077,7 +1077,7 @@ def ensemble(
         list[str] | None,
         typer.Option(
             "--sweep",
-            help="AXIS=LOW:HIGH[:STEP] or AXIS=VALUE,...: pixels, bins, components, loss, init, seed, selection and others "
+            help="AXIS=LOW:HIGH[:STEP] or AXIS=VALUE,...: pixels, bins, components, loss, seed, selection and others "
             "(docs/ensembles.md); repeatable, the product is computed.",
         ),
     ] = None,
