@@ -68,7 +68,7 @@ def kill_workers(command, folder, kills):
 
     counts = []
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     ) as cluster:
 
         def kill():

@@ -34,7 +34,7 @@ def local(workers):
     with (
         dask.config.set(settings),
         distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
         ) as made,
     ):
         yield made
@@ -144,7 +144,7 @@ def test_workers_that_see_another_catalogue_or_version_are_named(workers, tmp_pa
 
 def test_a_run_whose_scheduler_is_lost_can_be_gone_on_with(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "task", fake(0.2))
-    made = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+    made = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50)
     folder = tmp_path / "run"
 
     def close():
