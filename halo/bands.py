@@ -30,6 +30,8 @@ MOST_ROWS = 120
 """Set-ups that one figure lists."""
 SHADE = 0.25
 DOTTED: dict[str, Any] = {"ls": (0, (1, 1.2)), "lw": 1.1}
+FEW = 2
+"""Most components whose tracks have room for their deviations."""
 THINLY = 0.5
 """Columns in which a smaller share of the replicates has a boundary are drawn open."""
 
@@ -210,7 +212,7 @@ def boundary(subject: Subject) -> Picture:
     assert line is not None
     scaled = Line(line.value / y, line.low / y, line.high / y, None if line.spread is None else line.spread / y)
     _band(axes, centre, scaled, slice(None), "k", np.isfinite(scaled.value))
-    axes.plot(centre, scaled.value, c="k", lw=2)
+    axes.plot(centre, scaled.value, c="k", lw=1.3)
     sure = _sure(subject)
     for chosen, face in ((sure, "k"), (~sure, "w")):
         axes.plot(centre[chosen], scaled.value[chosen], "o", mec="k", mfc=face, ms=5, zorder=5)
@@ -222,7 +224,7 @@ def boundary(subject: Subject) -> Picture:
     axes.set_xlim(edges[0] / x, edges[-1] / x)
     ticks(axes, 6, 6)
     label(axes, "Lz", "E")
-    handles = [Line2D([], [], c="k", lw=2, marker="o", ms=5, label="boundary"), *_keys(subject, "k")]
+    handles = [Line2D([], [], c="k", lw=1.3, marker="o", ms=5, label="boundary"), *_keys(subject, "k")]
     handles.append(Line2D([], [], c="0.35", lw=1.5, ls=(0, (4, 1.8)), label="B&K (2023)"))
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
     said = (
@@ -261,11 +263,14 @@ def tracks(subject: Subject) -> Picture:
     for axes, plane in zip(grid, planes, strict=True):
         _track(axes, part, subject.shades, plane)
     handles = _handles(Subject(part, None, ""))
-    handles.append(Line2D([], [], c="0.3", lw=0.9, label="median $\\pm$ MAD"))
+    few = len(part.names) <= FEW
+    if few:
+        handles.append(Line2D([], [], c="0.3", lw=0.9, label="median $\\pm$ MAD"))
     figure.legend(handles=handles, loc="outside upper center", ncols=6)
     said = (
-        "Median tracks of the components; shaded, the 68 % interval of the median; thin, the median absolute deviation "
-        f"on either side. {part.label}: {part.used:,} of {part.replicates:,} replicates ({part.setup.scheme})."
+        "Median tracks of the components; shaded, the 68 % interval of the median"
+        f"{'; thin, the median absolute deviation on either side' * few}. {part.label}: {part.used:,} of "
+        f"{part.replicates:,} replicates ({part.setup.scheme})."
     )
     return Picture(figure, said)
 
@@ -279,7 +284,7 @@ def _track(axes: Any, part: Part, shades: Sequence[Any], plane: Plane) -> None:
         # where the full sample has no track, replicates that have one are few
         _band(axes, centre, line, j, shade, np.isfinite(line.value[j]))
         axes.plot(centre, line.value[j], c=shade, lw=1.8, ls=LINES[j % len(LINES)] if len(shades) > 2 else "-")
-        for sign in (-1, 1):
+        for sign in (-1, 1) if len(shades) <= FEW else ():
             axes.plot(centre, line.value[j] + sign * deviation[j], c=shade, lw=0.8)
     limits: Mapping[str, tuple[float, float]] = part.setup.fit.chemistry.limits
     axes.set_xlim(*limits[plane.x])

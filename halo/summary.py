@@ -17,6 +17,7 @@ from . import intervals
 from .errors import InputError
 from .intervals import COVERAGES, RECOMMENDED, Ordered, interval_type
 from .model import CONVERGED
+from .products import PROFILES
 from .provenance import plain
 from .replicates import Setup
 
@@ -242,7 +243,7 @@ def summarise_setup(
     converged = replicates["status"] == 0 if number else np.zeros(0, bool)
     refused = converged & replicates["refused"] if number else converged
     good = converged & ~refused
-    products = [name for name in base if name.startswith(KEPT) and not name.endswith(COUNTS)]
+    products = sorted((name for name in base if name.startswith(KEPT) and not name.endswith(COUNTS)), key=_rank)
     none = np.zeros(0)
     statistics, counts = {}, {}
     for name in products:
@@ -274,6 +275,13 @@ def describe(base: np.ndarray, replicates: np.ndarray, interval: str = RECOMMEND
     for coverage in COVERAGES:
         rows += kind(ordered, base, coverage)
     return np.stack([*rows, intervals.standard_error(x), intervals.bias(x, base), ordered.number.astype(float)])
+
+
+def _rank(product: str) -> tuple[int, int, str]:
+    # Files hold names in alphabetical order; here they come as in the paper.
+    kind = next(i for i, start in enumerate(KEPT) if product.startswith(start))
+    variable = product.partition("_")[2]
+    return kind, list(PROFILES).index(variable) if variable in PROFILES else len(PROFILES), product
 
 
 def _times(number: np.ndarray) -> np.ndarray:
