@@ -594,8 +594,9 @@ def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
         tile.W, tile.A, tile.GH, rule.l1_W, rule.l2_W, tile.D_W, tile.out2, tile.sums, tile.W_sums, tile.row_mass,
         penalised, tile.missing, m, units,
     )  # fmt: skip
-    # The gradient by H takes as long as half an iteration: not before W asks for no more.
-    if not judge(tile, limits, verdict, m, False):
+    # The gradient by H takes as long as half an iteration: not before W asks for no more. (numba compiles a function
+    # for False and again for True, but once for bool(0) and bool(1): off the loop there is no gain in two.)
+    if not judge(tile, limits, verdict, m, bool(0)):
         return
     for c in range(k):
         place = (c * k + c) * LANES
@@ -604,11 +605,11 @@ def finish(tile, rows, start, rule, limits, status, n_iter, numbers, m, units):
         tile.cells, rows, start, tile.W, tile.H, tile.G, rule.l1_H, tile.D_H, tile.r, tile.fit, tile.top, tile.sums,
         tile.W_sums, tile.column_mass, penalised, tile.missing, units,
     )  # fmt: skip
-    if not judge(tile, limits, verdict, m, True):
+    if not judge(tile, limits, verdict, m, bool(1)):
         return
     tile.out[:] = 0
-    residual(tile.H, tile.D_H, count, tile.sums, False, tile.top, tile.out, units)
-    residual(tile.W, tile.D_W, m, tile.sums, True, tile.out2, tile.out, units)
+    residual(tile.H, tile.D_H, count, tile.sums, bool(0), tile.top, tile.out, units)
+    residual(tile.W, tile.D_W, m, tile.sums, bool(1), tile.out2, tile.out, units)
     for lane in range(LANES):
         if verdict[lane] < 0:
             continue
@@ -670,7 +671,7 @@ def admit(tile, values, rows, start, columns, replicates, W0, H0, extra, followi
                 tile.cells[p * LANES + lane] = v
                 total += np.float64(v) * np.float64(v)
             tile.energy[lane] = total
-            enter(tile, lane, following, W0, H0, columns, extra, m, False, units)
+            enter(tile, lane, following, W0, H0, columns, extra, m, bool(0), units)
             following += 1
             living += 1
     if following == before:
@@ -742,7 +743,7 @@ def frobenius(
     k, m, cell_count, count = len(units), W_out.shape[1], len(rows), len(columns)
     width = k * LANES
     tile = allocate(values, W_out, cell_count, m, count, units)
-    following, living, since = first, 0, 0
+    following, living, since = first, np.int64(0), np.int64(0)
     while living > 0 or following < last:
         before = following
         if following < last:
@@ -750,7 +751,7 @@ def frobenius(
                 tile, values, rows, start, columns, replicates, W0, H0, extra, following, last, living, since, m, units
             )
         if following > before:
-            since = 0
+            since = np.int64(0)
             # Lanes in mid-run get the same numbers again: their H has not changed.
             pass_over(
                 tile.cells, rows, start, tile.W, tile.H, tile.A, tile.GW, tile.inverse, tile.GH, tile.sums,

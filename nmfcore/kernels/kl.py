@@ -266,11 +266,11 @@ def finish(tile, rows, start, rule, limits, status, n_iter, kkt, m, units):
         tile.W, tile.D_W, m, tile.sums, tile.sums, True, tile.row_mass, rule.l1_W, rule.l2_W, penalised, tile.out2,
         tile.missing, units,
     )  # fmt: skip
-    if not judge(tile, limits, verdict, m, True):
+    if not judge(tile, limits, verdict, m, bool(1)):
         return
     tile.out[:] = 0
-    residual(tile.H, tile.D_H, count, tile.sums, False, tile.top, tile.out, units)
-    residual(tile.W, tile.D_W, m, tile.sums, True, tile.out2, tile.out, units)
+    residual(tile.H, tile.D_H, count, tile.sums, bool(0), tile.top, tile.out, units)
+    residual(tile.W, tile.D_W, m, tile.sums, bool(1), tile.out2, tile.out, units)
     for lane in range(LANES):
         if verdict[lane] >= 0:
             job = tile.job[lane]
@@ -331,7 +331,7 @@ def kullback_leibler(
     """Solve the jobs first to last - 1; job i is the replicate replicates[i] from its start, W0[i] and H0[i]."""
     k, m, count = len(units), W_out.shape[1], len(columns)
     tile = allocate(values, W_out, len(rows), m, count, units)
-    following, living, since = first, 0, 0
+    following, living, since = first, np.int64(0), np.int64(0)
     while living > 0 or following < last:
         before = following
         if following < last:
@@ -339,7 +339,7 @@ def kullback_leibler(
                 tile, values, rows, start, columns, replicates, W0, H0, extra, following, last, living, since, m, units
             )
         if following > before:
-            since = 0
+            since = np.int64(0)
             # Lanes in mid-run get the same sums again. What has no data counts in the first update of W, then is zero.
             totals(tile.H, count, tile.sums, units)
             for lane in range(LANES):

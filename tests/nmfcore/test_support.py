@@ -96,7 +96,7 @@ def path_of(taken):
 def settings(penalty, hold, weight):
     return {
         "init": START, "stop": STOP, "hold": hold, "penalty": Penalty(1e-3, 2e-3, 0.5) if penalty else None,
-        "weight": np.linspace(0.5, 2, 11) if weight else None,
+        "weight": np.linspace(0.5, 2, 11) if weight else None, "dtype": torch.float64,
     }  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def refused(rule, kind, weight):
 def test_every_cell_is_as_the_page_says(rule, kind, loss, weight, taken):
     for penalty, hold in itertools.product([False, True], [None, "W", "H"]):
         options = settings(penalty, hold, weight) | {"loss": loss, "update": RULES[rule]}
-        inputs = (V, SharedPattern.from_dense(V, dtype=np.float64), sp.csr_array(V[0]))
+        inputs = (V, SharedPattern.from_dense(V), sp.csr_array(V[0]))
         if refused(rule, kind, weight):
             assert where(rule, kind, "dense V") is None or weight
             for data in inputs:
@@ -163,14 +163,14 @@ def test_gpus_do_what_the_page_says(rule, kind, loss, taken, monkeypatch):
 
 
 def test_stopping_tests_and_scales_have_their_paths(taken):
-    pattern = SharedPattern.from_dense(V, dtype=np.float64)
+    pattern = SharedPattern.from_dense(V)
     for data, change, what in (
         (pattern, {"stop": Stop(criterion="sklearn", max_iter=4)}, "`Stop(criterion"),
         (SharedPattern.from_dense(V * 1e-9, dtype=np.float64), {"init": "random"}, "data of extreme scale"),
         (pattern, {"starts": 2, "init": "random"}, "several starts"),
     ):
         taken.clear()
-        nmfcore.factorize(data, 2, **({"init": START, "stop": STOP} | change))
+        nmfcore.factorize(data, 2, **({"init": START, "stop": STOP, "dtype": torch.float64} | change))
         said = besides(what, PATHS[1])
         assert path_of(taken) == ("compiled" if said == "as above" else said), what
 
