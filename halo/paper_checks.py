@@ -115,6 +115,7 @@ def penalties(study: Study) -> Part:
     return Part(
         values={f"S.{name}": Value(float(best[name]), note=note) for name in ("alpha_W", "alpha_H")},
         pictures={"search": searchplot.search(found)},
+        data={"search": found},
         tables={"search-draws": found},
         said=tuple(describe(found).splitlines()),
         warnings=(f"not converged: {unconverged} settings of the search",) if unconverged > 0.05 * draws else (),

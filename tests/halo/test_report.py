@@ -208,5 +208,10 @@ def check_in_browser(browser, html, folder, pictures):
             return r.width && r.right > innerWidth + 1 && !e.closest(".plate, .sheet, .skip, thead");
         }).map(e => e.outerHTML.slice(0, 80))"""
         assert browser.value(cut) == []
+    # on paper nothing can be moved sideways
+    browser.visit(path.as_uri(), 680)
+    browser.ask("Emulation.setEmulatedMedia", media="print")
+    assert browser.value("document.documentElement.scrollWidth") <= 680
+    browser.ask("Emulation.setEmulatedMedia", media="")
     pdf = base64.b64decode(browser.ask("Page.printToPDF", preferCSSPageSize=True)["data"])
     assert pdf.startswith(b"%PDF-")
