@@ -13,6 +13,8 @@ from .errors import InputError
 
 LARGEST = 2**31
 """Bytes above which a data set, or all of a file's together, are refused: nothing of this software comes near."""
+UNPACKED, PLENTY = 1032, 2**20
+"""Bytes that a byte of gzip can become at most, and bytes that an array may have whatever the file holds of it."""
 SMALLEST_PACKED = 1000
 """Entries from which an array is compressed."""
 
@@ -61,27 +63,26 @@ def arrays(file: Any) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        A link that leads elsewhere, a group, data kept elsewhere, objects, or more than `LARGEST` bytes.
+        A link that leads elsewhere, a group, data kept elsewhere, objects, more than `LARGEST` bytes, or more than
+        what the file holds can be unpacked to. All is looked at before anything is read.
     """
-    found: dict[str, np.ndarray] = {}
     room = LARGEST
     for name in file:
-        found[name] = array(file, name, room)
-        room -= found[name].nbytes
-    return found
+        room -= _checked(file, name, room)
+    return {name: file[name][()] for name in file}
 
 
-def array(file: Any, name: str, largest: int = LARGEST) -> np.ndarray:
-    """Return one array of an open HDF5 file; errors as of `arrays`."""
+def _checked(file: Any, name: str, largest: int) -> int:
     # A file from elsewhere must not make this process read other files or fill its memory.
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         raise InputError(f"{name} is a link out of the data set tree; such files are refused.")
     data = file[name]
     if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
         raise InputError(f"{name} is a group or keeps its data elsewhere; such files are refused.")
-    if data.dtype.kind not in "iufb" or data.nbytes > largest:
+    held = data.id.get_storage_size()
+    if data.dtype.kind not in "iufb" or data.nbytes > min(largest, UNPACKED * held + PLENTY):
         raise InputError(f"{name} has {data.dtype} {data.shape}, no array of this software; such files are refused.")
-    return data[()]
+    return data.nbytes
 
 
 def first_line(error: Exception) -> str:

@@ -337,6 +337,7 @@ def virtual(file):
         lambda file: file.create_dataset("0.base.x", (20,), "f8", external=[(b"/etc/hostname", 0, 160)]),
         virtual,
         lambda file: file.create_dataset("0.base.x", (2**40,), "f8", chunks=(1024,)),
+        lambda file: file.create_dataset("0.base.x", (2**22,), "f8", chunks=(1024,)),
         lambda file: [file.create_dataset(f"0.base.{i}", (2**27,), "f8", chunks=(2**10,)) for i in range(3)],
         lambda file: file.create_dataset("0.base.x", data=["text"], dtype=h5py.string_dtype()),
         lambda file: file.create_dataset("0.base.x", (1,), dtype=h5py.vlen_dtype(np.int64)),
