@@ -716,7 +716,7 @@ def table(
     level: Annotated[float, typer.Option("--level", help="Probability of the intervals.")] = 0.68,
     interval: Annotated[
         Interval, typer.Option("--interval", help="Type of the intervals; docs/uncertainties.md compares.")
-    ] = Interval.percentile,
+    ] = Interval.centred,
     seed: BootstrapSeed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -1222,7 +1222,7 @@ def summary(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="An ensemble, from halonmf ensemble.")],
     interval: Annotated[
         Interval, typer.Option("--interval", help="Type of the 68 and 95 % intervals; docs/uncertainties.md compares.")
-    ] = Interval.percentile,
+    ] = Interval.centred,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw them in DIR/figures.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print every number, as JSON.")] = False,
     quiet: Quiet = False,

@@ -101,13 +101,8 @@ def summary(estimates, drawn, factors):
 
 
 def best(rows):
-    """The type of interval whose 68 % coverage is nearest to 68 %, in the mean over the numbers, HE's share first."""
-
-    def off(kind):
-        return np.mean([abs(row["coverage"][f"{kind} 68 %"] - 0.68) for row in rows])
-
-    good = [kind for kind in TYPES if 0.60 <= rows[0]["coverage"][f"{kind} 68 %"] <= 0.84]
-    return min(good or TYPES, key=off)
+    """The type of interval that at worst, over the numbers, holds the most: 68 % are to be 68 % whatever is asked."""
+    return max(TYPES, key=lambda kind: min(row["coverage"][f"{kind} 68 %"] for row in rows))
 
 
 def rounded(named):
@@ -139,6 +134,7 @@ def main():
             row["number"], {k: round(v, 3) for k, v in row["ratio"].items()}, round(row["bootstrap_bias_in_scatter"], 2)
         )
         print("   ", {k: round(v, 3) for k, v in row["coverage"].items()})
+    print("holds most at worst:", best(rows))
     settings = {
         "skies": options.skies, "stars": options.stars, "replicates": options.replicates, "setup": SETUP,
         "few": options.few, "first_seed": FIRST_SEED,
@@ -148,7 +144,6 @@ def main():
         "stars_chosen": [int(min(sizes)), int(max(sizes))],
         "replicates": options.replicates,
         "delete_factor": float(np.mean(factors)),
-        "recommended": best(rows),
         "rows": rows,
     }
     save(options.output, figures, "benchmarks/coverage.py", settings, seeds=[FIRST_SEED], device="cpu")

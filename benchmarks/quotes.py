@@ -209,6 +209,38 @@ def of_choices(found):
     ]
 
 
+def of_coverage(found):
+    """The tables of docs/uncertainties.md."""
+    rows = {row["number"]: row for row in found["rows"]}
+    share = rows["HE mass fraction"]
+    lines = [
+        f"On {found['skies']} mock skies of {found['stars_chosen'][0]:,} to {found['stars_chosen'][1]:,} stars",
+        f"scatter of {share['true_scatter']:.4f} in the HE mass fraction",
+        f"biased by {share['bootstrap_bias']:+.4f}, {share['bootstrap_bias_in_scatter']:+.2f} of the scatter",
+    ]
+    for name, row in rows.items():
+        ratios = " | ".join(f"{row['ratio'][x]:.2f}" for x in ("multinomial", "poisson", "redrawn edges", "delete"))
+        held = " | ".join(
+            f"{row['coverage'][f'{kind} 68 %']:.0%}, {row['coverage'][f'{kind} 95 %']:.0%}".replace("%", " %")
+            for kind in ("percentile", "basic", "bias-corrected", "centred")
+        )
+        lines.append(f"| {name} | {ratios} | {held} |")
+    factors = [row["measured_delete_factor"] for row in rows.values()]
+    lines.append(f"theory says {found['delete_factor']:.2f} times, measured {span(factors, '.1f')} times")
+    return lines
+
+
+def of_retrograde(found):
+    """The interval of the real stars in docs/uncertainties.md."""
+    at = {name: f"{x / 1e5:.3f}" for name, x in found["crossing"].items()}
+    return [
+        f"the {found['n_stars']} retrograde ones of the real sample pass one half at {at['base']}e5 km2/s2",
+        f"16 and 84 % at {at['p16']} and {at['p84']}e5",
+        f"{found['crosses']['once']} of the {found['replicates'] - found['refused']} replicates cross once, "
+        f"{found['refused']} of {found['replicates']:,} are refused",
+    ]
+
+
 def quotes():
     """Return pairs of page and sentence."""
     recovery, made, orbits = load("mock_recovery"), load("prepare"), load("orbits")
@@ -216,6 +248,7 @@ def quotes():
         "README.md": of_recovery(recovery) + of_prepare(made) + of_giants(load("giants")),
         "docs/mock.md": of_mock(recovery, made),
         "docs/orbits.md": of_orbits(orbits),
+        "docs/uncertainties.md": of_coverage(load("coverage")) + of_retrograde(load("retrograde")),
         "ARCHITECTURE.md": of_decisions(orbits),
         "docs/ensembles.md": of_kills(load("kills")),
         "docs/choices.md": of_choices(load("choices")),

@@ -217,8 +217,9 @@ def boundary(subject: Subject) -> Picture:
     for chosen, face in ((sure, "k"), (~sure, "w")):
         axes.plot(centre[chosen], scaled.value[chosen], "o", mec="k", mfc=face, ms=5, zorder=5)
     # a column that only some replicates give a boundary has an interval, but no value of the full sample
-    for i in np.flatnonzero(~np.isfinite(scaled.value) & np.isfinite(scaled.low + scaled.high)):
-        axes.plot([centre[i]] * 2, [scaled.low[i], scaled.high[i]], c="0.5", lw=1.6, marker="_", ms=6, mew=1.6)
+    low, high = (subject.part("boundary_smoothed", name) / y for name in ("p16", "p84"))
+    for i in np.flatnonzero(~np.isfinite(scaled.value) & np.isfinite(low + high)):
+        axes.plot([centre[i]] * 2, [low[i], high[i]], c="0.5", lw=1.6, marker="_", ms=6, mew=1.6)
     Lz = np.linspace(edges[0], edges[-1], 401)
     axes.plot(Lz / x, belokurov_kravtsov(Lz) / y, c="0.35", lw=1.5, ls=(0, (4, 1.8)))
     axes.set_xlim(edges[0] / x, edges[-1] / x)

@@ -15,8 +15,8 @@ from .errors import UsageError
 
 COVERAGES = (0.68, 0.95)
 """Those that are reported: from 16 to 84 and from 2.5 to 97.5 %."""
-RECOMMENDED = "percentile"
-"""The type that covers best what it is to cover: see docs/uncertainties.md."""
+RECOMMENDED = "centred"
+"""The type that, at worst, covers most of what it is to cover: see docs/uncertainties.md."""
 
 
 @dataclass(frozen=True)

@@ -249,6 +249,9 @@ def summarise_setup(
     for name in products:
         x = replicates[name][good] if number else none.reshape(0, *([1] * np.ndim(base[name])))
         statistics[name] = describe(base[name], x, interval)
+        if "fraction" in name:  # no share lies beyond its limits, wherever an interval is centred
+            ends = [STATISTICS.index(end) for end in ("low_68", "high_68", "low_95", "high_95")]
+            statistics[name][ends] = np.clip(statistics[name][ends], 0.0, 1.0)
         if f"{name}_number" in base and number:
             counts[name] = _times(replicates[f"{name}_number"][good])
     return Part(

@@ -257,7 +257,7 @@ def _crossing(part: Part, name: str, i: int) -> str:
     if not part.used:
         return said
     never, once, often, untold = (int(x) for x in part.counts[name][:, i])
-    if once:
+    if once and np.isfinite(low + high):
         said += f"  [{_known(low, f'.{digits}f')}, {_known(high, f'.{digits}f')}]"
     why = [f"{n:,} {what}" for n, what in ((never, "never"), (often, "more than once"), (untold, "too few stars")) if n]
     return f"{said}  crosses once in {once:,} of {part.used:,}{' (' * bool(why)}{', '.join(why)}{')' * bool(why)}"
