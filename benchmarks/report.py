@@ -72,13 +72,14 @@ def table(saved):
 
 
 def block(text):
-    """Return what stands between the markers."""
-    return text.split(BEGIN + "\n", 1)[1].split("\n" + END, 1)[0]
+    """Return what stands between the markers, without its last line break."""
+    return text.split(BEGIN + "\n", 1)[1].split(END, 1)[0].removesuffix("\n")
 
 
 def write(text, new):
     """Return the text with something else between the markers."""
-    return text.replace(BEGIN + "\n" + block(text) + "\n" + END, BEGIN + "\n" + new + "\n" + END)
+    before, rest = text.split(BEGIN + "\n", 1)
+    return f"{before}{BEGIN}\n{new}\n{END}{rest.split(END, 1)[1]}"
 
 
 def points(benchmarks, vary):

@@ -166,6 +166,25 @@ def test_a_run_is_saved_with_where_it_was_made_and_then_compared(scripts, tmp_pa
     assert "ratio to cd" in capsys.readouterr().out
 
 
+def test_the_report_fills_its_place_in_the_readme_and_leaves_the_rest(scripts):
+    report = importlib.import_module("report")
+    page = (ROOT / "README.md").read_text()
+    rows = [
+        {"target": "dense_fit", "threads": 1, "value": 0.5, "sense": "most", "must": 1.0},
+        {"target": "dense_fit", "threads": 1, "value": 0.75, "sense": "most", "must": 1.0},
+        {"target": "k2_bootstrap", "threads": 2, "value": 39.0, "sense": "least", "must": 40},
+    ]
+    record = {"machine": {"processor": "X", "cores": 2}, "commit": "abc"}
+    table = report.table({"rows": rows, "provenance": record})
+    assert "| 0.75 times scikit-learn's time |  | 1.00 |" in table  # the worse of two rows; nothing on two threads
+    assert "|  | 39x faster than scikit-learn cd (short of the target) | 40x |" in table
+    empty = report.write(page, "").replace(report.BEGIN + "\n\n", report.BEGIN + "\n")
+    for start in (page, empty):
+        filled = report.write(start, table)
+        assert report.block(filled) == table
+        assert filled.replace(table + "\n", "") == empty
+
+
 ALONE = """
 import importlib.abc, sys
 class Refuse(importlib.abc.MetaPathFinder):
