@@ -121,6 +121,7 @@ def run(
         device=resolve_device(settings.device),
     )
 
+    before = _left_before(directory)
     parts: dict[str, Part] = {}
     skipped: dict[str, str] = {}
     files: dict[str, list[str]] = {}
@@ -141,6 +142,8 @@ def run(
     warned = tuple(f"{title}: {said}" for title, part in parts.items() for said in part.warnings)
     kept = {**scores.record(), "skipped": skipped, "warnings": list(warned), "files": files}
     save_text(directory / SCORES, json.dumps(plain(kept), indent=1, allow_nan=False), overwrite=True)
+    for name in before - {file for named in files.values() for file in named}:
+        (directory / name).unlink(missing_ok=True)  # of an earlier run, which this page does not speak of
     made = pages(directory, catalogue, parts, scores, skipped, files, settings)
     for name, text in zip((REPORT, SCOREBOARD), made, strict=True):
         save_text(directory / name, text, overwrite=True)
@@ -203,6 +206,17 @@ def _is_made(folder: Path, settings: PaperSettings) -> bool:
     except (OSError, KeyError):
         return False
     return (folder / MEMBERS).is_dir()
+
+
+def _left_before(directory: Path) -> set[str]:
+    """Return the files that an earlier run's scoreboard names, none outside its own folders."""
+    try:
+        files = json.loads((directory / SCORES).read_text(encoding="utf-8"))["files"]
+        names = {str(name) for named in files.values() for name in named}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return set()
+    own = (Path(name) for name in names)
+    return {path.as_posix() for path in own if len(path.parts) == 2 and path.parts[0] in FOLDERS}
 
 
 def _write(directory: Path, step: Step, part: Part, record: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from halonmf.halo import (
     intervals,
     mock,
     orbits,
+    paper,
     study_commands,
     summary_files,
 )
@@ -23,6 +24,7 @@ from halonmf.halo.errors import HalonmfError
 from halonmf.halo.four import FILLS, ORDERS, SplitSettings
 from halonmf.halo.injection import COMPONENTS, Stream
 from halonmf.halo.model import FitSettings
+from halonmf.halo.paper_study import PaperSettings
 from halonmf.halo.prepare import PrepareSettings
 from halonmf.halo.products import PROFILE_AXES
 from halonmf.halo.profile import profile_of
@@ -59,6 +61,12 @@ def defaults(function):
 def test_fit_fits_as_the_settings_do(catch):
     given = catch(cli.fit, commands, "fit", Path("stars.fits"))
     assert given["settings"] == FitSettings()
+
+
+def test_paper_runs_as_the_settings_do(catch):
+    given = catch(cli.paper, paper, "run", Path("paper"))
+    assert given["settings"] == PaperSettings()
+    assert not given["overwrite"]
 
 
 def test_prepare_prepares_as_the_settings_do(catch):

@@ -141,10 +141,15 @@ def test_a_second_run_refuses_and_with_leave_takes_up_the_mock_and_repeats_the_n
         paper.run(folder, settings=SMALL)
     mock = folder / "mock" / "truth.fits"
     before = mock.stat().st_mtime_ns
+    mine = folder / "figures" / "mine.png"
+    mine.touch()
     monkeypatch.setattr(paper, "STEPS", STEPS[:2])
     again = paper.run(folder, settings=SMALL, overwrite=True)
     assert mock.stat().st_mtime_ns == before
     assert len(again.parts) == 2
+    # what the new page does not speak of is gone, but for files of others
+    assert mine.exists()
+    assert {path.stem[:5] for path in (folder / "figures").iterdir()} == {"mine", "fig01", "fig02", "fig03"}
     for title, part in again.parts.items():
         assert part.values == found.parts[title].values
 
@@ -201,6 +206,14 @@ def test_stars_that_are_none_fail_before_any_product(tmp_path):
     (tmp_path / "stars.fits").write_text("no FITS")
     with pytest.raises(InputError, match=r"stars\.fits"):
         paper.run(tmp_path / "out", stars=tmp_path / "stars.fits")
+
+
+def test_only_files_of_its_own_folders_are_taken_for_an_earlier_run_s(tmp_path):
+    names = ["figures/a.png", "../b.png", "/tmp/c.png", "mock/d.fits", "figures/../e.png", "figures/f/g.png"]
+    (tmp_path / "scoreboard.json").write_text(json.dumps({"files": {"x": names}}))
+    assert paper._left_before(tmp_path) == {"figures/a.png"}
+    (tmp_path / "scoreboard.json").write_text("[1, 2")
+    assert paper._left_before(tmp_path) == set()
 
 
 def test_settings_below_zero_are_refused():
