@@ -152,7 +152,9 @@ def factorize_pattern(
     parts = []
     entries = m * n if plan.refusal is not None else number * n_components * (m + len(pattern.columns)) + m * m
     size = max(LANES, CHUNK_ENTRIES // entries // LANES * LANES)
-    if plan.refusal is None and plan.devices:
+    if plan.refusal is not None:
+        size = max(1, CHUNK_ENTRIES // entries)
+    elif plan.devices:
         size = max(LANES, DEVICE_ENTRIES // (n_components * (m + n)))
     for first in range(0, B, size):
         chosen = np.arange(first, min(first + size, B))

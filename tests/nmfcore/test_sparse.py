@@ -164,6 +164,20 @@ def test_a_weight_for_every_replicate_is_cut_with_the_batch(monkeypatch):
     np.testing.assert_allclose(ours.W, dense.W, atol=1e-10 * dense.W.max())
 
 
+def test_dense_chunks_hold_no_more_entries_than_they_may(monkeypatch):
+    pattern = SharedPattern.from_dense(counts(7, seed=2))
+    options = {"init": start(2), "loss": 1.5, "stop": Stop(tol=0, max_iter=3)}
+    whole = nmfcore.factorize(pattern, 2, **options)
+    monkeypatch.setattr(sparse, "CHUNK_ENTRIES", 3 * 9 * 40 + 1)
+    sizes, to_dense = [], SharedPattern.to_dense
+    monkeypatch.setattr(
+        SharedPattern, "to_dense", lambda self, some, **x: sizes.append(len(some)) or to_dense(self, some, **x)
+    )
+    parts = nmfcore.factorize(pattern, 2, **options)
+    assert sizes == [3, 3, 1]
+    np.testing.assert_allclose(parts.W, whole.W, atol=1e-5 * whole.W.max())
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_values_of_every_type_are_taken(dtype):
     V = counts(17, seed=9)
