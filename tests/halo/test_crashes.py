@@ -1,5 +1,6 @@
 """A run that is cut off anywhere: every prefix of its writes replayed, kills of real processes, a full disk."""
 
+import contextlib
 import dataclasses
 import pathlib
 import random
@@ -13,8 +14,9 @@ import time
 import pytest
 
 from halonmf.halo import files
-from halonmf.halo.errors import InputError
+from halonmf.halo.errors import InputError, InterruptedRunError
 from halonmf.halo.runs import batch_path, open_run
+from halonmf.halo.signals import stoppable
 
 from ._fake_run import PLAN, run
 from .test_runs import contents, damage
@@ -170,14 +172,26 @@ def test_a_run_that_is_asked_to_stop_leaves_in_order_and_can_be_gone_on_with(tmp
     assert contents(folder) == contents(tmp_path / "whole")
 
 
-def test_a_second_signal_does_not_cut_short_the_first(tmp_path):
-    process = start(tmp_path / "run", "0.2")
-    wait_for_batches(tmp_path / "run", 1, process)
-    for _ in range(3):
-        process.send_signal(signal.SIGTERM)
-    _, error = process.communicate(timeout=30)
-    assert process.returncode == 75, error
-    assert not list((tmp_path / "run" / "claims").iterdir())
+def test_a_second_signal_does_not_cut_short_what_the_first_set_going():
+    done = []
+
+    @stoppable()
+    def work():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGUSR1)
+            done.append(True)
+
+    with pytest.raises(InterruptedRunError, match="stopped by SIGTERM"):
+        work()
+    assert done
+
+
+def test_a_signal_is_no_failure_of_a_configuration():
+    with pytest.raises(InterruptedRunError), stoppable(), contextlib.suppress(Exception):
+        signal.raise_signal(signal.SIGTERM)
 
 
 def test_a_full_disk_exits_5_and_leaves_nothing_half_written(tmp_path):
