@@ -239,7 +239,7 @@ def test_config_with_unknown_settings_is_refused(small, tmp_path):
 BAD_CONFIG = [
     ("fit = 3\n", "fit must be a table, such as [fit]"),
     ("pixels = 3\n", "unknown table or setting 'pixels'"),
-    ("[fitt]\npixels = 10\n", "unknown table or setting 'fitt'; known tables: apply, bench, boundary, demo, fit, info"),
+    ("[fitt]\npixels = 10\n", "unknown table or setting 'fitt'; known tables: apply, aurora, bench"),
     ("[apply]\nby = 'r:3'\n[boundry]\n", "unknown table or setting 'boundry'"),
     ("[fit]\ncut = [3]\n", "cut must be a text or a list of texts"),
     ("[fit]\nbins = ['E:3']\n", "bins must be one value"),

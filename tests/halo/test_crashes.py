@@ -140,7 +140,12 @@ def start(folder, seconds="0.02", *options, **popen):
     (folder.parent / "stars.fits").write_bytes(b"stars")
     command = [sys.executable, str(SCRIPT), str(folder), seconds, *options]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, **pipes, **popen, text=True)
+    # A shell lets the jobs in its background ignore Ctrl-C, and what they start inherits that.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return subprocess.Popen(command, **pipes, **popen, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wait_for_batches(folder, number, process):

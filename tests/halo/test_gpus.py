@@ -66,7 +66,8 @@ def test_processes_stop_with_the_one_that_started_them(stars, tmp_path):
     folder = tmp_path / "run"
     process = subprocess.Popen([sys.executable, "-c", code, str(stars), str(folder)])
     deadline = time.monotonic() + 100
-    while len(list((folder / "claims").glob("shard*"))) < 2:
+    # Both have claimed their share, and are not in the midst of writing so.
+    while sorted(path.name[:5] for path in (folder / "claims").glob("*shard*")) != ["shard", "shard"]:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -165,7 +165,7 @@ def test_every_start_finds_the_same_two_components(stars):
 
 
 def test_of_many_starts_the_best_is_kept(stars):
-    settings = replace(planted_fit(k=3).settings, init="random", max_iter=3)
+    settings = replace(planted_fit(k=3).settings, init="random", max_iter=3, seed=4)
     losses = [fit(stars, replace(settings, starts=starts)).loss for starts in range(1, 7)]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < losses[0]
