@@ -2,9 +2,11 @@
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 
 import pytest
 
@@ -81,6 +83,15 @@ def test_no_pickle_and_no_eval():
 
 def test_cli_is_the_only_module_at_the_root():
     assert [path.name for path in ROOT.glob("*.py")] == ["cli.py"]
+
+
+def test_the_picture_has_every_module_and_no_other():
+    rooms = (ROOT / "ARCHITECTURE.md").read_text().split("```")[3]
+    named = Counter(re.findall(r"\w+\.py\b", rooms))  # some more than once
+    paths = [*MODULES, *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "docs").glob("*.py")]
+    here = Counter(path.name for path in paths if path.name != "__init__.py")
+    assert not here - named, "modules that the picture lacks"
+    assert not named.keys() - here.keys(), "modules that are not there"
 
 
 def test_the_package_list_is_complete():
