@@ -24,6 +24,7 @@ from .picture import Picture, save, styled
 from .populationplots import aurora_maps, branches, energies, labelled_component
 from .products import Products
 from .profile import Profile, profile_table
+from .searchplot import search
 from .starplots import chemistry, sample
 from .tracks import Track, track, track_table
 
@@ -48,6 +49,7 @@ __all__ = [
     "reliabilities",
     "sample",
     "save",
+    "search",
     "selection_maps",
     "simulations",
     "stabilities",

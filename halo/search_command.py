@@ -8,14 +8,13 @@ from typing import Any
 
 from . import TABLES
 from .catalogue import read_catalogue
+from .figure_files import check_figure, draw_figure
 from .files import check_output
 from .model import FitSettings
 from .provenance import provenance
 from .search import DRAWS, FOLDS
 from .search import search as find
-from .store import save_table, save_text
-
-FORMATS = ("png", "pdf")
+from .store import save_table
 
 
 def search(
@@ -42,17 +41,11 @@ def search(
         A file exists, or cannot be written.
     """
     check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(stars,))
-    drawn = [output.with_suffix(f".{name}") for name in (*FORMATS, "txt")] if figure else []
-    for path in drawn:
-        check_output(path, overwrite=overwrite)
+    drawn = output.with_suffix("") if figure else None
+    check_figure(drawn, overwrite)
     table = find(read_catalogue(stars).table, settings, draws, seed, number=folds, progress=progress)
     choices = {"fit": settings, "draws": draws, "seed": seed, "folds": folds}
     record = provenance("search", choices, inputs=[stars], seeds=[seed, settings.seed], device="cpu")
     save_table(output, table, record, overwrite=overwrite)
-    if figure:
-        from . import figures, searchplot
-
-        picture = searchplot.search(table)
-        figures.save(picture, output.with_suffix(""), FORMATS, overwrite=overwrite, provenance=record)
-        save_text(output.with_suffix(".txt"), picture.caption, overwrite=overwrite)
+    draw_figure(drawn, lambda figures: figures.search(table), record, overwrite)
     return table
