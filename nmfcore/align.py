@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from .errors import ProblemError
 
@@ -91,6 +90,9 @@ def align(H: Any, reference: Any, *, floor: float = FLOOR) -> Alignment:
         sums = merit[:, order, tried].sum(axis=-1)
         permutation = tried[sums.argmax(axis=1)]
     else:
+        # Loaded here: it takes a tenth of a second, and few have so many components.
+        from scipy.optimize import linear_sum_assignment
+
         permutation = np.array([linear_sum_assignment(square, maximize=True)[1] for square in merit], dtype=np.int64)
         permutation = permutation.reshape(-1, k)
     similarity = np.take_along_axis(cosine, permutation[:, :, None], axis=2)[:, :, 0]
