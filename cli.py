@@ -216,8 +216,6 @@ def _say(as_json: bool, text: str, *, err: bool = False, **record: Any) -> None:
     if not as_json:
         typer.echo(text, err=err)
         return
-    import json
-
     from .halo.provenance import plain
 
     typer.echo(json.dumps(plain(record)))

@@ -37,8 +37,7 @@ LINES = ("-", (0, (5, 1.5)), (0, (5, 1.2, 1, 1.2)), (0, (1.2, 1.2)))
 WEIGHTS, SHARES, DENSITY = "YlOrRd", "RdBu", "YlGnBu"
 EMPTY: dict[str, Any] = {"facecolor": "0.93", "edgecolor": "0.75", "hatch": "////", "linewidth": 0.0}
 
-_SCALED = {"E": (1e5, "E"), **{n: (1e3, s) for n, s in {"Lz": "L_z", "J_r": "J_r", "J_phi": r"J_\phi"}.items()}}
-_SCALED["J_z"] = (1e3, "J_z")
+_SCALED = {"E": (1e5, "E"), "Lz": (1e3, "L_z"), "J_r": (1e3, "J_r"), "J_phi": (1e3, r"J_\phi"), "J_z": (1e3, "J_z")}
 
 
 @dataclass(frozen=True)

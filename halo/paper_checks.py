@@ -39,7 +39,7 @@ def simulations(study: Study) -> Part:
         values["R11.nearest"] = Value(float(max(places)))
         values["R11.further"] = Value(sum(_reach(each) > _own_reach(ours["r"]) for each in found) / len(found))
     else:
-        why = f"needs simulated galaxies, {' and '.join(LIKE_THE_MILKY_WAY)} among them; there are {', '.join(names)}"
+        why = f"needs simulated galaxies, {' and '.join(LIKE_THE_MILKY_WAY)} among them; given: {', '.join(names)}"
         skipped = {"R11.nearest": why, "R11.further": why}
     for each in found:
         said.append(f"{each.galaxy.name}: rms difference from the fit's fractions {_unlike(each, ours):.3f}.")

@@ -11,6 +11,7 @@ import numpy as np
 from .errors import ProblemError
 from .problem import Penalty
 
+# Far below the gains that a comparison of penalties is about; the objective is summed in float64.
 TOL = 1e-8
 MAX_ITER = 2000
 

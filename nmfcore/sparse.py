@@ -34,8 +34,6 @@ SHARE = 16
 SEVERAL = 8
 # A later start must be better by this share of the loss: rounding is not to choose between equals.
 MARGIN = 1e-6
-
-
 # Tiles that a thread should solve in one go: the last ones of each go are not full.
 LONG = 16
 FIELDS = tuple(field.name for field in fields(Result))
@@ -150,12 +148,13 @@ def factorize_pattern(
     if pattern.on_device is not None and (plan.refusal is not None or not plan.devices or not given):
         pattern = plan.pattern = pattern.to_host()
     parts = []
-    entries = m * n if plan.refusal is not None else number * n_components * (m + len(pattern.columns)) + m * m
-    size = max(LANES, CHUNK_ENTRIES // entries // LANES * LANES)
     if plan.refusal is not None:
-        size = max(1, CHUNK_ENTRIES // entries)
+        size = max(1, CHUNK_ENTRIES // (m * n))
     elif plan.devices:
         size = max(LANES, DEVICE_ENTRIES // (n_components * (m + n)))
+    else:
+        entries = number * n_components * (m + len(pattern.columns)) + m * m
+        size = max(LANES, CHUNK_ENTRIES // entries // LANES * LANES)
     for first in range(0, B, size):
         chosen = np.arange(first, min(first + size, B))
         part = _slice(init, chosen, B) if given else init
