@@ -1,4 +1,4 @@
-"""The only door to the engine: fit components to mixtures, and re-apply them to stars binned another way."""
+"""The first door to the engine: fit components to mixtures, and re-apply them to stars binned another way."""
 
 from __future__ import annotations
 
@@ -176,6 +176,11 @@ class Fit:
         return self.mixtures.chemistry.images(self.H)
 
 
+def component_names(k: int) -> tuple[str, ...]:
+    """Return the names of k components, from low to high energy."""
+    return (LE, HE) if k == 2 else tuple(f"C{i + 1}" for i in range(k))
+
+
 @dataclass(frozen=True)
 class Application:
     """Components of a fit found in stars binned another way.
@@ -295,7 +300,7 @@ def fit_mixtures(mixtures: Mixtures, stars: Any, flow: CutFlow, settings: FitSet
     return Fit(
         W=W[:, order],
         H=H[order],
-        names=(LE, HE) if k == 2 else tuple(f"C{i + 1}" for i in range(k)),
+        names=component_names(k),
         mean_energy=np.where(np.isinf(mean_energy), np.nan, mean_energy)[order],
         mixtures=mixtures,
         settings=settings,

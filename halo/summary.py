@@ -16,7 +16,7 @@ import numpy as np
 from . import intervals
 from .errors import InputError
 from .intervals import COVERAGES, RECOMMENDED, Ordered, interval_type
-from .model import CONVERGED
+from .model import CONVERGED, component_names
 from .products import PROFILES
 from .provenance import plain
 from .replicates import Setup
@@ -360,8 +360,3 @@ def axis_of(product: str) -> str | None:
     if kind in ("track", "deviation"):
         return rest.partition(":")[2]
     return "boundary" if kind == "boundary" else None
-
-
-def component_names(k: int) -> tuple[str, ...]:
-    """Return the names of k components, as `model.fit` gives them."""
-    return ("LE", "HE") if k == 2 else tuple(f"C{i + 1}" for i in range(k))

@@ -9,9 +9,9 @@ import numpy as np
 from astropy.table import QTable
 
 from .boundary import LEVEL
-from .model import CONVERGED
+from .model import CONVERGED, component_names
 from .profile import unit_of
-from .summary import OVER, STATISTICS, TIMES, Group, Part, Summary, axis_of, component_names
+from .summary import OVER, STATISTICS, TIMES, Group, Part, Summary, axis_of
 
 KEYS = ("label", "product", "component", "at", "lower", "upper", "axis_unit", "unit")
 """Columns that say what a row's number is."""
