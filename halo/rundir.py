@@ -13,6 +13,8 @@ from .runs import BATCHES, CLAIMS, DAMAGED, MANIFEST, SETTINGS, Run, batch_path,
 
 OURS = (SETTINGS, MANIFEST, BATCHES, DAMAGED, CLAIMS, "summary.ecsv", "summary.h5", "figures")
 """All that a run's folder holds; only some of it is ever removed."""
+_PICTURES = ("fractions", "boundary", "tracks", "setups")
+"""With what the names of the figures begin that `bands.draw` makes."""
 
 
 def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -171,7 +173,9 @@ def _left(folder: Path) -> list[Path]:
 
 def _clear(folder: Path) -> None:
     # The settings go last: cut short, this leaves the old run with fewer batches.
-    for pattern in (f"{BATCHES}/*.h5", f"{BATCHES}/.*.tmp", f"{DAMAGED}/*", MANIFEST, "summary.ecsv", "summary.h5"):
+    pictures = [f"figures/{name}*.{kind}" for name in _PICTURES for kind in ("png", "pdf", "txt")]
+    summary = ("summary.ecsv", "summary.h5", *pictures)
+    for pattern in (f"{BATCHES}/*.h5", f"{BATCHES}/.*.tmp", f"{DAMAGED}/*", MANIFEST, *summary):
         for path in folder.glob(pattern):
             remove(path)
     remove(folder / SETTINGS)

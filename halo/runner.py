@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from .files import check_inside, write_bytes
 from .model import resolve_device, use_threads
 from .provenance import describe_input, own_version
 from .rundir import begin, check_folder, recover, write_manifest
-from .runs import CLAIMS, Run, batch_path, describe, open_run
+from .runs import CLAIMS, SETTINGS, Run, batch_path, describe, open_run
 
 Progress = Callable[[int, int], None]
 """Called with the number of fits that are done and that are to be done."""
@@ -96,7 +97,7 @@ def ensemble(
         The folder holds something else, is in use, or cannot be written.
     """
     if overwrite and (resume or shard):
-        raise UsageError(f"--overwrite goes with neither {'--resume' if resume else '--shard'}: it removes the run.")
+        raise UsageError(f"--overwrite does not go with {'--resume' if resume else '--shard'}: it removes the run.")
     check_folder(folder, resume=resume or shard is not None, overwrite=overwrite)
     check_inside(folder)
     source = describe_input(stars)
@@ -106,15 +107,24 @@ def ensemble(
     record = describe(plan, source, own_version())
     name = f"shard-{shard[0]}-of-{shard[1]}" if shard else "run"
     with claim(folder / CLAIMS, name, rivals=lambda other: _rivals(name, other)) as held:
-        notes = begin(folder, record, overwrite=overwrite)
         mine = share(plan.batches, *shard) if shard else plan.batches
+        computing: Iterator[tuple[Batch, Sequence[Computed]]] | None = None
+        if overwrite or not (folder / SETTINGS).exists():
+            # A mistake shows in the first batch: until that is there no run is begun, and the old one is kept.
+            if progress:
+                progress(0, sum(b.fits for b in mine))
+            rest = iter((executor or work.compute)(mine, plan, stars))
+            computing = itertools.chain(list(itertools.islice(rest, 1)), rest)
+        notes = begin(folder, record, overwrite=overwrite)
         own = range(mine[0].index, mine[-1].index + 1) if mine else range(0)
         run, damaged = recover(folder, own=own if shard else None)
         todo = [b for b in mine if b.index not in run.headers or run.headers[b.index].failures]
         total, done, fits = sum(b.fits for b in mine), sum(b.fits for b in mine) - sum(b.fits for b in todo), 0
-        if progress:
-            progress(done, total)
-        for batch, computed in (executor or work.compute)(todo, plan, stars):
+        if computing is None:
+            if progress:
+                progress(done, total)
+            computing = iter((executor or work.compute)(todo, plan, stars))
+        for batch, computed in computing:
             held.check()
             write_bytes(batch_path(folder, batch.index), encode(run.sha256, batch.index, computed), overwrite=True)
             fits += batch.fits

@@ -134,6 +134,28 @@ def test_overwriting_begins_again_and_leaves_nothing_of_the_old_run(copy, whole,
     assert not (copy / "summary.ecsv").exists()
 
 
+def test_overwriting_removes_pictures_of_the_old_run_and_no_other(copy):
+    (copy / "figures").mkdir()
+    for name in ("fractions-1.png", "setups.txt", "mine.png"):
+        (copy / "figures" / name).touch()
+    run(copy, overwrite=True)
+    assert [path.name for path in (copy / "figures").iterdir()] == ["mine.png"]
+
+
+def test_a_run_is_not_removed_for_one_that_cannot_be_computed(copy, whole):
+    luckless = Plan(Setup(dataclasses.replace(PLAN.base.fit, seed=_fake_run.POISON)), (), 7, 4)
+    with pytest.raises(UsageError, match="bad luck"):
+        run(copy, luckless, overwrite=True)
+    assert contents(copy) == contents(whole)
+
+
+def test_a_mistake_leaves_no_run_that_would_be_in_the_way(tmp_path):
+    luckless = Plan(Setup(dataclasses.replace(PLAN.base.fit, seed=_fake_run.POISON)), (), 7, 4)
+    with pytest.raises(UsageError, match="bad luck"):
+        run(tmp_path / "run", luckless)
+    assert run(tmp_path / "run").run.complete
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -188,7 +210,7 @@ def test_a_run_that_is_there_is_neither_continued_nor_removed_unasked(copy):
 
 @pytest.mark.parametrize("options", [{"resume": True}, {"shard": (1, 2)}])
 def test_overwriting_goes_with_nothing_else(copy, options):
-    with pytest.raises(UsageError, match="--overwrite goes with neither"):
+    with pytest.raises(UsageError, match="--overwrite does not go with"):
         run(copy, overwrite=True, **options)
 
 
