@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .ensemble import Plan
 from .errors import UsageError
-from .model import device_count
+from .model import check_names, device_count
 from .runner import Outcome, Progress
 from .runner import ensemble as run_ensemble
 from .runs import Run
@@ -100,9 +100,11 @@ def done(outcome: Outcome) -> str:
 
 
 def check(plan: Plan) -> None:
-    """Raise UsageError where a plan is no more than one fit."""
+    """Raise UsageError where a plan is no more than one fit, or a set-up has a name that the engine does not know."""
     if plan.fits == 1:
         raise UsageError(NOTHING)
+    for settings in {(fit.loss, fit.update, fit.init): fit for fit in (setup.fit for setup in plan.setups)}.values():
+        check_names(settings)
 
 
 def failures(run: Run, most: int = 5) -> str:

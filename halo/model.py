@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -400,6 +401,26 @@ def fit_many(V: np.ndarray, settings: FitSettings) -> tuple[np.ndarray, np.ndarr
     counts = nmfcore.SharedPattern.from_dense(V)
     result = _factorize(counts, settings, "cpu", init=settings.init, starts=settings.starts)
     return *result.normalised(), result.converged
+
+
+def check_names(settings: FitSettings) -> None:
+    """Raise UsageError where the engine knows no such loss, update or init; what goes together only a fit shows."""
+    from nmfcore.factorise import RULES
+    from nmfcore.initialise import METHODS
+    from nmfcore.losses import NAMED_BETA
+
+    for name, known in (("update", ("auto", *RULES)), ("init", METHODS), ("loss", NAMED_BETA)):
+        value = getattr(settings, name)
+        if value not in known and not (name == "loss" and _is_number(value)):
+            or_beta = " or a number beta" if name == "loss" else ""
+            raise UsageError(f"{name} must be one of {', '.join(known)}{or_beta}; got {value!r}.")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def resolve_device(device: str) -> str:

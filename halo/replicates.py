@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -73,8 +74,16 @@ class Setup:
             raise UsageError(f"floor must lie between 0 and 1, got {self.floor:g}.")
         if self.fit.components < 1:
             raise UsageError(f"components must be >= 1, got {self.fit.components}.")
-        if self.fit.seed < 0:
-            raise UsageError(f"seed must be >= 0, got {self.fit.seed}.")
+        if not 0 <= self.fit.seed < 2**63:
+            raise UsageError(f"seed must be >= 0 and below 2^63, got {self.fit.seed}.")
+        for name in ("alpha_W", "alpha_H", "tol", "max_iter"):
+            value = getattr(self.fit, name)
+            if not 0 <= value < math.inf:
+                raise UsageError(f"{name} must be a finite number >= 0, got {value:g}.")
+        if not 0 <= self.fit.l1_ratio <= 1:
+            raise UsageError(f"l1_ratio must lie between 0 and 1, got {self.fit.l1_ratio:g}.")
+        if self.fit.starts is not None and self.fit.starts < 1:
+            raise UsageError(f"starts must be >= 1, got {self.fit.starts}.")
 
 
 @dataclass(frozen=True)

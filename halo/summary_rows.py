@@ -175,7 +175,7 @@ def warning(summary: Summary) -> str:
         said.append(f"{unconverged:,} replicates did not converge and are left out")
     bad = sum(part.base_status != CONVERGED for part in summary.parts)
     if bad:
-        said.append(f"the fit of all stars did not converge in {bad:,} set-ups")
+        said.append(f"the fit of all stars did not converge in {bad:,} set-up{'s' * (bad > 1)}")
     return "; ".join(said)
 
 

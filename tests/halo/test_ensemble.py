@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halonmf.halo.ensemble import Part, Plan, Sweep, decode, encode, parse_shard, parse_sweep, share
+from halonmf.halo.ensemble_commands import check
 from halonmf.halo.errors import UsageError
 from halonmf.halo.model import FitSettings
 from halonmf.halo.replicates import Setup
@@ -79,6 +80,10 @@ def test_a_plan_without_sweeps_is_its_base():
         ([("seed", (1,)), ("seed", (2,))], "seed: given twice"),
         ([("pixels", (0,))], "pixels must be >= 1"),
         ([("scheme", ("jackknife",))], "scheme must be one of"),
+        ([("seed", (2**63,))], "below 2^63"),
+        ([("alpha_W", (0.0, -1.0))], "alpha_W must be a finite number >= 0"),
+        ([("l1_ratio", (2.0,))], "l1_ratio must lie between 0 and 1"),
+        ([("starts", (0,))], "starts must be >= 1"),
         ([("seed", tuple(range(1000))), ("pixels", tuple(range(1, 1000)))], "more than 100,000"),
     ],
 )
@@ -86,6 +91,15 @@ def test_plans_that_make_no_sense_are_refused(sweeps, says):
     with pytest.raises(UsageError) as caught:
         Plan(Setup(), tuple(Sweep(*sweep) for sweep in sweeps))
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [("loss", "kulback"), ("loss", "nan"), ("init", "nndsvdz"), ("update", "adam")])
+def test_a_name_that_the_engine_does_not_know_is_refused_before_anything_is_computed(wrong):
+    name, value = wrong
+    known = {"loss": "0.5", "init": "random", "update": "hals"}[name]
+    check(Plan(Setup(), (Sweep(name, (known,)),), 1))
+    with pytest.raises(UsageError, match=f"{name} must be one of .*{value}"):
+        check(Plan(Setup(), (Sweep(name, (known, value)),), 1))
 
 
 @given(
