@@ -112,6 +112,13 @@ def test_package_data_is_there():
             assert (ROOT / package.removeprefix("halonmf.") / name).is_file(), name
 
 
+def test_the_wheel_gets_all_data_of_the_packages():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    for package, folder in (("nmfcore", ROOT / "nmfcore"), ("halonmf.halo", ROOT / "halo")):
+        found = {path.name for path in folder.iterdir() if path.is_file() and path.suffix != ".py"}
+        assert found == set(listed[package])
+
+
 @pytest.mark.parametrize("module", ["halonmf.halo", "halonmf.cli", "halonmf.halo.errors"])
 def test_naming_the_package_loads_nothing_heavy(module):
     code = (
