@@ -34,6 +34,8 @@ CONTRAST = 1.0
 """A stream is thought possible where it has at most so many stars for each star of the sample that it lies among."""
 CHUNK = 24
 """Fits that are in memory together."""
+IMAGE_STREAM = 0x57
+"""Tells the random numbers of the stream's image from others of the same seed."""
 SPREAD = (16, 84)
 """Half of the distance between these percentiles is the sample's spread: as a standard deviation, but for outliers."""
 
@@ -178,7 +180,7 @@ def inject(
     settings = replace(settings, components=components)
     around = _around(stars, mixtures, stream)
     places = [around[: max(1, round(width * len(around)))] for width in widths]
-    rng = np.random.default_rng([seed, 0x57])
+    rng = np.random.default_rng([seed, IMAGE_STREAM])
     image = expected_image(stream, mixtures.chemistry, rng)
     grid = [(i, j, r) for i in range(len(widths)) for j in range(len(numbers)) for r in range(repeats)]
     cosine = np.full((len(widths), len(numbers), repeats), np.nan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ STREAM = 0x5EA2C4
 CHUNK = 128
 """Penalties whose factors are in memory at once."""
 MAX_ITER = 500
+"""Settings that take longer are counted as not converged."""
 LEAST_MASS = 1e-3
 """Share of V's sum below which a component counts as none: L2 penalties shrink to nothing without ever reaching it."""
 
@@ -174,8 +175,6 @@ def search(
 
 def replace_penalties(settings: FitSettings) -> FitSettings:
     """Return the settings without penalties."""
-    from dataclasses import replace
-
     return replace(settings, alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0)
 
 
