@@ -35,7 +35,7 @@ SEVERAL = 8
 # A later start must be better by this share of the loss: rounding is not to choose between equals.
 MARGIN = 1e-6
 # Tiles that a thread should solve in one go: the last ones of each go are not full.
-LONG = 16
+LONG = 32
 FIELDS = tuple(field.name for field in fields(Result))
 
 
@@ -321,7 +321,7 @@ def _random(plan: Plan, chosen: np.ndarray, k: int, seed: int, start: int, numbe
     from .kernels.parallel import in_parallel
 
     pattern, (m, n), kind = plan.pattern, plan.pattern.shape[1:], plan.numpy_dtype
-    empty = _empty(pattern)
+    empty = np.flatnonzero(_empty(pattern))
     means = (pattern.cells(chosen).sum(axis=1, dtype=np.float64) / (m * n)).astype(kind)
     size = np.sqrt(means / kind.type(k))
     W, H = np.empty((len(chosen), m, k), kind), np.empty((len(chosen), k, len(pattern.columns)), kind)
@@ -329,10 +329,11 @@ def _random(plan: Plan, chosen: np.ndarray, k: int, seed: int, start: int, numbe
 
     def work(first: int, last: int) -> None:
         for i in range(first, last):
-            components, weights = normals(((k, n), (m, k)), numbers[i], seed, start)
-            np.multiply(np.abs(weights), size[i], out=W[i])
-            np.multiply(np.abs(components[:, pattern.columns]), size[i], out=H[i])
-            extra[i] = _extra(size[i] * np.abs(components[:, empty]))
+            components, weights = (np.abs(x, out=x) for x in normals(((k, n), (m, k)), numbers[i], seed, start))
+            np.multiply(weights, size[i], out=W[i])
+            components = components * size[i]
+            H[i] = components.take(pattern.columns, axis=1)
+            extra[i] = _extra(components.take(empty, axis=1))
 
     in_parallel(work, len(chosen), grain=LANES)
     return Starts(W, H, extra)
