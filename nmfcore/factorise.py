@@ -366,7 +366,7 @@ def _without_empty_columns(problem: Problem, rule: UpdateRule) -> Thin | None:
 
 def _finite(factors: Factors) -> Tensor:
     # A sum is finite only if all its terms are: cheaper than a test of every entry, and overflow is a failure too.
-    return torch.isfinite(factors.W.sum(dim=(-2, -1))) & torch.isfinite(factors.H.sum(dim=(-2, -1)))
+    return torch.isfinite(factors.W.sum(dim=(-2, -1)) + factors.H.sum(dim=(-2, -1)))
 
 
 def _losses(problem: Problem, factors: Factors) -> tuple[Tensor, Tensor]:

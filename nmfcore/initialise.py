@@ -175,7 +175,7 @@ def leading_svd(V: Tensor | SparseMatrix, n_components: int) -> tuple[Tensor, Te
     tall = X.shape[-2] > X.shape[-1]
     if tall:
         X = X.mT
-    squares, U = _leading_eigenvectors(X @ X.mT, n_components)
+    squares, U = _leading_eigenvectors(X, n_components)
     S = squares.clamp_min(0).sqrt()
     Vh = (U.mT @ X) / _nonzero(S)[..., None]
     poor = S[:, -1] <= GRAM_RANGE * S[:, 0]
@@ -188,15 +188,16 @@ def leading_svd(V: Tensor | SparseMatrix, n_components: int) -> tuple[Tensor, Te
     return (Vh.mT, S, U.mT) if tall else (U, S, Vh)
 
 
-def _leading_eigenvectors(square: Tensor, number: int) -> tuple[Tensor, Tensor]:
-    # Falling eigenvalues (B, number) and their vectors (B, m, number) of symmetric matrices.
-    number = min(number, square.shape[-1])
-    if len(square) == 1 and square.device.type == "cpu":
-        m = square.shape[-1]
-        # For one matrix LAPACK finds some eigenvectors faster than all.
-        values, vectors = scipy.linalg.eigh(square[0].numpy(), subset_by_index=(m - number, m - 1), check_finite=False)
+def _leading_eigenvectors(X: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    # Falling eigenvalues (B, number) of X X^T and their vectors (B, m, number).
+    m = X.shape[-2]
+    number = min(number, m)
+    if len(X) == 1 and X.device.type == "cpu":
+        # Of one matrix BLAS makes half the square, and LAPACK finds some eigenvectors faster than all.
+        half = scipy.linalg.blas.dsyrk(1.0, X[0].numpy().T, trans=1)
+        values, vectors = scipy.linalg.eigh(half, lower=False, subset_by_index=(m - number, m - 1), check_finite=False)
         return torch.from_numpy(values[::-1].copy())[None], torch.from_numpy(vectors[:, ::-1].copy())[None]
-    values, vectors = torch.linalg.eigh(square)
+    values, vectors = torch.linalg.eigh(X @ X.mT)
     return values.flip(-1)[:, :number], vectors.flip(-1)[..., :number]
 
 

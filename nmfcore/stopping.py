@@ -194,5 +194,5 @@ class LossFall:
 def _relative(now: Tensor, before: Tensor) -> Tensor:
     change = (now - before).abs().amax(dim=(-2, -1))
     size = now.amax(dim=(-2, -1))
-    # NaN propagates and never passes a test; a factor that is zero altogether has changed by zero or by all of it.
-    return torch.where(size == 0, torch.where(change == 0, 0.0, torch.inf), change / size)
+    # NaN propagates and never passes a test; a factor that is zero altogether has changed by nothing or beyond measure.
+    return change / size.clamp_min(torch.finfo(size.dtype).tiny)
