@@ -140,6 +140,8 @@ def begin(stars: Any, setup: Setup) -> Base:
     if len(sample) == 0:
         raise InputError("no stars to bin; the selection or the cuts left none.")
     mixtures = mix(sample.stars, sample.bins(settings.axes), settings.chemistry)
+    if delete_factor(setup, mixtures.n_stars) == 0:
+        raise UsageError(f"drop={setup.drop} leaves no star: the fullest bin has {mixtures.n_stars.max()}; take fewer.")
     made = fit_mixtures(mixtures, sample.stars, sample.flow, settings)
     once = np.ones((1, len(sample)), np.uint8)
     found = reduced(sample, once, made.W[None], made.H[None], mixtures.rows, mixtures.columns, settings)

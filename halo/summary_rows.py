@@ -164,19 +164,26 @@ def text(summary: Summary) -> str:
 
 
 def warning(summary: Summary) -> str:
-    """Return what is missing, failed or did not converge, in a line; empty where all is well."""
+    """Return what is missing, failed, did not converge or has no error, in a line; empty where all is well."""
     said = []
     if summary.failed:
-        said.append(f"{len(summary.failed):,} set-ups could not be computed")
+        said.append(f"{_setups(len(summary.failed))} could not be computed")
     if summary.missing:
-        said.append(f"{len(summary.missing):,} set-ups are not complete")
+        said.append(f"{_setups(len(summary.missing))} not complete")
     unconverged = sum(part.unconverged for part in summary.parts)
     if unconverged:
         said.append(f"{unconverged:,} replicates did not converge and are left out")
     bad = sum(part.base_status != CONVERGED for part in summary.parts)
     if bad:
-        said.append(f"the fit of all stars did not converge in {bad:,} set-up{'s' * (bad > 1)}")
+        said.append(f"the fit of all stars did not converge in {_setups(bad)}")
+    empty = sum(part.replicates > 0 and part.used == 0 for part in summary.parts)
+    if empty:
+        said.append(f"no replicate counts, and no error is known, in {_setups(empty)}")
     return "; ".join(said)
+
+
+def _setups(number: int) -> str:
+    return f"{number:,} set-up{'s' * (number != 1)}"
 
 
 def _heads(summary: Summary) -> Iterator[str]:

@@ -152,7 +152,7 @@ def test_what_cannot_be_computed_exits_4_with_the_reason_and_the_others_are_ther
         (("--sweep", "pixels=2:1"), 2, "2:1 is empty"),
         (("--bootstrap", 3, "--shard", "4/3"), 2, "from 1 to 3"),
         (("--bootstrap", 3, "--drop", "some"), 2, "drop must be sqrt or a number"),
-        (("--bootstrap", 3, "--overwrite", "--resume"), 2, "--overwrite goes with neither"),
+        (("--bootstrap", 3, "--overwrite", "--resume"), 2, "--overwrite does not go with"),
         (("--bootstrap", 3, "--device", "tpu"), 2, "device must be"),
         (("--bootstrap", 3, "--device", "cuda:99"), 2, "CUDA"),
         (("--bootstrap", 3, "--scheduler", "tcp://x:1", "--shard", "1/2"), 2, "goes with neither --shard nor"),

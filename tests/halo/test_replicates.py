@@ -199,3 +199,11 @@ def test_components_come_in_the_order_of_the_base_fit():
     swapped = replace(base.fit, W=base.fit.W[:, ::-1].copy(), H=base.fit.H[::-1].copy())
     found, other = reduce(base, 0, 3), reduce(replace(base, fit=swapped), 0, 3)
     np.testing.assert_allclose(found["mass_fraction"], other["mass_fraction"][:, ::-1], atol=1e-4)
+
+
+def test_a_drop_that_leaves_no_star_is_refused_and_one_that_leaves_some_is_not():
+    table, _ = planted(3000)
+    with pytest.raises(UsageError, match="drop=3000 leaves no star"):
+        begin(table, setup(scheme="delete", drop=3000))
+    fullest = begin(table, setup()).fit.mixtures.n_stars.max()
+    assert begin(table, setup(scheme="delete", drop=int(fullest) - 1)).coordinates["delete_factor"] > 0

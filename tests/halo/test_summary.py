@@ -77,6 +77,13 @@ def test_refused_and_unconverged_replicates_count_nowhere_but_in_their_numbers()
     said = summary_rows.text(Summary((part,)))
     assert "10 replicates: 1 refused, 3 not converged" in said
     assert "3 replicates did not converge" in summary_rows.warning(Summary((part,)))
+    assert "no replicate counts" not in summary_rows.warning(Summary((part,)))
+
+
+def test_a_set_up_all_of_whose_replicates_are_refused_is_warned_of():
+    x = np.array([[0.5, 0.5]] * 3)
+    part = one({"mass_fraction": x, "status": np.zeros(3, int), "refused": np.full(3, True)})
+    assert summary_rows.warning(Summary((part,))) == "no replicate counts, and no error is known, in 1 set-up"
 
 
 def test_crossings_that_are_not_there_are_counted_and_not_invented():
@@ -131,7 +138,7 @@ def test_a_set_up_whose_own_fit_did_not_converge_is_in_no_spread_and_is_named(ru
     assert [group.members for group in groups(parts)] == [(0, 2), (3, 4, 5)]
     said = summary_rows.text(Summary(tuple(parts), groups(parts)))
     assert f"not converged: the fit of all stars for {parts[1].label}" in said
-    assert "the fit of all stars did not converge in 1 set-ups" in summary_rows.warning(Summary(tuple(parts)))
+    assert "the fit of all stars did not converge in 1 set-up" in summary_rows.warning(Summary(tuple(parts)))
 
 
 def test_deleting_has_a_factor_that_makes_its_spread_a_standard_error():
