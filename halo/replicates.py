@@ -242,7 +242,11 @@ def _singly(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
 
     def work(begin: int, end: int) -> None:
         for b in range(begin, end):
-            parts[b] = _one(base, first + b)
+            try:
+                parts[b] = _one(base, first + b)
+            except InputError as error:
+                # Said of the replicate: its stars are others than the user's, whose bins may be fine.
+                raise InputError(f"replicate {first + b} cannot be computed: {error}") from error
 
     _in_parallel(base, work, count, 1)
     return _joined(parts)
@@ -255,7 +259,7 @@ def _one(base: Base, replicate: int) -> dict[str, np.ndarray]:
         table = scatter(base.stars.table, settings.chemistry.variables, settings.seed, replicate)
         sample = Sample(*choose(table, settings))
     if len(sample) == 0:
-        raise InputError(f"no star of replicate {replicate} passes the selection; use a wider one.")
+        raise InputError("none of its stars passes the selection; use a wider one.")
     rows, columns = bins.assign(sample.stars), sample.columns(settings.chemistry)
     weights = _weights(setup, rows, replicate, 1)
     if setup.edges == "redrawn":

@@ -8,7 +8,7 @@ import pytest
 import nmfcore
 from halonmf.halo import boundary, profile, tracks
 from halonmf.halo.binning import parse_axes
-from halonmf.halo.errors import UsageError
+from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.mixtures import mix
 from halonmf.halo.model import choose, fit, fit_mixtures
 from halonmf.halo.products import PROFILES
@@ -207,3 +207,10 @@ def test_a_drop_that_leaves_no_star_is_refused_and_one_that_leaves_some_is_not()
         begin(table, setup(scheme="delete", drop=3000))
     fullest = begin(table, setup()).fit.mixtures.n_stars.max()
     assert begin(table, setup(scheme="delete", drop=int(fullest) - 1)).coordinates["delete_factor"] > 0
+
+
+def test_a_replicate_without_enough_stars_for_its_bins_is_named():
+    table, _ = planted(36)
+    base = begin(table, setup(edges="redrawn", axes=parse_axes("E:6,Lz:6"), selection="all", components=1))
+    with pytest.raises(InputError, match=r"replicate \d+ cannot be computed: bin \d+ of E has \d stars, too few"):
+        reduce(base, 0, 5)
