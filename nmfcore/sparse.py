@@ -13,6 +13,7 @@ import torch
 from .errors import ProblemError
 from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, draw, fill_zeros, nndsvd, normals, require_components
 from .kernels.launch import holds, visible_devices
+from .kernels.parallel import in_parallel, kernels_only
 from .losses import BetaDivergence, Loss
 from .pattern import LANES, SharedPattern, to_tiles
 from .problem import SAFE_MAXIMUM, Penalty
@@ -25,6 +26,8 @@ from .updates import MultiplicativeUpdate
 # Dense chunks hold at most this many entries of V; those of the kernels as many of the factors, of every start, and of
 # V V^T.
 CHUNK_ENTRIES = 2**24
+# Where starts are given there is nothing beside the answer, and chunks serve only to tell how far it is.
+GIVEN_ENTRIES = 2**28
 # Entries of the factors that come back from GPUs at once.
 DEVICE_ENTRIES = 2**28
 # Every so many replicates, one tries the random starts too where starts are left to us: how often they win says whether
@@ -154,7 +157,8 @@ def factorize_pattern(
         size = max(LANES, DEVICE_ENTRIES // (n_components * (m + n)))
     else:
         entries = number * n_components * (m + len(pattern.columns)) + m * m
-        size = max(LANES, CHUNK_ENTRIES // entries // LANES * LANES)
+        room = GIVEN_ENTRIES if given and number == 1 else CHUNK_ENTRIES
+        size = max(LANES, room // entries // LANES * LANES)
     for first in range(0, B, size):
         chosen = np.arange(first, min(first + size, B))
         part = _slice(init, chosen, B) if given else init
@@ -182,6 +186,12 @@ def _full_sample(
         where = {"device": "cpu"} if plan.refusal is None else {}
         result = dense(plan.pattern.base_dense(dtype=np.float64), "nndsvda", 0, number, None, **where)
         return result.W, result.H
+    return _best_of_sample(plan, k, number, seed)
+
+
+@kernels_only()
+def _best_of_sample(plan: Plan, k: int, number: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    # Of one sample from several starts, in lanes side by side.
     sample = plan.on_sample(number)
     alone = np.zeros(1, dtype=np.int64)
     starts_of = [_starts(sample, alone, "random" if s else "nndsvda", k, seed, s, 0) for s in range(number)]
@@ -244,6 +254,7 @@ def _join(starts: Sequence[Starts]) -> Starts:
     return starts[0] if len(starts) == 1 else Starts(*(np.concatenate(parts) for parts in zip(*starts, strict=True)))
 
 
+@kernels_only()
 def _compiled(
     plan: Plan, chosen: np.ndarray, init: Any, k: int, starts: int, seed: int, first: int, sparing: bool
 ) -> Result:
@@ -256,12 +267,7 @@ def _compiled(
     for pool in pools:
         given, narrow = [], len(pool) > 1
         for start, tried in pool:
-            named = init if start == 0 else "random"
-            if narrow and isinstance(named, str) and named == "random":
-                given.append(_random(plan, chosen[tried], k, seed, start, first + tried))
-                continue
-            one = _starts(plan, chosen[tried], named, k, seed, start, first, tried)
-            given.append(_narrow(one, plan.pattern.columns, len(tried)) if narrow else one)
+            given.append(_drawn(plan, chosen, init if start == 0 else "random", k, seed, start, first, tried, narrow))
         jobs = np.concatenate([tried for _, tried in pool])
         solved = _solve(plan, chosen[jobs], _join(given), narrow=narrow)
         at = 0
@@ -282,6 +288,35 @@ def _better(best: Result | None, other: Result, tried: np.ndarray) -> Result:
     for name in FIELDS:
         getattr(best, name)[tried[wins]] = getattr(other, name)[wins]
     return best
+
+
+def _drawn(
+    plan: Plan,
+    chosen: np.ndarray,
+    init: Any,
+    k: int,
+    seed: int,
+    start: int,
+    first: int,
+    tried: np.ndarray,
+    narrow: bool,
+) -> Starts:
+    # The starts of the replicates `tried` of `chosen`, on all threads; `narrow` as in `_solve`.
+    if not isinstance(init, str):
+        one = _starts(plan, chosen[tried], init, k, seed, start, first, tried)
+        return _narrow(one, plan.pattern.columns, len(tried)) if narrow else one
+    parts: dict[int, Starts] = {}
+
+    def work(begin: int, end: int) -> None:
+        some = tried[begin:end]
+        if narrow and init == "random":
+            parts[begin] = _random(plan, chosen[some], k, seed, start, first + some)
+        else:
+            one = _starts(plan, chosen[some], init, k, seed, start, first, some)
+            parts[begin] = _narrow(one, plan.pattern.columns, len(some)) if narrow else one
+
+    in_parallel(work, len(tried), grain=LANES)
+    return _join([parts[begin] for begin in sorted(parts)])
 
 
 def _starts(
@@ -317,9 +352,7 @@ def _starts(
 
 
 def _random(plan: Plan, chosen: np.ndarray, k: int, seed: int, start: int, numbers: np.ndarray) -> Starts:
-    # What `_starts` draws, of H the pattern's columns alone, on all threads: most of a start's time is in these draws.
-    from .kernels.parallel import in_parallel
-
+    # What `_starts` draws, of H the pattern's columns alone.
     pattern, (m, n), kind = plan.pattern, plan.pattern.shape[1:], plan.numpy_dtype
     empty = np.flatnonzero(_empty(pattern))
     means = (pattern.cells(chosen).sum(axis=1, dtype=np.float64) / (m * n)).astype(kind)
@@ -327,15 +360,12 @@ def _random(plan: Plan, chosen: np.ndarray, k: int, seed: int, start: int, numbe
     W, H = np.empty((len(chosen), m, k), kind), np.empty((len(chosen), k, len(pattern.columns)), kind)
     extra = np.empty((len(chosen), k + 1, k))
 
-    def work(first: int, last: int) -> None:
-        for i in range(first, last):
-            components, weights = (np.abs(x, out=x) for x in normals(((k, n), (m, k)), numbers[i], seed, start))
-            np.multiply(weights, size[i], out=W[i])
-            components = components * size[i]
-            H[i] = components.take(pattern.columns, axis=1)
-            extra[i] = _extra(components.take(empty, axis=1))
-
-    in_parallel(work, len(chosen), grain=LANES)
+    for i, number in enumerate(numbers):
+        components, weights = (np.abs(x, out=x) for x in normals(((k, n), (m, k)), number, seed, start))
+        np.multiply(weights, size[i], out=W[i])
+        components = components * size[i]
+        H[i] = components.take(pattern.columns, axis=1)
+        extra[i] = _extra(components.take(empty, axis=1))
     return Starts(W, H, extra)
 
 
@@ -355,7 +385,6 @@ def _extra(outside: np.ndarray) -> np.ndarray:
 def _solve(plan: Plan, chosen: np.ndarray, starts: Starts, *, narrow: bool) -> Result:
     # `narrow` says that H has the pattern's columns alone, there and in the result.
     from .kernels import cpu, kl, launch
-    from .kernels.parallel import in_parallel
 
     pattern, stop, k = plan.pattern, plan.stop, starts.W.shape[-1]
     jobs, (m, n) = len(chosen), pattern.shape[1:]

@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
+
+_threads: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+@contextmanager
+def kernels_only() -> Iterator[None]:
+    """Leave the threads to `in_parallel` inside: torch computes on one.
+
+    Small tensors are not worth torch's own threads, which wait for each other at every call; on a busy machine that
+    takes several times as long as the work. Threads that `in_parallel` starts inside have one of torch's each.
+    """
+    before = torch.get_num_threads()
+    token = _threads.set(before if _threads.get() is None else _threads.get())
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        _threads.reset(token)
 
 
 def in_parallel(work: Callable[[int, int], None], count: int, *, grain: int = 1) -> None:
@@ -15,7 +36,7 @@ def in_parallel(work: Callable[[int, int], None], count: int, *, grain: int = 1)
     `grain` is how long ranges should be at least where there is enough for all threads. Which thread does what never
     changes a result: replicates are independent.
     """
-    threads = max(1, min(torch.get_num_threads(), count))
+    threads = max(1, min(_threads.get() or torch.get_num_threads(), count))
     if threads == 1:
         work(0, count)
         return
