@@ -13,7 +13,7 @@ import torch
 from .errors import ProblemError
 from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, draw, fill_zeros, nndsvd, normals, require_components
 from .kernels.launch import holds, visible_devices
-from .kernels.parallel import in_parallel, kernels_only
+from .kernels.parallel import in_parallel, kernels_only, number_of_threads
 from .losses import BetaDivergence, Loss
 from .pattern import LANES, SharedPattern, to_tiles
 from .problem import SAFE_MAXIMUM, Penalty
@@ -400,6 +400,9 @@ def _solve(plan: Plan, chosen: np.ndarray, starts: Starts, *, narrow: bool) -> R
         columns = np.arange(len(pattern.columns)) if narrow else pattern.columns
         width = len(columns) if narrow else n
         W, H = np.zeros((jobs, m, k), plan.numpy_dtype), np.zeros((jobs, k, width), plan.numpy_dtype)
+        if number_of_threads() > 1:
+            # New pages that several threads touch at once cost more than writing them twice.
+            H.fill(0)
         n_iter, status, numbers = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64), np.zeros((jobs, 3))
 
         def work(first: int, last: int) -> None:

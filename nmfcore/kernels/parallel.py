@@ -30,13 +30,18 @@ def kernels_only() -> Iterator[None]:
         _threads.reset(token)
 
 
+def number_of_threads() -> int:
+    """Return on how many threads `in_parallel` works."""
+    return _threads.get() or torch.get_num_threads()
+
+
 def in_parallel(work: Callable[[int, int], None], count: int, *, grain: int = 1) -> None:
     """Call work(first, last) on ranges that cover 0 to count, on as many threads as torch uses.
 
     `grain` is how long ranges should be at least where there is enough for all threads. Which thread does what never
     changes a result: replicates are independent.
     """
-    threads = max(1, min(_threads.get() or torch.get_num_threads(), count))
+    threads = max(1, min(number_of_threads(), count))
     if threads == 1:
         work(0, count)
         return
