@@ -348,7 +348,7 @@ def _starts(
             np.ascontiguousarray(np.reshape(np.asarray(x), (-1, *np.shape(x)[-2:])), dtype=plan.numpy_dtype)
             for x in init
         )
-    return Starts(W, H, _extra(H[:, :, _empty(pattern)]))
+    return Starts(W, H, _extra(H[:, :, _empty(pattern)].astype(np.float64)))
 
 
 def _random(plan: Plan, chosen: np.ndarray, k: int, seed: int, start: int, numbers: np.ndarray) -> Starts:
@@ -378,8 +378,7 @@ def _empty(pattern: SharedPattern) -> np.ndarray:
 
 def _extra(outside: np.ndarray) -> np.ndarray:
     # See `Starts.extra`.
-    H = outside.astype(np.float64)
-    return np.concatenate([H @ H.swapaxes(-1, -2), H.sum(-1)[..., None, :]], axis=-2)
+    return np.concatenate([outside @ outside.swapaxes(-1, -2), outside.sum(-1)[..., None, :]], axis=-2)
 
 
 def _solve(plan: Plan, chosen: np.ndarray, starts: Starts, *, narrow: bool) -> Result:

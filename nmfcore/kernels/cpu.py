@@ -201,18 +201,22 @@ def pass_over(cells, rows, start, W, H, A, GW, inverse, GH, sums, alive, rule, s
 
 
 @njit(**OPTIONS)
-def relative_change(factor, previous, count, sums, by_sum, out, units):
-    """Write to out the largest change of the unit-sum factor and its largest entry; remember the factor."""
+def relative_change(factor, previous, count, sums, by_sum, out, scales, units):
+    """Write to out the largest change of the unit-sum factor and its largest entry; remember the factor.
+
+    `scales` (k, LANES) is scratch.
+    """
     k = len(units)
     zero, one = splat(0.0, factor), splat(1.0, factor)
     change, size = zero, zero
     for c in range(k):
         total = load(sums, c * LANES, factor)
         total = where_positive(total, total, one)
-        scale = total if by_sum else one / total
-        for i in range(count):
+        store(scales, c * LANES, total if by_sum else one / total)
+    for i in range(count):
+        for c in range(k):
             place = (i * k + c) * LANES
-            value = load(factor, place, factor) * scale
+            value = load(factor, place, factor) * load(scales, c * LANES, factor)
             before = load(previous, place, factor)
             store(previous, place, value)
             size = lanes_max(size, value)
@@ -519,8 +523,8 @@ def candidates(tile, limits, verdict, count, m, units):
     """Write to `verdict` how far each living lane's factors have settled; return whether any may be done."""
     k = len(units)
     width = k * LANES
-    relative_change(tile.W, tile.W_before, m, tile.sums, True, tile.out, units)
-    relative_change(tile.H, tile.H_before, count, tile.sums, False, tile.out2, units)
+    relative_change(tile.W, tile.W_before, m, tile.sums, True, tile.out, tile.h, units)
+    relative_change(tile.H, tile.H_before, count, tile.sums, False, tile.out2, tile.h, units)
     verdict[:] = -1
     wanted = False
     for lane in range(LANES):
