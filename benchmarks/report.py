@@ -111,6 +111,10 @@ def draw(benchmarks, path):
         for column, name, style in ((2, "scikit-learn cd", "s--"), (1, "nmfcore", "o-")):
             ax.plot([p[0] for p in data], [p[column] / 1e3 for p in data], style, label=name)
         ax.set(xlabel=label, xscale="log" if vary != "k" else "linear", yscale="log")
+        if vary == "pixels":  # less than two decades: powers of ten alone would be one tick, all others a blur
+            shown = (200, 500, 1000, 2000, 5000)
+            ax.set_xticks(shown, [f"{x:,}" for x in shown])
+            ax.tick_params(axis="x", which="minor", labelbottom=False)
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("time of one bootstrap [ms]")
     axes[0].legend(frameon=False)
