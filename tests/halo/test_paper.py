@@ -10,6 +10,9 @@ from PIL import Image
 from halonmf.halo import load, paper
 from halonmf.halo.catalogue import write_catalogue
 from halonmf.halo.errors import InputError, OutputError, UsageError
+from halonmf.halo.mock_galaxy import MockGalaxy, write_galaxy
+from halonmf.halo.paper_checks import simulations
+from halonmf.halo.paper_galaxies import MOCK_COLUMNS, read_galaxies
 from halonmf.halo.paper_numbers import crossing, values
 from halonmf.halo.paper_steps import FIGURES, STEPS
 from halonmf.halo.paper_study import CHEMICAL, PaperSettings, Study
@@ -246,3 +249,29 @@ def test_a_bias_is_named_only_where_the_noise_free_fit_misses_too():
     ours, truth = {"R1.mass.HE": 40.0}, {"R1.mass.HE": 33.0}
     assert "the method's bias" in values(ours, (), truth, {"R1.mass.HE": 39.0})["R1.mass.HE"].note
     assert "the method's bias" not in values(ours, (), truth, {"R1.mass.HE": 33.5})["R1.mass.HE"].note
+
+
+@pytest.mark.slow
+def test_galaxies_are_ranked_by_likeness_to_the_halo(made, tmp_path):
+    folder, _ = made
+    kinds = {
+        "m12f": MockGalaxy(n_disc=2000, n_in_situ=12_000, n_accreted=12_000),
+        "m12r": MockGalaxy(n_disc=2000, n_in_situ=12_000, n_accreted=12_000, a_accreted=3.0),
+        "m12b": MockGalaxy(n_disc=2000, n_in_situ=12_000, n_accreted=2_000, a_in_situ=6.0),
+    }
+    for name, kind in kinds.items():
+        (tmp_path / name).mkdir()
+        write_galaxy(tmp_path / name, kind)
+    (tmp_path / "columns.toml").write_text(MOCK_COLUMNS)
+    texts = [f"{name}={tmp_path}/{name}/snapshot*" for name in kinds]
+    truth = folder / "mock" / "truth.fits"
+    found = read_galaxies(texts, tmp_path / "columns.toml")
+    assert [galaxy.name for galaxy in found] == list(kinds)
+    ranked = simulations(Study(load(folder / "stars.fits").table, SMALL, truth_file=truth, galaxies=found))
+    assert ranked.values["R11.nearest"].value == 2  # m12f and m12r come first and second
+    assert 0 < ranked.values["R11.further"].value <= 1  # the in-situ stars of m12b reach far
+    assert not ranked.skipped
+    assert ranked.pictures.keys() == {"fig11"}
+    # none but the far-reaching one is unlike the halo: without it nothing is said of the order
+    alone = simulations(Study(load(folder / "stars.fits").table, SMALL, truth_file=truth, galaxies=found[2:]))
+    assert "given: m12b" in alone.skipped["R11.nearest"]
