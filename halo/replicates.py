@@ -244,9 +244,9 @@ def _singly(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
         for b in range(begin, end):
             try:
                 parts[b] = _one(base, first + b)
-            except InputError as error:
-                # Said of the replicate: its stars are others than the user's, whose bins may be fine.
-                raise InputError(f"replicate {first + b} cannot be computed: {error}") from error
+            except InputError:
+                # Its stars are others than the user's: too few of them for the bins are no reason to lose the others.
+                parts[b] = _abandoned(base)
 
     _in_parallel(base, work, count, 1)
     return _joined(parts)
@@ -268,6 +268,31 @@ def _one(base: Base, replicate: int) -> dict[str, np.ndarray]:
     counts = _counts(rows, columns, weights[0], (len(bins), settings.chemistry.n))
     out, W, H = _fits(base, counts, replicate)
     return out | reduced(sample, weights, W, H, rows, columns, settings)
+
+
+def _abandoned(base: Base) -> dict[str, np.ndarray]:
+    # What stands for a replicate that cannot be binned: nothing, and a status that keeps it out of every statistic.
+    import nmfcore
+
+    k = base.setup.fit.components
+    none = {name: _nothing(np.asarray(x)[None]) for name, x in base.products.items()}
+    fit = {
+        "W": np.full((1, *base.fit.W.shape), np.nan),
+        "H": np.full((1, *base.fit.H.shape), np.nan),
+        "loss": np.full(1, np.nan),
+        "kkt": np.full(1, np.nan),
+        "n_iter": np.zeros(1, np.int64),
+        "status": np.full(1, int(nmfcore.Status.NON_FINITE), np.int64),
+        "start": np.zeros(1, np.int64),
+        "permutation": np.arange(k)[None],
+        "similarity": np.zeros((1, k)),
+        "refused": np.ones(1, bool),
+    }
+    return fit | none
+
+
+def _nothing(x: np.ndarray) -> np.ndarray:
+    return np.full(x.shape, np.nan) if x.dtype.kind == "f" else np.zeros(x.shape, x.dtype)
 
 
 def _scheme(setup: Setup) -> tuple[str, int | str]:

@@ -8,11 +8,11 @@ import pytest
 import nmfcore
 from halonmf.halo import boundary, profile, tracks
 from halonmf.halo.binning import parse_axes
-from halonmf.halo.errors import InputError, UsageError
+from halonmf.halo.errors import UsageError
 from halonmf.halo.mixtures import mix
 from halonmf.halo.model import choose, fit, fit_mixtures
 from halonmf.halo.products import PROFILES
-from halonmf.halo.replicates import Setup, Stars, begin, reduce
+from halonmf.halo.replicates import Setup, Stars, begin, reduce, usable
 from halonmf.halo.scatter import scatter
 
 from ._planted import SMALL, observed, planted
@@ -209,8 +209,16 @@ def test_a_drop_that_leaves_no_star_is_refused_and_one_that_leaves_some_is_not()
     assert begin(table, setup(scheme="delete", drop=int(fullest) - 1)).coordinates["delete_factor"] > 0
 
 
-def test_a_replicate_without_enough_stars_for_its_bins_is_named():
-    table, _ = planted(36)
+def test_a_replicate_without_enough_stars_for_its_bins_is_counted_and_the_others_are_there():
+    table, _ = planted(40)
     base = begin(table, setup(edges="redrawn", axes=parse_axes("E:6,Lz:6"), selection="all", components=1))
-    with pytest.raises(InputError, match=r"replicate \d+ cannot be computed: bin \d+ of E has \d stars, too few"):
-        reduce(base, 0, 5)
+    found = reduce(base, 0, 60, keep_factors=True)
+    lost = found["status"] == nmfcore.Status.NON_FINITE
+    assert 0 < lost.sum() < 60
+    assert not usable(found)[lost].any()
+    assert np.isnan(found["mass_fraction"][lost]).all()
+    assert np.isfinite(found["mass_fraction"][~lost]).all()
+    single = reduce(base, int(np.flatnonzero(lost)[0]), 1, keep_factors=True)
+    assert {name: (x.dtype, x.shape[1:]) for name, x in single.items()} == {
+        name: (x.dtype, x.shape[1:]) for name, x in found.items()
+    }
