@@ -42,8 +42,7 @@ class Held:
     def release(self) -> None:
         """Give the claim up; that of another process, which took over, stays."""
         self._released.set()
-        if read(self._path) == self._record:
-            self._path.unlink(missing_ok=True)
+        _give_up(self._path, self._record)
 
     def _touch(self) -> None:
         while not self._released.wait(BEAT):
@@ -71,20 +70,24 @@ def claim(folder: Path, name: str, *, rivals: Callable[[str], bool]) -> Iterator
     """
     record = _myself(name)
     path = folder / f"{name}.json"
+    held: Held | None = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _take(path, record)
-    except OSError as error:
-        raise OutputError(f"{folder.parent}: cannot be written ({error.strerror}); choose another.") from None
-    held = Held(path, record)
-    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _take(path, record)
+        except OSError as error:
+            raise OutputError(f"{folder.parent}: cannot be written ({error.strerror}); choose another.") from None
+        held = Held(path, record)
         # After one's own claim is made: of two rivals that start together at least one sees the other.
         for other in sorted(folder.glob("*.json")):
             if other != path and rivals(other.stem):
                 _refuse_or_remove(other)
         yield held
     finally:
-        held.release()
+        if held is None:  # a signal can come between the claim and the knowledge of it
+            _give_up(path, record)
+        else:
+            held.release()
 
 
 def read(path: Path) -> dict[str, Any] | None:
@@ -112,10 +115,15 @@ def alive(path: Path, record: dict[str, Any]) -> bool:
         return False
 
 
+def _give_up(path: Path, record: dict[str, Any]) -> None:
+    if read(path) == record:
+        path.unlink(missing_ok=True)
+
+
 def _take(path: Path, record: dict[str, Any]) -> None:
     mine = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
-    mine.write_text(json.dumps(record), encoding="utf-8")
     try:
+        mine.write_text(json.dumps(record), encoding="utf-8")
         while True:
             try:
                 os.link(mine, path)

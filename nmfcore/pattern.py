@@ -112,7 +112,8 @@ class SharedPattern:
         Parameters
         ----------
         V : array or Tensor, shape (m, n) or (B, m, n)
-            Non-negative data. The cells are those that any replicate fills.
+            Non-negative data. The cells are those that any replicate fills; they set the order of sums, so that a
+            replicate's answer in another batch may differ by rounding.
         dtype : dtype, optional
             Type of the values; by default the smallest that holds them: 8 or 16 bits for small integers, else float32.
 

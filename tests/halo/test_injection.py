@@ -53,7 +53,8 @@ def test_a_stream_of_all_orbits_spans_all_bins_and_of_few_few(grid):
 def test_the_same_seed_gives_the_same_answer(stars, grid):
     again = inject(stars, SETTINGS, STREAM, widths=(0.1,), numbers=(10,), repeats=3)
     other = inject(stars, SETTINGS, STREAM, widths=(0.1,), numbers=(10,), repeats=3, seed=1)
-    np.testing.assert_allclose(again.cosine[0, 0], grid.cosine[0, 0], rtol=1e-5)
+    # To float32's rounding: the cells of a batch are the union of its matrices', and so is the order of sums.
+    np.testing.assert_allclose(again.cosine[0, 0], grid.cosine[0, 0], atol=1e-5)
     assert not np.allclose(other.cosine, again.cosine)
 
 

@@ -110,7 +110,7 @@ def test_percentiles_are_those_of_the_planted_stars_to_a_pixel(found):
 
 def test_intervals_hold_as_many_replicates_as_they_say(found):
     fits, refits = found
-    made = table1(fits, refits, level=0.8)
+    made = table1(fits, refits, level=0.8, interval="percentile")
     drawn = np.array([percentiles(replace(fits[1], H=H), "AL_FE")[0, 1] for H in refits[1].H])  # LE2's median
     inside = (drawn >= made.intervals[0, 3, 1, 1]) & (drawn <= made.intervals[1, 3, 1, 1])
     assert inside.mean() == pytest.approx(0.8, abs=0.05)
