@@ -196,11 +196,11 @@ def _best_of_sample(plan: Plan, k: int, number: int, seed: int) -> tuple[np.ndar
     alone = np.zeros(1, dtype=np.int64)
     starts_of = [_starts(sample, alone, "random" if s else "nndsvda", k, seed, s, 0) for s in range(number)]
     result = _solve(sample, np.arange(number), _join(starts_of), narrow=False)
-    best = 0
-    for s in range(1, number):
-        if result.loss[s] < result.loss[best] * (1 - MARGIN):
-            best = s
-    return result.W[best], result.H[best]
+    best: Result | None = None
+    for s in range(number):
+        best = _better(best, _slice_of(result, s, s + 1), alone)
+    assert best is not None
+    return best.W[0], best.H[0]
 
 
 def _compilable(init: Any, pattern: SharedPattern, k: int) -> bool:
@@ -272,11 +272,15 @@ def _compiled(
         solved = _solve(plan, chosen[jobs], _join(given), narrow=narrow)
         at = 0
         for start, tried in pool:
-            part = Result(**{name: getattr(solved, name)[at : at + len(tried)] for name in FIELDS})
+            part = _slice_of(solved, at, at + len(tried))
             part.start[:] = start
             best, at = _better(best, part, tried), at + len(tried)
     assert best is not None
     return _widen(best, plan.pattern) if narrow else best
+
+
+def _slice_of(result: Result, begin: int, end: int) -> Result:
+    return Result(**{name: getattr(result, name)[begin:end] for name in FIELDS})
 
 
 def _better(best: Result | None, other: Result, tried: np.ndarray) -> Result:

@@ -21,19 +21,13 @@ from halonmf.halo.boundary import CROSSES, EMPTY, NEVER, REVERSED, TWICE
 from halonmf.halo.errors import InputError
 from halonmf.halo.store import save_fit
 
-from .test_help import run
+from .test_help import ok, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 ALLSTAR, ASTRONN = DATA / "allStarLite-dr17-halo-giants.fits", DATA / "apogee_astroNN-dr17-halo-giants.fits"
 GOLDEN = ROOT / "tests" / "halo" / "golden" / "fit-layout-1.h5"
 real = pytest.mark.skipif(not ALLSTAR.exists(), reason="the real sample ../shared/data is not here")
-
-
-def ok(*args):
-    result = run(*args)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,7 @@ import pytest
 import halonmf.halo as halo
 from halonmf.halo.component_commands import SPLIT_FILES
 
-from .test_help import run
-
-
-def ok(*args):
-    result = run(*args)
-    assert result.exit_code == 0, result.output
-    return result.output
+from .test_help import ok, run
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from .test_help import run
+from .test_help import ok, run
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +16,6 @@ def made(tmp_path_factory):
     ok("prepare", *survey(folder), "-o", stars, "-q")
     ok("fit", stars, "-o", folder / "fit.h5", "--bins", "E:5,Lz:4", "--pixels", 20, "-q")
     return folder
-
-
-def ok(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output
 
 
 def survey(folder):

@@ -41,6 +41,12 @@ def run(*args, **options):
     return CliRunner().invoke(app, [str(a) for a in args], env={"COLUMNS": "120"}, **options)
 
 
+def ok(*args):
+    result = run(*args)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
 def test_help_comes_in_under_half_a_second_and_loads_nothing_heavy():
     code = (
         "import sys; sys.argv = ['halonmf', '--help']\n"

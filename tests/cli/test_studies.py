@@ -13,15 +13,9 @@ from halonmf.halo.catalogue import write_catalogue
 from halonmf.halo.cutflow import CutFlow
 from halonmf.halo.mock_galaxy import MockGalaxy, write_galaxy
 
-from .test_help import run
+from .test_help import ok, run
 
 DOCS = Path(__file__).parents[2] / "docs"
-
-
-def ok(*args):
-    result = run(*args)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.fixture(scope="module")
