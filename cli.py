@@ -19,7 +19,7 @@ import typer
 from .halo.errors import HalonmfError, UsageError
 
 if TYPE_CHECKING:
-    from .halo.model import FitSettings
+    from .halo.fits.fit import FitSettings
 
 app = typer.Typer(
     help="Blind source separation of the stellar halo: from APOGEE catalogues to chemical components of the halo.",
@@ -216,7 +216,7 @@ def _say(as_json: bool, text: str, *, err: bool = False, **record: Any) -> None:
     if not as_json:
         typer.echo(text, err=err)
         return
-    from .halo.provenance import plain
+    from .halo.io.provenance import plain
 
     typer.echo(json.dumps(plain(record)))
 
@@ -422,7 +422,7 @@ def mock(
     config: Config = None,
 ) -> None:
     """Make a mock survey: allStarLite, astroNN and cluster-member files, and its truth."""
-    from .halo.mock import make
+    from .halo.mock.survey import make
 
     with Terminal(quiet) as progress:
         paths = make(directory, n_stars=stars, seed=seed, full=full, progress=progress, overwrite=overwrite)
@@ -473,8 +473,8 @@ def prepare(
     config: Config = None,
 ) -> None:
     """Read the catalogues, apply the quality cuts, and compute orbits in McMillan (2017)."""
-    from .halo import commands
-    from .halo.prepare import DEFAULT_COLUMNS, DEFAULT_ELEMENTS, PrepareSettings
+    from .halo.commands import fit as commands
+    from .halo.survey.prepare import DEFAULT_COLUMNS, DEFAULT_ELEMENTS, PrepareSettings
 
     settings = PrepareSettings(
         elements=tuple(element) if element else DEFAULT_ELEMENTS,
@@ -532,7 +532,8 @@ def fit(
     config: Config = None,
 ) -> None:
     """Fit chemical components to the stars of a halo selection, binned in energy and angular momentum."""
-    from .halo import commands, reports
+    from .halo.commands import fit as commands
+    from .halo.commands import reports
 
     settings = _fit_settings(
         selection=selection,
@@ -581,9 +582,10 @@ def apply(
     config: Config = None,
 ) -> None:
     """Find a fit's components in stars binned another way: fractions along one or two variables."""
-    from .halo import commands, reports
-    from .halo.binning import parse_axes
-    from .halo.model import Application
+    from .halo.commands import fit as commands
+    from .halo.commands import reports
+    from .halo.fits.fit import Application
+    from .halo.mixtures.bins import parse_axes
 
     result = commands.apply(
         fit,
@@ -623,7 +625,8 @@ def boundary(
     config: Config = None,
 ) -> None:
     """Find the boundary between accreted and in-situ stars, E_b(Lz)."""
-    from .halo import commands, reports
+    from .halo.commands import fit as commands
+    from .halo.commands import reports
 
     line = commands.boundary(
         fit,
@@ -681,8 +684,10 @@ def split(
     Writes the parts' fits (HE.h5, LE.h5), the four components together (four.h5, for halonmf apply), Table 1 and the
     fractions against r, z and R.
     """
-    from .halo import component_commands, reports, table1
-    from .halo.four import SplitSettings
+    from .halo.commands import components as component_commands
+    from .halo.commands import reports
+    from .halo.products import table1
+    from .halo.products.four import SplitSettings
 
     settings = SplitSettings(bins=bins, fill=fill.value, order=order.value, min_stars=min_stars)
     four, summary = component_commands.split(
@@ -721,7 +726,8 @@ def table(
     config: Config = None,
 ) -> None:
     """Table 1: shares and abundance percentiles of fits' components, with bootstrap intervals."""
-    from .halo import component_commands, table1
+    from .halo.commands import components as component_commands
+    from .halo.products import table1
 
     made = component_commands.table(
         fits,
@@ -757,8 +763,8 @@ def eccentricity(
     config: Config = None,
 ) -> None:
     """Find the distribution of eccentricity of each of a fit's components (best of a kinematically pure halo)."""
-    from .halo import component_commands
-    from .halo import eccentricity as module
+    from .halo.commands import components as component_commands
+    from .halo.products import eccentricity as module
 
     made = component_commands.eccentricity(
         fit,
@@ -800,7 +806,8 @@ def members(
     The output is a prepared catalogue, so that --cut "P_HE>0.9" selects from it. [Fe/H] counts once, though it stands
     in both planes.
     """
-    from .halo import reports, study_commands, study_reports
+    from .halo.commands import populations as study_commands
+    from .halo.commands import reports, study_reports
 
     result, beside = study_commands.members(
         fit, stars, output, prior_counts=prior_counts, truth=truth, figure=figure, overwrite=overwrite
@@ -839,8 +846,9 @@ def simulation(
     config: Config = None,
 ) -> None:
     """Say how much of a simulated galaxy's halo was accreted, in truth, against r, |z| and R."""
-    from .halo import check_commands, study_reports
-    from .halo.simulations import AXES
+    from .halo.commands import checks as check_commands
+    from .halo.commands import study_reports
+    from .halo.simulations.fractions import AXES
 
     result = check_commands.simulation(
         files, columns, output, by=tuple(by or AXES), max_fe_h=max_fe_h, cuts=tuple(cut or ()),
@@ -871,7 +879,8 @@ def regions(
     config: Config = None,
 ) -> None:
     """Compare the energies of Eos, Splash, Aurora and GS/E, selected by [Al/Fe] and [Fe/H]."""
-    from .halo import study_commands, study_reports
+    from .halo.commands import populations as study_commands
+    from .halo.commands import study_reports
 
     result = study_commands.regions(
         stars, output, _sample(selection, max_fe_h, min_eccentricity, cut), file=file, reference=reference, bins=bins,
@@ -908,7 +917,8 @@ def bifurcation(
     config: Config = None,
 ) -> None:
     """Compare the two branches of Eos in [Mg/Fe] against [Fe/H]: radial actions, and every other property."""
-    from .halo import study_commands, study_reports
+    from .halo.commands import populations as study_commands
+    from .halo.commands import study_reports
 
     result = study_commands.bifurcation(
         stars, output, _sample(selection, max_fe_h, min_eccentricity, cut),
@@ -947,7 +957,8 @@ def aurora(
     config: Config = None,
 ) -> None:
     """Map [Al/Fe] and [Fe/H] of Aurora's branch over energy and angular momentum, with resampled errors."""
-    from .halo import reports, study_commands, study_reports
+    from .halo.commands import populations as study_commands
+    from .halo.commands import reports, study_reports
 
     result = study_commands.aurora(
         fit, stars, output, component=component, share=share, max_fe_h=max_fe_h, percentile=percentile,
@@ -980,7 +991,8 @@ def stability(
     config: Config = None,
 ) -> None:
     """Fit again from random starts, in other bins and with other pixels, and compare the components."""
-    from .halo import check_commands, study_reports
+    from .halo.commands import checks as check_commands
+    from .halo.commands import study_reports
 
     result = check_commands.stability(
         stars, output, _sample(selection, max_fe_h, min_eccentricity, cut, bins, pixels, components), starts=starts,
@@ -1026,8 +1038,9 @@ def injection(
     config: Config = None,
 ) -> None:
     """Plant streams in the sample, and say how wide and how populous one must be for a fit to find it."""
-    from .halo import check_commands, study_reports
-    from .halo.injection import Stream
+    from .halo.checks.injection import Stream
+    from .halo.commands import checks as check_commands
+    from .halo.commands import study_reports
 
     E, Lz = _limits(orbit, "--orbit")
     given = tuple(_named(text, "--abundance") for text in abundance or ())
@@ -1055,7 +1068,7 @@ def plot(
     config: Config = None,
 ) -> None:
     """Draw a fit; with its stars also the map, the boundary, the energy profile and the sample. PNG and PDF."""
-    from .halo import commands
+    from .halo.commands import fit as commands
 
     figures, warning = commands.plot(fit, stars, output, overwrite=overwrite)
     if not quiet:
@@ -1141,12 +1154,12 @@ def ensemble(
 ) -> None:
     """Fit thousands of resampled samples or varied settings; go on after an interruption; share the work."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads work on replicates, not inside each of them
-    from .halo.signals import stoppable
+    from .halo.ensembles.signals import stoppable
 
     with stoppable():
-        from .halo import ensemble_commands as ensembles
-        from .halo.ensemble import Plan, parse_drop, parse_shard, parse_sweep
-        from .halo.replicates import Setup
+        from .halo.commands import ensemble as ensembles
+        from .halo.ensembles.plan import Plan, parse_drop, parse_shard, parse_sweep
+        from .halo.replicates.replicate import Setup
 
         settings = _fit_settings(
             selection=selection,
@@ -1203,7 +1216,8 @@ def ensemble(
         }
         said, left = ensembles.done(outcome), ensembles.failures(run)
         if run.complete and shard is None and len(run.failed) < len(run.setups):
-            from .halo import summary_files, summary_rows
+            from .halo.ensembles import archive as summary_files
+            from .halo.ensembles import rows as summary_rows
 
             # PDFs take as long again; halonmf summary draws them.
             made = summary_files.publish(output, formats=("png",) if figures else ())
@@ -1230,7 +1244,8 @@ def summary(
 
     Writes summary.ecsv, summary.h5 and figures/ in DIR anew. What failed or is not there yet is listed, and exits 4.
     """
-    from .halo import summary_files, summary_rows
+    from .halo.ensembles import archive as summary_files
+    from .halo.ensembles import rows as summary_rows
 
     made = summary_files.publish(directory, interval=interval.value, formats=("png", "pdf") if figures else ())
     if as_json:
@@ -1267,8 +1282,8 @@ def search(
     config: Config = None,
 ) -> None:
     """Search for penalties as the paper did, zero included: errors of fits, and of entries that they did not see."""
-    from .halo import search as searching
-    from .halo import search_command
+    from .halo.checks import penalties as searching
+    from .halo.commands import search_command
 
     settings = _fit_settings(
         selection=selection,
@@ -1313,8 +1328,8 @@ def demo(
     config: Config = None,
 ) -> None:
     """Run the whole line on a mock survey: files, orbits, fit, profile, boundary, picture; beside the truth."""
-    from .halo import demo as demonstration
-    from .halo import reports
+    from .halo.commands import demo as demonstration
+    from .halo.commands import reports
 
     with Terminal(quiet) as progress:
         shown = demonstration.run(
@@ -1364,8 +1379,8 @@ def paper(
     config: Config = None,
 ) -> None:
     """Make every figure, table and number of the paper, with a scoreboard and a page that holds them all."""
-    from .halo import paper as whole
-    from .halo.paper_study import PaperSettings
+    from .halo.paper import run as whole
+    from .halo.paper.study import PaperSettings
 
     settings = PaperSettings(seed=seed, rows=rows, bootstrap=bootstrap, draws=draws, device=device)
     with Terminal(quiet) as progress:
@@ -1410,7 +1425,7 @@ def info(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .fits, .h5 or .ecsv file of this software.")],
 ) -> None:
     """Say what a file holds and how it was made."""
-    from .halo.reports import info as describe
+    from .halo.commands.reports import info as describe
 
     typer.echo(describe(file))
 
@@ -1428,9 +1443,9 @@ def _fit_settings(
     **others: Any,
 ) -> FitSettings:
     """Return the settings of a fit from the options that commands have for them."""
-    from .halo.binning import parse_axes
-    from .halo.mixtures import DEFAULT_PLANES, Chemistry, parse_plane, parse_ranges
-    from .halo.model import FitSettings
+    from .halo.fits.fit import FitSettings
+    from .halo.mixtures.bins import parse_axes
+    from .halo.mixtures.counts import DEFAULT_PLANES, Chemistry, parse_plane, parse_ranges
 
     planes = tuple(parse_plane(text) for text in plane) if plane else DEFAULT_PLANES
     return FitSettings(

@@ -12,13 +12,13 @@ import numpy as np
 from record import RESULTS, save
 from scipy.interpolate import CubicSpline
 
-from halonmf.halo import mock
-from halonmf.halo.binning import parse_axes
-from halonmf.halo.mixtures import DEFAULT_PLANES, DEFAULT_RANGES, Chemistry
-from halonmf.halo.model import FitSettings, fit
-from halonmf.halo.prepare import prepare
-from halonmf.halo.products import PROFILE_AXES
-from halonmf.halo.profile import MIN_STARS, crossings, profile
+from halonmf.halo.fits.fit import FitSettings, fit
+from halonmf.halo.mixtures.bins import parse_axes
+from halonmf.halo.mixtures.counts import DEFAULT_PLANES, DEFAULT_RANGES, Chemistry
+from halonmf.halo.mock import survey as mock
+from halonmf.halo.products.overview import PROFILE_AXES
+from halonmf.halo.products.profile import MIN_STARS, crossings, profile
+from halonmf.halo.survey.prepare import prepare
 
 OUTPUT = RESULTS / "choices.json"
 BASE = FitSettings(device="cpu")

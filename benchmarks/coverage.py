@@ -14,10 +14,10 @@ from dataclasses import replace
 import numpy as np
 from record import RESULTS, save
 
-from halonmf.halo.intervals import TYPES, Ordered, bias, standard_error
-from halonmf.halo.mock_expected import expected
-from halonmf.halo.model import FitSettings
-from halonmf.halo.replicates import Setup, Stars, begin, reduce
+from halonmf.halo.fits.fit import FitSettings
+from halonmf.halo.fits.intervals import TYPES, Ordered, bias, standard_error
+from halonmf.halo.mock.expected import expected
+from halonmf.halo.replicates.replicate import Setup, Stars, begin, reduce
 
 FIRST_SEED = 1000
 SETUP = Setup(FitSettings(device="cpu"))

@@ -25,16 +25,17 @@ from scipy import sparse
 from sklearn.decomposition import NMF
 
 import nmfcore
-from halonmf.halo import boundary, mock, tracks
-from halonmf.halo.binning import Axis
-from halonmf.halo.boundary import _column
-from halonmf.halo.catalogue import read_catalogue, write_catalogue
-from halonmf.halo.mixtures import Chemistry
-from halonmf.halo.model import FitSettings, fractions
-from halonmf.halo.prepare import prepare
-from halonmf.halo.profile import LEVELS, MIN_STARS, crossings
-from halonmf.halo.replicates import Setup, Stars, begin, reduce
-from halonmf.halo.summary import summarise_setup
+from halonmf.halo.ensembles.summary import summarise_setup
+from halonmf.halo.fits.fit import FitSettings, fractions
+from halonmf.halo.mixtures.bins import Axis
+from halonmf.halo.mixtures.counts import Chemistry
+from halonmf.halo.mock import survey as mock
+from halonmf.halo.products import boundary, tracks
+from halonmf.halo.products.boundary import _column
+from halonmf.halo.products.profile import LEVELS, MIN_STARS, crossings
+from halonmf.halo.replicates.replicate import Setup, Stars, begin, reduce
+from halonmf.halo.stars.catalogue import read_catalogue, write_catalogue
+from halonmf.halo.survey.prepare import prepare
 from nmfcore import bench
 
 MUST = {"ratio": 15.0, "bootstrap_s": 6.0, "sweep_s": 15.0, "peak_gb": 2.0}

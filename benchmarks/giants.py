@@ -8,11 +8,11 @@ import pathlib
 
 from record import RESULTS, save
 
-from halonmf.halo.binning import parse_axes
-from halonmf.halo.mixtures import Chemistry
-from halonmf.halo.model import FitSettings, fit
-from halonmf.halo.prepare import prepare
-from halonmf.halo.profile import profile
+from halonmf.halo.fits.fit import FitSettings, fit
+from halonmf.halo.mixtures.bins import parse_axes
+from halonmf.halo.mixtures.counts import Chemistry
+from halonmf.halo.products.profile import profile
+from halonmf.halo.survey.prepare import prepare
 
 PIXELS = (15, 20, 30)
 AXES, PROFILE = "E:5,Lz:5", "E:9:-2.1e5:-1.2e5"

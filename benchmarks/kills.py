@@ -21,8 +21,8 @@ import time
 import numpy as np
 from record import RESULTS, save
 
-from halonmf.halo.runs import BATCHES, open_run
-from halonmf.halo.summary import summarise
+from halonmf.halo.ensembles.run import BATCHES, open_run
+from halonmf.halo.ensembles.summary import summarise
 
 CODE = "from halonmf.cli import main; main()"
 

@@ -12,15 +12,16 @@ import tempfile
 import numpy as np
 from record import RESULTS, ROOT, save
 
-from halonmf.halo import demo, mock
-from halonmf.halo.binning import make_bins, parse_axes
-from halonmf.halo.mock_expected import expected
-from halonmf.halo.model import FitSettings, choose, fit
-from halonmf.halo.prepare import prepare
-from halonmf.halo.profile import MIN_STARS, crossings, profile
-from halonmf.halo.provenance import settings_sha256
-from halonmf.halo.selection import select
-from halonmf.halo.truth import Limits, population_images, read_truth, recover, shortfalls, true_fractions
+from halonmf.halo.commands import demo
+from halonmf.halo.fits.fit import FitSettings, choose, fit
+from halonmf.halo.io.provenance import settings_sha256
+from halonmf.halo.mixtures.bins import make_bins, parse_axes
+from halonmf.halo.mock import survey as mock
+from halonmf.halo.mock.expected import expected
+from halonmf.halo.mock.truth import Limits, population_images, read_truth, recover, shortfalls, true_fractions
+from halonmf.halo.products.profile import MIN_STARS, crossings, profile
+from halonmf.halo.stars.selection import select
+from halonmf.halo.survey.prepare import prepare
 
 OUTPUT = RESULTS / "mock_recovery.json"
 SETTINGS = FitSettings(device="cpu")
@@ -32,7 +33,7 @@ def parameters():
     """Everything that the figures depend on, as a hash: the numbers in the mock's modules and the default fit."""
     numbers = {}
     for name in SHAPING:
-        tree = ast.parse((ROOT / "halo" / f"mock_{name}.py").read_text())
+        tree = ast.parse((ROOT / "halo" / "mock" / f"{name}.py").read_text())
         constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
         numbers[name] = [value for value in constants if isinstance(value, int | float)]
     return settings_sha256({"mock": numbers, "fit": SETTINGS, "profile": demo.PROFILE_AXES})

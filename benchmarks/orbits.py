@@ -16,7 +16,7 @@ from astropy import units as u
 from astropy.table import QTable
 from record import RESULTS, save
 
-from halonmf.halo import orbits
+from halonmf.halo.orbits import kinematics as orbits
 
 KM_S = u.km / u.s
 RADIAL = 0.7  # the halo's cut in eccentricity

@@ -11,17 +11,17 @@ from dataclasses import replace
 import numpy as np
 from record import RESULTS, save
 
-from halonmf.halo import mock
-from halonmf.halo.aurora import aurora
-from halonmf.halo.bifurcation import bifurcation
-from halonmf.halo.four import split
-from halonmf.halo.injection import inject
-from halonmf.halo.memberships import memberships, reliability
-from halonmf.halo.model import FitSettings, choose, fit
-from halonmf.halo.prepare import prepare
-from halonmf.halo.regions import read_regions, region_energies
-from halonmf.halo.stability import KINDS, stability
-from halonmf.halo.truth import read_truth
+from halonmf.halo.checks.injection import inject
+from halonmf.halo.checks.stability import KINDS, stability
+from halonmf.halo.fits.fit import FitSettings, choose, fit
+from halonmf.halo.mock import survey as mock
+from halonmf.halo.mock.truth import read_truth
+from halonmf.halo.populations.aurora import aurora
+from halonmf.halo.populations.bifurcation import bifurcation
+from halonmf.halo.populations.regions import read_regions, region_energies
+from halonmf.halo.products.four import split
+from halonmf.halo.products.memberships import memberships, reliability
+from halonmf.halo.survey.prepare import prepare
 
 OUTPUT = RESULTS / "populations.json"
 SETTINGS = FitSettings(device="cpu")

@@ -13,14 +13,16 @@ import tempfile
 from mock_recovery import describe
 from record import RESULTS, measure, save
 
-from halonmf.halo import mock
-from halonmf.halo.catalogue import read_catalogue
+from halonmf.halo.mock import survey as mock
+from halonmf.halo.stars.catalogue import read_catalogue
 
-MAKE = "from halonmf.halo import mock; mock.make(sys.argv[1], int(sys.argv[2]), seed=1, full=sys.argv[3] == 'full')"
-EXPECTED = "from halonmf.halo import mock; mock.expected(oversample=int(sys.argv[1]))"
+MAKE = (
+    "from halonmf.halo.mock.survey import make; make(sys.argv[1], int(sys.argv[2]), seed=1, full=sys.argv[3] == 'full')"
+)
+EXPECTED = "from halonmf.halo.mock.expected import expected; expected(oversample=int(sys.argv[1]))"
 PREPARE = """
-from halonmf.halo.catalogue import write_catalogue
-from halonmf.halo.prepare import prepare
+from halonmf.halo.stars.catalogue import write_catalogue
+from halonmf.halo.survey.prepare import prepare
 found = prepare(*sys.argv[2:])
 write_catalogue(sys.argv[1], found.table, found.cutflow, found.provenance)
 """

@@ -6,7 +6,7 @@ import sys
 
 from machine import ROOT, commit, machine
 
-from halonmf.halo.provenance import provenance
+from halonmf.halo.io.provenance import provenance
 
 RESULTS = ROOT / "benchmarks" / "results"
 

@@ -8,12 +8,12 @@ import pathlib
 
 from record import RESULTS, save
 
-from halonmf.halo.binning import parse_axes
-from halonmf.halo.mixtures import Chemistry
-from halonmf.halo.model import FitSettings
-from halonmf.halo.prepare import prepare
-from halonmf.halo.replicates import Setup, begin, reduce
-from halonmf.halo.summary import summarise_setup
+from halonmf.halo.ensembles.summary import summarise_setup
+from halonmf.halo.fits.fit import FitSettings
+from halonmf.halo.mixtures.bins import parse_axes
+from halonmf.halo.mixtures.counts import Chemistry
+from halonmf.halo.replicates.replicate import Setup, begin, reduce
+from halonmf.halo.survey.prepare import prepare
 
 SETUP = Setup(
     FitSettings(selection="retrograde", axes=parse_axes("E:5,Lz:5"), chemistry=Chemistry(pixels=15), device="cpu")

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from halonmf.halo import mock
-from halonmf.halo.mixtures import mix
-from halonmf.halo.model import FitSettings, choose
-from halonmf.halo.prepare import prepare
-from halonmf.halo.provenance import provenance
+from halonmf.halo.fits.fit import FitSettings, choose
+from halonmf.halo.io.provenance import provenance
+from halonmf.halo.mixtures.counts import mix
+from halonmf.halo.mock import survey as mock
+from halonmf.halo.survey.prepare import prepare
 from nmfcore import HALS, Factors, MultiplicativeUpdate, Status, Stop
 from nmfcore.bench import dense_counts, mock_stars
 from nmfcore.initialise import start_factors

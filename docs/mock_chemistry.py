@@ -18,9 +18,9 @@ import matplotlib.pyplot as plt
 from astropy.table import Table
 from matplotlib.colors import LogNorm
 
-from halonmf.halo import mock
-from halonmf.halo.mock_populations import POPULATIONS
-from halonmf.halo.selection import apply_cuts, quality_cuts
+from halonmf.halo.mock import survey as mock
+from halonmf.halo.mock.populations import POPULATIONS
+from halonmf.halo.stars.selection import apply_cuts, quality_cuts
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .catalogue import Catalogue
-    from .model import Fit
+    from .fits.fit import Fit
+    from .stars.catalogue import Catalogue
 
 
 FITS, CATALOGUES, TABLES = (".h5", ".hdf5"), (".fits", ".fit"), (".ecsv",)
@@ -28,15 +28,15 @@ def load(path: str | Path) -> Fit | Catalogue | Any:
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix in FITS:
-        from .store import load_fit
+        from .fits.store import load_fit
 
         return load_fit(path)
     if suffix in CATALOGUES:
-        from .catalogue import read_catalogue
+        from .stars.catalogue import read_catalogue
 
         return read_catalogue(path)
     if suffix in TABLES:
-        from .store import load_table
+        from .fits.store import load_table
 
         return load_table(path)
     raise InputError(f"{path}: expected a .h5, .fits or .ecsv file of this software.")

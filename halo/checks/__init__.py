@@ -1,0 +1,1 @@
+"""How far components can be relied on: repeats, planted streams, penalties."""

@@ -1,0 +1,286 @@
+"""How wide and how populous a stream must be for a fit to find it: planted streams on a grid, all fitted at once (R16).
+
+A stream is narrow in chemistry. In (E, Lz) its stars have the orbits of the sample's stars around a point, of a chosen
+share of the sample: its width. They are added to those of the sample in the sample's own bins, and k components are
+fitted. The stream counts as found where a component's images look like its own: their cosine is `THRESHOLD` or more.
+The cosine that the best component of the sample without a stream has anyhow is given beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from astropy import units
+from astropy.table import QTable, Table
+
+from ..errors import UsageError
+from ..fits.fit import FitSettings, choose, fit_many
+from ..mixtures.counts import Chemistry, Mixtures, count, mix
+from ..stars.variables import values
+
+WIDTHS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""Widths: the share of the sample's stars that lie where the stream does in (E, Lz)."""
+NUMBERS = (200, 400, 600, 800, 1200, 1600, 2400, 3200)
+"""Stars of the stream."""
+REPEATS = 5
+"""Streams drawn anew for every width and number."""
+COMPONENTS = 3
+"""Two for the sample, one for the stream."""
+THRESHOLD = 0.8
+"""Least cosine between a component's images and the stream's for it to count as found."""
+CONTRAST = 1.0
+"""A stream is thought possible where it has at most so many stars for each star of the sample that it lies among."""
+CHUNK = 24
+"""Fits that are in memory together."""
+IMAGE_STREAM = 0x57
+"""Tells the random numbers of the stream's image from others of the same seed."""
+SPREAD = (16, 84)
+"""Half of the distance between these percentiles is the sample's spread: as a standard deviation, but for outliers."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What is planted: a normal distribution in every property.
+
+    Attributes
+    ----------
+    abundances : tuple of (str, float)
+        Mean of each abundance of the images, dex; the default lies where few stars of the halo do.
+    scatter : float
+        Standard deviation of each, dex.
+    E, Lz : float
+        Mean energy (km2 / s2) and angular momentum (kpc km / s).
+    """
+
+    abundances: tuple[tuple[str, float], ...] = (("FE_H", -1.3), ("AL_FE", 0.35), ("MG_FE", 0.1))
+    scatter: float = 0.06
+    E: float = -1.6e5
+    Lz: float = -500.0
+
+
+@dataclass(frozen=True)
+class Injection:
+    """Which of the planted streams were found.
+
+    Attributes
+    ----------
+    stream : Stream
+        What was planted.
+    widths : ndarray, shape (w,)
+        Share of the sample's stars around the stream's orbit whose orbits its stars have.
+    sigma_E, sigma_Lz : ndarray, shape (w,)
+        Standard deviations of its orbits, km2 / s2 and kpc km / s.
+    spanned : ndarray, shape (w,)
+        Share of the (E, Lz) bins that the stream spans: 1 / (m sum of p^2) for shares p of its stars in the bins.
+    numbers : ndarray of int, shape (s,)
+        Stars of the stream that fall into the bins and the images.
+    cosine : ndarray, shape (w, s, repeats)
+        Of the component that is most like the stream; NaN where a fit did not converge.
+    null : float
+        The same of the sample alone.
+    threshold : float
+        Least cosine of a stream that is found.
+    n_stars, components : int
+        Stars of the sample and components fitted.
+    """
+
+    stream: Stream
+    widths: np.ndarray
+    sigma_E: np.ndarray
+    sigma_Lz: np.ndarray
+    spanned: np.ndarray
+    numbers: np.ndarray
+    cosine: np.ndarray
+    null: float
+    threshold: float
+    n_stars: int
+    components: int
+
+    @property
+    def found(self) -> np.ndarray:
+        """Share of the repeats in which the stream was found; shape (w, s)."""
+        converged = np.isfinite(self.cosine)
+        hits = (np.nan_to_num(self.cosine) >= self.threshold).sum(axis=2)
+        number = converged.sum(axis=2)
+        return np.divide(hits, number, out=np.full(hits.shape, np.nan), where=number > 0)
+
+    @property
+    def fewest(self) -> np.ndarray:
+        """Fewest stars of which, and of all larger numbers, more than half of the streams were found; NaN for none."""
+        enough = np.nan_to_num(self.found) > 0.5
+        always = np.logical_and.accumulate(enough[:, ::-1], axis=1)[:, ::-1]
+        return np.where(always.any(axis=1), self.numbers[always.argmax(axis=1)], np.nan)
+
+    @property
+    def contrast(self) -> np.ndarray:
+        """Stars of the stream per star of the sample where it lies, at the fewest that are found; NaN for none."""
+        return self.fewest / (self.widths * self.n_stars)
+
+    def narrowest(self, contrast: float = CONTRAST) -> float:
+        """Return the least share of the bins that a stream of at most this contrast spans to be found; NaN for none."""
+        seen = np.nan_to_num(self.contrast, nan=np.inf) <= contrast
+        return float(self.spanned[seen].min()) if seen.any() else float("nan")
+
+
+def inject(
+    table: Any,
+    settings: FitSettings | None = None,
+    stream: Stream | None = None,
+    *,
+    widths: tuple[float, ...] = WIDTHS,
+    numbers: tuple[int, ...] = NUMBERS,
+    repeats: int = REPEATS,
+    components: int = COMPONENTS,
+    threshold: float = THRESHOLD,
+    seed: int = 0,
+) -> Injection:
+    """Plant streams in a sample and return which of them a fit finds.
+
+    Parameters
+    ----------
+    table : Table
+        Prepared stars.
+    settings : FitSettings, optional
+        Selection, bins and images; the paper's by default. Bins are made from the sample alone.
+    stream : Stream, optional
+        What to plant.
+    widths : tuple of float
+        Shares of the sample, at most 1.
+    numbers : tuple of int
+        Stars of the stream.
+    repeats : int
+        Streams drawn anew for each.
+    components : int
+        k.
+    threshold : float
+        Least cosine of a stream that is found.
+    seed : int
+        Of the streams.
+
+    Raises
+    ------
+    UsageError
+        Numbers or widths that are not positive, or an abundance of the images that the stream lacks.
+    InputError
+        Too few stars, or none inside the images.
+    """
+    settings, stream = settings or FitSettings(), stream or Stream()
+    if min(*widths, *numbers, repeats, components) <= 0 or max(widths) > 1 or not 0 < threshold < 1:
+        raise UsageError(
+            "widths must lie between 0 and 1, threshold too, and numbers, repeats and components be positive; got "
+            f"{widths}, {threshold:g}, {numbers}, {repeats} and {components}."
+        )
+    missing = [name for name in settings.chemistry.variables if name not in dict(stream.abundances)]
+    if missing:
+        raise UsageError(f"the stream has no {', '.join(missing)}, which the images show.")
+    stars, _ = choose(table, settings)
+    mixtures = mix(stars, settings.axes, settings.chemistry)
+    settings = replace(settings, components=components)
+    around = _around(stars, mixtures, stream)
+    places = [around[: max(1, round(width * len(around)))] for width in widths]
+    rng = np.random.default_rng([seed, IMAGE_STREAM])
+    image = expected_image(stream, mixtures.chemistry, rng)
+    grid = [(i, j, r) for i in range(len(widths)) for j in range(len(numbers)) for r in range(repeats)]
+    cosine = np.full((len(widths), len(numbers), repeats), np.nan)
+    streams = np.random.SeedSequence(seed).spawn(len(grid))
+    for first in range(0, len(grid), CHUNK):
+        part = grid[first : first + CHUNK]
+        V = np.repeat(mixtures.V[None], len(part), axis=0)
+        for b, (i, j, _) in enumerate(part):
+            draw = np.random.default_rng(streams[first + b])
+            V[b] += _planted(stream, mixtures.rows[places[i]], numbers[j], mixtures, draw)
+        _, H, converged = fit_many(V, settings)
+        best = _cosines(H, image).max(axis=1)
+        for b, where in enumerate(part):
+            cosine[where] = best[b] if converged[b] else np.nan
+    _, H, _ = fit_many(mixtures.V[None], settings)
+    return Injection(
+        stream=stream,
+        widths=np.array(widths),
+        sigma_E=np.array([values(stars, "E")[place].std() for place in places]),
+        sigma_Lz=np.array([values(stars, "Lz")[place].std() for place in places]),
+        spanned=np.array([_spanned(mixtures.rows[place], len(mixtures.bins)) for place in places]),
+        numbers=np.array(numbers),
+        cosine=cosine,
+        null=float(_cosines(H, image).max()),
+        threshold=threshold,
+        n_stars=int(mixtures.n_stars.sum()),
+        components=components,
+    )
+
+
+def expected_image(stream: Stream, chemistry: Chemistry, rng: np.random.Generator, n: int = 200_000) -> np.ndarray:
+    """Return how the stream spreads over the columns of V, nearly without noise; sums to one, shape (n,)."""
+    columns = chemistry.columns(_abundances(stream, n, rng))
+    image = np.bincount(columns[columns >= 0], minlength=chemistry.n).astype(float)
+    if (columns >= 0).all(axis=1).mean() < 0.5:
+        raise UsageError("most of the stream lies outside the images; move its abundances or widen the ranges.")
+    return image / image.sum()
+
+
+def _abundances(stream: Stream, n: int, rng: np.random.Generator) -> Table:
+    return Table({name: rng.normal(mean, stream.scatter, n) for name, mean in stream.abundances})
+
+
+def _around(stars: Any, mixtures: Mixtures, stream: Stream) -> np.ndarray:
+    """Return the stars of the bins, those nearest to the stream's orbit first, in units of the sample's spread."""
+    distance = np.zeros(len(stars))
+    for name in ("E", "Lz"):
+        x = values(stars, name)
+        low, high = np.nanpercentile(x, SPREAD)
+        distance += ((x - getattr(stream, name)) / (0.5 * (high - low))) ** 2
+    order = np.argsort(distance, kind="stable")
+    return order[(mixtures.rows[order] >= 0) & np.isfinite(distance[order])]
+
+
+def _planted(stream: Stream, rows: np.ndarray, number: int, mixtures: Mixtures, rng: np.random.Generator) -> np.ndarray:
+    """Return the counts of a stream of `number` stars, all within the images, on the orbits of others; shape (m, n)."""
+    columns = np.empty((0, len(mixtures.chemistry.planes)), dtype=np.int64)
+    while len(columns) < number:  # a few lie outside the images: others are drawn
+        drawn = mixtures.chemistry.columns(_abundances(stream, number, rng))
+        columns = np.concatenate([columns, drawn[(drawn >= 0).all(axis=1)]])
+    return count(rng.choice(rows, number), columns[:number], mixtures.V.shape)
+
+
+def _spanned(rows: np.ndarray, m: int) -> float:
+    share = np.bincount(rows, minlength=m) / len(rows)
+    return float(1 / (m * (share**2).sum()))
+
+
+def _cosines(H: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Return the cosine of every component (..., k, n) with an image (n,)."""
+    length = np.linalg.norm(H, axis=-1) * np.linalg.norm(image)
+    return np.divide(H @ image, length, out=np.zeros_like(length), where=length > 0)
+
+
+def injection_table(result: Injection) -> QTable:
+    """Return the injections as a table: a row per width and number; cosines are means over the repeats."""
+    w, s = result.found.shape
+    table = QTable()
+    for name, x, unit in (
+        ("width", result.widths, None),
+        ("sigma_E", result.sigma_E, units.km**2 / units.s**2),
+        ("sigma_Lz", result.sigma_Lz, units.kpc * units.km / units.s),
+        ("spanned", result.spanned, None),
+    ):
+        table[name] = np.repeat(x, s) if unit is None else np.repeat(x, s) * unit
+    table["n_stars"] = np.tile(result.numbers, w)
+    good = np.isfinite(result.cosine)
+    mean = np.where(good, result.cosine, 0).sum(axis=2) / np.maximum(good.sum(axis=2), 1)
+    table["cosine"] = np.where(good.any(axis=2), mean, np.nan).ravel()
+    table["found"] = result.found.ravel()
+    table["converged"] = good.sum(axis=2).ravel()
+    table.meta |= {
+        "stars": result.n_stars,
+        "components": result.components,
+        "repeats": result.cosine.shape[2],
+        "threshold": result.threshold,
+        "null_cosine": result.null,
+        "contrast": CONTRAST,
+        "narrowest_found": result.narrowest(),
+        "stream": {"E": result.stream.E, "Lz": result.stream.Lz, "scatter": result.stream.scatter}
+        | dict(result.stream.abundances),
+    }
+    return table

@@ -1,0 +1,241 @@
+"""The search for penalties: random draws from a grid, judged by their own error and by entries they never saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.table import QTable
+
+from ..errors import UsageError
+from ..fits.fit import FitSettings, choose, fit_mixtures
+from ..mixtures.counts import mix
+from ..replicates.products import LEAST_SQUARES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DRAWS, FOLDS = 5000, 5
+ALPHAS = (0.0, *np.linspace(1e-3, 1.0, 50).tolist())
+"""Strengths of either penalty: the paper's 50 linear steps, and zero, which it kept but did not have on its grid."""
+L1_RATIOS = (0.0, 0.25, 0.5, 0.75, 1.0)
+STREAM = 0x5EA2C4
+"""Tells the random numbers of the search from others of the same seed."""
+CHUNK = 128
+"""Penalties whose factors are in memory at once."""
+MAX_ITER = 500
+"""Settings that take longer are counted as not converged."""
+LEAST_MASS = 1e-3
+"""Share of V's sum below which a component counts as none: L2 penalties shrink to nothing without ever reaching it."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One setting of the penalties."""
+
+    alpha_W: float
+    alpha_H: float
+    l1_ratio: float
+
+
+def draw_choices(draws: int = DRAWS, seed: int = 0) -> dict[Choice, int]:
+    """Return settings drawn from the grid at random, none first, with how often each was drawn.
+
+    Without any penalty their mixture makes no difference: all such draws are one.
+
+    Raises
+    ------
+    UsageError
+        Fewer than one draw, or a negative seed.
+    """
+    if draws < 1 or seed < 0:
+        raise UsageError(f"draws must be >= 1 and seed >= 0; got {draws} and {seed}.")
+    rng = np.random.default_rng([seed, STREAM])
+    places = (rng.integers(0, len(values), draws) for values in (ALPHAS, ALPHAS, L1_RATIOS))
+    found = {Choice(0.0, 0.0, 0.0): 0}
+    for i, j, l in zip(*places, strict=True):  # noqa: E741 - the grid's letters
+        choice = Choice(ALPHAS[i], ALPHAS[j], L1_RATIOS[l])
+        if choice.alpha_W == choice.alpha_H == 0:
+            choice = Choice(0.0, 0.0, 0.0)
+        found[choice] = found.get(choice, 0) + 1
+    return found
+
+
+def folds(V: np.ndarray, number: int, seed: int = 0) -> np.ndarray:
+    """Return a fold for every entry of V, at random; int, shape of V, -1 in columns that are zero throughout.
+
+    Those are fitted exactly by zero whatever the penalties, and say nothing.
+
+    Raises
+    ------
+    UsageError
+        Fewer than two folds, or more than entries.
+    """
+    filled = np.flatnonzero(V.any(axis=0))
+    if not 2 <= number <= len(V) * len(filled):
+        raise UsageError(f"folds must lie between 2 and the {len(V) * len(filled)} entries; got {number}.")
+    rng = np.random.default_rng([seed, STREAM, 1])
+    dealt = rng.permutation(np.arange(len(V) * len(filled)) % number).reshape(len(V), len(filled))
+    fold = np.full(V.shape, -1)
+    fold[:, filled] = dealt
+    return fold
+
+
+def search(
+    stars: Any,
+    settings: FitSettings | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    *,
+    number: int = FOLDS,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> QTable:
+    """Return the errors of fits with penalties drawn at random from the paper's grid, zero included.
+
+    Every fit begins at the one without penalties. The error is ||V - W H|| / ||V||; the held-out error the same over
+    entries of a fold that the fit did not see, in each of the folds in turn, with the others' stars alone.
+
+    Parameters
+    ----------
+    stars : Table
+        Prepared stars.
+    settings : FitSettings, optional
+        Selection, bins, images, number of components; its penalties are not used.
+    draws : int
+        Draws from the grid.
+    seed : int
+        Of the draws and the folds.
+    number : int
+        Folds.
+    progress : callable, optional
+        Called with the stage, the folds done and their number.
+
+    Returns
+    -------
+    QTable
+        A row per setting, by held-out error: ``alpha_W``, ``alpha_H``, ``l1_ratio``, ``drawn`` (times), ``error``,
+        ``held_out``, ``gain`` (by how much the held-out error is below that without penalties) and ``gain_se``, its
+        standard error from the folds, ``components`` (that are not zero), ``share`` (mass fraction of the last
+        component; NaN where there is none) and ``converged``. The metadata name the best setting.
+
+    Raises
+    ------
+    UsageError
+        Another loss than least squares, or a number that makes no sense.
+    InputError
+        Too few stars.
+    """
+    import nmfcore
+    from nmfcore.masked import fit_masked
+
+    settings = settings or FitSettings()
+    if settings.loss not in LEAST_SQUARES:
+        raise UsageError(f"the search is made with the Frobenius loss, as the paper's; got {settings.loss}.")
+    bare = replace_penalties(settings)
+    choices = draw_choices(draws, seed)
+    chosen, flow = choose(stars, bare)
+    mixtures = mix(chosen, bare.axes, bare.chemistry)
+    V, fold = mixtures.V, folds(mixtures.V, number, seed)
+    made = fit_mixtures(mixtures, chosen, flow, bare)
+    penalties = [nmfcore.Penalty(c.alpha_W, c.alpha_H, c.l1_ratio) for c in choices]
+
+    def errors(left_out: np.ndarray | None) -> dict[str, np.ndarray]:
+        parts = []
+        for first in range(0, len(penalties), CHUNK):
+            found = fit_masked(
+                V, penalties[first : first + CHUNK], (made.W, made.H), left_out=left_out, max_iter=MAX_ITER
+            )
+            mass = found.W.sum(axis=1) * found.H.sum(axis=2)
+            mass[mass < LEAST_MASS * V.sum()] = 0.0
+            total = mass.sum(axis=1)
+            parts.append(
+                {
+                    "error": np.sqrt(np.maximum(found.error, 0) / found.squares),
+                    "held_out": np.maximum(found.held_out, 0) / max(found.held_out_squares, np.finfo(float).tiny),
+                    "components": (mass > 0).sum(axis=1),
+                    "share": np.divide(mass[:, -1], total, out=np.full(len(total), np.nan), where=total > 0),
+                    "converged": found.converged,
+                }
+            )
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    whole = errors(None)
+    held, converged = [], whole["converged"]
+    for i in range(number):
+        if progress is not None:
+            progress("folds", i, number)
+        found = errors(fold == i)
+        held.append(found["held_out"])
+        converged = converged & found["converged"]
+    if progress is not None:
+        progress("folds", number, number)
+    return _table(choices, whole, np.sqrt(held), converged, seed, draws)
+
+
+def replace_penalties(settings: FitSettings) -> FitSettings:
+    """Return the settings without penalties."""
+    return replace(settings, alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0)
+
+
+def _table(
+    choices: dict[Choice, int],
+    whole: dict[str, np.ndarray],
+    held: np.ndarray,
+    converged: np.ndarray,
+    seed: int,
+    draws: int,
+) -> QTable:
+    gains = held[:, :1] - held
+    table = QTable()
+    for name in ("alpha_W", "alpha_H", "l1_ratio"):
+        table[name] = [getattr(choice, name) for choice in choices]
+    table["drawn"] = list(choices.values())
+    table["error"], table["held_out"] = whole["error"], held.mean(axis=0)
+    table["gain"], table["gain_se"] = gains.mean(axis=0), gains.std(axis=0, ddof=1) / np.sqrt(len(held))
+    table["components"], table["share"], table["converged"] = whole["components"], whole["share"], converged
+    # Without a penalty first among equals: a penalty must win to be kept.
+    order = np.argsort(np.round(table["held_out"], 12), kind="stable")
+    table = table[order]
+    table.meta |= {"draws": draws, "seed": seed, "folds": len(held), **verdict(table)}
+    return table
+
+
+def verdict(table: QTable) -> dict[str, Any]:
+    """Return the best setting of a search, by how much it beats none, and how many settings leave no component."""
+    best = table[0]
+    return {
+        "best": {name: float(best[name]) for name in ("alpha_W", "alpha_H", "l1_ratio")},
+        "gain": float(best["gain"]),
+        "gain_se": float(best["gain_se"]),
+        "held_out_without": float(table["held_out"][is_none(table)][0]),
+        "settings": len(table),
+        "better_than_none": int((table["gain"] > 0).sum()),
+        "nothing_left": int((table["components"] == 0).sum()),
+        "unconverged": int((~table["converged"]).sum()),
+    }
+
+
+def is_none(table: QTable) -> np.ndarray:
+    """Return which row has no penalty."""
+    return np.asarray((table["alpha_W"] == 0) & (table["alpha_H"] == 0))
+
+
+def describe(table: QTable) -> str:
+    """Return what a search found, in a few lines."""
+    meta, best = table.meta, table.meta["best"]
+    lines = [
+        f"{meta['draws']:,} draws, {meta['settings']:,} different settings, {meta['folds']} folds; "
+        f"{meta['nothing_left']:,} leave no component, {meta['unconverged']:,} did not converge",
+        f"held-out error without penalties {meta['held_out_without']:.5f}",
+    ]
+    if best["alpha_W"] == best["alpha_H"] == 0:
+        lines.append("no setting beats it")
+    else:
+        relative = meta["gain"] / meta["held_out_without"]
+        lines.append(
+            f"best: alpha_W = {best['alpha_W']:.4g}, alpha_H = {best['alpha_H']:.4g}, l1_ratio = {best['l1_ratio']:g}, "
+            f"lower by {meta['gain']:.2g} +- {meta['gain_se']:.1g} ({100 * relative:.2g} %); "
+            f"{meta['better_than_none']:,} settings are better than none"
+        )
+    return "\n".join(lines)

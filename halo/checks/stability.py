@@ -1,0 +1,173 @@
+"""Whether a fit finds the same components on every repeat, and over the numbers of bins and of pixels (R15)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+from scipy.optimize import linear_sum_assignment
+
+from ..errors import InputError, UsageError
+from ..fits.fit import CONVERGED, Fit, FitSettings, choose, fit_mixtures, held_components
+from ..mixtures.bins import Axis
+from ..mixtures.counts import Chemistry, mix
+
+STARTS = 10
+"""Random starts."""
+BINS = (5, 6, 7, 8, 9, 10, 11, 12)
+"""q, bins along each axis of equal counts."""
+PIXELS = (10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
+"""l; the paper's range, in steps that it does not give."""
+KINDS = ("start", "q", "l")
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Fits of one sample beside a base fit.
+
+    Attributes
+    ----------
+    base : Fit
+        The fit of the settings.
+    kind : tuple of str
+        What was changed in each fit: the random ``start``, ``q`` or ``l``.
+    value : ndarray of int, shape (fits,)
+        The start's seed, q or l.
+    share : ndarray, shape (fits, k)
+        Mass fractions, components in the base's order.
+    cosine : ndarray, shape (fits, k)
+        Between each component's images and the base's, in the base's pixels; NaN where the fit failed.
+    status : tuple of str
+        How each fit ended; ``FAILED`` where the sample was too small for it.
+    """
+
+    base: Fit
+    kind: tuple[str, ...]
+    value: np.ndarray
+    share: np.ndarray
+    cosine: np.ndarray
+    status: tuple[str, ...]
+
+    @property
+    def good(self) -> np.ndarray:
+        """Fits that converged; bool, shape (fits,)."""
+        return np.array([status == CONVERGED for status in self.status], dtype=bool)
+
+    def of(self, kind: str) -> np.ndarray:
+        """Return which converged fits changed `kind`; bool, shape (fits,)."""
+        return self.good & np.array([name == kind for name in self.kind], dtype=bool)
+
+    def least_cosine(self, *kinds: str) -> float:
+        """Return the least cosine of any component over the converged fits of these kinds; NaN for none."""
+        rows = np.any([self.of(kind) for kind in kinds], axis=0)
+        return float(self.cosine[rows].min()) if rows.any() else float("nan")
+
+    def spread(self, *kinds: str) -> np.ndarray:
+        """Return the standard deviation of the mass fractions over the converged fits of these kinds; shape (k,)."""
+        rows = np.any([self.of(kind) for kind in kinds], axis=0)
+        return self.share[rows].std(axis=0, ddof=1) if rows.sum() > 1 else np.full(self.share.shape[1], np.nan)
+
+
+def stability(
+    table: Any,
+    settings: FitSettings | None = None,
+    *,
+    starts: int = STARTS,
+    bins: Sequence[int] = BINS,
+    pixels: Sequence[int] = PIXELS,
+) -> Stability:
+    """Fit a sample again from random starts, in other bins, and with other pixels.
+
+    Of a fit in other bins the components are compared as they are. Of one with other pixels they are made anew in the
+    base's pixels: its weights are held, and the components that they have in the base's V are found.
+
+    Parameters
+    ----------
+    table : Table
+        Prepared stars.
+    settings : FitSettings, optional
+        Of the base; the paper's by default.
+    starts : int
+        Random starts, one per fit.
+    bins : sequence of int
+        q of the fits in other bins: that many on each axis.
+    pixels : sequence of int
+        l of the fits with other pixels.
+
+    Raises
+    ------
+    InputError
+        Too few stars for the base.
+    UsageError
+        Numbers that make no sense.
+    """
+    settings = settings or FitSettings()
+    if starts < 0 or any(x < 1 for x in (*bins, *pixels)):
+        raise UsageError(f"starts must be >= 0, bins and pixels >= 1; got {starts}, {tuple(bins)}, {tuple(pixels)}.")
+    stars, flow = choose(table, settings)
+
+    def fitted(axes: tuple[Axis, ...], chemistry: Chemistry, **other: Any) -> Fit:
+        changed = replace(settings, axes=axes, chemistry=chemistry, **other)
+        return fit_mixtures(mix(stars, axes, chemistry), stars, flow, changed)
+
+    base = fitted(settings.axes, settings.chemistry)
+    rows: list[tuple[str, int, np.ndarray, np.ndarray, str]] = []
+    for kind, numbers in (("start", range(1, starts + 1)), ("q", bins), ("l", pixels)):
+        for number in numbers:
+            axes, chemistry = settings.axes, settings.chemistry
+            other: dict[str, Any] = {"init": "random", "starts": 1, "seed": number} if kind == "start" else {}
+            if kind == "q":
+                axes = tuple(replace(axis, count=number) for axis in axes)
+            elif kind == "l":
+                chemistry = replace(chemistry, pixels=number)
+            try:
+                found = fitted(axes, chemistry, **other)
+            except InputError:  # the sample is too small for so many bins
+                nothing = np.full(settings.components, np.nan)
+                rows.append((kind, number, nothing, nothing, "FAILED"))
+                continue
+            rows.append((kind, number, *_beside(base, found, kind == "l"), found.status))
+    return Stability(
+        base=base,
+        kind=tuple(row[0] for row in rows),
+        value=np.array([row[1] for row in rows], dtype=np.int64),
+        share=np.array([row[2] for row in rows]).reshape(len(rows), -1),
+        cosine=np.array([row[3] for row in rows]).reshape(len(rows), -1),
+        status=tuple(row[4] for row in rows),
+    )
+
+
+def _beside(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return mass fractions and cosines of a fit in the order of the base's components."""
+    H = held_components(base.mixtures.V, found.W, base.settings, device=base.device)[0] if other_pixels else found.H
+    cosine = _unit(base.H) @ _unit(H).T
+    order = linear_sum_assignment(cosine, maximize=True)[1]
+    return found.mass_fractions[order], cosine[np.arange(len(order)), order]
+
+
+def _unit(H: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(H, axis=1, keepdims=True)
+    return np.divide(H, length, out=np.zeros_like(H), where=length > 0)
+
+
+def stability_table(result: Stability) -> Table:
+    """Return the fits as a table: a row each, with ``share_`` and ``cosine_`` of every component."""
+    table = Table({"kind": list(result.kind), "value": result.value})
+    for j, name in enumerate(result.base.names):
+        table[f"share_{name}"], table[f"cosine_{name}"] = result.share[:, j], result.cosine[:, j]
+    table["status"] = list(result.status)
+    base = result.base
+    table.meta |= {
+        "base_shares": dict(zip(base.names, base.mass_fractions.tolist(), strict=True)),
+        "base_q": [axis.count for axis in base.mixtures.bins.axes],
+        "base_l": base.mixtures.chemistry.pixels,
+        "base_status": base.status,
+        "stars": int(base.mixtures.n_stars.sum()),
+        "not_converged": int((~result.good).sum()),
+        "least_cosine": {kind: result.least_cosine(kind) for kind in KINDS},
+        "share_std": {kind: dict(zip(base.names, result.spread(kind).tolist(), strict=True)) for kind in KINDS},
+    }
+    return table

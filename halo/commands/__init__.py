@@ -1,0 +1,1 @@
+"""Commands: files in, files out, one line printed."""

@@ -1,0 +1,51 @@
+"""What `halonmf search` does: read, search, write the table and its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import TABLES
+from ..checks.penalties import DRAWS, FOLDS
+from ..checks.penalties import search as find
+from ..fits.fit import FitSettings
+from ..fits.store import save_table
+from ..io.atomic import check_output
+from ..io.provenance import provenance
+from ..stars.catalogue import read_catalogue
+from .output import check_figure, draw_figure
+
+
+def search(
+    stars: Path,
+    output: Path,
+    settings: FitSettings,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    folds: int = FOLDS,
+    figure: bool = True,
+    overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Any:
+    """Search for penalties, write the table and beside it the figure, and return the table.
+
+    Raises
+    ------
+    UsageError
+        Settings that make no sense.
+    InputError
+        No prepared catalogue, or too few stars.
+    OutputError
+        A file exists, or cannot be written.
+    """
+    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(stars,))
+    drawn = output.with_suffix("") if figure else None
+    check_figure(drawn, overwrite)
+    table = find(read_catalogue(stars).table, settings, draws, seed, number=folds, progress=progress)
+    choices = {"fit": settings, "draws": draws, "seed": seed, "folds": folds}
+    record = provenance("search", choices, inputs=[stars], seeds=[seed, settings.seed], device="cpu")
+    save_table(output, table, record, overwrite=overwrite)
+    draw_figure(drawn, lambda figures: figures.search(table), record, overwrite)
+    return table

@@ -1,0 +1,1 @@
+"""Runs of thousands of fits: plan, files, workers, summary."""

@@ -1,0 +1,115 @@
+"""An ensemble's summary on disk: the table, the arrays, the figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..fits.intervals import RECOMMENDED, interval_type
+from ..fits.store import save_table, save_text
+from ..io.atomic import make_folder, write_bytes
+from ..io.hdf5 import pack
+from ..io.provenance import plain, provenance
+from .run import SETTINGS, open_run
+from .summary import OVER, STATISTICS, TIMES, Summary, summarise
+
+TABLE, ARRAYS, FIGURES = "summary.ecsv", "summary.h5", "figures"
+SCHEMA = 1
+"""Version of the layout of the arrays."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A summary and the files that hold it."""
+
+    summary: Summary
+    files: tuple[Path, ...]
+
+
+def publish(folder: str | Path, *, interval: str = RECOMMENDED, formats: Sequence[str] = ("png", "pdf")) -> Published:
+    """Write what the ensemble in a folder says, as far as it is there, beside it, in place of what was written before.
+
+    Parameters
+    ----------
+    folder : path
+        A run, whole or not.
+    interval : str
+        A type of `intervals.TYPES`.
+    formats : sequence of str
+        Of the figures, among `picture.FORMATS`; with none no figures are drawn, which take longer than all the rest.
+
+    Returns
+    -------
+    Published
+
+    Raises
+    ------
+    InputError
+        No run, or nothing of it is there yet.
+    UsageError
+        An unknown type of interval.
+    OutputError
+        A file cannot be written.
+    """
+    folder = Path(folder)
+    interval_type(interval)
+    run = open_run(folder)
+    summary = summarise(run, interval=interval)
+    record = provenance("summary", {"interval": interval, "run": run.sha256}, inputs=[folder / SETTINGS])
+    files = [
+        save_table(folder / TABLE, summary.table, record, overwrite=True),
+        write_bytes(folder / ARRAYS, image(summary, record), overwrite=True),
+    ]
+    if formats:
+        files += _draw(folder / FIGURES, summary, record, formats)
+    return Published(summary, tuple(files))
+
+
+def image(summary: Summary, record: Mapping[str, Any]) -> bytes:
+    """Return a summary as HDF5: data sets ``SETUP.PRODUCT`` and ``over-GROUP.PRODUCT``, statistics first.
+
+    The attribute ``record`` is JSON: names of the statistics, labels of set-ups and groups, provenance. Coordinates are
+    ``SETUP.edges_X`` and so on.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for part in summary.parts:
+        numbers = {n: x for n, x in part.coordinates.items() if np.asarray(x).dtype.kind in "biuf"}
+        for name, x in (*part.statistics.items(), *numbers.items()):
+            arrays[f"{part.index:04d}.{name}"] = np.asarray(x)
+        for name, x in part.counts.items():
+            arrays[f"{part.index:04d}.{name}.counts"] = x
+    for i, group in enumerate(summary.groups):
+        for name, x in group.statistics.items():
+            arrays[f"over-{i}.{name}"] = x
+    content = {
+        "halonmf": "summary",
+        "schema": SCHEMA,
+        "statistics": STATISTICS,
+        "over": OVER,
+        "counts": TIMES,
+        "interval": summary.interval,
+        "setups": [{"index": part.index, "label": part.label, "setup": part.setup} for part in summary.parts],
+        "groups": [
+            {"label": group.label, "members": [summary.parts[i].index for i in group.members]}
+            for group in summary.groups
+        ],
+        "provenance": record,
+    }
+    return pack(arrays, attributes={"record": json.dumps(plain(content), sort_keys=True)})
+
+
+def _draw(folder: Path, summary: Summary, record: Mapping[str, Any], formats: Sequence[str]) -> list[Path]:
+    from ..figures import ensembles as bands
+    from ..figures import fit as figures
+
+    make_folder(folder)
+    files = []
+    for name, picture in bands.draw(summary).items():
+        files += figures.save(picture, folder / name, formats, overwrite=True, provenance=record)
+        files.append(save_text(folder / f"{name}.txt", picture.caption, overwrite=True))
+    return files

@@ -1,0 +1,210 @@
+"""Who is at work in a folder: claims that are there or not there, without the file locks that NFS and Lustre lack.
+
+A claim is a small file, made complete under another name and then linked to its own, which succeeds once. It says which
+process made it. A process of this machine is looked up; one elsewhere is taken for dead when its claim has not been
+touched for some minutes, by the clock of the file system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import OutputError
+
+BEAT = 30.0
+"""Seconds between touches of a claim."""
+STALE = 300.0
+"""Seconds without a touch after which a claim of a process that cannot be looked up is taken for dead."""
+
+
+class Held:
+    """A claim that this process holds."""
+
+    def __init__(self, path: Path, record: dict[str, Any]) -> None:
+        self._path, self._record = path, record
+        self._released = threading.Event()
+        threading.Thread(target=self._touch, daemon=True, name="claim").start()
+
+    def check(self) -> None:
+        """Raise OutputError where the claim has gone to another process, as after a long sleep of this machine."""
+        if read(self._path) != self._record:
+            raise OutputError(f"{self._path}: was taken over by another process; leave the folder to it.")
+
+    def release(self) -> None:
+        """Give the claim up; that of another process, which took over, stays."""
+        self._released.set()
+        _give_up(self._path, self._record)
+
+    def _touch(self) -> None:
+        while not self._released.wait(BEAT):
+            with contextlib.suppress(OSError):
+                os.utime(self._path)
+
+
+@contextlib.contextmanager
+def claim(folder: Path, name: str, *, rivals: Callable[[str], bool]) -> Iterator[Held]:
+    """Hold the claim `name` in a folder of claims.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where there is none.
+    name : str
+        One process holds it.
+    rivals : callable
+        Whether a claim of another name excludes this one.
+
+    Raises
+    ------
+    OutputError
+        A living process holds the claim, or a rival one; or the folder is not writable.
+    """
+    record = _myself(name)
+    path = folder / f"{name}.json"
+    held: Held | None = None
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _take(path, record)
+        except OSError as error:
+            raise OutputError(f"{folder.parent}: cannot be written ({error.strerror}); choose another.") from None
+        held = Held(path, record)
+        # After one's own claim is made: of two rivals that start together at least one sees the other.
+        for other in sorted(folder.glob("*.json")):
+            if other != path and rivals(other.stem):
+                _refuse_or_remove(other)
+        yield held
+    finally:
+        if held is None:  # a signal can come between the claim and the knowledge of it
+            _give_up(path, record)
+        else:
+            held.release()
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Return what a claim says; None where it is not there, empty where it cannot be read."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return said if isinstance(said, dict) else {}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+
+
+def alive(path: Path, record: dict[str, Any]) -> bool:
+    """Return whether the process that made a claim is still there."""
+    if record.get("place") == _place() and isinstance(record.get("pid"), int):
+        return _started(record["pid"]) == record.get("started") is not None
+    try:
+        probe = path.with_name(f".{path.name}.{os.getpid()}.clock")
+        probe.touch()
+        now = probe.stat().st_mtime
+        probe.unlink(missing_ok=True)
+        return now - path.stat().st_mtime < STALE
+    except FileNotFoundError:
+        return False
+
+
+def _give_up(path: Path, record: dict[str, Any]) -> None:
+    if read(path) == record:
+        path.unlink(missing_ok=True)
+
+
+def _take(path: Path, record: dict[str, Any]) -> None:
+    mine = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    try:
+        mine.write_text(json.dumps(record), encoding="utf-8")
+        while True:
+            try:
+                os.link(mine, path)
+                return
+            except FileExistsError:
+                _refuse_or_remove(path)
+            except OSError:
+                if _make(path, record):  # no hard links here
+                    return
+                _refuse_or_remove(path)
+    finally:
+        mine.unlink(missing_ok=True)
+
+
+def _make(path: Path, record: dict[str, Any]) -> bool:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            json.dump(record, file)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _refuse_or_remove(path: Path) -> None:
+    record = read(path)
+    if record is None:
+        return
+    if alive(path, record):
+        what, pid, host, since = (record.get(name, "?") for name in ("what", "pid", "host", "since"))
+        raise OutputError(
+            f"{path.parent.parent}: {what} is at work there: process {pid} on {host}, since {since}. Wait for it or "
+            "stop it; the claim of a dead process is taken over, after some minutes if it was on another machine."
+        )
+    # Moved before it is removed, so that only one process does it, and looked at again: it may be a newer claim.
+    aside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.dead")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return
+    if read(aside) != record:
+        with contextlib.suppress(OSError):
+            os.link(aside, path)
+    aside.unlink(missing_ok=True)
+
+
+def _myself(name: str) -> dict[str, Any]:
+    pid = os.getpid()
+    return {
+        "what": "another run" if name == "run" else name.replace("-", " "),
+        "host": socket.gethostname(),
+        "place": _place(),
+        "pid": pid,
+        "started": _started(pid),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "token": f"{time.time_ns():x}",
+    }
+
+
+def _place() -> str:
+    """Return what must be equal for process numbers to mean the same: machine, its start, and process namespace."""
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(parts)
+
+
+def _started(pid: int) -> str | None:
+    """Return when a process began, in the system's own measure; None where there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else fields[19]
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return None
+    except (OSError, IndexError):
+        return None
+    try:  # no /proc, as on macOS
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return "running"

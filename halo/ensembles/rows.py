@@ -1,0 +1,282 @@
+"""An ensemble's summary as a long table, one number a row, and as the lines that a terminal shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable
+
+from ..fits.fit import CONVERGED, component_names
+from ..products.boundary import LEVEL
+from ..products.profile import unit_of
+from .summary import OVER, STATISTICS, TIMES, Group, Part, Summary, axis_of
+
+KEYS = ("label", "product", "component", "at", "lower", "upper", "axis_unit", "unit")
+"""Columns that say what a row's number is."""
+COLUMNS = (*STATISTICS, "spread", "lowest", "highest", "n_setups")
+ALL = "all set-ups"
+
+
+def table(summary: Summary) -> QTable:
+    """Return a summary as a table: a row for every number of every set-up, and of the spread over set-ups.
+
+    Columns: ``label`` of the set-up (`ALL`, with what sets a group apart, for the spread over set-ups); ``product``,
+    ``component``, ``at`` (the level of a crossing, the percentile of an abundance), ``lower`` and ``upper`` edge of
+    the bin or pixel and their unit; the `summary.STATISTICS` in ``unit``; ``spread``, ``lowest``, ``highest`` and
+    ``n_setups`` over set-ups. What a row does not have is NaN. Units stand in columns because one column holds numbers
+    of several; energies are in km2 / s2.
+    """
+    rows: dict[str, list[Any]] = {name: [] for name in KEYS}
+    blocks: list[np.ndarray] = []
+    for part in summary.parts:
+        for name, x in part.statistics.items():
+            _describe(rows, part.label, name, x.shape[1:], part)
+            flat = x.reshape(len(STATISTICS), -1)
+            blocks.append(np.concatenate([flat, np.full((4, flat.shape[1]), np.nan)]))
+    for group in summary.groups:
+        for name, x in group.statistics.items():
+            _describe(rows, f"{ALL} {group.label}".strip(), name, x.shape[1:], group)
+            named = dict(zip(OVER, x.reshape(len(OVER), -1), strict=True))
+            named["base"] = named["mean"]
+            empty = np.full(x[0].size, np.nan)
+            blocks.append(np.stack([named.get(column, empty) for column in COLUMNS]))
+    numbers = np.concatenate(blocks, axis=1)
+    made = QTable({name: np.array(values) for name, values in rows.items()})
+    for column, x in zip(COLUMNS, numbers, strict=True):
+        made[column] = x
+    made.meta["interval"] = summary.interval
+    made.meta["run"] = summary.run
+    made.meta["setups"] = [
+        {
+            "label": part.label, "replicates": part.replicates, "refused": part.refused,
+            "unconverged": part.unconverged, "base_fit": part.base_status, "delete_factor": part.factor,
+        }
+        for part in summary.parts
+    ]  # fmt: skip
+    made.meta["failed"] = dict(summary.failed)
+    made.meta["missing"] = list(summary.missing)
+    return made
+
+
+def _describe(rows: dict[str, list[Any]], label: str, name: str, shape: tuple[int, ...], of: Part | Group) -> None:
+    # One entry for every cell of a product, in the order of its flattened axes.
+    number = int(np.prod(shape))
+    component, at = np.full(shape, "", dtype="U32"), np.full(shape, np.nan)
+    lower, upper = np.full(shape, np.nan), np.full(shape, np.nan)
+    names = np.array(component_names(of.setup.fit.components))
+    axis = axis_of(name)
+    if axis is not None:
+        edges = of.coordinates[f"edges_{axis}"]
+        along = (slice(None), None) if name.startswith("fraction_") else (slice(None),)
+        lower[...], upper[...] = edges[:-1][along], edges[1:][along]
+    if name.startswith(("fraction_", "mass_", "mean_")):
+        component[...] = names
+    elif name.startswith(("track_", "deviation_", "percentile_")):
+        component[...] = names[:, None]
+        if name.startswith("percentile_"):
+            at[...] = of.coordinates["percentiles"]
+    elif name.startswith("crossing_"):
+        component[...], at[...] = names[-1], of.coordinates["levels"]
+    else:
+        component[...], at[...] = names[-1], LEVEL
+    rows["label"] += [label] * number
+    rows["product"] += [name] * number
+    rows["component"] += component.ravel().tolist()
+    rows["at"] += at.ravel().tolist()
+    rows["lower"] += lower.ravel().tolist()
+    rows["upper"] += upper.ravel().tolist()
+    rows["axis_unit"] += [_axis_unit(axis)] * number
+    rows["unit"] += [_unit(name)] * number
+
+
+def _axis_unit(axis: str | None) -> str:
+    return "" if axis is None else unit_of("Lz" if axis == "boundary" else axis)
+
+
+def _unit(name: str) -> str:
+    if name.startswith("crossing_"):
+        return unit_of(name.removeprefix("crossing_"))
+    return unit_of("E") if name.startswith(("boundary", "mean_energy")) else ""
+
+
+def record(summary: Summary) -> dict[str, Any]:
+    """Return a summary as JSON can hold it: for each set-up and group every product's statistics; None for no number.
+
+    Tracks and fractions are arrays along their bins, whose edges are under ``coordinates``.
+    """
+    return {
+        "run": summary.run,
+        "interval": summary.interval,
+        "setups": [
+            {
+                "label": part.label,
+                "components": list(part.names),
+                "replicates": part.replicates,
+                "refused": part.refused,
+                "unconverged": part.unconverged,
+                "base_fit": part.base_status,
+                "delete_factor": part.factor,
+                "products": {n: dict(zip(STATISTICS, _listed(x), strict=True)) for n, x in part.statistics.items()},
+                "crossings": {n: dict(zip(TIMES, _listed(x), strict=True)) for n, x in part.counts.items()},
+                "coordinates": {n: _listed(x) for n, x in part.coordinates.items()},
+            }
+            for part in summary.parts
+        ],
+        "over_setups": [
+            {
+                "label": group.label,
+                "members": [summary.parts[i].label for i in group.members],
+                "products": {n: dict(zip(OVER, _listed(x), strict=True)) for n, x in group.statistics.items()},
+            }
+            for group in summary.groups
+        ],
+        "failed": dict(summary.failed),
+        "missing": list(summary.missing),
+    }
+
+
+def _listed(x: Any) -> Any:
+    array = np.asarray(x)
+    if array.dtype.kind != "f":
+        return array.tolist()
+    held = array.astype(object)
+    held[~np.isfinite(array)] = None
+    return held.tolist()
+
+
+def text(summary: Summary) -> str:
+    """Return what an ensemble says of mass fractions and crossings, what was left out, and what is missing."""
+    lines = [*_heads(summary)]
+    if len(summary.parts) == 1:
+        lines += _whole(summary.parts[0])
+    else:
+        lines += _short(summary)
+    for group in summary.groups:
+        lines += ["", *_apart(group, len(summary.groups) > 1)]
+    if summary.failed:
+        lines += ["", f"could not be computed, {len(summary.failed)} of the set-ups:"]
+        lines += [f"  {label}: {reason}" for label, reason in summary.failed]
+    if summary.missing:
+        lines += ["", "not there yet (run again with --resume):", *(f"  {what}" for what in summary.missing)]
+    return "\n".join(lines)
+
+
+def warning(summary: Summary) -> str:
+    """Return what is missing, failed, did not converge or has no error, in a line; empty where all is well."""
+    said = []
+    if summary.failed:
+        said.append(f"{_setups(len(summary.failed))} could not be computed")
+    if summary.missing:
+        said.append(f"{_setups(len(summary.missing))} not complete")
+    unconverged = sum(part.unconverged for part in summary.parts)
+    if unconverged:
+        said.append(f"{unconverged:,} replicates did not converge and are left out")
+    bad = sum(part.base_status != CONVERGED for part in summary.parts)
+    if bad:
+        said.append(f"the fit of all stars did not converge in {_setups(bad)}")
+    empty = sum(part.replicates > 0 and part.used == 0 for part in summary.parts)
+    if empty:
+        said.append(f"no replicate counts, and no error is known, in {_setups(empty)}")
+    return "; ".join(said)
+
+
+def _setups(number: int) -> str:
+    return f"{number:,} set-up{'s' * (number != 1)}"
+
+
+def _heads(summary: Summary) -> Iterator[str]:
+    parts = summary.parts
+    replicates, refused = sum(p.replicates for p in parts), sum(p.refused for p in parts)
+    unconverged = sum(p.unconverged for p in parts)
+    yield (
+        f"{len(parts):,} set-up{'s' * (len(parts) > 1)}, {replicates:,} replicates: {refused:,} refused, "
+        f"{unconverged:,} not converged; 68 % intervals ({summary.interval})"
+    )
+    bad = [p.label for p in parts if p.base_status != CONVERGED]
+    if bad:
+        yield f"not converged: the fit of all stars for {', '.join(bad)}"
+    for factor in sorted({round(p.factor, 3) for p in parts if p.factor != 1}):
+        yield f"scheme delete: its spread is no standard error; times {factor:g} it is one (docs/uncertainties.md)"
+
+
+def _whole(part: Part) -> Iterator[str]:
+    for name, title in (("mass_fraction", "mass fraction"), ("mean_fraction", "mean over bins")):
+        for j, component in enumerate(part.names):
+            yield f"  {title} {component:3s} {_percent(part, name, (j,))}"
+    for j, component in enumerate(part.names):
+        yield f"  mean energy {component:5s} {_energy(part, 'mean_energy', (j,))}"
+    for name in part.statistics:
+        if name.startswith("crossing_"):
+            for i, level in enumerate(part.coordinates["levels"]):
+                yield f"  {part.names[-1]} {100 * level:2.0f} % against {name[9:]:2s}  {_crossing(part, name, i)}"
+
+
+def _short(summary: Summary) -> Iterator[str]:
+    width = max(len(p.label) for p in summary.parts)
+    yield f"  {'set-up':{width}s}  {'mass fraction of the last component':38s}  its 50 % crossing in E"
+    for p in summary.parts:
+        crossing = _crossing(p, "crossing_E", 0) if "crossing_E" in p.statistics else ""
+        lost = f"  {p.refused:,} refused" * bool(p.refused) + f"  {p.unconverged:,} not converged" * bool(p.unconverged)
+        yield f"  {p.label:{width}s}  {_percent(p, 'mass_fraction', (-1,)):38s}  {crossing}{lost}"
+
+
+def _apart(group: Group, labelled: bool) -> Iterator[str]:
+    label = f" ({group.label})" if labelled and group.label else ""
+    yield f"over {len(group.members):,} set-ups{label}: mean, spread over set-ups, sampling error within one"
+    names = component_names(group.setup.fit.components)
+    for j, name in enumerate(names):
+        mean, spread, se = (100 * group("mass_fraction", x)[j] for x in ("mean", "spread", "se"))
+        yield f"  mass fraction {name:3s} {mean:6.2f} %   spread {spread:.2f}   sampling {_known(se, '.2f')}"
+    for name in group.statistics:
+        if not name.startswith("crossing_"):
+            continue
+        scale, unit, digits = _scale(name)
+        for i, level in enumerate(group.coordinates["levels"]):
+            mean, spread, se = (group(name, x)[i] / scale for x in ("mean", "spread", "se"))
+            number = int(group(name, "n_setups")[i])
+            if number:
+                yield (
+                    f"  {names[-1]} {100 * level:2.0f} % against {name[9:]:2s} {mean:8.{digits}f}{unit}   "
+                    f"spread {_known(spread, f'.{digits}f')}   sampling {_known(se, f'.{digits}f')}   "
+                    f"crosses once in {number} of {len(group.members)}"
+                )
+
+
+def _percent(part: Part, name: str, at: tuple[int, ...]) -> str:
+    base, low, high, se = (100 * part(name, x)[at] for x in ("base", "low_68", "high_68", "se"))
+    if not part.used:
+        return f"{base:6.2f} %"
+    return f"{base:6.2f} %  [{_known(low, '.2f')}, {_known(high, '.2f')}]  se {_known(se, '.2f')}"
+
+
+def _energy(part: Part, name: str, at: tuple[int, ...]) -> str:
+    base, low, high = (part(name, x)[at] / 1e5 for x in ("base", "low_68", "high_68"))
+    interval = f"  [{_known(low, '.4f')}, {_known(high, '.4f')}]" if part.used else ""
+    return f"{base:.4f}e5 km2 / s2{interval}"
+
+
+def _crossing(part: Part, name: str, i: int) -> str:
+    scale, unit, digits = _scale(name)
+    base, low, high = (part(name, x)[i] / scale for x in ("base", "low_68", "high_68"))
+    said = f"{base:.{digits}f}{unit}" if np.isfinite(base) else "no single crossing"
+    if not part.used:
+        return said
+    never, once, often, untold = (int(x) for x in part.counts[name][:, i])
+    if once and np.isfinite(low + high):
+        said += f"  [{_known(low, f'.{digits}f')}, {_known(high, f'.{digits}f')}]"
+    why = [f"{n:,} {what}" for n, what in ((never, "never"), (often, "more than once"), (untold, "too few stars")) if n]
+    return f"{said}  crosses once in {once:,} of {part.used:,}{' (' * bool(why)}{', '.join(why)}{')' * bool(why)}"
+
+
+def _scale(name: str) -> tuple[float, str, int]:
+    variable = name.removeprefix("crossing_")
+    if variable == "E":
+        return 1e5, "e5 km2 / s2", 4
+    unit = unit_of(variable)
+    return 1.0, f" {unit}" if unit else "", 0 if variable == "Lz" else 3
+
+
+def _known(x: float, form: str) -> str:
+    return format(float(x), form) if np.isfinite(x) else "-"

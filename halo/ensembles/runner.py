@@ -1,0 +1,164 @@
+"""Running an ensemble: what is missing is computed and written, batch by batch, until nothing is."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import UsageError
+from ..fits.fit import resolve_device, use_threads
+from ..io.atomic import check_inside, write_bytes
+from ..io.provenance import describe_input, own_version
+from . import worker as work
+from .batchfile import Computed, encode
+from .claims import claim
+from .folder import begin, check_folder, recover, write_manifest
+from .plan import Batch, Plan, share
+from .run import CLAIMS, SETTINGS, Run, batch_path, describe, open_run
+
+Progress = Callable[[int, int], None]
+"""Called with the number of fits that are done and that are to be done."""
+Executor = Callable[[Sequence[Batch], Plan, Path], Iterable[tuple[Batch, Sequence[Computed]]]]
+"""Computes batches, in any order."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did.
+
+    Attributes
+    ----------
+    run : Run
+        The ensemble as it is now.
+    fits : int
+        How many were computed this time.
+    notes : tuple of str
+        A line on every file that was set aside, and on libraries that have changed.
+    """
+
+    run: Run
+    fits: int
+    notes: tuple[str, ...]
+
+
+def ensemble(
+    stars: Path,
+    folder: Path,
+    plan: Plan,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    shard: tuple[int, int] | None = None,
+    executor: Executor | None = None,
+    here: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Compute what is missing of an ensemble and keep it in a folder.
+
+    Parameters
+    ----------
+    stars : Path
+        Prepared catalogue.
+    folder : Path
+        For the run; made where there is none.
+    plan : Plan
+        What to compute.
+    resume : bool
+        Go on with the run that is there. Configurations that failed are tried again.
+    overwrite : bool
+        Remove the run that is there.
+    shard : (int, int), optional
+        Compute the i-th of n parts only; others may compute theirs in the same folder at the same time. Implies
+        `resume`.
+    executor : callable, optional
+        What computes; this process by default. Only the process that calls this writes.
+    here : bool
+        The executor computes on this machine, whose devices count.
+    threads : int, optional
+        Threads of this process; all of its cores by default.
+    progress : callable, optional
+        Called with the fits done and to be done.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    UsageError
+        Settings that make no sense, or other ones than those of the run that is there.
+    InputError
+        No prepared catalogue; a run of another layout.
+    OutputError
+        The folder holds something else, is in use, or cannot be written.
+    """
+    if overwrite and (resume or shard):
+        raise UsageError(f"--overwrite does not go with {'--resume' if resume else '--shard'}: it removes the run.")
+    check_folder(folder, resume=resume or shard is not None, overwrite=overwrite)
+    check_inside(folder)
+    source = describe_input(stars)
+    plan = settled(plan, here=executor is None or here)
+    if executor is None:
+        use_threads(threads or cores())
+    record = describe(plan, source, own_version())
+    name = f"shard-{shard[0]}-of-{shard[1]}" if shard else "run"
+    with claim(folder / CLAIMS, name, rivals=lambda other: _rivals(name, other)) as held:
+        mine = share(plan.batches, *shard) if shard else plan.batches
+        computing: Iterator[tuple[Batch, Sequence[Computed]]] | None = None
+        if overwrite or not (folder / SETTINGS).exists():
+            # A mistake shows in the first batch: until that is there no run is begun, and the old one is kept.
+            if progress:
+                progress(0, sum(b.fits for b in mine))
+            rest = iter((executor or work.compute)(mine, plan, stars))
+            computing = itertools.chain(list(itertools.islice(rest, 1)), rest)
+        notes = begin(folder, record, overwrite=overwrite)
+        own = range(mine[0].index, mine[-1].index + 1) if mine else range(0)
+        run, damaged = recover(folder, own=own if shard else None)
+        todo = [b for b in mine if b.index not in run.headers or run.headers[b.index].failures]
+        total, done, fits = sum(b.fits for b in mine), sum(b.fits for b in mine) - sum(b.fits for b in todo), 0
+        if computing is None:
+            if progress:
+                progress(done, total)
+            computing = iter((executor or work.compute)(todo, plan, stars))
+        for batch, computed in computing:
+            held.check()
+            write_bytes(batch_path(folder, batch.index), encode(run.sha256, batch.index, computed), overwrite=True)
+            fits += batch.fits
+            if progress:
+                progress(done + fits, total)
+        run = open_run(folder)
+        write_manifest(run)
+    return Outcome(run, fits, (*notes, *damaged))
+
+
+def settled(plan: Plan, *, here: bool = True) -> Plan:
+    """Return the plan with the device that ``auto`` stands for, so that a run is not continued on another.
+
+    Elsewhere, on machines that nothing is known of yet, it stands for the CPU.
+
+    Raises
+    ------
+    UsageError
+        A device that is not there.
+    """
+    device = plan.base.fit.device
+    found = resolve_device(device) if here else "cpu"
+    if device != "auto":
+        return plan
+    return replace(plan, base=replace(plan.base, fit=replace(plan.base.fit, device=found)))
+
+
+def cores() -> int:
+    """Return how many cores this process may use; fewer where OMP_NUM_THREADS says so."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(there, int(asked)) if asked.isdigit() and int(asked) else there
+
+
+def _rivals(name: str, other: str) -> bool:
+    # Shards of one division work side by side; anything else shares batches with this.
+    return "run" in (name, other) or name.partition("-of-")[2] != other.partition("-of-")[2]

@@ -1,0 +1,343 @@
+"""Fractions along a variable with both errors apart: the spread over set-ups, a trend, and the bootstrap, noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from astropy import units
+from astropy.table import QTable
+
+from ..errors import UsageError
+from ..fits.fit import Fit, FitSettings
+from ..fits.fit import fit as fit_components
+from ..mixtures.bins import Axis, parse_axes
+from ..products.overview import PROFILES
+from ..products.profile import LEVELS, MIN_STARS, Crossing, Profile, crossings, profile, unit_of
+
+PIXELS = (10, 20, 30, 40, 50, 60)
+"""l of the set-ups: the paper's limits, and steps that it does not give."""
+INTERVAL = 0.68
+
+
+@dataclass(frozen=True)
+class Setups:
+    """Fractions of the components in every set-up, along one or more variables.
+
+    Attributes
+    ----------
+    settings : tuple of FitSettings
+        S set-ups, those that converged.
+    failed : tuple of FitSettings
+        Those that did not, which are in no mean.
+    names : tuple of str
+        Components, in order of increasing energy.
+    edges : dict of str to ndarray, shape (m + 1,)
+        By variable.
+    n_stars : dict of str to ndarray, shape (m,)
+    fractions : dict of str to ndarray, shape (S, m, k)
+    """
+
+    settings: tuple[FitSettings, ...]
+    failed: tuple[FitSettings, ...]
+    names: tuple[str, ...]
+    edges: Mapping[str, np.ndarray]
+    n_stars: Mapping[str, np.ndarray]
+    fractions: Mapping[str, np.ndarray]
+
+
+def over_setups(
+    table: Any,
+    settings: Sequence[FitSettings],
+    variables: Sequence[str] | Mapping[str, Sequence[Axis]] = ("E",),
+    *,
+    find: Callable[[Any, FitSettings], Fit] = fit_components,
+) -> Setups:
+    """Return the fractions that the components of every set-up have along some variables.
+
+    Parameters
+    ----------
+    table : Table
+        Prepared stars.
+    settings : sequence of FitSettings
+        Set-ups of one selection and as many components, such as `vary_pixels` makes.
+    variables : sequence of str, or mapping of str to axes
+        Names in `products.PROFILES`, or axes of one's own by name.
+    find : callable
+        From stars and settings to a fit; for four components one that splits the sample.
+
+    Returns
+    -------
+    Setups
+
+    Raises
+    ------
+    UsageError
+        No set-up, none that converged, or another number of components in some.
+    """
+    axes = variables if isinstance(variables, Mapping) else {name: parse_axes(PROFILES[name]) for name in variables}
+    found: list[dict[str, Profile]] = []
+    good: list[FitSettings] = []
+    failed: list[FitSettings] = []
+    for each in settings:
+        made = find(table, each)
+        profiles = {name: profile(made, table, one) for name, one in axes.items()}
+        whole = made.converged and all(p.application.converged.all() for p in profiles.values())
+        (good if whole else failed).append(each)
+        if whole:
+            found.append(profiles)
+    if not found:
+        raise UsageError(f"none of {len(settings)} set-ups converged; raise max_iter or loosen tol.")
+    names = [next(iter(p.values())).application.names for p in found]
+    if len(set(names)) > 1:
+        raise UsageError("set-ups must have the same components; these have " + ", ".join(map(str, set(names))) + ".")
+    first = {name: p.application.mixtures for name, p in found[0].items()}
+    return Setups(
+        settings=tuple(good),
+        failed=tuple(failed),
+        names=names[0],
+        edges={name: mixtures.bins.edges[0] for name, mixtures in first.items()},
+        n_stars={name: mixtures.n_stars for name, mixtures in first.items()},
+        fractions={name: np.stack([p[name].application.fractions for p in found]) for name in axes},
+    )
+
+
+def vary_pixels(settings: FitSettings, pixels: Sequence[int] = PIXELS) -> tuple[FitSettings, ...]:
+    """Return the set-ups over which the paper takes its error bars: other numbers of pixels l."""
+    return tuple(replace(settings, chemistry=replace(settings.chemistry, pixels=l)) for l in pixels)  # noqa: E741
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean fractions along one variable, and both of their errors.
+
+    Attributes
+    ----------
+    variable : str
+    names : tuple of str
+        Components, in order of increasing energy.
+    edges : ndarray, shape (m + 1,)
+        In the variable's unit.
+    n_stars : ndarray of int, shape (m,)
+    mean : ndarray, shape (m, k)
+        Over set-ups; NaN in bins without stars.
+    sigma : ndarray, shape (m, k)
+        Standard deviation over set-ups: what the choice of l makes of the fractions, no sampling error.
+    noise : ndarray, shape (2, m, k)
+        Lower and upper limit of the bootstrap replicates minus their median; NaN without any.
+    crossings : tuple of Crossing
+        Of the last component's mean.
+    crossing_sigma : ndarray, shape (levels,)
+        Standard deviation over set-ups of where each of them crosses; NaN unless all do, and once.
+    crossing_noise : ndarray, shape (2, levels)
+        Limits of the replicates' crossings minus their median, of those that cross once.
+    crossing_lost : ndarray of int, shape (levels,)
+        Replicates that do not cross a level once.
+    setups, replicates : int
+        How many there are.
+    min_stars : int
+        Bins with fewer stars have no say in crossings.
+    level : float
+        Probability of the limits.
+    """
+
+    variable: str
+    names: tuple[str, ...]
+    edges: np.ndarray
+    n_stars: np.ndarray
+    mean: np.ndarray
+    sigma: np.ndarray
+    noise: np.ndarray
+    crossings: tuple[Crossing, ...]
+    crossing_sigma: np.ndarray
+    crossing_noise: np.ndarray
+    crossing_lost: np.ndarray
+    setups: int
+    replicates: int
+    min_stars: int
+    level: float
+
+    @property
+    def centres(self) -> np.ndarray:
+        """Centres of the bins."""
+        return 0.5 * (self.edges[:-1] + self.edges[1:])
+
+    @property
+    def trusted(self) -> np.ndarray:
+        """Which bins have stars enough; bool, shape (m,)."""
+        return (self.n_stars >= self.min_stars) & np.isfinite(self.mean[:, -1])
+
+
+def spread(
+    variable: str,
+    edges: np.ndarray,
+    names: Sequence[str],
+    setups: np.ndarray,
+    n_stars: np.ndarray,
+    *,
+    replicates: np.ndarray | None = None,
+    levels: Sequence[float] = LEVELS,
+    min_stars: int = MIN_STARS,
+    level: float = INTERVAL,
+) -> Spread:
+    """Return mean fractions with their spread over set-ups and, apart from it, their bootstrap error.
+
+    However the arrays were made: `over_setups` gives the set-ups', an ensemble's ``fraction_E`` the replicates'.
+
+    Parameters
+    ----------
+    variable : str
+        What the bins are of.
+    edges : ndarray, shape (m + 1,)
+        In the variable's unit.
+    names : sequence of str
+        The k components, in order of increasing energy.
+    setups : ndarray, shape (S, m, k)
+        Fractions in every set-up.
+    n_stars : ndarray of int, shape (m,)
+        Stars of each bin.
+    replicates : ndarray, shape (B, m, k), optional
+        Fractions in bootstrap replicates of one set-up.
+    levels : sequence of float
+        Of the last component, whose crossings to find.
+    min_stars : int
+        Bins with fewer stars have no say in crossings.
+    level : float
+        Probability of the limits.
+
+    Returns
+    -------
+    Spread
+
+    Raises
+    ------
+    UsageError
+        Arrays of other shapes, or a number out of range.
+    """
+    setups, n_stars = np.asarray(setups, dtype=float), np.asarray(n_stars)
+    shape = len(edges) - 1, len(names)
+    for name, array in (("setups", setups), ("replicates", replicates)):
+        if array is not None and (np.ndim(array) != 3 or np.shape(array)[1:] != shape or len(array) == 0):
+            raise UsageError(f"{name} must have shape (number, {shape[0]}, {shape[1]}), got {np.shape(array)}.")
+    if n_stars.shape != shape[:1]:
+        raise UsageError(f"n_stars must have shape ({shape[0]},), got {n_stars.shape}.")
+    if not 0 < level < 1 or not all(0 < x < 1 for x in levels):
+        raise UsageError(f"level and levels must lie between 0 and 1, got {level:g} and {tuple(levels)}.")
+    centres = 0.5 * (np.asarray(edges)[:-1] + np.asarray(edges)[1:])
+    told = n_stars >= min_stars
+
+    def once(curves: np.ndarray) -> np.ndarray:
+        """Where each curve crosses each level, NaN unless it does so once; shape (curves, levels)."""
+        at = [[crossings(centres, np.where(told, curve, np.nan), x) for x in levels] for curve in curves]
+        return np.array([[one[0] if len(one) == 1 else np.nan for one in row] for row in at])
+
+    mean, sigma = _mean_and_sigma(setups)
+    of_setups = once(setups[:, :, -1])
+    noise, crossing_noise = np.full((2, *shape), np.nan), np.full((2, len(levels)), np.nan)
+    lost = np.zeros(len(levels), dtype=int)
+    if replicates is not None:
+        noise = _limits(np.asarray(replicates, dtype=float), level)
+        of_replicates = once(np.asarray(replicates, dtype=float)[:, :, -1])
+        crossing_noise, lost = _limits(of_replicates, level), np.isnan(of_replicates).sum(axis=0)
+    return Spread(
+        variable=variable,
+        names=tuple(names),
+        edges=np.asarray(edges, dtype=float),
+        n_stars=n_stars,
+        mean=mean,
+        sigma=sigma,
+        noise=noise,
+        crossings=tuple(Crossing(x, crossings(centres, np.where(told, mean[:, -1], np.nan), x)) for x in levels),
+        crossing_sigma=of_setups.std(axis=0, ddof=1) if len(setups) > 1 else np.full(len(levels), np.nan),
+        crossing_noise=crossing_noise,
+        crossing_lost=lost,
+        setups=len(setups),
+        replicates=0 if replicates is None else len(replicates),
+        min_stars=min_stars,
+        level=level,
+    )
+
+
+def spreads(setups: Setups, replicates: Mapping[str, np.ndarray] | None = None, **choices: Any) -> dict[str, Spread]:
+    """Return the spread along every variable of some set-ups.
+
+    Parameters
+    ----------
+    setups : Setups
+        As `over_setups` makes them.
+    replicates : mapping of str to ndarray, shape (B, m, k), optional
+        By variable.
+    **choices
+        Of `spread`.
+    """
+    return {
+        name: spread(
+            name,
+            setups.edges[name],
+            setups.names,
+            fractions,
+            setups.n_stars[name],
+            replicates=(replicates or {}).get(name),
+            **choices,
+        )
+        for name, fractions in setups.fractions.items()
+    }
+
+
+def _mean_and_sigma(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # a bin is empty in all set-ups or in none, but a component may have nothing to share out in some
+    good = np.isfinite(x)
+    number = good.sum(axis=0)
+    mean = np.where(good, x, 0.0).sum(axis=0) / np.where(number > 0, number, np.nan)
+    square = np.where(good, (x - mean) ** 2, 0.0).sum(axis=0)
+    return mean, np.sqrt(square / np.where(number > 1, number - 1, np.nan))
+
+
+def _limits(x: np.ndarray, level: float) -> np.ndarray:
+    """Limits minus the median along the first axis, over what is finite; NaN where fewer than two are."""
+    out = np.full((2, *x.shape[1:]), np.nan)
+    for index in np.ndindex(x.shape[1:]):
+        column = x[(slice(None), *index)]
+        column = column[np.isfinite(column)]
+        if len(column) > 1:
+            low, middle, high = np.percentile(column, (50 * (1 - level), 50, 50 * (1 + level)))
+            out[(slice(None), *index)] = low - middle, high - middle
+    return out
+
+
+def spread_table(result: Spread) -> QTable:
+    """Return a spread as a table: a row per bin.
+
+    Columns ``lower``, ``upper``, ``centre``, ``n_stars``; for the component j of increasing energy ``fraction_j``,
+    ``setups_j`` (standard deviation over set-ups), ``noise_lower_j`` and ``noise_upper_j`` (limits of the bootstrap
+    minus its median). The metadata hold the crossings with both errors.
+    """
+    table = QTable()
+    unit = unit_of(result.variable)
+    for name, x in (("lower", result.edges[:-1]), ("upper", result.edges[1:]), ("centre", result.centres)):
+        table[name] = x * units.Unit(unit) if unit else x
+    table["n_stars"] = result.n_stars
+    for j in range(len(result.names)):
+        table[f"fraction_{j + 1}"] = result.mean[:, j]
+        table[f"setups_{j + 1}"] = result.sigma[:, j]
+        table[f"noise_lower_{j + 1}"], table[f"noise_upper_{j + 1}"] = result.noise[:, :, j]
+    table.meta.update(
+        variable=result.variable,
+        components=list(result.names),
+        setups=result.setups,
+        replicates=result.replicates,
+        level=result.level,
+        min_stars=result.min_stars,
+    )
+    table.meta["crossings"] = {
+        f"{result.names[-1]}={crossing.level:g}": {
+            "at": list(crossing.at),
+            "sigma_over_setups": float(result.crossing_sigma[i]),
+            "noise": result.crossing_noise[:, i].tolist(),
+            "replicates_without_one": int(result.crossing_lost[i]),
+        }
+        for i, crossing in enumerate(result.crossings)
+    }
+    return table

@@ -1,0 +1,1 @@
+"""Figures: what is computed elsewhere, drawn."""

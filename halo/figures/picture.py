@@ -1,0 +1,134 @@
+"""A figure with its caption, drawn in the project's style and written without leaving half a file."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+import matplotlib.style  # reads style files; the bare package does not load it, nor does it load pyplot
+from matplotlib.figure import Figure
+
+from ..errors import UsageError
+from ..io.atomic import check_output, write_atomically
+
+STYLE = Path(__file__).with_name("halonmf.mplstyle")
+FORMATS = ("png", "pdf", "svg")
+# what each format calls the caption, the software and the record of how the file came to be
+_KEYS = {
+    "png": ("Description", "Software", "Provenance"),
+    "pdf": ("Subject", "Creator", "Keywords"),
+    "svg": ("Description", "Creator", "Source"),
+}
+_UNDATED: dict[str, dict[str, Any]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and what to say of it.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure
+        Belongs to no window; `save` writes it.
+    caption : str
+        What is drawn, what was cut and how many stars are in it.
+    data : Table or None
+        The numbers that are drawn, one row per mark; None where the figure shows products that are saved themselves.
+    """
+
+    figure: Figure
+    caption: str
+    data: Any = None
+
+
+def styled(draw: Callable[P, Picture]) -> Callable[P, Picture]:
+    """Return `draw` under the project's style, with the caller's own settings put back afterwards."""
+
+    @functools.wraps(draw)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> Picture:
+        with mpl.style.context(STYLE):
+            return draw(*args, **kwargs)
+
+    return inner
+
+
+def save(
+    picture: Picture | Figure,
+    path: str | Path,
+    formats: Sequence[str] = ("png", "pdf"),
+    *,
+    overwrite: bool = False,
+    provenance: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Write a picture in every format; under its final name a file is complete or absent.
+
+    The same picture gives the same bytes: no dates are written. The caption goes into the file's metadata, and with it
+    the version, the hash of the settings and the hashes of the inputs, as JSON: in PNG as the text ``Provenance``, in
+    PDF as ``Keywords``, in SVG as ``Source``.
+
+    Parameters
+    ----------
+    picture : Picture or Figure
+        What to write.
+    path : path
+        With or without the suffix of a format; a suffix adds its format to the others.
+    formats : sequence of str
+        Among `FORMATS`.
+    overwrite : bool
+        Replace existing files.
+    provenance : mapping, optional
+        How the picture came to be, as `provenance.provenance` makes it.
+
+    Returns
+    -------
+    list of Path
+        One per format.
+
+    Raises
+    ------
+    OutputError
+        A file exists, its folder is absent, or it cannot be written.
+    UsageError
+        An unknown format.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower().lstrip(".")
+    stem = path.with_suffix("") if suffix in FORMATS else path
+    wanted = list(dict.fromkeys([*formats, *([suffix] if suffix in FORMATS else [])]))
+    unknown = [name for name in wanted if name not in FORMATS]
+    if unknown or not wanted:
+        raise UsageError(f"formats must be among {', '.join(FORMATS)}; got {', '.join(unknown) or 'none'}.")
+    figure, caption = (picture.figure, picture.caption) if isinstance(picture, Picture) else (picture, "")
+    targets = [stem.with_name(f"{stem.name}.{name}") for name in wanted]
+    for target in targets:
+        check_output(target, overwrite=overwrite)
+    for target, name in zip(targets, wanted, strict=True):
+        _write(figure, target, name, _metadata(name, caption, provenance))
+    return targets
+
+
+def _metadata(name: str, caption: str, record: Mapping[str, Any] | None) -> dict[str, Any]:
+    caption_key, software_key, record_key = _KEYS[name]
+    metadata: dict[str, Any] = {caption_key: caption, **_UNDATED[name]}
+    if record is not None:
+        metadata[software_key] = f"{record['software']} {record['version']}"
+        # without the time, which would make every file another
+        kept = {key: record[key] for key in ("software", "version", "command", "settings_sha256")}
+        kept["inputs"] = [{key: item[key] for key in ("name", "sha256")} for item in record["inputs"]]
+        metadata[record_key] = json.dumps(kept, sort_keys=True)
+    return metadata
+
+
+def _write(figure: Figure, path: Path, name: str, metadata: Mapping[str, Any]) -> None:
+    def write(temporary: Path) -> None:
+        with mpl.style.context(STYLE):
+            figure.savefig(temporary, format=name, metadata=metadata)
+
+    write_atomically(path, write, overwrite=True)

@@ -1,0 +1,1 @@
+"""Fits: settings, components, their re-application, bootstrap, files."""

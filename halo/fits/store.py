@@ -1,0 +1,221 @@
+"""Fits as HDF5 and tables as ECSV: the only module that knows their layout. Complete under their name, or absent."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from astropy.table import QTable, Table
+
+from ..errors import InputError, UsageError
+from ..io.atomic import write_atomically
+from ..io.hdf5 import arrays, first_line, put
+from ..io.provenance import plain
+from ..mixtures.bins import Bins
+from ..mixtures.counts import Mixtures
+from ..stars.cutflow import CutFlow
+from .fit import Fit, settings_of
+
+SCHEMA = 2
+"""Version of the file layout; it rises when a reader of the old one would go wrong."""
+READABLE = (1, 2)
+"""Layouts that are read. Layout 1 kept a sentence for the status, of which these are the first words."""
+_SENTENCES = {"converged": "CONVERGED", "reached max_iter": "MAX_ITER", "became NaN": "NON_FINITE"}
+
+
+def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
+    """Write a fit as HDF5.
+
+    Data sets ``W`` (m, k), ``H`` (k, n), ``V`` (m, n), ``n_stars`` and ``bin_energy`` (m,), ``mean_energy`` (k,),
+    ``edges_1`` and ``edges_2``, ``rows`` (N,) and ``columns`` (N, images); everything else as JSON attributes.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written.
+    """
+    mixtures = fit.mixtures
+    data = {
+        "W": fit.W,
+        "H": fit.H,
+        "V": mixtures.V,
+        "n_stars": mixtures.n_stars,
+        "rows": mixtures.rows.astype(np.int32),
+        "columns": mixtures.columns.astype(np.int32),
+        "bin_energy": fit.bin_energy,
+        "mean_energy": fit.mean_energy,
+        **{f"edges_{i + 1}": edges for i, edges in enumerate(mixtures.bins.edges)},
+    }
+    record = {
+        "settings": plain(fit.settings),
+        "cutflow": plain(fit.cutflow),
+        "outcome": {
+            "names": list(fit.names),
+            "loss": fit.loss,
+            "kkt": fit.kkt,
+            "n_iter": fit.n_iter,
+            "status": fit.status,
+            "device": fit.device,
+        },
+        "provenance": plain(fit.provenance),
+    }
+
+    # Made in memory: HDF5 cannot be relied upon to fail cleanly when a disk is full.
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        file.attrs["halonmf"] = "fit"
+        file.attrs["schema"] = SCHEMA
+        for name, value in record.items():
+            file.attrs[name] = json.dumps(value, sort_keys=True)
+        for name, array in data.items():
+            put(file, name, array)
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(image.getbuffer())
+
+    return write_atomically(path, write, overwrite=overwrite)
+
+
+def load_fit(path: str | Path) -> Fit:
+    """Read what `save_fit` wrote.
+
+    Raises
+    ------
+    InputError
+        Missing, damaged, not a fit, of another layout version, or with links that lead out of the file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file; make it with halonmf fit.")
+    try:
+        with h5py.File(path, "r") as file:
+            if _text(file.attrs.get("halonmf")) != "fit":
+                raise InputError(f"{path}: HDF5, but no fit of this software; make one with halonmf fit.")
+            schema = file.attrs.get("schema")
+            if schema not in READABLE:
+                raise InputError(
+                    f"{path}: layout version {schema}, this software reads {', '.join(map(str, READABLE))}; fit again."
+                )
+            record = {
+                name: json.loads(_text(file.attrs[name])) for name in ("settings", "cutflow", "outcome", "provenance")
+            }
+            if schema == 1:
+                record["outcome"]["status"] = _status_of(record["outcome"]["status"])
+            found = _arrays(path, file)
+        return _fit(record, found)
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as HDF5, as a fit is ({first_line(error)}).") from error
+    except (KeyError, ValueError, TypeError, IndexError, UsageError) as error:
+        raise InputError(f"{path}: damaged or incomplete ({first_line(error)}); fit again.") from error
+
+
+def save_table(path: str | Path, table: Table, provenance: Mapping[str, Any], *, overwrite: bool = False) -> Path:
+    """Write a product as ECSV, with its provenance in the metadata.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written.
+    """
+    table = table.copy(copy_data=False)
+    table.meta["provenance"] = plain(provenance)
+
+    def write(temporary: Path) -> None:
+        table.write(temporary, format="ascii.ecsv")
+
+    return write_atomically(path, write, overwrite=overwrite)
+
+
+def save_text(path: str | Path, text: str, *, overwrite: bool = False) -> Path:
+    """Write a text, such as a figure's caption.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written.
+    """
+
+    def write(temporary: Path) -> None:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+    return write_atomically(path, write, overwrite=overwrite)
+
+
+def load_table(path: str | Path) -> Table:
+    """Read a product that `save_table` wrote.
+
+    Raises
+    ------
+    InputError
+        Missing, or no such table.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file.")
+    try:
+        return QTable.read(path, format="ascii.ecsv")
+    except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as ECSV ({first_line(error)}).") from error
+
+
+def _arrays(path: Path, file: h5py.File) -> dict[str, np.ndarray]:
+    try:
+        return arrays(file)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _fit(record: dict[str, Any], data: dict[str, np.ndarray]) -> Fit:
+    settings = settings_of(record["settings"])
+    outcome = record["outcome"]
+    edges = tuple(data[f"edges_{i + 1}"] for i in range(len(settings.axes)))
+    bins = Bins(settings.axes, edges)
+    mixtures = Mixtures(
+        V=data["V"],
+        bins=bins,
+        chemistry=settings.chemistry,
+        n_stars=data["n_stars"],
+        rows=data["rows"].astype(np.int64),
+        columns=data["columns"].astype(np.int64),
+    )
+    W, H = data["W"], data["H"]
+    m, n, k = len(bins), settings.chemistry.n, len(outcome["names"])
+    shapes = {"W": (m, k), "H": (k, n), "V": (m, n), "n_stars": (m,), "bin_energy": (m,), "mean_energy": (k,)}
+    for name, shape in shapes.items():
+        if data[name].shape != shape:
+            raise ValueError(f"{name} has shape {data[name].shape}, expected {shape}")
+    flow = record["cutflow"]
+    return Fit(
+        W=W,
+        H=H,
+        names=tuple(outcome["names"]),
+        mean_energy=data["mean_energy"],
+        mixtures=mixtures,
+        settings=settings,
+        cutflow=CutFlow(flow["total"], tuple(flow["names"]), tuple(flow["removed"])),
+        bin_energy=data["bin_energy"],
+        loss=float(outcome["loss"]),
+        kkt=float(outcome["kkt"]),
+        n_iter=int(outcome["n_iter"]),
+        status=str(outcome["status"]),
+        device=str(outcome["device"]),
+        provenance=record["provenance"],
+    )
+
+
+def _status_of(sentence: str) -> str:
+    for words, status in _SENTENCES.items():
+        if sentence.startswith(words):
+            return status
+    raise ValueError(f"unknown status {sentence!r}")
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

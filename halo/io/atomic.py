@@ -1,0 +1,177 @@
+"""Writing files so that under its final name a file is complete or absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..errors import OutputError, UsageError
+
+
+def check_output(
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    suffixes: Sequence[str] = (),
+    inputs: Sequence[str | Path | None] = (),
+) -> None:
+    """Raise where writing `path` must fail; to be asked before hours of computing, not after.
+
+    Parameters
+    ----------
+    path : path
+        The file to be written.
+    overwrite : bool
+        Allow that it exists.
+    suffixes : sequence of str
+        What its name may end in; anything where there are none.
+    inputs : sequence of path or None
+        Files that are read, which no output may replace.
+
+    Raises
+    ------
+    OutputError
+        The file exists, is write-protected or one of `inputs`, or its folder does not exist or is not writable.
+    UsageError
+        The name ends in none of `suffixes`.
+    """
+    path = Path(path)
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise UsageError(f"{path}: the name must end in {' or '.join(suffixes)}, by which the file is known later.")
+    folder = path.absolute().parent
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory, expected a file to write; name the file.")
+    if any(source is not None and _same(path, Path(source)) for source in inputs):
+        raise OutputError(f"{path}: is also an input, which is never overwritten; choose another name.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; choose another name or allow overwriting (--overwrite).")
+    # Renaming over a file asks no leave of it, and root may write anything: the mode says what its owner wants.
+    if path.exists() and not path.stat().st_mode & 0o222:
+        raise OutputError(f"{path}: is write-protected; choose another name.")
+    if not folder.is_dir():
+        raise OutputError(f"{path}: the folder {folder} does not exist; create it first.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: the folder {folder} is not writable; choose another.")
+
+
+def write_atomically(path: str | Path, write: Callable[[Path], None], *, overwrite: bool = False) -> Path:
+    """Let `write` fill a temporary file beside `path`, flush it to disk, and give it its final name.
+
+    Parameters
+    ----------
+    path : path
+        The final name.
+    write : callable
+        Called with the temporary name.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written.
+    """
+    path = Path(path)
+    check_output(path, overwrite=overwrite)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        _sync(temporary)
+        _rename(temporary, path)
+        _sync(path.absolute().parent)
+    except OSError as error:
+        reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
+        raise OutputError(f"{path}: cannot be written ({reason}); free space or choose another.") from error
+    finally:
+        _remove(temporary)
+    return path
+
+
+def write_bytes(path: str | Path, data: bytes, *, overwrite: bool = False) -> Path:
+    """Write `data` as `write_atomically` does, with the same errors."""
+    return write_atomically(path, lambda temporary: _write(temporary, data), overwrite=overwrite)
+
+
+def check_inside(folder: Path) -> None:
+    """Raise where no file could be made in a folder that is there, or that is yet to be made.
+
+    Raises
+    ------
+    OutputError
+        The folder, or the nearest above it that exists, is not writable.
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    # The mode says what its owner wants; root may write anything.
+    if not os.access(there, os.W_OK | os.X_OK) or not there.stat().st_mode & 0o222:
+        raise OutputError(f"{folder}: the folder {there} is not writable; choose another.")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs where there is none.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made, or a file has its name.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder ({error.strerror}); choose another.") from None
+
+
+def set_aside(path: Path, folder: Path) -> Path:
+    """Move a file into a folder under its own name, with a number where that is taken; return where it is.
+
+    Raises
+    ------
+    OutputError
+        It cannot be moved.
+    """
+    make_folder(folder)
+    names = (f"{path.name}{suffix}" for suffix in ("", *(f".{i}" for i in range(1, 10_000))))
+    target = next(folder / name for name in names if not (folder / name).exists())
+    try:
+        _rename(path, target)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be set aside ({error.strerror}); move it yourself.") from None
+    return target
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises
+    ------
+    OutputError
+        It cannot be removed.
+    """
+    try:
+        _remove(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be removed ({error.strerror}).") from None
+
+
+def _same(path: Path, other: Path) -> bool:
+    return path.exists() and other.exists() and path.samefile(other)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _rename(path: Path, target: Path) -> None:
+    path.replace(target)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

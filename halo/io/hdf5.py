@@ -1,0 +1,90 @@
+"""Named arrays as HDF5, made in memory and read with suspicion: a file from elsewhere must do no harm."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..errors import InputError
+
+LARGEST = 2**31
+"""Bytes above which a data set, or all of a file's together, are refused: nothing of this software comes near."""
+UNPACKED, PLENTY = 1032, 2**20
+"""Bytes that a byte of gzip can become at most, and bytes that an array may have whatever the file holds of it."""
+SMALLEST_PACKED = 1000
+"""Entries from which an array is compressed."""
+
+
+def pack(
+    arrays: Mapping[str, np.ndarray], *, compressed: bool = True, attributes: Mapping[str, str] | None = None
+) -> bytes:
+    """Return an HDF5 file, as bytes, with the arrays as data sets of its root, and texts as attributes of it.
+
+    Made in memory because HDF5 cannot be relied upon to fail cleanly when a disk is full. The same arrays give the
+    same bytes: HDF5 keeps no times here.
+    """
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        for name in sorted(arrays):
+            put(file, name, arrays[name], compressed=compressed)
+        for name, text in (attributes or {}).items():
+            file.attrs[name] = text
+    return image.getvalue()
+
+
+def unpack(image: bytes) -> dict[str, np.ndarray]:
+    """Return the arrays of `pack`.
+
+    Raises
+    ------
+    InputError
+        No HDF5, or one that `array` refuses.
+    """
+    try:
+        with h5py.File(io.BytesIO(image), "r") as file:
+            return arrays(file)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise InputError(f"cannot be read as HDF5 ({first_line(error)})") from error
+
+
+def put(file: Any, name: str, array: np.ndarray, *, compressed: bool = True) -> None:
+    """Write an array to an open HDF5 file, compressed where that pays."""
+    options = {"compression": "gzip", "shuffle": True} if compressed and array.size > SMALLEST_PACKED else {}
+    file.create_dataset(name, data=array, fletcher32=bool(options), **options)
+
+
+def arrays(file: Any) -> dict[str, np.ndarray]:
+    """Return every array of an open HDF5 file.
+
+    Raises
+    ------
+    InputError
+        A link that leads elsewhere, a group, data kept elsewhere, objects, more than `LARGEST` bytes, or more than
+        what the file holds can be unpacked to. All is looked at before anything is read.
+    """
+    room = LARGEST
+    for name in file:
+        room -= _checked(file, name, room)
+    return {name: file[name][()] for name in file}
+
+
+def _checked(file: Any, name: str, largest: int) -> int:
+    # A file from elsewhere must not make this process read other files or fill its memory.
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise InputError(f"{name} is a link out of the data set tree; such files are refused.")
+    data = file[name]
+    if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
+        raise InputError(f"{name} is a group or keeps its data elsewhere; such files are refused.")
+    held = data.id.get_storage_size()
+    if data.dtype.kind not in "iufb" or data.nbytes > min(largest, UNPACKED * held + PLENTY):
+        raise InputError(f"{name} has {data.dtype} {data.shape}, no array of this software; such files are refused.")
+    return data.nbytes
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

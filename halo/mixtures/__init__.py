@@ -1,0 +1,1 @@
+"""Stars to V: bins, histograms of chemistry."""

@@ -1,0 +1,211 @@
+"""Bins of stars: equal-count or regular, on one or two variables, the second nested in the first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, UsageError
+from ..stars.variables import values
+
+MOST_BINS = 2**20
+"""More bins than stars in any survey of abundances; their edges alone would fill the memory."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One binning variable.
+
+    Attributes
+    ----------
+    variable : str
+        A name such as ``E`` or ``Lz``.
+    count : int
+        Number of bins.
+    low, high : float or None
+        Limits of regular bins in the variable's unit; None makes bins of equal counts.
+    """
+
+    variable: str
+    count: int
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.variable:
+            raise UsageError("bins need the name of a variable, such as E:8; got none.")
+        if self.count < 1:
+            raise UsageError(f"bins of {self.variable}: the count must be >= 1, got {self.count}.")
+        if (self.low is None) != (self.high is None):
+            raise UsageError(f"bins of {self.variable}: give both limits or none.")
+        if self.low is not None and self.high is not None and not -math.inf < self.low < self.high < math.inf:
+            raise UsageError(
+                f"bins of {self.variable}: limits must be finite and rise, got {self.low:g} to {self.high:g}."
+            )
+
+    @property
+    def regular(self) -> bool:
+        """Whether the bins are equally wide rather than equally full."""
+        return self.low is not None
+
+    def __str__(self) -> str:
+        limits = f":{self.low:g}:{self.high:g}" if self.regular else ""
+        return f"{self.variable}:{self.count}{limits}"
+
+
+def parse_axes(text: str) -> tuple[Axis, ...]:
+    """Return the axes that a text names: ``E:8,Lz:8`` (equal counts) or ``E:20:-2.5e5:-1.0e5`` (regular).
+
+    Raises
+    ------
+    UsageError
+        The text cannot be read, or names more than two variables or one of them twice. Whether the stars have the
+        variables shows when they are binned.
+    """
+    axes = []
+    for part in text.split(","):
+        fields = [field.strip() for field in part.split(":")]
+        try:
+            if len(fields) == 2:
+                axes.append(Axis(fields[0], int(fields[1])))
+            elif len(fields) == 4:
+                axes.append(Axis(fields[0], int(fields[1]), float(fields[2]), float(fields[3])))
+            else:
+                raise ValueError
+        except ValueError:
+            raise UsageError(
+                f"bins {text!r}: expected VARIABLE:COUNT for equal counts or VARIABLE:COUNT:LOW:HIGH for regular bins, "
+                f"one or two of them with a comma between; {part.strip()!r} is neither."
+            ) from None
+    if len(axes) > 2 or len({axis.variable for axis in axes}) < len(axes):
+        raise UsageError(f"bins {text!r}: expected one or two different variables.")
+    return tuple(axes)
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Bins with their edges; bin ``i * count_2 + j`` is the j-th of the second axis within the i-th of the first.
+
+    Attributes
+    ----------
+    axes : tuple of Axis
+        One or two.
+    edges : tuple of ndarray
+        Edges of the first axis, shape (q1 + 1,); of the second within each bin of the first, shape (q1, q2 + 1).
+        The unit is the variable's.
+    """
+
+    axes: tuple[Axis, ...]
+    edges: tuple[np.ndarray, ...]
+
+    def __len__(self) -> int:
+        return math.prod(axis.count for axis in self.axes)
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """Lower and upper edge of every bin on every axis; shape (m, axes, 2)."""
+        first = np.stack([self.edges[0][:-1], self.edges[0][1:]], axis=-1)
+        if len(self.axes) == 1:
+            return first[:, None]
+        second = np.stack([self.edges[1][:, :-1], self.edges[1][:, 1:]], axis=-1)
+        repeated = np.broadcast_to(first[:, None], second.shape)
+        return np.stack([repeated, second], axis=2).reshape(-1, 2, 2)
+
+    def assign(self, table: Any) -> np.ndarray:
+        """Return the bin of every star, -1 outside; int, shape (n_stars,).
+
+        Bins include their lower edge; the last of each axis includes its upper edge too.
+        """
+        rows = place(values(table, self.axes[0].variable), self.edges[0])
+        if len(self.axes) == 1:
+            return rows
+        second = values(table, self.axes[1].variable)
+        index = np.full(len(rows), -1)
+        for i, edges in enumerate(self.edges[1]):
+            inside = np.flatnonzero(rows == i)
+            column = place(second[inside], edges)
+            index[inside] = np.where(column >= 0, i * self.axes[1].count + column, -1)
+        return index
+
+
+def make_bins(table: Any, axes: Sequence[Axis]) -> Bins:
+    """Return bins for these stars: regular ones as asked, the others equally full.
+
+    Equal counts are nested: the first axis is cut so that each part has the same number of stars (to one), then
+    each part along the second axis. Stars of exactly equal value stay together, so ties can make counts differ by more.
+
+    Parameters
+    ----------
+    table : Table
+        Stars.
+    axes : sequence of Axis
+        One or two.
+
+    Raises
+    ------
+    InputError
+        Fewer stars than bins.
+    UsageError
+        No axis, more than two, or more than `MOST_BINS` bins.
+    """
+    axes = tuple(axes)
+    if not 1 <= len(axes) <= 2:
+        raise UsageError(f"bins need one or two variables, got {len(axes)}.")
+    if math.prod(axis.count for axis in axes) > MOST_BINS:
+        raise UsageError(f"{' x '.join(str(axis.count) for axis in axes)} bins are more than {MOST_BINS:,}; use fewer.")
+    columns = [values(table, axis.variable) for axis in axes]
+    usable = np.all([np.isfinite(column) for column in columns], axis=0)
+    needed = 0 if all(axis.regular for axis in axes) else math.prod(axis.count for axis in axes if not axis.regular)
+    if usable.sum() < needed:
+        raise InputError(
+            f"{needed} equal-count bins need at least as many stars; {int(usable.sum())} of {len(usable)} "
+            "have the variables. Use fewer bins or a wider selection."
+        )
+    first = _edges(columns[0][usable], axes[0])
+    if len(axes) == 1:
+        return Bins(axes, (first,))
+    rows = place(columns[0], first)
+    second = []
+    for i in range(axes[0].count):
+        part = columns[1][usable & (rows == i)]
+        if not axes[1].regular and len(part) < axes[1].count:
+            raise InputError(
+                f"bin {i} of {axes[0].variable} has {len(part)} stars, too few for {axes[1].count} equal-count bins "
+                f"of {axes[1].variable}. Use fewer bins."
+            )
+        second.append(_edges(part, axes[1]))
+    return Bins(axes, (first, np.stack(second)))
+
+
+def _edges(x: np.ndarray, axis: Axis) -> np.ndarray:
+    if axis.low is not None and axis.high is not None:
+        return np.linspace(axis.low, axis.high, axis.count + 1)
+    ordered = np.sort(x)
+    # Sizes differ by one at most; an edge lies half-way between the stars on its two sides.
+    cuts = np.linspace(0, len(ordered), axis.count + 1).round().astype(int)[1:-1]
+    below, above = ordered[cuts - 1], ordered[cuts]
+    middle = 0.5 * below + 0.5 * above
+    # Between neighbouring floats there is no middle; the lower star would fall into the upper bin.
+    inner = np.where(middle > below, middle, above)
+    return np.concatenate([ordered[:1], inner, ordered[-1:]])
+
+
+def place(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the bin of every value, -1 outside and for NaN; int, shape of `x`.
+
+    Bins include their lower edge; the last one includes its upper edge too.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N,)
+        Values.
+    edges : ndarray, shape (q + 1,)
+        In rising order; bins of no width stay empty.
+    """
+    index = np.searchsorted(edges, x, side="right") - 1
+    index[x == edges[-1]] = len(edges) - 2
+    return np.where(np.isfinite(x) & (index >= 0) & (index < len(edges) - 1), index, -1)

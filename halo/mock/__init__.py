@@ -1,0 +1,1 @@
+"""A mock survey with known truth."""

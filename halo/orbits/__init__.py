@@ -1,0 +1,1 @@
+"""Frames, the potential, orbits and actions, by three backends."""

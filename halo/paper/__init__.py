@@ -1,0 +1,1 @@
+"""The whole paper: every figure, table and number."""

@@ -1,0 +1,119 @@
+"""Four components: R5 to R7, Table 1, figures 5 and 6."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..figures import four as fourplots
+from ..fits.fit import HE
+from ..products.table1 import Table1, table1, table1_table
+from ..products.table1 import warning as table_warning
+from ..stars.variables import VARIABLES
+from .part import Part, warned
+from .report import Sheet
+from .scoreboard import Value
+from .study import CHEMICAL, Study
+from .two import images_table, two_values
+
+MOST_LOST = 0.05
+"""Share of the replicates that may be lost before it counts as a failure."""
+
+
+def four_components(study: Study) -> Part:
+    """R5: the sample split at its boundary, two components in each part (Fig 5)."""
+    four = study.four
+    found = {"R5.rows": Value(float(len(four.high.W)))}
+    for part in four.parts:
+        for i, (name, share) in enumerate(zip(part.names, part.mass_fractions, strict=True)):
+            spread = 100 * _shares(study, name)[:, i]
+            low, high = np.percentile(spread, [16, 84]) if len(spread) else (None, None)
+            found[f"R5.mass.{name}"] = Value(float(100 * share), low, high, _interval(len(spread)))
+    return Part(
+        values=found,
+        pictures={"fig05": fourplots.four_components(four)},
+        data={f"fig05-images-{name}": images_table(part) for name, part in (("HE", four.high), ("LE", four.low))},
+        fits={"HE": four.high, "LE": four.low, "four": four.fit},
+        said=tuple(four.report().splitlines()),
+        warnings=(*warned(four.high), *warned(four.low), *warned(four.fit)),
+    )
+
+
+def percentiles(study: Study) -> Part:
+    """R6: Table 1."""
+    two = study.two(CHEMICAL)
+    refits = study.refits if study.settings.bootstrap > 1 else None
+    made = table1((two.fit, *study.parts), refits)
+    found = two_values(study, CHEMICAL, ("R6",))
+    # the shares that the mean over bins gives is the other reading of "%"
+    found["R6.percent"] = Value(float(100 * made.mean_share[made.components.index(HE)]))
+    found |= _values(made)
+    table = table1_table(made)
+    table.meta["caption"] = (
+        "Table 1. Percentiles of the abundances of each component [dex] and its contribution: share of sum(W), and the "
+        "mean over bins of its share in the bin; lower and upper limits hold 68 % of bootstraps."
+    )
+    said = table_warning(made)
+    # intervals leave a few lost replicates out; many of them would say that something is wrong
+    many = any(lost > MOST_LOST * total for lost, total in zip(made.lost, made.replicates, strict=True))
+    said_of = (f"Left out of the intervals: {said.removeprefix('not converged: ')}.",) if said and not many else ()
+    shown = {"table1": _sheet(made, str(table.meta["caption"]))}
+    return Part(
+        values=found,
+        tables={"table1": table},
+        sheets=shown,
+        said=said_of,
+        skipped={"R6": study.no_four} if study.no_four else {},
+        warnings=(said,) if many else (),
+    )
+
+
+def _sheet(made: Table1, caption: str) -> Sheet:
+    """Return the table as the paper prints it, each number with its interval."""
+
+    def cell(x: float, limits: np.ndarray, digits: int = 2) -> str:
+        text = f"{x:.{digits}f}"
+        if np.isfinite(limits).all():
+            text += f" ({limits[0]:.{digits}f} to {limits[1]:.{digits}f})"
+        return text.replace("-", "\N{MINUS SIGN}")
+
+    rows = []
+    for i, name in enumerate(made.components):
+        share = cell(100 * made.share[i], 100 * made.share_interval[:, i])
+        mean = cell(100 * made.mean_share[i], 100 * made.mean_share_interval[:, i])
+        for k, q in enumerate(made.q):
+            numbers = [cell(made.values[i, j, k], made.intervals[:, i, j, k]) for j in range(len(made.variables))]
+            rows.append((name, share if k == 0 else "", mean if k == 0 else "", f"{q:g}", *numbers))
+    abundances = (VARIABLES[name].label for name in made.variables)
+    header = ("component", "share [%]", "mean over bins [%]", "percentile", *abundances)
+    return Sheet("table1", caption, header, tuple(rows))
+
+
+def _values(made: Table1) -> dict[str, Value]:
+    found = {}
+    for i, component in enumerate(made.components):
+        if len(component) < 3:
+            continue  # HE and LE have a truth, and come from their fit
+        for j, abundance in enumerate(made.variables):
+            for k, q in enumerate(made.q):
+                low, high = made.intervals[:, i, j, k]
+                known = np.isfinite(low)
+                found[f"R6.{component}.{abundance}.{q:g}"] = Value(
+                    float(made.values[i, j, k]),
+                    float(low) if known else None,
+                    float(high) if known else None,
+                    _interval(made.replicates[i]) if known else "",
+                )
+    return found
+
+
+def _shares(study: Study, name: str) -> np.ndarray:
+    """Return the shares (B, 2) of the good replicates of the part that has a component."""
+    if study.settings.bootstrap < 2:
+        return np.zeros((0, 2))
+    made = next(each for each in study.refits if name in each.names)
+    mass = made.W[made.good].sum(axis=1)
+    return mass / mass.sum(axis=1, keepdims=True)
+
+
+def _interval(number: int) -> str:
+    return f"16 to 84 % of {number} bootstraps of the part" if number else ""

@@ -1,0 +1,121 @@
+"""What the components are spread over: R7 to R10, figures 6 to 10."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ensembles.spread import Spread
+from ..figures import curves
+from ..fits.bootstrap import refit
+from ..products.densities import densities
+from ..products.eccentricity import BINS, eccentricities, peak
+from ..stars.variables import values
+from .part import Part, warned
+from .scoreboard import Value
+from .study import CHEMICAL, DISTANCES, KINEMATIC, SELECTIONS, Study
+from .two import two_values
+
+CONFINED = {"r": 4.0, "z": 2.0, "R": 4.0}
+"""Within these distances the paper finds LE2, kpc."""
+OUTER = 9.0
+"""Beyond this r it finds HE1 to dominate, kpc."""
+
+
+def abundances(study: Study) -> Part:
+    """R7: one-dimensional densities of the abundances (Fig 6)."""
+    fits = (study.two(CHEMICAL).fit, *study.parts)
+    made = densities(fits)
+    picture = curves.densities(made, fits)
+    if study.no_four:
+        return Part(pictures={"fig06": picture}, skipped={"R7": study.no_four})
+    of = {(each.component, each.variable): each for each in made}
+    found = {f"R7.edge.{name}": Value(of[name, "AL_FE"].edge()) for name in ("LE1", "LE2")}
+    found["R7.peak.HE2"] = Value(of["HE2", "FE_H"].peak)
+    return Part(values=found, pictures={"fig06": picture})
+
+
+def eccentricity(study: Study) -> Part:
+    """R8: eccentricities of the components of the kinematically pure halo (Fig 7)."""
+    fit = study.two(KINEMATIC).fit
+    many = study.settings.bootstrap > 1
+    refits = refit(fit, study.settings.bootstrap, seed=study.settings.seed) if many else None
+    made = eccentricities(fit, study.table, refits=refits)
+    true = _true_peaks(study) if study.is_mock else (None, None)
+    found = {}
+    for j, name in enumerate(made.names):
+        low, high = (float(x) if np.isfinite(x) else None for x in made.peak_intervals[:, j])
+        interval = "16 to 84 % of bootstraps of W, each bin's distribution held" if low is not None else ""
+        found[f"R8.peak.{name}"] = Value(float(made.peaks[j]), low, high, interval, true[j])
+    return Part(values=found, pictures={"fig07": curves.eccentricities(made, fit)}, warnings=warned(fit))
+
+
+def _true_peaks(study: Study) -> tuple[float, float]:
+    """Return the peaks of the eccentricities of a mock's in-situ and accreted stars themselves."""
+    e, accreted = values(study.two(KINEMATIC).stars, "e"), study.truth(KINEMATIC).accreted
+    known = np.isfinite(e)
+    low, high = (np.histogram(e[known & origin], BINS, (0, 1))[0].astype(float) for origin in (~accreted, accreted))
+    return peak(low), peak(high)
+
+
+def energies(study: Study) -> Part:
+    """R9: fractions against energy (Fig 8)."""
+    found: dict[str, Value] = {}
+    for selection in SELECTIONS:
+        found |= two_values(study, selection, ("R9",))
+    spreads = {selection: study.spreads(selection)["E"] for selection in SELECTIONS}
+    fits = {selection: study.two(selection).fit for selection in SELECTIONS}
+    return Part(
+        values=found,
+        pictures={"fig08": curves.energy_fractions(spreads, fits)},
+        said=tuple(_setups_said(selection, spread) for selection, spread in spreads.items()),
+        warnings=_failed(study),
+    )
+
+
+def distances(study: Study) -> Part:
+    """R10: fractions against r, z and R, of two components and of four (Fig 9 and 10)."""
+    found: dict[str, Value] = {}
+    for selection in SELECTIONS:
+        found |= two_values(study, selection, ("R10",))
+    spreads = {s: {name: x for name, x in study.spreads(s).items() if name in DISTANCES} for s in SELECTIONS}
+    fits = {selection: study.two(selection).fit for selection in SELECTIONS}
+    two = curves.distance_fractions(spreads, fits)
+    if study.no_four:
+        return Part(values=found, pictures={"fig09": two}, skipped=dict.fromkeys(("R10", "fig10"), study.no_four))
+    four = study.four_spreads
+    for name, limit in CONFINED.items():
+        beyond = four[name].trusted & (four[name].centres > limit)
+        share = _of(four[name], "LE2")[beyond]
+        found[f"R10.LE2.{name}"] = Value(float(share.max()) if len(share) else None)
+    outer = four["r"].trusted & (four["r"].centres > OUTER)
+    others = np.max([_of(four["r"], name) for name in four["r"].names if name != "HE1"], axis=0)
+    lead = (_of(four["r"], "HE1") - others)[outer]
+    found["R10.HE1.r"] = Value(float(lead.min()) if len(lead) else None)
+    return Part(
+        values=found,
+        pictures={"fig09": two, "fig10": curves.four_fractions(four, study.four.fit)},
+    )
+
+
+def _of(spread: Spread, name: str) -> np.ndarray:
+    return spread.mean[:, spread.names.index(name)]
+
+
+def _setups_said(selection: str, spread: Spread) -> str:
+    parts = [
+        f"{100 * crossing.level:g} % by {sigma:.2g} km2/s2"
+        for crossing, sigma in zip(spread.crossings, spread.crossing_sigma, strict=True)
+        if np.isfinite(sigma)
+    ]
+    words = selection.replace("-", " ")
+    return f"Over {spread.setups} set-ups of l the crossings of the {words} halo scatter: {', '.join(parts) or 'none'}."
+
+
+def _failed(study: Study) -> tuple[str, ...]:
+    said = []
+    for selection in SELECTIONS:
+        failed = study.setups(selection).failed
+        if failed:
+            pixels = ", ".join(str(settings.chemistry.pixels) for settings in failed)
+            said.append(f"not converged: set-ups of l = {pixels}, {selection}")
+    return tuple(said)

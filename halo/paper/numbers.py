@@ -1,0 +1,176 @@
+"""The paper's numbers of two components: one body for our fit, its replicates, and a mock's truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from ..fits.fit import HE, LE, Application, Fit
+from ..products.boundary import Boundary, belokurov_kravtsov
+from ..products.profile import MIN_STARS, crossings
+from ..products.tracks import PERCENTILES, percentiles, track
+from .report import amount
+from .scoreboard import Value, numbers
+
+Products = Mapping[str, np.ndarray]
+"""Products of a fit by name, as `reduced.reduced` names them, without the axis of replicates."""
+
+LINE_MEAN = -1.56e5
+"""Mean of the line of Belokurov & Kravtsov (2023) as the paper quotes it, km2 / s2; LE's fraction is read off there."""
+POOR = -1.5
+"""[Fe/H] below which the paper finds the tracks still apart."""
+SPAN = (-2.0, 0.5)
+"""[Fe/H] over which it compares them."""
+LEVELS = {"chemically-pure": (50, 90, 10), "kinematically-pure": (50, 90)}
+"""Per cent of HE whose energies the paper gives."""
+LEAST_REPLICATES = 20
+"""An interval of fewer replicates would say nothing."""
+
+
+def products_of(fit: Fit, applications: Mapping[str, Application], line: Boundary | None) -> dict[str, np.ndarray]:
+    """Return those products of a fit that numbers are read off, from its applications by variable."""
+    found = {"mass_fraction": fit.mass_fractions, "mean_fraction": fit.mean_fractions}
+    for name, application in applications.items():
+        found[f"fraction_{name}"] = application.fractions
+    if line is not None:
+        found["boundary_smoothed"] = line.smoothed
+    chemistry = fit.mixtures.chemistry
+    for name in chemistry.variables:
+        found[f"percentile_{name}"] = percentiles(fit, name)
+    for i, plane in enumerate(chemistry.planes):
+        found[f"track_{plane}"] = np.array([track(fit, j, i).median for j in range(len(fit.names))])
+    return found
+
+
+def two_components(selection: str, products: Products, coordinates: Products) -> dict[str, float]:
+    """Return the paper's numbers of a fit of two components by id; NaN where the products have none.
+
+    Parameters
+    ----------
+    selection : str
+        ``chemically-pure`` or ``kinematically-pure``.
+    products, coordinates : mapping
+        As `replicates.Base` holds them.
+    """
+    found: dict[str, float] = {}
+    if "fraction_E" in products:
+        half = np.nan
+        for level in LEVELS[selection]:
+            at = crossing(products, coordinates, "E", level / 100, near=half)
+            half = at if level == 50 else half
+            found[f"R9.{selection}.{level}"] = at
+    for name in "rzR":
+        if f"fraction_{name}" in products:
+            found[f"R10.{selection}.{name}"] = crossing(products, coordinates, name, 0.5)
+    if selection == "kinematically-pure":
+        far = _fraction(products, coordinates, "r")
+        if far is not None:
+            x, share = far
+            beyond = share[(x > 12) & np.isfinite(share)]
+            found["R11.in_situ"] = float(1 - beyond.min()) if len(beyond) else np.nan
+        return found
+    for i, name in ((0, LE), (-1, HE)):
+        found[f"R1.mass.{name}"] = 100 * float(products["mass_fraction"][i])
+        for abundance in ("FE_H", "AL_FE", "MG_FE"):
+            if f"percentile_{abundance}" in products:
+                for q, x in zip(PERCENTILES, products[f"percentile_{abundance}"][i], strict=True):
+                    found[f"R6.{name}.{abundance}.{q:g}"] = float(x)
+    if "boundary_smoothed" in products:
+        below = offsets(products["boundary_smoothed"], coordinates)
+        found["R2.offset.prograde"], found["R2.offset.retrograde"] = _mean(below[1]), _least(below[0])
+    if "fraction_E" in products:
+        found["R2.low_energy"] = 1 - _spline(products, coordinates, "E", LINE_MEAN)
+    for y in ("AL_FE", "MG_FE"):
+        if f"track_{y}:FE_H" in products:
+            edges = coordinates["edges_FE_H"]
+            x, tracks = 0.5 * (edges[:-1] + edges[1:]), products[f"track_{y}:FE_H"]
+            found[f"R3.apart.{y}"] = _apart(tracks, (x > SPAN[0]) & (x < SPAN[1]))
+            if y == "AL_FE":
+                found[f"R3.apart.{y}.poor"] = _apart(tracks, (x > SPAN[0]) & (x < POOR))
+    return found
+
+
+def offsets(smoothed: np.ndarray, coordinates: Products) -> tuple[np.ndarray, np.ndarray]:
+    """Return a boundary minus the line of Belokurov & Kravtsov (2023) in retrograde and in prograde columns."""
+    edges = coordinates["edges_boundary"]
+    Lz = 0.5 * (edges[:-1] + edges[1:])
+    off = smoothed - belokurov_kravtsov(Lz)
+    return off[(Lz < 0) & np.isfinite(off)], off[(Lz > 0) & np.isfinite(off)]
+
+
+def distance_to_line(smoothed: np.ndarray, coordinates: Products) -> float:
+    """Return the mean distance of a boundary to that line over the columns that have one, km2 / s2."""
+    return _mean(np.abs(np.concatenate(offsets(smoothed, coordinates))))
+
+
+def crossing(products: Products, coordinates: Products, name: str, level: float, near: float = np.nan) -> float:
+    """Return where HE's fraction crosses a level: the lowest place, or with `near` the one nearest to it."""
+    found = _fraction(products, coordinates, name)
+    places = crossings(*found, level) if found is not None else ()
+    if not places:
+        return np.nan
+    return min(places, key=lambda at: abs(at - near)) if np.isfinite(near) else places[0]
+
+
+def values(
+    ours: Mapping[str, float],
+    replicates: Sequence[Mapping[str, float]] = (),
+    truth: Mapping[str, float] | None = None,
+    noise_free: Mapping[str, float] | None = None,
+) -> dict[str, Value]:
+    """Return our numbers as the scoreboard takes them: with intervals from replicates, the truth, and a bias's note."""
+    known = {number.id: number for number in numbers()}
+    found = {}
+    for name, x in ours.items():
+        spread = np.array([replicate[name] for replicate in replicates if np.isfinite(replicate.get(name, np.nan))])
+        low = high = None
+        if len(spread) >= LEAST_REPLICATES:
+            low, middle, high = np.percentile(spread, [16, 50, 84])
+            # about our value: replicates scatter as it does, but about what the method makes of resampled stars
+            low, high = float(x + low - middle), float(x + high - middle)
+        true = None if truth is None or name not in truth else float(truth[name])
+        note = ""
+        if noise_free is not None and np.isfinite(noise_free.get(name, np.nan)):
+            quiet, number = noise_free[name], known[name]
+            note = f"A fit of the mock's expected counts, without noise, gives {amount(quiet, number.unit)}"
+            missed = true is not None and abs(quiet - true) > number.allowed(true)
+            note += ": the method's bias, not the sample's noise." if missed else "."
+        found[name] = Value(
+            value=float(x) if np.isfinite(x) else None,
+            low=low,
+            high=high,
+            interval=f"16 to 84 % of {len(spread)} bootstraps about their median" if low is not None else "",
+            truth=true,
+            note=note,
+        )
+    return found
+
+
+def _fraction(products: Products, coordinates: Products, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    if f"fraction_{name}" not in products:
+        return None
+    edges = coordinates[f"edges_{name}"]
+    enough = coordinates[f"n_stars_{name}"] >= MIN_STARS
+    return 0.5 * (edges[:-1] + edges[1:]), np.where(enough, products[f"fraction_{name}"][:, -1], np.nan)
+
+
+def _spline(products: Products, coordinates: Products, name: str, at: float) -> float:
+    found = _fraction(products, coordinates, name)
+    assert found is not None
+    x, y = (column[np.isfinite(found[1])] for column in found)
+    return float(PchipInterpolator(x, y, extrapolate=False)(at)) if len(x) > 1 else np.nan
+
+
+def _apart(tracks: np.ndarray, where: np.ndarray) -> float:
+    both = where & np.isfinite(tracks).all(axis=0)
+    return float((tracks[0, both] > tracks[-1, both]).mean()) if both.any() else np.nan
+
+
+def _mean(x: np.ndarray) -> float:
+    return float(x.mean()) if len(x) else np.nan
+
+
+def _least(x: np.ndarray) -> float:
+    return float(x.min()) if len(x) else np.nan

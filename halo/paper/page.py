@@ -1,0 +1,192 @@
+"""The pages of a run of the paper: the report with everything, and the scoreboard by itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..io.provenance import plain
+from ..stars.catalogue import Catalogue
+from .part import Part
+from .report import PRODUCTS, Beside, Block, Facts, Plate, Report, Section, Sheet, amount, page, unit_text
+from .scoreboard import FAIL, MOCK, PASS, SUB_SAMPLE, Scoreboard
+from .steps import FIGURES, STEPS
+from .study import PaperSettings
+
+TITLE = "Blind source separation of the stellar halo"
+LONGEST, SHOWN = 40, 12
+"""Rows of a table that the page shows whole, and of a longer one, which stands in its file."""
+WIDEST = 11
+"""Columns of a table that the page shows."""
+SAMPLES = {
+    MOCK: "a mock survey: its stars are drawn, and nothing here is a measurement of the Milky Way. Numbers are held to "
+    "the truth of the mock where it has one",
+    "survey": "a sample of the paper's own size. Numbers are held to the paper's",
+    SUB_SAMPLE: "a sub-sample, other stars than the paper's, so its numbers are not comparable with the paper's",
+}
+
+
+def pages(
+    directory: Path,
+    catalogue: Catalogue,
+    parts: Mapping[str, Part],
+    scores: Scoreboard,
+    skipped: Mapping[str, str],
+    files: Mapping[str, Sequence[str]],
+    settings: PaperSettings,
+) -> tuple[str, str]:
+    """Return the report and the scoreboard's own page as HTML."""
+    kicker = {MOCK: "mock survey", SUB_SAMPLE: "sub-sample"}.get(scores.sample, "survey")
+    record = scores.provenance
+    footer = f"Made by {record['software']} {record['version']} on {record['time']}, command {record['command']}."
+    board = Section("scoreboard", "Scoreboard", (scores,))
+    sections = [_step(directory, step, parts[step.title], files) for step in STEPS if step.title in parts]
+    made = (
+        Section("summary", "Summary", tuple(_summary(scores))),
+        *sections,
+        board,
+        Section("left-out", "What was left out", _left_out(skipped, parts)),
+        Section("settings", "Settings and provenance", _provenance(catalogue, scores, settings)),
+    )
+    whole = Report(
+        TITLE, f"Davies et al., every product \N{MIDDLE DOT} {kicker}", _lead(scores), made, scores.counts, footer
+    )
+    alone = Report("Scoreboard", f"{TITLE} \N{MIDDLE DOT} {kicker}", _lead(scores), (board,), scores.counts, footer)
+    return page(whole), page(alone)
+
+
+def sheet_of(table: Any, name: str, caption: str, files: Sequence[str] = ()) -> Sheet:
+    """Return a table of the page with the columns of an astropy table, units in the header."""
+    header, columns = [], []
+    for key in table.colnames:
+        unit = str(getattr(table[key], "unit", None) or "")
+        label = readable(key).replace("_", " ")
+        header.append(f"{label} [{unit_text(unit)}]" if unit and unit != "dex" else f"{label} [dex]" if unit else label)
+        columns.append([_cell(x) for x in np.asarray(getattr(table[key], "value", table[key]))])
+    return Sheet(name, caption, tuple(header), tuple(zip(*columns, strict=True)), tuple(files))
+
+
+def readable(text: str) -> str:
+    """Return a caption with abundances as readers write them: FE_H becomes [Fe/H]."""
+    return re.sub(r"\b([A-Z][A-Z]?)_(FE|H|M)\b", lambda m: f"[{m[1].title()}/{m[2].title()}]", text)
+
+
+def _cell(x: Any) -> str:
+    if isinstance(x, bool | np.bool_):
+        return "yes" if x else "no"
+    if isinstance(x, int | float | np.number):
+        return amount(float(x))
+    return str(x)
+
+
+def _lead(scores: Scoreboard) -> tuple[str, ...]:
+    counts = scores.counts
+    compared = counts[PASS] + counts[FAIL]
+    return (
+        f"Every product of the paper, made from {SAMPLES[scores.sample]}.",
+        f"{scores.stars:,} stars of the chemically pure halo. Of {len(scores.rows)} numbers {compared} can be "
+        "compared: "
+        f"{counts[PASS]} are within the tolerances that were fixed beforehand, {counts[FAIL]} are not.",
+    )
+
+
+HEADLINES = (
+    "R1.mass.HE",
+    "R9.chemically-pure.50",
+    "R9.chemically-pure.90",
+    "R9.chemically-pure.10",
+    "R9.kinematically-pure.50",
+    "R10.chemically-pure.r",
+    "R10.chemically-pure.z",
+    "R10.chemically-pure.R",
+    "R8.peak.HE",
+    "R8.peak.LE",
+)
+"""Numbers of the summary."""
+
+
+def _summary(scores: Scoreboard) -> list[Block]:
+    rows: list[tuple[str, ...]] = []
+    for row in scores.rows:
+        if row.number.id not in HEADLINES or row.value is None:
+            continue
+        unit, value = row.number.unit, row.value
+        interval = "" if value.low is None else f"{amount(value.low)} to {amount(value.high)}"
+        held = amount(value.truth, unit) if value.truth is not None else ""
+        rows.append(
+            (row.number.what, amount(value.value, unit), interval, held, amount(row.number.paper, unit), row.status)
+        )
+    header: tuple[str, ...] = ("number", "ours", "16 to 84 %", "truth of the mock", "paper", "outcome")
+    if scores.sample != MOCK:
+        header = (*header[:3], *header[4:])
+        rows = [(*row[:3], *row[4:]) for row in rows]
+    blocks: list[Block] = [Sheet("headlines", "The paper's headline numbers.", header, tuple(rows))]
+    missed = [row for row in scores.rows if row.status == FAIL]
+    if missed:
+        lines = tuple(
+            (row.number.product, row.number.what, row.reason, row.value.note if row.value is not None else "")
+            for row in missed
+        )
+        said = "Numbers that miss what they are held to by more than the tolerance, and what is known of it."
+        blocks.append(Sheet("missed", said, ("product", "number", "off by", "note"), lines))
+    return blocks
+
+
+def _step(directory: Path, step: Any, part: Part, files: Mapping[str, Sequence[str]]) -> Section:
+    blocks: list[Block] = [text[:1].upper() + text[1:] for text in part.said]
+    for name in step.figures:
+        if name in part.pictures:
+            title, alt = FIGURES[name]
+            png = (directory / "figures" / f"{name}.png").read_bytes()
+            shown = tuple(file for file in files[name] if not file.endswith(".txt"))
+            blocks.append(Plate(name, title, readable(part.pictures[name].caption), alt, png, shown))
+    for name, table in part.tables.items():
+        caption = str(table.meta.get("caption", name))
+        if len(table) > LONGEST:
+            caption += f" The first {SHOWN} of {len(table):,} rows; the others are in the file."
+        if name not in part.sheets and len(table.colnames) > WIDEST:
+            blocks.append(
+                Beside(f"{caption} {len(table):,} rows of {len(table.colnames)} columns.", tuple(files[name]))
+            )
+            continue
+        own = part.sheets.get(name) or sheet_of(table[:SHOWN] if len(table) > LONGEST else table, name, caption)
+        blocks.append(replace(own, files=tuple(files[name])))
+    numbered = [name for name in step.products if name in PRODUCTS]
+    title = f"{', '.join(numbered)}. {step.title}" if numbered else step.title
+    return Section(f"part-{'-'.join(step.products).lower()}", title, tuple(blocks))
+
+
+def _left_out(skipped: Mapping[str, str], parts: Mapping[str, Part]) -> tuple[Block, ...]:
+    warned = [(title, said) for title, part in parts.items() for said in part.warnings]
+    if not skipped and not warned:
+        return ("Nothing was left out, and everything converged.",)
+    blocks: list[Block] = []
+    if skipped:
+        blocks.append(Facts(tuple(skipped.items())))
+    if warned:
+        blocks += ["Not converged:", Facts(tuple(warned))]
+    return tuple(blocks)
+
+
+def _provenance(catalogue: Catalogue, scores: Scoreboard, settings: PaperSettings) -> tuple[Block, ...]:
+    record = scores.provenance
+    inputs = "; ".join(
+        f"{item['name']} ({item['bytes']:,} bytes, SHA-256 {item['sha256']})" for item in record["inputs"]
+    )
+    facts = [
+        *((name, str(value)) for name, value in plain(settings).items()),
+        ("settings of the fits", json.dumps(record["settings"]["fit"])),
+        ("SHA-256 of all settings", record["settings_sha256"]),
+        ("inputs", inputs),
+        ("device", str(record["device"])),
+        ("versions", ", ".join(f"{k} {v}" for k, v in {"python": record["python"], **record["libraries"]}.items())),
+        ("made", record["time"]),
+    ]
+    flow = sheet_of(catalogue.cutflow.to_table(), "cutflow", "Stars removed by each quality cut, and left after it.")
+    return (Facts(tuple(facts)), flow)

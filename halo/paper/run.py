@@ -1,0 +1,243 @@
+"""The whole paper from one sample: every product in order, the files, the scoreboard and the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from astropy.io import fits
+
+from ..commands import fit as commands
+from ..errors import HalonmfError, OutputError, UsageError
+from ..figures import fit as figures
+from ..fits.fit import resolve_device
+from ..fits.store import save_fit, save_table, save_text
+from ..io.atomic import check_output
+from ..io.provenance import plain, provenance
+from ..mock.survey import ALLSTAR, ASTRONN, MEMBERS, TRUTH, make
+from ..stars.catalogue import Catalogue, read_catalogue
+from ..survey.prepare import PrepareSettings
+from .galaxies import read_galaxies
+from .page import pages
+from .part import Part, Step
+from .scoreboard import Scoreboard, board, kind_of_sample
+from .steps import STEPS
+from .study import CHEMICAL, PaperSettings, Study
+
+STARS, REPORT, SCOREBOARD, SCORES = "stars.fits", "report.html", "scoreboard.html", "scoreboard.json"
+FOLDERS = ("figures", "tables", "fits")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What a run of the whole paper left.
+
+    Attributes
+    ----------
+    parts : dict of str to Part
+        By the title of the step.
+    skipped : dict of str to str
+        Products and numbers that were not made, and why.
+    scores : Scoreboard
+        Every number of the paper beside ours.
+    figures, tables : int
+        How many.
+    warnings : tuple of str
+        What did not converge.
+    """
+
+    parts: dict[str, Part]
+    skipped: dict[str, str]
+    scores: Scoreboard
+    figures: int
+    tables: int
+    warnings: tuple[str, ...] = field(default_factory=tuple)
+
+
+def run(
+    directory: str | Path,
+    *,
+    stars: str | Path | None = None,
+    truth: str | Path | None = None,
+    galaxies: Sequence[str] = (),
+    galaxy_columns: str | Path | None = None,
+    settings: PaperSettings | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Paper:
+    """Make every product of the paper and leave it in a directory, with the scoreboard and the report.
+
+    Parameters
+    ----------
+    directory : path
+        Made where there is none.
+    stars : path, optional
+        Prepared catalogue; a mock survey is made in the directory where none is given, or taken from an earlier run
+        with the same seed and rows.
+    truth : path, optional
+        Truth of the stars, where these are a mock's.
+    galaxies : sequence of str
+        Simulated galaxies, ``NAME=FILES`` each; wildcards may stand in the name of the files.
+    galaxy_columns : path, optional
+        Mapping of their columns.
+    settings : PaperSettings, optional
+        Choices.
+    overwrite : bool
+        Replace what an earlier run left.
+    progress : callable, optional
+        Called with (stage, done, total).
+
+    Returns
+    -------
+    Paper
+
+    Raises
+    ------
+    UsageError
+        A truth without stars, or settings that make no sense.
+    InputError
+        Stars that cannot be read, or too few for the first fit.
+    OutputError
+        A file exists or cannot be written.
+    """
+    settings, directory = settings or PaperSettings(), Path(directory)
+    report = progress or (lambda stage, done, total: None)
+    if truth is not None and stars is None:
+        raise UsageError("--truth is that of given stars; the mock that is made without them has its own.")
+    resolve_device(settings.device)  # an absent one is to fail now, not after the survey
+    _check(directory, overwrite=overwrite, inputs=(stars, truth), with_stars=stars is None)
+    columns = None if galaxy_columns is None else Path(galaxy_columns)
+    simulated = read_galaxies(galaxies, columns)
+    catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, report)
+    study = Study(catalogue.table, settings, truth_file=truth_file, galaxies=simulated, progress=progress)
+    chemical = len(study.stars.sample(study.fit_settings(CHEMICAL)))
+    record = provenance(
+        "paper",
+        {"paper": settings, "fit": study.fit_settings(CHEMICAL), "galaxies": galaxies},
+        inputs=[*inputs, *([columns] if columns is not None else [])],
+        seeds=[settings.seed],
+        device=resolve_device(settings.device),
+    )
+
+    before = _left_before(directory)
+    parts: dict[str, Part] = {}
+    skipped: dict[str, str] = {}
+    files: dict[str, list[str]] = {}
+    for step in STEPS:
+        report(step.title, 0, 1)
+        try:
+            part = step.make(study)
+        except HalonmfError as error:
+            skipped |= dict.fromkeys(step.products, str(error))
+            part = Part(said=(f"Not made: {error}",))
+        parts[step.title] = part
+        skipped |= part.skipped
+        files |= _write(directory, step, part, record)
+        report(step.title, 1, 1)
+    merged = {name: value for part in parts.values() for name, value in part.values.items()}
+    kind = kind_of_sample(chemical, study.is_mock)
+    scores = board(merged, kind, chemical, skipped=skipped, provenance=record)
+    warned = tuple(f"{title}: {said}" for title, part in parts.items() for said in part.warnings)
+    kept = {**scores.record(), "skipped": skipped, "warnings": list(warned), "files": files}
+    save_text(directory / SCORES, json.dumps(plain(kept), indent=1, allow_nan=False), overwrite=True)
+    for name in before - {file for named in files.values() for file in named}:
+        (directory / name).unlink(missing_ok=True)  # of an earlier run, which this page does not speak of
+    made = pages(directory, catalogue, parts, scores, skipped, files, settings)
+    for name, text in zip((REPORT, SCOREBOARD), made, strict=True):
+        save_text(directory / name, text, overwrite=True)
+    drawn = sum(len(part.pictures) for part in parts.values())
+    return Paper(parts, skipped, scores, drawn, sum(len(part.tables) for part in parts.values()), warned)
+
+
+def _check(directory: Path, *, overwrite: bool, inputs: Sequence[Any], with_stars: bool) -> None:
+    """Raise where an output cannot be written; make the folders."""
+    if directory.exists() and not directory.is_dir():
+        raise OutputError(f"{directory}: is a file, expected a directory; choose another.")
+    for folder in (directory, *(directory / name for name in FOLDERS)):
+        commands.make_folder(folder)
+    paths = [directory / name for name in (REPORT, SCOREBOARD, SCORES)]
+    paths += [directory / STARS] if with_stars else []
+    for step in STEPS:
+        paths += [
+            directory / "figures" / f"{name}.{suffix}" for name in step.figures for suffix in ("png", "pdf", "txt")
+        ]
+        paths += [directory / "tables" / f"{name}.ecsv" for name in step.tables]
+    for path in paths:
+        check_output(path, overwrite=overwrite, inputs=inputs)
+
+
+def _sample(
+    directory: Path,
+    stars: str | Path | None,
+    truth: str | Path | None,
+    settings: PaperSettings,
+    progress: Callable[[str, int, int], None],
+) -> tuple[Catalogue, Path | None, list[Path]]:
+    """Return the stars, a mock's truth, and the files that they come from."""
+    if stars is not None:
+        truth_file = None if truth is None else Path(truth)
+        return read_catalogue(stars), truth_file, [Path(x) for x in (stars, truth) if x is not None]
+    folder = directory / "mock"
+    if not _is_made(folder, settings):
+        make(folder, n_stars=settings.rows, seed=settings.seed, progress=progress, overwrite=True)
+    catalogue = commands.prepare(
+        folder / ALLSTAR,
+        folder / ASTRONN,
+        directory / STARS,
+        PrepareSettings(),
+        members=folder / MEMBERS,
+        progress=progress,
+        overwrite=True,
+    )
+    return catalogue, folder / TRUTH, [directory / STARS, folder / TRUTH]
+
+
+def _is_made(folder: Path, settings: PaperSettings) -> bool:
+    """Return whether an earlier run left this very mock: it is drawn from its seed, and takes a while."""
+    try:
+        for name in (ALLSTAR, ASTRONN, TRUTH):
+            header = fits.getheader(folder / name, 1)
+            primary = {**fits.getheader(folder / name, 0), **header}
+            known = primary["MOCKSEED"], bool(primary["MOCKFULL"]), header["NAXIS2"]
+            if known != (settings.seed, False, settings.rows):
+                return False
+    except (OSError, KeyError):
+        return False
+    return (folder / MEMBERS).is_dir()
+
+
+def _left_before(directory: Path) -> set[str]:
+    """Return the files that an earlier run's scoreboard names, none outside its own folders."""
+    try:
+        files = json.loads((directory / SCORES).read_text(encoding="utf-8"))["files"]
+        names = {str(name) for named in files.values() for name in named}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return set()
+    own = (Path(name) for name in names)
+    return {path.as_posix() for path in own if len(path.parts) == 2 and path.parts[0] in FOLDERS}
+
+
+def _write(directory: Path, step: Step, part: Part, record: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Write a part's files; returns their names below the directory, by figure or table."""
+    written: dict[str, list[str]] = {}
+    unknown = (part.pictures.keys() - set(step.figures)) | (part.tables.keys() - set(step.tables))
+    assert not unknown, f"{step.title} made what it does not name: {unknown}"
+    for name, picture in part.pictures.items():
+        stem = directory / "figures" / name
+        paths = figures.save(picture, stem, overwrite=True, provenance=record)
+        paths.append(save_text(stem.with_suffix(".txt"), picture.caption, overwrite=True))
+        own = {} if picture.data is None else {name: picture.data}
+        for key, table in {**own, **part.data}.items():
+            if key == name or key.startswith(f"{name}-"):
+                paths.append(save_table(stem.with_name(f"{key}.ecsv"), table, record, overwrite=True))
+        written[name] = [path.relative_to(directory).as_posix() for path in paths]
+    for name, table in part.tables.items():
+        path = save_table(directory / "tables" / f"{name}.ecsv", table, record, overwrite=True)
+        written[name] = [path.relative_to(directory).as_posix()]
+    for name, fit in part.fits.items():
+        path = save_fit(directory / "fits" / f"{name}.h5", replace(fit, provenance=dict(record)), overwrite=True)
+        written[f"fit {name}"] = [path.relative_to(directory).as_posix()]
+    return written

@@ -1,0 +1,335 @@
+"""What the paper's products are made from: each fit, ensemble and truth computed when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..ensembles.spread import Setups, Spread, over_setups, spreads, vary_pixels
+from ..errors import HalonmfError, InputError, UsageError
+from ..fits.bootstrap import Refits, refit
+from ..fits.fit import Application, Fit, FitSettings, apply, apply_mixtures, fit_mixtures
+from ..fits.fit import fit as fit_components
+from ..mixtures.bins import parse_axes
+from ..mixtures.counts import Chemistry
+from ..mock.truth import Truth, population_images, read_truth, true_application, true_fit, without_noise
+from ..products.boundary import Boundary, boundary_of, grid_axes
+from ..products.four import Four, split
+from ..products.overview import MAP_AXES, PROFILES
+from ..replicates.four import four_replicates
+from ..replicates.replicate import Base, Setup, begin, reduce, usable
+from ..replicates.sample import Stars
+from ..simulations.particles import Galaxy
+from ..stars.variables import VARIABLES as COLUMNS
+from .galaxies import mock_galaxy
+from .numbers import products_of, two_components
+
+CHEMICAL, KINEMATIC = "chemically-pure", "kinematically-pure"
+SELECTIONS = (CHEMICAL, KINEMATIC)
+VARIABLES = ("E", "r", "z", "R")
+"""Variables of the paper's profiles."""
+DISTANCES = ("r", "z", "R")
+
+
+@dataclass(frozen=True)
+class PaperSettings:
+    """Choices of a run of the whole paper.
+
+    Attributes
+    ----------
+    seed : int
+        Of the mock, the bootstraps and everything else that is drawn.
+    rows : int
+        Rows of the mock survey.
+    bootstrap : int
+        Replicates behind the intervals; 0 for none.
+    expected : int
+        Mock surveys that the mock's noise-free counts are averaged over; 0 for none.
+    draws : int
+        Draws of the regularisation search; 0 for none.
+    device : str
+        As in `FitSettings`.
+    """
+
+    seed: int = 1
+    rows: int = 60_000
+    bootstrap: int = 200
+    expected: int = 6
+    draws: int = 60
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("seed", "bootstrap", "expected", "draws"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} must be >= 0, got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True)
+class Two:
+    """Two components of one selection.
+
+    Attributes
+    ----------
+    base : Base
+        Their fit and its products.
+    applications : dict of str to Application
+        The fit applied to the bins of each variable of `VARIABLES`.
+    map : Application
+        To the regular grid of E and Lz.
+    line : Boundary
+        Between them.
+    numbers : dict of str to float
+        The paper's, by id.
+    """
+
+    base: Base
+    applications: dict[str, Application]
+    map: Application
+    line: Boundary
+    numbers: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def fit(self) -> Fit:
+        """The components."""
+        return self.base.fit
+
+    @property
+    def stars(self) -> Any:
+        """The stars of the selection."""
+        return self.base.sample.stars
+
+
+class Study:
+    """A sample and what is computed of it, each thing once.
+
+    Attributes
+    ----------
+    table : Table
+        Prepared stars.
+    settings : PaperSettings
+        Choices.
+    truth_file : Path or None
+        A mock's truth.
+    galaxies : tuple of Galaxy
+        Simulated galaxies to show beside the sample.
+    progress : callable
+        Called with (stage, done, total).
+    """
+
+    def __init__(
+        self,
+        table: Any,
+        settings: PaperSettings,
+        *,
+        truth_file: Path | None = None,
+        galaxies: tuple[Galaxy, ...] = (),
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> None:
+        self.table, self.settings, self.truth_file = table, settings, truth_file
+        self._galaxies = galaxies
+        self.progress = progress or (lambda stage, done, total: None)
+        self._two: dict[str, Two | HalonmfError] = {}
+        self._replicates: dict[str, dict[str, np.ndarray]] = {}
+        self._setups: dict[str, Setups] = {}
+
+    @property
+    def is_mock(self) -> bool:
+        """Whether the truth is known."""
+        return self.truth_file is not None
+
+    @property
+    def galaxies_are_mock(self) -> bool:
+        """Whether there are no galaxies but a mock, which only a mock survey is shown beside."""
+        return self.is_mock and not self._galaxies
+
+    @cached_property
+    def galaxies(self) -> tuple[Galaxy, ...]:
+        """Simulated galaxies."""
+        return (mock_galaxy(),) if self.galaxies_are_mock else self._galaxies
+
+    @cached_property
+    def stars(self) -> Stars:
+        """The prepared stars, each selection made once."""
+        return Stars(self.table)
+
+    def fit_settings(self, selection: str, pixels: int = 50) -> FitSettings:
+        """Return the paper's settings of a fit of two components."""
+        return FitSettings(
+            selection=selection,
+            chemistry=Chemistry.of(pixels=pixels),
+            seed=self.settings.seed,
+            device=self.settings.device,
+        )
+
+    def two(self, selection: str) -> Two:
+        """Return two components of a selection.
+
+        Raises
+        ------
+        InputError
+            Too few stars.
+        """
+        if selection not in self._two:
+            try:
+                self._two[selection] = self._fit_two(selection)
+            except HalonmfError as error:
+                self._two[selection] = error
+        found = self._two[selection]
+        if isinstance(found, HalonmfError):
+            raise found
+        return found
+
+    def _fit_two(self, selection: str) -> Two:
+        base = begin(self.stars, Setup(self.fit_settings(selection)))
+        # the paper reads fractions and crossings off the mean over set-ups of l
+        means = {f"fraction_{name}": x.mean(axis=0) for name, x in self.setups(selection).fractions.items()}
+        return Two(
+            base=base,
+            applications={name: apply(base.fit, self.table, parse_axes(PROFILES[name])) for name in self.variables},
+            map=apply(base.fit, self.table, parse_axes(MAP_AXES)),
+            line=boundary_of(apply(base.fit, self.table, grid_axes())),
+            numbers=two_components(selection, base.products | means, base.coordinates),
+        )
+
+    def replicates(self, selection: str) -> dict[str, np.ndarray]:
+        """Return every product of the bootstraps of a selection that converged and were matched; none where none."""
+        if selection not in self._replicates:
+            number, base = self.settings.bootstrap, self.two(selection).base
+            if number == 0:
+                return {}
+            stage, parts = f"bootstraps, {selection.replace('-', ' ')}", []
+            for first in range(0, number, 50):
+                self.progress(stage, first, number)
+                parts.append(reduce(base, first, min(50, number - first)))
+            self.progress(stage, number, number)
+            made = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            good = usable(made)
+            self._replicates[selection] = {name: x[good] for name, x in made.items()}
+        return self._replicates[selection]
+
+    def replicate_numbers(self, selection: str) -> list[dict[str, float]]:
+        """Return the paper's numbers of each bootstrap."""
+        made, coordinates = self.replicates(selection), self.two(selection).base.coordinates
+        number = len(made["loss"]) if made else 0
+        return [two_components(selection, {name: x[b] for name, x in made.items()}, coordinates) for b in range(number)]
+
+    @cached_property
+    def four(self) -> Four:
+        """The chemically pure sample split at its boundary, and two components in each part."""
+        two = self.two(CHEMICAL)
+        return split(two.fit, self.table, line=two.line)
+
+    @cached_property
+    def no_four(self) -> str:
+        """Why the sample makes no four components; empty where it does."""
+        try:
+            _ = self.four, self.four_spreads
+        except HalonmfError as error:
+            return f"no four components: {error}"
+        return ""
+
+    @property
+    def parts(self) -> tuple[Fit, ...]:
+        """The fits of the parts of the split sample; none where there are none."""
+        return () if self.no_four else self.four.parts
+
+    @cached_property
+    def refits(self) -> tuple[Refits, ...]:
+        """Bootstrap replicates of the fit of two components and of the parts of the split sample."""
+        fits = (self.two(CHEMICAL).fit, *self.parts)
+        found = []
+        for i, fit in enumerate(fits):
+            self.progress("bootstraps of the parts", i, len(fits))
+            found.append(refit(fit, self.settings.bootstrap, seed=self.settings.seed))
+        self.progress("bootstraps of the parts", len(fits), len(fits))
+        return tuple(found)
+
+    def spreads(self, selection: str) -> dict[str, Spread]:
+        """Return the fractions along every variable as means over the set-ups of l, with both of their errors."""
+        made = self.replicates(selection)
+        noise = {name: made[f"fraction_{name}"] for name in self.variables} if made else None
+        return spreads(self.setups(selection), noise)
+
+    def setups(self, selection: str) -> Setups:
+        """Return the fractions along every variable in every set-up of l."""
+        if selection not in self._setups:
+            settings = vary_pixels(self.fit_settings(selection))
+            self._setups[selection] = over_setups(self.table, settings, self.variables)
+        return self._setups[selection]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Those of `VARIABLES` that the stars have."""
+        return tuple(name for name in VARIABLES if COLUMNS[name].column in self.table.colnames)
+
+    @cached_property
+    def four_spreads(self) -> dict[str, Spread]:
+        """The fractions of the four components against distances, over set-ups of l that each split the sample."""
+
+        def find(table: Any, settings: FitSettings) -> Fit:
+            return split(fit_components(table, settings), table).fit
+
+        there = [name for name in self.variables if name in DISTANCES]
+        number, noise = self.settings.bootstrap, None
+        if number > 1:
+            noise = four_replicates(self.four, self.stars, number, seed=self.settings.seed)
+        return spreads(over_setups(self.table, vary_pixels(self.fit_settings(CHEMICAL)), there, find=find), noise)
+
+    def truth(self, selection: str) -> Truth:
+        """Return where the stars of a selection came from.
+
+        Raises
+        ------
+        InputError
+            No mock, or a truth of other stars.
+        """
+        if self.truth_file is None:
+            raise InputError("the truth is known of a mock survey only.")
+        return read_truth(self.truth_file, self.two(selection).stars)
+
+    def true_line(self, selection: str) -> Boundary:
+        """Return where the boundary of a mock's selection truly is."""
+        application = self.two(selection).line.application
+        return boundary_of(true_application(application, self.truth(selection).accreted))
+
+    def true_numbers(self, selection: str) -> dict[str, float]:
+        """Return the paper's numbers as they truly are in a mock, had a fit told every star's origin."""
+        two = self.two(selection)
+        accreted = self.truth(selection).accreted
+        applications = {name: true_application(a, accreted) for name, a in two.applications.items()}
+        products = products_of(true_fit(two.fit, accreted), applications, self.true_line(selection))
+        return two_components(selection, products, two.base.coordinates)
+
+    @cached_property
+    def population_images(self) -> dict[str, np.ndarray]:
+        """How stars of each of the mock's populations spread over the pixels of the fiducial images."""
+        from ..mock.survey import expected
+
+        stars = expected(
+            self.settings.rows, self.settings.seed, oversample=self.settings.expected, progress=self.progress
+        )
+        return population_images(Chemistry(), stars)
+
+    def noise_free_numbers(self, selection: str) -> dict[str, float] | None:
+        """Return the paper's numbers of a fit of the mock's expected counts: what the method makes of them."""
+        if not self.is_mock or self.settings.expected == 0:
+            return None
+        two, known = self.two(selection), self.truth(selection)
+        images = self.population_images
+
+        def quiet(mixtures: Any) -> Any:
+            return without_noise(mixtures, known.population, images)
+
+        ideal = fit_mixtures(quiet(two.fit.mixtures), two.stars, two.fit.cutflow, two.fit.settings)
+
+        def applied(application: Application) -> Application:
+            return apply_mixtures(ideal, quiet(application.mixtures), application.cutflow)
+
+        applications = {name: applied(application) for name, application in two.applications.items()}
+        products = products_of(ideal, applications, boundary_of(applied(two.line.application)))
+        return two_components(selection, products, two.base.coordinates)

@@ -1,0 +1,165 @@
+"""The sample and its two components: R0 to R4, figures 1 to 4."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from astropy import units
+from astropy.table import QTable, Table, vstack
+
+from ..figures import fit as figures
+from ..figures import four as fourplots
+from ..fits.fit import Application, Fit
+from ..orbits.frames import SUN_POSITION, SUN_VELOCITY
+from ..products.boundary import belokurov_kravtsov, boundary_table
+from ..products.profile import profile_table
+from ..products.tracks import track
+from ..stars.cutflow import CutFlow
+from ..stars.variables import values as column
+from .numbers import distance_to_line, values
+from .part import Part, warned
+from .scoreboard import Value
+from .study import CHEMICAL, KINEMATIC, SELECTIONS, Study, Two
+
+GAP = (-2.3e5, -1.8e5)
+"""Where the gap in energies is looked for, km2 / s2; the paper puts it above -2.0e5."""
+GAP_BINS = 20
+
+
+def sample(study: Study) -> Part:
+    """R0: the sample in energy and angular momentum, and in abundances (Fig 1 and 2)."""
+    chosen = {name: study.stars.sample(study.fit_settings(name)) for name in SELECTIONS}
+    shown = {"all": study.table, **{name: each.stars for name, each in chosen.items()}}
+    chemical = chosen[CHEMICAL].stars
+    found = {f"R0.stars.{name}": Value(float(len(each))) for name, each in chosen.items()}
+    found["R0.gap"] = Value(gap(column(chemical, "E")))
+    found["R0.Lz_sun"] = Value(float(SUN_POSITION[1] * SUN_VELOCITY[0] - SUN_POSITION[0] * SUN_VELOCITY[1]))
+    everyone = QTable({"E": study.table["E"], "Lz": study.table["Lz"]})
+    ids = study.table["APOGEE_ID"] if "APOGEE_ID" in study.table.colnames else None
+    for name, each in chosen.items():
+        everyone[name.replace("-", "_")] = np.isin(ids, each.stars["APOGEE_ID"]) if ids is not None else False
+    return Part(
+        values=found,
+        pictures={"fig01": figures.sample(shown), "fig02": figures.chemistry(chemical)},
+        data={"fig01-stars": everyone, "fig02-stars": chemical["FE_H", "AL_FE", "MG_FE"]},
+        tables={"selections": selections_table({name: each.flow for name, each in chosen.items()})},
+    )
+
+
+def selections_table(flows: Mapping[str, CutFlow]) -> Table:
+    """Return the cut-flows of selections as one table."""
+    parts = []
+    for name, flow in flows.items():
+        part = flow.to_table()
+        part.add_column([name] * len(part), index=0, name="selection")
+        parts.append(part)
+    table = vstack(parts, metadata_conflicts="silent")
+    table.meta = {"caption": "The two halo selections: stars removed by each cut, and left after it."}
+    return table
+
+
+def gap(E: np.ndarray) -> float:
+    """Return the energy between `GAP` at which stars are fewest, km2 / s2: a parabola through the lowest three bins."""
+    number, edges = np.histogram(E, GAP_BINS, GAP)
+    smooth = np.convolve(number, [0.25, 0.5, 0.25], mode="same")[1:-1]
+    centre = (0.5 * (edges[:-1] + edges[1:]))[1:-1]
+    i = int(np.argmin(smooth))
+    if not 0 < i < len(smooth) - 1:
+        return float(centre[i])
+    left, middle, right = smooth[i - 1 : i + 2]
+    bend = left - 2 * middle + right
+    return float(centre[i] + (0.5 * (left - right) / bend if bend > 0 else 0.0) * (centre[1] - centre[0]))
+
+
+def chemically_pure(study: Study) -> Part:
+    """R1, R2, R3: two components of the chemically pure halo, their boundary, their tracks (Fig 3)."""
+    two = study.two(CHEMICAL)
+    m, n = two.fit.mixtures.V.shape
+    found = two_values(study, CHEMICAL, ("R1", "R2", "R3"))
+    found |= {"R1.rows": Value(float(m)), "R1.columns": Value(float(n))}
+    Lz = np.linspace(-2000, 2000, 4001)
+    found["R2.bk23"] = Value(float(belokurov_kravtsov(Lz).mean()))
+    return Part(
+        values=found,
+        pictures={"fig03": figures.components(two.fit, two.map, two.line)},
+        data=fit_data("fig03", two),
+        fits={CHEMICAL: two.fit},
+        warnings=warned(two.fit, two.map, two.line.application),
+    )
+
+
+def kinematically_pure(study: Study) -> Part:
+    """R4: the same for the kinematically pure halo (Fig 4)."""
+    two, other = study.two(KINEMATIC), study.two(CHEMICAL)
+    closer = [distance_to_line(each.line.smoothed, each.base.coordinates) for each in (two, other)]
+    truth = None
+    if study.is_mock:
+        lines = [study.true_line(name).smoothed for name in (KINEMATIC, CHEMICAL)]
+        true = [distance_to_line(line, two.base.coordinates) for line in lines]
+        truth = true[0] - true[1]
+    return Part(
+        values={"R4.closer": Value(closer[0] - closer[1], truth=truth)},
+        pictures={"fig04": fourplots.selection_maps(two.fit, two.map, two.line, other.line)},
+        data=fit_data("fig04", two),
+        fits={KINEMATIC: two.fit},
+        warnings=warned(two.fit, two.map, two.line.application),
+    )
+
+
+def two_values(study: Study, selection: str, products: tuple[str, ...]) -> dict[str, Value]:
+    """Return our numbers of some products that a fit of two components has, with intervals, truth and bias."""
+    found = values(
+        study.two(selection).numbers,
+        study.replicate_numbers(selection),
+        study.true_numbers(selection) if study.is_mock else None,
+        study.noise_free_numbers(selection),
+    )
+    return {name: value for name, value in found.items() if name.split(".")[0] in products}
+
+
+def fit_data(name: str, two: Two) -> dict[str, Any]:
+    """Return the tables behind a picture of two components: weights, images, map, boundary, tracks."""
+    fit = two.fit
+    all_converged = np.ones(len(fit.W), dtype=bool)
+    weights = Application(fit.W, fit.mixtures, fit.names, fit.cutflow, all_converged, fit.status, fit.kkt)
+    return {
+        f"{name}-weights": profile_table(weights),
+        f"{name}-images": images_table(fit),
+        f"{name}-map": profile_table(two.map),
+        f"{name}-boundary": boundary_table(two.line),
+        f"{name}-tracks": tracks_table(fit),
+    }
+
+
+def images_table(fit: Fit) -> Table:
+    """Return the pixels of a fit's components that are not zero in all of them, one row each."""
+    chemistry = fit.mixtures.chemistry
+    l = chemistry.pixels  # noqa: E741 - the paper's letter
+    cells = np.flatnonzero(fit.H.any(axis=0))
+    plane, y, x = cells // (l * l), cells // l % l, cells % l
+    middle = {variable: chemistry.centres(variable) for variable in chemistry.variables}
+    table = QTable()
+    table["plane"] = [str(chemistry.planes[i]) for i in plane]
+    table["x"] = np.array([middle[chemistry.planes[i].x][j] for i, j in zip(plane, x, strict=True)]) * units.dex
+    table["y"] = np.array([middle[chemistry.planes[i].y][j] for i, j in zip(plane, y, strict=True)]) * units.dex
+    for name, row in zip(fit.names, fit.H, strict=True):
+        table[name] = row[cells]
+    return table
+
+
+def tracks_table(fit: Fit) -> Table:
+    """Return the median tracks of a fit's components and their deviations, one row per column of an image."""
+    parts: dict[str, list[Any]] = {name: [] for name in ("component", "plane", "x", "median", "deviation", "weight")}
+    for j, name in enumerate(fit.names):
+        for i in range(len(fit.mixtures.chemistry.planes)):
+            line = track(fit, j, i)
+            parts["component"] += [name] * len(line.x)
+            parts["plane"] += [str(line.plane)] * len(line.x)
+            for key in ("x", "median", "deviation", "weight"):
+                parts[key] += getattr(line, key).tolist()
+    table = QTable(parts)
+    for key in ("x", "median", "deviation"):
+        table[key] = table[key] * units.dex
+    return table

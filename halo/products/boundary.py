@@ -1,0 +1,260 @@
+"""The boundary between the low- and the high-energy component in the (E, Lz) plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy import units
+from astropy.table import QTable
+from scipy.ndimage import gaussian_filter1d
+
+from ..errors import UsageError
+from ..fits.fit import Application, Fit, FitSettings, apply
+from ..mixtures.bins import Axis
+from .profile import MIN_STARS, convergence
+
+E_RANGE, LZ_RANGE = (-3.0e5, -1.0e5), (-2000.0, 2000.0)
+GRID = 10
+LEVEL = 0.5
+SMOOTHING = 1.0
+BK23_OFFSET = -0.285e5
+"""Added to the line of Belokurov & Kravtsov (2023) to bring it to McMillan (2017) energies with Phi(infinity) = 0.
+
+Inferred, not published: any value from -0.32e5 to -0.25e5 reproduces the public in-situ and accreted flags of all
+154 globular clusters.
+"""
+
+CROSSES, TWICE, NEVER, EMPTY = "crosses", "crosses more than once", "never crosses", "too few stars"
+REVERSED = "crosses the other way only"
+STATUSES = (CROSSES, TWICE, NEVER, EMPTY, REVERSED)
+"""What can happen in a column."""
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """E_b(Lz): per Lz column, coming from high energies, where the last component's share first falls below a level.
+
+    Attributes
+    ----------
+    Lz_edges : ndarray, shape (columns + 1,)
+        Edges of the columns, kpc km/s.
+    E : ndarray, shape (columns,)
+        The boundary, km2 / s2; NaN where there is none.
+    smoothed : ndarray, shape (columns,)
+        The same after a Gaussian filter over the columns that have one.
+    n_crossings : ndarray of int, shape (columns,)
+        How often the share passes the level in each column.
+    status : tuple of str
+        What happened in each column.
+    n_stars : ndarray of int, shape (columns,)
+        Stars in each column.
+    level : float
+        The level.
+    smoothing : float
+        Width (sigma) of the filter in columns.
+    application : Application
+        The map behind it.
+    """
+
+    Lz_edges: np.ndarray
+    E: np.ndarray
+    smoothed: np.ndarray
+    n_crossings: np.ndarray
+    status: tuple[str, ...]
+    n_stars: np.ndarray
+    level: float
+    smoothing: float
+    application: Application
+
+    @property
+    def Lz(self) -> np.ndarray:
+        """Centres of the columns, kpc km/s."""
+        return 0.5 * (self.Lz_edges[:-1] + self.Lz_edges[1:])
+
+    def __call__(self, Lz: np.ndarray) -> np.ndarray:
+        """Return the smoothed boundary at any Lz, linear between columns and constant beyond the last ones.
+
+        Raises
+        ------
+        UsageError
+            If no column has a boundary.
+        """
+        good = np.isfinite(self.smoothed)
+        if not good.any():
+            raise UsageError("no Lz column has a boundary; use wider bins or another selection.")
+        return np.interp(Lz, self.Lz[good], self.smoothed[good])
+
+
+def boundary(
+    fit: Fit,
+    table: Any,
+    *,
+    grid: int = GRID,
+    E_range: tuple[float, float] = E_RANGE,
+    Lz_range: tuple[float, float] = LZ_RANGE,
+    level: float = LEVEL,
+    smoothing: float = SMOOTHING,
+    min_stars: int = MIN_STARS,
+    settings: FitSettings | None = None,
+) -> Boundary:
+    """Return the boundary of a fit's components on a regular (Lz, E) grid.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of two or more components; the last one counts as accreted.
+    table : Table
+        Prepared stars.
+    grid : int
+        Bins on either axis.
+    E_range, Lz_range : (float, float)
+        Limits of the grid, km2 / s2 and kpc km/s.
+    level : float
+        Share of the last component at the boundary.
+    smoothing : float
+        Sigma of the Gaussian filter, in columns; 0 for none.
+    min_stars : int
+        Cells with fewer stars are left out.
+    settings : FitSettings, optional
+        Another selection than the fit's.
+
+    Returns
+    -------
+    Boundary
+
+    Raises
+    ------
+    UsageError
+        A fit of one component, or an argument that makes no sense.
+    """
+    if len(fit.H) < 2:
+        raise UsageError("a boundary lies between components; this fit has one. Fit two or more.")
+    if grid < 2:
+        raise UsageError(f"grid must be >= 2, got {grid}.")
+    _check_line(level, smoothing)
+    application = apply(fit, table, grid_axes(grid, E_range, Lz_range), settings=settings)
+    return boundary_of(application, level=level, smoothing=smoothing, min_stars=min_stars)
+
+
+def boundary_of(
+    application: Application, *, level: float = LEVEL, smoothing: float = SMOOTHING, min_stars: int = MIN_STARS
+) -> Boundary:
+    """Return the boundary that an application on a regular (Lz, E) grid makes, such as `grid_axes` gives.
+
+    Raises
+    ------
+    UsageError
+        Another grid, or an argument that makes no sense.
+    """
+    _check_line(level, smoothing)
+    bins = application.mixtures.bins
+    if [axis.variable for axis in bins.axes] != ["Lz", "E"] or not all(axis.regular for axis in bins.axes):
+        raise UsageError(f"a boundary is found on a regular grid of Lz and E; got {', '.join(map(str, bins.axes))}.")
+    E_edges = bins.edges[1][0]
+    centres = 0.5 * (E_edges[:-1] + E_edges[1:])
+    shape = tuple(axis.count for axis in bins.axes)
+    n_stars = application.mixtures.n_stars.reshape(shape)
+    share = np.where(n_stars >= min_stars, application.fractions[:, -1].reshape(shape), np.nan)
+    found = [_column(centres, column, level) for column in share]
+    E = np.array([e for e, _, _ in found])
+    return Boundary(
+        Lz_edges=bins.edges[0],
+        E=E,
+        smoothed=smooth(E, smoothing),
+        n_crossings=np.array([n for _, n, _ in found]),
+        status=tuple(status for _, _, status in found),
+        n_stars=n_stars.sum(axis=1),
+        level=level,
+        smoothing=smoothing,
+        application=application,
+    )
+
+
+def _check_line(level: float, smoothing: float) -> None:
+    if not 0 < level < 1:
+        raise UsageError(f"level must lie between 0 and 1, got {level:g}.")
+    if not 0 <= smoothing < np.inf:
+        raise UsageError(f"smoothing must be >= 0, got {smoothing:g}.")
+
+
+def grid_axes(
+    grid: int = GRID, E_range: tuple[float, float] = E_RANGE, Lz_range: tuple[float, float] = LZ_RANGE
+) -> tuple[Axis, Axis]:
+    """Return the axes of the map behind a boundary: columns of Lz, cells of E in each."""
+    return Axis("Lz", grid, *Lz_range), Axis("E", grid, *E_range)
+
+
+def _column(E: np.ndarray, share: np.ndarray, level: float) -> tuple[float, int, str]:
+    good = np.isfinite(share)
+    E, share = E[good][::-1], share[good][::-1]  # from high energies down
+    if len(E) < 2:
+        return np.nan, 0, EMPTY
+    above = share >= level
+    number = int((above[1:] != above[:-1]).sum())
+    falls = np.flatnonzero(above[:-1] & ~above[1:])
+    if len(falls) == 0:
+        return np.nan, number, REVERSED if number else NEVER
+    i = falls[0]
+    # linear between the two cells on either side of the level
+    part = (share[i] - level) / (share[i] - share[i + 1])
+    return float(E[i] + part * (E[i + 1] - E[i])), number, CROSSES if number == 1 else TWICE
+
+
+def smooth(E: np.ndarray, sigma: float) -> np.ndarray:
+    """Return boundaries after a Gaussian filter of `sigma` columns along the last axis; NaN stay and have no say."""
+    good = np.isfinite(E)
+    if sigma < 0.125 or not good.any():  # so narrow a filter, cut off at four sigma, reaches no other column
+        return E.copy()
+    # the filter is renormalised over the columns that have a boundary
+    weight = gaussian_filter1d(good.astype(float), sigma, mode="constant")
+    total = gaussian_filter1d(np.where(good, E, 0.0), sigma, mode="constant")
+    return np.where(good, total / np.where(weight > 0, weight, 1.0), np.nan)
+
+
+def belokurov_kravtsov(Lz: np.ndarray, offset: float = BK23_OFFSET) -> np.ndarray:
+    """Return the in-situ/accreted line of Belokurov & Kravtsov (2023), km2 / s2, at Lz in kpc km/s.
+
+    Parameters
+    ----------
+    Lz : ndarray
+        Prograde positive.
+    offset : float
+        Added to their energies, km2 / s2: see `BK23_OFFSET`.
+
+    References
+    ----------
+    Belokurov & Kravtsov (2023), MNRAS 525, 4456, as coded publicly.
+    """
+    x = np.asarray(Lz, dtype=float) / 1e3
+    line = np.where(x < -0.58, -1.3, np.where(x <= 0.58, -1.4 + 0.3 * x**2, -1.325 + 0.075 * x**2))
+    return 1e5 * line + offset
+
+
+def boundary_table(result: Boundary) -> QTable:
+    """Return the boundary as a table: one row per Lz column, with the line of Belokurov & Kravtsov (2023) beside it.
+
+    The metadata say how the fit ended and which cells of the map did not converge: cell ``i * grid + j`` is the j-th in
+    energy of row i.
+    """
+    action, energy = units.kpc * units.km / units.s, units.km**2 / units.s**2
+    table = QTable()
+    table["lower"], table["upper"], table["Lz"] = (
+        x * action for x in (result.Lz_edges[:-1], result.Lz_edges[1:], result.Lz)
+    )
+    table["n_stars"] = result.n_stars
+    table["E"] = result.E * energy
+    table["E_smoothed"] = result.smoothed * energy
+    table["n_crossings"] = result.n_crossings
+    table["status"] = list(result.status)
+    table["E_BK23"] = belokurov_kravtsov(result.Lz) * energy
+    table.meta["level"] = result.level
+    table.meta["smoothing_columns"] = result.smoothing
+    table.meta.update(convergence(result.application))
+    table.meta["BK23_offset"] = BK23_OFFSET
+    table.meta["BK23_note"] = (
+        "Belokurov & Kravtsov (2023), lowered by the offset to McMillan (2017) energies; the offset is inferred from "
+        "public globular-cluster flags, not published"
+    )
+    return table

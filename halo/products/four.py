@@ -1,0 +1,268 @@
+"""Four components: the sample split at its boundary E_b(Lz), two components found in each part, then all together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, UsageError
+from ..fits.fit import CONVERGED, HE, LE, Fit, apply_mixtures, choose, fit_mixtures
+from ..mixtures.bins import Axis, place
+from ..mixtures.counts import mix
+from ..stars.cutflow import CutFlow
+from ..stars.variables import values
+from .boundary import Boundary
+from .boundary import boundary as find_boundary
+from .tracks import percentiles
+
+BINS = 5
+"""q of the parts: the paper's, for parts that are smaller than the sample."""
+FILLS = ("nearest", "drop")
+ORDERS = ("energy", "metallicity")
+MIN_STARS = 10
+"""Fewest stars per bin, on average, of which two components are looked for in a part."""
+IRON = "FE_H"
+NAMES = ("LE2", "LE1", "HE2", "HE1")
+"""The four, in order of increasing energy."""
+ABOVE, BELOW = "E >= E_b(Lz)", "E < E_b(Lz)"
+"""What the cut-flow of a part says last."""
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """Choices of the split.
+
+    Attributes
+    ----------
+    bins : int
+        q: each part has q x q equal-count bins of E and Lz.
+    fill : str
+        Where an Lz column has no boundary: ``nearest`` takes it from the columns that have one, linear between them
+        and constant beyond the last; ``drop`` leaves the stars of such columns out.
+    order : str
+        Which of a part's two components is the first: that of higher mean ``energy`` (the paper's words: "in order of
+        decreasing energy"), or that of lower median ``metallicity``. In the paper both say the same.
+    min_stars : int
+        A part with fewer stars per bin on average is refused.
+
+    Raises
+    ------
+    UsageError
+        A value that makes no sense.
+    """
+
+    bins: int = BINS
+    fill: str = FILLS[0]
+    order: str = ORDERS[0]
+    min_stars: int = MIN_STARS
+
+    def __post_init__(self) -> None:
+        if self.bins < 2:
+            raise UsageError(f"bins must be >= 2, got {self.bins}.")
+        for name, known in (("fill", FILLS), ("order", ORDERS)):
+            if getattr(self, name) not in known:
+                raise UsageError(f"{name} must be {' or '.join(known)}, got {getattr(self, name)!r}.")
+        if self.min_stars < 1:
+            raise UsageError(f"min_stars must be >= 1, got {self.min_stars}.")
+
+
+@dataclass(frozen=True)
+class Four:
+    """Four components, from a sample in two parts.
+
+    Attributes
+    ----------
+    high, low : Fit
+        Two components of the stars above and below the boundary, HE2 and HE1, LE2 and LE1: as everywhere in order of
+        increasing energy.
+    fit : Fit
+        The four together, LE2, LE1, HE2, HE1, held while their weights are found in the bins of the fit of two: what
+        `model.apply` re-applies. Its loss is the sum of the parts', its residual the larger of theirs.
+    boundary : Boundary
+        Where the sample was split.
+    settings : SplitSettings
+        How.
+    filled, dropped : int
+        Stars whose Lz column has no boundary of its own, and those of them that were left out.
+    disagree : tuple of str
+        Parts, HE or LE, whose components come in another order by median [Fe/H] than by mean energy.
+    """
+
+    high: Fit
+    low: Fit
+    fit: Fit
+    boundary: Boundary
+    settings: SplitSettings = field(default_factory=SplitSettings)
+    filled: int = 0
+    dropped: int = 0
+    disagree: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Fit, Fit]:
+        """The part above the boundary and that below."""
+        return self.high, self.low
+
+    def report(self) -> str:
+        """Return lines on how the sample was split and what was found."""
+        columns = int(np.isfinite(self.boundary.E).sum())
+        lines = [
+            f"boundary in {columns} of {len(self.boundary.E)} columns; {self.filled:,} stars in the others or outside: "
+            + ("left out" if self.settings.fill == "drop" else "split at the nearest columns' boundary")
+        ]
+        for name, part in zip((HE, LE), self.parts, strict=True):
+            shares = zip(part.names[::-1], part.mass_fractions[::-1], strict=True)
+            said = ", ".join(f"{component} {100 * share:.2f} %" for component, share in shares)
+            lines.append(f"{name}: {part.cutflow.passed:,} stars, {said}")
+        if self.disagree:
+            other = next(name for name in ORDERS if name != self.settings.order)
+            parts = " and ".join(self.disagree)
+            lines.append(f"ordered by {self.settings.order}; by {other} the two of {parts} would come the other way")
+        return "\n".join(lines)
+
+
+def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: Boundary | None = None) -> Four:
+    """Split the stars of a fit of two components at its boundary and find two components in each part (section 4.2).
+
+    Parameters
+    ----------
+    fit : Fit
+        Of two components.
+    table : Table
+        Prepared stars.
+    settings : SplitSettings, optional
+        The paper's by default.
+    line : Boundary, optional
+        Where to split; by default the fit's own boundary.
+
+    Returns
+    -------
+    Four
+
+    Raises
+    ------
+    InputError
+        Too few stars in a part.
+    UsageError
+        A fit of another number of components, or a boundary that no column has.
+    """
+    settings = settings or SplitSettings()
+    if len(fit.H) != 2:
+        raise UsageError(f"the sample is split between two components; this fit has {len(fit.H)}. Fit two.")
+    line = line or find_boundary(fit, table)
+    stars, flow = choose(table, fit.settings)
+    used, above, own = sides(stars, line, settings.fill)
+    if not used.all():
+        missing = int((~used).sum())
+        flow = flow.removing("Lz column with a boundary" if settings.fill == "drop" else "E and Lz", missing)
+    axes = (Axis("E", settings.bins), Axis("Lz", settings.bins))
+    parts, disagree = [], []
+    for name, condition, chosen in ((HE, ABOVE, used & above), (LE, BELOW, used & ~above)):
+        number, needed = int(chosen.sum()), settings.min_stars * settings.bins**2
+        if number < needed:
+            raise InputError(
+                f"the {name} part has {number} stars of {int(used.sum())}, too few for two components in "
+                f"{settings.bins} x {settings.bins} bins of {settings.min_stars}; use fewer bins or a wider selection."
+            )
+        part, agrees = _part(
+            fit, stars[chosen], flow.removing(condition, int(used.sum()) - number), axes, name, settings
+        )
+        parts.append(part)
+        disagree += [] if agrees else [name]
+    high, low = parts
+    return Four(
+        high=high,
+        low=low,
+        fit=stack(fit, high, low),
+        boundary=line,
+        settings=settings,
+        filled=int((~own).sum()),
+        dropped=int((~used & ~own).sum()),
+        disagree=tuple(disagree),
+    )
+
+
+def sides(stars: Any, line: Boundary, fill: str = FILLS[0]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which stars are used, which lie above a boundary, and which have one in their own Lz column.
+
+    Parameters
+    ----------
+    stars : Table
+        Chosen stars.
+    line : Boundary
+        The boundary.
+    fill : str
+        As in `SplitSettings`.
+
+    Returns
+    -------
+    used, above, own : ndarray of bool, shape (N,)
+        Stars that are not used are not above.
+
+    Raises
+    ------
+    UsageError
+        A boundary that no column has.
+    """
+    E, Lz = values(stars, "E"), values(stars, "Lz")
+    column = place(Lz, line.Lz_edges)
+    own = (column >= 0) & np.isfinite(line.E)[column]
+    used = np.isfinite(E) & np.isfinite(Lz) & (own | (fill != "drop"))
+    above = np.zeros(len(stars), dtype=bool)
+    above[used] = E[used] >= line(Lz[used])
+    return used, above, own
+
+
+def check_whole(fit: Fit) -> None:
+    """Raise where a fit is one part of a split sample: its settings do not choose that part's stars.
+
+    Raises
+    ------
+    UsageError
+        It is.
+    """
+    if {ABOVE, BELOW} & set(fit.cutflow.names):
+        raise UsageError(
+            f"{' and '.join(fit.names[::-1])} are components of the stars on one side of a boundary, which other bins "
+            "would not keep to; use the four components together (four.h5)."
+        )
+
+
+def stack(fit: Fit, high: Fit, low: Fit) -> Fit:
+    """Return the components of two parts as one fit, their weights found together in the bins of the whole's fit."""
+    names, H = (*low.names, *high.names), np.concatenate([low.H, high.H])
+    settings = replace(fit.settings, components=len(H))
+    apart = next((part.status for part in (high, low) if not part.converged), CONVERGED)
+    whole = replace(fit, H=H, names=names, settings=settings, status=apart, provenance={})
+    found = apply_mixtures(whole, fit.mixtures, fit.cutflow)
+    mass = np.where(np.isfinite(fit.bin_energy)[:, None], found.W, 0.0)
+    total = mass.sum(axis=0)
+    return replace(
+        whole,
+        W=found.W,
+        mean_energy=np.divide(
+            mass.T @ np.nan_to_num(fit.bin_energy), total, out=np.full(len(H), np.nan), where=total > 0
+        ),
+        loss=high.loss + low.loss,
+        kkt=max(high.kkt, low.kkt),
+        n_iter=high.n_iter + low.n_iter,
+        status=apart if found.converged.all() else "MAX_ITER",
+    )
+
+
+def _part(
+    fit: Fit, stars: Any, flow: CutFlow, axes: tuple[Axis, ...], name: str, settings: SplitSettings
+) -> tuple[Fit, bool]:
+    """Fit one part, its components in the order of the settings; and whether the other order is the same."""
+    part = fit_mixtures(mix(stars, axes, fit.settings.chemistry), stars, flow, replace(fit.settings, axes=axes))
+    if IRON not in fit.settings.chemistry.variables:
+        if settings.order == "metallicity":
+            raise UsageError(f"no plane shows {IRON}, by which to order; use order energy.")
+        agrees = True
+    else:
+        poor, rich = percentiles(part, IRON, (50.0,))[::-1, 0]
+        agrees = not poor > rich
+    if settings.order == "metallicity" and not agrees:
+        part = replace(part, W=part.W[:, ::-1], H=part.H[::-1], mean_energy=part.mean_energy[::-1])
+    return replace(part, names=(f"{name}2", f"{name}1")), agrees

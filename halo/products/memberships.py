@@ -1,0 +1,246 @@
+"""From which component each star comes: probabilities from its bin and its pixels, and whether they can be relied upon.
+
+A star of bin i is of component k with the probability that the fit gives its bin and its chemistry,
+
+    P(k | i, f, y_1 ... y_P)  ~  W_ik  m_k(f)  prod_p p_k(y_p | f),
+
+where f is the abundance that all planes share ([Fe/H]), y_p the other one of plane p ([Al/Fe], [Mg/Fe]), m_k(f) the
+component's distribution of f, the mean over the planes, and p_k(y_p | f) that of y_p in the pixel column of f, read off
+the component's image. So [Fe/H] counts once, although every image shows it: the product of the star's pixels would
+count it P times over and be far too sure. What is assumed is that the y_p are independent given f within a component.
+
+An image is known from M_k = sum_i W_ik counts only, and a pixel that none of them fell on is not impossible. Each
+distribution is therefore smoothed by `PRIOR_COUNTS` spread evenly over its pixels, the mean of a Dirichlet posterior:
+p = (M_k H + a / l) / (M_k H_f + a), with H_f the sum over the column. Where a star lies outside an image, or lacks an
+abundance, that image has no say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+
+from ..errors import UsageError
+from ..fits.fit import Fit, choose
+from ..mixtures.bins import place
+from ..mixtures.counts import Chemistry, Plane
+from ..stars.cutflow import CutFlow
+from ..stars.variables import values
+
+PRIOR_COUNTS = 1.0
+"""Counts spread evenly over the pixels of each distribution before it is read off an image."""
+
+
+@dataclass(frozen=True)
+class Memberships:
+    """Probabilities of components for stars.
+
+    Attributes
+    ----------
+    probability : ndarray, shape (N, k)
+        Rows sum to one; NaN for stars outside the fit's bins, or in a bin where the fit has nothing.
+    bins : ndarray of int, shape (N,)
+        Bin of each star, -1 outside.
+    images : ndarray of int, shape (N,)
+        How many images had a say: the number of planes for a star inside them all, 0 where only the bin speaks.
+    names : tuple of str
+        Components.
+    cutflow : CutFlow
+        From the catalogue to these stars.
+    stars : Table
+        Them.
+    fit_status, fit_kkt : str, float
+        How the fit ended, and its residual of the optimality conditions.
+    """
+
+    probability: np.ndarray
+    bins: np.ndarray
+    images: np.ndarray
+    names: tuple[str, ...]
+    cutflow: CutFlow
+    stars: Any
+    fit_status: str
+    fit_kkt: float
+
+    @property
+    def outside(self) -> int:
+        """Stars without a probability."""
+        return int(np.isnan(self.probability[:, 0]).sum())
+
+
+def memberships(fit: Fit, table: Any, *, prior_counts: float = PRIOR_COUNTS) -> Memberships:
+    """Return from which component each star of a fit's selection comes.
+
+    Parameters
+    ----------
+    fit : Fit
+        Any number of components and of planes that share one variable.
+    table : Table
+        Prepared stars; those of the fit's selection are taken.
+    prior_counts : float
+        a of the module's formula, > 0.
+
+    Raises
+    ------
+    UsageError
+        Planes without one variable in common, or `prior_counts` that is not positive.
+    """
+    if not prior_counts > 0:
+        raise UsageError(f"prior_counts must be positive, got {prior_counts:g}: a pixel without stars would forbid.")
+    stars, flow = choose(table, fit.settings)
+    chemistry = fit.mixtures.chemistry
+    shared = shared_variable(chemistry)
+    bins = fit.mixtures.bins.assign(stars)
+    mass = fit.W.sum(axis=0)
+    with np.errstate(divide="ignore"):
+        log_weight = np.log(np.where(bins[:, None] >= 0, fit.W[bins], 0.0))
+    index = {name: place(values(stars, name), chemistry.edges(name)) for name in chemistry.variables}
+    f, images = index[shared], np.zeros(len(stars), dtype=np.int64)
+    counts = [_by_shared(picture, plane.x == shared) for picture, plane in _images(fit)]  # (k, l of f, l of y)
+    inside_any = np.zeros(len(stars), dtype=bool)
+    for plane, count in zip(chemistry.planes, counts, strict=True):
+        y = index[plane.y if plane.x == shared else plane.x]
+        inside = (f >= 0) & (y >= 0)
+        smooth = (count * mass[:, None, None] + prior_counts / chemistry.pixels) / (
+            count.sum(axis=2, keepdims=True) * mass[:, None, None] + prior_counts
+        )
+        log_weight[inside] += np.log(smooth[:, f[inside], y[inside]]).T
+        inside_any |= inside
+        images += inside
+    column = np.mean([count.sum(axis=2) for count in counts], axis=0) * mass[:, None] + prior_counts / chemistry.pixels
+    column = np.divide(column, mass[:, None], out=np.ones_like(column), where=mass[:, None] > 0)
+    log_weight[f >= 0] += np.log(column[:, f[f >= 0]]).T
+    return Memberships(_normalised(log_weight), bins, images, fit.names, flow, stars, fit.status, fit.kkt)
+
+
+def shared_variable(chemistry: Chemistry) -> str:
+    """Return the variable that every plane has, [Fe/H] by default; of one plane, that along x.
+
+    Raises
+    ------
+    UsageError
+        There is none, or more than one.
+    """
+    planes = [{plane.x, plane.y} for plane in chemistry.planes]
+    common = set.intersection(*planes)
+    if len(planes) == 1:
+        return chemistry.planes[0].x
+    if len(common) != 1:
+        raise UsageError(
+            "memberships need planes with exactly one variable in common, such as AL_FE:FE_H and MG_FE:FE_H; got "
+            f"{', '.join(map(str, chemistry.planes))}."
+        )
+    return common.pop()
+
+
+def memberships_table(result: Memberships) -> Any:
+    """Return the stars with their probabilities: columns ``P_`` and the component's name, ``bin``, ``images``."""
+    table = result.stars.copy()
+    for j, name in enumerate(result.names):
+        table[f"P_{name}"] = result.probability[:, j]
+    table["bin"], table["images"] = result.bins, result.images
+    return table
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often what was given a probability is true.
+
+    Attributes
+    ----------
+    edges : ndarray, shape (bins + 1,)
+        Of the probability.
+    predicted, observed, error : ndarray, shape (bins,)
+        Mean probability, share that is true, and its binomial standard error; NaN where a bin is empty.
+    n : ndarray of int, shape (bins,)
+        Stars.
+    brier : float
+        Mean squared difference between probability and truth (Brier 1950).
+    brier_base : float
+        The same of one probability for all, the share that is true: what the probabilities must beat.
+    calibration : float
+        Mean over stars of |observed - predicted| of their bin: the expected calibration error.
+    """
+
+    edges: np.ndarray
+    predicted: np.ndarray
+    observed: np.ndarray
+    error: np.ndarray
+    n: np.ndarray
+    brier: float
+    brier_base: float
+    calibration: float
+
+
+def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 10) -> Reliability:
+    """Return the reliability of probabilities beside the truth.
+
+    Parameters
+    ----------
+    probability : ndarray, shape (N,)
+        Of being what `truth` says; NaN are left out.
+    truth : ndarray of bool, shape (N,)
+        Whether it is.
+    bins : int
+        Equal bins of the probability.
+
+    Raises
+    ------
+    UsageError
+        No probability, other lengths, or a probability outside 0 to 1.
+    """
+    p, true = np.asarray(probability, dtype=float), np.asarray(truth, dtype=bool)
+    if p.shape != true.shape or p.ndim != 1:
+        raise UsageError(f"probability and truth must have one entry per star; got {p.shape} and {true.shape}.")
+    p, true = p[np.isfinite(p)], true[np.isfinite(p)]
+    if len(p) == 0 or p.min() < 0 or p.max() > 1:
+        raise UsageError("probabilities must lie between 0 and 1, and one of them be known.")
+    edges = np.linspace(0, 1, bins + 1)
+    row = place(p, edges)
+    n = np.bincount(row, minlength=bins)
+    some = np.maximum(n, 1)
+    predicted, observed = (
+        np.where(n > 0, np.bincount(row, weights=x, minlength=bins) / some, np.nan) for x in (p, true)
+    )
+    share = np.where(n > 0, (observed * n + 1) / (some + 2), np.nan)  # never quite 0 or 1, where it would have no error
+    return Reliability(
+        edges=edges,
+        predicted=predicted,
+        observed=observed,
+        error=np.sqrt(share * (1 - share) / some),
+        n=n,
+        brier=float(np.mean((p - true) ** 2)),
+        brier_base=float(true.mean() * (1 - true.mean())),
+        calibration=float(np.nansum(n * np.abs(observed - predicted)) / n.sum()),
+    )
+
+
+def reliability_table(result: Reliability) -> Table:
+    """Return the reliability as a table: one row per bin of probability, the scores in the metadata."""
+    table = Table()
+    table["lower"], table["upper"] = result.edges[:-1], result.edges[1:]
+    for name in ("n", "predicted", "observed", "error"):
+        table["n_stars" if name == "n" else name] = getattr(result, name)
+    table.meta |= {"brier": result.brier, "brier_base": result.brier_base, "calibration_error": result.calibration}
+    return table
+
+
+def _images(fit: Fit) -> list[tuple[np.ndarray, Plane]]:
+    return [(fit.images[:, i], plane) for i, plane in enumerate(fit.mixtures.chemistry.planes)]
+
+
+def _by_shared(picture: np.ndarray, along_x: bool) -> np.ndarray:
+    """Return images (k, l of y, l of x) with the shared variable first."""
+    return picture.transpose(0, 2, 1) if along_x else picture
+
+
+def _normalised(log_weight: np.ndarray) -> np.ndarray:
+    best = log_weight.max(axis=1, keepdims=True)
+    known = np.isfinite(best[:, 0])
+    out = np.full(log_weight.shape, np.nan)
+    weight = np.exp(log_weight[known] - best[known])
+    out[known] = weight / weight.sum(axis=1, keepdims=True)
+    return out

@@ -1,0 +1,90 @@
+"""What a fit says of its stars, all at once: the map, the boundary, the profile against energy, the samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..fits.fit import Application, Fit, apply, choose
+from ..mixtures.bins import parse_axes
+from .boundary import Boundary, boundary
+from .profile import Profile, profile
+
+PROFILES = {
+    "E": "E:20:-2.5e5:-1.0e5",
+    "Lz": "Lz:20:-2000:2000",
+    "r": "r:10:2:14",
+    "z": "z:10:0:10",
+    "R": "R:10:2:14",
+    "e": "e:10:0:1",
+}
+"""Bins of the profiles against each variable: km2 / s2, kpc km / s, kpc; those of E, r, z and R are the paper's."""
+PROFILE_AXES = PROFILES["E"]
+"""Bins of the profile that is drawn."""
+MAP_AXES = "Lz:20:-2000:2000,E:20:-3e5:-1e5"
+"""Bins of the map, kpc km / s and km2 / s2."""
+SAMPLES = ("chemically-pure", "kinematically-pure")
+"""Selections that are shown beside the fit's own."""
+
+
+@dataclass(frozen=True)
+class Products:
+    """Everything that is drawn of a fit.
+
+    Attributes
+    ----------
+    fit : Fit
+        The components.
+    map : Application
+        The fit applied to a grid of Lz and E, `MAP_AXES`.
+    profile : Profile
+        Fractions against energy, `PROFILE_AXES`.
+    boundary : Boundary or None
+        Between the components; None where there is only one.
+    samples : dict of str to Table
+        Prepared stars by selection, "all" first.
+    stars : Table
+        The fit's own selection.
+    """
+
+    fit: Fit
+    map: Application
+    profile: Profile
+    boundary: Boundary | None
+    samples: dict[str, Any]
+    stars: Any
+
+    @property
+    def applications(self) -> tuple[Application, ...]:
+        """Every application behind the products."""
+        line = () if self.boundary is None else (self.boundary.application,)
+        return (self.map, self.profile.application, *line)
+
+
+def products(fit: Fit, table: Any) -> Products:
+    """Return what a fit says of the stars of its own selection.
+
+    Parameters
+    ----------
+    fit : Fit
+        Any number of components.
+    table : Table
+        Prepared stars.
+
+    Raises
+    ------
+    InputError
+        No star of the selection inside the bins and the images.
+    """
+    names = [name for name in dict.fromkeys((*SAMPLES, fit.settings.selection)) if name != "all"]
+    samples = {"all": table}
+    for name in names:
+        samples[name], _ = choose(table, replace(fit.settings, selection=name))
+    return Products(
+        fit=fit,
+        map=apply(fit, table, parse_axes(MAP_AXES)),
+        profile=profile(fit, table, parse_axes(PROFILE_AXES)),
+        boundary=boundary(fit, table) if len(fit.names) > 1 else None,
+        samples=samples,
+        stars=samples[fit.settings.selection],
+    )

@@ -1,0 +1,208 @@
+"""How much of the halo each component makes up, against any one or two variables, and where the components cross."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from astropy import units
+from astropy.table import QTable, Table
+from scipy.interpolate import PchipInterpolator
+from scipy.optimize import brentq
+
+from ..errors import UsageError
+from ..fits.fit import Application, Fit, FitSettings, apply
+from ..mixtures.bins import Axis, Bins
+from ..stars.variables import VARIABLES
+
+LEVELS = (0.5, 0.9, 0.1)
+"""Levels of the last (highest-energy) component's fraction at which crossings are reported."""
+MIN_STARS = 10
+"""Bins with fewer stars say too little to carry a crossing."""
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where a fraction passes a level.
+
+    Attributes
+    ----------
+    level : float
+        The level of the last component's fraction.
+    at : tuple of float
+        Every place where the spline passes it, in the variable's unit, in rising order; empty if it never does.
+    """
+
+    level: float
+    at: tuple[float, ...]
+
+    def describe(self, unit: str = "") -> str:
+        """Return a phrase such as "50 % at -1.67e+05 km2 / s2"; never an invented number."""
+        name = f"{100 * self.level:g} %"
+        if not self.at:
+            return f"{name} never"
+        places = ", ".join(f"{x:.4g}" for x in self.at)
+        times = "" if len(self.at) == 1 else f" ({len(self.at)} crossings)"
+        return f"{name} at {places}{' ' + unit if unit else ''}{times}"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Fractions of the components along one variable.
+
+    Attributes
+    ----------
+    application : Application
+        The weights and what they weigh.
+    crossings : tuple of Crossing
+        Of the last component's fraction, at `LEVELS`.
+    min_stars : int
+        Bins with fewer stars were left out of the spline.
+    """
+
+    application: Application
+    crossings: tuple[Crossing, ...]
+    min_stars: int = MIN_STARS
+
+    @property
+    def variable(self) -> str:
+        """The binning variable."""
+        return self.application.mixtures.bins.axes[0].variable
+
+
+def profile(
+    fit: Fit,
+    table: Any,
+    bins: Bins | Sequence[Axis],
+    *,
+    settings: FitSettings | None = None,
+    levels: Sequence[float] = LEVELS,
+    min_stars: int = MIN_STARS,
+) -> Profile:
+    """Return the fractions of a fit's components along one variable, with spline crossings.
+
+    Parameters
+    ----------
+    fit : Fit
+        Whose components to apply.
+    table : Table
+        Prepared stars.
+    bins : Bins or sequence of Axis
+        One axis.
+    settings : FitSettings, optional
+        Another selection than the fit's.
+    levels : sequence of float
+        Levels whose crossings to find.
+    min_stars : int
+        Fewest stars of a bin that the spline goes through.
+
+    Returns
+    -------
+    Profile
+    """
+    return profile_of(apply(fit, table, bins, settings=settings), levels=levels, min_stars=min_stars)
+
+
+def profile_of(application: Application, *, levels: Sequence[float] = LEVELS, min_stars: int = MIN_STARS) -> Profile:
+    """Return the profile that an application along one variable makes."""
+    for level in levels:
+        if not 0 < level < 1:
+            raise UsageError(f"levels must lie between 0 and 1, got {level:g}.")
+    bins = application.mixtures.bins
+    if len(bins.axes) != 1:
+        raise UsageError(f"a profile has one variable; got {', '.join(str(axis) for axis in bins.axes)}.")
+    centre = bins.bounds[:, 0].mean(axis=-1)
+    share = np.where(application.mixtures.n_stars >= min_stars, application.fractions[:, -1], np.nan)
+    return Profile(application, tuple(Crossing(level, crossings(centre, share, level)) for level in levels), min_stars)
+
+
+def crossings(x: np.ndarray, y: np.ndarray, level: float) -> tuple[float, ...]:
+    """Return every place where the spline through (x, y) passes `level`.
+
+    The spline is the monotone cubic of Fritsch & Carlson (1980, SIAM J. Numer. Anal. 17, 238): it makes no
+    turning points of its own, so every crossing is one of the data. To touch the level is not to cross it; where the
+    data lie on it and leave it on the other side, the crossing is where they reach it.
+
+    Parameters
+    ----------
+    x : ndarray, shape (m,)
+        Rising.
+    y : ndarray, shape (m,)
+        Values; NaN are left out.
+    level : float
+        The level.
+
+    Returns
+    -------
+    tuple of float
+        In rising order; empty if there is none.
+    """
+    good = np.isfinite(y)
+    if good.sum() < 2:
+        return ()
+    x, y = x[good], y[good]
+    spline, side = PchipInterpolator(x, y), np.sign(y - level)
+    off = np.flatnonzero(side)
+    found = []
+    for i, j in pairwise(off):
+        if side[i] != side[j]:
+            found.append(float(x[i + 1]) if j > i + 1 else brentq(lambda at: float(spline(at)) - level, x[i], x[j]))
+    return tuple(found)
+
+
+def profile_table(result: Profile | Application) -> Table:
+    """Return a profile or a map as a table: one row per bin.
+
+    Columns ``lower``, ``upper``, ``centre`` (with ``_VARIABLE`` appended when there are two variables), ``n_stars``,
+    ``weight_1`` ... ``weight_k`` (counts) and ``fraction_1`` ... ``fraction_k``, components in order of increasing
+    mean energy. The metadata name the components, say how many stars were left out, how the fit ended and which rows
+    did not converge, and hold the crossings.
+
+    The weights are in counts as `Fit.W` is: a star counts once per plane, and with the Frobenius loss they do not add
+    up to the bin's counts. So they are no numbers of stars.
+    """
+    application = result.application if isinstance(result, Profile) else result
+    mixtures = application.mixtures
+    table = QTable()
+    axes = mixtures.bins.axes
+    for i, axis in enumerate(axes):
+        suffix = f"_{axis.variable}" if len(axes) > 1 else ""
+        lower, upper = mixtures.bins.bounds[:, i].T
+        unit = unit_of(axis.variable)
+        for name, column in (("lower", lower), ("upper", upper), ("centre", 0.5 * (lower + upper))):
+            table[name + suffix] = column * units.Unit(unit) if unit else column
+    table["n_stars"] = mixtures.n_stars
+    for j in range(application.W.shape[1]):
+        table[f"weight_{j + 1}"] = application.W[:, j]
+        table[f"fraction_{j + 1}"] = application.fractions[:, j]
+    table.meta["variables"] = [axis.variable for axis in axes]
+    table.meta["components"] = list(application.names)
+    table.meta["stars"] = len(mixtures.rows)
+    table.meta["stars_outside_bins"] = mixtures.outside_bins
+    table.meta.update(convergence(application))
+    table.meta["stars_outside_images"] = dict(
+        zip((str(plane) for plane in mixtures.chemistry.planes), mixtures.outside_images, strict=True)
+    )
+    if isinstance(result, Profile):
+        table.meta["min_stars"] = result.min_stars
+        table.meta["crossings"] = {
+            f"{application.names[-1]}={crossing.level:g}": list(crossing.at) for crossing in result.crossings
+        }
+    return table
+
+
+def convergence(application: Application) -> dict[str, Any]:
+    """Return what a product's metadata say of convergence: the fit's status and residual, and the bins that failed."""
+    return {
+        "fit_status": application.fit_status,
+        "fit_kkt": application.fit_kkt,
+        "bins_not_converged": application.unconverged.tolist(),
+    }
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of a variable as astropy writes it; empty for none."""
+    return VARIABLES[name].unit if name in VARIABLES else ""

@@ -1,0 +1,231 @@
+"""Table 1: how much of the halo each component makes up, and the percentiles of its abundances, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable
+
+from ..errors import UsageError
+from ..fits.bootstrap import Refits
+from ..fits.fit import CONVERGED, Fit, fractions
+from ..fits.intervals import RECOMMENDED, Ordered, interval_type
+from .tracks import PERCENTILES, marginal, quantile
+
+Limits = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From replicates (B, ...) and the fit's own values to the lower and the upper limits, (2, ...)."""
+LEVEL = 0.68
+"""Probability that an interval is to hold."""
+
+
+@dataclass(frozen=True)
+class Table1:
+    """Shares and percentiles of components, each with its interval; NaN where there are no replicates.
+
+    Attributes
+    ----------
+    components : tuple of str
+        c of them, those of each fit from high to low energy.
+    variables : tuple of str
+        v abundances.
+    q : tuple of float
+        p percentiles.
+    share, mean_share : ndarray, shape (c,)
+        Mass fraction within the component's own fit, and mean over bins of its share in the bin.
+    share_interval, mean_share_interval : ndarray, shape (2, c)
+    values : ndarray, shape (c, v, p)
+        dex.
+    intervals : ndarray, shape (2, c, v, p)
+        Lower and upper limits, dex.
+    level : float
+        Probability of the intervals.
+    interval : str
+        Their type, one of `intervals.TYPES`.
+    replicates, lost : tuple of int
+        Behind each component; and those of them that were not good.
+    statuses : tuple of str
+        How each component's fit ended.
+    """
+
+    components: tuple[str, ...]
+    variables: tuple[str, ...]
+    q: tuple[float, ...]
+    share: np.ndarray
+    mean_share: np.ndarray
+    share_interval: np.ndarray
+    mean_share_interval: np.ndarray
+    values: np.ndarray
+    intervals: np.ndarray
+    level: float
+    interval: str
+    replicates: tuple[int, ...]
+    lost: tuple[int, ...]
+    statuses: tuple[str, ...]
+
+
+def table1(
+    fits: Sequence[Fit],
+    refits: Sequence[Refits] | None = None,
+    *,
+    q: Sequence[float] = PERCENTILES,
+    level: float = LEVEL,
+    interval: str = RECOMMENDED,
+) -> Table1:
+    """Return shares and abundance percentiles of every component of some fits.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Such as that of two components, and those of its two parts; all of the same abundances.
+    refits : sequence of Refits, optional
+        Bootstrap replicates of each, from which the intervals come.
+    q : sequence of float
+        Percentiles.
+    level : float
+        Probability of the intervals.
+    interval : str
+        Their type, one of `intervals.TYPES`.
+
+    Returns
+    -------
+    Table1
+
+    Raises
+    ------
+    UsageError
+        No fit, fits of other abundances, replicates of other fits, too few good ones, or a number out of range.
+    """
+    if not fits:
+        raise UsageError("a table needs a fit, got none.")
+    if not 0 < level < 1:
+        raise UsageError(f"level must lie between 0 and 1, got {level:g}.")
+    if not q or not all(0 <= p <= 100 for p in q):
+        raise UsageError(f"percentiles must lie between 0 and 100, got {tuple(q)}.")
+    variables = fits[0].settings.chemistry.variables
+    if any(fit.settings.chemistry.variables != variables for fit in fits):
+        raise UsageError("the fits must have the same abundances, in the same planes.")
+    if refits is not None and [r.names for r in refits] != [fit.names for fit in fits]:
+        raise UsageError("replicates must be those of the fits, in the same order; make them with refit.refit(fit).")
+    kind = interval_type(interval)
+
+    def limits(drawn: np.ndarray, own: np.ndarray) -> np.ndarray:
+        return np.stack(kind(Ordered.of(drawn), own, level))
+
+    parts = [_of_fit(fit, None if refits is None else refits[i], tuple(q), limits) for i, fit in enumerate(fits)]
+    joined = {name: np.concatenate([part[name] for part in parts], axis=axis) for name, axis in _AXES.items()}
+    names = [name for fit in fits for name in fit.names[::-1]]
+    behind = [0] * len(fits) if refits is None else [len(r.good) for r in refits]
+    lost = [0] * len(fits) if refits is None else [r.lost for r in refits]
+    of = [i for i, fit in enumerate(fits) for _ in fit.names]
+    return Table1(
+        components=tuple(names),
+        variables=variables,
+        q=tuple(float(p) for p in q),
+        level=level,
+        interval=interval,
+        replicates=tuple(behind[i] for i in of),
+        lost=tuple(lost[i] for i in of),
+        statuses=tuple(fits[i].status for i in of),
+        **joined,
+    )
+
+
+_AXES = {
+    "share": 0,
+    "mean_share": 0,
+    "values": 0,
+    "share_interval": 1,
+    "mean_share_interval": 1,
+    "intervals": 1,
+}
+
+
+def _of_fit(fit: Fit, refits: Refits | None, q: tuple[float, ...], limits: Limits) -> dict[str, np.ndarray]:
+    down = slice(None, None, -1)  # fits go from low to high energy
+    own = {
+        "share": fit.mass_fractions,
+        "mean_share": fit.mean_fractions,
+        "values": _percentiles(fit, fit.H, q),
+    }
+    if refits is None:
+        found = {name: np.full((2, *x.shape), np.nan) for name, x in own.items()}
+    else:
+        if refits.good.sum() < 2:
+            raise UsageError(f"{int(refits.good.sum())} of {len(refits.good)} replicates are good, too few.")
+        W, H = refits.W[refits.good], refits.H[refits.good]
+        drawn = {
+            "share": W.sum(axis=1) / W.sum(axis=(1, 2))[:, None],
+            "mean_share": np.nanmean(fractions(W), axis=1),
+            "values": np.stack([_percentiles(fit, rows, q) for rows in H]),
+        }
+        found = {name: limits(x, own[name]) for name, x in drawn.items()}
+    return {
+        **{name: x[down] for name, x in own.items()},
+        "share_interval": found["share"][:, down],
+        "mean_share_interval": found["mean_share"][:, down],
+        "intervals": found["values"][:, down],
+    }
+
+
+def _percentiles(fit: Fit, H: np.ndarray, q: tuple[float, ...]) -> np.ndarray:
+    """Percentiles of every abundance in rows of H; shape (k, v, p)."""
+    chemistry = fit.settings.chemistry
+    return np.array(
+        [
+            [
+                [quantile(chemistry.edges(name), weight, p / 100) for p in q]
+                for name in chemistry.variables
+                for weight in [marginal(chemistry, row, name)]
+            ]
+            for row in H
+        ]
+    )
+
+
+def table1_table(result: Table1) -> QTable:
+    """Return Table 1 as the paper prints it: a row per component and percentile.
+
+    Columns ``component``, ``percentile``, then each abundance with its limits ``_lower`` and ``_upper`` (dex), then
+    ``share`` and ``mean_share`` with theirs, the same in all rows of a component.
+    """
+    c, p = len(result.components), len(result.q)
+    table = QTable()
+    table["component"] = np.repeat(result.components, p)
+    table["percentile"] = np.tile(result.q, c)
+    for i, name in enumerate(result.variables):
+        table[name] = result.values[:, i].ravel()
+        for side, limits in zip(("lower", "upper"), result.intervals, strict=True):
+            table[f"{name}_{side}"] = limits[:, i].ravel()
+    for name in ("share", "mean_share"):
+        table[name] = np.repeat(getattr(result, name), p)
+        for side, limits in zip(("lower", "upper"), getattr(result, f"{name}_interval"), strict=True):
+            table[f"{name}_{side}"] = np.repeat(limits, p)
+    table.meta["level"], table.meta["interval"] = result.level, result.interval
+    table.meta["replicates"] = dict(zip(result.components, result.replicates, strict=True))
+    table.meta["replicates_lost"] = dict(zip(result.components, result.lost, strict=True))
+    bad = {name: status for name, status in zip(result.components, result.statuses, strict=True) if status != CONVERGED}
+    table.meta["not_converged"] = bad
+    return table
+
+
+def rows(result: Table1) -> str:
+    """Return the table for a terminal: a line per component, medians between the outer percentiles."""
+    lines = ["component   share  " + "".join(f"{name:>26}" for name in result.variables)]
+    for i, name in enumerate(result.components):
+        cells: list[Any] = [" / ".join(f"{x:5.2f}" for x in column) for column in result.values[i]]
+        lines.append(f"{name:<9} {100 * result.share[i]:6.2f} %" + "".join(f"{cell:>26}" for cell in cells))
+    return "\n".join(lines)
+
+
+def warning(result: Table1) -> str:
+    """Return which components' fits did not converge, and how many replicates are missing; empty where all is well."""
+    parts = [f"{name} ({s})" for name, s in zip(result.components, result.statuses, strict=True) if s != CONVERGED]
+    lost = [
+        f"{x} of {n} replicates of {name}"
+        for name, x, n in zip(result.components, result.lost, result.replicates, strict=True)
+        if x
+    ]
+    return f"not converged: {', '.join([*parts, *lost])}" if parts or lost else ""

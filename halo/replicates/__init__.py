@@ -1,0 +1,1 @@
+"""Resampled stars and every product of many fits at once."""

@@ -1,0 +1,368 @@
+"""What is computed for every replicate of an ensemble: resampled stars, their fit, and every product of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from ..errors import InputError, UsageError
+from ..fits.fit import CONVERGED, Fit, FitSettings, choose, fit_mixtures, resolve_device
+from ..mixtures.bins import make_bins
+from ..mixtures.counts import mix
+from .products import coordinates, reduced
+from .sample import Sample, Stars
+from .scatter import require_errors, scatter
+
+if TYPE_CHECKING:
+    from nmfcore import Result, SharedPattern
+
+SCHEMES = ("multinomial", "poisson", "delete", "none")
+EDGES = ("fixed", "redrawn")
+ERRORS = ("none", "redrawn")
+CHUNK = 256
+"""Replicates whose factors are in memory at once."""
+SHARE, SEVERAL = 16, 8
+"""With three or more components one replicate in so many tries so many starts, unless their number is given."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One configuration of an ensemble: what its replicates have in common.
+
+    Attributes
+    ----------
+    fit : FitSettings
+        Selection, bins, images and the fit. Its seed names the replicates' random streams too.
+    scheme : str
+        How stars are resampled: ``multinomial`` (the bootstrap), ``poisson``, ``delete`` (the paper's, without
+        replacement), or ``none``, which keeps the sample as it is.
+    drop : int or str
+        Stars to take from each bin with ``delete``: a number, or ``sqrt`` of the bin's.
+    edges : str
+        ``fixed`` keeps the full sample's bins; ``redrawn`` makes equal-count bins from each replicate's own stars.
+    errors : str
+        ``redrawn`` scatters abundances, distances, proper motions and radial velocities by their errors in each
+        replicate, before orbits, cuts and bins; ``none`` leaves them.
+    floor : float
+        Least cosine between a component and that of the reference it is matched to; replicates below are refused.
+
+    Raises
+    ------
+    UsageError
+        A value that makes no sense.
+    """
+
+    fit: FitSettings = field(default_factory=FitSettings)
+    scheme: str = "multinomial"
+    drop: int | str = "sqrt"
+    edges: str = "fixed"
+    errors: str = "none"
+    floor: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, known in (("scheme", SCHEMES), ("edges", EDGES), ("errors", ERRORS)):
+            if getattr(self, name) not in known:
+                raise UsageError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}.")
+        if self.drop != "sqrt" and (isinstance(self.drop, str | bool) or self.drop < 0):
+            raise UsageError(f"drop must be sqrt or a number of stars >= 0; got {self.drop!r}.")
+        if not 0 <= self.floor <= 1:
+            raise UsageError(f"floor must lie between 0 and 1, got {self.floor:g}.")
+        if self.fit.components < 1:
+            raise UsageError(f"components must be >= 1, got {self.fit.components}.")
+        if not 0 <= self.fit.seed < 2**63:
+            raise UsageError(f"seed must be >= 0 and below 2^63, got {self.fit.seed}.")
+        for name in ("alpha_W", "alpha_H", "tol", "max_iter"):
+            value = getattr(self.fit, name)
+            if not 0 <= value < math.inf:
+                raise UsageError(f"{name} must be a finite number >= 0, got {value:g}.")
+        if not 0 <= self.fit.l1_ratio <= 1:
+            raise UsageError(f"l1_ratio must lie between 0 and 1, got {self.fit.l1_ratio:g}.")
+        if self.fit.starts is not None and self.fit.starts < 1:
+            raise UsageError(f"starts must be >= 1, got {self.fit.starts}.")
+
+
+@dataclass(frozen=True)
+class Base:
+    """A set-up's full sample: its fit, and what its replicates are compared with.
+
+    Attributes
+    ----------
+    setup : Setup
+        The configuration.
+    fit : Fit
+        Of all stars of the selection; the replicates' components are matched to its.
+    products : dict of str to ndarray
+        Every product of the fit; see `reduced.reduced`.
+    coordinates : dict of str to ndarray
+        What the axes of the products are; see `reduced.coordinates`. Also ``fit_status`` and ``fit_kkt``, how the fit
+        ended, and ``delete_factor``.
+    sample : Sample
+        The selected stars.
+    stars : Stars
+        All of them.
+    """
+
+    setup: Setup
+    fit: Fit
+    products: dict[str, np.ndarray]
+    coordinates: dict[str, np.ndarray]
+    sample: Sample
+    stars: Stars
+
+
+def begin(stars: Any, setup: Setup) -> Base:
+    """Return the fit of a set-up's full sample and every product of it.
+
+    Parameters
+    ----------
+    stars : Table or Stars
+        Prepared stars, before the selection; as `Stars` what set-ups share is computed once.
+    setup : Setup
+        The configuration.
+
+    Raises
+    ------
+    InputError
+        Too few stars, or none inside the images.
+    UsageError
+        Settings that make no sense.
+    """
+    settings = setup.fit
+    stars = stars if isinstance(stars, Stars) else Stars(stars)
+    if setup.errors == "redrawn":
+        require_errors(stars.table, settings.chemistry.variables)
+    sample = stars.sample(settings)
+    if len(sample) == 0:
+        raise InputError("no stars to bin; the selection or the cuts left none.")
+    mixtures = mix(sample.stars, sample.bins(settings.axes), settings.chemistry)
+    if delete_factor(setup, mixtures.n_stars) == 0:
+        raise UsageError(f"drop={setup.drop} leaves no star: the fullest bin has {mixtures.n_stars.max()}; take fewer.")
+    made = fit_mixtures(mixtures, sample.stars, sample.flow, settings)
+    once = np.ones((1, len(sample)), np.uint8)
+    found = reduced(sample, once, made.W[None], made.H[None], mixtures.rows, mixtures.columns, settings)
+    products = {name: x[0] for name, x in found.items()}
+    told = {
+        "fit_status": np.array(made.status),
+        "fit_kkt": np.array(made.kkt),
+        "delete_factor": np.array(delete_factor(setup, mixtures.n_stars)),
+    }
+    return Base(setup, made, products, coordinates(sample, settings) | told, sample, stars)
+
+
+def delete_factor(setup: Setup, n_stars: np.ndarray) -> float:
+    """Return what the spread of replicates is to be multiplied by for a standard error; 1 but for ``delete``.
+
+    Leaving out d of N without replacement makes estimates whose variance is d / (N - d) of the sampling variance
+    (the delete-d jackknife of Shao & Wu 1989); d and N are summed over bins.
+    """
+    if setup.scheme != "delete":
+        return 1.0
+    drops = np.rint(np.sqrt(n_stars)) if setup.drop == "sqrt" else np.minimum(float(setup.drop), n_stars)
+    left = n_stars.sum() - drops.sum()
+    return float(np.sqrt(left / drops.sum())) if drops.sum() > 0 else np.inf
+
+
+def reduce(base: Base, first: int, count: int, *, keep_factors: bool = False) -> dict[str, np.ndarray]:
+    """Return every product of the replicates first to first + count - 1 of one set-up.
+
+    Parameters
+    ----------
+    base : Base
+        The set-up's full sample.
+    first, count : int
+        Replicate b is the same in every batch that holds it.
+    keep_factors : bool
+        Return W (B, m, k) and H (B, k, n) too, H at unit sum.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The products of `reduced.reduced`, and of each fit ``loss``, ``kkt``, ``n_iter``, ``status`` (an
+        `nmfcore.Status`), ``start`` (which won, 0 being the full sample's solution), ``similarity`` and ``permutation``
+        (B, k) and ``refused``, as `nmfcore.align` says. The leading axis of each is the replicate.
+
+    Raises
+    ------
+    UsageError
+        Settings that make no sense.
+    """
+    import nmfcore
+
+    fixed = base.setup.edges == "fixed" and base.setup.errors == "none"
+    work = _together if fixed else _singly
+    try:
+        parts = []
+        for start in range(first, first + count, CHUNK):
+            found = work(base, start, min(CHUNK, first + count - start))
+            parts.append(found if keep_factors else {name: x for name, x in found.items() if name not in ("W", "H")})
+    except nmfcore.ProblemError as error:
+        raise UsageError(str(error)) from error
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def usable(replicates: dict[str, np.ndarray]) -> np.ndarray:
+    """Return which replicates converged and were matched to the reference; bool, shape (B,)."""
+    import nmfcore
+
+    refused = np.asarray(replicates["refused"], dtype=bool)
+    return (replicates["status"] == nmfcore.Status[CONVERGED]) & ~refused
+
+
+def _together(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
+    # Of the same stars in the same bins: one pattern, and one pass of the compiled loops over many replicates.
+    import nmfcore
+
+    mixtures, (scheme, drop) = base.fit.mixtures, _scheme(base.setup)
+    counts = nmfcore.bootstrap(
+        mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=count, scheme=scheme, drop=drop,
+        seed=base.setup.fit.seed, first_replicate=first,
+    )  # fmt: skip
+    weights = _weights(base.setup, mixtures.rows, first, count)
+    out, W, H = _fits(base, counts, first)
+    parts: dict[int, dict[str, np.ndarray]] = {}
+
+    def work(begin: int, end: int) -> None:
+        some = slice(begin, end)
+        parts[begin] = reduced(
+            base.sample, weights[some], W[some], H[some], mixtures.rows, mixtures.columns, base.setup.fit
+        )
+
+    _in_parallel(base, work, count, 8)
+    return out | _joined(parts)
+
+
+def _singly(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
+    # Each with bins or stars of its own: no pattern is shared, and what a replicate is must not depend on its batch.
+    parts: dict[int, dict[str, np.ndarray]] = {}
+
+    def work(begin: int, end: int) -> None:
+        for b in range(begin, end):
+            try:
+                parts[b] = _one(base, first + b)
+            except InputError:
+                # Its stars are others than the user's: too few of them for the bins are no reason to lose the others.
+                parts[b] = _abandoned(base)
+
+    _in_parallel(base, work, count, 1)
+    return _joined(parts)
+
+
+def _one(base: Base, replicate: int) -> dict[str, np.ndarray]:
+    setup, settings, sample = base.setup, base.setup.fit, base.sample
+    bins = base.fit.mixtures.bins
+    if setup.errors == "redrawn":
+        table = scatter(base.stars.table, settings.chemistry.variables, settings.seed, replicate)
+        sample = Sample(*choose(table, settings))
+    if len(sample) == 0:
+        raise InputError("none of its stars passes the selection; use a wider one.")
+    rows, columns = bins.assign(sample.stars), sample.columns(settings.chemistry)
+    weights = _weights(setup, rows, replicate, 1)
+    if setup.edges == "redrawn":
+        bins = make_bins(sample.stars[np.repeat(np.arange(len(sample)), weights[0])], settings.axes)
+        rows = bins.assign(sample.stars)
+    counts = _counts(rows, columns, weights[0], (len(bins), settings.chemistry.n))
+    out, W, H = _fits(base, counts, replicate)
+    return out | reduced(sample, weights, W, H, rows, columns, settings)
+
+
+def _abandoned(base: Base) -> dict[str, np.ndarray]:
+    # What stands for a replicate that cannot be binned: nothing, and a status that keeps it out of every statistic.
+    import nmfcore
+
+    k = base.setup.fit.components
+    none = {name: _nothing(np.asarray(x)[None]) for name, x in base.products.items()}
+    fit = {
+        "W": np.full((1, *base.fit.W.shape), np.nan),
+        "H": np.full((1, *base.fit.H.shape), np.nan),
+        "loss": np.full(1, np.nan),
+        "kkt": np.full(1, np.nan),
+        "n_iter": np.zeros(1, np.int64),
+        "status": np.full(1, int(nmfcore.Status.NON_FINITE), np.int64),
+        "start": np.zeros(1, np.int64),
+        "permutation": np.arange(k)[None],
+        "similarity": np.zeros((1, k)),
+        "refused": np.ones(1, bool),
+    }
+    return fit | none
+
+
+def _nothing(x: np.ndarray) -> np.ndarray:
+    return np.full(x.shape, np.nan) if x.dtype.kind == "f" else np.zeros(x.shape, x.dtype)
+
+
+def _scheme(setup: Setup) -> tuple[str, int | str]:
+    # To keep every star is to take none away.
+    return ("delete", 0) if setup.scheme == "none" else (setup.scheme, setup.drop)
+
+
+def _weights(setup: Setup, rows: np.ndarray, first: int, count: int) -> np.ndarray:
+    import nmfcore
+
+    scheme, drop = _scheme(setup)
+    return nmfcore.star_weights(
+        rows, replicates=count, scheme=scheme, drop=drop, seed=setup.fit.seed, first_replicate=first
+    )
+
+
+def _fits(base: Base, counts: SharedPattern, first: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    # What is said of the replicates' fits, and their factors in the base fit's order, H at unit sum.
+    import nmfcore
+
+    settings = base.setup.fit
+
+    def solve(V: SharedPattern, number: int, starts: int | None) -> Result:
+        return nmfcore.factorize(
+            V,
+            settings.components,
+            init=(base.fit.W, base.fit.H),
+            loss=settings.loss,
+            update=settings.update,
+            penalty=nmfcore.Penalty(settings.alpha_W, settings.alpha_H, settings.l1_ratio),
+            stop=nmfcore.Stop(tol=settings.tol, max_iter=settings.max_iter),
+            starts=starts,
+            seed=settings.seed,
+            first_replicate=number,
+            device=resolve_device(settings.device),
+        )
+
+    result = solve(counts, first, settings.starts)
+    fields = {name: getattr(result, name) for name in ("W", "H", "loss", "kkt", "n_iter", "status", "start")}
+    if settings.components > 2 and settings.starts is None:
+        # How often random starts win says whether the full sample's optimum is the replicates' own.
+        for b in range(-first % SHARE, len(counts), SHARE):
+            tried = solve(counts.select([b]), first + b, SEVERAL)
+            for name, x in fields.items():
+                x[b] = getattr(tried, name)[0]
+    W, H = nmfcore.Result(**fields, divergence=None).normalised()
+    match = nmfcore.align(H, base.fit.H, floor=base.setup.floor)
+    W, H = (x.astype(np.float64) for x in match.apply(W, H))
+    fields |= {"W": W, "H": H, "permutation": match.permutation}
+    return fields | {"similarity": match.similarity, "refused": match.refused}, W, H
+
+
+def _counts(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) -> SharedPattern:
+    import nmfcore
+
+    inside = (rows[:, None] >= 0) & (columns >= 0)
+    number = np.broadcast_to(weights[:, None], columns.shape)[inside].astype(np.float64)
+    row = np.broadcast_to(rows[:, None], columns.shape)[inside]
+    return nmfcore.SharedPattern.from_scipy(sparse.coo_array((number, (row, columns[inside])), shape=shape))
+
+
+def _in_parallel(base: Base, work: Callable[[int, int], None], count: int, grain: int) -> None:
+    from nmfcore.kernels.parallel import in_parallel
+
+    if resolve_device(base.setup.fit.device) == "cpu":
+        in_parallel(work, count, grain=grain)
+    else:
+        work(0, count)  # one GPU is not helped by several threads
+
+
+def _joined(parts: dict[int, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    ordered = [parts[key] for key in sorted(parts)]
+    return {name: np.concatenate([part[name] for part in ordered]) for name in ordered[0]}

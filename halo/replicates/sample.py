@@ -1,0 +1,125 @@
+"""The stars of one selection as the loops over replicates take them: plain arrays, each star's places in every bin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..fits.fit import FitSettings, choose
+from ..mixtures.bins import Axis, Bins, make_bins, parse_axes
+from ..mixtures.counts import Chemistry
+from ..products.boundary import grid_axes
+from ..products.overview import PROFILES
+from ..stars.cutflow import CutFlow
+from ..stars.variables import VARIABLES
+
+
+@dataclass(frozen=True)
+class Places:
+    """Each star's bin in every binning that products are made of, the bins of all binnings numbered through.
+
+    Attributes
+    ----------
+    bins : dict of str to Bins
+        Binnings by name: the variables of `products.PROFILES` that the stars have, and ``map``, that of the boundary.
+    index : ndarray of int32, shape (N, binnings)
+        Places; -1 outside.
+    first : dict of str to int
+        The number of each binning's first bin.
+    """
+
+    bins: Mapping[str, Bins]
+    index: np.ndarray
+    first: Mapping[str, int]
+
+    def __len__(self) -> int:
+        return sum(len(bins) for bins in self.bins.values())
+
+    def part(self, name: str) -> slice:
+        """Return which of all bins are those of one binning."""
+        return slice(self.first[name], self.first[name] + len(self.bins[name]))
+
+
+def binnings(stars: Any) -> dict[str, tuple[Axis, ...]]:
+    """Return the axes of every binning that stars with these columns have products in."""
+    found = {name: parse_axes(text) for name, text in PROFILES.items() if VARIABLES[name].column in stars.colnames}
+    if {"E", "Lz"} <= set(stars.colnames):
+        found["map"] = grid_axes()
+    return found
+
+
+def places(stars: Any) -> Places:
+    """Return the stars' places in the bins of every product."""
+    bins = {name: make_bins(stars, axes) for name, axes in binnings(stars).items()}
+    index, first, number = np.full((len(stars), len(bins)), -1, np.int32), {}, 0
+    for i, (name, each) in enumerate(bins.items()):
+        inside = each.assign(stars)
+        index[:, i] = np.where(inside >= 0, inside + number, -1)
+        first[name] = number
+        number += len(each)
+    return Places(bins, index, first)
+
+
+class Sample:
+    """The stars of a selection; what is asked for again is not computed again.
+
+    Attributes
+    ----------
+    stars : Table
+        The chosen stars.
+    flow : CutFlow
+        From the catalogue to them.
+    """
+
+    def __init__(self, stars: Any, flow: CutFlow) -> None:
+        self.stars, self.flow = stars, flow
+        self._known: dict[Any, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.stars)
+
+    @property
+    def places(self) -> Places:
+        """The stars' places in the bins of every product."""
+        return self._once("places", lambda: places(self.stars))
+
+    def bins(self, axes: tuple[Axis, ...]) -> Bins:
+        """Return bins of these stars."""
+        return self._once(("bins", axes), lambda: make_bins(self.stars, axes))
+
+    def rows(self, axes: tuple[Axis, ...]) -> np.ndarray:
+        """Return each star's bin."""
+        return self._once(("rows", axes), lambda: self.bins(axes).assign(self.stars))
+
+    def columns(self, chemistry: Chemistry) -> np.ndarray:
+        """Return each star's column of V in every image."""
+        return self._once(("columns", chemistry), lambda: chemistry.columns(self.stars))
+
+    def _once(self, key: Any, make: Any) -> Any:
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
+
+
+class Stars:
+    """Prepared stars whose selections are made once, for set-ups that share them.
+
+    Attributes
+    ----------
+    table : Table
+        Not to be changed afterwards.
+    """
+
+    def __init__(self, table: Any) -> None:
+        self.table = table
+        self._samples: dict[Any, Sample] = {}
+
+    def sample(self, settings: FitSettings) -> Sample:
+        """Return the stars of the settings' selection."""
+        key = settings.selection, settings.max_fe_h, settings.min_eccentricity, settings.cuts
+        if key not in self._samples:
+            self._samples[key] = Sample(*choose(self.table, settings))
+        return self._samples[key]

@@ -1,0 +1,84 @@
+"""Stars as they might have been measured: abundances, distances and motions scattered by their errors, orbits anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import Column, Table
+
+from ..errors import UsageError
+from ..stars.variables import values
+from ..survey.prepare import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS
+
+STREAM = 0x5CA77E2
+"""Tells the random numbers of measurement errors from others of the same seed."""
+NEAREST = 0.1
+"""Share of its measured distance below which no star is scattered: a distance must stay positive."""
+BACKEND = "builtin"
+"""Source of the orbits, on every machine the same."""
+
+
+def require_errors(table: Any, elements: Sequence[str]) -> None:
+    """Raise `UsageError` unless the stars have sky positions and motions, and errors of all that is to be scattered."""
+    wanted = [*SKY, *SKY_ERRORS, *(f"{name}_ERR" for name in elements)]
+    missing = [name for name in wanted if name not in table.colnames or not np.isfinite(values(table, name)).any()]
+    if missing:
+        raise UsageError(
+            f"errors = redrawn needs stars with {', '.join(wanted)}; these have no {', '.join(missing)}. Prepare the "
+            "catalogue again from files that have them, or leave the errors as they are."
+        )
+
+
+def scatter(table: Any, elements: Sequence[str], seed: int, replicate: int) -> Table:
+    """Return the stars of a catalogue with their measurements scattered by their errors, and the orbits that follow.
+
+    Every error is taken for Gaussian and independent of the others; a star whose error is not known keeps that
+    measurement. Stars that are then unbound, or without an orbit, are left out. The quality cuts are not made again:
+    a star beyond them could come in as well as one within them go, and the catalogue has only the latter.
+
+    Parameters
+    ----------
+    table : Table
+        Prepared stars.
+    elements : sequence of str
+        Abundances to scatter.
+    seed, replicate : int
+        Name the random numbers.
+
+    Returns
+    -------
+    Table
+        With the columns of the table; other properties of the stars stay as they are.
+    """
+    from ..orbits import frames
+    from ..orbits import kinematics as orbits
+
+    rng = np.random.default_rng([seed, replicate, STREAM])
+    out = Table(table, copy=False)
+    for name in elements:
+        out[name] = Column(_scattered(values(table, name), values(table, f"{name}_ERR"), rng))
+    sky = {name: values(table, name) for name in SKY}
+    for name, error in zip(("distance", "pmra", "pmdec", "radial_velocity"), SKY_ERRORS, strict=True):
+        sky[name] = _scattered(sky[name], values(table, error), rng)
+    sky["distance"] = np.maximum(sky["distance"], NEAREST * values(table, "distance"))
+    units = (u.deg, u.deg, u.kpc, u.mas / u.yr, u.mas / u.yr, u.km / u.s)
+    position, velocity = frames.to_galactocentric(
+        *(u.Quantity(sky[name], unit) for name, unit in zip(SKY, units, strict=True))
+    )
+    for name, unit in zip(SKY[2:], units[2:], strict=True):
+        out[name] = Column(sky[name], unit=unit)
+    phase = (*position.to_value(u.kpc).T, *velocity.to_value(u.km / u.s).T)
+    for name, x, unit in zip(CARTESIAN, phase, (u.kpc,) * 3 + (u.km / u.s,) * 3, strict=True):
+        out[name] = Column(x, unit=unit)
+    found = orbits.kinematics(position, velocity, backend=BACKEND)
+    for name in KINEMATICS:
+        out[name] = Column(np.asarray(found[name].value, dtype=np.float64), unit=found[name].unit)
+    orbit = np.logical_and.reduce([np.isfinite(out[name]) for name in KINEMATICS])
+    return out[orbit & (np.asarray(out["E"]) < 0)]
+
+
+def _scattered(x: np.ndarray, error: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return x + np.where(np.isfinite(error), error, 0.0) * rng.standard_normal(len(x))

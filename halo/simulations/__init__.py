@@ -1,0 +1,1 @@
+"""Star particles of simulated galaxies, and their true fractions."""

@@ -1,0 +1,152 @@
+"""The prepared catalogue: the table of stars with its cut-flow and its provenance, in one FITS file."""
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import QTable, Table
+
+from ..errors import InputError
+from ..io.atomic import write_atomically
+from ..io.fits import open_fits
+from ..io.provenance import plain
+from .cutflow import CutFlow
+
+__all__ = ["Catalogue", "read_catalogue", "write_catalogue"]
+
+SCHEMA = 1
+"""Version of the file layout; it rises when a reader of the old one would go wrong."""
+
+REQUIRED = ("APOGEE_ID", "E", "Lz")
+"""Columns without which a table is no prepared catalogue."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Stars ready to be binned.
+
+    Attributes
+    ----------
+    table : QTable
+        One row per star that passed every cut; columns and units of the conventions page.
+    cutflow : CutFlow
+        From the rows read to the rows of `table`.
+    provenance : dict
+        As `provenance.provenance` makes it.
+    path : Path, optional
+        The file it was read from.
+    """
+
+    table: QTable
+    cutflow: CutFlow
+    provenance: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+def write_catalogue(
+    path: str | Path,
+    table: Table,
+    cutflow: CutFlow,
+    provenance: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write the prepared catalogue; under its final name the file is complete or absent.
+
+    Extensions: ``STARS`` (the table), ``CUTFLOW`` and ``PROVENANCE`` (JSON in one cell).
+
+    Parameters
+    ----------
+    path : path
+        Usually ``stars.fits``.
+    table : Table or QTable
+        One row per star, with at least ``APOGEE_ID``, ``E`` and ``Lz``.
+    cutflow : CutFlow
+        Must end with ``len(table)`` stars.
+    provenance : mapping
+        Anything that JSON can hold.
+    overwrite : bool
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written.
+    ValueError
+        The cut-flow does not belong to the table.
+    """
+    path = Path(path)
+    if cutflow.passed != len(table):
+        raise ValueError(f"cutflow must end with the table's {len(table)} stars, got {cutflow.passed}.")
+    text = json.dumps(plain(provenance), sort_keys=True)
+    primary = fits.PrimaryHDU()
+    primary.header["HALONMF"] = ("catalogue", "what this file is")
+    primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")
+    stars = fits.table_to_hdu(table)
+    stars.name = "STARS"
+    flow = fits.table_to_hdu(cutflow.to_table())
+    flow.name = "CUTFLOW"
+    record = fits.BinTableHDU(Table({"json": np.array([text.encode("ascii")])}), name="PROVENANCE")
+
+    def write(temporary: Path) -> None:
+        fits.HDUList([primary, stars, flow, record]).writeto(temporary, checksum=True)
+
+    return write_atomically(path, write, overwrite=overwrite)
+
+
+def read_catalogue(path: str | Path) -> Catalogue:
+    """Read what `write_catalogue` wrote.
+
+    Raises
+    ------
+    InputError
+        Missing, damaged, not a prepared catalogue, or of another layout version.
+    """
+    path = Path(path)
+    with open_fits(path) as hdus:
+        header = hdus[0].header
+        names = [hdu.name for hdu in hdus]
+        if header.get("HALONMF") != "catalogue" or "STARS" not in names:
+            found = ", ".join(name or "unnamed" for name in names[1:]) or "none"
+            raise InputError(f"{path}: not a prepared catalogue (extensions: {found}); make one with halonmf prepare.")
+        if header.get("SCHEMA") != SCHEMA:
+            raise InputError(
+                f"{path}: layout version {header.get('SCHEMA')}, this software reads {SCHEMA}; prepare it again."
+            )
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", fits.verify.VerifyWarning)
+                # checked while the file is open: a flipped bit must not become a star
+                damaged = [hdu.name for hdu in hdus if not hdu.verify_checksum()]
+                table = _native(QTable.read(hdus["STARS"], character_as_bytes=False))
+                flow = CutFlow.from_table(Table.read(hdus["CUTFLOW"], character_as_bytes=False))
+                record = json.loads(str(hdus["PROVENANCE"].data["json"][0]))
+        except (KeyError, ValueError, TypeError, IndexError, OSError, fits.VerifyError) as error:
+            raise InputError(f"{path}: damaged ({error}); prepare it again.") from error
+    if damaged:
+        raise InputError(f"{path}: checksum mismatch in {', '.join(damaged)}; the file is damaged, prepare it again.")
+    missing = [name for name in REQUIRED if name not in table.colnames]
+    if missing:
+        raise InputError(f"{path}: the star table lacks {', '.join(missing)}; it has {', '.join(table.colnames)}.")
+    return Catalogue(table, flow, record, path)
+
+
+def _native(table: QTable) -> QTable:
+    """Return the table with big-endian columns, as FITS has them, in the machine's byte order."""
+    for name in table.colnames:
+        dtype = table[name].dtype
+        if not dtype.isnative:
+            table[name] = table[name].astype(dtype.newbyteorder("="))
+    return table

@@ -1,0 +1,191 @@
+"""The variables that bins, cuts, axes and the command line speak of, and the columns they are kept in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy import units as u
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+ELEMENTS = (
+    "C",
+    "CI",
+    "N",
+    "O",
+    "NA",
+    "MG",
+    "AL",
+    "SI",
+    "P",
+    "S",
+    "K",
+    "CA",
+    "TI",
+    "TIII",
+    "V",
+    "CR",
+    "MN",
+    "CO",
+    "NI",
+    "CU",
+    "CE",
+)
+"""Elements X with [X/Fe] in APOGEE DR17, as the survey's column names spell them (CI and TIII are C I and Ti II)."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A property of a star that can be binned, cut on or plotted.
+
+    Attributes
+    ----------
+    name : str
+        What users write: case matters, ``E`` is energy and ``e`` eccentricity.
+    column : str
+        Column of the prepared catalogue; column names must differ by more than case.
+    unit : str
+        Unit of what `values` returns, as astropy writes it; empty where there is none.
+    label : str
+        Axis label with its unit, in matplotlib's mathtext.
+    absolute : bool
+        The variable is the absolute value of the column.
+    """
+
+    name: str
+    column: str
+    unit: str
+    label: str
+    absolute: bool = False
+
+
+_UNIT_LABELS = {
+    "km2 / s2": r"km$^2$ s$^{-2}$",
+    "kpc km / s": r"kpc km s$^{-1}$",
+    "km / s": r"km s$^{-1}$",
+    "mas / yr": r"mas yr$^{-1}$",
+}
+
+
+def _label(symbol: str, unit: str) -> str:
+    return f"${symbol}$ [{_UNIT_LABELS.get(unit, unit)}]" if unit else f"${symbol}$"
+
+
+def _element_symbol(element: str) -> str:
+    return {"CI": "C\\,I", "TIII": "Ti\\,II"}.get(element, element.capitalize())
+
+
+def _table() -> dict[str, Variable]:
+    rows = [
+        ("E", "E", "km2 / s2", "E"),
+        ("Lz", "Lz", "kpc km / s", "L_z"),
+        ("e", "ecc", "", "e"),
+        ("J_r", "J_r", "kpc km / s", "J_r"),
+        ("J_phi", "J_phi", "kpc km / s", r"J_\phi"),
+        ("J_z", "J_z", "kpc km / s", "J_z"),
+        ("r_peri", "r_peri", "kpc", r"r_\mathrm{peri}"),
+        ("r_apo", "r_apo", "kpc", r"r_\mathrm{apo}"),
+        ("z_max", "z_max", "kpc", r"z_\mathrm{max}"),
+        ("r", "r_sph", "kpc", "r"),
+        ("R", "R_cyl", "kpc", "R"),
+        ("x", "x", "kpc", "x"),
+        ("y", "y", "kpc", "y"),
+        ("v_x", "v_x", "km / s", "v_x"),
+        ("v_y", "v_y", "km / s", "v_y"),
+        ("v_z", "v_z", "km / s", "v_z"),
+        ("distance", "distance", "kpc", "d"),
+        ("RA", "RA", "deg", r"\alpha"),
+        ("DEC", "DEC", "deg", r"\delta"),
+        ("pmra", "pmra", "mas / yr", r"\mu_{\alpha*}"),
+        ("pmdec", "pmdec", "mas / yr", r"\mu_\delta"),
+        ("radial_velocity", "radial_velocity", "km / s", r"v_\mathrm{los}"),
+        ("distance_error", "distance_error", "kpc", r"\sigma_d"),
+        ("pmra_error", "pmra_error", "mas / yr", r"\sigma(\mu_{\alpha*})"),
+        ("pmdec_error", "pmdec_error", "mas / yr", r"\sigma(\mu_\delta)"),
+        ("radial_velocity_error", "radial_velocity_error", "km / s", r"\sigma(v_\mathrm{los})"),
+        ("TEFF", "TEFF", "K", r"T_\mathrm{eff}"),
+        ("SNR", "SNR", "", r"\mathrm{S/N}"),
+        ("M_H", "M_H", "", r"\mathrm{[M/H]}"),
+        ("ALPHA_M", "ALPHA_M", "", r"[\alpha/\mathrm{M}]"),
+        ("FE_H", "FE_H", "", r"\mathrm{[Fe/H]}"),
+        *((f"{x}_FE", f"{x}_FE", "", rf"\mathrm{{[{_element_symbol(x)}/Fe]}}") for x in ELEMENTS),
+    ]
+    found = {name: Variable(name, column, unit, _label(symbol, unit)) for name, column, unit, symbol in rows}
+    found["z"] = Variable("z", "z_gal", "kpc", _label("|z|", "kpc"), absolute=True)
+    # astropy has no plain unit for a logarithm of one, so the values are bare and the label says what they are
+    found["LOGG"] = Variable("LOGG", "LOGG", "", r"$\log_{10}\,(g\,/\,\mathrm{cm\,s^{-2}})$")
+    return found
+
+
+VARIABLES: Mapping[str, Variable] = MappingProxyType(_table())
+"""Every named variable. Signs, zero points and units are those of the conventions page."""
+
+
+def variable(name: str, table: "Table | None" = None) -> Variable:
+    """Return the variable called `name`; with a table, a column that is no named variable serves as one.
+
+    Raises
+    ------
+    UsageError
+        No such variable, or the table lacks its column.
+    """
+    found = VARIABLES.get(name)
+    if table is None:
+        if found is None:
+            raise UsageError(f"unknown variable {name!r}; expected one of {', '.join(VARIABLES)} (case matters).")
+        return found
+    if found is not None and found.column in table.colnames:
+        return found
+    if name in table.colnames:
+        unit = table[name].unit
+        text = "" if unit is None else unit.to_string()
+        return Variable(name, name, text, f"{name} [{text}]" if text else name)
+    known = [v.name for v in VARIABLES.values() if v.column in table.colnames]
+    reason = "unknown variable" if found is None else f"the table has no column {found.column} for the variable"
+    raise UsageError(f"{reason} {name!r}; this table offers {', '.join(known) or 'no named variable'} (case matters).")
+
+
+def values(table: "Table", name: str) -> np.ndarray:
+    """Return the values of a variable in its stated unit, NaN where missing.
+
+    Parameters
+    ----------
+    table : Table or QTable
+        The prepared catalogue, or any table with the columns of the conventions page.
+    name : str
+        A key of `VARIABLES`, or a column of the table.
+
+    Returns
+    -------
+    ndarray of float64, shape (len(table),)
+
+    Raises
+    ------
+    UsageError
+        Unknown variable, a column that the table lacks, or one that holds no numbers.
+    """
+    found = variable(name, table)
+    column = table[found.column]
+    mask = np.asarray(getattr(column, "mask", False))
+    unit = getattr(column, "unit", None)
+    bare = np.asarray(getattr(column, "unmasked", column))
+    if bare.dtype.kind not in "biuf" or bare.ndim != 1:
+        raise UsageError(
+            f"variable {name!r}: column {found.column} holds {bare.dtype} {bare.shape}, not one number each."
+        )
+    out = np.array(bare, dtype=np.float64)  # a copy, native byte order
+    if unit is not None and found.unit:
+        try:
+            out *= u.Unit(unit).to(found.unit)
+        except u.UnitConversionError as error:
+            raise UsageError(
+                f"variable {name!r}: column {found.column} is in {unit}, expected {found.unit}."
+            ) from error
+    if mask.any():
+        out[mask] = np.nan
+    return np.abs(out) if found.absolute else out

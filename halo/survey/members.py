@@ -1,0 +1,153 @@
+"""Stars of globular clusters: Gaia source ids of the likely members that Vasiliev & Baumgardt (2021) list."""
+
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from io import BufferedReader, RawIOBase, TextIOWrapper
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import InputError, UsageError
+from ..io.fits import find_table, is_html, read_columns
+
+ID_COLUMN, PROBABILITY_COLUMN = 0, 16
+"""Columns of source_id and memberprob in the text files (Zenodo 4891252)."""
+
+DEFAULT_PROBABILITY = 0.8
+
+_ID_NAMES = ("SOURCE_ID", "GAIAEDR3_SOURCE_ID", "GAIA_SOURCE_ID")
+_PROBABILITY_NAMES = ("PROB", "MEMBERPROB", "MEMBER_PROB")
+
+
+def read_members(
+    path: str | Path,
+    min_probability: float = DEFAULT_PROBABILITY,
+    *,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> np.ndarray:
+    """Gaia EDR3 source ids of the cluster members, sorted, each once.
+
+    Parameters
+    ----------
+    path : path
+        A folder of ``*.txt`` (or one with a ``catalogues`` folder in it), ``clusters.zip``, one text file, or a FITS
+        table with ``SOURCE_ID`` and ``PROB`` or ``memberprob``.
+    min_probability : float
+        Members at or above it are returned.
+    progress : callable, optional
+        Called with the stage, files done and files in all.
+
+    Returns
+    -------
+    ndarray of int64
+
+    Raises
+    ------
+    InputError
+        Unreadable, of another format, or holding probabilities outside 0 to 1.
+    UsageError
+        A probability outside 0 to 1.
+    """
+    if not 0 <= min_probability <= 1:
+        raise UsageError(f"member probability must lie between 0 and 1, got {min_probability}.")
+    path = Path(path)
+    found = [np.empty(0, dtype=np.int64)]
+    for name, ids, probability, done, total in _tables(path):
+        finite = probability[np.isfinite(probability)]
+        if finite.size and not (finite.min() >= 0 and finite.max() <= 1):
+            raise InputError(
+                f"{name}: member probabilities must lie between 0 and 1, found {finite.min():g} to {finite.max():g}; "
+                f"expected source_id in column {ID_COLUMN} and memberprob in column {PROBABILITY_COLUMN}, from 0."
+            )
+        found.append(ids[probability >= min_probability])  # NaN never passes
+        if progress is not None:
+            progress("cluster members", done, total)
+    return np.unique(np.concatenate(found))
+
+
+def _tables(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int]]:
+    if path.is_dir():
+        files = sorted(path.glob("*.txt")) or sorted(path.glob("catalogues/*.txt"))
+        if not files:
+            raise InputError(
+                f"{path}: no *.txt in this folder; expected the unpacked catalogues of the cluster members."
+            )
+        for done, file in enumerate(files, 1):
+            with file.open("rb") as stream:
+                yield (str(file), *_parse(str(file), stream), done, len(files))
+        return
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(512)
+            stream.seek(0)
+            if head.startswith(b"SIMPLE  ="):
+                yield (str(path), *_fits(path), 1, 1)
+            elif head.startswith(b"PK"):
+                yield from _zipped(path)
+            else:
+                yield (str(path), *_parse(str(path), stream), 1, 1)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; check the path.") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); check the path.") from error
+
+
+def _zipped(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(
+                name
+                for name in archive.namelist()
+                # archives made on a Mac carry shadow files under __MACOSX
+                if PurePosixPath(name).suffix == ".txt" and not name.startswith("__MACOSX/")
+            )
+            # clusters.zip holds other text files beside the catalogues
+            names = [name for name in names if PurePosixPath(name).parent.name == "catalogues"] or names
+            if not names:
+                raise InputError(f"{path}: no *.txt in this archive; expected clusters.zip with catalogues/*.txt.")
+            for done, name in enumerate(names, 1):
+                with archive.open(name) as stream, BufferedReader(cast(RawIOBase, stream)) as buffered:
+                    yield (f"{path}:{name}", *_parse(f"{path}:{name}", buffered), done, len(names))
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise InputError(f"{path}: truncated or damaged zip ({error}); download it again.") from error
+
+
+def _parse(name: str, stream: "BufferedReader[Any]") -> tuple[np.ndarray, np.ndarray]:
+    if is_html(stream.peek(512)):
+        raise InputError(f"{name}: a web page saved under this name; the download failed, repeat it.")
+    text = TextIOWrapper(stream, encoding="ascii", errors="strict")
+    row = np.dtype([("id", np.int64), ("probability", np.float64)])
+    try:
+        with warnings.catch_warnings():
+            # NumPy only warns of an empty file, and of an integer that is no integer
+            warnings.simplefilter("error")
+            # ids have 19 digits: read as integers, for a float holds 16
+            rows = np.loadtxt(text, dtype=row, comments="#", usecols=(ID_COLUMN, PROBABILITY_COLUMN), ndmin=1)
+    except (ValueError, Warning) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{name}: not a catalogue of cluster members ({reason}); expected white-space separated columns, source_id "
+            f"in column {ID_COLUMN} and memberprob in column {PROBABILITY_COLUMN}, from 0."
+        ) from error
+    finally:
+        text.detach()
+    return rows["id"], rows["probability"]
+
+
+def _fits(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    table = find_table(path)
+    names = []
+    for known, kinds in ((_ID_NAMES, "iu"), (_PROBABILITY_NAMES, "f")):
+        name = next((n for n in known if n in table.columns), None)
+        if name is None or table.dtype[name].kind not in kinds or table.dtype[name].shape:
+            wrong = f"missing {known[0]}" if name is None else f"{name} has format {table.columns[name].format}"
+            raise InputError(
+                f"{path}: not a table of cluster members: {wrong}; expected an integer SOURCE_ID and a real PROB or "
+                f"memberprob, found {len(table.columns)} columns ({', '.join(list(table.columns)[:12])})."
+            )
+        names.append(name)
+    columns = read_columns(table, names)
+    return columns[names[0]].astype(np.int64), columns[names[1]].astype(np.float64)

@@ -1,0 +1,304 @@
+"""From catalogue files to the stars that pass every cut, with their orbits: one arrow of the pipeline.
+
+Stars are cut by everything that needs no orbit first, so that orbits are computed only for those that remain.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.table import Column, QTable, Table
+
+from ..errors import HalonmfError, InputError, UsageError
+from ..io.provenance import plain, provenance
+from ..stars.catalogue import Catalogue
+from ..stars.cutflow import CutFlow
+from ..stars.selection import (
+    DEFAULT_ELEMENTS,
+    Cut,
+    QualityCuts,
+    apply_cuts,
+    mapped_quality_cuts,
+    quality_cuts,
+    user_cuts,
+)
+from ..stars.variables import values
+from .apogee import DEFAULT_COLUMNS, read_survey
+from .mapping import MappedCatalogue, read_mapped
+from .members import DEFAULT_PROBABILITY, read_members
+
+LZ_SUN = 1994.76
+"""Lz of the Sun, kpc km/s, prograde positive: 8.122 kpc less the height of 20.8 pc, times 245.6 km/s."""
+
+SKY = ("RA", "DEC", "distance", "pmra", "pmdec", "radial_velocity")
+SKY_ERRORS = ("distance_error", "pmra_error", "pmdec_error", "radial_velocity_error")
+CARTESIAN = ("x", "y", "z_gal", "v_x", "v_y", "v_z")
+KINEMATICS = ("E", "Lz", "J_r", "J_phi", "J_z", "r_peri", "r_apo", "ecc", "z_max", "r_sph", "R_cyl")
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """Thresholds and choices of `prepare`.
+
+    Attributes
+    ----------
+    elements : tuple of str
+        Abundances that must be measured well, ``FE_H`` or ``X_FE``.
+    max_error : float
+        Upper limit of abundance errors, dex, exclusive.
+    max_logg : float
+        Upper limit of log g, exclusive.
+    max_distance : float
+        Upper limit of the heliocentric distance, kpc, exclusive.
+    member_probability : float
+        Cluster members at or above it are removed.
+    flags : bool
+        Apply the flag cuts.
+    columns : tuple of str
+        Further columns of allStar to carry along where present.
+    cuts : tuple of str
+        Conditions to keep, such as ``"SNR>70"``, applied last.
+    potential_backend : str
+        ``auto``, ``agama``, ``builtin`` or ``galpy``, as `orbits.kinematics` takes it.
+    eccentricity : str
+        ``staeckel`` or ``orbit``.
+    """
+
+    elements: tuple[str, ...] = DEFAULT_ELEMENTS
+    max_error: float = 0.2
+    max_logg: float = 3.0
+    max_distance: float = 10.0
+    member_probability: float = DEFAULT_PROBABILITY
+    flags: bool = True
+    columns: tuple[str, ...] = DEFAULT_COLUMNS
+    cuts: tuple[str, ...] = ()
+    potential_backend: str = "auto"
+    eccentricity: str = "staeckel"
+
+    def __post_init__(self) -> None:
+        _ = self.quality
+        user_cuts(self.cuts)  # a misspelt condition is to fail now, not after the orbits
+        if not 0 <= self.member_probability <= 1:
+            raise UsageError(f"member_probability must lie between 0 and 1, got {self.member_probability}.")
+
+    @property
+    def quality(self) -> QualityCuts:
+        """The thresholds of the quality cuts."""
+        return QualityCuts(self.elements, self.max_error, self.max_logg, self.max_distance, self.flags)
+
+
+def prepare(
+    allstar: str | Path,
+    astronn: str | Path,
+    members: str | Path | None = None,
+    *,
+    settings: PrepareSettings | None = None,
+    progress: Progress | None = None,
+) -> Catalogue:
+    """Stars of APOGEE DR17 that pass every quality cut and are bound, with orbits in McMillan (2017).
+
+    Parameters
+    ----------
+    allstar, astronn : path
+        As `apogee.read_survey` reads them.
+    members : path, optional
+        Cluster members, as `members.read_members` reads them; without it none are removed.
+    settings : PrepareSettings, optional
+        The paper's by default.
+    progress : callable, optional
+        Called with the stage, what is done and what there is in all.
+
+    Returns
+    -------
+    Catalogue
+        Not yet on disk; see `catalogue.write_catalogue`.
+
+    Raises
+    ------
+    InputError
+        Files that are damaged, incomplete or not what they claim to be; or no star passes.
+    UsageError
+        A setting that makes no sense.
+    """
+    settings = settings or PrepareSettings()
+    _check_backend(settings)
+    table = read_survey(allstar, astronn, elements=settings.elements, columns=settings.columns, progress=progress)
+    ids = None if members is None else read_members(members, settings.member_probability, progress=progress)
+    cuts = (*_member_cuts(ids, settings), *quality_cuts(settings.quality))
+    inputs = [Path(allstar), Path(astronn), *([] if members is None else [Path(members)])]
+    return _finish(table, cuts, settings, inputs, "prepare", progress)
+
+
+def prepare_mapped(
+    path: str | Path,
+    mapping: str | Path,
+    members: str | Path | None = None,
+    *,
+    settings: PrepareSettings | None = None,
+    progress: Progress | None = None,
+) -> Catalogue:
+    """Stars of a user's own catalogue that pass its quality filter and are bound, with orbits where it has none.
+
+    Parameters
+    ----------
+    path : path
+        The catalogue, in a format that astropy reads.
+    mapping : path
+        The TOML file that names its columns; see ``docs/catalogue-mapping.md``.
+    members : path, optional
+        Cluster members to remove; the mapping must then name ``source_id``.
+    settings : PrepareSettings, optional
+        Cuts on abundance errors, flags, log g and distance apply where the mapping names the columns.
+    progress : callable, optional
+        As in `prepare`.
+
+    Returns
+    -------
+    Catalogue
+
+    Raises
+    ------
+    InputError
+        As `mapping.read_mapped`; or no star passes.
+    UsageError
+        A setting that makes no sense, or members without ``source_id``.
+    """
+    settings = settings or PrepareSettings()
+    mapped = read_mapped(path, mapping, progress=progress)
+    settings = replace(settings, elements=mapped.elements)
+    if not mapped.has_orbits:
+        _check_backend(settings)
+    ids = None
+    if members is not None:
+        if "SOURCE_ID" not in mapped.table.colnames:
+            raise UsageError(f"{mapping}: cluster members are matched by source_id; name its column under [columns].")
+        ids = read_members(members, settings.member_probability, progress=progress)
+    cuts = (
+        *_member_cuts(ids, settings),
+        *mapped_quality_cuts(mapped.table, settings.quality, mapped.keep, mapped.quality),
+    )
+    inputs = [Path(path), Path(mapping), *([] if members is None else [Path(members)])]
+    return _finish(mapped.table, cuts, settings, inputs, "prepare", progress, mapped=mapped)
+
+
+def _finish(
+    table: Table,
+    cuts: Sequence[Cut],
+    settings: PrepareSettings,
+    inputs: Sequence[Path],
+    command: str,
+    progress: Progress | None,
+    mapped: MappedCatalogue | None = None,
+) -> Catalogue:
+    has_orbits = mapped is not None and mapped.has_orbits
+    if not has_orbits:
+        needed = CARTESIAN if "x" in table.colnames else SKY
+        cuts = (*cuts, Cut("6-d phase space", lambda t: _finite(t, needed)))
+    mask, flow = apply_cuts(table, cuts)
+    _refuse_empty(flow, inputs)
+    _report(progress, "quality cuts", len(table), len(table))
+    stars = table[mask]
+    if not has_orbits:
+        stars = _with_orbits(stars, settings, progress)
+    late = (
+        Cut("bound, E < 0", lambda t: values(t, "E") < 0),
+        # the orbit's columns stand or fall together; a star without one could be in no sample
+        Cut("orbit found", lambda t: _finite(t, [n for n in KINEMATICS if n in t.colnames])),
+        *user_cuts(settings.cuts),
+    )
+    mask, late_flow = apply_cuts(stars, late)
+    flow = flow.then(late_flow)
+    _refuse_empty(flow, inputs)
+    effective = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    if mapped is not None:
+        effective["mapping"] = mapped.mapping
+    record = provenance(command, effective, inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
+    return Catalogue(_ordered(stars[mask], settings), flow, record)
+
+
+def _check_backend(settings: PrepareSettings) -> None:
+    from ..orbits import kinematics as orbits
+
+    orbits.find_backend(settings.potential_backend)  # an absent one is to fail now, not after reading the survey
+
+
+def _with_orbits(stars: Table, settings: PrepareSettings, progress: Progress | None) -> Table:
+    # imported here: reading and cutting need neither galpy nor the potential's tables
+    from ..orbits import frames
+    from ..orbits import kinematics as orbits
+
+    if "x" in stars.colnames:
+        position = np.stack([values(stars, name) for name in CARTESIAN[:3]], axis=1) * u.kpc
+        velocity = np.stack([values(stars, name) for name in CARTESIAN[3:]], axis=1) * (u.km / u.s)
+    else:
+        _check_sun()
+        units = (u.deg, u.deg, u.kpc, u.mas / u.yr, u.mas / u.yr, u.km / u.s)
+        sky = [u.Quantity(values(stars, name), unit) for name, unit in zip(SKY, units, strict=True)]
+        position, velocity = frames.to_galactocentric(*sky)
+        for axis, name in enumerate(CARTESIAN[:3]):
+            stars[name] = Column(position[:, axis].to_value(u.kpc), unit=u.kpc)
+        for axis, name in enumerate(CARTESIAN[3:]):
+            stars[name] = Column(velocity[:, axis].to_value(u.km / u.s), unit=u.km / u.s)
+    found = orbits.kinematics(
+        position, velocity, backend=settings.potential_backend, eccentricity=settings.eccentricity, progress=progress
+    )
+    for name in KINEMATICS:
+        quantity = u.Quantity(found[name])
+        unit = None if quantity.unit == u.dimensionless_unscaled else quantity.unit
+        stars[name] = Column(np.asarray(quantity.value, dtype=np.float64), unit=unit)
+    stars.meta["orbits"] = {"potential": "McMillan (2017)", **found.meta}
+    return stars
+
+
+def _check_sun() -> None:
+    from ..orbits.frames import to_galactocentric
+
+    here = u.Quantity([0.0])
+    position, velocity = to_galactocentric(
+        here * u.deg, here * u.deg, [1e-9] * u.kpc, here * u.mas / u.yr, here * u.mas / u.yr, here * u.km / u.s
+    )
+    (x, y, _), (v_x, v_y, _) = position[0].to_value(u.kpc), velocity[0].to_value(u.km / u.s)
+    found = y * v_x - x * v_y
+    if not abs(found - LZ_SUN) < 0.5:
+        raise HalonmfError(
+            f"the frame gives the Sun Lz = {found:.2f} kpc km/s, expected {LZ_SUN}: the sign or the frame is wrong."
+        )
+
+
+def _member_cuts(ids: np.ndarray | None, settings: PrepareSettings) -> tuple[Cut, ...]:
+    if ids is None:
+        return ()
+    name = f"no cluster member, probability >= {settings.member_probability:g}"
+    return (Cut(name, lambda t: ~np.isin(np.asarray(t["SOURCE_ID"]), ids)),)
+
+
+def _finite(table: Table, columns: Sequence[str]) -> np.ndarray:
+    return np.logical_and.reduce([np.isfinite(values(table, name)) for name in columns])
+
+
+def _refuse_empty(flow: CutFlow, inputs: Sequence[Path]) -> None:
+    if flow.passed == 0:
+        steps = "; ".join(f"{name} removed {n:,}" for name, n in zip(flow.names, flow.removed, strict=True) if n)
+        raise InputError(
+            f"{inputs[0]}: no star of {flow.total:,} passes the cuts ({steps}); check the columns and cuts."
+        )
+
+
+def _report(progress: Progress | None, stage: str, done: int, total: int) -> None:
+    """Tell `progress`, if there is one."""
+    if progress is not None:
+        progress(stage, done, total)
+
+
+def _ordered(stars: Table, settings: PrepareSettings) -> QTable:
+    dropped = {"PROGRAMNAME", "ASPCAPFLAG", "EXTRATARG", *(f"{name}_FLAG" for name in settings.elements)}
+    first = ["APOGEE_ID", "SOURCE_ID", *SKY, *SKY_ERRORS, *CARTESIAN, *KINEMATICS]
+    names = [n for n in first if n in stars.colnames]
+    names += [n for n in stars.colnames if n not in names and n not in dropped]
+    out = QTable(stars[names], masked=False)
+    out["APOGEE_ID"] = [i.decode("ascii", "replace") if isinstance(i, bytes) else str(i) for i in stars["APOGEE_ID"]]
+    return out

@@ -1,0 +1,265 @@
+"""The command for ensembles: what it takes, what it says, what it leaves, and how it exits."""
+
+import inspect
+import json
+import re
+
+import pytest
+
+import halonmf.cli as cli
+from halonmf.halo.commands import ensemble as ensemble_commands
+from halonmf.halo.ensembles.plan import AXES, BATCH, Plan
+from halonmf.halo.ensembles.run import open_run
+from halonmf.halo.errors import HalonmfError
+from halonmf.halo.replicates.replicate import EDGES, ERRORS, SCHEMES, Setup
+
+from .test_help import run
+
+SMALL = ("--bins", "E:3,Lz:3", "--pixels", 8, "--selection", "all", "--device", "cpu", "--no-figures")
+
+
+@pytest.fixture(scope="module")
+def stars(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stars")
+    assert run("mock", folder / "mock", "--stars", 6000, "--seed", 3, "-q").exit_code == 0
+    files = *folder.glob("mock/allStar*"), *folder.glob("mock/apogee_astroNN*")
+    assert run("prepare", *files, "-o", folder / "stars.fits", "-q").exit_code == 0
+    return folder / "stars.fits"
+
+
+@pytest.fixture(scope="module")
+def made(stars, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "run"
+    result = run("ensemble", stars, "-o", folder, "--bootstrap", 20, "--batch", 8, *SMALL)
+    assert result.exit_code == 0, result.output
+    return folder, result
+
+
+def batches(folder):
+    return {path.name: path.read_bytes() for path in (folder / "batches").iterdir()}
+
+
+def test_an_ensemble_ends_with_its_summary(made):
+    folder, result = made
+    assert "1 set-up, 21 fits in 3 batches: complete, 21 fits computed now" in result.output
+    assert "mass fraction HE" in result.output
+    assert (folder / "summary.ecsv").exists()
+    assert open_run(folder).complete
+
+
+def test_it_says_nothing_but_its_one_line_when_it_is_quiet(stars, tmp_path):
+    result = run("ensemble", stars, "-o", tmp_path / "run", "--bootstrap", 4, *SMALL, "-q")
+    assert result.exit_code == 0
+    assert result.output.count("\n") == 1
+    assert result.stderr == ""
+
+
+def test_json_is_lines_that_programs_can_read(stars, tmp_path):
+    result = run("ensemble", stars, "-o", tmp_path / "run", "--bootstrap", 4, *SMALL, "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert lines[-1]["event"] == "done"
+    assert lines[-1]["complete"] is True
+    assert lines[-1]["failed"] == []
+    assert lines[-1]["summary"]
+    progress = [line for line in lines if line["event"] == "progress"]
+    assert progress[-1]["done"] == progress[-1]["total"] == 5
+
+
+def test_a_dry_run_says_what_it_will_take_and_writes_nothing(stars, tmp_path):
+    before = set(tmp_path.iterdir())
+    arguments = (
+        "ensemble",
+        stars,
+        "-o",
+        tmp_path / "run",
+        "--bootstrap",
+        50,
+        "--sweep",
+        "bins=2:4",
+        *SMALL,
+        "--dry-run",
+    )
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert "3 set-ups, 153 fits in 3 batches" in result.output
+    assert re.search(r"about [\d.]+ (s|min) and [\d.]+ [kM]B on this machine: an estimate", result.output)
+    assert set(tmp_path.iterdir()) == before
+    record = json.loads(run(*arguments, "--json").stdout)
+    assert (record["setups"], record["fits"], record["batches"]) == (3, 153, 3)
+    real = run(*arguments[:-1], "-q")
+    assert real.exit_code == 0
+    size = sum(len(image) for image in batches(tmp_path / "run").values())
+    assert record["estimated_bytes"] == pytest.approx(size, rel=0.3)
+
+
+def test_a_dry_run_names_set_ups_that_cannot_be_computed(stars, tmp_path):
+    result = run("ensemble", stars, "-o", tmp_path / "run", "--sweep", "loss=frobenius,-1", *SMALL, "--dry-run")
+    assert result.exit_code == 4
+    assert "loss=-1: " in result.stderr
+
+
+def test_a_file_can_say_it_all(stars, tmp_path, made):
+    config = tmp_path / "run.toml"
+    config.write_text(
+        '[ensemble]\nbootstrap = 20\nbatch = 8\nbins = "E:3,Lz:3"\npixels = 4\nselection = "all"\ndevice = "cpu"\n'
+        'figures = false\n[ensemble.sweep]\npixels = "6:8:2"\nseed = [0, 1]\n'
+    )
+    result = run("ensemble", stars, "-o", tmp_path / "run", "--config", config, "-q")
+    assert result.exit_code == 0, result.output
+    found = open_run(tmp_path / "run")
+    assert found.labels == ("pixels=6 seed=0", "pixels=6 seed=1", "pixels=8 seed=0", "pixels=8 seed=1")
+    assert found.plan.replicates == 20
+    again = run("ensemble", stars, "-o", tmp_path / "two", "--config", config, "--sweep", "pixels=8", "-q")
+    assert again.exit_code == 0, again.output
+    assert open_run(tmp_path / "two").labels == ("pixels=8",)  # the command line wins
+
+
+def test_shards_make_the_files_of_one_run_and_the_summary_comes_after(stars, tmp_path, made):
+    folder = tmp_path / "run"
+    choices = ("ensemble", stars, "-o", folder, "--bootstrap", 20, "--batch", 8, *SMALL)
+    for i in (2, 1):
+        result = run(*choices, "--shard", f"{i}/2", "-q")
+        assert result.exit_code == 0, result.output
+        assert not (folder / "summary.ecsv").exists()
+    assert batches(folder) == batches(made[0])
+    assert run(*choices, "--resume", "-q").exit_code == 0
+    assert (folder / "summary.ecsv").exists()
+    assert batches(folder) == batches(made[0])
+
+
+def test_threads_change_no_number(stars, tmp_path, made):
+    for threads in (1, 3):
+        folder = tmp_path / f"{threads}"
+        choices = ("--bootstrap", 20, "--batch", 8, "--threads", threads, *SMALL)
+        assert run("ensemble", stars, "-o", folder, *choices, "-q").exit_code == 0
+        assert batches(folder) == batches(made[0])
+
+
+def test_what_cannot_be_computed_exits_4_with_the_reason_and_the_others_are_there(stars, tmp_path):
+    result = run(
+        "ensemble", stars, "-o", tmp_path / "run", "--sweep", "loss=frobenius,-1", "--bootstrap", 4, *SMALL, "-q"
+    )
+    assert result.exit_code == 4
+    assert re.search(r"1 of 2 set-ups could not be computed: loss=-1: .*zero", result.stderr)
+    assert len(open_run(tmp_path / "run").replicates(0)["loss"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        ((), 2, "nothing to do but one fit; give --bootstrap N, --sweep AXIS=VALUES"),
+        (("--sweep", "pixel=1:2"), 2, "no axis 'pixel'"),
+        (("--sweep", "pixels=2:1"), 2, "2:1 is empty"),
+        (("--bootstrap", 3, "--shard", "4/3"), 2, "from 1 to 3"),
+        (("--bootstrap", 3, "--drop", "some"), 2, "drop must be sqrt or a number"),
+        (("--bootstrap", 3, "--overwrite", "--resume"), 2, "--overwrite does not go with"),
+        (("--bootstrap", 3, "--device", "tpu"), 2, "device must be"),
+        (("--bootstrap", 3, "--device", "cuda:99"), 2, "CUDA"),
+        (("--bootstrap", 3, "--scheduler", "tcp://x:1", "--shard", "1/2"), 2, "goes with neither --shard nor"),
+        (("--bootstrap", 3, "--cut", "LOGG<-9"), 3, "no stars"),
+    ],
+)
+def test_requests_that_lead_nowhere_are_refused_in_a_line_and_leave_nothing(stars, tmp_path, options, code, says):
+    result = run("ensemble", stars, "-o", tmp_path / "run", *SMALL, *options)
+    assert result.exit_code == code, result.output
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("run/batches/*"))
+
+
+def test_a_folder_for_which_the_command_has_no_leave_is_told_before_the_stars_are_read(tmp_path):
+    (tmp_path / "run").touch()
+    result = run("ensemble", tmp_path / "none.fits", "-o", tmp_path / "run", "--bootstrap", 3)
+    assert result.exit_code == 5
+    assert "is a file" in result.stderr
+
+
+# its defaults are those of the functions that it calls
+
+
+class CallError(HalonmfError):
+    """Stands for the call; holds its arguments."""
+
+
+def test_an_ensemble_without_choices_is_that_of_the_library(monkeypatch, tmp_path):
+    def stand_in(*args, **options):
+        raise CallError(args, options)
+
+    signature = inspect.signature(ensemble_commands.ensemble)
+    monkeypatch.setattr(ensemble_commands, "ensemble", stand_in)
+    with pytest.raises(CallError) as caught:
+        inspect.unwrap(cli.ensemble)(tmp_path / "stars.fits")
+    given = signature.bind(*caught.value.args[0], **caught.value.args[1]).arguments
+    assert given["plan"] == Plan(Setup(), batch=BATCH)
+    for name, parameter in signature.parameters.items():
+        if parameter.default is not parameter.empty and name != "progress":
+            assert given[name] == parameter.default, name
+
+
+@pytest.mark.parametrize(("choices", "known"), [(cli.Scheme, SCHEMES), (cli.Edges, EDGES), (cli.Errors, ERRORS)])
+def test_the_choices_are_those_of_the_library(choices, known):
+    assert tuple(choice.value for choice in choices) == known
+
+
+def test_the_page_names_every_axis():
+    import pathlib
+
+    page = (pathlib.Path(__file__).resolve().parents[3] / "docs" / "ensembles.md").read_text()
+    for name in AXES:
+        assert f"`{name}`" in page
+
+
+# progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(cli.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_log_has_a_line_now_and_then_with_rate_and_time_left(clock, capsys):
+    with cli.Meter(quiet=False) as progress:
+        progress(1000, 5000)  # done by an earlier run: no part of the rate
+        for seconds, done in ((1.0, 1010), (14.0, 1500), (16.0, 2600), (20.0, 3000), (40.0, 5000)):
+            clock[0] = 100.0 + seconds
+            progress(done, 5000)
+    assert capsys.readouterr().err.splitlines() == [
+        "fits: 2,600 of 5,000, 100.0 per s, 0 min 24 s left",
+        "fits: 5,000 of 5,000, 100.0 per s, 0 min 00 s left",
+    ]
+
+
+def test_progress_for_programs_says_the_same(clock, capsys):
+    with cli.Meter(quiet=False, as_json=True) as progress:
+        progress(0, 100)
+        clock[0] += 2.0
+        progress(50, 100)
+    assert json.loads(capsys.readouterr().out) == {
+        "event": "progress", "done": 50, "total": 100, "rate": 25.0, "seconds_left": 2.0,
+    }  # fmt: skip
+
+
+def test_a_terminal_has_a_bar(clock, capsys, monkeypatch):
+    monkeypatch.setattr(cli.sys.stderr, "isatty", lambda: True)
+    with cli.Meter(quiet=False) as progress:
+        progress(0, 100)
+        clock[0] += 2.0
+        progress(50, 100)
+    assert "50 of 100 25 per s" in capsys.readouterr().err
+
+
+def test_quiet_progress_says_nothing(clock, capsys):
+    with cli.Meter(quiet=True) as progress:
+        progress(0, 100)
+        clock[0] += 100.0
+        progress(100, 100)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(59.4, "0 min 59 s left"), (125, "2 min 05 s left"), (7384, "2 h 03 min left")]
+)
+def test_the_time_left_is_said_in_units_that_suit_it(seconds, said):
+    assert cli._left(seconds) == said

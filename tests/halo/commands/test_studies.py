@@ -1,0 +1,172 @@
+"""The commands on sub-populations, memberships, simulations and checks: what they write, print and exit with."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+import halonmf.halo as halo
+from halonmf.halo.commands import populations as study_commands
+from halonmf.halo.mock.galaxy import MockGalaxy, write_galaxy
+from halonmf.halo.stars.catalogue import write_catalogue
+from halonmf.halo.stars.cutflow import CutFlow
+
+from .test_help import ok, run
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A small mock, prepared and fitted once."""
+    folder = tmp_path_factory.mktemp("made")
+    ok("mock", folder / "mock", "--stars", 12000, "--seed", 3, "-q")
+    catalogues = (next((folder / "mock").glob(pattern)) for pattern in ("allStar*", "apogee_astroNN*"))
+    ok("prepare", *catalogues, "-o", folder / "stars.fits", "-q")
+    ok("fit", folder / "stars.fits", "-o", folder / "fit.h5", "--bins", "E:5,Lz:5", "--pixels", 25, "--device", "cpu")
+    return folder
+
+
+def test_members_is_a_catalogue_that_cuts_select_from(made, tmp_path):
+    said = ok("members", made / "fit.h5", made / "stars.fits", "-o", tmp_path / "m.fits", "--truth",
+              made / "mock" / "truth.fits", "--figure", tmp_path / "reliability")  # fmt: skip
+    catalogue = halo.load(tmp_path / "m.fits")
+    assert {"P_LE", "P_HE", "bin", "images"} <= set(catalogue.table.colnames)
+    assert catalogue.provenance["command"] == "members"
+    assert [item["name"] for item in catalogue.provenance["inputs"]] == ["fit.h5", "stars.fits", "truth.fits"]
+    brier, base = (
+        float(x) for x in re.search(r"Brier score ([\d.]+) \(one probability for all: ([\d.]+)\)", said).groups()
+    )
+    assert brier < 0.4 * base
+    assert sorted(path.name for path in tmp_path.glob("reliability.*")) == [
+        f"reliability.{x}" for x in ("pdf", "png", "txt")
+    ]
+    ok(
+        "apply",
+        made / "fit.h5",
+        tmp_path / "m.fits",
+        "--cut",
+        "P_HE>0.5",
+        "--by",
+        "E:4:-2.5e5:-1e5",
+        "-o",
+        tmp_path / "p.ecsv",
+    )
+    picked = halo.load(tmp_path / "p.ecsv").meta["stars"]
+    assert picked == (catalogue.table["P_HE"] > 0.5).sum()
+    assert "prepared catalogue" in ok("info", tmp_path / "m.fits")
+
+
+def test_a_figure_of_reliability_needs_the_truth(made, tmp_path):
+    result = run("members", made / "fit.h5", made / "stars.fits", "-o", tmp_path / "m.fits", "--figure", tmp_path / "r")
+    assert result.exit_code == 2
+    assert "give --truth too" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_regions_says_which_is_nearest_and_takes_a_file(made, tmp_path):
+    said = ok("regions", made / "stars.fits", "-o", tmp_path / "r.ecsv")
+    table = halo.load(tmp_path / "r.ecsv")
+    assert f"most like Eos: {table.meta['nearest']}" in said
+    assert len(table) == 10
+    (tmp_path / "mine.toml").write_text('[poor]\ncut = "FE_H < -1"\n[rich]\ncut = "FE_H > -0.5"\n')
+    said = ok(
+        "regions",
+        made / "stars.fits",
+        "--regions",
+        tmp_path / "mine.toml",
+        "--reference",
+        "poor",
+        "-o",
+        tmp_path / "s.ecsv",
+    )
+    assert "most like poor: rich" in said
+    assert halo.load(tmp_path / "s.ecsv").meta["provenance"]["settings"]["regions"]["rich"]["cut"] == "FE_H > -0.5"
+    assert run("regions", made / "stars.fits", "--reference", "Eros", "-o", tmp_path / "t.ecsv").exit_code == 2
+
+
+def test_bifurcation_writes_three_tables(made, tmp_path):
+    said = ok("bifurcation", made / "stars.fits", "-o", tmp_path / "b.ecsv", "--region", "none", "--draws", 50)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b-pixels.ecsv", "b-scan.ecsv", "b.ecsv"]
+    table = halo.load(tmp_path / "b.ecsv")
+    assert table.meta["region"] == "none"
+    assert f"of {len(halo.load(tmp_path / 'b-scan.ecsv'))} properties" in said
+    before = (tmp_path / "b.ecsv").read_bytes()
+    (tmp_path / "b.ecsv").unlink()
+    again = run("bifurcation", made / "stars.fits", "-o", tmp_path / "b.ecsv")
+    assert again.exit_code == 5  # its companions are there: nothing is computed
+    assert not (tmp_path / "b.ecsv").exists()
+    assert before
+
+
+def test_aurora_takes_a_component_by_name(made, tmp_path):
+    said = ok("aurora", made / "fit.h5", made / "stars.fits", "-o", tmp_path / "a.ecsv", "--component", "LE",
+              "--iterations", 20, "--boundary-of", made / "fit.h5", "--figure", tmp_path / "a")  # fmt: skip
+    table = halo.load(tmp_path / "a.ecsv")
+    assert len(table) == 25
+    assert f"{table['n_stars'].sum():,} stars of the branch" in said
+    assert "Lines: the boundary" in (tmp_path / "a.txt").read_text()
+    result = run("aurora", made / "fit.h5", made / "stars.fits", "-o", tmp_path / "x.ecsv", "--component", "LE3")
+    assert result.exit_code == 2
+    assert "no component 'LE3'; the fit has LE, HE" in result.output
+
+
+def test_stability_prints_a_line_per_change(made, tmp_path):
+    said = ok("stability", made / "stars.fits", "-o", tmp_path / "s.ecsv", "--bins", "E:4,Lz:4", "--pixels", 15,
+              "--starts", 2, "--vary-bins", "4:5", "--vary-pixels", "10:20:10")  # fmt: skip
+    assert re.search(r"^start +2 +2 ", said, re.MULTILINE)
+    table = halo.load(tmp_path / "s.ecsv")
+    assert table["value"].tolist() == [1, 2, 4, 5, 10, 20]
+    assert run("stability", made / "stars.fits", "--vary-bins", "4-5", "-o", tmp_path / "t.ecsv").exit_code == 2
+
+
+def test_injection_takes_a_stream_of_ones_own(made, tmp_path):
+    said = ok("injection", made / "stars.fits", "-o", tmp_path / "i.ecsv", "--bins", "E:5,Lz:5", "--pixels", 20,
+              "--abundance", "FE_H:-1.5", "--abundance", "AL_FE:0.4", "--abundance", "MG_FE:0.0", "--orbit", "-1.7e5:0",
+              "--widths", "0.1,0.5", "--numbers", "20,1500", "--repeats", 2, "--figure", tmp_path / "i")  # fmt: skip
+    table = halo.load(tmp_path / "i.ecsv")
+    assert table.meta["stream"]["AL_FE"] == 0.4
+    assert table["found"][1] == 1
+    assert "narrowest found" in said
+    assert run("injection", made / "stars.fits", "--abundance", "FE_H", "-o", tmp_path / "j.ecsv").exit_code == 2
+
+
+def test_simulation_reads_blocks_by_the_documents_recipe(tmp_path):
+    paths, _ = write_galaxy(tmp_path, MockGalaxy(n_disc=2000, n_in_situ=3000, n_accreted=3000))
+    recipe = re.findall(r"```toml\n(.*?)```", (DOCS / "simulations.md").read_text(), re.DOTALL)[1]
+    (tmp_path / "fire2.toml").write_text(recipe.replace("../../track/", ""))
+    said = ok("simulation", *paths, "--columns", tmp_path / "fire2.toml", "-o", tmp_path / "s.ecsv", "--by", "r:6:2:14",
+              "--figure", tmp_path / "s")  # fmt: skip
+    table = halo.load(tmp_path / "s.ecsv")
+    assert f"m12f: half of the mass accreted at r = {table.meta['crossings']['r'][0]:.3g} kpc" in said
+    truth = MockGalaxy(n_in_situ=3000, n_accreted=3000).accreted_fraction("r", np.linspace(2, 14, 7))
+    np.testing.assert_allclose(table["fraction_accreted"], truth, atol=0.08)
+    assert table.meta["provenance"]["settings"]["mapping"]["galaxy"]["name"] == "m12f"
+    assert run("simulation", paths[0], "--columns", tmp_path / "fire2.toml", "-o", tmp_path / "t.ecsv").exit_code == 3
+
+
+@pytest.mark.parametrize("command", ["regions", "bifurcation", "stability", "injection"])
+def test_outputs_are_checked_before_anything_is_read(tmp_path, command):
+    (tmp_path / "x.ecsv").write_text("mine")
+    result = run(command, tmp_path / "absent.fits", "-o", tmp_path / "x.ecsv")
+    assert result.exit_code == 5
+    assert "exists already" in result.output
+    (tmp_path / "f.txt").write_text("mine")
+    result = run(command, tmp_path / "absent.fits", "-o", tmp_path / "y.ecsv", "--figure", tmp_path / "f.png")
+    assert result.exit_code == 5
+    assert "f.txt" in result.output
+
+
+def test_the_documents_region_file_is_one(tmp_path):
+    text = re.findall(r"```toml\n(.*?)```", (DOCS / "populations.md").read_text(), re.DOTALL)[0]
+    (tmp_path / "doc.toml").write_text(text)
+    rng = np.random.default_rng(0)
+    n = 3000
+    stars = Table({"APOGEE_ID": [f"s{i}" for i in range(n)], "E": rng.normal(-1.7e5, 2e4, n), "Lz": -rng.random(n)})
+    stars["FE_H"], stars["AL_FE"] = rng.uniform(-2, 0, n), rng.uniform(-0.3, 0.3, n)
+    stars["z_gal"], stars["ecc"] = rng.normal(0, 1, n), 0.5
+    write_catalogue(tmp_path / "stars.fits", stars, CutFlow(n), {})
+    result = study_commands.regions(tmp_path / "stars.fits", tmp_path / "r.ecsv", file=tmp_path / "doc.toml")
+    assert result.names == ("Eos", "metal-poor, in plane")

@@ -1,0 +1,194 @@
+"""Figures of curves and of four components: the products' own numbers under the paper's colours, with their tables."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from halonmf.halo.ensembles.spread import spread
+from halonmf.halo.errors import UsageError
+from halonmf.halo.figures import fit as figures
+from halonmf.halo.figures import style as look
+from halonmf.halo.fits.bootstrap import refit
+from halonmf.halo.fits.fit import apply
+from halonmf.halo.mixtures.bins import parse_axes
+from halonmf.halo.products.boundary import boundary
+from halonmf.halo.products.densities import densities
+from halonmf.halo.products.eccentricity import eccentricities
+
+from ..helpers.four import four_found
+from ..helpers.planted import planted, planted_fit
+
+EDGES = {"E": np.linspace(-2.5e5, -1.0e5, 7), "r": np.linspace(2, 14, 7), "z": np.linspace(0, 10, 7)}
+
+
+def a_spread(variable="E", names=("LE", "HE"), replicates=True):
+    rng = np.random.default_rng(1)
+    x = np.linspace(-4, 4, 6)
+    share = 1 / (1 + np.exp(-(x + 0.3 * rng.standard_normal((3, 1)))))
+    setups = np.stack([1 - share, share], axis=-1)
+    if len(names) == 4:
+        setups = np.concatenate([0.6 * setups, 0.4 * setups], axis=-1)
+    drawn = np.clip(np.repeat(setups[:1], 20, axis=0) + 0.02 * rng.standard_normal((20, 6, 1)), 0, 1)
+    n_stars = np.array([3, 40, 50, 60, 70, 80])
+    return spread(variable, EDGES[variable], names, setups, n_stars, replicates=drawn if replicates else None)
+
+
+def lines(axes):
+    return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
+
+
+def dashes(line):
+    return str(line._unscaled_dash_pattern)
+
+
+# densities and eccentricities
+
+
+def test_densities_are_drawn_in_the_papers_colours_and_dashes():
+    _, four = four_found()
+    fits = [four.high, four.low]
+    found = densities(fits)
+    picture = figures.densities(found, fits)
+    assert len(picture.figure.axes) == 3
+    assert [axes.get_xlabel() for axes in picture.figure.axes] == [
+        look.scale(v).label for v in ("FE_H", "AL_FE", "MG_FE")
+    ]
+    drawn = lines(picture.figure.axes[1])
+    for name in ("HE1", "HE2", "LE1", "LE2"):
+        d = next(d for d in found if (d.component, d.variable) == (name, "AL_FE"))
+        assert np.array_equal(drawn[name].get_ydata(), d.density)
+        assert to_hex(drawn[name].get_color()) == (look.ORANGE if name[0] == "H" else look.CYAN)
+    assert dashes(drawn["HE1"]) == dashes(drawn["LE1"]) != dashes(drawn["HE2"]) == dashes(drawn["LE2"])
+    assert f"{four.high.cutflow.passed:,} of" in picture.caption
+    assert len(picture.data) == 4 * 3 * 30
+
+
+def test_eccentricities_are_drawn_with_bands_and_peaks():
+    table, _ = planted()
+    made = replace(planted_fit(), settings=replace(planted_fit().settings, selection="all"))
+    found = eccentricities(made, table, refits=refit(made, 5))
+    picture = figures.eccentricities(found, made)
+    drawn = lines(picture.figure.axes[0])
+    assert np.array_equal(drawn["HE"].get_ydata(), found.density[1])
+    assert len(picture.figure.axes[0].collections) == 2
+    assert f"{found.peaks[0]:.2f}" in {text.get_text() for text in picture.figure.axes[0].texts}
+    assert f"HE: {found.kept[1]} bins, {found.n_stars[1]:,} stars" in picture.caption
+    assert len(picture.data) == 20
+
+
+def test_a_kinematically_pure_halo_is_drawn_in_red_and_blue():
+    found = eccentricities(planted_fit(), planted()[0])
+    drawn = lines(figures.eccentricities(found).figure.axes[0])
+    assert (drawn["HE"].get_color(), drawn["LE"].get_color()) == (look.HIGH, look.LOW)
+
+
+# fractions
+
+
+def test_fractions_against_energy_show_both_bands_and_every_crossing():
+    both = {"chemically-pure": a_spread(), "kinematically-pure": a_spread(replicates=False)}
+    picture = figures.energy_fractions(both)
+    upper = picture.figure.axes[0]
+    first = both["chemically-pure"]
+    written = {text.get_text() for text in upper.texts}
+    for crossing in first.crossings:
+        assert f"{crossing.at[0] / 1e5:#.3g}".replace("-", "\N{MINUS SIGN}") in written
+    labels = [text.get_text() for text in upper.get_legend().get_texts()]
+    assert labels[:2] == ["HE, chemically pure", "LE, chemically pure"]
+    assert labels[-1] == "bootstrap, 68 %"
+    assert "3 set-ups" in picture.caption
+    assert "20 bootstrap replicates" in picture.caption
+    assert set(picture.data["curve"]) == set(both)
+    assert np.array_equal(picture.data["fraction_2"][:6], first.mean[:, 1])
+    assert picture.data.meta["curves"]["chemically-pure"]["crossings"]["HE=0.5"]["at"] == list(first.crossings[0].at)
+
+
+def test_dark_bands_are_one_sigma_over_setups_and_light_ones_the_bootstraps_limits():
+    found = a_spread()
+    axes = figures.energy_fractions({"chemically-pure": found}).figure.axes[0]
+    good = found.trusted
+    for j, bands in ((1, axes.collections[:2]), (0, axes.collections[2:4])):  # HE is drawn first
+        mean = found.mean[good, j]
+        for limits, band in (
+            (mean + found.noise[:, good, j], bands[0]),
+            (mean + np.stack([-1, 1])[:, None] * found.sigma[good, j], bands[1]),
+        ):
+            (path,) = band.get_paths()
+            expected = {round(y, 6) for y in np.clip(limits, 0, 1).ravel()}
+            assert expected == {round(y, 6) for y in path.vertices[:, 1]}
+
+
+def test_bands_stay_between_nothing_and_all():
+    axes = figures.energy_fractions({"chemically-pure": a_spread()}).figure.axes[0]
+    for band in axes.collections:
+        for path in band.get_paths():
+            assert path.vertices[:, 1].min() >= 0
+            assert path.vertices[:, 1].max() <= 1
+
+
+def test_poor_bins_are_open_symbols():
+    axes = figures.energy_fractions({"chemically-pure": a_spread()}).figure.axes[0]
+    hollow = [line for line in axes.get_lines() if line.get_markerfacecolor() == "w" and line.get_marker() == "o"]
+    assert sum(len(line.get_xdata()) for line in hollow) == 2  # one bin of two components
+
+
+def test_fractions_against_distances_have_a_panel_each():
+    of = {s: {v: a_spread(v) for v in ("r", "z")} for s in ("chemically-pure", "kinematically-pure")}
+    picture = figures.distance_fractions(of, {"chemically-pure": planted_fit()})
+    assert [axes.get_xlabel() for axes in picture.figure.axes] == [look.scale(v).label for v in ("r", "z")]
+    at = of["chemically-pure"]["r"].crossings[0].at[0]
+    assert f"{at:#.3g}" in {text.get_text() for text in picture.figure.axes[0].texts}
+    assert "HE against r: 50 % at" in picture.caption
+    assert len(picture.data) == 24
+
+
+def test_four_components_are_told_apart_by_dashes():
+    _, four = four_found()
+    found = {v: a_spread(v, names=four.fit.names) for v in ("r", "z")}
+    picture = figures.four_fractions(found, four.fit)
+    legend = picture.figure.legends[0]
+    assert [text.get_text() for text in legend.get_texts()][:4] == ["HE1", "HE2", "LE1", "LE2"]
+    drawn = [(handle.get_color(), dashes(handle)) for handle in legend.legend_handles[:4]]
+    assert len(set(drawn)) == 4
+    assert {colour for colour, _ in drawn} == {look.ORANGE, look.CYAN}
+    assert "HE1, HE2, LE1 and LE2" in picture.caption
+
+
+def test_nothing_to_draw_is_refused():
+    for draw in (figures.densities, figures.energy_fractions, figures.distance_fractions):
+        with pytest.raises(UsageError):
+            draw({})
+
+
+# weights
+
+
+def test_four_components_go_from_high_to_low_energy():
+    _, four = four_found()
+    picture = figures.four_components(four)
+    titles = [axes.get_title().split()[0] for axes in picture.figure.axes if axes.get_title()]
+    assert titles == ["HE1", "HE2", "LE1", "LE2"]
+    assert f"{four.filled:,} stars lie in Lz columns without a boundary" in picture.caption
+    assert len(picture.data) == 50
+    assert np.array_equal(picture.data["weight_1"][:25], four.high.W[:, 1])
+
+
+def test_another_selections_boundary_is_dotted():
+    table, _ = planted()
+    made = planted_fit()
+    line = boundary(made, table)
+    other = replace(line, E=line.E + 1e4, smoothed=line.smoothed + 1e4)
+    grid = apply(made, table, parse_axes("Lz:10:-2000:2000,E:10:-3e5:-1e5"))
+    picture = figures.selection_maps(made, grid, line, other)
+    axes = next(axes for axes in picture.figure.axes if axes.get_legend())
+    assert "chemically pure" in [text.get_text() for text in axes.get_legend().get_texts()]
+    drawn = [
+        line for line in axes.get_lines() if np.array_equal(line.get_ydata(), other.smoothed / 1e5, equal_nan=True)
+    ]
+    assert len(drawn) == 2  # with its rim
+    assert "Dotted: the boundary of the chemically pure halo." in picture.caption
+    assert np.array_equal(picture.data["E_smoothed chemically pure"].value, other.smoothed, equal_nan=True)
+    with pytest.raises(UsageError, match="E and Lz"):
+        figures.selection_maps(made, apply(made, table, parse_axes("E:10:-3e5:-1e5")), line)
