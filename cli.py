@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .halo.ensembles.runner import Cluster
 from .halo.errors import HalonmfError, UsageError
 
 if TYPE_CHECKING:
-    from .halo.fits.fit import FitSettings
+    from .halo.fits.settings import FitSettings
 
 app = typer.Typer(
     help="Blind source separation of the stellar halo: from APOGEE catalogues to chemical components of the halo.",
@@ -584,8 +585,8 @@ def apply(
     """Find a fit's components in stars binned another way: fractions along one or two variables."""
     from .halo.commands import fit as commands
     from .halo.commands import reports
-    from .halo.fits.fit import Application
-    from .halo.mixtures.bins import parse_axes
+    from .halo.fits.apply import Application
+    from .halo.mixtures.settings import parse_axes
 
     result = commands.apply(
         fit,
@@ -1158,8 +1159,9 @@ def ensemble(
 
     with stoppable():
         from .halo.commands import ensemble as ensembles
-        from .halo.ensembles.plan import Plan, parse_drop, parse_shard, parse_sweep
-        from .halo.replicates.replicate import Setup
+        from .halo.ensembles.plan import Plan, parse_shard
+        from .halo.ensembles.sweeps import parse_drop, parse_sweep
+        from .halo.replicates.setup import Setup
 
         settings = _fit_settings(
             selection=selection,
@@ -1192,7 +1194,7 @@ def ensemble(
             _say(as_json, ensembles.estimated(plan, found), event="plan", **planned)
             _exit("; ".join(found.problems))
             return
-        cluster = ensembles.Cluster(scheduler, scheduler_file) if scheduler or scheduler_file else None
+        cluster = Cluster(scheduler, scheduler_file) if scheduler or scheduler_file else None
         with Meter(quiet, as_json) as progress, _compiling(quiet or as_json):
             outcome = ensembles.ensemble(
                 stars,
@@ -1443,12 +1445,11 @@ def _fit_settings(
     **others: Any,
 ) -> FitSettings:
     """Return the settings of a fit from the options that commands have for them."""
-    from .halo.fits.fit import FitSettings
-    from .halo.mixtures.bins import parse_axes
-    from .halo.mixtures.counts import DEFAULT_PLANES, Chemistry, parse_plane, parse_ranges
+    from .halo.fits.settings import FitSettings
+    from .halo.mixtures.settings import DEFAULT_PLANES, Chemistry, parse_axes, parse_plane, parse_ranges
 
     planes = tuple(parse_plane(text) for text in plane) if plane else DEFAULT_PLANES
-    return FitSettings(
+    return FitSettings.of(
         selection=selection.value,
         cuts=tuple(cut or ()),
         axes=parse_axes(bins),

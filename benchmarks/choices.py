@@ -12,16 +12,16 @@ import numpy as np
 from record import RESULTS, save
 from scipy.interpolate import CubicSpline
 
-from halonmf.halo.fits.fit import FitSettings, fit
-from halonmf.halo.mixtures.bins import parse_axes
-from halonmf.halo.mixtures.counts import DEFAULT_PLANES, DEFAULT_RANGES, Chemistry
+from halonmf.halo.fits.fit import fit
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.mixtures.settings import DEFAULT_PLANES, DEFAULT_RANGES, Chemistry, parse_axes
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.products.overview import PROFILE_AXES
 from halonmf.halo.products.profile import MIN_STARS, crossings, profile
 from halonmf.halo.survey.prepare import prepare
 
 OUTPUT = RESULTS / "choices.json"
-BASE = FitSettings(device="cpu")
+BASE = FitSettings.of(device="cpu")
 
 
 def ranges(wider):

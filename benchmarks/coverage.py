@@ -14,13 +14,14 @@ from dataclasses import replace
 import numpy as np
 from record import RESULTS, save
 
-from halonmf.halo.fits.fit import FitSettings
 from halonmf.halo.fits.intervals import TYPES, Ordered, bias, standard_error
+from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.mock.expected import expected
-from halonmf.halo.replicates.replicate import Setup, Stars, begin, reduce
+from halonmf.halo.replicates.replicate import Stars, begin, reduce
+from halonmf.halo.replicates.setup import Setup
 
 FIRST_SEED = 1000
-SETUP = Setup(FitSettings(device="cpu"))
+SETUP = Setup(FitSettings.of(device="cpu"))
 SCHEMES = ("multinomial", "poisson", "delete")
 COVERAGES = (0.68, 0.95)
 # product, place in it, name in the results

@@ -26,20 +26,21 @@ from sklearn.decomposition import NMF
 
 import nmfcore
 from halonmf.halo.ensembles.summary import summarise_setup
-from halonmf.halo.fits.fit import FitSettings, fractions
-from halonmf.halo.mixtures.bins import Axis
-from halonmf.halo.mixtures.counts import Chemistry
+from halonmf.halo.fits.fit import fractions
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.mixtures.settings import Axis, Chemistry
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.products import boundary, tracks
 from halonmf.halo.products.boundary import _column
 from halonmf.halo.products.profile import LEVELS, MIN_STARS, crossings
-from halonmf.halo.replicates.replicate import Setup, Stars, begin, reduce
+from halonmf.halo.replicates.replicate import Stars, begin, reduce
+from halonmf.halo.replicates.setup import Setup
 from halonmf.halo.stars.catalogue import read_catalogue, write_catalogue
 from halonmf.halo.survey.prepare import prepare
 from nmfcore import bench
 
 MUST = {"ratio": 15.0, "bootstrap_s": 6.0, "sweep_s": 15.0, "peak_gb": 2.0}
-SETUP = Setup(FitSettings(device="cpu"))
+SETUP = Setup(FitSettings.of(device="cpu"))
 SWEEP = [(q, pixels) for q in range(5, 13) for pixels in range(10, 61, 10)]
 # Of scikit-learn's coordinate descent, its default: near enough to the optimum for two components.
 TOL = 1e-4

@@ -8,9 +8,9 @@ import pathlib
 
 from record import RESULTS, save
 
-from halonmf.halo.fits.fit import FitSettings, fit
-from halonmf.halo.mixtures.bins import parse_axes
-from halonmf.halo.mixtures.counts import Chemistry
+from halonmf.halo.fits.fit import fit
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.mixtures.settings import Chemistry, parse_axes
 from halonmf.halo.products.profile import profile
 from halonmf.halo.survey.prepare import prepare
 
@@ -26,7 +26,7 @@ def main():
     stars = prepare(*options.files).table
     rows = []
     for pixels in PIXELS:
-        settings = FitSettings(
+        settings = FitSettings.of(
             selection="retrograde", axes=parse_axes(AXES), chemistry=Chemistry(pixels=pixels), device="cpu"
         )
         fitted = fit(stars, settings)

@@ -13,18 +13,20 @@ import numpy as np
 from record import RESULTS, ROOT, save
 
 from halonmf.halo.commands import demo
-from halonmf.halo.fits.fit import FitSettings, choose, fit
+from halonmf.halo.fits.fit import fit
+from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.io.provenance import settings_sha256
-from halonmf.halo.mixtures.bins import make_bins, parse_axes
+from halonmf.halo.mixtures.bins import make_bins
+from halonmf.halo.mixtures.settings import parse_axes
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.mock.expected import expected
 from halonmf.halo.mock.truth import Limits, population_images, read_truth, recover, shortfalls, true_fractions
 from halonmf.halo.products.profile import MIN_STARS, crossings, profile
-from halonmf.halo.stars.selection import select
+from halonmf.halo.stars.selection import choose, select
 from halonmf.halo.survey.prepare import prepare
 
 OUTPUT = RESULTS / "mock_recovery.json"
-SETTINGS = FitSettings(device="cpu")
+SETTINGS = FitSettings.of(device="cpu")
 # the modules that decide which stars a mock holds; those that only write its files are not among them
 SHAPING = ("populations", "stars", "observe", "orbits", "satellites", "sky", "model", "expected")
 
@@ -41,7 +43,7 @@ def parameters():
 
 def images(stars, oversample):
     """How each population spreads over the columns of V, from `oversample` surveys."""
-    ideal, _ = choose(expected(stars, oversample=oversample), SETTINGS)
+    ideal, _ = choose(expected(stars, oversample=oversample), SETTINGS.selection)
     return population_images(SETTINGS.chemistry, ideal)
 
 
@@ -56,7 +58,7 @@ def true_crossings(stars, is_accreted, axis, level=0.5):
 
 def describe(table, truth):
     """Count a mock's samples and say where their true accreted share passes a tenth, a half and nine tenths."""
-    stars, _ = choose(table, SETTINGS)
+    stars, _ = choose(table, SETTINGS.selection)
     known = read_truth(truth, stars)
     energies = {str(at): true_crossings(stars, known.accreted, demo.PROFILE_AXES, at) for at in (0.1, 0.5, 0.9)}
     places = ("r:10:2:14", "z:10:0:10", "R:10:2:14")

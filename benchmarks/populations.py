@@ -13,7 +13,8 @@ from record import RESULTS, save
 
 from halonmf.halo.checks.injection import inject
 from halonmf.halo.checks.stability import KINDS, stability
-from halonmf.halo.fits.fit import FitSettings, choose, fit
+from halonmf.halo.fits.fit import fit
+from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.mock.truth import read_truth
 from halonmf.halo.populations.aurora import aurora
@@ -21,10 +22,11 @@ from halonmf.halo.populations.bifurcation import bifurcation
 from halonmf.halo.populations.regions import read_regions, region_energies
 from halonmf.halo.products.four import split
 from halonmf.halo.products.memberships import memberships, reliability
+from halonmf.halo.stars.selection import choose
 from halonmf.halo.survey.prepare import prepare
 
 OUTPUT = RESULTS / "populations.json"
-SETTINGS = FitSettings(device="cpu")
+SETTINGS = FitSettings.of(device="cpu")
 
 
 def of_memberships(made, table, truth):
@@ -70,7 +72,7 @@ def of_injection(table):
 
 def of_populations(made, table, truth):
     """What lies in each region in truth, which is most like Eos, and the branches of both kinds of Eos in truth."""
-    stars, _ = choose(table, SETTINGS)
+    stars, _ = choose(table, SETTINGS.selection)
     population = read_truth(truth, stars).population
     regions = read_regions()
     energies, branches = region_energies(stars, regions), bifurcation(stars)
@@ -101,7 +103,7 @@ def shifted(regions, dx, dy):
 
 def of_choices(made, table, truth):
     """What becomes of the headline numbers when a choice that the paper leaves open is made otherwise."""
-    stars, _ = choose(table, SETTINGS)
+    stars, _ = choose(table, SETTINGS.selection)
     regions, steps = read_regions(), [(dx, dy) for dx in (-0.05, 0, 0.05) for dy in (-0.03, 0, 0.03)]
     moved = [region_energies(stars, shifted(regions, *step), draws=1) for step in steps]
     wide = [region_energies(stars, regions, E_range=span, draws=1) for span in ((-3e5, -0.5e5), (-2.2e5, -1.2e5))]

@@ -9,14 +9,14 @@ import pathlib
 from record import RESULTS, save
 
 from halonmf.halo.ensembles.summary import summarise_setup
-from halonmf.halo.fits.fit import FitSettings
-from halonmf.halo.mixtures.bins import parse_axes
-from halonmf.halo.mixtures.counts import Chemistry
-from halonmf.halo.replicates.replicate import Setup, begin, reduce
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.mixtures.settings import Chemistry, parse_axes
+from halonmf.halo.replicates.replicate import begin, reduce
+from halonmf.halo.replicates.setup import Setup
 from halonmf.halo.survey.prepare import prepare
 
 SETUP = Setup(
-    FitSettings(selection="retrograde", axes=parse_axes("E:5,Lz:5"), chemistry=Chemistry(pixels=15), device="cpu")
+    FitSettings.of(selection="retrograde", axes=parse_axes("E:5,Lz:5"), chemistry=Chemistry(pixels=15), device="cpu")
 )
 REPLICATES = 1000
 

@@ -19,10 +19,11 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from halonmf.halo.fits.fit import FitSettings, choose
+from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.io.provenance import provenance
 from halonmf.halo.mixtures.counts import mix
 from halonmf.halo.mock import survey as mock
+from halonmf.halo.stars.selection import choose
 from halonmf.halo.survey.prepare import prepare
 from nmfcore import HALS, Factors, MultiplicativeUpdate, Status, Stop
 from nmfcore.bench import dense_counts, mock_stars
@@ -75,8 +76,8 @@ def problems(with_mock):
         with tempfile.TemporaryDirectory() as folder:
             paths = mock.make(folder, n_stars=60_000, seed=1)
             table = prepare(paths.allstar, paths.astronn, paths.members).table
-        settings = FitSettings(device="cpu")
-        V = mix(choose(table, settings)[0], settings.axes, settings.chemistry).V
+        settings = FitSettings.of(device="cpu")
+        V = mix(choose(table, settings.selection)[0], settings.axes, settings.chemistry).V
         yield "mock", V[:, V.any(axis=0)]
 
 

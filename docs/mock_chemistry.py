@@ -20,7 +20,8 @@ from matplotlib.colors import LogNorm
 
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.mock.populations import POPULATIONS
-from halonmf.halo.stars.selection import apply_cuts, quality_cuts
+from halonmf.halo.stars.cuts import apply_cuts
+from halonmf.halo.survey.quality import quality_cuts
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def load(path: str | Path) -> Fit | Catalogue | Any:
 
         return read_catalogue(path)
     if suffix in TABLES:
-        from .fits.store import load_table
+        from .io.tables import load_table
 
         return load_table(path)
     raise InputError(f"{path}: expected a .h5, .fits or .ecsv file of this software.")

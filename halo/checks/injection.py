@@ -8,7 +8,7 @@ The cosine that the best component of the sample without a stream has anyhow is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,12 @@ from astropy import units
 from astropy.table import QTable, Table
 
 from ..errors import UsageError
-from ..fits.fit import FitSettings, choose, fit_many
-from ..mixtures.counts import Chemistry, Mixtures, count, mix
+from ..fits.fit import fit_many
+from ..fits.settings import FitSettings
+from ..mixtures.bins import columns_of
+from ..mixtures.counts import Mixtures, count, mix
+from ..mixtures.settings import Chemistry
+from ..stars.selection import choose
 from ..stars.variables import values
 
 WIDTHS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
@@ -175,9 +179,9 @@ def inject(
     missing = [name for name in settings.chemistry.variables if name not in dict(stream.abundances)]
     if missing:
         raise UsageError(f"the stream has no {', '.join(missing)}, which the images show.")
-    stars, _ = choose(table, settings)
+    stars, _ = choose(table, settings.selection)
     mixtures = mix(stars, settings.axes, settings.chemistry)
-    settings = replace(settings, components=components)
+    settings = settings.replace(components=components)
     around = _around(stars, mixtures, stream)
     places = [around[: max(1, round(width * len(around)))] for width in widths]
     rng = np.random.default_rng([seed, IMAGE_STREAM])
@@ -191,11 +195,11 @@ def inject(
         for b, (i, j, _) in enumerate(part):
             draw = np.random.default_rng(streams[first + b])
             V[b] += _planted(stream, mixtures.rows[places[i]], numbers[j], mixtures, draw)
-        _, H, converged = fit_many(V, settings)
+        _, H, converged = fit_many(V, settings.solver)
         best = _cosines(H, image).max(axis=1)
         for b, where in enumerate(part):
             cosine[where] = best[b] if converged[b] else np.nan
-    _, H, _ = fit_many(mixtures.V[None], settings)
+    _, H, _ = fit_many(mixtures.V[None], settings.solver)
     return Injection(
         stream=stream,
         widths=np.array(widths),
@@ -213,7 +217,7 @@ def inject(
 
 def expected_image(stream: Stream, chemistry: Chemistry, rng: np.random.Generator, n: int = 200_000) -> np.ndarray:
     """Return how the stream spreads over the columns of V, nearly without noise; sums to one, shape (n,)."""
-    columns = chemistry.columns(_abundances(stream, n, rng))
+    columns = columns_of(_abundances(stream, n, rng), chemistry)
     image = np.bincount(columns[columns >= 0], minlength=chemistry.n).astype(float)
     if (columns >= 0).all(axis=1).mean() < 0.5:
         raise UsageError("most of the stream lies outside the images; move its abundances or widen the ranges.")
@@ -239,7 +243,7 @@ def _planted(stream: Stream, rows: np.ndarray, number: int, mixtures: Mixtures, 
     """Return the counts of a stream of `number` stars, all within the images, on the orbits of others; shape (m, n)."""
     columns = np.empty((0, len(mixtures.chemistry.planes)), dtype=np.int64)
     while len(columns) < number:  # a few lie outside the images: others are drawn
-        drawn = mixtures.chemistry.columns(_abundances(stream, number, rng))
+        drawn = columns_of(_abundances(stream, number, rng), mixtures.chemistry)
         columns = np.concatenate([columns, drawn[(drawn >= 0).all(axis=1)]])
     return count(rng.choice(rows, number), columns[:number], mixtures.V.shape)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import QTable
 
 from ..errors import UsageError
-from ..fits.fit import FitSettings, choose, fit_mixtures
+from ..fits.fit import fit_mixtures
+from ..fits.settings import FitSettings
 from ..mixtures.counts import mix
-from ..replicates.products import LEAST_SQUARES
+from ..stars.selection import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,11 +131,11 @@ def search(
     from nmfcore.masked import fit_masked
 
     settings = settings or FitSettings()
-    if settings.loss not in LEAST_SQUARES:
-        raise UsageError(f"the search is made with the Frobenius loss, as the paper's; got {settings.loss}.")
+    if not settings.solver.least_squares:
+        raise UsageError(f"the search is made with the Frobenius loss, as the paper's; got {settings.solver.loss}.")
     bare = replace_penalties(settings)
     choices = draw_choices(draws, seed)
-    chosen, flow = choose(stars, bare)
+    chosen, flow = choose(stars, bare.selection)
     mixtures = mix(chosen, bare.axes, bare.chemistry)
     V, fold = mixtures.V, folds(mixtures.V, number, seed)
     made = fit_mixtures(mixtures, chosen, flow, bare)
@@ -175,7 +176,7 @@ def search(
 
 def replace_penalties(settings: FitSettings) -> FitSettings:
     """Return the settings without penalties."""
-    return replace(settings, alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0)
+    return settings.replace(alpha_W=0.0, alpha_H=0.0, l1_ratio=0.0)
 
 
 def _table(

@@ -11,9 +11,13 @@ from astropy.table import Table
 from scipy.optimize import linear_sum_assignment
 
 from ..errors import InputError, UsageError
-from ..fits.fit import CONVERGED, Fit, FitSettings, choose, fit_mixtures, held_components
-from ..mixtures.bins import Axis
-from ..mixtures.counts import Chemistry, mix
+from ..fits.apply import held_components
+from ..fits.engine import CONVERGED
+from ..fits.fit import Fit, fit_mixtures
+from ..fits.settings import FitSettings
+from ..mixtures.counts import mix
+from ..mixtures.settings import Axis, Chemistry
+from ..stars.selection import choose
 
 STARTS = 10
 """Random starts."""
@@ -107,10 +111,10 @@ def stability(
     settings = settings or FitSettings()
     if starts < 0 or any(x < 1 for x in (*bins, *pixels)):
         raise UsageError(f"starts must be >= 0, bins and pixels >= 1; got {starts}, {tuple(bins)}, {tuple(pixels)}.")
-    stars, flow = choose(table, settings)
+    stars, flow = choose(table, settings.selection)
 
     def fitted(axes: tuple[Axis, ...], chemistry: Chemistry, **other: Any) -> Fit:
-        changed = replace(settings, axes=axes, chemistry=chemistry, **other)
+        changed = settings.replace(axes=axes, chemistry=chemistry, **other)
         return fit_mixtures(mix(stars, axes, chemistry), stars, flow, changed)
 
     base = fitted(settings.axes, settings.chemistry)
@@ -126,7 +130,7 @@ def stability(
             try:
                 found = fitted(axes, chemistry, **other)
             except InputError:  # the sample is too small for so many bins
-                nothing = np.full(settings.components, np.nan)
+                nothing = np.full(settings.solver.components, np.nan)
                 rows.append((kind, number, nothing, nothing, "FAILED"))
                 continue
             rows.append((kind, number, *_beside(base, found, kind == "l"), found.status))
@@ -142,7 +146,11 @@ def stability(
 
 def _beside(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return mass fractions and cosines of a fit in the order of the base's components."""
-    H = held_components(base.mixtures.V, found.W, base.settings, device=base.device)[0] if other_pixels else found.H
+    H = (
+        held_components(base.mixtures.V, found.W, base.settings.solver, device=base.device)[0]
+        if other_pixels
+        else found.H
+    )
     cosine = _unit(base.H) @ _unit(H).T
     order = linear_sum_assignment(cosine, maximize=True)[1]
     return found.mass_fractions[order], cosine[np.arange(len(order)), order]

@@ -9,10 +9,10 @@ from typing import Any
 from .. import TABLES
 from ..checks import injection as injecting
 from ..checks import stability as repeating
-from ..fits.fit import FitSettings
-from ..fits.store import save_table
+from ..fits.settings import FitSettings
 from ..io.atomic import check_output
 from ..io.provenance import provenance
+from ..io.tables import save_table
 from ..simulations import fractions as simulating
 from ..simulations.particles import read_galaxy
 from ..stars.catalogue import read_catalogue
@@ -72,7 +72,7 @@ def stability(
     check_figure(figure, overwrite)
     choices: dict[str, Any] = {"starts": starts, "bins": bins, "pixels": pixels}
     result = repeating.stability(read_catalogue(stars).table, settings, **choices)
-    record = provenance("stability", {**choices, "fit": settings}, inputs=[stars], seeds=[settings.seed])
+    record = provenance("stability", {**choices, "fit": settings}, inputs=[stars], seeds=[settings.solver.seed])
     save_table(output, repeating.stability_table(result), record, overwrite=overwrite)
     draw_figure(figure, lambda figures: figures.stabilities(result), record, overwrite)
     return result
@@ -104,7 +104,7 @@ def injection(
     UsageError, InputError, OutputError
         As `commands.fit`.
     """
-    settings = settings or FitSettings(components=injecting.COMPONENTS)
+    settings = settings or FitSettings.of(components=injecting.COMPONENTS)
     stream = stream or injecting.Stream()
     check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(stars,))
     check_figure(figure, overwrite)
@@ -116,7 +116,7 @@ def injection(
         "seed": seed,
     }
     table = read_catalogue(stars).table
-    result = injecting.inject(table, settings, stream, components=settings.components, **choices)
+    result = injecting.inject(table, settings, stream, components=settings.solver.components, **choices)
     record = provenance("injection", {**choices, "stream": stream, "fit": settings}, inputs=[stars], seeds=[seed])
     save_table(output, injecting.injection_table(result), record, overwrite=overwrite)
     draw_figure(figure, lambda figures: figures.injections(result), record, overwrite)

@@ -10,12 +10,14 @@ from typing import Any
 from .. import TABLES
 from ..errors import UsageError
 from ..fits.bootstrap import REPLICATES, Refits, refit
-from ..fits.fit import Fit, resolve_device
+from ..fits.engine import resolve_device
+from ..fits.fit import Fit
 from ..fits.intervals import RECOMMENDED, interval_type
-from ..fits.store import load_fit, save_fit, save_table
+from ..fits.store import load_fit, save_fit
 from ..io.atomic import check_output
 from ..io.provenance import provenance
-from ..mixtures.bins import parse_axes
+from ..io.tables import save_table
+from ..mixtures.settings import parse_axes
 from ..products.boundary import GRID, LEVEL, SMOOTHING, boundary, boundary_table
 from ..products.eccentricity import BINS, CUT, Eccentricities, eccentricities, eccentricity_table
 from ..products.four import Four, SplitSettings
@@ -85,13 +87,13 @@ def split(
     for path in paths.values():
         check_output(path, overwrite=overwrite, inputs=(fit, stars))
     whole, table = load_fit(fit), read_catalogue(stars).table
-    whole = replace(whole, settings=replace(whole.settings, device=device))
+    whole = replace(whole, settings=whole.settings.replace(device=device))
     choices: dict[str, Any] = {"grid": grid, "level": level, "smoothing": smoothing}
     four = split_sample(whole, table, settings, line=boundary(whole, table, **choices))
     fits = (whole, four.high, four.low)
     summary = table1(fits, _refits(fits, bootstrap, seed))
     choices |= {"fit": whole.settings, "split": settings, "bootstrap": bootstrap}
-    record = provenance("split", choices, inputs=[fit, stars], seeds=[whole.settings.seed, seed], device=where)
+    record = provenance("split", choices, inputs=[fit, stars], seeds=[whole.settings.solver.seed, seed], device=where)
     for name, found in (("HE.h5", four.high), ("LE.h5", four.low), ("four.h5", four.fit)):
         save_fit(paths[name], replace(found, provenance=record), overwrite=overwrite)
     tables = {"boundary.ecsv": boundary_table(four.boundary), "table1.ecsv": table1_table(summary)}

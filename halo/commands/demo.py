@@ -10,16 +10,20 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
-from ..fits.fit import Application, Fit, FitSettings, choose, resolve_device
+from ..fits.apply import Application
+from ..fits.engine import resolve_device
+from ..fits.fit import Fit
+from ..fits.settings import FitSettings
 from ..io.atomic import check_output, make_folder
 from ..io.provenance import provenance
-from ..mixtures.bins import parse_axes
+from ..mixtures.settings import parse_axes
 from ..mock.survey import make
 from ..mock.truth import read_truth, true_fractions
 from ..products.boundary import Boundary
 from ..products.overview import MAP_AXES, PROFILE_AXES
 from ..products.profile import Profile, crossings
 from ..stars.catalogue import Catalogue
+from ..stars.selection import choose
 from ..survey.prepare import PrepareSettings
 from . import fit as commands
 from .reports import warning
@@ -119,7 +123,7 @@ def run(
         progress=progress,
         overwrite=overwrite,
     )
-    settings = FitSettings(device=device, seed=seed)
+    settings = FitSettings.of(device=device, seed=seed)
     if progress is not None:
         progress("fit", 0, 1)
     found = commands.fit(files[0], files[1], settings, overwrite=overwrite)
@@ -132,7 +136,7 @@ def run(
     if progress is not None:
         progress("fit", 1, 1)
 
-    chosen, _ = choose(catalogue.table, settings)
+    chosen, _ = choose(catalogue.table, settings.selection)
     is_accreted = read_truth(paths.truth, chosen).accreted
     bins = against_energy.application.mixtures.bins
     enough = against_energy.application.mixtures.n_stars >= against_energy.min_stars

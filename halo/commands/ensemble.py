@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..ensembles.plan import Plan
 from ..ensembles.run import Run
-from ..ensembles.runner import Outcome, Progress
+from ..ensembles.runner import Cluster, Outcome, Progress, check
 from ..ensembles.runner import ensemble as run_ensemble
 from ..errors import UsageError
-from ..fits.fit import check_names, device_count
+from ..fits.engine import device_count
 
 if TYPE_CHECKING:
     from ..ensembles.estimate import Estimate
-
-NOTHING = "nothing to do but one fit; give --bootstrap N, --sweep AXIS=VALUES, or both."
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A dask scheduler, by its address or by the file it wrote."""
-
-    address: str | None = None
-    file: Path | None = None
 
 
 def ensemble(
@@ -56,7 +45,7 @@ def ensemble(
         "progress": progress,
     }
     if cluster is None:
-        number = device_count(plan.base.fit.device)
+        number = device_count(plan.base.fit.solver.device)
         if number > 1 and not shard:
             from ..ensembles.gpus import side_by_side
 
@@ -97,14 +86,6 @@ def done(outcome: Outcome) -> str:
     if run.complete:
         return f"{planned(run.plan)}: complete, {outcome.fits:,} fits computed now"
     return f"{there:,} of {number(run.plan.fits, 'fit')} there, {outcome.fits:,} of them computed now"
-
-
-def check(plan: Plan) -> None:
-    """Raise UsageError where a plan is no more than one fit, or a set-up has a name that the engine does not know."""
-    if plan.fits == 1:
-        raise UsageError(NOTHING)
-    for settings in {(fit.loss, fit.update, fit.init): fit for fit in (setup.fit for setup in plan.setups)}.values():
-        check_names(settings)
 
 
 def failures(run: Run, most: int = 5) -> str:

@@ -12,13 +12,17 @@ from typing import Any
 
 from .. import CATALOGUES, FITS, TABLES
 from ..errors import UsageError
-from ..fits.fit import Application, Fit, FitSettings, resolve_device
-from ..fits.fit import apply as apply_components
+from ..fits.apply import Application
+from ..fits.apply import apply as apply_components
+from ..fits.engine import resolve_device
+from ..fits.fit import Fit
 from ..fits.fit import fit as fit_components
-from ..fits.store import load_fit, save_fit, save_table, save_text
+from ..fits.settings import FitSettings
+from ..fits.store import load_fit, save_fit
 from ..io.atomic import check_output, make_folder
 from ..io.provenance import provenance
-from ..mixtures.bins import Axis
+from ..io.tables import save_table, save_text
+from ..mixtures.settings import Axis
 from ..products.boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary, boundary_table
 from ..products.boundary import boundary as find_boundary
 from ..products.four import check_whole
@@ -84,7 +88,7 @@ def fit(stars: Path, output: Path, settings: FitSettings, *, overwrite: bool = F
     """
     check_output(output, overwrite=overwrite, suffixes=FITS, inputs=(stars,))
     found = fit_components(read_catalogue(stars).table, settings)
-    record = provenance("fit", {"fit": settings}, inputs=[stars], seeds=[settings.seed], device=found.device)
+    record = provenance("fit", {"fit": settings}, inputs=[stars], seeds=[settings.solver.seed], device=found.device)
     found = replace(found, provenance=record)
     save_fit(output, found, overwrite=overwrite)
     return found
@@ -194,7 +198,7 @@ def plot(fit: Path, stars: Path | None, folder: Path, *, overwrite: bool = False
         shown = products(found, read_catalogue(stars).table)
         pictures, said = figures.every(shown), warning(found.status, found.kkt, *shown.applications)
         choices = {"fit": found.settings, "map": MAP_AXES, "profile": PROFILE_AXES}
-        record = provenance("plot", choices, inputs=[fit, stars], device=resolve_device(found.settings.device))
+        record = provenance("plot", choices, inputs=[fit, stars], device=resolve_device(found.settings.solver.device))
     files = {}
     for name, picture in pictures.items():
         files[name] = figures.save(picture, folder / name, overwrite=overwrite, provenance=record)
@@ -203,7 +207,7 @@ def plot(fit: Path, stars: Path | None, folder: Path, *, overwrite: bool = False
 
 
 def _elsewhere(fit: Fit, selection: str | None, cuts: Sequence[str] | None, device: str) -> FitSettings:
-    settings = replace(fit.settings, device=device)
+    settings = fit.settings.replace(device=device)
     if selection is not None:
-        settings = replace(settings, selection=selection)
-    return settings if cuts is None else replace(settings, cuts=tuple(cuts))
+        settings = settings.replace(selection=selection)
+    return settings if cuts is None else settings.replace(cuts=tuple(cuts))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..fits.store import save_text
 from ..io.atomic import check_output
+from ..io.tables import save_text
 
 if TYPE_CHECKING:
     from ..figures.fit import Picture

@@ -7,10 +7,11 @@ from typing import Any
 
 from .. import CATALOGUES, TABLES
 from ..errors import UsageError
-from ..fits.fit import FitSettings, choose
-from ..fits.store import load_fit, save_table
+from ..fits.settings import FitSettings
+from ..fits.store import load_fit
 from ..io.atomic import check_output
 from ..io.provenance import provenance
+from ..io.tables import save_table
 from ..mock.truth import read_truth
 from ..populations import aurora as branch
 from ..populations import bifurcation as eos
@@ -19,6 +20,7 @@ from ..products import memberships as membership
 from ..products.boundary import boundary
 from ..stars.catalogue import read_catalogue, write_catalogue
 from ..stars.cutflow import CutFlow
+from ..stars.selection import choose
 from .output import check_figure, draw_figure
 
 
@@ -100,7 +102,7 @@ def regions(
     check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(stars, file))
     check_figure(figure, overwrite)
     known = selecting.read_regions(file or selecting.REGION_FILE)
-    chosen, flow = choose(read_catalogue(stars).table, settings)
+    chosen, flow = choose(read_catalogue(stars).table, settings.selection)
     choices: dict[str, Any] = {"reference": reference, "bins": bins, "E_range": E_range, "seed": seed}
     result = selecting.region_energies(chosen, known, **choices)
     inputs = [stars, *([] if file is None else [file])]
@@ -149,7 +151,7 @@ def bifurcation(
         check_output(path, overwrite=overwrite, suffixes=TABLES, inputs=(stars, file))
     check_figure(figure, overwrite)
     limit = None if region is None else selecting.named_region(region, file or selecting.REGION_FILE)
-    chosen, flow = choose(read_catalogue(stars).table, settings)
+    chosen, flow = choose(read_catalogue(stars).table, settings.selection)
     choices: dict[str, Any] = {"line": line, "fe_h": fe_h, "mg_fe": mg_fe, "draws": draws, "seed": seed}
     result = eos.bifurcation(chosen, limit, **choices)
     inputs = [stars, *([] if file is None else [file])]
@@ -208,7 +210,7 @@ def aurora(
     if name not in found.names:
         raise UsageError(f"no component {name!r}; the fit has {', '.join(found.names)}.")
     table = read_catalogue(stars).table
-    chosen, _ = choose(table, found.settings)
+    chosen, _ = choose(table, found.settings.selection)
     choices: dict[str, Any] = {
         "share": share,
         "max_fe_h": max_fe_h,
@@ -226,4 +228,4 @@ def aurora(
 
 
 def _selection(settings: FitSettings, flow: CutFlow) -> dict[str, Any]:
-    return {"selection": settings.selection, "cuts": flow.names}
+    return {"selection": settings.selection.name, "cuts": flow.names}

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import load
-from ..fits.fit import CONVERGED, Application, Fit, message
+from ..fits.apply import Application
+from ..fits.engine import CONVERGED, message
+from ..fits.fit import Fit
 from ..io.provenance import plain
 from ..products.boundary import Boundary
 from ..products.profile import Profile, unit_of

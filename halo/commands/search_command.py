@@ -9,10 +9,10 @@ from typing import Any
 from .. import TABLES
 from ..checks.penalties import DRAWS, FOLDS
 from ..checks.penalties import search as find
-from ..fits.fit import FitSettings
-from ..fits.store import save_table
+from ..fits.settings import FitSettings
 from ..io.atomic import check_output
 from ..io.provenance import provenance
+from ..io.tables import save_table
 from ..stars.catalogue import read_catalogue
 from .output import check_figure, draw_figure
 
@@ -45,7 +45,7 @@ def search(
     check_figure(drawn, overwrite)
     table = find(read_catalogue(stars).table, settings, draws, seed, number=folds, progress=progress)
     choices = {"fit": settings, "draws": draws, "seed": seed, "folds": folds}
-    record = provenance("search", choices, inputs=[stars], seeds=[seed, settings.seed], device="cpu")
+    record = provenance("search", choices, inputs=[stars], seeds=[seed, settings.solver.seed], device="cpu")
     save_table(output, table, record, overwrite=overwrite)
     draw_figure(drawn, lambda figures: figures.search(table), record, overwrite)
     return table

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..fits.intervals import RECOMMENDED, interval_type
-from ..fits.store import save_table, save_text
 from ..io.atomic import make_folder, write_bytes
 from ..io.hdf5 import pack
 from ..io.provenance import plain, provenance
+from ..io.tables import save_table, save_text
 from .run import SETTINGS, open_run
-from .summary import OVER, STATISTICS, TIMES, Summary, summarise
+from .statistics import OVER, STATISTICS, TIMES
+from .summary import Summary, summarise
 
 TABLE, ARRAYS, FIGURES = "summary.ecsv", "summary.h5", "figures"
 SCHEMA = 1

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HalonmfError, InputError, InterruptedRunError, UsageError
-from ..fits.fit import use_threads
+from ..fits.engine import use_threads
 from ..io.provenance import describe_input, own_version, plain
 from .batchfile import Computed
 from .plan import Batch, Part, Plan, decode_setup

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import HalonmfError
-from ..fits.fit import one_thread, use_threads
+from ..fits.engine import one_thread, use_threads
 from ..replicates.replicate import begin, reduce
 from ..replicates.sample import Stars
 from .batchfile import BLOCK

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from astropy.table import QTable
 
-from ..fits.fit import CONVERGED, component_names
+from ..fits.engine import CONVERGED
+from ..fits.fit import component_names
 from ..products.boundary import LEVEL
 from ..products.profile import unit_of
-from .summary import OVER, STATISTICS, TIMES, Group, Part, Summary, axis_of
+from .statistics import OVER, STATISTICS, TIMES, Group, Part, axis_of
+from .summary import Summary
 
 KEYS = ("label", "product", "component", "at", "lower", "upper", "axis_unit", "unit")
 """Columns that say what a row's number is."""
@@ -65,7 +67,7 @@ def _describe(rows: dict[str, list[Any]], label: str, name: str, shape: tuple[in
     number = int(np.prod(shape))
     component, at = np.full(shape, "", dtype="U32"), np.full(shape, np.nan)
     lower, upper = np.full(shape, np.nan), np.full(shape, np.nan)
-    names = np.array(component_names(of.setup.fit.components))
+    names = np.array(component_names(of.setup.fit.solver.components))
     axis = axis_of(name)
     if axis is not None:
         edges = of.coordinates[f"edges_{axis}"]
@@ -225,7 +227,7 @@ def _short(summary: Summary) -> Iterator[str]:
 def _apart(group: Group, labelled: bool) -> Iterator[str]:
     label = f" ({group.label})" if labelled and group.label else ""
     yield f"over {len(group.members):,} set-ups{label}: mean, spread over set-ups, sampling error within one"
-    names = component_names(group.setup.fit.components)
+    names = component_names(group.setup.fit.solver.components)
     for j, name in enumerate(names):
         mean, spread, se = (100 * group("mass_fraction", x)[j] for x in ("mean", "spread", "se"))
         yield f"  mass fraction {name:3s} {mean:6.2f} %   spread {spread:.2f}   sampling {_known(se, '.2f')}"

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..io.provenance import libraries, settings_sha256
-from ..replicates.replicate import Setup
+from ..replicates.setup import Setup
 from .batchfile import Computed, Header, decode, read_header
 from .plan import Batch, Plan, encode
 from .plan import decode as decode_plan

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError
-from ..fits.fit import resolve_device, use_threads
+from ..fits.engine import check_names, resolve_device, use_threads
 from ..io.atomic import check_inside, write_bytes
 from ..io.provenance import describe_input, own_version
 from . import worker as work
@@ -145,11 +145,11 @@ def settled(plan: Plan, *, here: bool = True) -> Plan:
     UsageError
         A device that is not there.
     """
-    device = plan.base.fit.device
+    device = plan.base.fit.solver.device
     found = resolve_device(device) if here else "cpu"
     if device != "auto":
         return plan
-    return replace(plan, base=replace(plan.base, fit=replace(plan.base.fit, device=found)))
+    return replace(plan, base=replace(plan.base, fit=plan.base.fit.replace(device=found)))
 
 
 def cores() -> int:
@@ -162,3 +162,24 @@ def cores() -> int:
 def _rivals(name: str, other: str) -> bool:
     # Shards of one division work side by side; anything else shares batches with this.
     return "run" in (name, other) or name.partition("-of-")[2] != other.partition("-of-")[2]
+
+
+NOTHING = "nothing to do but one fit; give --bootstrap N, --sweep AXIS=VALUES, or both."
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A dask scheduler, by its address or by the file it wrote."""
+
+    address: str | None = None
+    file: Path | None = None
+
+
+def check(plan: Plan) -> None:
+    """Raise UsageError where a plan is no more than one fit, or a set-up has a name that the engine does not know."""
+    if plan.fits == 1:
+        raise UsageError(NOTHING)
+    for solver in {
+        (one.loss, one.update, one.init): one for one in (setup.fit.solver for setup in plan.setups)
+    }.values():
+        check_names(solver)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ from astropy import units
 from astropy.table import QTable
 
 from ..errors import UsageError
-from ..fits.fit import Fit, FitSettings
+from ..fits.fit import Fit
 from ..fits.fit import fit as fit_components
-from ..mixtures.bins import Axis, parse_axes
+from ..fits.settings import FitSettings
+from ..mixtures.settings import Axis, parse_axes
 from ..products.overview import PROFILES
 from ..products.profile import LEVELS, MIN_STARS, Crossing, Profile, crossings, profile, unit_of
 
@@ -106,7 +107,7 @@ def over_setups(
 
 def vary_pixels(settings: FitSettings, pixels: Sequence[int] = PIXELS) -> tuple[FitSettings, ...]:
     """Return the set-ups over which the paper takes its error bars: other numbers of pixels l."""
-    return tuple(replace(settings, chemistry=replace(settings.chemistry, pixels=l)) for l in pixels)  # noqa: E741
+    return tuple(settings.replace(pixels=l) for l in pixels)  # noqa: E741
 
 
 @dataclass(frozen=True)

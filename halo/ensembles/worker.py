@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import HalonmfError
-from ..fits.fit import one_thread
-from ..replicates.replicate import Base, Setup, begin, reduce
+from ..fits.engine import one_thread
+from ..replicates.replicate import Base, begin, reduce
+from ..replicates.setup import Setup
 from .batchfile import Computed
 from .plan import Batch, Part, Plan
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..fits.fit import CONVERGED, Application, Fit
-from ..mixtures.counts import Chemistry
-from ..products.boundary import BK23_OFFSET, CROSSES, TWICE, Boundary
+from ..fits.apply import Application
+from ..fits.engine import CONVERGED
+from ..fits.fit import Fit
+from ..mixtures.settings import Chemistry
+from ..products.boundary import CROSSES, TWICE, Boundary
 from ..products.profile import MIN_STARS, Profile, unit_of
+from ..products.published_line import BK23_OFFSET
 
 if TYPE_CHECKING:
     from ..ensembles.spread import Spread
@@ -23,7 +26,7 @@ TIMES = " \N{MULTIPLICATION SIGN} "
 
 def headline(fit: Fit) -> str:
     """Return one line on a fit: selection, stars, bins, components."""
-    mixtures, selection = fit.mixtures, fit.settings.selection
+    mixtures, selection = fit.mixtures, fit.settings.selection.name
     stars, k = f"{int(mixtures.n_stars.sum()):,}", len(fit.names)
     chosen = {"all": f"{stars} stars", "retrograde": f"{stars} retrograde stars"}.get(
         selection, f"{stars} stars of the {selection.replace('-', ' ')} halo"

@@ -19,7 +19,7 @@ from ..fits.fit import Fit
 from ..products.boundary import LZ_RANGE
 from ..products.densities import Density, density_table
 from ..products.eccentricity import Eccentricities, eccentricity_table
-from ..products.offset import mean_line
+from ..products.published_line import mean_line
 from . import captions
 from . import style as look
 from .picture import Picture, styled
@@ -88,7 +88,7 @@ def eccentricities(result: Eccentricities, fit: Fit | None = None) -> Picture:
     fit : Fit, optional
         What it was made of, for colours and caption.
     """
-    selection = "kinematically-pure" if fit is None else fit.settings.selection
+    selection = "kinematically-pure" if fit is None else fit.settings.selection.name
     figure = Figure(figsize=(5.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
     centres = 0.5 * (result.edges[:-1] + result.edges[1:])
@@ -216,7 +216,7 @@ def four_fractions(spreads: Mapping[str, Spread], fit: Fit | None = None) -> Pic
     fit : Fit, optional
         The four components together, for the caption.
     """
-    selection = "chemically-pure" if fit is None else fit.settings.selection
+    selection = "chemically-pure" if fit is None else fit.settings.selection.name
     figure = Figure(figsize=(0.8 + 3.4 * len(spreads), 4.1), layout="constrained")
     handles: list[Any] = []
     axes = None

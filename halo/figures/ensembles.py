@@ -16,10 +16,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import ScalarFormatter
 
-from ..ensembles.summary import Group, Part, Summary
-from ..mixtures.counts import Plane
-from ..products.boundary import LEVEL, belokurov_kravtsov
+from ..ensembles.statistics import Group, Part
+from ..ensembles.summary import Summary
+from ..mixtures.settings import Plane
+from ..products.boundary import LEVEL
 from ..products.profile import MIN_STARS
+from ..products.published_line import belokurov_kravtsov
 from .picture import Picture, styled
 from .style import LINES, colours, label, scale
 from .style import ticks as set_ticks

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from ..errors import UsageError
-from ..fits.fit import Application, Fit
+from ..fits.apply import Application
+from ..fits.fit import Fit
 from ..products.boundary import Boundary
 from ..products.overview import Products
 from ..products.profile import Profile, profile_table

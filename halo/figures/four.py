@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..errors import UsageError
-from ..fits.fit import Application, Fit
+from ..fits.apply import Application
+from ..fits.fit import Fit
 from ..products.boundary import Boundary
 from ..products.four import Four
 from . import captions, panels
@@ -57,7 +58,7 @@ def selection_maps(
     for j, (name, share) in enumerate(zip(fit.names, fit.mass_fractions, strict=True)):
         axes = figure.add_subplot(grid[0, j], sharex=first, sharey=first)
         first = first or axes
-        shade = look.line_of(name, fit.settings.selection)["color"]
+        shade = look.line_of(name, fit.settings.selection.name)["color"]
         drawn = panels.weights(axes, fit, j, shade)
         axes.set_title(f"{name}  {100 * share:.1f} %", color=shade, fontweight="bold", fontsize="x-large")
         if j > 0:

@@ -14,11 +14,13 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize, Power
 from matplotlib.lines import Line2D
 from scipy.interpolate import PchipInterpolator
 
-from ..fits.fit import Application, Fit
+from ..fits.apply import Application
+from ..fits.fit import Fit
 from ..mixtures.bins import Bins
-from ..mixtures.counts import Chemistry
-from ..products.boundary import Boundary, belokurov_kravtsov
+from ..mixtures.settings import Chemistry
+from ..products.boundary import Boundary
 from ..products.profile import MIN_STARS, Profile
+from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import Track
 from .style import DENSITY, EMPTY, LINES, LOW, MARKERS, SHARES, WEIGHTS, colours, label, no_stars, ramp, scale, ticks
 

@@ -16,7 +16,7 @@ from matplotlib.patches import Polygon, Rectangle
 
 from ..errors import UsageError
 from ..fits.fit import Fit
-from ..mixtures.counts import Chemistry
+from ..mixtures.settings import Chemistry
 from ..populations.aurora import PLANE, Aurora, aurora_table
 from ..populations.bifurcation import ACTIONS, Bifurcation, pixel_table
 from ..populations.regions import Region, RegionEnergies, outlines, region_table

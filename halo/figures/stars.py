@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import InputError
-from ..mixtures.counts import Chemistry
+from ..mixtures.settings import Chemistry
 from ..stars.variables import values
 from . import captions, panels
 from . import style as look

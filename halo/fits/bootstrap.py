@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import UsageError
-from ..products.four import NAMES
-from .fit import CONVERGED, Fit
+from .engine import CONVERGED, solve
+from .fit import NAMES, Fit
 
 REPLICATES = 200
 FLOOR = 0.5
@@ -94,17 +94,7 @@ def refit(fit: Fit, replicates: int = REPLICATES, *, seed: int = 0, floor: float
         raise UsageError(f"floor must lie between 0 and 1, got {floor:g}.")
     mixtures, settings = fit.mixtures, fit.settings
     drawn = nmfcore.bootstrap(mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=replicates, seed=seed)
-    try:
-        result = nmfcore.factorize(
-            drawn,
-            len(fit.names),
-            init=(fit.W, fit.H),
-            loss=settings.loss,
-            penalty=nmfcore.Penalty(settings.alpha_W, settings.alpha_H, settings.l1_ratio),
-            stop=nmfcore.Stop(tol=settings.tol, max_iter=settings.max_iter),
-        )
-    except nmfcore.ProblemError as error:
-        raise UsageError(str(error)) from error
+    result = solve(drawn, settings.solver, init=(fit.W, fit.H), starts=None)
     match = nmfcore.align(result.H, fit.H, floor=floor)
     W, H = (x.astype(np.float64) for x in match.apply(*result.normalised()))
     converged = result.status == nmfcore.Status[CONVERGED]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from astropy.table import QTable, Table
 
 from ..errors import InputError, UsageError
 from ..io.atomic import write_atomically
@@ -19,7 +17,8 @@ from ..io.provenance import plain
 from ..mixtures.bins import Bins
 from ..mixtures.counts import Mixtures
 from ..stars.cutflow import CutFlow
-from .fit import Fit, settings_of
+from .fit import Fit
+from .settings import settings_of
 
 SCHEMA = 2
 """Version of the file layout; it rises when a reader of the old one would go wrong."""
@@ -114,55 +113,6 @@ def load_fit(path: str | Path) -> Fit:
         raise InputError(f"{path}: cannot be read as HDF5, as a fit is ({first_line(error)}).") from error
     except (KeyError, ValueError, TypeError, IndexError, UsageError) as error:
         raise InputError(f"{path}: damaged or incomplete ({first_line(error)}); fit again.") from error
-
-
-def save_table(path: str | Path, table: Table, provenance: Mapping[str, Any], *, overwrite: bool = False) -> Path:
-    """Write a product as ECSV, with its provenance in the metadata.
-
-    Raises
-    ------
-    OutputError
-        The file exists, or cannot be written.
-    """
-    table = table.copy(copy_data=False)
-    table.meta["provenance"] = plain(provenance)
-
-    def write(temporary: Path) -> None:
-        table.write(temporary, format="ascii.ecsv")
-
-    return write_atomically(path, write, overwrite=overwrite)
-
-
-def save_text(path: str | Path, text: str, *, overwrite: bool = False) -> Path:
-    """Write a text, such as a figure's caption.
-
-    Raises
-    ------
-    OutputError
-        The file exists, or cannot be written.
-    """
-
-    def write(temporary: Path) -> None:
-        temporary.write_text(text + "\n", encoding="utf-8")
-
-    return write_atomically(path, write, overwrite=overwrite)
-
-
-def load_table(path: str | Path) -> Table:
-    """Read a product that `save_table` wrote.
-
-    Raises
-    ------
-    InputError
-        Missing, or no such table.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file.")
-    try:
-        return QTable.read(path, format="ascii.ecsv")
-    except (OSError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as ECSV ({first_line(error)}).") from error
 
 
 def _arrays(path: Path, file: h5py.File) -> dict[str, np.ndarray]:

@@ -111,6 +111,8 @@ def describe_input(path: str | Path) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Return `value` as JSON can hold it: dataclasses and mappings as dicts, sequences as lists, the rest as text."""
+    if hasattr(value, "record") and not isinstance(value, type):
+        value = value.record()  # settings say themselves how files hold them
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -11,79 +11,10 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..stars.variables import values
+from .settings import Axis, Chemistry
 
 MOST_BINS = 2**20
 """More bins than stars in any survey of abundances; their edges alone would fill the memory."""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One binning variable.
-
-    Attributes
-    ----------
-    variable : str
-        A name such as ``E`` or ``Lz``.
-    count : int
-        Number of bins.
-    low, high : float or None
-        Limits of regular bins in the variable's unit; None makes bins of equal counts.
-    """
-
-    variable: str
-    count: int
-    low: float | None = None
-    high: float | None = None
-
-    def __post_init__(self) -> None:
-        if not self.variable:
-            raise UsageError("bins need the name of a variable, such as E:8; got none.")
-        if self.count < 1:
-            raise UsageError(f"bins of {self.variable}: the count must be >= 1, got {self.count}.")
-        if (self.low is None) != (self.high is None):
-            raise UsageError(f"bins of {self.variable}: give both limits or none.")
-        if self.low is not None and self.high is not None and not -math.inf < self.low < self.high < math.inf:
-            raise UsageError(
-                f"bins of {self.variable}: limits must be finite and rise, got {self.low:g} to {self.high:g}."
-            )
-
-    @property
-    def regular(self) -> bool:
-        """Whether the bins are equally wide rather than equally full."""
-        return self.low is not None
-
-    def __str__(self) -> str:
-        limits = f":{self.low:g}:{self.high:g}" if self.regular else ""
-        return f"{self.variable}:{self.count}{limits}"
-
-
-def parse_axes(text: str) -> tuple[Axis, ...]:
-    """Return the axes that a text names: ``E:8,Lz:8`` (equal counts) or ``E:20:-2.5e5:-1.0e5`` (regular).
-
-    Raises
-    ------
-    UsageError
-        The text cannot be read, or names more than two variables or one of them twice. Whether the stars have the
-        variables shows when they are binned.
-    """
-    axes = []
-    for part in text.split(","):
-        fields = [field.strip() for field in part.split(":")]
-        try:
-            if len(fields) == 2:
-                axes.append(Axis(fields[0], int(fields[1])))
-            elif len(fields) == 4:
-                axes.append(Axis(fields[0], int(fields[1]), float(fields[2]), float(fields[3])))
-            else:
-                raise ValueError
-        except ValueError:
-            raise UsageError(
-                f"bins {text!r}: expected VARIABLE:COUNT for equal counts or VARIABLE:COUNT:LOW:HIGH for regular bins, "
-                f"one or two of them with a comma between; {part.strip()!r} is neither."
-            ) from None
-    if len(axes) > 2 or len({axis.variable for axis in axes}) < len(axes):
-        raise UsageError(f"bins {text!r}: expected one or two different variables.")
-    return tuple(axes)
 
 
 @dataclass(frozen=True)
@@ -209,3 +140,18 @@ def place(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
     index = np.searchsorted(edges, x, side="right") - 1
     index[x == edges[-1]] = len(edges) - 2
     return np.where(np.isfinite(x) & (index >= 0) & (index < len(edges) - 1), index, -1)
+
+
+def columns_of(table: Any, chemistry: Chemistry) -> np.ndarray:
+    """Return each star's column of V in every image, -1 where it falls outside; int, shape (n_stars, images).
+
+    Pixels include their lower edge; the last one includes its upper edge too.
+    """
+    l = chemistry.pixels  # noqa: E741 - the paper's letter
+    # By comparison with the edges: (x - low) / (high - low) * l is rounded, and near an edge to the wrong pixel.
+    index = {name: place(values(table, name), chemistry.edges(name)) for name in chemistry.variables}
+    columns = []
+    for i, plane in enumerate(chemistry.planes):
+        x, y = index[plane.x], index[plane.y]
+        columns.append(np.where((x >= 0) & (y >= 0), i * l * l + y * l + x, -1))
+    return np.stack(columns, axis=-1)

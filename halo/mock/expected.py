@@ -15,7 +15,8 @@ from astropy.table import QTable, Table, vstack
 from ..errors import UsageError
 from ..orbits.frames import to_galactocentric
 from ..orbits.kinematics import angular_momentum, energy, kinematics
-from ..stars.selection import apply_cuts, quality_cuts
+from ..stars.cuts import apply_cuts
+from ..survey.quality import quality_cuts
 from .observe import observe
 from .populations import DISC_THINNING
 from .stars import CLUSTER, NAMES, ORIGINS, REPEATS, draw_stars

@@ -12,10 +12,13 @@ from astropy.io import fits
 from astropy.table import Table
 
 from ..errors import InputError
-from ..fits.fit import Application, Fit, apply_mixtures, choose, fit_mixtures
-from ..mixtures.bins import Axis, Bins
-from ..mixtures.counts import Chemistry, Mixtures, mix
+from ..fits.apply import Application, apply_mixtures
+from ..fits.fit import Fit, fit_mixtures
+from ..mixtures.bins import Bins, columns_of
+from ..mixtures.counts import Mixtures, mix
+from ..mixtures.settings import Axis, Chemistry
 from ..products.profile import MIN_STARS, crossings
+from ..stars.selection import choose
 
 ACCRETED = "accreted"
 MANY_STARS = 200
@@ -88,7 +91,7 @@ def population_images(chemistry: Chemistry, stars: Any) -> dict[str, np.ndarray]
     stars : Table
         Many observed stars with their true ``population``, such as `mock.expected` gives.
     """
-    columns, names = chemistry.columns(stars), np.asarray(stars["population"]).astype(str)
+    columns, names = columns_of(stars, chemistry), np.asarray(stars["population"]).astype(str)
     images = {}
     for name in np.unique(names):
         cells = columns[names == name]
@@ -201,7 +204,7 @@ def recover(fit: Fit, table: Any, truth: str | Path, images: dict[str, np.ndarra
     axes : sequence of Axis
         The profile's one axis.
     """
-    stars, flow = choose(table, fit.settings)
+    stars, flow = choose(table, fit.settings.selection)
     known = read_truth(truth, stars)
     ideal = fit_mixtures(without_noise(fit.mixtures, known.population, images), stars, flow, fit.settings)
     counted = mix(stars, axes, fit.mixtures.chemistry)

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from ..fits.fit import HE, LE, Application, Fit
-from ..products.boundary import Boundary, belokurov_kravtsov
+from ..fits.apply import Application
+from ..fits.fit import HE, LE, Fit
+from ..products.boundary import Boundary
 from ..products.profile import MIN_STARS, crossings
+from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import PERCENTILES, percentiles, track
 from .report import amount
 from .scoreboard import Value, numbers

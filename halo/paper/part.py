@@ -8,7 +8,8 @@ from typing import Any
 
 from ..commands.reports import warning
 from ..figures.picture import Picture
-from ..fits.fit import Application, Fit
+from ..fits.apply import Application
+from ..fits.fit import Fit
 from .report import Sheet
 from .scoreboard import Value
 from .study import Study

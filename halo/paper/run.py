@@ -13,10 +13,11 @@ from astropy.io import fits
 from ..commands import fit as commands
 from ..errors import HalonmfError, OutputError, UsageError
 from ..figures import fit as figures
-from ..fits.fit import resolve_device
-from ..fits.store import save_fit, save_table, save_text
+from ..fits.engine import resolve_device
+from ..fits.store import save_fit
 from ..io.atomic import check_output
 from ..io.provenance import plain, provenance
+from ..io.tables import save_table, save_text
 from ..mock.survey import ALLSTAR, ASTRONN, MEMBERS, TRUTH, make
 from ..stars.catalogue import Catalogue, read_catalogue
 from ..survey.prepare import PrepareSettings

@@ -12,18 +12,20 @@ import numpy as np
 
 from ..ensembles.spread import Setups, Spread, over_setups, spreads, vary_pixels
 from ..errors import HalonmfError, InputError, UsageError
+from ..fits.apply import Application, apply, apply_mixtures
 from ..fits.bootstrap import Refits, refit
-from ..fits.fit import Application, Fit, FitSettings, apply, apply_mixtures, fit_mixtures
+from ..fits.fit import Fit, fit_mixtures
 from ..fits.fit import fit as fit_components
-from ..mixtures.bins import parse_axes
-from ..mixtures.counts import Chemistry
+from ..fits.settings import FitSettings
+from ..mixtures.settings import Chemistry, parse_axes
 from ..mock.truth import Truth, population_images, read_truth, true_application, true_fit, without_noise
 from ..products.boundary import Boundary, boundary_of, grid_axes
 from ..products.four import Four, split
 from ..products.overview import MAP_AXES, PROFILES
 from ..replicates.four import four_replicates
-from ..replicates.replicate import Base, Setup, begin, reduce, usable
+from ..replicates.replicate import Base, begin, reduce, usable
 from ..replicates.sample import Stars
+from ..replicates.setup import Setup
 from ..simulations.particles import Galaxy
 from ..stars.variables import VARIABLES as COLUMNS
 from .galaxies import mock_galaxy
@@ -159,7 +161,7 @@ class Study:
 
     def fit_settings(self, selection: str, pixels: int = 50) -> FitSettings:
         """Return the paper's settings of a fit of two components."""
-        return FitSettings(
+        return FitSettings.of(
             selection=selection,
             chemistry=Chemistry.of(pixels=pixels),
             seed=self.settings.seed,

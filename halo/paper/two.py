@@ -11,10 +11,12 @@ from astropy.table import QTable, Table, vstack
 
 from ..figures import fit as figures
 from ..figures import four as fourplots
-from ..fits.fit import Application, Fit
+from ..fits.apply import Application
+from ..fits.fit import Fit
 from ..orbits.frames import SUN_POSITION, SUN_VELOCITY
-from ..products.boundary import belokurov_kravtsov, boundary_table
+from ..products.boundary import boundary_table
 from ..products.profile import profile_table
+from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import track
 from ..stars.cutflow import CutFlow
 from ..stars.variables import values as column

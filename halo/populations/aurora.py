@@ -11,8 +11,8 @@ from astropy.table import QTable
 
 from ..errors import InputError, UsageError
 from ..fits.fit import Fit
-from ..mixtures.bins import Bins
-from ..mixtures.counts import Chemistry, Plane
+from ..mixtures.bins import Bins, columns_of
+from ..mixtures.settings import Chemistry, Plane
 from ..products.boundary import Boundary
 from ..stars.variables import values
 
@@ -171,7 +171,7 @@ def aurora(
     index = chemistry.planes.index(PLANE)
     image = fit.images[component, index]
     mask = branch(chemistry, image, share, max_fe_h)
-    column = chemistry.columns(stars)[:, index]
+    column = columns_of(stars, chemistry)[:, index]
     pixel = column - index * chemistry.pixels**2
     chosen = (column >= 0) & mask.ravel()[np.where(column >= 0, pixel, 0)]
     rows = np.where(chosen, bins.assign(stars), -1)

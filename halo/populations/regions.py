@@ -14,7 +14,7 @@ from astropy.table import QTable, Table
 from scipy.stats import ks_2samp
 
 from ..errors import InputError, UsageError
-from ..mixtures.counts import Plane, parse_plane
+from ..mixtures.settings import Plane, parse_plane
 from ..stars.expressions import parse_cut
 from ..stars.variables import values
 

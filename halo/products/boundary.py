@@ -7,24 +7,21 @@ from typing import Any
 
 import numpy as np
 from astropy import units
-from astropy.table import QTable
+from astropy.table import QTable, Table
 from scipy.ndimage import gaussian_filter1d
 
 from ..errors import UsageError
-from ..fits.fit import Application, Fit, FitSettings, apply
-from ..mixtures.bins import Axis
-from .profile import MIN_STARS, convergence
+from ..fits.apply import Application, apply
+from ..fits.fit import Fit
+from ..fits.settings import FitSettings
+from ..mixtures.settings import Axis
+from .profile import MIN_STARS, Profile, convergence
+from .published_line import BK23_OFFSET, belokurov_kravtsov, mean_line
 
 E_RANGE, LZ_RANGE = (-3.0e5, -1.0e5), (-2000.0, 2000.0)
 GRID = 10
 LEVEL = 0.5
 SMOOTHING = 1.0
-BK23_OFFSET = -0.285e5
-"""Added to the line of Belokurov & Kravtsov (2023) to bring it to McMillan (2017) energies with Phi(infinity) = 0.
-
-Inferred, not published: any value from -0.32e5 to -0.25e5 reproduces the public in-situ and accreted flags of all
-154 globular clusters.
-"""
 
 CROSSES, TWICE, NEVER, EMPTY = "crosses", "crosses more than once", "never crosses", "too few stars"
 REVERSED = "crosses the other way only"
@@ -213,25 +210,6 @@ def smooth(E: np.ndarray, sigma: float) -> np.ndarray:
     return np.where(good, total / np.where(weight > 0, weight, 1.0), np.nan)
 
 
-def belokurov_kravtsov(Lz: np.ndarray, offset: float = BK23_OFFSET) -> np.ndarray:
-    """Return the in-situ/accreted line of Belokurov & Kravtsov (2023), km2 / s2, at Lz in kpc km/s.
-
-    Parameters
-    ----------
-    Lz : ndarray
-        Prograde positive.
-    offset : float
-        Added to their energies, km2 / s2: see `BK23_OFFSET`.
-
-    References
-    ----------
-    Belokurov & Kravtsov (2023), MNRAS 525, 4456, as coded publicly.
-    """
-    x = np.asarray(Lz, dtype=float) / 1e3
-    line = np.where(x < -0.58, -1.3, np.where(x <= 0.58, -1.4 + 0.3 * x**2, -1.325 + 0.075 * x**2))
-    return 1e5 * line + offset
-
-
 def boundary_table(result: Boundary) -> QTable:
     """Return the boundary as a table: one row per Lz column, with the line of Belokurov & Kravtsov (2023) beside it.
 
@@ -257,4 +235,91 @@ def boundary_table(result: Boundary) -> QTable:
         "Belokurov & Kravtsov (2023), lowered by the offset to McMillan (2017) energies; the offset is inferred from "
         "public globular-cluster flags, not published"
     )
+    return table
+
+
+@dataclass(frozen=True)
+class Offset:
+    """A boundary minus the line of Belokurov & Kravtsov (2023), in the columns that have a boundary.
+
+    Attributes
+    ----------
+    Lz : ndarray, shape (c,)
+        Centres of the columns, kpc km/s.
+    difference : ndarray, shape (c,)
+        Smoothed boundary minus the line's mean over the column, km2 / s2.
+    """
+
+    Lz: np.ndarray
+    difference: np.ndarray
+
+    def mean(self, side: int = 0) -> float:
+        """Return the mean over the columns of a side: 1 for Lz > 0, -1 for Lz < 0, 0 for both; NaN of none."""
+        chosen = self._side(side)
+        return float(self.difference[chosen].mean()) if chosen.any() else float("nan")
+
+    def lowest(self, side: int = 0) -> float:
+        """Return how far below the line the boundary comes at most (the least difference); NaN of no column."""
+        chosen = self._side(side)
+        return float(self.difference[chosen].min()) if chosen.any() else float("nan")
+
+    def distance(self) -> float:
+        """Return the mean absolute difference; NaN of no column."""
+        return float(np.abs(self.difference).mean()) if len(self.difference) else float("nan")
+
+    def columns(self, side: int = 0) -> int:
+        """Return how many columns there are on a side."""
+        return int(self._side(side).sum())
+
+    def _side(self, side: int) -> np.ndarray:
+        return np.ones(len(self.Lz), dtype=bool) if side == 0 else self.Lz * side > 0
+
+
+def offset(line: Boundary, zero_point: float = BK23_OFFSET) -> Offset:
+    """Return how far a boundary is from the line of Belokurov & Kravtsov (2023), lowered by `zero_point` (km2 / s2)."""
+    good = np.isfinite(line.smoothed)
+    published = np.array(
+        [mean_line(low, high, zero_point) for low, high in zip(line.Lz_edges[:-1], line.Lz_edges[1:], strict=True)]
+    )
+    return Offset(line.Lz[good], (line.smoothed - published)[good])
+
+
+def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
+    """Return a component's fraction at a value of the profile's variable, by the spline of its crossings.
+
+    Parameters
+    ----------
+    profile : Profile
+        Such as that against energy.
+    at : float
+        In the variable's unit.
+    component : int
+        Which; the first is that of the lowest energy.
+
+    Returns
+    -------
+    float
+        NaN outside the bins with stars enough.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    mixtures = profile.application.mixtures
+    share = profile.application.fractions[:, component]
+    good = (mixtures.n_stars >= profile.min_stars) & np.isfinite(share)
+    if good.sum() < 2:
+        return float("nan")
+    centre = mixtures.bins.bounds[good, 0].mean(axis=-1)
+    return float(PchipInterpolator(centre, share[good], extrapolate=False)(at))
+
+
+def offset_table(result: Offset) -> Table:
+    """Return the differences as a table, with their means on either side in the metadata (km2 / s2)."""
+    table = Table({"Lz": result.Lz, "difference": result.difference})
+    table["Lz"].unit, table["difference"].unit = "kpc km / s", "km2 / s2"
+    for name, side in (("prograde", 1), ("retrograde", -1), ("both", 0)):
+        table.meta[name] = {
+            "columns": result.columns(side),
+            "mean": result.mean(side),
+            "lowest": result.lowest(side),
+        }
     return table

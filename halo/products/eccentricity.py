@@ -10,7 +10,9 @@ from astropy.table import QTable
 
 from ..errors import InputError, UsageError
 from ..fits.bootstrap import Refits
-from ..fits.fit import CONVERGED, Fit, choose
+from ..fits.engine import CONVERGED
+from ..fits.fit import Fit
+from ..stars.selection import choose
 from ..stars.variables import values
 
 CUT = 0.1
@@ -113,7 +115,7 @@ def eccentricities(
         raise UsageError(f"{int(refits.good.sum())} of {len(refits.good)} replicates are good, too few.")
     if refits is not None and refits.W.shape[1:] != fit.W.shape:
         raise UsageError("replicates must be those of this fit; make them with refit.refit(fit).")
-    stars, _ = choose(table, fit.settings)
+    stars, _ = choose(table, fit.settings.selection)
     rows = fit.mixtures.bins.assign(stars)
     if not np.array_equal(np.bincount(rows[rows >= 0], minlength=len(fit.W)), fit.mixtures.n_stars):
         raise InputError("these are not the stars that the fit was made of: other numbers fall into its bins.")

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, UsageError
-from ..fits.fit import CONVERGED, HE, LE, Fit, apply_mixtures, choose, fit_mixtures
-from ..mixtures.bins import Axis, place
+from ..fits.apply import apply_mixtures
+from ..fits.engine import CONVERGED
+from ..fits.fit import HE, LE, Fit, fit_mixtures
+from ..mixtures.bins import place
 from ..mixtures.counts import mix
+from ..mixtures.settings import Axis
 from ..stars.cutflow import CutFlow
+from ..stars.selection import choose
 from ..stars.variables import values
 from .boundary import Boundary
 from .boundary import boundary as find_boundary
@@ -24,8 +28,6 @@ ORDERS = ("energy", "metallicity")
 MIN_STARS = 10
 """Fewest stars per bin, on average, of which two components are looked for in a part."""
 IRON = "FE_H"
-NAMES = ("LE2", "LE1", "HE2", "HE1")
-"""The four, in order of increasing energy."""
 ABOVE, BELOW = "E >= E_b(Lz)", "E < E_b(Lz)"
 """What the cut-flow of a part says last."""
 
@@ -151,7 +153,7 @@ def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: 
     if len(fit.H) != 2:
         raise UsageError(f"the sample is split between two components; this fit has {len(fit.H)}. Fit two.")
     line = line or find_boundary(fit, table)
-    stars, flow = choose(table, fit.settings)
+    stars, flow = choose(table, fit.settings.selection)
     used, above, own = sides(stars, line, settings.fill)
     if not used.all():
         missing = int((~used).sum())
@@ -232,7 +234,7 @@ def check_whole(fit: Fit) -> None:
 def stack(fit: Fit, high: Fit, low: Fit) -> Fit:
     """Return the components of two parts as one fit, their weights found together in the bins of the whole's fit."""
     names, H = (*low.names, *high.names), np.concatenate([low.H, high.H])
-    settings = replace(fit.settings, components=len(H))
+    settings = fit.settings.replace(components=len(H))
     apart = next((part.status for part in (high, low) if not part.converged), CONVERGED)
     whole = replace(fit, H=H, names=names, settings=settings, status=apart, provenance={})
     found = apply_mixtures(whole, fit.mixtures, fit.cutflow)
@@ -255,7 +257,7 @@ def _part(
     fit: Fit, stars: Any, flow: CutFlow, axes: tuple[Axis, ...], name: str, settings: SplitSettings
 ) -> tuple[Fit, bool]:
     """Fit one part, its components in the order of the settings; and whether the other order is the same."""
-    part = fit_mixtures(mix(stars, axes, fit.settings.chemistry), stars, flow, replace(fit.settings, axes=axes))
+    part = fit_mixtures(mix(stars, axes, fit.settings.chemistry), stars, flow, fit.settings.replace(axes=axes))
     if IRON not in fit.settings.chemistry.variables:
         if settings.order == "metallicity":
             raise UsageError(f"no plane shows {IRON}, by which to order; use order energy.")

@@ -24,10 +24,11 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import UsageError
-from ..fits.fit import Fit, choose
+from ..fits.fit import Fit
 from ..mixtures.bins import place
-from ..mixtures.counts import Chemistry, Plane
+from ..mixtures.settings import Chemistry, Plane
 from ..stars.cutflow import CutFlow
+from ..stars.selection import choose
 from ..stars.variables import values
 
 PRIOR_COUNTS = 1.0
@@ -90,7 +91,7 @@ def memberships(fit: Fit, table: Any, *, prior_counts: float = PRIOR_COUNTS) -> 
     """
     if not prior_counts > 0:
         raise UsageError(f"prior_counts must be positive, got {prior_counts:g}: a pixel without stars would forbid.")
-    stars, flow = choose(table, fit.settings)
+    stars, flow = choose(table, fit.settings.selection)
     chemistry = fit.mixtures.chemistry
     shared = shared_variable(chemistry)
     bins = fit.mixtures.bins.assign(stars)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..fits.fit import Application, Fit, apply, choose
-from ..mixtures.bins import parse_axes
+from ..fits.apply import Application, apply
+from ..fits.fit import Fit
+from ..mixtures.settings import parse_axes
+from ..stars.selection import choose
 from .boundary import Boundary, boundary
 from .profile import Profile, profile
 
@@ -76,15 +78,15 @@ def products(fit: Fit, table: Any) -> Products:
     InputError
         No star of the selection inside the bins and the images.
     """
-    names = [name for name in dict.fromkeys((*SAMPLES, fit.settings.selection)) if name != "all"]
+    names = [name for name in dict.fromkeys((*SAMPLES, fit.settings.selection.name)) if name != "all"]
     samples = {"all": table}
     for name in names:
-        samples[name], _ = choose(table, replace(fit.settings, selection=name))
+        samples[name], _ = choose(table, replace(fit.settings.selection, name=name))
     return Products(
         fit=fit,
         map=apply(fit, table, parse_axes(MAP_AXES)),
         profile=profile(fit, table, parse_axes(PROFILE_AXES)),
         boundary=boundary(fit, table) if len(fit.names) > 1 else None,
         samples=samples,
-        stars=samples[fit.settings.selection],
+        stars=samples[fit.settings.selection.name],
     )

@@ -14,8 +14,11 @@ from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq
 
 from ..errors import UsageError
-from ..fits.fit import Application, Fit, FitSettings, apply
-from ..mixtures.bins import Axis, Bins
+from ..fits.apply import Application, apply
+from ..fits.fit import Fit
+from ..fits.settings import FitSettings
+from ..mixtures.bins import Bins
+from ..mixtures.settings import Axis
 from ..stars.variables import VARIABLES
 
 LEVELS = (0.5, 0.9, 0.1)

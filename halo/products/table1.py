@@ -11,7 +11,8 @@ from astropy.table import QTable
 
 from ..errors import UsageError
 from ..fits.bootstrap import Refits
-from ..fits.fit import CONVERGED, Fit, fractions
+from ..fits.engine import CONVERGED
+from ..fits.fit import Fit, fractions
 from ..fits.intervals import RECOMMENDED, Ordered, interval_type
 from .tracks import PERCENTILES, marginal, quantile
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..fits.fit import FitSettings, fractions, held_weights
-from ..mixtures.counts import Chemistry
+from ..fits.apply import held_weights
+from ..fits.fit import fractions
+from ..fits.settings import FitSettings
+from ..mixtures.settings import Chemistry
 from ..products.boundary import LEVEL, SMOOTHING, smooth
 from ..products.profile import LEVELS, MIN_STARS
 from ..products.tracks import MIN_SHARE, PERCENTILES
@@ -15,7 +17,6 @@ from ..stars.variables import values
 from . import compiled as reductions
 from .sample import Places, Sample
 
-LEAST_SQUARES = ("frobenius", "2", "2.0")
 """Names of the loss that the compiled loop solves."""
 DIVERGENCE = ("kullback-leibler", "1", "1.0")
 
@@ -115,12 +116,12 @@ def _shares(
     B, k = H.shape[:2]
     W, number = np.zeros((B, len(places), k)), np.zeros((B, len(places)), np.int64)
     columns = columns.astype(np.int32, copy=False)
-    if settings.loss in LEAST_SQUARES:
+    if settings.solver.least_squares:
         reductions.held_weights(weights, columns, places.index, H, W, number, 0, B)
     else:
         for b in range(B):
             V = reductions.count(weights[b], columns, places.index, number[b], H.shape[2])
-            W[b], _ = held_weights(*_narrow(V, H[b], settings), settings)
+            W[b], _ = held_weights(*_narrow(V, H[b], settings), settings.solver)
     share = fractions(W)
     out, levels = {}, np.array(LEVELS)
     told = np.where(number >= MIN_STARS, share[:, :, -1], np.nan)
@@ -140,7 +141,7 @@ def _shares(
 
 def _narrow(V: np.ndarray, H: np.ndarray, settings: FitSettings) -> tuple[np.ndarray, np.ndarray]:
     # Where V is zero, Kullback-Leibler sees nothing of H but its sum: all columns without a star are as good as one.
-    if settings.loss not in DIVERGENCE:
+    if settings.solver.loss not in DIVERGENCE:
         return V, H
     filled = V.any(axis=0)
     empty = H[:, ~filled].sum(axis=1, keepdims=True)

@@ -2,88 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 from ..errors import InputError, UsageError
-from ..fits.fit import CONVERGED, Fit, FitSettings, choose, fit_mixtures, resolve_device
+from ..fits.engine import CONVERGED, resolve_device, solve
+from ..fits.fit import Fit, fit_mixtures
 from ..mixtures.bins import make_bins
 from ..mixtures.counts import mix
+from ..stars.selection import choose
 from .products import coordinates, reduced
 from .sample import Sample, Stars
 from .scatter import require_errors, scatter
+from .setup import Setup
 
 if TYPE_CHECKING:
-    from nmfcore import Result, SharedPattern
+    from nmfcore import SharedPattern
 
-SCHEMES = ("multinomial", "poisson", "delete", "none")
-EDGES = ("fixed", "redrawn")
-ERRORS = ("none", "redrawn")
 CHUNK = 256
 """Replicates whose factors are in memory at once."""
 SHARE, SEVERAL = 16, 8
 """With three or more components one replicate in so many tries so many starts, unless their number is given."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """One configuration of an ensemble: what its replicates have in common.
-
-    Attributes
-    ----------
-    fit : FitSettings
-        Selection, bins, images and the fit. Its seed names the replicates' random streams too.
-    scheme : str
-        How stars are resampled: ``multinomial`` (the bootstrap), ``poisson``, ``delete`` (the paper's, without
-        replacement), or ``none``, which keeps the sample as it is.
-    drop : int or str
-        Stars to take from each bin with ``delete``: a number, or ``sqrt`` of the bin's.
-    edges : str
-        ``fixed`` keeps the full sample's bins; ``redrawn`` makes equal-count bins from each replicate's own stars.
-    errors : str
-        ``redrawn`` scatters abundances, distances, proper motions and radial velocities by their errors in each
-        replicate, before orbits, cuts and bins; ``none`` leaves them.
-    floor : float
-        Least cosine between a component and that of the reference it is matched to; replicates below are refused.
-
-    Raises
-    ------
-    UsageError
-        A value that makes no sense.
-    """
-
-    fit: FitSettings = field(default_factory=FitSettings)
-    scheme: str = "multinomial"
-    drop: int | str = "sqrt"
-    edges: str = "fixed"
-    errors: str = "none"
-    floor: float = 0.5
-
-    def __post_init__(self) -> None:
-        for name, known in (("scheme", SCHEMES), ("edges", EDGES), ("errors", ERRORS)):
-            if getattr(self, name) not in known:
-                raise UsageError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}.")
-        if self.drop != "sqrt" and (isinstance(self.drop, str | bool) or self.drop < 0):
-            raise UsageError(f"drop must be sqrt or a number of stars >= 0; got {self.drop!r}.")
-        if not 0 <= self.floor <= 1:
-            raise UsageError(f"floor must lie between 0 and 1, got {self.floor:g}.")
-        if self.fit.components < 1:
-            raise UsageError(f"components must be >= 1, got {self.fit.components}.")
-        if not 0 <= self.fit.seed < 2**63:
-            raise UsageError(f"seed must be >= 0 and below 2^63, got {self.fit.seed}.")
-        for name in ("alpha_W", "alpha_H", "tol", "max_iter"):
-            value = getattr(self.fit, name)
-            if not 0 <= value < math.inf:
-                raise UsageError(f"{name} must be a finite number >= 0, got {value:g}.")
-        if not 0 <= self.fit.l1_ratio <= 1:
-            raise UsageError(f"l1_ratio must lie between 0 and 1, got {self.fit.l1_ratio:g}.")
-        if self.fit.starts is not None and self.fit.starts < 1:
-            raise UsageError(f"starts must be >= 1, got {self.fit.starts}.")
 
 
 @dataclass(frozen=True)
@@ -136,7 +79,7 @@ def begin(stars: Any, setup: Setup) -> Base:
     stars = stars if isinstance(stars, Stars) else Stars(stars)
     if setup.errors == "redrawn":
         require_errors(stars.table, settings.chemistry.variables)
-    sample = stars.sample(settings)
+    sample = stars.sample(settings.selection)
     if len(sample) == 0:
         raise InputError("no stars to bin; the selection or the cuts left none.")
     mixtures = mix(sample.stars, sample.bins(settings.axes), settings.chemistry)
@@ -220,7 +163,7 @@ def _together(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
     mixtures, (scheme, drop) = base.fit.mixtures, _scheme(base.setup)
     counts = nmfcore.bootstrap(
         mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=count, scheme=scheme, drop=drop,
-        seed=base.setup.fit.seed, first_replicate=first,
+        seed=base.setup.fit.solver.seed, first_replicate=first,
     )  # fmt: skip
     weights = _weights(base.setup, mixtures.rows, first, count)
     out, W, H = _fits(base, counts, first)
@@ -256,8 +199,8 @@ def _one(base: Base, replicate: int) -> dict[str, np.ndarray]:
     setup, settings, sample = base.setup, base.setup.fit, base.sample
     bins = base.fit.mixtures.bins
     if setup.errors == "redrawn":
-        table = scatter(base.stars.table, settings.chemistry.variables, settings.seed, replicate)
-        sample = Sample(*choose(table, settings))
+        table = scatter(base.stars.table, settings.chemistry.variables, settings.solver.seed, replicate)
+        sample = Sample(*choose(table, settings.selection))
     if len(sample) == 0:
         raise InputError("none of its stars passes the selection; use a wider one.")
     rows, columns = bins.assign(sample.stars), sample.columns(settings.chemistry)
@@ -274,7 +217,7 @@ def _abandoned(base: Base) -> dict[str, np.ndarray]:
     # What stands for a replicate that cannot be binned: nothing, and a status that keeps it out of every statistic.
     import nmfcore
 
-    k = base.setup.fit.components
+    k = base.setup.fit.solver.components
     none = {name: _nothing(np.asarray(x)[None]) for name, x in base.products.items()}
     fit = {
         "W": np.full((1, *base.fit.W.shape), np.nan),
@@ -305,7 +248,7 @@ def _weights(setup: Setup, rows: np.ndarray, first: int, count: int) -> np.ndarr
 
     scheme, drop = _scheme(setup)
     return nmfcore.star_weights(
-        rows, replicates=count, scheme=scheme, drop=drop, seed=setup.fit.seed, first_replicate=first
+        rows, replicates=count, scheme=scheme, drop=drop, seed=setup.fit.solver.seed, first_replicate=first
     )
 
 
@@ -313,29 +256,13 @@ def _fits(base: Base, counts: SharedPattern, first: int) -> tuple[dict[str, np.n
     # What is said of the replicates' fits, and their factors in the base fit's order, H at unit sum.
     import nmfcore
 
-    settings = base.setup.fit
-
-    def solve(V: SharedPattern, number: int, starts: int | None) -> Result:
-        return nmfcore.factorize(
-            V,
-            settings.components,
-            init=(base.fit.W, base.fit.H),
-            loss=settings.loss,
-            update=settings.update,
-            penalty=nmfcore.Penalty(settings.alpha_W, settings.alpha_H, settings.l1_ratio),
-            stop=nmfcore.Stop(tol=settings.tol, max_iter=settings.max_iter),
-            starts=starts,
-            seed=settings.seed,
-            first_replicate=number,
-            device=resolve_device(settings.device),
-        )
-
-    result = solve(counts, first, settings.starts)
+    solver, start = base.setup.fit.solver, (base.fit.W, base.fit.H)
+    result = solve(counts, solver, init=start, starts=solver.starts, first_replicate=first)
     fields = {name: getattr(result, name) for name in ("W", "H", "loss", "kkt", "n_iter", "status", "start")}
-    if settings.components > 2 and settings.starts is None:
+    if solver.components > 2 and solver.starts is None:
         # How often random starts win says whether the full sample's optimum is the replicates' own.
         for b in range(-first % SHARE, len(counts), SHARE):
-            tried = solve(counts.select([b]), first + b, SEVERAL)
+            tried = solve(counts.select([b]), solver, init=start, starts=SEVERAL, first_replicate=first + b)
             for name, x in fields.items():
                 x[b] = getattr(tried, name)[0]
     W, H = nmfcore.Result(**fields, divergence=None).normalised()
@@ -357,7 +284,7 @@ def _counts(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray, shape: t
 def _in_parallel(base: Base, work: Callable[[int, int], None], count: int, grain: int) -> None:
     from nmfcore.kernels.parallel import in_parallel
 
-    if resolve_device(base.setup.fit.device) == "cpu":
+    if resolve_device(base.setup.fit.solver.device) == "cpu":
         in_parallel(work, count, grain=grain)
     else:
         work(0, count)  # one GPU is not helped by several threads

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..fits.fit import FitSettings, choose
-from ..mixtures.bins import Axis, Bins, make_bins, parse_axes
-from ..mixtures.counts import Chemistry
+from ..mixtures.bins import Bins, columns_of, make_bins
+from ..mixtures.settings import Axis, Chemistry, parse_axes
 from ..products.boundary import grid_axes
 from ..products.overview import PROFILES
 from ..stars.cutflow import CutFlow
+from ..stars.selection import choose
+from ..stars.settings import Selection
 from ..stars.variables import VARIABLES
 
 
@@ -96,7 +97,7 @@ class Sample:
 
     def columns(self, chemistry: Chemistry) -> np.ndarray:
         """Return each star's column of V in every image."""
-        return self._once(("columns", chemistry), lambda: chemistry.columns(self.stars))
+        return self._once(("columns", chemistry), lambda: columns_of(self.stars, chemistry))
 
     def _once(self, key: Any, make: Any) -> Any:
         if key not in self._known:
@@ -117,9 +118,8 @@ class Stars:
         self.table = table
         self._samples: dict[Any, Sample] = {}
 
-    def sample(self, settings: FitSettings) -> Sample:
-        """Return the stars of the settings' selection."""
-        key = settings.selection, settings.max_fe_h, settings.min_eccentricity, settings.cuts
-        if key not in self._samples:
-            self._samples[key] = Sample(*choose(self.table, settings))
-        return self._samples[key]
+    def sample(self, selection: Selection) -> Sample:
+        """Return the stars of a selection."""
+        if selection not in self._samples:
+            self._samples[selection] = Sample(*choose(self.table, selection))
+        return self._samples[selection]

@@ -10,8 +10,7 @@ from astropy import units as u
 from astropy.table import Column, Table
 
 from ..errors import UsageError
-from ..stars.variables import values
-from ..survey.prepare import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS
+from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
 
 STREAM = 0x5CA77E2
 """Tells the random numbers of measurement errors from others of the same seed."""

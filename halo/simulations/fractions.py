@@ -11,10 +11,11 @@ from astropy import units
 from astropy.table import QTable, vstack
 
 from ..errors import InputError, UsageError
-from ..mixtures.bins import Axis, Bins, make_bins, parse_axes
+from ..mixtures.bins import Bins, make_bins
+from ..mixtures.settings import Axis, parse_axes
 from ..products.profile import Profile, crossings, unit_of
 from ..stars.cutflow import CutFlow
-from ..stars.selection import Cut, apply_cuts, user_cuts
+from ..stars.cuts import Cut, apply_cuts, user_cuts
 from ..stars.variables import values
 from .particles import Galaxy
 

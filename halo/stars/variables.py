@@ -189,3 +189,15 @@ def values(table: "Table", name: str) -> np.ndarray:
     if mask.any():
         out[mask] = np.nan
     return np.abs(out) if found.absolute else out
+
+
+SKY = ("RA", "DEC", "distance", "pmra", "pmdec", "radial_velocity")
+
+
+SKY_ERRORS = ("distance_error", "pmra_error", "pmdec_error", "radial_velocity_error")
+
+
+CARTESIAN = ("x", "y", "z_gal", "v_x", "v_y", "v_z")
+
+
+KINEMATICS = ("E", "Lz", "J_r", "J_phi", "J_z", "r_peri", "r_apo", "ecc", "z_max", "r_sph", "R_cyl")

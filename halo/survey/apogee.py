@@ -13,8 +13,8 @@ from astropy.table import Column, Table
 
 from ..errors import InputError
 from ..io.fits import FitsTable, find_table, read_columns
-from ..stars.selection import DEFAULT_ELEMENTS, EXTRATARG_DUPLICATE, check_elements, no_bits
 from .match import JOIN_WITNESSES, pair_rows
+from .quality import DEFAULT_ELEMENTS, EXTRATARG_DUPLICATE, check_elements, no_bits
 
 __all__ = ["DEFAULT_COLUMNS", "clean", "read_survey"]
 

@@ -15,27 +15,16 @@ from ..errors import HalonmfError, InputError, UsageError
 from ..io.provenance import plain, provenance
 from ..stars.catalogue import Catalogue
 from ..stars.cutflow import CutFlow
-from ..stars.selection import (
-    DEFAULT_ELEMENTS,
-    Cut,
-    QualityCuts,
-    apply_cuts,
-    mapped_quality_cuts,
-    quality_cuts,
-    user_cuts,
-)
-from ..stars.variables import values
+from ..stars.cuts import Cut, apply_cuts, user_cuts
+from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
 from .apogee import DEFAULT_COLUMNS, read_survey
 from .mapping import MappedCatalogue, read_mapped
 from .members import DEFAULT_PROBABILITY, read_members
+from .quality import DEFAULT_ELEMENTS, QualityCuts, mapped_quality_cuts, quality_cuts
 
 LZ_SUN = 1994.76
 """Lz of the Sun, kpc km/s, prograde positive: 8.122 kpc less the height of 20.8 pc, times 245.6 km/s."""
 
-SKY = ("RA", "DEC", "distance", "pmra", "pmdec", "radial_velocity")
-SKY_ERRORS = ("distance_error", "pmra_error", "pmdec_error", "radial_velocity_error")
-CARTESIAN = ("x", "y", "z_gal", "v_x", "v_y", "v_z")
-KINEMATICS = ("E", "Lz", "J_r", "J_phi", "J_z", "r_peri", "r_apo", "ecc", "z_max", "r_sph", "R_cyl")
 
 Progress = Callable[[str, int, int], None]
 

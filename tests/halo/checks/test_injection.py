@@ -8,12 +8,13 @@ import pytest
 from halonmf.halo.checks.injection import Injection, Stream, expected_image, inject, injection_table
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit_many, fit_mixtures
-from halonmf.halo.mixtures.counts import Chemistry, mix
+from halonmf.halo.mixtures.counts import mix
+from halonmf.halo.mixtures.settings import Chemistry
 from halonmf.halo.stars.cutflow import CutFlow
 
 from ..helpers.planted import SMALL, planted
 
-SETTINGS = replace(SMALL, chemistry=Chemistry(pixels=16))
+SETTINGS = SMALL.replace(chemistry=Chemistry(pixels=16))
 STREAM = Stream(abundances=(("FE_H", -1.9), ("AL_FE", 0.4), ("MG_FE", 0.0)), E=-1.6e5, Lz=0.0)
 
 

@@ -12,8 +12,9 @@ from halonmf.halo.checks.penalties import ALPHAS, L1_RATIOS, Choice, describe, d
 from halonmf.halo.commands import search_command
 from halonmf.halo.errors import UsageError
 from halonmf.halo.figures import penalties as searchplot
-from halonmf.halo.fits.fit import FitSettings, fit
-from halonmf.halo.fits.store import load_table
+from halonmf.halo.fits.fit import fit
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.io.tables import load_table
 from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
 
@@ -101,7 +102,7 @@ def test_a_search_is_named_by_its_seed(found):
 
 def test_only_least_squares_is_searched():
     with pytest.raises(UsageError, match="Frobenius"):
-        search(planted(500)[0], replace(SMALL, loss="kullback-leibler"), draws=2)
+        search(planted(500)[0], SMALL.replace(loss="kullback-leibler"), draws=2)
 
 
 def test_the_figure_shows_every_setting_that_leaves_a_component(found):

@@ -7,12 +7,14 @@ import pytest
 
 from halonmf.halo.checks.stability import Stability, _beside, stability, stability_table
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.fits.fit import fit, held_components
-from halonmf.halo.mixtures.counts import Chemistry, mix
+from halonmf.halo.fits.apply import held_components
+from halonmf.halo.fits.fit import fit
+from halonmf.halo.mixtures.counts import mix
+from halonmf.halo.mixtures.settings import Chemistry
 
 from ..helpers.planted import SMALL, planted
 
-SETTINGS = replace(SMALL, chemistry=Chemistry(pixels=12))
+SETTINGS = SMALL.replace(chemistry=Chemistry(pixels=12))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def test_planted_populations_are_stable_over_bins_and_pixels(found):
 def test_bins_that_the_sample_is_too_small_for_fail_and_are_said():
     few = stability(
         planted(60)[0],
-        replace(SETTINGS, axes=tuple(replace(a, count=3) for a in SETTINGS.axes)),
+        SETTINGS.replace(axes=tuple(replace(a, count=3) for a in SETTINGS.axes)),
         starts=0,
         bins=(3, 30),
         pixels=(),

@@ -15,8 +15,8 @@ from halonmf.halo.commands import populations as study_commands
 from halonmf.halo.ensembles import archive as summary_files
 from halonmf.halo.errors import HalonmfError
 from halonmf.halo.fits import intervals
-from halonmf.halo.fits.fit import FitSettings
-from halonmf.halo.mixtures.bins import parse_axes
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.mixtures.settings import parse_axes
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.orbits import kinematics as orbits
 from halonmf.halo.paper import run as paper
@@ -124,7 +124,7 @@ def test_studies_are_the_papers(catch, name, files):
     expected = defaults(getattr(module, name))
     given = catch(getattr(cli, name), module, name, *map(Path, files))
     if "settings" in given:
-        assert given["settings"] == FitSettings(components=COMPONENTS if name == "injection" else 2)
+        assert given["settings"] == FitSettings.of(components=COMPONENTS if name == "injection" else 2)
         expected.pop("settings")
     if "stream" in given:
         assert given["stream"] == Stream()

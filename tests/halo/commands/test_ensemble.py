@@ -8,10 +8,11 @@ import pytest
 
 import halonmf.cli as cli
 from halonmf.halo.commands import ensemble as ensemble_commands
-from halonmf.halo.ensembles.plan import AXES, BATCH, Plan
+from halonmf.halo.ensembles.plan import BATCH, Plan
 from halonmf.halo.ensembles.run import open_run
+from halonmf.halo.ensembles.sweeps import AXES
 from halonmf.halo.errors import HalonmfError
-from halonmf.halo.replicates.replicate import EDGES, ERRORS, SCHEMES, Setup
+from halonmf.halo.replicates.setup import EDGES, ERRORS, SCHEMES, Setup
 
 from .test_help import run
 

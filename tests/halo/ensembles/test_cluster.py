@@ -10,8 +10,9 @@ import time
 import pytest
 
 from halonmf.halo.ensembles import cluster
-from halonmf.halo.ensembles.plan import Plan, parse_sweep
+from halonmf.halo.ensembles.plan import Plan
 from halonmf.halo.ensembles.run import batch_path, open_run
+from halonmf.halo.ensembles.sweeps import parse_sweep
 from halonmf.halo.errors import InputError, InterruptedRunError, UsageError
 
 from ..helpers.fake_run import PLAN, POISON, run

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halonmf.halo.commands.ensemble import check
-from halonmf.halo.ensembles.plan import Part, Plan, Sweep, decode, encode, parse_shard, parse_sweep, share
+from halonmf.halo.ensembles.plan import Part, Plan, decode, encode, parse_shard, share
+from halonmf.halo.ensembles.runner import check
+from halonmf.halo.ensembles.sweeps import Sweep, parse_sweep
 from halonmf.halo.errors import UsageError
-from halonmf.halo.fits.fit import FitSettings
-from halonmf.halo.replicates.replicate import Setup
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.replicates.setup import Setup
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_any_other_shard_is_refused(text):
 
 
 def test_a_plan_survives_json():
-    base = Setup(FitSettings(cuts=("LOGG<2",), starts=3), scheme="delete", drop=5, floor=0.25)
+    base = Setup(FitSettings.of(cuts=("LOGG<2",), starts=3), scheme="delete", drop=5, floor=0.25)
     plan = Plan(base, (parse_sweep("alpha_W=0:1:0.25"), parse_sweep("drop=sqrt,2")), 10, 7, True)
     again = decode(json.loads(json.dumps(encode(plan))))
     assert again == plan

@@ -10,11 +10,12 @@ import pytest
 
 from halonmf.halo.commands import ensemble as ensemble_commands
 from halonmf.halo.ensembles import gpus
-from halonmf.halo.ensembles.plan import Plan, parse_sweep
+from halonmf.halo.ensembles.plan import Plan
 from halonmf.halo.ensembles.run import open_run
 from halonmf.halo.ensembles.runner import ensemble
+from halonmf.halo.ensembles.sweeps import parse_sweep
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.replicates.replicate import Setup
+from halonmf.halo.replicates.setup import Setup
 from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
 
@@ -48,7 +49,7 @@ def test_processes_side_by_side_make_the_files_of_one(stars, tmp_path):
 
 @pytest.mark.slow
 def test_what_is_wrong_in_a_process_is_told_by_the_one_that_started_it(stars, tmp_path):
-    plan = Plan(Setup(dataclasses.replace(SMALL, cuts=("E>0",))), (), 12, 4)
+    plan = Plan(Setup(SMALL.replace(cuts=("E>0",))), (), 12, 4)
     with pytest.raises(InputError, match="no stars"):
         gpus.side_by_side(stars, tmp_path / "run", plan, 2)
 

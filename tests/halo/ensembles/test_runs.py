@@ -13,10 +13,11 @@ from halonmf.halo.ensembles import batchfile, runner
 from halonmf.halo.ensembles import run as runs
 from halonmf.halo.ensembles.batchfile import Computed
 from halonmf.halo.ensembles.folder import write_manifest
-from halonmf.halo.ensembles.plan import Part, Plan, parse_sweep
+from halonmf.halo.ensembles.plan import Part, Plan
 from halonmf.halo.ensembles.run import open_run
+from halonmf.halo.ensembles.sweeps import parse_sweep
 from halonmf.halo.errors import InputError, OutputError, UsageError
-from halonmf.halo.replicates.replicate import Setup
+from halonmf.halo.replicates.setup import Setup
 
 from ..helpers import fake_run as _fake_run
 from ..helpers.fake_run import PLAN, begin, reduce, run
@@ -144,14 +145,14 @@ def test_overwriting_removes_pictures_of_the_old_run_and_no_other(copy):
 
 
 def test_a_run_is_not_removed_for_one_that_cannot_be_computed(copy, whole):
-    luckless = Plan(Setup(dataclasses.replace(PLAN.base.fit, seed=_fake_run.POISON)), (), 7, 4)
+    luckless = Plan(Setup(PLAN.base.fit.replace(seed=_fake_run.POISON)), (), 7, 4)
     with pytest.raises(UsageError, match="bad luck"):
         run(copy, luckless, overwrite=True)
     assert contents(copy) == contents(whole)
 
 
 def test_a_mistake_leaves_no_run_that_would_be_in_the_way(tmp_path):
-    luckless = Plan(Setup(dataclasses.replace(PLAN.base.fit, seed=_fake_run.POISON)), (), 7, 4)
+    luckless = Plan(Setup(PLAN.base.fit.replace(seed=_fake_run.POISON)), (), 7, 4)
     with pytest.raises(UsageError, match="bad luck"):
         run(tmp_path / "run", luckless)
     assert run(tmp_path / "run").run.complete
@@ -164,7 +165,7 @@ def test_a_mistake_leaves_no_run_that_would_be_in_the_way(tmp_path):
         ({"batch": 5}, "batch: 4 there, 5 here"),
         ({"keep_factors": True}, "keep_factors: false there, true here"),
         ({"base": Setup(PLAN.base.fit, floor=0.4)}, "floor: 0.5 there, 0.4 here"),
-        ({"base": Setup(dataclasses.replace(PLAN.base.fit, tol=1e-4))}, "tol: 1e-05 there, 0.0001 here"),
+        ({"base": Setup(PLAN.base.fit.replace(tol=1e-4))}, "tol: 1e-05 there, 0.0001 here"),
         ({"sweeps": PLAN.sweeps[:1]}, "sweep seed: [0, 1, 2] there, none here"),
     ],
 )

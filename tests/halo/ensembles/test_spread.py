@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from halonmf.halo.ensembles.spread import over_setups, spread, spread_table, spreads, vary_pixels
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
-from halonmf.halo.mixtures.bins import Axis
+from halonmf.halo.mixtures.settings import Axis
 from halonmf.halo.products.four import split
 from halonmf.halo.products.profile import crossings, profile
 
@@ -145,7 +145,7 @@ def test_setups_are_fits_with_other_pixels():
 
 def test_setups_that_do_not_converge_are_listed_and_left_out():
     table, _ = planted()
-    short = replace(SMALL, max_iter=1, chemistry=replace(SMALL.chemistry, pixels=15))
+    short = SMALL.replace(max_iter=1, chemistry=replace(SMALL.chemistry, pixels=15))
     found = over_setups(table, [SMALL, short], AXES)
     assert (found.settings, found.failed) == ((SMALL,), (short,))
     with pytest.raises(UsageError, match="none of 1 set-ups converged"):
@@ -155,7 +155,7 @@ def test_setups_that_do_not_converge_are_listed_and_left_out():
 def test_setups_of_other_components_are_refused():
     table, _ = planted()
     with pytest.raises(UsageError, match="same components"):
-        over_setups(table, [SMALL, replace(SMALL, components=3)], AXES)
+        over_setups(table, [SMALL, SMALL.replace(components=3)], AXES)
 
 
 def test_four_components_have_setups_too():

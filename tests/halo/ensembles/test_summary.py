@@ -14,23 +14,25 @@ from typer.testing import CliRunner
 from halonmf.cli import app
 from halonmf.halo.ensembles import archive as summary_files
 from halonmf.halo.ensembles import rows as summary_rows
-from halonmf.halo.ensembles.plan import Plan, parse_sweep
+from halonmf.halo.ensembles.plan import Plan
 from halonmf.halo.ensembles.run import open_run
 from halonmf.halo.ensembles.runner import ensemble
-from halonmf.halo.ensembles.summary import STATISTICS, Summary, groups, summarise, summarise_setup
+from halonmf.halo.ensembles.statistics import STATISTICS
+from halonmf.halo.ensembles.summary import Summary, groups, summarise, summarise_setup
+from halonmf.halo.ensembles.sweeps import parse_sweep
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.figures import ensembles as bands
-from halonmf.halo.fits.store import load_table
-from halonmf.halo.mixtures.bins import parse_axes
-from halonmf.halo.mixtures.counts import Chemistry
-from halonmf.halo.replicates.replicate import Setup, begin, delete_factor, reduce
+from halonmf.halo.io.tables import load_table
+from halonmf.halo.mixtures.settings import Chemistry, parse_axes
+from halonmf.halo.replicates.replicate import begin, delete_factor, reduce
+from halonmf.halo.replicates.setup import Setup
 from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
 from halonmf.halo.survey.prepare import prepare
 
 from ..helpers.planted import SMALL, planted
 
-BASE = Setup(replace(SMALL, axes=parse_axes("E:3,Lz:3")))
+BASE = Setup(SMALL.replace(axes=parse_axes("E:3,Lz:3")))
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +277,7 @@ def test_real_retrograde_giants_cross_one_half_with_a_finite_interval():
     files = [folder / f"{name}-dr17-halo-giants.fits" for name in ("allStarLite", "apogee_astroNN")]
     if not all(file.exists() for file in files):
         pytest.skip("../shared/data is not there")
-    settings = replace(SMALL, selection="retrograde", chemistry=Chemistry(pixels=15))
+    settings = SMALL.replace(selection="retrograde", chemistry=Chemistry(pixels=15))
     made = begin(prepare(*files).table, Setup(settings))
     assert len(made.sample) == 270
     part = summarise_setup(0, "base", made.setup, made.products, made.coordinates, reduce(made, 0, 200))

@@ -10,9 +10,9 @@ from halonmf.halo.ensembles.spread import spread
 from halonmf.halo.errors import UsageError
 from halonmf.halo.figures import fit as figures
 from halonmf.halo.figures import style as look
+from halonmf.halo.fits.apply import apply
 from halonmf.halo.fits.bootstrap import refit
-from halonmf.halo.fits.fit import apply
-from halonmf.halo.mixtures.bins import parse_axes
+from halonmf.halo.mixtures.settings import parse_axes
 from halonmf.halo.products.boundary import boundary
 from halonmf.halo.products.densities import densities
 from halonmf.halo.products.eccentricity import eccentricities

@@ -22,11 +22,15 @@ from halonmf.halo.errors import InputError, OutputError, UsageError
 from halonmf.halo.figures import fit as figures
 from halonmf.halo.figures import panels, picture
 from halonmf.halo.figures import style as look
-from halonmf.halo.fits.fit import Application, Fit, FitSettings
-from halonmf.halo.mixtures.bins import Axis, make_bins
-from halonmf.halo.mixtures.counts import Chemistry, Plane, mix
-from halonmf.halo.products.boundary import CROSSES, NEVER, TWICE, Boundary, belokurov_kravtsov
+from halonmf.halo.fits.apply import Application
+from halonmf.halo.fits.fit import Fit
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.mixtures.bins import make_bins
+from halonmf.halo.mixtures.counts import mix
+from halonmf.halo.mixtures.settings import Axis, Chemistry, Plane
+from halonmf.halo.products.boundary import CROSSES, NEVER, TWICE, Boundary
 from halonmf.halo.products.profile import Crossing, Profile
+from halonmf.halo.products.published_line import belokurov_kravtsov
 from halonmf.halo.products.tracks import track
 from halonmf.halo.stars.cutflow import CutFlow
 
@@ -64,7 +68,7 @@ def make_fit(k=2, axes=EL, chemistry=None, empty=False):
         names=("LE", "HE") if k == 2 else tuple(f"C{i + 1}" for i in range(k)),
         mean_energy=np.linspace(-1.8e5, -1.5e5, k),
         mixtures=mixtures,
-        settings=FitSettings(components=k, axes=axes),
+        settings=FitSettings.of(components=k, axes=axes),
         cutflow=CutFlow(1000, ("Lz < 0 or e > 0.7",), (1000 - N,)),
         bin_energy=np.zeros(len(mixtures.bins)),
         loss=1.0,
@@ -573,14 +577,15 @@ def test_real_stars_draw_from_files_to_picture(tmp_path):
     files = [SHARED / "data" / f"{name}-dr17-halo-giants.fits" for name in ("allStarLite", "apogee_astroNN")]
     if not all(file.exists() for file in files):
         pytest.skip(f"{files[0].parent} is absent")
-    from halonmf.halo.fits.fit import apply, fit
+    from halonmf.halo.fits.apply import apply
+    from halonmf.halo.fits.fit import fit
     from halonmf.halo.products.boundary import boundary
     from halonmf.halo.products.profile import profile
     from halonmf.halo.survey.prepare import prepare
 
     stars = prepare(*files).table
     axes = (Axis("E", 5), Axis("Lz", 5))
-    found = fit(stars, FitSettings(selection="retrograde", axes=axes, chemistry=Chemistry(pixels=20)))
+    found = fit(stars, FitSettings.of(selection="retrograde", axes=axes, chemistry=Chemistry(pixels=20)))
     along_E = profile(found, stars, (Axis("E", 9, -2.1e5, -1.2e5),))
     page = figures.summary(found, apply(found, stars, GRID), boundary(found, stars), along_E)
     (path,) = figures.save(page, tmp_path / "summary", ["png"])

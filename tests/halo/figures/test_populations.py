@@ -1,7 +1,6 @@
 """Figures 11 to 15 and those of checks show the products' own numbers, and say what was cut."""
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from halonmf.halo.errors import UsageError
 from halonmf.halo.figures import fit as figures
 from halonmf.halo.figures import populations as populationplots
 from halonmf.halo.figures import style as look
-from halonmf.halo.mixtures.counts import Chemistry, Plane
+from halonmf.halo.mixtures.settings import Chemistry, Plane
 from halonmf.halo.populations.aurora import aurora
 from halonmf.halo.populations.bifurcation import bifurcation
 from halonmf.halo.populations.regions import read_regions, region_energies
@@ -195,7 +194,7 @@ def test_reliabilities_draw_every_bin_and_give_the_scores():
 
 def test_stabilities_draw_the_shares_of_converged_fits():
     result = stability(
-        planted(2000)[0], replace(SMALL, chemistry=Chemistry(pixels=10)), starts=2, bins=(4, 5), pixels=(8,)
+        planted(2000)[0], SMALL.replace(chemistry=Chemistry(pixels=10)), starts=2, bins=(4, 5), pixels=(8,)
     )
     picture = figures.stabilities(result)
     drawn = lines_of(picture.figure.axes[0])

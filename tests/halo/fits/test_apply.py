@@ -8,9 +8,12 @@ import torch
 from scipy.optimize import minimize_scalar, nnls
 
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.fits.fit import apply, apply_mixtures, fit, fractions, resolve_device
-from halonmf.halo.mixtures.bins import Axis, make_bins, parse_axes
-from halonmf.halo.mixtures.counts import Chemistry, mix
+from halonmf.halo.fits.apply import apply, apply_mixtures
+from halonmf.halo.fits.engine import resolve_device
+from halonmf.halo.fits.fit import fit, fractions
+from halonmf.halo.mixtures.bins import make_bins
+from halonmf.halo.mixtures.counts import mix
+from halonmf.halo.mixtures.settings import Axis, Chemistry, parse_axes
 
 from ..helpers.planted import SMALL, accreted_share, planted, planted_fit
 
@@ -46,7 +49,7 @@ def test_re_application_is_the_maximum_of_the_poisson_likelihood(stars):
 
 
 def test_re_application_knows_no_penalties(stars):
-    penalised = fit(stars, replace(SMALL, chemistry=Chemistry(pixels=12), alpha_W=0.1, alpha_H=0.1, l1_ratio=0.5))
+    penalised = fit(stars, SMALL.replace(chemistry=Chemistry(pixels=12), alpha_W=0.1, alpha_H=0.1, l1_ratio=0.5))
     found = apply(penalised, stars, FINE)
     expected = np.array([nnls(penalised.H.T, row)[0] for row in found.mixtures.V])
     assert np.abs(found.W - expected).max() < 1e-5 * expected.max()
@@ -105,7 +108,7 @@ def test_shares_of_nothing_are_nan():
 
 def test_bins_that_did_not_converge_are_marked(stars):
     made = planted_fit("kullback-leibler")
-    hasty = replace(made, settings=replace(made.settings, max_iter=1))
+    hasty = replace(made, settings=made.settings.replace(max_iter=1))
     found = apply(hasty, stars, parse_axes("E:4:-4.5e5:-0.5e5"))
     assert found.converged.tolist() == [True, True, False, False]
     assert apply(made, stars, FINE).converged.all()

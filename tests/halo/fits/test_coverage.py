@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from halonmf.halo.fits.intervals import TYPES, Ordered, standard_error
-from halonmf.halo.mixtures.bins import parse_axes
-from halonmf.halo.mixtures.counts import Chemistry
-from halonmf.halo.replicates.replicate import Setup, begin, reduce
+from halonmf.halo.mixtures.settings import Chemistry, parse_axes
+from halonmf.halo.replicates.replicate import begin, reduce
+from halonmf.halo.replicates.setup import Setup
 
 from ..helpers.planted import SMALL, planted
 
 SKIES, REPLICATES = 60, 150
-SETUP = Setup(replace(SMALL, axes=parse_axes("E:4,Lz:2"), chemistry=Chemistry(pixels=10)))
+SETUP = Setup(SMALL.replace(axes=parse_axes("E:4,Lz:2"), chemistry=Chemistry(pixels=10)))
 
 
 @pytest.fixture(scope="module")

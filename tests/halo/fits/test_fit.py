@@ -10,9 +10,11 @@ from sklearn.decomposition import NMF
 
 import nmfcore
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.fits.fit import apply, choose, fit, fit_mixtures, fractions
-from halonmf.halo.mixtures.bins import parse_axes
-from halonmf.halo.mixtures.counts import Chemistry, mix
+from halonmf.halo.fits.apply import apply
+from halonmf.halo.fits.fit import fit, fit_mixtures, fractions
+from halonmf.halo.mixtures.counts import mix
+from halonmf.halo.mixtures.settings import Chemistry, parse_axes
+from halonmf.halo.stars.selection import choose
 from nmfcore import Status
 
 from ..helpers.planted import SMALL, planted, planted_fit
@@ -53,7 +55,7 @@ def test_a_fit_is_sklearns_converged_one(k):
 @pytest.mark.parametrize("penalty", [{"alpha_W": 0.03, "alpha_H": 0.03}, {"alpha_W": 0.1, "alpha_H": 0.02}])
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
 def test_penalties_are_sklearns(stars, penalty, l1_ratio):
-    settings = replace(SMALL, chemistry=Chemistry(pixels=12), l1_ratio=l1_ratio, **penalty)
+    settings = SMALL.replace(chemistry=Chemistry(pixels=12), l1_ratio=l1_ratio, **penalty)
     ours = fit(stars, settings)
     W, H, _ = sklearn_components(ours.mixtures.V, 2, l1_ratio=l1_ratio, **penalty)
     order = np.argsort((W.T @ ours.bin_energy) / W.sum(axis=0))
@@ -62,7 +64,7 @@ def test_penalties_are_sklearns(stars, penalty, l1_ratio):
 
 
 def test_penalties_make_a_difference(stars):
-    penalised = fit(stars, replace(SMALL, chemistry=Chemistry(pixels=12), alpha_W=0.1, alpha_H=0.1, l1_ratio=1.0))
+    penalised = fit(stars, SMALL.replace(chemistry=Chemistry(pixels=12), alpha_W=0.1, alpha_H=0.1, l1_ratio=1.0))
     assert np.abs(penalised.W - planted_fit().W).max() > 0.01 * planted_fit().W.max()
 
 
@@ -129,7 +131,7 @@ def test_the_mean_energy_is_that_of_the_stars_behind_the_weights(stars):
 def test_bins_without_energy_are_ordered_by_their_first_variable(stars):
     table = stars[["Lz", "FE_H", "AL_FE", "MG_FE"]]
     table["r_sph"] = 20.0 + stars["E"] / 1.5e4
-    found = fit(table, replace(SMALL, axes=parse_axes("r:5")))
+    found = fit(table, SMALL.replace(axes=parse_axes("r:5")))
     assert found.bin_energy == pytest.approx(
         [table["r_sph"][found.mixtures.rows == i].mean() for i in range(5)], rel=1e-12
     )
@@ -166,7 +168,7 @@ def test_every_start_finds_the_same_two_components(stars):
 
 def test_of_many_starts_the_best_is_kept(stars):
     settings = replace(planted_fit(k=3).settings, init="random", max_iter=3, seed=4)
-    losses = [fit(stars, replace(settings, starts=starts)).loss for starts in range(1, 7)]
+    losses = [fit(stars, settings.replace(starts=starts)).loss for starts in range(1, 7)]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < losses[0]
 
@@ -180,7 +182,7 @@ def test_stars_of_one_chemistry_are_fitted_without_nan():
     table = Table({"E": np.linspace(-2e5, -1e5, 50), "Lz": np.zeros(50)})
     for name, value in (("FE_H", -1.0), ("AL_FE", 0.1), ("MG_FE", 0.2)):
         table[name] = value
-    found = fit(table, replace(SMALL, axes=parse_axes("E:5")))
+    found = fit(table, SMALL.replace(axes=parse_axes("E:5")))
     assert np.isfinite(found.W).all()
     assert found.W.sum() == pytest.approx(100)
 
@@ -213,20 +215,20 @@ def test_a_fit_leaves_the_stars_as_they_were(stars):
 
 
 def test_a_fit_of_regular_bins_keeps_its_empty_ones(stars):
-    found = fit(stars, replace(SMALL, axes=parse_axes("E:6:-4.0e5:-1.0e5")))
+    found = fit(stars, SMALL.replace(axes=parse_axes("E:6:-4.0e5:-1.0e5")))
     assert found.W[:3].sum() == 0
     assert np.isnan(found.bin_energy[:3]).all()
     assert found.mean_fractions.sum() == pytest.approx(1)
 
 
 def test_the_selection_is_applied_before_the_bins(stars):
-    found = fit(stars, replace(SMALL, selection="retrograde", cuts=("FE_H<0",)))
+    found = fit(stars, SMALL.replace(selection="retrograde", cuts=("FE_H<0",)))
     assert found.mixtures.n_stars.sum() == ((stars["Lz"] < 0) & (stars["FE_H"] < 0)).sum() == found.cutflow.passed
     assert found.mixtures.bins.edges[1].max() < 0
 
 
 def test_thresholds_of_the_selections_are_used(stars):
-    chosen, flow = choose(stars, replace(SMALL, selection="kinematically-pure", max_fe_h=-1.5))
+    chosen, flow = choose(stars, SMALL.replace(selection="kinematically-pure", max_fe_h=-1.5))
     assert chosen["FE_H"].max() <= -1.5
     assert flow.passed == len(chosen)
 
@@ -246,7 +248,7 @@ def test_component_images_are_the_rows_of_h():
 
 
 def test_a_fit_that_did_not_converge_says_so(stars):
-    found = fit(stars, replace(SMALL, max_iter=1))
+    found = fit(stars, SMALL.replace(max_iter=1))
     assert (found.status, found.n_iter, found.converged) == ("MAX_ITER", 1, False)
     assert "raise max_iter" in found.message
 
@@ -269,19 +271,19 @@ def test_a_status_of_another_version_is_not_converged():
 def test_cuda_without_cuda_is_refused_and_never_becomes_the_cpu(stars, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UsageError, match=r"device 'cuda' was asked for, but torch .* sees no CUDA device"):
-        fit(stars, replace(SMALL, device="cuda"))
+        fit(stars, SMALL.replace(device="cuda"))
 
 
 def test_more_components_than_bins_need_a_random_start(stars):
-    settings = replace(SMALL, axes=parse_axes("E:3"), components=4)
+    settings = SMALL.replace(axes=parse_axes("E:3"), components=4)
     with pytest.raises(UsageError, match=r"at most min\(m, n\) = 3 components.*init='random'"):
         fit(stars, settings)
-    assert fit(stars, replace(settings, init="random", max_iter=50)).H.shape == (4, 800)
+    assert fit(stars, settings.replace(init="random", max_iter=50)).H.shape == (4, 800)
 
 
 def test_itakura_saito_on_counts_with_zeros_is_refused_with_the_reason(stars):
     with pytest.raises(UsageError, match=r"strictly positive; \d+ of 20000 entries are zero .*Kullback-Leibler"):
-        fit(stars, replace(SMALL, loss="itakura-saito"))
+        fit(stars, SMALL.replace(loss="itakura-saito"))
 
 
 @pytest.mark.parametrize(
@@ -292,22 +294,22 @@ def test_itakura_saito_on_counts_with_zeros_is_refused_with_the_reason(stars):
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_usage_errors(stars, settings):
     with pytest.raises(UsageError):
-        fit(stars, replace(SMALL, **settings))
+        fit(stars, SMALL.replace(**settings))
 
 
 def test_penalties_that_leave_nothing_are_refused(stars):
     with pytest.raises(UsageError, match="alpha_W = 100 and alpha_H = 100 penalise every component away"):
-        fit(stars, replace(SMALL, alpha_W=100.0, alpha_H=100.0, l1_ratio=1.0))
+        fit(stars, SMALL.replace(alpha_W=100.0, alpha_H=100.0, l1_ratio=1.0))
 
 
 def test_a_selection_that_leaves_no_star_is_refused(stars):
     with pytest.raises(InputError, match="the selection or the cuts left none"):
-        fit(stars, replace(SMALL, cuts=("FE_H<-9",)))
+        fit(stars, SMALL.replace(cuts=("FE_H<-9",)))
 
 
 def test_a_variable_that_the_stars_lack_is_refused(stars):
     with pytest.raises(UsageError, match="J_r"):
-        fit(stars, replace(SMALL, axes=parse_axes("J_r:5")))
+        fit(stars, SMALL.replace(axes=parse_axes("J_r:5")))
 
 
 # whose fault it was
@@ -330,4 +332,4 @@ def test_what_the_engine_refuses_is_wrong_usage_and_its_own_failures_are_not(sta
 )
 def test_settings_that_the_engine_refuses_are_wrong_usage(stars, wrong):
     with pytest.raises(UsageError):
-        fit(stars, replace(SMALL, **wrong))
+        fit(stars, SMALL.replace(**wrong))

@@ -16,12 +16,13 @@ import numpy as np
 
 from halonmf.halo.ensembles import runner
 from halonmf.halo.ensembles import worker as work
-from halonmf.halo.ensembles.plan import Plan, parse_sweep
+from halonmf.halo.ensembles.plan import Plan
+from halonmf.halo.ensembles.sweeps import parse_sweep
 from halonmf.halo.errors import HalonmfError, UsageError
-from halonmf.halo.fits.fit import FitSettings
-from halonmf.halo.replicates.replicate import Setup
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.replicates.setup import Setup
 
-PLAN = Plan(Setup(FitSettings(device="cpu")), (parse_sweep("pixels=2,3"), parse_sweep("seed=0:2")), 7, 4)
+PLAN = Plan(Setup(FitSettings.of(device="cpu")), (parse_sweep("pixels=2,3"), parse_sweep("seed=0:2")), 7, 4)
 POISON = 13
 
 

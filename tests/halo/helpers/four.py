@@ -46,5 +46,5 @@ def flat(fit, table, E=EDGE, columns=None):
 def four_found(upside_down=False):
     """The fit of two components, and the four that `split` finds on either side of `EDGE`; not to be changed."""
     table, _ = four_planted(upside_down=upside_down)
-    two = fit(table, replace(SMALL, chemistry=replace(SMALL.chemistry, pixels=30)))
+    two = fit(table, SMALL.replace(chemistry=replace(SMALL.chemistry, pixels=30)))
     return two, split(two, table, line=flat(two, table))

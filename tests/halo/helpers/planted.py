@@ -1,15 +1,17 @@
 """Stars of two chemical populations whose shares depend on energy: fits with a known answer, and tables for them."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table
 
-from halonmf.halo.fits.fit import Application, Fit, FitSettings, fit
-from halonmf.halo.mixtures.bins import Axis, make_bins, parse_axes
-from halonmf.halo.mixtures.counts import Chemistry, Mixtures
+from halonmf.halo.fits.apply import Application
+from halonmf.halo.fits.fit import Fit, fit
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.mixtures.bins import make_bins
+from halonmf.halo.mixtures.counts import Mixtures
+from halonmf.halo.mixtures.settings import Axis, Chemistry, parse_axes
 from halonmf.halo.orbits.frames import to_heliocentric
 from halonmf.halo.orbits.kinematics import kinematics
 from halonmf.halo.stars.cutflow import CutFlow
@@ -17,7 +19,7 @@ from halonmf.halo.stars.cutflow import CutFlow
 E_LOW, E_HIGH = -2.5e5, -1.0e5
 TRANSITION, WIDTH = -1.7e5, 0.15e5
 
-SMALL = FitSettings(
+SMALL = FitSettings.of(
     selection="all", axes=(Axis("E", 5), Axis("Lz", 5)), chemistry=Chemistry(pixels=20), device="cpu", components=2
 )
 
@@ -50,7 +52,7 @@ def planted(n=6000, seed=0, *, apart=False):
 @cache
 def planted_fit(loss="frobenius", k=2):
     """The fit of `planted` stars in coarse images, made once and not to be changed."""
-    return fit(planted()[0], replace(SMALL, loss=loss, components=k, chemistry=Chemistry(pixels=12)))
+    return fit(planted()[0], SMALL.replace(loss=loss, components=k, chemistry=Chemistry(pixels=12)))
 
 
 def hand_made_fit(H, chemistry, **settings):
@@ -67,7 +69,7 @@ def hand_made_fit(H, chemistry, **settings):
         names=tuple(f"C{i + 1}" for i in range(k)),
         mean_energy=np.linspace(E_LOW, E_HIGH, k),
         mixtures=mixtures,
-        settings=replace(SMALL, chemistry=chemistry, components=k, **settings),
+        settings=SMALL.replace(chemistry=chemistry, components=k, **settings),
         cutflow=CutFlow(9),
         bin_energy=np.linspace(E_LOW, E_HIGH, 3),
         loss=0.0,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.mixtures.bins import Axis, Bins, make_bins, parse_axes, place
+from halonmf.halo.mixtures.bins import Bins, make_bins, place
+from halonmf.halo.mixtures.settings import Axis, parse_axes
 
 seeded = settings(derandomize=True, deadline=None, max_examples=60)
 FINITE = st.floats(-1e6, 1e6, allow_subnormal=False)

@@ -7,14 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.mixtures.bins import Axis, make_bins, parse_axes
-from halonmf.halo.mixtures.counts import (
+from halonmf.halo.mixtures.bins import columns_of, make_bins
+from halonmf.halo.mixtures.counts import count, mix
+from halonmf.halo.mixtures.settings import (
     DEFAULT_PLANES,
     DEFAULT_RANGES,
+    Axis,
     Chemistry,
     Plane,
-    count,
-    mix,
+    parse_axes,
     parse_plane,
     parse_range,
 )
@@ -64,7 +65,7 @@ def test_a_star_on_an_edge_is_in_the_pixel_above(name, pixels):
     chemistry = Chemistry(pixels=pixels)
     edges = chemistry.edges(name)
     image = next(i for i, plane in enumerate(chemistry.planes) if name in (plane.x, plane.y))
-    pixel = chemistry.columns(stars(len(edges), **{name: edges}))[:, image] - image * pixels**2
+    pixel = columns_of(stars(len(edges), **{name: edges}), chemistry)[:, image] - image * pixels**2
     pixel = pixel % pixels if name == "FE_H" else pixel // pixels
     assert pixel.tolist() == [*range(pixels), pixels - 1]
 
@@ -73,14 +74,14 @@ def test_a_star_on_an_edge_is_in_the_pixel_above(name, pixels):
 @pytest.mark.parametrize("pixels", [7, 20, 50])
 def test_the_float_below_the_upper_limit_is_inside(name, pixels):
     x = np.nextafter(DEFAULT_RANGES[name][1], -np.inf)
-    assert (Chemistry(pixels=pixels).columns(stars(**{name: [x]})) >= 0).all()
+    assert (columns_of(stars(**{name: [x]}), Chemistry(pixels=pixels)) >= 0).all()
 
 
 @pytest.mark.parametrize("name", list(DEFAULT_RANGES))
 def test_the_floats_beyond_the_limits_are_outside(name):
     low, high = DEFAULT_RANGES[name]
     beyond = [np.nextafter(low, -np.inf), np.nextafter(high, np.inf), np.nan, np.inf, -np.inf, 1e300, -9999.0]
-    columns = Chemistry().columns(stars(7, **{name: beyond}))
+    columns = columns_of(stars(7, **{name: beyond}), Chemistry())
     shown = [name in (plane.x, plane.y) for plane in DEFAULT_PLANES]
     assert (columns[:, shown] == -1).all()
     assert (columns[:, ~np.array(shown)] >= 0).all()
@@ -91,7 +92,7 @@ def test_the_floats_beyond_the_limits_are_outside(name):
 
 def test_a_column_is_image_then_row_of_y_then_x():
     chemistry = Chemistry.of(ranges={"FE_H": (0, 4), "AL_FE": (0, 4), "MG_FE": (0, 4)}, pixels=4)
-    columns = chemistry.columns(stars(FE_H=[1.5], AL_FE=[2.5], MG_FE=[3.5]))
+    columns = columns_of(stars(FE_H=[1.5], AL_FE=[2.5], MG_FE=[3.5]), chemistry)
     assert columns.tolist() == [[2 * 4 + 1, 16 + 3 * 4 + 1]]
 
 
@@ -105,7 +106,7 @@ def test_images_undo_the_stacking():
 
 def test_an_image_has_y_first():
     chemistry = Chemistry(pixels=8)
-    columns = chemistry.columns(stars(AL_FE=[0.55], FE_H=[-2.45]))
+    columns = columns_of(stars(AL_FE=[0.55], FE_H=[-2.45]), chemistry)
     row = np.bincount(columns[0], minlength=chemistry.n)
     assert np.argwhere(chemistry.images(row)[0]).tolist() == [[7, 0]]
 

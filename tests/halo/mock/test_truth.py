@@ -13,8 +13,9 @@ import pytest
 from astropy.table import QTable, Table
 
 from halonmf.halo.errors import InputError
-from halonmf.halo.mixtures.bins import Axis, make_bins
-from halonmf.halo.mixtures.counts import Chemistry, mix
+from halonmf.halo.mixtures.bins import make_bins
+from halonmf.halo.mixtures.counts import mix
+from halonmf.halo.mixtures.settings import Axis, Chemistry
 from halonmf.halo.mock.truth import (
     Limits,
     Recovery,

@@ -7,8 +7,8 @@ import pytest
 from astropy.table import Table
 
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.mixtures.bins import Axis, make_bins, parse_axes
-from halonmf.halo.mixtures.counts import Chemistry, Plane
+from halonmf.halo.mixtures.bins import make_bins
+from halonmf.halo.mixtures.settings import Axis, Chemistry, Plane, parse_axes
 from halonmf.halo.populations.aurora import aurora, aurora_table, branch, resample
 
 from ..helpers.planted import hand_made_fit

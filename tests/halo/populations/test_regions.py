@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.mixtures.counts import Plane
+from halonmf.halo.mixtures.settings import Plane
 from halonmf.halo.populations.regions import Region, inside, outlines, read_regions, region_energies, region_table
 
 PLANE = Plane("AL_FE", "FE_H")

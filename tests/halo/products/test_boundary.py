@@ -1,7 +1,5 @@
 """The boundary: known columns, columns without an answer, smoothing, and the published line beside it."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -11,16 +9,8 @@ from hypothesis import strategies as st
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.products import boundary as module
-from halonmf.halo.products.boundary import (
-    CROSSES,
-    EMPTY,
-    NEVER,
-    REVERSED,
-    TWICE,
-    belokurov_kravtsov,
-    boundary,
-    boundary_table,
-)
+from halonmf.halo.products.boundary import CROSSES, EMPTY, NEVER, REVERSED, TWICE, boundary, boundary_table
+from halonmf.halo.products.published_line import belokurov_kravtsov
 
 from ..helpers.planted import SMALL, TRANSITION, hand_made_application, planted
 
@@ -164,7 +154,7 @@ def test_no_column_at_all_is_no_function(monkeypatch, fitted):
 
 
 def test_another_selection_may_be_used(fitted, stars):
-    chosen = replace(fitted.settings, selection="retrograde")
+    chosen = fitted.settings.replace(selection="retrograde")
     assert boundary(fitted, stars, settings=chosen).n_stars[5:].tolist() == [0] * 5
 
 
@@ -188,7 +178,7 @@ def test_choices_that_make_no_sense_are_refused(fitted, stars, choices, text):
 
 def test_one_component_has_no_boundary(stars):
     with pytest.raises(UsageError, match="this fit has one"):
-        boundary(fit(stars, replace(SMALL, components=1)), stars)
+        boundary(fit(stars, SMALL.replace(components=1)), stars)
 
 
 # Belokurov & Kravtsov (2023)

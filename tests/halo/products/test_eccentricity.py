@@ -7,8 +7,9 @@ import pytest
 
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.fits.bootstrap import refit
-from halonmf.halo.fits.fit import choose, fit
+from halonmf.halo.fits.fit import fit
 from halonmf.halo.products.eccentricity import eccentricities, eccentricity_table, report, warning
+from halonmf.halo.stars.selection import choose
 
 from ..helpers.planted import SMALL, planted, planted_fit
 
@@ -103,7 +104,7 @@ def test_other_stars_than_the_fits_are_refused(round_and_radial):
     empty["ecc"] = np.nan
     with pytest.raises(InputError, match="no star of the fit"):
         eccentricities(made, empty)
-    assert len(choose(table, made.settings)[0]) == len(table)
+    assert len(choose(table, made.settings.selection)[0]) == len(table)
 
 
 @pytest.mark.parametrize("wrong", [{"bins": 2}, {"cut": 1.0}, {"level": 0.0}])

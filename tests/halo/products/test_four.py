@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.fits.fit import apply
+from halonmf.halo.fits.apply import apply
+from halonmf.halo.fits.fit import NAMES
 from halonmf.halo.fits.store import load_fit, save_fit
-from halonmf.halo.mixtures.bins import Axis
+from halonmf.halo.mixtures.settings import Axis
 from halonmf.halo.products import four as module
 from halonmf.halo.products.boundary import boundary
-from halonmf.halo.products.four import NAMES, SplitSettings, split, stack
+from halonmf.halo.products.four import SplitSettings, split, stack
 from halonmf.halo.products.tracks import percentiles
 
 from ..helpers.four import EDGE, MEDIANS, POPULATIONS, flat, four_found, four_planted

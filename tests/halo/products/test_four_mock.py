@@ -1,25 +1,25 @@
 """Four components, their eccentricities and their tracks beside the truth of the default mock survey."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from halonmf.halo.fits.fit import FitSettings, choose, fit
-from halonmf.halo.mixtures.bins import parse_axes
+from halonmf.halo.fits.fit import fit
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.mixtures.settings import parse_axes
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.mock.truth import read_truth
-from halonmf.halo.products.apart import separations
 from halonmf.halo.products.densities import densities
 from halonmf.halo.products.eccentricity import eccentricities
 from halonmf.halo.products.four import split
 from halonmf.halo.products.overview import PROFILES
 from halonmf.halo.products.profile import profile
+from halonmf.halo.products.tracks import separations
+from halonmf.halo.stars.selection import choose
 from halonmf.halo.stars.variables import values
 from halonmf.halo.survey.prepare import PrepareSettings, prepare
 
 pytestmark = pytest.mark.slow
-SETTINGS = FitSettings(device="cpu")
+SETTINGS = FitSettings.of(device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def four(survey, two):
 @pytest.mark.parametrize("variable", ["r", "z", "R"])
 def test_le2_is_the_planted_inner_disc_and_he_the_accreted_stars(survey, four, variable):
     table, truth = survey
-    known = read_truth(truth, choose(table, SETTINGS)[0])
+    known = read_truth(truth, choose(table, SETTINGS.selection)[0])
     found = profile(four.fit, table, parse_axes(PROFILES[variable])).application
     rows = found.mixtures.rows
     inner = np.array([(known.population[rows == i] == "inner disc and bar").mean() for i in range(10)])
@@ -69,8 +69,8 @@ def test_tracks_stay_apart_where_the_planted_ones_do(two):
 
 def test_eccentricities_of_the_accreted_stars_come_back(survey):
     table, truth = survey
-    settings = replace(SETTINGS, selection="kinematically-pure")
-    stars, _ = choose(table, settings)
+    settings = SETTINGS.replace(selection="kinematically-pure")
+    stars, _ = choose(table, settings.selection)
     accreted = read_truth(truth, stars).accreted
     found = eccentricities(fit(table, settings), table)
     for j, chosen in ((0, ~accreted), (1, accreted)):

@@ -7,8 +7,8 @@ import pytest
 from astropy.table import Table
 
 from halonmf.halo.errors import UsageError
-from halonmf.halo.mixtures.bins import Axis, make_bins
-from halonmf.halo.mixtures.counts import Chemistry, Plane
+from halonmf.halo.mixtures.bins import columns_of, make_bins
+from halonmf.halo.mixtures.settings import Axis, Chemistry, Plane
 from halonmf.halo.products.memberships import (
     memberships,
     memberships_table,
@@ -55,7 +55,7 @@ def draw(fit, f, al, mg, n=20_000, seed=1):
 
 def counted_twice(fit, stars):
     """Probabilities from the product of a star's pixels, in which [Fe/H] stands once per plane."""
-    columns, bins = CHEMISTRY.columns(stars), fit.mixtures.bins.assign(stars)
+    columns, bins = columns_of(stars, CHEMISTRY), fit.mixtures.bins.assign(stars)
     weight = fit.W[bins] * np.prod([fit.H[:, columns[:, p]].T for p in range(2)], axis=0)
     return weight / weight.sum(axis=1, keepdims=True)
 
@@ -183,7 +183,7 @@ def test_the_table_is_the_stars_with_probabilities():
 def test_only_stars_of_the_selection_are_members():
     stars, _ = planted(500)
     fit = planted_fit()
-    backwards = replace(fit, settings=replace(SMALL, selection="retrograde", chemistry=fit.settings.chemistry))
+    backwards = replace(fit, settings=SMALL.replace(selection="retrograde", chemistry=fit.settings.chemistry))
     assert len(memberships(backwards, stars).stars) == (stars["Lz"] < 0).sum()
 
 

@@ -12,7 +12,7 @@ from halonmf.halo import load
 from halonmf.halo.commands import demo, reports
 from halonmf.halo.commands import fit as commands
 from halonmf.halo.errors import OutputError
-from halonmf.halo.fits.fit import apply
+from halonmf.halo.fits.apply import apply
 from halonmf.halo.fits.store import save_fit
 from halonmf.halo.products.overview import products
 from halonmf.halo.stars.catalogue import write_catalogue
@@ -49,7 +49,7 @@ def test_samples_are_all_stars_the_papers_two_and_the_fits_own():
     table, _ = planted()
     whole = planted_fit()
     assert list(products(whole, table).samples) == ["all", "chemically-pure", "kinematically-pure"]
-    backwards = replace(whole, settings=replace(whole.settings, selection="retrograde"))
+    backwards = replace(whole, settings=whole.settings.replace(selection="retrograde"))
     shown = products(backwards, table)
     assert list(shown.samples)[-1] == "retrograde"
     assert len(shown.stars) == (table["Lz"] < 0).sum() == len(shown.map.mixtures.rows)

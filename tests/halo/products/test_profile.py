@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halonmf.halo.errors import UsageError
-from halonmf.halo.fits.fit import FitSettings, apply, fit
-from halonmf.halo.mixtures.bins import parse_axes
-from halonmf.halo.mixtures.counts import Chemistry
+from halonmf.halo.fits.apply import apply
+from halonmf.halo.fits.fit import fit
+from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.mixtures.settings import Chemistry, parse_axes
 from halonmf.halo.products.profile import MIN_STARS, Crossing, crossings, profile, profile_of, profile_table, unit_of
 from halonmf.halo.products.tracks import percentiles
 from halonmf.halo.survey.prepare import prepare
@@ -246,7 +247,7 @@ def giants():
 @real
 @pytest.mark.parametrize("pixels", [15, 20, 30])
 def test_retrograde_giants_turn_accreted_where_the_papers_do(giants, pixels):
-    chosen = FitSettings(
+    chosen = FitSettings.of(
         selection="retrograde", axes=parse_axes("E:5,Lz:5"), chemistry=Chemistry(pixels=pixels), device="cpu"
     )
     made = fit(giants, chosen)
@@ -260,7 +261,7 @@ def test_retrograde_giants_turn_accreted_where_the_papers_do(giants, pixels):
 
 @real
 def test_the_high_energy_giants_are_the_metal_poor_ones(giants):
-    chosen = FitSettings(selection="retrograde", axes=parse_axes("E:5,Lz:5"), chemistry=Chemistry(pixels=20))
+    chosen = FitSettings.of(selection="retrograde", axes=parse_axes("E:5,Lz:5"), chemistry=Chemistry(pixels=20))
     made = fit(giants, replace(chosen, device="cpu"))
     for name, less in (("FE_H", 0.3), ("AL_FE", 0.2)):
         low, high = percentiles(made, name, (50.0,))[:, 0]

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from halonmf.halo.errors import UsageError
-from halonmf.halo.mixtures.counts import Plane
-from halonmf.halo.products.apart import separation, separation_table, separations
-from halonmf.halo.products.boundary import belokurov_kravtsov, boundary
-from halonmf.halo.products.offset import fraction_at, mean_line, offset, offset_table
+from halonmf.halo.mixtures.settings import Plane
+from halonmf.halo.products.boundary import boundary, fraction_at, offset, offset_table
 from halonmf.halo.products.profile import profile_of
-from halonmf.halo.products.tracks import Track, track, track_table
+from halonmf.halo.products.published_line import belokurov_kravtsov, mean_line
+from halonmf.halo.products.tracks import Track, separation, separation_table, separations, track, track_table
 
 from ..helpers.four import four_found, four_planted
 from ..helpers.planted import hand_made_application, planted_fit

@@ -66,7 +66,7 @@ def test_replicates_scatter_as_drawing_stars_does(found):
 def test_replicates_that_cannot_be_matched_or_do_not_converge_are_not_good():
     made = planted_fit()
     assert refit(made, 4, floor=1.0).lost == 4
-    short = replace(made, settings=replace(made.settings, max_iter=1))
+    short = replace(made, settings=made.settings.replace(max_iter=1))
     assert refit(short, 4).lost == 4
 
 

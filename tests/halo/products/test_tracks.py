@@ -10,7 +10,8 @@ from scipy.stats import median_abs_deviation
 
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
-from halonmf.halo.mixtures.counts import Chemistry, Plane
+from halonmf.halo.mixtures.bins import columns_of
+from halonmf.halo.mixtures.settings import Chemistry, Plane
 from halonmf.halo.products.tracks import marginal, percentiles, quantile, track
 
 from ..helpers.planted import SMALL, hand_made_fit, planted
@@ -29,7 +30,7 @@ def sample(n=200_000, seed=0):
 def component(fe_h, al_fe, mg_fe, pixels):
     """A component whose images are the histograms of these stars."""
     chemistry = Chemistry(pixels=pixels)
-    columns = chemistry.columns(Table({"FE_H": fe_h, "AL_FE": al_fe, "MG_FE": mg_fe}))
+    columns = columns_of(Table({"FE_H": fe_h, "AL_FE": al_fe, "MG_FE": mg_fe}), chemistry)
     return hand_made_fit(np.bincount(columns[columns >= 0], minlength=chemistry.n)[None], chemistry)
 
 

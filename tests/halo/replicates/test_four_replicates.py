@@ -7,8 +7,8 @@ from scipy.optimize import nnls
 from halonmf.halo.ensembles.spread import spread
 from halonmf.halo.errors import InputError
 from halonmf.halo.fits.bootstrap import refit, star_weights
-from halonmf.halo.mixtures.bins import parse_axes
 from halonmf.halo.mixtures.counts import mix
+from halonmf.halo.mixtures.settings import parse_axes
 from halonmf.halo.products.four import sides
 from halonmf.halo.products.overview import PROFILES
 from halonmf.halo.products.profile import profile

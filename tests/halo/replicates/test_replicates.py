@@ -7,20 +7,22 @@ import pytest
 
 import nmfcore
 from halonmf.halo.errors import UsageError
-from halonmf.halo.fits.fit import choose, fit, fit_mixtures
-from halonmf.halo.mixtures.bins import parse_axes
+from halonmf.halo.fits.fit import fit, fit_mixtures
 from halonmf.halo.mixtures.counts import mix
+from halonmf.halo.mixtures.settings import parse_axes
 from halonmf.halo.products import boundary, profile, tracks
 from halonmf.halo.products.overview import PROFILES
-from halonmf.halo.replicates.replicate import Setup, Stars, begin, reduce, usable
+from halonmf.halo.replicates.replicate import Stars, begin, reduce, usable
 from halonmf.halo.replicates.scatter import scatter
+from halonmf.halo.replicates.setup import Setup
+from halonmf.halo.stars.selection import choose
 
 from ..helpers.planted import SMALL, observed, planted
 
 
 def setup(**settings):
     own = {name: settings.pop(name) for name in ("scheme", "drop", "edges", "errors", "floor") if name in settings}
-    return Setup(replace(SMALL, **settings), **own)
+    return Setup(SMALL.replace(**settings), **own)
 
 
 def same(a, b, **limits):
@@ -117,17 +119,17 @@ def test_settings_that_make_no_sense_are_refused_by_name(name, value):
 def by_hand(table, base, weights):
     """Products of a replicate from the ordinary functions, of a table that holds each star as often as it counts."""
     settings = base.setup.fit
-    chosen, flow = choose(table, settings)
+    chosen, flow = choose(table, settings.selection)
     stars = chosen[np.repeat(np.arange(len(chosen)), weights)]
     bins = settings.axes if base.setup.edges == "redrawn" else base.fit.mixtures.bins
     made = fit_mixtures(mix(stars, bins, settings.chemistry), stars, flow, settings)
     found = {"mass_fraction": made.mass_fractions, "mean_energy": made.mean_energy, "loss": made.loss}
     for name in ("E", "Lz", "e"):
-        line = profile.profile(made, stars, parse_axes(PROFILES[name]), settings=replace(settings, selection="all"))
+        line = profile.profile(made, stars, parse_axes(PROFILES[name]), settings=settings.replace(selection="all"))
         found[f"fraction_{name}"] = line.application.fractions
         at = line.crossings[0].at
         found[f"crossing_{name}"] = at[0] if len(at) == 1 else np.nan
-    line = boundary.boundary(made, stars, settings=replace(settings, selection="all"))
+    line = boundary.boundary(made, stars, settings=settings.replace(selection="all"))
     found |= {"boundary": line.E, "boundary_smoothed": line.smoothed, "boundary_number": line.n_crossings}
     found["percentile_AL_FE"] = tracks.percentiles(made, "AL_FE")
     found["track_MG_FE:FE_H"] = np.array([tracks.track(made, i, 1).median for i in range(len(made.H))])

@@ -9,17 +9,10 @@ from hypothesis import strategies as st
 
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.stars.cutflow import CutFlow
+from halonmf.halo.stars.cuts import apply_cuts, user_cuts
 from halonmf.halo.stars.expressions import parse_cut
-from halonmf.halo.stars.selection import (
-    SELECTIONS,
-    QualityCuts,
-    apply_cuts,
-    halo_cuts,
-    no_bits,
-    quality_cuts,
-    select,
-    user_cuts,
-)
+from halonmf.halo.stars.selection import SELECTIONS, halo_cuts, select
+from halonmf.halo.survey.quality import QualityCuts, no_bits, quality_cuts
 
 GOOD = {
     "ASPCAPFLAG": 1 << 7,

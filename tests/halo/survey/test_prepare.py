@@ -13,8 +13,8 @@ from astropy.table import Table
 from halonmf.halo.errors import HalonmfError, InputError, UsageError
 from halonmf.halo.stars.catalogue import read_catalogue, write_catalogue
 from halonmf.halo.stars.selection import select
-from halonmf.halo.stars.variables import values
-from halonmf.halo.survey.prepare import KINEMATICS, LZ_SUN, PrepareSettings, prepare, prepare_mapped
+from halonmf.halo.stars.variables import KINEMATICS, values
+from halonmf.halo.survey.prepare import LZ_SUN, PrepareSettings, prepare, prepare_mapped
 
 from ..helpers.catalogues import FULL_SIZE, member_lines, survey, write_members, write_survey, write_table
 

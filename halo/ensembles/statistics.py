@@ -1,0 +1,166 @@
+"""Statistics of replicates, and of configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..fits import intervals
+from ..fits.fit import component_names
+from ..fits.intervals import COVERAGES, RECOMMENDED, Ordered, interval_type
+from ..products.overview import PROFILES
+from ..replicates.setup import Setup
+
+STATISTICS = (
+    "base", "median", "p16", "p84", "p2_5", "p97_5", "low_68", "high_68", "low_95", "high_95", "se", "bias", "n_used",
+)  # fmt: skip
+"""Of every number: the full sample's value; quantiles of the replicates; intervals of the type asked for; the standard
+deviation of the replicates and their mean less the value; how many replicates have one."""
+
+
+OVER = ("mean", "spread", "lowest", "highest", "se", "n_setups")
+"""Of every number over set-ups: mean, standard deviation and range of the values; the root mean square of the standard
+errors; how many set-ups have one."""
+
+
+TIMES = ("never", "once", "more than once", "too few stars")
+"""How often a share can pass a level."""
+
+
+NUMBERS = ("mass_fraction", "mean_fraction", "mean_energy")
+"""Products of a fit that have one number for each component."""
+
+
+KEPT = (*NUMBERS, "fraction_", "crossing_", "boundary", "percentile_", "track_", "deviation_")
+
+
+COUNTS = ("_number", "_status")
+"""Ends of the names of products that are counted, not averaged."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the replicates of one set-up say.
+
+    Attributes
+    ----------
+    index : int
+        Place of the set-up in the run.
+    label : str
+        What sets it apart.
+    setup : Setup
+        The configuration.
+    statistics : dict of str to ndarray
+        By product, shape (len(STATISTICS), ...).
+    counts : dict of str to ndarray
+        By product ``crossing_X`` or ``boundary``: how many of the replicates used pass the level how often; shape
+        (len(TIMES), ...).
+    coordinates : dict of str to ndarray
+        What the axes are.
+    replicates, refused, unconverged : int
+        How many there are; refused by the alignment; converged not. Neither of the two counts anywhere else.
+    base_status : str
+        How the fit of the full sample ended.
+    factor : float
+        What the spread of the replicates is to be multiplied by for a standard error: 1, but for ``delete``.
+    """
+
+    index: int
+    label: str
+    setup: Setup
+    statistics: Mapping[str, np.ndarray]
+    counts: Mapping[str, np.ndarray]
+    coordinates: Mapping[str, np.ndarray]
+    replicates: int
+    refused: int
+    unconverged: int
+    base_status: str
+    factor: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the components."""
+        return component_names(self.setup.fit.solver.components)
+
+    @property
+    def used(self) -> int:
+        """Replicates that count."""
+        return self.replicates - self.refused - self.unconverged
+
+    def __call__(self, product: str, statistic: str) -> np.ndarray:
+        """Return one statistic of a product."""
+        return self.statistics[product][STATISTICS.index(statistic)]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Set-ups that ask the same of the same stars, and how far their answers differ.
+
+    Attributes
+    ----------
+    label : str
+        What the set-ups share that others do not; empty where there is one group.
+    members : tuple of int
+        Places of the set-ups in `Summary.parts`.
+    statistics : dict of str to ndarray
+        By product, shape (len(OVER), ...); of those products whose axes are the same in all of them.
+    coordinates : dict of str to ndarray
+        What the axes are.
+    setup : Setup
+        One of them.
+    """
+
+    label: str
+    members: tuple[int, ...]
+    statistics: Mapping[str, np.ndarray]
+    coordinates: Mapping[str, np.ndarray]
+    setup: Setup
+
+    def __call__(self, product: str, statistic: str) -> np.ndarray:
+        """Return one statistic of a product."""
+        return self.statistics[product][OVER.index(statistic)]
+
+
+def describe(base: np.ndarray, replicates: np.ndarray, interval: str = RECOMMENDED) -> np.ndarray:
+    """Return the `STATISTICS` of a product: its value (...) and replicates (B, ...) to (len(STATISTICS), ...)."""
+    base = np.asarray(base, dtype=float)
+    x = np.broadcast_to(replicates, (len(replicates), *base.shape)).astype(float)
+    ordered, kind = Ordered.of(x), interval_type(interval)
+    rows = [base, *(ordered.quantile(p) for p in (0.5, 0.16, 0.84, 0.025, 0.975))]
+    for coverage in COVERAGES:
+        rows += kind(ordered, base, coverage)
+    return np.stack([*rows, intervals.standard_error(x), intervals.bias(x, base), ordered.number.astype(float)])
+
+
+def _rank(product: str) -> tuple[int, int, str]:
+    # Files hold names in alphabetical order; here they come as in the paper.
+    kind = next(i for i, start in enumerate(KEPT) if product.startswith(start))
+    variable = product.partition("_")[2]
+    return kind, list(PROFILES).index(variable) if variable in PROFILES else len(PROFILES), product
+
+
+def _times(number: np.ndarray) -> np.ndarray:
+    return np.stack([(number == 0), (number == 1), (number > 1), (number < 0)]).sum(axis=1)
+
+
+def _spread(base: np.ndarray, se: np.ndarray) -> np.ndarray:
+    good, number = np.isfinite(base), np.isfinite(base).sum(axis=0)
+    some = np.where(number > 0, 1.0, np.nan)
+    mean = np.where(good, base, 0.0).sum(axis=0) / np.maximum(number, 1) * some
+    lowest, highest = np.where(good, base, np.inf).min(axis=0) * some, np.where(good, base, -np.inf).max(axis=0) * some
+    known = np.isfinite(se)
+    squares = np.where(known, se, 0.0) ** 2
+    rms = np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1)) * np.where(known.any(axis=0), 1.0, np.nan)
+    return np.stack([mean, intervals.standard_error(base), lowest, highest, rms, number.astype(float)])
+
+
+def axis_of(product: str) -> str | None:
+    """Return the variable along whose bins or pixels a product lies; None for one that has none."""
+    kind, _, rest = product.partition("_")
+    if kind == "fraction":
+        return rest
+    if kind in ("track", "deviation"):
+        return rest.partition(":")[2]
+    return "boundary" if kind == "boundary" else None

@@ -1,0 +1,120 @@
+"""A fit's components in stars binned another way, and factors that are held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..mixtures.bins import Bins
+from ..mixtures.counts import Mixtures, mix
+from ..mixtures.settings import Axis
+from ..stars.cutflow import CutFlow
+from ..stars.selection import choose
+from .engine import resolve_device, solve
+from .fit import Fit, fractions
+from .settings import FitSettings, Solver
+
+
+@dataclass(frozen=True)
+class Application:
+    """Components of a fit found in stars binned another way.
+
+    Attributes
+    ----------
+    W : ndarray, shape (m, k)
+        Weights in counts, as `Fit.W`; zero where a bin is empty.
+    mixtures : Mixtures
+        The bins and counts.
+    names : tuple of str
+        Component names.
+    cutflow : CutFlow
+        From the catalogue to these stars.
+    converged : ndarray of bool, shape (m,)
+        Whether each bin's weights converged.
+    fit_status : str
+        Status of the fit whose components these are.
+    fit_kkt : float
+        Its residual of the optimality conditions.
+    """
+
+    W: np.ndarray
+    mixtures: Mixtures
+    names: tuple[str, ...]
+    cutflow: CutFlow
+    converged: np.ndarray
+    fit_status: str
+    fit_kkt: float
+
+    @property
+    def unconverged(self) -> np.ndarray:
+        """Indices of the bins whose weights did not converge; int, shape (bins,)."""
+        return np.flatnonzero(~self.converged)
+
+    @property
+    def fractions(self) -> np.ndarray:
+        """Share of each component in each bin, NaN where it has nothing; shape (m, k)."""
+        return fractions(self.W)
+
+
+def apply(fit: Fit, table: Any, bins: Bins | Sequence[Axis], *, settings: FitSettings | None = None) -> Application:
+    """Find a fit's components in stars binned another way: H held, W' minimises the loss (paper, section 3.4).
+
+    Each bin is solved by itself, without the penalties of the fit: the paper's equation 4 has none, and at unit sum of
+    H they would weigh otherwise than they did in the fit.
+
+    Parameters
+    ----------
+    fit : Fit
+        Whose components to apply.
+    table : Table
+        Prepared stars.
+    bins : Bins or sequence of Axis
+        The new bins.
+    settings : FitSettings, optional
+        Another selection or device than the fit's; loss, rule, tolerance and images stay the fit's.
+
+    Returns
+    -------
+    Application
+
+    Raises
+    ------
+    InputError
+        No star, or none inside the bins and the images.
+    UsageError
+        Settings that make no sense.
+    """
+    settings = settings or fit.settings
+    stars, flow = choose(table, settings.selection)
+    return apply_mixtures(fit, mix(stars, bins, fit.mixtures.chemistry), flow, device=settings.solver.device)
+
+
+def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow, *, device: str | None = None) -> Application:
+    """Find a fit's components in mixtures that were made already; on the fit's device unless another is given."""
+    if mixtures.V.shape[1] != fit.H.shape[1]:
+        raise InputError(f"the fit has {fit.H.shape[1]} pixels, these mixtures {mixtures.V.shape[1]}.")
+    where = resolve_device(fit.settings.solver.device if device is None else device)
+    W, converged = held_weights(mixtures.V, fit.H, fit.settings.solver, device=where)
+    return Application(W, mixtures, fit.names, flow, converged, fit.status, fit.kkt)
+
+
+def held_weights(V: np.ndarray, H: np.ndarray, solver: Solver, *, device: str = "cpu") -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights W (m, k) of held components in V, zero where a bin is empty, and which bins converged (m,)."""
+    W = np.zeros((len(V), len(H)))
+    converged = np.ones(len(W), dtype=bool)
+    filled = V.any(axis=1)  # an empty bin has no chemistry to weigh
+    if filled.any():
+        # One replicate per bin: a poor bin converges on its own scale, not on that of the richest.
+        result = solve(V[filled][:, None], solver, init=(None, H), hold="H", penalised=False, device=device)
+        W[filled], converged[filled] = result.W[:, 0], result.converged
+    return W, converged
+
+
+def held_components(V: np.ndarray, W: np.ndarray, solver: Solver, *, device: str = "cpu") -> tuple[np.ndarray, bool]:
+    """Return the components H (k, n) that held weights W (m, k) have in V (m, n), and whether they converged."""
+    result = solve(V, solver, init=(W, None), hold="W", penalised=False, device=device)
+    return result.H, bool(result.converged)

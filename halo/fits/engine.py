@@ -1,0 +1,166 @@
+"""The one door to nmfcore and torch."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import UsageError
+from .settings import Solver
+
+if TYPE_CHECKING:
+    from nmfcore import Result, SharedPattern
+
+
+CONVERGED = "CONVERGED"
+"""The one `nmfcore.Status` that needs no warning."""
+
+
+def message(status: str) -> str:
+    """Return what the name of an `nmfcore.Status` means, and what to do about it."""
+    if status == CONVERGED:
+        return "converged"  # without loading the engine
+    import nmfcore
+
+    known = nmfcore.Status.__members__.get(status)
+    return "unknown to this version" if known is None else known.message
+
+
+def check_names(solver: Solver) -> None:
+    """Raise UsageError where the engine knows no such loss, update or init; what goes together only a fit shows."""
+    from nmfcore.factorise import RULES
+    from nmfcore.initialise import METHODS
+    from nmfcore.losses import NAMED_BETA
+
+    for name, known in (("update", ("auto", *RULES)), ("init", METHODS), ("loss", NAMED_BETA)):
+        value = getattr(solver, name)
+        if value not in known and not (name == "loss" and _is_number(value)):
+            or_beta = " or a number beta" if name == "loss" else ""
+            raise UsageError(f"{name} must be one of {', '.join(known)}{or_beta}; got {value!r}.")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def resolve_device(device: str) -> str:
+    """Return ``cpu`` or a CUDA device; ``auto`` is CUDA where there is one.
+
+    Raises
+    ------
+    UsageError
+        CUDA was asked for and is not there; the CPU is never taken silently.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise UsageError(f"device must be auto, cpu or cuda (cuda:1, ...); got {device!r}.")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(
+            f"device {device!r} was asked for, but torch {torch.__version__} sees no CUDA device; "
+            "use --device cpu, or install a CUDA build of torch and check nvidia-smi."
+        )
+    if ":" in device and int(device[5:]) >= torch.cuda.device_count():
+        raise UsageError(
+            f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices, from cuda:0 on."
+        )
+    return device
+
+
+def device_count(device: str) -> int:
+    """Return how many devices a name stands for: ``cuda`` for all that torch sees, ``cpu`` and ``cuda:1`` for one."""
+    if resolve_device(device) != "cuda":
+        return 1
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def use_threads(number: int) -> None:
+    """Let the engine use so many threads of this process."""
+    import torch
+
+    torch.set_num_threads(number)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let the engine use one thread meanwhile: for single small fits, in which threads wait more than they work."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def solve(
+    V: np.ndarray | SharedPattern,
+    solver: Solver,
+    *,
+    init: str | tuple[np.ndarray | None, np.ndarray | None],
+    hold: str | None = None,
+    starts: int | None = 1,
+    penalised: bool = True,
+    first_replicate: int = 0,
+    device: str | None = None,
+) -> Result:
+    """Return the engine's answer for V: the one place where it is called for a fit.
+
+    Parameters
+    ----------
+    V : ndarray, shape (m, n) or (B, m, n), or SharedPattern
+        Counts.
+    solver : Solver
+        k, loss, rule, penalties, seed and when to stop.
+    init : str or pair of arrays
+        As in `nmfcore.factorize`.
+    hold : {None, "W", "H"}
+        A factor to leave as `init` has it.
+    starts : int or None
+        Starts of which the best is kept.
+    penalised : bool
+        Whether the solver's penalties apply.
+    first_replicate : int
+        Number of the first replicate, which names its random stream.
+    device : str, optional
+        Another device than the solver's.
+
+    Raises
+    ------
+    UsageError
+        Settings that make no sense, for these data or at all.
+    """
+    import nmfcore
+
+    penalty = (solver.alpha_W, solver.alpha_H, solver.l1_ratio) if penalised else (0.0, 0.0, 0.0)
+    try:
+        return nmfcore.factorize(
+            V,
+            solver.components,
+            init=init,
+            hold=hold,
+            loss=solver.loss,
+            update=solver.update,
+            penalty=nmfcore.Penalty(*penalty),
+            stop=nmfcore.Stop(tol=solver.tol, max_iter=solver.max_iter),
+            starts=starts,
+            seed=solver.seed,
+            first_replicate=first_replicate,
+            device=resolve_device(solver.device if device is None else device),
+        )
+    except nmfcore.ProblemError as error:
+        # The engine's errors name their remedy; here they are the user's settings meeting the user's data.
+        raise UsageError(str(error)) from error

@@ -1,0 +1,175 @@
+"""Every choice of a fit; plain Python."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import UsageError
+from ..mixtures.settings import Axis, Chemistry, Plane, parse_axes, parse_plane, parse_ranges
+from ..stars.settings import Selection
+
+DEFAULT_AXES = (Axis("E", 8), Axis("Lz", 8))
+LEAST_SQUARES = ("frobenius", "2", "2.0")
+"""Names of the loss whose minimum is that of the squared error."""
+
+
+@dataclass(frozen=True)
+class Solver:
+    """How V is factorised.
+
+    Attributes
+    ----------
+    components : int
+        k.
+    loss, update, init : str
+        As in `nmfcore.factorize`.
+    alpha_W, alpha_H, l1_ratio : float
+        Elastic-net penalties with scikit-learn's scaling.
+    starts : int or None
+        Starts of which the best is kept; None leaves the number to the engine: 1 for two components, 8 for more.
+    seed : int
+        Seed of random numbers.
+    tol : float
+        Convergence tolerance of `nmfcore.Stop`.
+    max_iter : int
+        Maximum number of iterations.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    components: int = 2
+    loss: str = "frobenius"
+    update: str = "auto"
+    init: str = "nndsvda"
+    alpha_W: float = 0.0
+    alpha_H: float = 0.0
+    l1_ratio: float = 0.0
+    starts: int | None = None
+    seed: int = 0
+    tol: float = 1e-5
+    max_iter: int = 10_000
+    device: str = "auto"
+
+    @property
+    def least_squares(self) -> bool:
+        """Whether the loss is the squared error."""
+        return self.loss in LEAST_SQUARES
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Every choice of a fit: which stars, in which bins, as which images, factorised how.
+
+    `FitSettings.of` makes one from the names of its parts' fields.
+
+    Attributes
+    ----------
+    selection : Selection
+        The stars.
+    axes : tuple of Axis
+        The bins.
+    chemistry : Chemistry
+        The images.
+    solver : Solver
+        The factorisation.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    axes: tuple[Axis, ...] = DEFAULT_AXES
+    chemistry: Chemistry = field(default_factory=Chemistry)
+    solver: Solver = field(default_factory=Solver)
+
+    @classmethod
+    def of(cls, **choices: Any) -> FitSettings:
+        """Return the default settings with some choices changed, as `replace` takes them.
+
+        Examples
+        --------
+        >>> settings = FitSettings.of(selection="retrograde", bins="E:5,Lz:5", pixels=20, components=3)
+        >>> settings.solver.components
+        3
+        """
+        return cls().replace(**choices)
+
+    def replace(self, **choices: Any) -> FitSettings:
+        """Return these settings with some choices changed.
+
+        Parameters
+        ----------
+        **choices
+            ``selection``, ``axes``, ``chemistry`` or ``solver``; any field of `Selection` (but its name, which is
+            ``selection``) or `Solver`; ``bins`` as text, such as ``"E:8,Lz:8"``; ``pixels``; ``planes`` as texts such
+            as ``"AL_FE:FE_H"``, or `Plane`; ``ranges`` as texts such as ``"FE_H:-2.5:0.7"``, or limits by name.
+
+        Raises
+        ------
+        UsageError
+            An unknown name, or a text that cannot be read.
+        """
+        parts: dict[str, Any] = {name: choices.pop(name) for name in _PARTS if name in choices}
+        selection, solver = parts.get("selection", self.selection), parts.get("solver", self.solver)
+        if isinstance(selection, str):
+            selection = dataclasses.replace(self.selection, name=selection)
+        axes = choices.pop("bins", None) or parts.get("axes", self.axes)
+        chemistry = parts.get("chemistry", self.chemistry)
+        images = {name: choices.pop(name) for name in ("planes", "ranges", "pixels") if name in choices}
+        unknown = sorted(choices.keys() - _SELECTION - _SOLVER)
+        if unknown:
+            known = sorted({*_PARTS, *_SELECTION, *_SOLVER, "bins", "planes", "ranges", "pixels"})
+            raise UsageError(f"a fit has no setting {', '.join(unknown)}; it has {', '.join(known)}.")
+        chosen = {name: tuple(value) if name == "cuts" else value for name, value in choices.items()}
+        return FitSettings(
+            selection=dataclasses.replace(selection, **{n: x for n, x in chosen.items() if n in _SELECTION}),
+            axes=parse_axes(axes) if isinstance(axes, str) else tuple(axes),
+            chemistry=_images(chemistry, **images) if images else chemistry,
+            solver=dataclasses.replace(solver, **{n: x for n, x in chosen.items() if n in _SOLVER}),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return the settings as files hold them: the fields of all parts on one level."""
+        selection = dataclasses.asdict(self.selection)
+        return {
+            "selection": selection.pop("name"),
+            **selection,
+            "axes": self.axes,
+            "chemistry": self.chemistry,
+            **dataclasses.asdict(self.solver),
+        }
+
+
+_PARTS = ("selection", "axes", "chemistry", "solver")
+_SELECTION = {one.name for one in dataclasses.fields(Selection)} - {"name"}
+_SOLVER = {one.name for one in dataclasses.fields(Solver)}
+
+
+def _images(chemistry: Chemistry, *, planes: Any = None, ranges: Any = None, pixels: int | None = None) -> Chemistry:
+    chosen = chemistry.planes if planes is None else tuple(planes)
+    chosen = tuple(parse_plane(plane) if isinstance(plane, str) else plane for plane in chosen)
+    if ranges is None:
+        wanted = {name for plane in chosen for name in (plane.x, plane.y)}
+        limits = {name: pair for name, pair in chemistry.ranges if name in wanted}
+    else:
+        limits = dict(ranges) if isinstance(ranges, Mapping) else parse_ranges(ranges)
+    number = chemistry.pixels if pixels is None else pixels
+    if planes is None and ranges is None:
+        return dataclasses.replace(chemistry, pixels=number)
+    return Chemistry.of(chosen, limits, number)
+
+
+def settings_of(record: Mapping[str, Any]) -> FitSettings:
+    """Return the settings whose `FitSettings.record` a file holds."""
+    chemistry = record["chemistry"]
+    return FitSettings.of(
+        **{
+            **record,
+            "axes": tuple(Axis(**axis) for axis in record["axes"]),
+            "chemistry": Chemistry(
+                tuple(Plane(**plane) for plane in chemistry["planes"]),
+                tuple((name, (float(limits[0]), float(limits[1]))) for name, limits in chemistry["ranges"]),
+                chemistry["pixels"],
+            ),
+        }
+    )

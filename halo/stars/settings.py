@@ -1,0 +1,33 @@
+"""Which stars of a prepared catalogue make the sample; plain Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SELECTIONS = ("chemically-pure", "kinematically-pure", "retrograde", "all")
+"""Names of the halo selections; see `selection.halo_cuts`."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A halo selection and further conditions.
+
+    Attributes
+    ----------
+    name : str
+        One of `SELECTIONS`.
+    max_fe_h : float
+        [Fe/H] limit of ``kinematically-pure``, dex.
+    min_eccentricity : float
+        Prograde limit of ``chemically-pure``.
+    cuts : tuple of str
+        Further conditions to keep, such as ``"LOGG<2.5"``.
+    """
+
+    name: str = "chemically-pure"
+    max_fe_h: float = -1.1
+    min_eccentricity: float = 0.7
+    cuts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
