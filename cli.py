@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .halo.ensembles.runner import Cluster
 from .halo.errors import HalonmfError, UsageError
 
 if TYPE_CHECKING:
@@ -1160,6 +1159,7 @@ def ensemble(
     with stoppable():
         from .halo.commands import ensemble as ensembles
         from .halo.ensembles.plan import Plan, parse_shard
+        from .halo.ensembles.runner import Cluster
         from .halo.ensembles.sweeps import parse_drop, parse_sweep
         from .halo.replicates.setup import Setup
 

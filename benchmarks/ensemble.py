@@ -55,7 +55,7 @@ class Peer:
         self.E = np.asarray(base.sample.stars["E"], dtype=float)
 
     def __call__(self, replicate):
-        mixtures, chemistry, k = self.mixtures, self.settings.chemistry, self.settings.components
+        mixtures, chemistry, k = self.mixtures, self.settings.chemistry, self.settings.solver.components
         weights = nmfcore.star_weights(mixtures.rows, replicates=1, first_replicate=replicate)[0]
         V = counts(weights, mixtures.rows, mixtures.columns, mixtures.V.shape)
         model = NMF(k, init="nndsvda", solver="cd", tol=TOL, max_iter=400)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,8 @@ class Chemistry:
 
     def edges(self, name: str) -> np.ndarray:
         """Return the pixel edges of a variable, shape (l + 1,), dex."""
+        import numpy as np  # only where arrays are made: the help of commands reads this file
+
         return np.linspace(*self.limits[name], self.pixels + 1)
 
     def centres(self, name: str) -> np.ndarray:
@@ -175,6 +179,8 @@ class Chemistry:
 
     def images(self, H: np.ndarray) -> np.ndarray:
         """Return rows of length n as images; shape (..., images, l, l), y first."""
+        import numpy as np
+
         return np.asarray(H).reshape(*np.shape(H)[:-1], len(self.planes), self.pixels, self.pixels)
 
 

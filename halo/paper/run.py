@@ -114,7 +114,7 @@ def run(
     simulated = read_galaxies(galaxies, columns)
     catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, report)
     study = Study(catalogue.table, settings, truth_file=truth_file, galaxies=simulated, progress=progress)
-    chemical = len(study.stars.sample(study.fit_settings(CHEMICAL)))
+    chemical = len(study.stars.sample(study.fit_settings(CHEMICAL).selection))
     record = provenance(
         "paper",
         {"paper": settings, "fit": study.fit_settings(CHEMICAL), "galaxies": galaxies},

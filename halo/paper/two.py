@@ -32,7 +32,7 @@ GAP_BINS = 20
 
 def sample(study: Study) -> Part:
     """R0: the sample in energy and angular momentum, and in abundances (Fig 1 and 2)."""
-    chosen = {name: study.stars.sample(study.fit_settings(name)) for name in SELECTIONS}
+    chosen = {name: study.stars.sample(study.fit_settings(name).selection) for name in SELECTIONS}
     shown = {"all": study.table, **{name: each.stars for name, each in chosen.items()}}
     chemical = chosen[CHEMICAL].stars
     found = {f"R0.stars.{name}": Value(float(len(each))) for name, each in chosen.items()}

@@ -51,7 +51,7 @@ def four_replicates(
     UsageError
         Numbers that make no sense.
     """
-    sample = (table if isinstance(table, Stars) else Stars(table)).sample(four.fit.settings)
+    sample = (table if isinstance(table, Stars) else Stars(table)).sample(four.fit.settings.selection)
     used, above, _ = sides(sample.stars, four.boundary, four.settings.fill)
     masks = used & above, used & ~above
     if any(mask.sum() != len(part.mixtures.rows) for mask, part in zip(masks, four.parts, strict=True)):

@@ -127,7 +127,7 @@ def test_the_table_has_a_row_per_width_and_number(grid):
 def test_many_fits_at_once_are_the_fits_one_by_one(stars):
     mixtures = mix(stars, SETTINGS.axes, SETTINGS.chemistry)
     half = mix(stars[:2000], mixtures.bins, SETTINGS.chemistry)
-    W, H, converged = fit_many(np.stack([mixtures.V, half.V]), SETTINGS)
+    W, H, converged = fit_many(np.stack([mixtures.V, half.V]), SETTINGS.solver)
     assert converged.all()
     for b, (m, counted) in enumerate(((mixtures, stars), (half, stars[:2000]))):
         alone = fit_mixtures(m, counted, CutFlow(len(counted)), SETTINGS)

@@ -1,7 +1,5 @@
 """The search for penalties: draws from the grid, folds, errors held to the engine's, the command's files."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -76,9 +74,7 @@ def test_errors_are_those_of_the_engines_fits(found):
 def test_penalties_are_the_engines(found):
     kept = found[(found["components"] == 2) & ~is_none(found) & (found["alpha_W"] > 0) & (found["alpha_H"] > 0)]
     row = kept[int(np.argmax(kept["error"]))]
-    settings = replace(
-        SMALL, **{name: float(row[name]) for name in ("alpha_W", "alpha_H", "l1_ratio")}, max_iter=50_000
-    )
+    settings = SMALL.replace(**{name: float(row[name]) for name in ("alpha_W", "alpha_H", "l1_ratio")}, max_iter=50_000)
     made = fit(planted(3000)[0], settings)
     error = np.linalg.norm(made.mixtures.V - made.W @ made.H) / np.linalg.norm(made.mixtures.V)
     assert row["error"] == pytest.approx(error, rel=2e-3)

@@ -80,11 +80,11 @@ def test_components_of_another_sample_are_not_called_the_same():
 def test_held_weights_give_back_the_components():
     stars = planted(3000)[0]
     made = fit(stars, SETTINGS)
-    H, converged = held_components(made.mixtures.V, made.W, SETTINGS)
+    H, converged = held_components(made.mixtures.V, made.W, SETTINGS.solver)
     assert converged
     np.testing.assert_allclose(H, made.H, atol=1e-6)
     finer = mix(stars, made.mixtures.bins, Chemistry(pixels=24))
-    H, _ = held_components(finer.V, made.W, SETTINGS)
+    H, _ = held_components(finer.V, made.W, SETTINGS.solver)
     fold = H.reshape(2, 2, 12, 2, 12, 2).sum(axis=(3, 5)).reshape(2, -1)
     np.testing.assert_allclose(fold, made.H, atol=0.01)
 

@@ -261,7 +261,7 @@ def test_a_config_may_hold_other_commands_tables_and_one_text_for_a_list(small, 
     folder, _ = small
     (tmp_path / "c.toml").write_text('[fit]\ncut = "LOGG<2"\nbins = "E:3"\npixels = 5\n[apply]\nby = "r:3:2:14"\n')
     ok("fit", folder / "stars.fits", "-o", tmp_path / "f.h5", "--config", tmp_path / "c.toml")
-    assert halo.load(tmp_path / "f.h5").settings.cuts == ("LOGG<2",)
+    assert halo.load(tmp_path / "f.h5").settings.selection.cuts == ("LOGG<2",)
     options = ("--config", tmp_path / "c.toml", "-o", tmp_path / "p.ecsv")
     ok("apply", tmp_path / "f.h5", folder / "stars.fits", *options)
     assert len(halo.load(tmp_path / "p.ecsv")) == 3
@@ -335,7 +335,7 @@ def test_bins_that_did_not_converge_exit_4_though_the_fit_did(small, tmp_path, m
     from halonmf.halo.commands import fit as commands
 
     load = commands.load_fit
-    few = dataclasses.replace(load(folder / "fit.h5").settings, max_iter=1, update="mu")
+    few = load(folder / "fit.h5").settings.replace(max_iter=1, update="mu")
     monkeypatch.setattr(commands, "load_fit", lambda path: dataclasses.replace(load(path), settings=few))
     result = run("apply", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "p.ecsv")
     assert result.exit_code == 4

@@ -17,7 +17,7 @@ from halonmf.halo.errors import OutputError
 
 from ..helpers.fake_run import run
 
-SCRIPT = pathlib.Path(__file__).with_name("_fake_run.py")
+SCRIPT = pathlib.Path(__file__).parents[1] / "helpers" / "fake_run.py"
 
 
 def held(folder, name="run"):

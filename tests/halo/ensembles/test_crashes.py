@@ -21,7 +21,7 @@ from halonmf.halo.io import atomic as files
 from ..helpers.fake_run import PLAN, run
 from .test_runs import contents, damage
 
-SCRIPT = pathlib.Path(__file__).with_name("_fake_run.py")
+SCRIPT = pathlib.Path(__file__).parents[1] / "helpers" / "fake_run.py"
 CUTS = 12
 """Places at which each write is cut, evenly spread, beside its beginning and its last byte."""
 

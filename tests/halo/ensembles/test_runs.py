@@ -406,7 +406,7 @@ def test_a_failure_of_any_kind_in_one_part_leaves_the_rest_of_its_batch(tmp_path
     assert len(plan.batches) == 1
 
     def sometimes(base, first, count, *, keep_factors=False):
-        if base.setup.fit.seed == 2:
+        if base.setup.fit.solver.seed == 2:
             raise np.linalg.LinAlgError("no convergence")
         return reduce(base, first, count)
 
@@ -420,14 +420,14 @@ def test_what_failed_is_tried_again_and_nothing_else(tmp_path):
     plan = Plan(PLAN.base, (parse_sweep("seed=0:2"),), 7, 7)
 
     def failing(base, first, count, *, keep_factors=False):
-        if base.setup.fit.seed == 1:
+        if base.setup.fit.solver.seed == 1:
             raise UsageError("not today")
         return reduce(base, first, count)
 
     run(tmp_path / "run", plan, reduce=failing)
     seen, counting = counted()
     run(tmp_path / "run", plan, reduce=counting, resume=True)
-    assert [setup.fit.seed for setup, _, _ in seen] == [1]
+    assert [setup.fit.solver.seed for setup, _, _ in seen] == [1]
     assert not open_run(tmp_path / "run").failed
 
 
@@ -465,7 +465,7 @@ def test_the_error_of_torch_itself_is_known():
 
 def test_a_replicate_too_large_for_the_device_is_a_failure(tmp_path):
     def never(base, first, count, *, keep_factors=False):
-        if base.setup.fit.seed == 1:
+        if base.setup.fit.solver.seed == 1:
             raise OutOfMemoryError("CUDA out of memory")
         return reduce(base, first, count)
 

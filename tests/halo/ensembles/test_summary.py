@@ -132,7 +132,7 @@ def test_only_set_ups_that_ask_the_same_are_grouped(run):
     parts = list(summarise(open_run(run)).parts)
     other = replace(parts[1], setup=replace(parts[1].setup, scheme="poisson"))
     assert [group.members for group in groups([parts[0], other])] == []
-    technical = replace(parts[1].setup, fit=replace(parts[1].setup.fit, loss="kullback-leibler", seed=3, init="random"))
+    technical = replace(parts[1].setup, fit=parts[1].setup.fit.replace(loss="kullback-leibler", seed=3, init="random"))
     assert [group.members for group in groups([parts[0], replace(parts[1], setup=technical)])] == [(0, 1)]
 
 

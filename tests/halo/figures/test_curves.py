@@ -67,7 +67,7 @@ def test_densities_are_drawn_in_the_papers_colours_and_dashes():
 
 def test_eccentricities_are_drawn_with_bands_and_peaks():
     table, _ = planted()
-    made = replace(planted_fit(), settings=replace(planted_fit().settings, selection="all"))
+    made = replace(planted_fit(), settings=planted_fit().settings.replace(selection="all"))
     found = eccentricities(made, table, refits=refit(made, 5))
     picture = figures.eccentricities(found, made)
     drawn = lines(picture.figure.axes[0])

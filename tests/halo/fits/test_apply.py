@@ -94,7 +94,7 @@ def test_an_empty_bin_has_no_weight_and_no_share(stars):
 
 
 def test_another_selection_may_be_weighed(stars):
-    settings = replace(planted_fit().settings, selection="kinematically-pure", chemistry=Chemistry(pixels=3))
+    settings = planted_fit().settings.replace(selection="kinematically-pure", chemistry=Chemistry(pixels=3))
     found = apply(planted_fit(), stars, FINE, settings=settings)
     assert len(found.mixtures.rows) == (stars["FE_H"] <= -1.1).sum()
     assert found.mixtures.chemistry == planted_fit().mixtures.chemistry
@@ -116,7 +116,7 @@ def test_bins_that_did_not_converge_are_marked(stars):
 
 def test_re_application_on_cuda_without_cuda_is_refused(stars, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    elsewhere = replace(planted_fit(), settings=replace(planted_fit().settings, device="cuda"))
+    elsewhere = replace(planted_fit(), settings=planted_fit().settings.replace(device="cuda"))
     with pytest.raises(UsageError, match="sees no CUDA device"):
         apply(elsewhere, stars, FINE)
     assert np.array_equal(

@@ -1,6 +1,6 @@
 """Runs whose fits are made up: everything of an ensemble is real but the astronomy, which takes no time.
 
-As a script, `python _fake_run.py FOLDER [SECONDS] [OPTION=VALUE ...]` is a run in a process of its own that sleeps for
+As a script, `python fake_run.py FOLDER [SECONDS] [OPTION=VALUE ...]` is a run in a process of its own that sleeps for
 SECONDS in every batch. It says "ready" when all is loaded, and with wait=1 goes on when it is told to by a line.
 """
 
@@ -27,10 +27,10 @@ POISON = 13
 
 
 def begin(stars, setup):
-    if setup.fit.seed == POISON:
+    if setup.fit.solver.seed == POISON:
         raise UsageError("this seed brings bad luck.")
     pixels = setup.fit.chemistry.pixels
-    values = np.random.default_rng([1, setup.fit.seed, pixels]).random(pixels)
+    values = np.random.default_rng([1, setup.fit.solver.seed, pixels]).random(pixels)
     products = {"mass_fraction": values, "n": np.array(pixels)}
     return SimpleNamespace(setup=setup, products=products, coordinates={"edges": np.arange(pixels + 1.0)})
 
@@ -38,7 +38,8 @@ def begin(stars, setup):
 def reduce(base, first, count, *, keep_factors=False):
     pixels = base.setup.fit.chemistry.pixels
     draws = [
-        np.random.default_rng([2, base.setup.fit.seed, pixels, b]).random(pixels) for b in range(first, first + count)
+        np.random.default_rng([2, base.setup.fit.solver.seed, pixels, b]).random(pixels)
+        for b in range(first, first + count)
     ]
     return {
         "mass_fraction": np.array(draws),

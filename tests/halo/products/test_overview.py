@@ -141,7 +141,7 @@ def test_figures_carry_version_settings_and_inputs_and_no_date(files, tmp_path):
 
 
 def test_other_settings_have_another_hash(files, tmp_path):
-    other = replace(planted_fit(), settings=replace(planted_fit().settings, seed=7))
+    other = replace(planted_fit(), settings=planted_fit().settings.replace(seed=7))
     save_fit(tmp_path / "other.h5", other)
     hashes = {
         record_in(commands.plot(path, None, tmp_path / path.stem)[0]["components"][0])[1]["settings_sha256"]

@@ -262,7 +262,7 @@ def test_retrograde_giants_turn_accreted_where_the_papers_do(giants, pixels):
 @real
 def test_the_high_energy_giants_are_the_metal_poor_ones(giants):
     chosen = FitSettings.of(selection="retrograde", axes=parse_axes("E:5,Lz:5"), chemistry=Chemistry(pixels=20))
-    made = fit(giants, replace(chosen, device="cpu"))
+    made = fit(giants, chosen.replace(device="cpu"))
     for name, less in (("FE_H", 0.3), ("AL_FE", 0.2)):
         low, high = percentiles(made, name, (50.0,))[:, 0]
         assert high < low - less

@@ -175,7 +175,7 @@ def test_scattered_stars_are_fitted_as_the_table_that_scatter_makes():
     base = begin(stars, setup(errors="redrawn", scheme="none", selection="chemically-pure"))
     found = reduce(base, 7, 1)
     table = scatter(stars, base.setup.fit.chemistry.variables, 0, 7)
-    for name, x in by_hand(table, base, np.ones(len(choose(table, base.setup.fit)[0]), int)).items():
+    for name, x in by_hand(table, base, np.ones(len(choose(table, base.setup.fit.selection)[0]), int)).items():
         mine = found[name][0][..., 0] if name.startswith("crossing") else found[name][0]
         np.testing.assert_allclose(mine, x, rtol=3e-4, atol=3e-4, err_msg=name)
 
