@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import OutputError
 from ..fits.apply import Application
-from ..fits.engine import resolve_device
+from ..fits.engine import not_converged, resolve_device
 from ..fits.fit import Fit
 from ..fits.settings import FitSettings
 from ..io.atomic import check_output, make_folder
@@ -26,7 +26,6 @@ from ..stars.catalogue import Catalogue
 from ..stars.selection import choose
 from ..survey.prepare import PrepareSettings
 from . import fit as commands
-from .reports import warning
 
 PRODUCTS = ("stars.fits", "fit.h5", "profile.ecsv", "map.ecsv", "boundary.ecsv")
 SUMMARY = "summary"
@@ -145,6 +144,7 @@ def run(
     choices = {"fit": settings, "map": MAP_AXES, "profile": PROFILE_AXES}
     record = provenance("demo", choices, inputs=[files[1], files[0], paths.truth], device=found.device)
     files += figures.save(picture, directory / SUMMARY, overwrite=overwrite, provenance=record)
+    applications = (against_energy.application, on_grid, line.application)
     return Demo(
         catalogue=catalogue,
         fit=found,
@@ -156,5 +156,5 @@ def run(
         true_fractions=share,
         true_crossing=crossings(bins.bounds[:, 0].mean(axis=-1), share, 0.5),
         files=tuple(files),
-        warning=warning(found.status, found.kkt, against_energy.application, on_grid, line.application),
+        warning=not_converged(found.status, found.kkt, sum(len(each.unconverged) for each in applications)),
     )

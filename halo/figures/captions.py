@@ -10,8 +10,9 @@ from ..fits.engine import CONVERGED
 from ..fits.fit import Fit
 from ..mixtures.settings import Chemistry
 from ..products.boundary import CROSSES, TWICE, Boundary
-from ..products.profile import MIN_STARS, Profile, unit_of
+from ..products.profile import MIN_STARS, Profile
 from ..products.published_line import BK23_OFFSET
+from ..stars.variables import unit_of
 
 if TYPE_CHECKING:
     from ..ensembles.spread import Spread

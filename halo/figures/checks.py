@@ -11,12 +11,12 @@ from matplotlib import patheffects
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..checks.injection import Injection, injection_table
-from ..checks.stability import KINDS, Stability, stability_table
+from ..checks.injection import Injection
+from ..checks.stability import KINDS, Stability
 from ..errors import UsageError
-from ..products.memberships import Reliability, reliability_table
+from ..products.memberships import Reliability
 from ..products.profile import Profile
-from ..simulations.fractions import Simulated, simulated_table
+from ..simulations.fractions import Simulated
 from . import style as look
 from .picture import Picture, styled
 
@@ -99,7 +99,7 @@ def simulations(
         caption += f" Points: shares of a fit's components in stars ({stars}); high energy red, the others blue."
     tables = []
     for galaxy in galaxies:
-        table = simulated_table(galaxy)
+        table = galaxy.table()
         table.add_column(np.full(len(table), galaxy.galaxy.name), index=0, name="galaxy")
         table.meta.clear()
         tables.append(table)
@@ -178,7 +178,7 @@ def injections(result: Injection) -> Picture:
         f"own; numbers in the cells are mean cosines, dotted is the cosine without a stream, {result.null:.2f}. Of the "
         f"streams that have no more stars than the sample has where they lie, {said}."
     )
-    return Picture(figure, caption, injection_table(result))
+    return Picture(figure, caption, result.table())
 
 
 @styled
@@ -218,7 +218,7 @@ def reliabilities(results: Mapping[str, Reliability], what: str = "accreted") ->
     )
     tables = []
     for name, result in results.items():
-        table = QTable(reliability_table(result))
+        table = QTable(result.table())
         table.add_column(np.full(len(table), name), index=0, name="of")
         table.meta.clear()
         tables.append(table)
@@ -267,4 +267,4 @@ def stabilities(result: Stability) -> Picture:
         f"{int((~result.good).sum())} of {len(result.value)} fits did not converge or had too "
         "few stars and are left out."
     )
-    return Picture(figure, caption, stability_table(result))
+    return Picture(figure, caption, result.table())

@@ -13,12 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.interpolate import PchipInterpolator
 
-from ..ensembles.spread import Spread, spread_table
+from ..ensembles.spread import Spread
 from ..errors import UsageError
 from ..fits.fit import Fit
 from ..products.boundary import LZ_RANGE
-from ..products.densities import Density, density_table
-from ..products.eccentricity import Eccentricities, eccentricity_table
+from ..products.densities import Densities, Density
+from ..products.eccentricity import Eccentricities
 from ..products.published_line import mean_line
 from . import captions
 from . import style as look
@@ -74,7 +74,7 @@ def densities(found: Sequence[Density], fits: Sequence[Fit] = ()) -> Picture:
                 handlelength=3.2,
             )
     figure.align_ylabels()
-    return Picture(figure, captions.densities(found, fits), density_table(found))
+    return Picture(figure, captions.densities(found, fits), Densities(found).table())
 
 
 @styled
@@ -113,7 +113,7 @@ def eccentricities(result: Eccentricities, fit: Fit | None = None) -> Picture:
     axes.set(xlim=(0, 1), ylim=(0, (1.1 + 0.09 * len(result.names)) * top), ylabel="density")
     look.label(axes, "e")
     axes.legend(loc="upper left")
-    return Picture(figure, captions.eccentricities(result, fit), eccentricity_table(result))
+    return Picture(figure, captions.eccentricities(result, fit), result.table())
 
 
 @styled
@@ -329,7 +329,7 @@ def _data(spreads: Mapping[str, Spread]) -> QTable:
     parts = []
     meta = {}
     for name, spread in spreads.items():
-        part = spread_table(spread)
+        part = spread.table()
         meta[name], part.meta = dict(part.meta), {}
         for column in ("lower", "upper", "centre"):  # of several units
             part[column] = getattr(part[column], "value", part[column])

@@ -18,8 +18,9 @@ from ..fits.apply import Application
 from ..fits.fit import Fit
 from ..products.boundary import Boundary
 from ..products.overview import Products
-from ..products.profile import Profile, profile_table
-from ..products.tracks import Track, track, track_table
+from ..products.profile import Profile
+from ..products.tracks import Track, track
+from ..products.tracks import Tracks as MedianTracks
 from . import captions, panels
 from . import style as look
 from .checks import injections, reliabilities, simulations, stabilities
@@ -140,7 +141,7 @@ def components(
             if i == 0:
                 axes.set_title("median tracks and MAD")
                 axes.legend(loc="lower right", ncols=2 if k > 2 else 1)
-    data = None if tracks is None else track_table(fit.names, tracks)
+    data = None if tracks is None else MedianTracks(fit.names, tracks).table()
     return Picture(figure, captions.components(fit, map_application, boundary, tracks), data)
 
 
@@ -172,7 +173,7 @@ def fractions(profile: Profile, extra_bands: np.ndarray | None = None, truth: np
     figure = Figure(figsize=(7.2, 5.6), layout="constrained")
     _profile(figure, figure.add_gridspec(2, 1, height_ratios=[4, 1]), profile, extra_bands, truth)
     text = captions.fractions(profile, extra_bands is not None, truth is not None)
-    return Picture(figure, text, profile_table(profile))
+    return Picture(figure, text, profile.table())
 
 
 @styled

@@ -133,9 +133,8 @@ def _line(axes: Any, boundary: Boundary) -> None:
 
 
 def _boundaries(boundary: Boundary, other: Boundary | None, other_name: str) -> QTable:
-    from ..products.boundary import boundary_table
 
-    table = boundary_table(boundary)
+    table = boundary.table()
     if other is not None and np.array_equal(other.Lz_edges, boundary.Lz_edges):
         table[f"E_smoothed {other_name}"] = other.smoothed * table["E"].unit
     return table

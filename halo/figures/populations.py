@@ -17,9 +17,9 @@ from matplotlib.patches import Polygon, Rectangle
 from ..errors import UsageError
 from ..fits.fit import Fit
 from ..mixtures.settings import Chemistry
-from ..populations.aurora import PLANE, Aurora, aurora_table
-from ..populations.bifurcation import ACTIONS, Bifurcation, pixel_table
-from ..populations.regions import Region, RegionEnergies, outlines, region_table
+from ..populations.aurora import PLANE, Aurora
+from ..populations.bifurcation import ACTIONS, Bifurcation
+from ..populations.regions import Region, RegionEnergies, outlines
 from ..products.boundary import Boundary
 from ..stars.variables import values
 from . import panels
@@ -158,7 +158,7 @@ def energies(
         f"{result.names[0]}: {said}; nearest: {result.nearest}, as in "
         f"{100 * result.support[result.names.index(result.nearest)]:.0f} % of the bootstrap draws."
     )
-    return Picture(figure, caption, region_table(result))
+    return Picture(figure, caption, result.table())
 
 
 @styled
@@ -232,7 +232,7 @@ def branches(stars: Any, result: Bifurcation, images: Chemistry | None = None) -
         f"Properties in which the branches differ, of {len(result.scan)} and corrected for that: "
         f"{', '.join(names) or 'none'}."
     )
-    return Picture(figure, caption, pixel_table(result))
+    return Picture(figure, caption, result.tables()["pixels"])
 
 
 def _branch_numbers(axes: Axes, result: Bifurcation) -> None:
@@ -306,7 +306,7 @@ def aurora_maps(result: Aurora, boundary: Boundary | None = None, name: str = "L
     E, drop = result.cut_off
     caption += f" The percentile drops by {drop:.2f} dex at E = {E:.4g} km2/s2." if np.isfinite(E) else ""
     caption += "" if boundary is None else " Lines: the boundary E_b(Lz)."
-    return Picture(figure, caption, aurora_table(result))
+    return Picture(figure, caption, result.table())
 
 
 def _scatter(axes: Axes, result: Aurora, boundary: Boundary | None) -> None:

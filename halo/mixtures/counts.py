@@ -59,7 +59,7 @@ class Mixtures:
         """Bins with no star."""
         return int((self.n_stars == 0).sum())
 
-    def report(self) -> str:
+    def describe(self) -> str:
         """Return one line on what was counted and what was left out."""
         parts = [f"{len(self.rows) - self.outside_bins} of {len(self.rows)} stars in {len(self.bins)} bins"]
         for plane, outside in zip(self.chemistry.planes, self.outside_images, strict=True):

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..figures import populations as populationplots
-from ..populations.aurora import aurora, aurora_table
-from ..populations.bifurcation import STATISTICS, Bifurcation, bifurcation, scan, scan_table, statistics_table
-from ..populations.regions import REFERENCE, RegionEnergies, read_regions, region_energies, region_table
+from ..populations.aurora import aurora
+from ..populations.bifurcation import STATISTICS, Bifurcation, bifurcation, scan
+from ..populations.regions import REFERENCE, RegionEnergies, read_regions, region_energies
 from ..stars.variables import values
 from .part import Part
 from .scoreboard import Value
@@ -34,7 +34,7 @@ def regions(study: Study) -> Part:
         f"{name} {distance:.3f}" for name, distance in distances.items() if name != REFERENCE
     )
     said = f"{note}. {SPLASH} is nearest in {100 * support:.0f} % of bootstraps."
-    table = region_table(made)
+    table = made.table()
     table.meta["caption"] = "Energies of the stars of each region, and the ratio of their density to that of Eos."
     chosen = read_regions()
     pictures = {"fig13": populationplots.energies(two.stars, chosen, made)}
@@ -63,7 +63,7 @@ def branches(study: Study) -> Part:
             found[name] = Value(x, x - error, x + error, "bootstrap standard error", true.get(name))
     found["R13.rank"] = Value(_rank(made.scan), truth=true.get("R13.rank"))
     caption = "Statistics of J_r above and below the line [kpc km/s], with bootstrap errors."
-    tables: dict[str, Any] = {"bifurcation": statistics_table(made), "bifurcation-scan": scan_table(made)}
+    tables: dict[str, Any] = {"bifurcation": made.table(), "bifurcation-scan": made.tables()["scan"]}
     tables["bifurcation"].meta["caption"] = caption
     tables["bifurcation-scan"].meta["caption"] = "Every property of the stars of both branches, most different first."
     picture = populationplots.branches(two.stars, made)
@@ -83,7 +83,7 @@ def aurora_branch(study: Study) -> Part:
             note="Retrograde bins 1.5 median absolute deviations below the median of all of them.",
         ),
     }
-    table = aurora_table(made)
+    table = made.table()
     table.meta["caption"] = "Aurora's branch in every bin of energy and angular momentum."
     picture = populationplots.aurora_maps(made, two.line, LE1)
     return Part(values=found, pictures={"fig15": picture}, tables={"aurora": table})
