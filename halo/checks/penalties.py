@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from astropy.table import QTable
@@ -12,10 +12,8 @@ from ..errors import UsageError
 from ..fits.fit import fit_mixtures
 from ..fits.settings import FitSettings
 from ..mixtures.counts import mix
+from ..progress import Progress, silent
 from ..stars.selection import choose
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DRAWS, FOLDS = 5000, 5
 ALPHAS = (0.0, *np.linspace(1e-3, 1.0, 50).tolist())
@@ -90,7 +88,7 @@ def search(
     seed: int = 0,
     *,
     number: int = FOLDS,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> QTable:
     """Return the errors of fits with penalties drawn at random from the paper's grid, zero included.
 
@@ -164,13 +162,11 @@ def search(
     whole = errors(None)
     held, converged = [], whole["converged"]
     for i in range(number):
-        if progress is not None:
-            progress("folds", i, number)
+        progress("folds", i, number)
         found = errors(fold == i)
         held.append(found["held_out"])
         converged = converged & found["converged"]
-    if progress is not None:
-        progress("folds", number, number)
+    progress("folds", number, number)
     return _table(choices, whole, np.sqrt(held), converged, seed, draws)
 
 

@@ -5,7 +5,7 @@ Outputs are checked before anything is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,10 @@ from ..products.boundary import boundary as find_boundary
 from ..products.four import check_whole
 from ..products.overview import MAP_AXES, PROFILE_AXES, products
 from ..products.profile import MIN_STARS, Profile, profile_of, profile_table
+from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
 from ..survey import prepare as preparing
 from .reports import warning
-
-Progress = Callable[[str, int, int], None]
 
 
 def prepare(
@@ -43,7 +42,7 @@ def prepare(
     *,
     members: Path | None = None,
     columns: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     overwrite: bool = False,
 ) -> Catalogue:
     """Write the prepared catalogue of APOGEE's files, or with `columns` of a user's own, and return it.

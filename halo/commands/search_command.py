@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..fits.settings import FitSettings
 from ..io.atomic import check_output
 from ..io.provenance import provenance
 from ..io.tables import save_table
+from ..progress import Progress, silent
 from ..stars.catalogue import read_catalogue
 from .output import check_figure, draw_figure
 
@@ -27,7 +27,7 @@ def search(
     folds: int = FOLDS,
     figure: bool = True,
     overwrite: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Any:
     """Search for penalties, write the table and beside it the figure, and return the table.
 

@@ -2,7 +2,7 @@
 
 import tomllib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from astropy.table import Column, Table
 
 from ..errors import InputError, UsageError
 from ..io.fits import check_signature, find_table, is_html
+from ..progress import Progress, silent
 from ..stars.expressions import parse_cut
 from ..stars.variables import VARIABLES
 from .apogee import clean
@@ -65,7 +66,7 @@ def read_mapped(
     path: str | Path,
     mapping_path: str | Path,
     *,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> MappedCatalogue:
     """Read a catalogue through its mapping.
 
@@ -135,8 +136,7 @@ def read_mapped(
         keep = parse_cut(quality)(raw) if quality else np.ones(len(raw), dtype=bool)
     except UsageError as error:
         raise InputError(f"{mapping_path}: quality: {error}") from error
-    if progress is not None:
-        progress("read catalogue", len(raw), len(raw))
+    progress("read catalogue", len(raw), len(raw))
     return MappedCatalogue(table, tuple(abundances), keep, quality, has_orbits, mapping)
 
 
