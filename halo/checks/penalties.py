@@ -13,6 +13,7 @@ from ..fits.fit import fit_mixtures
 from ..fits.settings import FitSettings
 from ..mixtures.counts import mix
 from ..progress import Progress, silent
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 
 DRAWS, FOLDS = 5000, 5
@@ -82,7 +83,7 @@ def folds(V: np.ndarray, number: int, seed: int = 0) -> np.ndarray:
 
 
 def search(
-    stars: Any,
+    stars: StarsLike,
     settings: FitSettings | None = None,
     draws: int = DRAWS,
     seed: int = 0,
@@ -97,7 +98,7 @@ def search(
 
     Parameters
     ----------
-    stars : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : FitSettings, optional
         Selection, bins, images, number of components; its penalties are not used.
@@ -124,6 +125,11 @@ def search(
         Another loss than least squares, or a number that makes no sense.
     InputError
         Too few stars.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> halo.search("stars.fits", draws=200).meta["best"]  # doctest: +SKIP
     """
     import nmfcore
     from nmfcore.masked import fit_masked

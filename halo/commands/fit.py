@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import CATALOGUES, FITS, TABLES
 from ..errors import UsageError
 from ..fits.apply import Application
 from ..fits.apply import apply as apply_components
@@ -19,7 +18,7 @@ from ..fits.fit import Fit
 from ..fits.fit import fit as fit_components
 from ..fits.settings import FitSettings
 from ..fits.store import load_fit, save_fit
-from ..io.atomic import check_output, make_folder
+from ..io.atomic import CATALOGUES, FITS, TABLES, check_output, make_folder
 from ..io.provenance import provenance
 from ..io.tables import save_table, save_text
 from ..mixtures.settings import Axis
@@ -64,11 +63,7 @@ def prepare(
     ):
         raise UsageError("with --columns the mapping names abundances and other columns; leave out --element, --keep.")
     check_output(output, overwrite=overwrite, suffixes=CATALOGUES, inputs=(allstar, astronn, members, columns))
-    if astronn is None:
-        assert columns is not None
-        made = preparing.prepare_mapped(allstar, columns, members, settings=settings, progress=progress)
-    else:
-        made = preparing.prepare(allstar, astronn, members, settings=settings, progress=progress)
+    made = preparing.prepare(allstar, astronn, members, columns=columns, settings=settings, progress=progress)
     write_catalogue(output, made.table, made.cutflow, made.provenance, overwrite=overwrite)
     return made
 
@@ -123,7 +118,7 @@ def apply(
     found = load_fit(fit)
     check_whole(found)
     settings = _elsewhere(found, selection, cuts, device)
-    application = apply_components(found, read_catalogue(stars).table, axes, settings=settings)
+    application = apply_components(found, read_catalogue(stars), axes, selection=settings.selection, device=device)
     result = profile_of(application, min_stars=min_stars) if len(axes) == 1 else application
     choices = {"by": axes, "fit": settings, "min_stars": min_stars}
     record = provenance("apply", choices, inputs=[fit, stars], device=resolve_device(device))
@@ -166,7 +161,7 @@ def boundary(
     found = load_fit(fit)
     check_whole(found)
     settings = _elsewhere(found, selection, cuts, device)
-    line = find_boundary(found, read_catalogue(stars).table, settings=settings, **choices)
+    line = find_boundary(found, read_catalogue(stars), selection=settings.selection, device=device, **choices)
     record = provenance("boundary", {**choices, "fit": settings}, inputs=[fit, stars], device=resolve_device(device))
     save_table(output, boundary_table(line), record, overwrite=overwrite)
     return line

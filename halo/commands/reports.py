@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import load
 from ..fits.apply import Application
 from ..fits.engine import CONVERGED, message
+from ..fits.files import load
 from ..fits.fit import Fit
 from ..io.provenance import plain
 from ..products.boundary import Boundary

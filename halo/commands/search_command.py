@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import TABLES
 from ..checks.penalties import DRAWS, FOLDS
 from ..checks.penalties import search as find
 from ..fits.settings import FitSettings
-from ..io.atomic import check_output
+from ..io.atomic import TABLES, check_output
 from ..io.provenance import provenance
 from ..io.tables import save_table
 from ..progress import Progress, silent

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +19,8 @@ from ..fits.engine import CONVERGED
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.provenance import plain
 from ..replicates.setup import Setup
+from .run import Run, as_run
 from .statistics import COUNTS, KEPT, STATISTICS, Group, Part, _rank, _spread, _times, axis_of, describe
-
-if TYPE_CHECKING:
-    from .run import Run
 
 TECHNICAL: dict[str, Any] = {
     "loss": "frobenius", "update": "auto", "init": "nndsvda", "starts": None, "seed": 0, "tol": 1e-5,
@@ -76,13 +75,13 @@ class Summary:
         return text(self)
 
 
-def summarise(run: Run, *, interval: str = RECOMMENDED) -> Summary:
+def summarise(run: Run | str | Path, *, interval: str = RECOMMENDED) -> Summary:
     """Return what an ensemble says, as far as it is there.
 
     Parameters
     ----------
-    run : Run
-        As `runs.open_run` reads it.
+    run : Run or path
+        The ensemble, or its folder.
     interval : str
         A type of `intervals.TYPES`.
 
@@ -92,8 +91,14 @@ def summarise(run: Run, *, interval: str = RECOMMENDED) -> Summary:
         Nothing is there yet.
     UsageError
         An unknown type of interval.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> print(halo.summarise("run").text())  # doctest: +SKIP
     """
     interval_type(interval)
+    run = as_run(run)
     failed = {failure.setup: failure.reason for failure in run.failed}
     awaited: dict[int, int] = {}
     for batch in run.missing:

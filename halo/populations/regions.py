@@ -15,7 +15,10 @@ from scipy.stats import ks_2samp
 
 from ..errors import InputError, UsageError
 from ..mixtures.settings import Plane, parse_plane
+from ..stars.catalogue import StarsLike
 from ..stars.expressions import parse_cut
+from ..stars.selection import choose
+from ..stars.settings import Selection, as_selection
 from ..stars.variables import values
 
 REGION_FILE = Path(__file__).with_name("regions.toml")
@@ -199,23 +202,26 @@ class RegionEnergies:
 
 
 def region_energies(
-    stars: Any,
-    regions: Mapping[str, Region] | None = None,
+    stars: StarsLike,
+    regions: Mapping[str, Region] | str | Path | None = None,
     *,
+    selection: Selection | str | None = None,
     reference: str = REFERENCE,
     bins: int = BINS,
     E_range: tuple[float, float] = E_RANGE,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> RegionEnergies:
-    """Return the energy distributions of regions beside that of a reference.
+    """Return the energy distributions of regions compared with that of a reference.
 
     Parameters
     ----------
-    stars : Table
-        Prepared stars of a selection.
-    regions : mapping of str to Region, optional
-        The package's own by default.
+    stars : Table, Catalogue or path
+        Prepared stars.
+    regions : mapping of str to Region, or path, optional
+        Regions, or a file of them; the package's own by default.
+    selection : Selection or str, optional
+        Which of the stars; the chemically pure halo by default, ``all`` for stars that are chosen already.
     reference : str
         The region to compare with.
     bins : int
@@ -227,21 +233,33 @@ def region_energies(
     seed : int
         Of the draws.
 
+    Returns
+    -------
+    RegionEnergies
+
     Raises
     ------
     UsageError
         No region of the reference's name, or nothing to compare it with.
     InputError
-        A region without stars.
+        A region without stars, or a region file that cannot be read.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.regions("stars.fits")  # doctest: +SKIP
+    >>> found.nearest, found.places  # doctest: +SKIP
     """
-    regions = read_regions() if regions is None else regions
+    if regions is None or isinstance(regions, str | Path):
+        regions = read_regions(regions or REGION_FILE)
     if reference not in regions or len(regions) < 2:
         raise UsageError(f"{reference!r} must be one of two or more regions; there are {', '.join(regions)}.")
     names = (reference, *(name for name in regions if name != reference))
-    E = values(stars, "E")
+    sample_stars, _ = choose(stars, as_selection(selection))
+    E = values(sample_stars, "E")
     samples, outside = [], []
     for name in names:
-        chosen = E[regions[name].select(stars)]
+        chosen = E[regions[name].select(sample_stars)]
         sample = np.sort(chosen[(chosen >= E_range[0]) & (chosen <= E_range[1])])
         if len(sample) == 0:
             raise InputError(

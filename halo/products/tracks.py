@@ -11,6 +11,7 @@ from astropy.table import QTable, vstack
 
 from ..errors import UsageError
 from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fit
 from ..mixtures.settings import Chemistry, Plane
 
 MIN_SHARE = 1e-3
@@ -69,6 +70,32 @@ def track(fit: Fit, component: int, image: int, *, min_share: float = MIN_SHARE)
         median[i] = quantile(edges, picture[:, i], 0.5)
         deviation[i] = _deviation(edges, picture[:, i], median[i])
     return Track(plane, chemistry.centres(plane.x), median, deviation, weight)
+
+
+def tracks(fit: FitLike, *, min_share: float = MIN_SHARE) -> tuple[tuple[Track, ...], ...]:
+    """Return the median tracks of every component in every image of a fit.
+
+    Parameters
+    ----------
+    fit : Fit or path
+        The fit.
+    min_share : float
+        Columns with a smaller fraction of the image are left out.
+
+    Returns
+    -------
+    tuple of tuple of Track
+        By component, in the order of the fit, and by plane.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> low, high = halo.tracks("fit.h5")  # doctest: +SKIP
+    >>> low[0].median - high[0].median  # dex, along the first plane  # doctest: +SKIP
+    """
+    fit = as_fit(fit)
+    planes = range(len(fit.mixtures.chemistry.planes))
+    return tuple(tuple(track(fit, j, i, min_share=min_share) for i in planes) for j in range(len(fit.names)))
 
 
 def track_table(names: Sequence[str], tracks: Sequence[Sequence[Track]]) -> QTable:

@@ -80,20 +80,23 @@ class PrepareSettings:
 
 def prepare(
     allstar: str | Path,
-    astronn: str | Path,
+    astronn: str | Path | None = None,
     members: str | Path | None = None,
     *,
+    columns: str | Path | None = None,
     settings: PrepareSettings | None = None,
     progress: Progress = silent,
 ) -> Catalogue:
-    """Stars of APOGEE DR17 that pass every quality cut and are bound, with orbits in McMillan (2017).
+    """Return the stars of a survey that pass every quality cut and are bound, with orbits in McMillan (2017).
 
     Parameters
     ----------
     allstar, astronn : path
-        As `apogee.read_survey` reads them.
+        APOGEE DR17's catalogues, as `apogee.read_survey` reads them; with `columns` a catalogue of one's own alone.
     members : path, optional
         Cluster members, as `members.read_members` reads them; without it none are removed.
+    columns : path, optional
+        The TOML file that names the columns of one's own catalogue, as `prepare_mapped` takes it.
     settings : PrepareSettings, optional
         The paper's by default.
     progress : callable, optional
@@ -109,9 +112,20 @@ def prepare(
     InputError
         Files that are damaged, incomplete or not what they claim to be; or no star passes.
     UsageError
-        A setting that makes no sense.
+        A setting that makes no sense; neither an astroNN catalogue nor `columns`, or both.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> stars = halo.prepare("allStar.fits", "astroNN.fits", "members/")  # doctest: +SKIP
+    >>> halo.save("stars.fits", stars)  # doctest: +SKIP
     """
+    if (columns is None) == (astronn is None):
+        raise UsageError("give ALLSTAR and ASTRONN, or one catalogue with --columns.")
     settings = settings or PrepareSettings()
+    if columns is not None:
+        return prepare_mapped(allstar, columns, members, settings=settings, progress=progress)
+    assert astronn is not None
     _check_backend(settings)
     table = read_survey(allstar, astronn, elements=settings.elements, columns=settings.columns, progress=progress)
     ids = None if members is None else read_members(members, settings.member_probability, progress=progress)
