@@ -99,9 +99,9 @@ __all__ = [*_HOME]
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from .io.provenance import own_version
+        from importlib.metadata import version
 
-        return own_version()
+        return version("halonmf")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; see dir({__name__.rpartition('.')[2]}).")
     module = import_module(f".{_HOME[name]}", __name__)
