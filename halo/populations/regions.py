@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from astropy.table import QTable, Table
 from scipy.stats import ks_2samp
 
 from ..errors import InputError, UsageError
+from ..io.toml import read_toml
 from ..mixtures.settings import Plane, parse_plane
 from ..stars.catalogue import StarsLike
 from ..stars.expressions import parse_cut
@@ -83,13 +83,7 @@ def read_regions(path: str | Path = REGION_FILE) -> dict[str, Region]:
         The file cannot be read, or a region in it makes no sense.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            tables = tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"{path}: the regions cannot be read ({error.strerror}); check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the regions are no TOML ({error}); copy halo/regions.toml and edit it.") from error
+    tables = read_toml(path, "the regions", "copy halo/populations/regions.toml and edit it", fault="are no TOML")
     if not tables:
         raise InputError(f"{path}: no region in it; expected tables such as [Eos] with plane and polygon.")
     return {name: _region(path, name, table) for name, table in tables.items()}
