@@ -16,7 +16,7 @@ from machine import provenance
 
 import nmfcore
 from nmfcore.bench import mock_stars
-from nmfcore.kernels import launch
+from nmfcore.kernels.cuda import launch
 
 # Threads per block and registers per thread that are tried; None leaves the registers to the compiler.
 CONFIGURATIONS = [(128, 96), (128, None), (128, 64), (256, 64), (256, 48), (256, None)]

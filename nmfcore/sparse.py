@@ -12,7 +12,7 @@ import torch
 
 from .errors import ProblemError
 from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, draw, fill_zeros, nndsvd, normals, require_components
-from .kernels.launch import holds, visible_devices
+from .kernels.cuda.launch import holds, visible_devices
 from .kernels.parallel import in_parallel, kernels_only, number_of_threads
 from .losses import BetaDivergence, Loss
 from .pattern import LANES, SharedPattern, to_tiles
@@ -387,16 +387,21 @@ def _extra(outside: np.ndarray) -> np.ndarray:
 
 def _solve(plan: Plan, chosen: np.ndarray, starts: Starts, *, narrow: bool) -> Result:
     # `narrow` says that H has the pattern's columns alone, there and in the result.
-    from .kernels import cpu, kl, launch
+    from .kernels import kullback_leibler, least_squares
+    from .kernels.cuda import launch
 
     pattern, stop, k = plan.pattern, plan.stop, starts.W.shape[-1]
     jobs, (m, n) = len(chosen), pattern.shape[1:]
     eps = torch.finfo(plan.dtype).eps
     every = stop.interval(plan.rule)
-    limits = cpu.Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, every)
+    limits = least_squares.Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, every)
     coefficients = [float(x) for x in plan.penalty.coefficients(m, n)]
-    rule = kl.rule_of(plan.rule, coefficients) if plan.beta == 1 else cpu.rule_of(plan.rule, coefficients)
-    solve = kl.kullback_leibler if plan.beta == 1 else cpu.frobenius
+    rule = (
+        kullback_leibler.rule_of(plan.rule, coefficients)
+        if plan.beta == 1
+        else least_squares.rule_of(plan.rule, coefficients)
+    )
+    solve = kullback_leibler.kullback_leibler if plan.beta == 1 else least_squares.frobenius
     if plan.devices:
         W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, *starts, rule, limits, plan.devices)
     else:

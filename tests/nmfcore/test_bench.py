@@ -14,7 +14,7 @@ import pytest
 
 import nmfcore
 from nmfcore import bench
-from nmfcore.kernels import launch
+from nmfcore.kernels.cuda import launch
 
 STARS = bench.mock_stars(stars=900, bins=9, pixels=8)
 

@@ -15,13 +15,13 @@ import numba
 import numpy as np
 from numba import cuda
 
-from ..losses import FLOOR
-from ..solvers import GROW, GROW_LIMIT, MOMENTUM, SHRINK
-from ..updates import ROOM
-from . import sampling
-from .cpu import CONVERGED, MAX_ITER, MU, NON_FINITE, RANK2, STUCK
+from ...losses import FLOOR
+from ...solvers import GROW, GROW_LIMIT, MOMENTUM, SHRINK
+from ...updates import ROOM
+from .. import sampling
+from ..least_squares import CONVERGED, MAX_ITER, MU, NON_FINITE, RANK2, STUCK
+from ..sampling import DELETE, FIRST, GOLDEN, MULTINOMIAL, POISSON, SECOND
 from .launch import Placement, group_size
-from .sampling import DELETE, FIRST, GOLDEN, MULTINOMIAL, POISSON, SECOND
 
 TYPES = {
     np.dtype(np.uint8): numba.uint8,

@@ -16,7 +16,8 @@ from numba import njit
 from ..losses import FLOOR
 from ..solvers import KEPT, NEGLIGIBLE, NewtonKL
 from ..updates import ROOM, MultiplicativeUpdate
-from .cpu import (
+from .lanes import LANES, lanes_max, load, splat, store, where_less, where_positive
+from .least_squares import (
     BLOCK,
     INLINE,
     MU,
@@ -31,7 +32,6 @@ from .cpu import (
     judge,
     residual,
 )
-from .lanes import LANES, lanes_max, load, splat, store, where_less, where_positive
 
 ALLOCATING: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 NEWTON = 3

@@ -12,7 +12,8 @@ import torch
 
 import nmfcore
 from nmfcore import Penalty, SharedPattern, Status, Stop, resample, sparse
-from nmfcore.kernels import cpu, launch
+from nmfcore.kernels import least_squares
+from nmfcore.kernels.cuda import launch
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 READY = SIMULATED or bool(launch.visible_devices("cuda"))
@@ -35,7 +36,7 @@ def _few_threads(monkeypatch):
 @pytest.mark.skipif(READY, reason="the tests below run the kernels here")
 def test_the_simulator_runs_the_kernels():
     command = [sys.executable, "-m", "pytest", __file__, "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    root = pathlib.Path(__file__).resolve().parents[2]
+    root = pathlib.Path(__file__).resolve().parents[4]
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -242,8 +243,8 @@ def test_chunks_on_a_device_are_what_its_free_memory_holds(monkeypatch):
     runner = launch._Runner(
         pattern,
         launch.layout_of(pattern),
-        cpu.rule_of(nmfcore.HALS(), [0.0] * 4),
-        cpu.Limits(0.0, 0.9, 0.0, 0.0, 1, 1),
+        least_squares.rule_of(nmfcore.HALS(), [0.0] * 4),
+        least_squares.Limits(0.0, 0.9, 0.0, 0.0, 1, 1),
         2,
         np.float32,
         None,

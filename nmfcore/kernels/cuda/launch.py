@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..pattern import SharedPattern
-    from .cpu import Limits, Rule
+    from ...pattern import SharedPattern
+    from ..least_squares import Limits, Rule
 
 # Threads per block, a power of two, and registers per thread: five blocks of this size then share a multiprocessor.
 THREADS, REGISTERS = 128, 96
@@ -296,7 +296,7 @@ class _Runner:
         return where
 
     def _kernel(self, where: Placement) -> Any:
-        from .cuda import solver
+        from .solve import solver
 
         rule = self.rule
         sweeps = rule.sweeps_W, rule.sweeps_H
@@ -310,7 +310,7 @@ def draw(
     drops: np.ndarray, cell_count: int, dtype: np.dtype[Any], devices: Sequence[int],
 ) -> tuple[DevicePart, ...]:  # fmt: skip
     """Draw the counts of `resample.bootstrap` on the devices, and leave them there."""
-    from .sampling import DELETE
+    from ..sampling import DELETE
 
     width = -(-cell_count * dtype.itemsize // 4)
     before = np.concatenate([[0], np.cumsum(drops)]).astype(np.int64)
@@ -319,7 +319,7 @@ def draw(
     def work(device: int, task: tuple[int, int]) -> None:
         from numba import cuda
 
-        from .cuda import drawer
+        from .solve import drawer
 
         begin, end = task
         words = cuda.to_device(np.zeros((end - begin, width), np.uint32))
