@@ -16,7 +16,7 @@ if ! "$python" -c 'import nmfcore.kernels.cuda.launch, pytest, hypothesis, scipy
     exit 1
 fi
 if ! "$python" -c 'import sys
-from nmfcore.kernels.cuda.launch import visible_devices
+from nmfcore.kernels.cuda.devices import visible_devices
 sys.exit(not visible_devices("cuda"))'; then
     echo "gpu.sh: no CUDA device that numba can use is here; it needs an NVIDIA GPU with its driver and numba-cuda" >&2
     exit 1

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ProblemError
-from .kernels.cuda.launch import visible_devices
+from .kernels.cuda.devices import visible_devices
 from .pattern import LANES, SharedPattern, compress, order_of, smallest_dtype
 
 SCHEMES = ("multinomial", "poisson", "delete")

@@ -12,7 +12,8 @@ import torch
 
 from .errors import ProblemError
 from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, draw, fill_zeros, nndsvd, normals, require_components
-from .kernels.cuda.launch import holds, visible_devices
+from .kernels.cuda.devices import visible_devices
+from .kernels.cuda.launch import holds
 from .kernels.parallel import in_parallel, kernels_only, number_of_threads
 from .losses import BetaDivergence, Loss
 from .pattern import LANES, SharedPattern, to_tiles

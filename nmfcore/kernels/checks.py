@@ -15,10 +15,10 @@ from .tiles import ALLOCATING, INLINE, OPTIONS
 class Side(NamedTuple):
     """One factor's side of a tile: the factor and its gradient, and what of the other factor they depend on."""
 
-    factor: Any  # (count, k, LANES)
-    D: Any  # (count, k, LANES)
-    count: int
-    mass: Any  # sums of V over the other axis, (count, LANES)
+    factor: Any  # (length, k, LANES)
+    D: Any  # (length, k, LANES)
+    length: int
+    mass: Any  # sums of V over the other axis, (length, LANES)
     others: Any  # sums of the other factor, (k, LANES)
     top: Any  # the largest scaled negative half of the gradient, (LANES,)
     l1: float  # penalties on the factor
@@ -124,7 +124,7 @@ def gradient(side, G, sums, by_sum, unreached, missing, units):
     k, factor, D = len(units), side.factor, side.D
     zero, one, l1, l2 = splat(0.0, factor), splat(1.0, factor), splat(side.l1, factor), splat(side.l2, factor)
     largest, growing, locked = zero, zero, zero
-    for i in range(side.count):
+    for i in range(side.length):
         by_positive, by_zero, reach = zero, zero, zero
         for c in range(k):
             place = (i * k + c) * LANES
@@ -178,7 +178,7 @@ def judge(tile, limits, verdict, m, locked):
 @njit(**OPTIONS)
 def residual(side, sums, by_sum, out, units):
     """Raise out (LANES) to the KKT residual of one factor, as `optimality.kkt_residual` defines it."""
-    k, factor, D, count = len(units), side.factor, side.D, side.count
+    k, factor, D, count = len(units), side.factor, side.D, side.length
     zero, one = splat(0.0, factor), splat(1.0, factor)
     size = zero
     for c in range(k):
