@@ -115,6 +115,7 @@ def gram_rows(typingctx: Any, factor: Any, first: Any, last: Any, out: Any, sums
     return signature, codegen
 
 
+# Intrinsics take every array and index by itself; numba adds the typing context.
 @intrinsic
 def sweep_rows(
     typingctx: Any, rows: Any, r: Any, at: Any, slopes: Any, shrink: Any, source: Any, target: Any, place: Any,

@@ -42,7 +42,7 @@ def descend(gram, goal, l1, l2, x):
 
 @njit(**OPTIONS)
 def balance(penalty, W, H):
-    """Share each component's scale out between its column of W and of H (filled, k) so that the penalties are least.
+    """Divide each component's scale between its column of W and of H (filled, k) so that the penalties are least.
 
     The product stays as it is. Without it the scale creeps towards that place over thousands of sweeps, or a component
     is given up because it began far from it. Where only one factor is penalised there is no such place.

@@ -142,7 +142,7 @@ def allocate(values, like, cell_count, m, count, units):
 
 @njit(**OPTIONS)
 def enter_all(tile, jobs, columns, m, units):
-    """Give every lane the one start that all jobs share."""
+    """Give every lane the start that is common to all jobs."""
     k, count, W0, H0 = len(units), len(columns), jobs.W, jobs.H
     for c in range(k):
         total = np.float64(jobs.extra[0, k, c])

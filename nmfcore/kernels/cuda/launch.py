@@ -18,7 +18,7 @@ from .placement import PLAIN_SHARED, Layout, Placement, layout_of, place, scratc
 if TYPE_CHECKING:
     from ...pattern import SharedPattern
 
-# Threads per block, a power of two, and registers per thread: five blocks of this size then share a multiprocessor.
+# Threads per block, a power of two, and registers per thread: five such blocks then fit on a multiprocessor.
 THREADS, REGISTERS = 128, 96
 # What each block loses of the most shared memory that it can ask for.
 RESERVED_SHARED = 1024
