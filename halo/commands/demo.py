@@ -103,7 +103,7 @@ def run(
     -------
     Demo
     """
-    from ..figures import fit as figures
+    from .. import figures
 
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():

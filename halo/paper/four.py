@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..figures import four as fourplots
+from .. import figures
 from ..fits.fit import HE
 from ..products.table1 import Table1, table1, table1_table
 from ..products.table1 import warning as table_warning
@@ -30,7 +30,7 @@ def four_components(study: Study) -> Part:
             found[f"R5.mass.{name}"] = Value(float(100 * share), low, high, _interval(len(spread)))
     return Part(
         values=found,
-        pictures={"fig05": fourplots.four_components(four)},
+        pictures={"fig05": figures.four_components(four)},
         data={f"fig05-images-{name}": images_table(part) for name, part in (("HE", four.high), ("LE", four.low))},
         fits={"HE": four.high, "LE": four.low, "four": four.fit},
         said=tuple(four.report().splitlines()),

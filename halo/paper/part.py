@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..commands.reports import warning
-from ..figures.picture import Picture
+from ..figures import Picture
 from ..fits.apply import Application
 from ..fits.fit import Fit
 from .report import Sheet

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from halonmf.halo import figures
 from halonmf.halo.ensembles.spread import spread
 from halonmf.halo.errors import UsageError
-from halonmf.halo.figures import fit as figures
 from halonmf.halo.figures import style as look
 from halonmf.halo.fits.apply import apply
 from halonmf.halo.fits.bootstrap import refit

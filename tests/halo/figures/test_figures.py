@@ -18,8 +18,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from matplotlib.legend import Legend
 
+from halonmf.halo import figures
 from halonmf.halo.errors import InputError, OutputError, UsageError
-from halonmf.halo.figures import fit as figures
 from halonmf.halo.figures import panels, picture
 from halonmf.halo.figures import style as look
 from halonmf.halo.fits.apply import Application
@@ -489,7 +489,7 @@ def test_drawing_loads_neither_pyplot_nor_torch(tmp_path):
     code = """
 import sys
 from astropy.table import Table
-from halonmf.halo.figures import fit as figures
+from halonmf.halo import figures
 stars = Table({"E": [-1.7e5, -1.6e5], "Lz": [0.0, 100.0]})
 figures.save(figures.sample({"all": stars}), sys.argv[1])
 sys.exit(bool({"matplotlib.pyplot", "torch"} & set(sys.modules)))

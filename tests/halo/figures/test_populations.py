@@ -8,11 +8,11 @@ from astropy import units as u
 from astropy.table import QTable, Table
 from matplotlib.colors import to_rgb
 
+from halonmf.halo import figures
 from halonmf.halo.checks.injection import inject
 from halonmf.halo.checks.stability import Stability, stability
 from halonmf.halo.errors import UsageError
-from halonmf.halo.figures import fit as figures
-from halonmf.halo.figures import populations as populationplots
+from halonmf.halo.figures import regions
 from halonmf.halo.figures import style as look
 from halonmf.halo.mixtures.settings import Chemistry, Plane
 from halonmf.halo.populations.aurora import aurora
@@ -116,13 +116,13 @@ def test_energies_draw_shares_and_ratios_with_their_stars():
 
 @pytest.mark.parametrize("vision", MACHADO)
 def test_region_colours_stay_apart_for_the_colour_blind(vision):
-    rgb = [np.array(to_rgb(colour)) for colour in populationplots.COLOURS.values()]
+    rgb = [np.array(to_rgb(colour)) for colour in regions.COLOURS.values()]
     seen = [lab(MACHADO[vision] @ np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)) for c in rgb]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 15
 
 
 def test_regions_by_other_names_have_colours_of_their_own():
-    shades = populationplots.colours(["Eos", "mine", "yours"])
+    shades = regions.colours(["Eos", "mine", "yours"])
     assert len(set(shades.values())) == 3
 
 
