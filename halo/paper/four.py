@@ -9,8 +9,8 @@ from ..fits.fit import HE
 from ..products.table1 import Table1, table1, table1_table
 from ..products.table1 import warning as table_warning
 from ..stars.variables import VARIABLES
+from .blocks import Sheet
 from .part import Part, warned
-from .report import Sheet
 from .scoreboard import Value
 from .study import CHEMICAL, Study
 from .two import images_table, two_values
