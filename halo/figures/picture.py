@@ -43,12 +43,21 @@ class Picture:
         Alternative text: the same picture for readers who cannot see it.
     data : Table or None
         The numbers that are drawn, one row per mark; None where the figure shows products that are saved themselves.
+
+    Raises
+    ------
+    ValueError
+        No caption or no alternative text.
     """
 
     figure: Figure
     caption: str
     alt: str
     data: Any = None
+
+    def __post_init__(self) -> None:
+        if not (self.caption and self.alt):
+            raise ValueError("a picture needs a caption and an alternative text; one of them is empty.")
 
 
 def styled(draw: Callable[P, Picture]) -> Callable[P, Picture]:
