@@ -119,7 +119,8 @@ def eccentricities(result: Eccentricities, fit: Fit | None = None) -> Picture:
     look.label(axes, "e")
     axes.legend(loc="upper left")
     bands = " with bootstrap bands" if np.isfinite(result.bands).any() else ""
-    peaks = ", ".join(f"{name} at {peak:.2f}" for name, peak in zip(result.names, result.peaks, strict=True))
+    known = [(name, x) for name, x in zip(result.names, result.peaks, strict=True) if np.isfinite(x)]
+    peaks = ", ".join(f"{name} at {x:.2f}" for name, x in known) or "none"
     alt = f"Distributions of eccentricity of {captions.listed(result.names)}{bands}; their peaks are marked: {peaks}."
     return Picture(figure, _eccentricities_caption(result, fit), alt, eccentricity_table(result))
 

@@ -116,7 +116,7 @@ def _alt(fit: Fit, application: Application | None, boundary: Boundary | None, b
     planes, names = fit.mixtures.chemistry.planes, fit.names
     axes = captions.spoken([axis.variable for axis in fit.mixtures.bins.axes])
     number = captions.panels((len(names) + beside) * (1 + len(planes)))
-    line = " with the boundary" if boundary is not None else ""
+    line = " with the boundary and the line of Belokurov & Kravtsov (2023)" if boundary is not None else ""
     return (
         f"{number}, a column each for {captions.listed([*names, *['their comparison'] * beside])}: weights of the bins "
         f"in {axes}{f' and a map of the {panels.share_name(names)}{line}' if application is not None else ''}; images "

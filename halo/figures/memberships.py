@@ -9,7 +9,6 @@ from astropy.table import QTable, vstack
 from matplotlib.figure import Figure
 
 from ..products.memberships import Reliability, reliability_table
-from . import captions
 from . import style as look
 from .picture import Picture, styled
 
@@ -56,7 +55,8 @@ def reliabilities(results: Mapping[str, Reliability], what: str = "accreted") ->
         table.meta.clear()
         tables.append(table)
     alt = (
-        f"The fraction of stars that are {what} in truth against their probability, with the diagonal on which the two "
-        f"would agree, for {captions.listed(list(results))}. Below: the number of stars in each bin of probability."
+        f"The fraction of stars that are {what} in truth against their probability, a curve for each of: "
+        f"{', '.join(results)}; with the diagonal on which the two would agree. Below: the number of stars in each bin "
+        "of probability."
     )
     return Picture(figure, caption, alt, vstack(tables))

@@ -101,10 +101,11 @@ def _caption(fit: Fit, application: Application, boundary: Boundary | None, prof
 def _alt(fit: Fit, boundary: Boundary | None, profile: Profile, truth: bool) -> str:
     names = captions.listed(fit.names)
     axes = captions.spoken([axis.variable for axis in fit.mixtures.bins.axes])
+    line = " with the boundary and the line of Belokurov & Kravtsov (2023)" if boundary is not None else ""
     return (
         f"Left: a column each for {names}, weights of the bins in {axes} above images of "
         f"{captions.planes(fit.mixtures.chemistry)}. Right: a map of the {panels.share_name(fit.names)}"
-        f"{' with the boundary' if boundary is not None else ''}; below it the fractions of {names} against "
+        f"{line}; below it the fractions of {names} against "
         f"{captions.spoken([profile.variable])}{f', with the true fraction of {fit.names[-1]}' if truth else ''}, and "
         "the stars of each bin."
     )

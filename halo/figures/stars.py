@@ -41,11 +41,10 @@ def sample(tables: Mapping[str, Any]) -> Picture:
     limits = _limits([np.concatenate(both) for both in zip(*points, strict=True)]) if points else []
     titles = [f"{title}\n$N$ = {len(x):,}" for title, (x, _) in zip(tables, points, strict=True)]
     figure, outside = _densities(points, [("Lz", "E")] * len(points), [limits] * len(points), titles)
-    numbers = [len(x) for x, _ in points]
-    alt = (
-        f"{captions.panels(len(tables))} of stars in energy against angular momentum: {captions.listed(list(tables))}."
-    )
-    return Picture(figure, _sample_caption(list(tables), numbers, outside), alt)
+    names, numbers = list(tables), [len(x) for x, _ in points]
+    titled = captions.listed([name.replace("-", " ") for name in names])
+    alt = f"{captions.panels(len(names))} of stars in energy against angular momentum: {titled}."
+    return Picture(figure, _sample_caption(names, numbers, outside), alt)
 
 
 def _sample_caption(titles: Sequence[str], numbers: Sequence[int], outside: Sequence[int]) -> str:

@@ -14,7 +14,7 @@ from ..stars.variables import values
 from .settings import Axis, Chemistry
 
 MOST_BINS = 2**20
-"""More bins than stars in any survey of abundances; their edges alone would fill the memory."""
+"""Most bins; any survey of abundances has fewer stars, and the edges of more bins would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Bins:
 
 
 def make_bins(table: Any, axes: Sequence[Axis]) -> Bins:
-    """Return bins for these stars: regular ones as asked, the others equally full.
+    """Return bins for these stars: regular ones where the axes have limits, otherwise equal-count ones.
 
     Equal counts are nested: the first axis is cut so that each part has the same number of stars (to one), then
     each part along the second axis. Stars of exactly equal value stay together, so ties can make counts differ by more.

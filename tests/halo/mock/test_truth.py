@@ -111,8 +111,8 @@ def test_a_recovery_within_the_limits_passes(changes):
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"share": 0.361, "noise_free_share": 0.372}, "share off by"),
-        ({"share": 0.299, "noise_free_share": 0.288}, "share off by -0.0310"),
+        ({"share": 0.361, "noise_free_share": 0.372}, "fraction off by"),
+        ({"share": 0.299, "noise_free_share": 0.288}, "fraction off by -0.0310"),
         ({"share": np.nan}, "share"),
         ({"rms_after_bias": 0.061}, "rms"),
         ({"rms_after_bias": np.nan}, "rms"),
