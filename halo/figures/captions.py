@@ -1,4 +1,4 @@
-"""Sentences that captions and alternative texts share: which stars, what was cut, what did not converge."""
+"""Sentences common to captions and alternative texts: which stars, what was cut, what did not converge."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def selected(flow: CutFlow, mixtures: Mixtures) -> str:
 
 
 def unconverged(application: Application) -> list[str]:
-    """Return what of an application did not converge; how its fit ended is said of the fit's components."""
+    """Return how many weights of an application, and whether its fit, did not converge."""
     number = len(application.unconverged)
     parts = [f"The weights of {number} bins did not converge."] if number else []
     if application.fit_status != CONVERGED:

@@ -26,7 +26,7 @@ def densities(found: Sequence[Density], fits: Sequence[Fit] = ()) -> Picture:
     found : sequence of Density
         As `densities.densities` makes them.
     fits : sequence of Fit, optional
-        What they were made of, for the caption.
+        The fits that they were made from, for the caption.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def densities(found: Sequence[Density], fits: Sequence[Fit] = ()) -> Picture:
         look.ticks(axes, 6, 5)
         if i == 0:
             handles, labels = axes.get_legend_handles_labels()
-            # by columns: a component above the one of low energy that it belongs beside
+            # by columns: each component of high energy above its counterpart of low energy
             axes.legend(
                 handles,
                 labels,
@@ -89,9 +89,9 @@ def eccentricities(result: Eccentricities, fit: Fit | None = None) -> Picture:
     Parameters
     ----------
     result : Eccentricities
-        What to draw; a band where it has one.
+        The distributions; with bands where it has them.
     fit : Fit, optional
-        What it was made of, for colours and caption.
+        The fit that they were made from, for colours and caption.
     """
     selection = "kinematically-pure" if fit is None else fit.settings.selection.name
     figure = Figure(figsize=(5.4, 4.0), layout="constrained")

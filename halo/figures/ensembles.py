@@ -28,22 +28,23 @@ from .style import ticks as set_ticks
 from .subjects import Line, Subject, alone, subjects
 
 MOST_SUBJECTS = 12
-"""Questions, such as numbers of components, of which figures are drawn; the table has all."""
+"""Most groups of configurations of which figures are drawn; the table has all."""
 MOST_ROWS = 120
-"""Set-ups that one figure lists."""
+"""Most configurations that one figure lists."""
 SHADE = 0.25
 DOTTED: dict[str, Any] = {"ls": (0, (1, 1.2)), "lw": 1.1}
 FEW = 2
 """Most components whose tracks have room for their deviations."""
 THINLY = 0.5
-"""Columns in which a smaller share of the replicates has a boundary are drawn open."""
+"""Columns in which a smaller fraction of the replicates has a boundary are drawn open."""
 
 
 def ensemble(summary: Summary) -> dict[str, Picture]:
     """Draw an ensemble; pictures by name.
 
-    ``fractions``, ``boundary`` and ``tracks`` of every question asked, such as each number of components; ``setups``,
-    the mass fractions of all set-ups, where there are several. With more than one question the names end in -1, -2, ...
+    ``fractions``, ``boundary`` and ``tracks`` of every group of configurations, such as those of one number of
+    components; ``setups``, the mass fractions in all configurations, where there are several. With more than one group
+    the names end in -1, -2, ...
     """
     pictures: dict[str, Picture] = {}
     asked = subjects(summary)
@@ -192,7 +193,7 @@ def _sure(subject: Subject) -> np.ndarray:
 
 @styled
 def tracks(subject: Subject) -> Picture:
-    """Draw the median tracks of one set-up with the band of the median, and their median absolute deviations."""
+    """Draw the median tracks of one configuration with the band of the median, and their median absolute deviations."""
     part = subject.part
     planes = part.setup.fit.chemistry.planes
     figure = Figure(figsize=(0.8 + 4.2 * len(planes), 4.4), layout="constrained")
@@ -234,7 +235,7 @@ def _track(axes: Any, part: Part, shades: Sequence[Any], plane: Plane) -> None:
 
 @styled
 def setups(summary: Summary) -> Picture:
-    """Draw the last component's mass fraction in every set-up with its interval, and the spread over set-ups."""
+    """Draw the last component's mass fraction in every configuration with its interval, and the spread over them."""
     parts = summary.parts[:MOST_ROWS]
     figure = Figure(figsize=(7.0, 1.3 + 0.19 * len(parts)), layout="constrained")
     axes = figure.add_subplot()
@@ -254,14 +255,16 @@ def setups(summary: Summary) -> Picture:
     last = {part.names[-1] for part in parts}
     axes.set_xlabel(f"mass fraction of {', '.join(sorted(last))} [%]")
     _plain(axes)
-    left = f" Of {len(summary.parts):,} set-ups the first {len(parts)}." if len(parts) < len(summary.parts) else ""
+    left = (
+        f" Of {len(summary.parts):,} configurations the first {len(parts)}." if len(parts) < len(summary.parts) else ""
+    )
     said = (
-        "Mass fraction of the last component in every set-up: points, the full sample; bars, the 68 % interval of the "
-        f"sampling error ({summary.interval}); grey, mean and standard deviation over set-ups.{left}"
+        "Mass fraction of the last component in every configuration: points, the full sample; bars, the 68 % interval "
+        f"of the sampling error ({summary.interval}); grey, mean and standard deviation over configurations.{left}"
     )
     alt = (
-        f"A row for each of {len(parts)} set-ups: the mass fraction of {captions.listed(sorted(last))} as a point with "
-        "the bar of its sampling error, over grey bands of mean and standard deviation."
+        f"A row for each of {len(parts)} configurations: the mass fraction of {captions.listed(sorted(last))} as a "
+        "point with the bar of its sampling error, over grey bands of mean and standard deviation."
     )
     return Picture(figure, said, alt)
 
@@ -272,5 +275,5 @@ def _names(subject: Subject) -> str:
 
 def _shown(subject: Subject) -> str:
     """Return how errors are drawn, for alternative texts."""
-    spread = " and dotted lines at the standard deviation over set-ups" if subject.group is not None else ""
+    spread = " and dotted lines at the standard deviation over configurations" if subject.group is not None else ""
     return f"with bands of the sampling error{spread}"

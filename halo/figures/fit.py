@@ -37,7 +37,7 @@ def components(
     boundary: Boundary | None = None,
     tracks: Tracks | None = None,
 ) -> Picture:
-    """Draw a fit: the weights of its bins above the images of its components; beside them, how they compare.
+    """Draw a fit: the weights of its bins above the images of its components, and how the components compare.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def components(
     boundary : Boundary, optional
         Drawn on the map where that is one of E and Lz.
     tracks : sequence of sequences of Track, optional
-        Median tracks by component, then by plane; by default the fit's own, beside a map.
+        Median tracks by component, then by plane; by default the fit's own where there is a map.
 
     Returns
     -------

@@ -67,7 +67,7 @@ def _caption(four: Four) -> str:
         f"{bins} equal-count bins of E, Lz, each divided by its maximum, and images in {captions.planes(chemistry)} "
         f"({pixels} pixels), "
         "square-root stretch from zero to each image's maximum. The outermost bins may reach beyond the frame. "
-        "Titles: shares within the part.",
+        "Titles: mass fractions within the part.",
         f"Line: where the sample was split; {four.filled:,} stars lie in Lz columns without a boundary of their own "
         + ("and were left out." if four.settings.fill == "drop" else "and were split at that of the nearest columns."),
     ]

@@ -34,7 +34,7 @@ GALAXIES = (
 def simulations(
     galaxies: Sequence[Simulated], fit: Mapping[str, Profile] | None = None, thick: Sequence[str] | None = None
 ) -> Picture:
-    """Draw true mass fractions of simulated galaxies against each variable (Fig 11), and beside them a fit's.
+    """Draw true mass fractions of simulated galaxies against each variable (Fig 11), compared with those of a fit.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def simulations(
     caption = f"True fractions of the stellar mass born in situ and accreted. {parts}. Bands: errors of counting."
     if fit:
         stars = ", ".join(f"{int(p.application.mixtures.n_stars.sum()):,} against {n}" for n, p in fit.items())
-        caption += f" Points: shares of a fit's components in stars ({stars}); high energy red, the others blue."
+        caption += f" Points: fractions of a fit's components in stars ({stars}); high energy red, the others blue."
     tables = []
     for galaxy in galaxies:
         table = simulated_table(galaxy)

@@ -1,4 +1,4 @@
-"""Memberships: how often what was given a probability is true."""
+"""Memberships: how often stars of a given probability are what they are taken for."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .picture import Picture, styled
 
 @styled
 def reliabilities(results: Mapping[str, Reliability], what: str = "accreted") -> Picture:
-    """Draw how often what was given a probability is true: on the diagonal, if the probabilities are.
+    """Draw the true fraction of stars against their probability: on the diagonal where probabilities are right.
 
     Parameters
     ----------
     results : mapping of str to Reliability
         By name, the first of them drawn full.
     what : str
-        What the probabilities are of.
+        The property that has the probabilities.
     """
     figure = Figure(figsize=(5.6, 6.4), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
@@ -45,7 +45,7 @@ def reliabilities(results: Mapping[str, Reliability], what: str = "accreted") ->
         for name, r in results.items()
     )
     caption = (
-        f"Share of stars that are {what} in truth against their probability, in bins of it, with binomial errors; "
+        f"Fraction of stars that are {what} in truth against their probability, in bins of it, with binomial errors; "
         f"below, the stars of each bin. {scores}."
     )
     tables = []

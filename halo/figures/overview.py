@@ -46,7 +46,7 @@ def summary(
     truth: np.ndarray | None = None,
     title: str | None = None,
 ) -> Picture:
-    """Draw a fit on one page: its components, the map of their shares, and their fractions with crossings.
+    """Draw a fit on one page: its components, a map of their fractions, and their fractions along one variable.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ LEAST = 1e-5
 
 @styled
 def search(table: Any) -> Picture:
-    """Draw the held-out error of every setting over the two strengths, and beside the error of the fit itself.
+    """Draw the held-out error of every setting over the two strengths, and against the error of the fit itself.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def _alt(profile: Profile, bands: bool, truth: bool) -> str:
 
 
 def fractions_caption(profile: Profile, bands: bool, truth: bool) -> str:
-    """Return what the fractions of a profile are, where they cross, and what did not converge."""
+    """Return the sentences on a profile's fractions, their crossings, and what did not converge."""
     application = profile.application
     stars = int(application.mixtures.n_stars.sum())
     parts = [
@@ -94,7 +94,7 @@ def check_shape(name: str, array: np.ndarray | None, shape: tuple[int, ...], mea
     Raises
     ------
     UsageError
-        As said.
+        It has.
     """
     if array is not None and np.shape(array) != shape:
         raise UsageError(f"{name} must have shape {shape} ({meaning}), got {np.shape(array)}.")

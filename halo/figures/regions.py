@@ -148,10 +148,10 @@ def energies(
     )
     caption = (
         f"Left: {len(x):,} stars and the selections. Middle: energies of the selected stars in {len(middle)} bins, as "
-        "shares of each selection, with counting errors; outside the range of energies are "
+        "fractions of each selection, with counting errors; outside the range of energies are "
         f"{', '.join(f'{n:,} of {name}' for n, name in zip(result.outside, result.names, strict=True))}. Right: the "
-        f"share of {result.names[0]} over that of the others, where both have stars. Kolmogorov-Smirnov distance from "
-        f"{result.names[0]}: {said}; nearest: {result.nearest}, as in "
+        f"fraction of {result.names[0]} over that of the others, where both have stars. Kolmogorov-Smirnov distance "
+        f"from {result.names[0]}: {said}; nearest: {result.nearest}, as in "
         f"{100 * result.support[result.names.index(result.nearest)]:.0f} % of the bootstrap draws."
     )
     alt = (

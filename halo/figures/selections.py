@@ -41,7 +41,7 @@ def selection_maps(
     other : Boundary, optional
         Another selection's: dotted.
     other_name : str
-        What that is.
+        The name of that selection.
 
     Raises
     ------
@@ -96,11 +96,11 @@ def selection_maps(
 
 
 def _caption(fit: Fit, application: Application, boundary: Boundary, other: str | None) -> str:
-    shares = ", ".join(f"{name} {100 * x:.2f} %" for name, x in zip(fit.names, fit.mass_fractions, strict=True))
+    fractions = ", ".join(f"{name} {100 * x:.2f} %" for name, x in zip(fit.names, fit.mass_fractions, strict=True))
     parts = [
         f"{captions.headline(fit)}. {captions.selected(fit.cutflow, fit.mixtures)}",
         "Left: weights of the bins, each component divided by its maximum; the outermost equal-count bins may reach "
-        f"beyond the frame. Mass fractions: {shares}.",
+        f"beyond the frame. Mass fractions: {fractions}.",
         *captions.of_map(application, boundary),
     ]
     if other is not None:

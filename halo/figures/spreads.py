@@ -24,7 +24,7 @@ from . import style as look
 from .picture import Picture, styled
 
 SETUPS, NOISE = 0.38, 0.16
-"""Opacity of the bands over set-ups and of the bootstrap's."""
+"""Opacity of the bands over configurations and of those of the bootstrap."""
 Fits = Mapping[str, Fit]
 
 
@@ -152,8 +152,8 @@ def _caption(found: Mapping[str, Mapping[str, Spread]], fits: Mapping[str, Fit] 
     variables = list(dict.fromkeys(name for of in found.values() for name in of))
     parts = [
         f"Fractional contribution of {captions.listed(one.names[::-1])} against {captions.listed(variables)}: the mean "
-        f"over {one.setups} set-ups{' and the monotone spline through it' if len(one.names) == 2 else ''}; dark bands "
-        "are the standard deviation over set-ups, which is no sampling error"
+        f"over {one.setups} configurations{' and the monotone spline through it' if len(one.names) == 2 else ''}; dark "
+        "bands (set-ups) are the standard deviation over configurations, which is no sampling error"
     ]
     parts[0] += (
         f"; light bands hold {100 * one.level:g} % of {one.replicates} bootstrap replicates." if one.replicates else "."
@@ -181,7 +181,7 @@ def _alt(found: Mapping[str, Mapping[str, Spread]], below: str = "") -> str:
     return (
         f"{number} of {captions.listed(one.names[::-1])} against "
         f"{captions.spoken(list(of))} in the {selections} halo: {'curves' if two else 'points'} with bands of the "
-        f"spread over set-ups{' and of the bootstrap' if one.replicates else ''}"
+        f"spread over configurations{' and of the bootstrap' if one.replicates else ''}"
         f"{f', crossings of {one.names[-1]} marked' if two else ''}.{below}"
     )
 
@@ -216,19 +216,19 @@ def _curves(axes: Any, spread: Spread, selection: str, label: str = "") -> list[
         text = f"{name}, {label}" if label else name
         handles.append(Line2D([], [], lw=1.8, ls=style["ls"], label=text, **point))
         if len(spread.names) > 2:
-            handles[-1].set_marker("")  # it would hide what tells the lines apart
+            handles[-1].set_marker("")  # it would hide the dashes, by which the lines differ
     axes.set(xlim=spread.edges[[0, -1]] / factor, ylim=(-0.03, 1.03), ylabel="fractional contribution")
     look.ticks(axes, 6, 6)
     return handles
 
 
 def _crossings(axes: Any, spread: Spread, selection: str, row: int) -> None:
-    """Mark where the last component's mean passes the levels, with the place in figures beside it."""
+    """Mark where the last component's mean passes the levels, with its position in figures."""
     factor = look.scale(spread.variable).factor
     for crossing in spread.crossings:
         for at in crossing.at:
             style = _diamond(axes, at / factor, crossing.level, spread, selection, row)
-            # in the openings beside a rising curve: the first sample's above it, the second's below
+            # next to a rising curve there is room: the first sample's figures above it, the second's below
             left = row == 0
             axes.annotate(
                 _figures(at / factor),

@@ -53,8 +53,8 @@ def stabilities(result: Stability) -> Picture:
     )
     base = result.base
     caption = (
-        f"Fits of {int(base.mixtures.n_stars.sum()):,} stars ({', '.join(base.cutflow.names) or 'no cut'}) beside the "
-        f"base, {' x '.join(str(axis.count) for axis in base.mixtures.bins.axes)} bins and "
+        f"Fits of {int(base.mixtures.n_stars.sum()):,} stars ({', '.join(base.cutflow.names) or 'no cut'}) compared "
+        f"with the base, {' x '.join(str(axis.count) for axis in base.mixtures.bins.axes)} bins and "
         f"{base.mixtures.chemistry.pixels} pixels (dotted): {said}. "
         f"{int((~result.good).sum())} of {len(result.value)} fits did not converge or had too "
         "few stars and are left out."

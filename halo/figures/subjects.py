@@ -21,7 +21,7 @@ class Line:
     value, low, high : ndarray
         The value, and the 68 % interval of its sampling error.
     spread : ndarray or None
-        Standard deviation over set-ups.
+        Standard deviation over configurations.
     """
 
     value: np.ndarray
@@ -32,7 +32,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Subject:
-    """What one set of figures is about: a set-up, or a group of them and the one nearest to their mean."""
+    """The subject of one set of figures: a configuration, or a group of them and the one nearest to their mean."""
 
     part: Part
     group: Group | None
@@ -44,7 +44,7 @@ class Subject:
         return colours(len(self.part.names))
 
     def line(self, product: str) -> Line | None:
-        """Return a product: of the group where it has it, else of the set-up; None where neither has."""
+        """Return a product: of the group where it has it, else of the configuration; None where neither has."""
         if product not in self.part.statistics:
             return None
         if self.group is None or product not in self.group.statistics:
@@ -57,23 +57,23 @@ class Subject:
 
     @property
     def about(self) -> str:
-        """A sentence on the set-ups and replicates."""
+        """A sentence on the configurations and replicates."""
         part = self.part
         if self.group is None:
             return f"{part.label}: {part.used:,} of {part.replicates:,} replicates ({part.setup.scheme})."
         return (
-            f"Mean over {len(self.group.members)} set-ups; dotted, their standard deviation; shaded, the sampling "
-            f"error within one ({part.setup.scheme}, {part.replicates:,} replicates each)."
+            f"Mean over {len(self.group.members)} configurations; dotted (set-ups), their standard deviation; shaded, "
+            f"the sampling error within one ({part.setup.scheme}, {part.replicates:,} replicates each)."
         )
 
 
 def alone(part: Part, product: str) -> Line:
-    """Return a product of one set-up."""
+    """Return a product of one configuration."""
     return Line(part(product, "base"), part(product, "low_68"), part(product, "high_68"), None)
 
 
 def subjects(summary: Summary) -> list[Subject]:
-    """Return what there is to draw: groups, and set-ups that are in none."""
+    """Return the subjects: groups, and configurations that are in none."""
     found, grouped = [], set()
     for group in summary.groups:
         members = [summary.parts[i] for i in group.members]

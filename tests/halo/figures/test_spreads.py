@@ -41,7 +41,7 @@ def test_fractions_against_energy_show_both_bands_and_every_crossing():
     labels = [text.get_text() for text in upper.get_legend().get_texts()]
     assert labels[:2] == ["HE, chemically pure", "LE, chemically pure"]
     assert labels[-1] == "bootstrap, 68 %"
-    assert "3 set-ups" in picture.caption
+    assert "3 configurations" in picture.caption
     assert "20 bootstrap replicates" in picture.caption
     assert set(picture.data["curve"]) == set(both)
     assert np.array_equal(picture.data["fraction_2"][:6], first.mean[:, 1])
