@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from astropy.table import QTable
@@ -12,10 +12,9 @@ from ..errors import UsageError
 from ..fits.fit import fit_mixtures
 from ..fits.settings import FitSettings
 from ..mixtures.counts import mix
+from ..progress import Progress, silent
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DRAWS, FOLDS = 5000, 5
 ALPHAS = (0.0, *np.linspace(1e-3, 1.0, 50).tolist())
@@ -38,6 +37,46 @@ class Choice:
     alpha_W: float
     alpha_H: float
     l1_ratio: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search for penalties found.
+
+    Attributes
+    ----------
+    settings : QTable
+        A row per setting, as `search` describes it.
+    """
+
+    settings: QTable
+
+    def table(self) -> QTable:
+        """Return the settings as a table, that of the least held-out error first."""
+        return self.settings
+
+    def describe(self) -> str:
+        """Return what a search found, in a few lines."""
+        meta, best = self.settings.meta, self.settings.meta["best"]
+        lines = [
+            f"{meta['draws']:,} draws, {meta['settings']:,} different settings, {meta['folds']} folds; "
+            f"{meta['nothing_left']:,} leave no component, {meta['unconverged']:,} did not converge",
+            f"held-out error without penalties {meta['held_out_without']:.5f}",
+        ]
+        if best["alpha_W"] == best["alpha_H"] == 0:
+            lines.append("no setting beats it")
+        else:
+            relative = meta["gain"] / meta["held_out_without"]
+            lines.append(
+                f"best: alpha_W = {best['alpha_W']:.4g}, alpha_H = {best['alpha_H']:.4g}, "
+                f"l1_ratio = {best['l1_ratio']:g}, lower by {meta['gain']:.2g} +- {meta['gain_se']:.1g} "
+                f"({100 * relative:.2g} %); {meta['better_than_none']:,} settings are better than none"
+            )
+        return "\n".join(lines)
+
+    def problems(self) -> str:
+        """Return a line where the best setting did not converge; empty where it did."""
+        return "" if self.settings["converged"][0] else "the best setting did not converge"
 
 
 def draw_choices(draws: int = DRAWS, seed: int = 0) -> dict[Choice, int]:
@@ -84,14 +123,14 @@ def folds(V: np.ndarray, number: int, seed: int = 0) -> np.ndarray:
 
 
 def search(
-    stars: Any,
+    stars: StarsLike,
     settings: FitSettings | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     *,
     number: int = FOLDS,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> QTable:
+    progress: Progress = silent,
+) -> Search:
     """Return the errors of fits with penalties drawn at random from the paper's grid, zero included.
 
     Every fit begins at the one without penalties. The error is ||V - W H|| / ||V||; the held-out error the same over
@@ -99,7 +138,7 @@ def search(
 
     Parameters
     ----------
-    stars : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : FitSettings, optional
         Selection, bins, images, number of components; its penalties are not used.
@@ -114,11 +153,11 @@ def search(
 
     Returns
     -------
-    QTable
-        A row per setting, by held-out error: ``alpha_W``, ``alpha_H``, ``l1_ratio``, ``drawn`` (times), ``error``,
-        ``held_out``, ``gain`` (by how much the held-out error is below that without penalties) and ``gain_se``, its
-        standard error from the folds, ``components`` (that are not zero), ``share`` (mass fraction of the last
-        component; NaN where there is none) and ``converged``. The metadata name the best setting.
+    Search
+        Its table has a row per setting, by held-out error: ``alpha_W``, ``alpha_H``, ``l1_ratio``, ``drawn`` (times),
+        ``error``, ``held_out``, ``gain`` (by how much the held-out error is below that without penalties) and
+        ``gain_se``, its standard error from the folds, ``components`` (that are not zero), ``share`` (mass fraction of
+        the last component; NaN where there is none) and ``converged``. The metadata name the best setting.
 
     Raises
     ------
@@ -126,6 +165,11 @@ def search(
         Another loss than least squares, or a number that makes no sense.
     InputError
         Too few stars.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> halo.search("stars.fits", draws=200).meta["best"]  # doctest: +SKIP
     """
     import nmfcore
     from nmfcore.masked import fit_masked
@@ -164,14 +208,12 @@ def search(
     whole = errors(None)
     held, converged = [], whole["converged"]
     for i in range(number):
-        if progress is not None:
-            progress("folds", i, number)
+        progress("folds", i, number)
         found = errors(fold == i)
         held.append(found["held_out"])
         converged = converged & found["converged"]
-    if progress is not None:
-        progress("folds", number, number)
-    return _table(choices, whole, np.sqrt(held), converged, seed, draws)
+    progress("folds", number, number)
+    return Search(_table(choices, whole, np.sqrt(held), converged, seed, draws))
 
 
 def replace_penalties(settings: FitSettings) -> FitSettings:
@@ -220,23 +262,3 @@ def verdict(table: QTable) -> dict[str, Any]:
 def is_none(table: QTable) -> np.ndarray:
     """Return which row has no penalty."""
     return np.asarray((table["alpha_W"] == 0) & (table["alpha_H"] == 0))
-
-
-def describe(table: QTable) -> str:
-    """Return what a search found, in a few lines."""
-    meta, best = table.meta, table.meta["best"]
-    lines = [
-        f"{meta['draws']:,} draws, {meta['settings']:,} different settings, {meta['folds']} folds; "
-        f"{meta['nothing_left']:,} leave no component, {meta['unconverged']:,} did not converge",
-        f"held-out error without penalties {meta['held_out_without']:.5f}",
-    ]
-    if best["alpha_W"] == best["alpha_H"] == 0:
-        lines.append("no setting beats it")
-    else:
-        relative = meta["gain"] / meta["held_out_without"]
-        lines.append(
-            f"best: alpha_W = {best['alpha_W']:.4g}, alpha_H = {best['alpha_H']:.4g}, l1_ratio = {best['l1_ratio']:g}, "
-            f"lower by {meta['gain']:.2g} +- {meta['gain_se']:.1g} ({100 * relative:.2g} %); "
-            f"{meta['better_than_none']:,} settings are better than none"
-        )
-    return "\n".join(lines)

@@ -17,6 +17,7 @@ from ..fits.fit import Fit, fit_mixtures
 from ..fits.settings import FitSettings
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis, Chemistry
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 
 STARTS = 10
@@ -74,9 +75,43 @@ class Stability:
         rows = np.any([self.of(kind) for kind in kinds], axis=0)
         return self.share[rows].std(axis=0, ddof=1) if rows.sum() > 1 else np.full(self.share.shape[1], np.nan)
 
+    def table(self) -> Table:
+        """Return the fits as a table: a row each, with ``share_`` and ``cosine_`` of every component."""
+        table = Table({"kind": list(self.kind), "value": self.value})
+        for j, name in enumerate(self.base.names):
+            table[f"share_{name}"], table[f"cosine_{name}"] = self.share[:, j], self.cosine[:, j]
+        table["status"] = list(self.status)
+        base = self.base
+        table.meta |= {
+            "base_shares": dict(zip(base.names, base.mass_fractions.tolist(), strict=True)),
+            "base_q": [axis.count for axis in base.mixtures.bins.axes],
+            "base_l": base.mixtures.chemistry.pixels,
+            "base_status": base.status,
+            "stars": int(base.mixtures.n_stars.sum()),
+            "not_converged": int((~self.good).sum()),
+            "least_cosine": {kind: self.least_cosine(kind) for kind in KINDS},
+            "share_std": {kind: dict(zip(base.names, self.spread(kind).tolist(), strict=True)) for kind in KINDS},
+        }
+        return table
+
+    def describe(self) -> str:
+        """Return how the components hold, a line per kind of change, and the number of fits."""
+        rows = ["change  fits  converged  least cosine  " + "  ".join(f"std {name}" for name in self.base.names)]
+        for kind in KINDS:
+            number = self.kind.count(kind)
+            spread = "  ".join(f"{x:{4 + len(n)}.4f}" for n, x in zip(self.base.names, self.spread(kind), strict=True))
+            converged = int(self.of(kind).sum())
+            rows.append(f"{kind:<6}  {number:4d}  {converged:9d}  {self.least_cosine(kind):12.6f}  {spread}")
+        return "\n".join([*rows, f"{len(self.value)} fits"])
+
+    def problems(self) -> str:
+        """Return how many fits did not converge; empty for none."""
+        number = int((~self.good).sum())
+        return f"not converged: {number} fit{'s' * (number != 1)}" if number else ""
+
 
 def stability(
-    table: Any,
+    stars: StarsLike,
     settings: FitSettings | None = None,
     *,
     starts: int = STARTS,
@@ -90,7 +125,7 @@ def stability(
 
     Parameters
     ----------
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : FitSettings, optional
         Of the base; the paper's by default.
@@ -101,21 +136,31 @@ def stability(
     pixels : sequence of int
         l of the fits with other pixels.
 
+    Returns
+    -------
+    Stability
+
     Raises
     ------
     InputError
         Too few stars for the base.
     UsageError
         Numbers that make no sense.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.stability("stars.fits", bins=(5, 8), pixels=(20, 50))  # doctest: +SKIP
+    >>> found.least_cosine("start")  # doctest: +SKIP
     """
     settings = settings or FitSettings()
     if starts < 0 or any(x < 1 for x in (*bins, *pixels)):
         raise UsageError(f"starts must be >= 0, bins and pixels >= 1; got {starts}, {tuple(bins)}, {tuple(pixels)}.")
-    stars, flow = choose(table, settings.selection)
+    chosen, flow = choose(stars, settings.selection)
 
     def fitted(axes: tuple[Axis, ...], chemistry: Chemistry, **other: Any) -> Fit:
         changed = settings.replace(axes=axes, chemistry=chemistry, **other)
-        return fit_mixtures(mix(stars, axes, chemistry), stars, flow, changed)
+        return fit_mixtures(mix(chosen, axes, chemistry), chosen, flow, changed)
 
     base = fitted(settings.axes, settings.chemistry)
     rows: list[tuple[str, int, np.ndarray, np.ndarray, str]] = []
@@ -159,23 +204,3 @@ def _beside(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.n
 def _unit(H: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(H, axis=1, keepdims=True)
     return np.divide(H, length, out=np.zeros_like(H), where=length > 0)
-
-
-def stability_table(result: Stability) -> Table:
-    """Return the fits as a table: a row each, with ``share_`` and ``cosine_`` of every component."""
-    table = Table({"kind": list(result.kind), "value": result.value})
-    for j, name in enumerate(result.base.names):
-        table[f"share_{name}"], table[f"cosine_{name}"] = result.share[:, j], result.cosine[:, j]
-    table["status"] = list(result.status)
-    base = result.base
-    table.meta |= {
-        "base_shares": dict(zip(base.names, base.mass_fractions.tolist(), strict=True)),
-        "base_q": [axis.count for axis in base.mixtures.bins.axes],
-        "base_l": base.mixtures.chemistry.pixels,
-        "base_status": base.status,
-        "stars": int(base.mixtures.n_stars.sum()),
-        "not_converged": int((~result.good).sum()),
-        "least_cosine": {kind: result.least_cosine(kind) for kind in KINDS},
-        "share_std": {kind: dict(zip(base.names, result.spread(kind).tolist(), strict=True)) for kind in KINDS},
-    }
-    return table

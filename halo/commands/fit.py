@@ -5,12 +5,11 @@ Outputs are checked before anything is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import CATALOGUES, FITS, TABLES
 from ..errors import UsageError
 from ..fits.apply import Application
 from ..fits.apply import apply as apply_components
@@ -19,20 +18,18 @@ from ..fits.fit import Fit
 from ..fits.fit import fit as fit_components
 from ..fits.settings import FitSettings
 from ..fits.store import load_fit, save_fit
-from ..io.atomic import check_output, make_folder
+from ..io.atomic import CATALOGUES, FITS, TABLES, check_output, make_folder
 from ..io.provenance import provenance
 from ..io.tables import save_table, save_text
 from ..mixtures.settings import Axis
-from ..products.boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary, boundary_table
+from ..products.boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary
 from ..products.boundary import boundary as find_boundary
 from ..products.four import check_whole
 from ..products.overview import MAP_AXES, PROFILE_AXES, products
-from ..products.profile import MIN_STARS, Profile, profile_of, profile_table
+from ..products.profile import MIN_STARS, Profile, profile_of
+from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
 from ..survey import prepare as preparing
-from .reports import warning
-
-Progress = Callable[[str, int, int], None]
 
 
 def prepare(
@@ -43,7 +40,7 @@ def prepare(
     *,
     members: Path | None = None,
     columns: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     overwrite: bool = False,
 ) -> Catalogue:
     """Write the prepared catalogue of APOGEE's files, or with `columns` of a user's own, and return it.
@@ -65,11 +62,7 @@ def prepare(
     ):
         raise UsageError("with --columns the mapping names abundances and other columns; leave out --element, --keep.")
     check_output(output, overwrite=overwrite, suffixes=CATALOGUES, inputs=(allstar, astronn, members, columns))
-    if astronn is None:
-        assert columns is not None
-        made = preparing.prepare_mapped(allstar, columns, members, settings=settings, progress=progress)
-    else:
-        made = preparing.prepare(allstar, astronn, members, settings=settings, progress=progress)
+    made = preparing.prepare(allstar, astronn, members, columns=columns, settings=settings, progress=progress)
     write_catalogue(output, made.table, made.cutflow, made.provenance, overwrite=overwrite)
     return made
 
@@ -124,11 +117,11 @@ def apply(
     found = load_fit(fit)
     check_whole(found)
     settings = _elsewhere(found, selection, cuts, device)
-    application = apply_components(found, read_catalogue(stars).table, axes, settings=settings)
+    application = apply_components(found, read_catalogue(stars), axes, selection=settings.selection, device=device)
     result = profile_of(application, min_stars=min_stars) if len(axes) == 1 else application
     choices = {"by": axes, "fit": settings, "min_stars": min_stars}
     record = provenance("apply", choices, inputs=[fit, stars], device=resolve_device(device))
-    save_table(output, profile_table(result), record, overwrite=overwrite)
+    save_table(output, result.table(), record, overwrite=overwrite)
     return result
 
 
@@ -167,9 +160,9 @@ def boundary(
     found = load_fit(fit)
     check_whole(found)
     settings = _elsewhere(found, selection, cuts, device)
-    line = find_boundary(found, read_catalogue(stars).table, settings=settings, **choices)
+    line = find_boundary(found, read_catalogue(stars), selection=settings.selection, device=device, **choices)
     record = provenance("boundary", {**choices, "fit": settings}, inputs=[fit, stars], device=resolve_device(device))
-    save_table(output, boundary_table(line), record, overwrite=overwrite)
+    save_table(output, line.table(), record, overwrite=overwrite)
     return line
 
 
@@ -192,11 +185,11 @@ def plot(fit: Path, stars: Path | None, folder: Path, *, overwrite: bool = False
         for suffix in ("png", "pdf", "txt"):
             check_output(folder / f"{name}.{suffix}", overwrite=overwrite)
     if stars is None:
-        pictures, said = {"components": figures.components(found)}, warning(found.status, found.kkt)
+        pictures, said = {"components": figures.components(found)}, found.problems()
         record = provenance("plot", {"fit": found.settings}, inputs=[fit])
     else:
         shown = products(found, read_catalogue(stars).table)
-        pictures, said = figures.every(shown), warning(found.status, found.kkt, *shown.applications)
+        pictures, said = figures.every(shown), shown.problems()
         choices = {"fit": found.settings, "map": MAP_AXES, "profile": PROFILE_AXES}
         record = provenance("plot", choices, inputs=[fit, stars], device=resolve_device(found.settings.solver.device))
     files = {}

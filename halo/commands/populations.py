@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import CATALOGUES, TABLES
 from ..errors import UsageError
 from ..fits.settings import FitSettings
 from ..fits.store import load_fit
-from ..io.atomic import check_output
+from ..io.atomic import CATALOGUES, TABLES, check_output
 from ..io.provenance import provenance
 from ..io.tables import save_table
 from ..mock.truth import read_truth
@@ -64,7 +63,7 @@ def members(
     if truth is not None:
         accreted = read_truth(truth, result.stars).accreted
         beside = membership.reliability(result.probability[:, -1], accreted)
-    write_catalogue(output, membership.memberships_table(result), result.cutflow, record, overwrite=overwrite)
+    write_catalogue(output, result.table(), result.cutflow, record, overwrite=overwrite)
     if beside is not None:
         reliable = beside
         draw_figure(figure, lambda figures: figures.reliabilities({result.names[-1]: reliable}), record, overwrite)
@@ -104,12 +103,12 @@ def regions(
     known = selecting.read_regions(file or selecting.REGION_FILE)
     chosen, flow = choose(read_catalogue(stars).table, settings.selection)
     choices: dict[str, Any] = {"reference": reference, "bins": bins, "E_range": E_range, "seed": seed}
-    result = selecting.region_energies(chosen, known, **choices)
+    result = selecting.region_energies(chosen, known, selection="all", **choices)
     inputs = [stars, *([] if file is None else [file])]
     record = provenance(
         "regions", {**choices, **_selection(settings, flow), "regions": known}, inputs=inputs, seeds=[seed]
     )
-    save_table(output, selecting.region_table(result), record, overwrite=overwrite)
+    save_table(output, result.table(), record, overwrite=overwrite)
     draw_figure(figure, lambda figures: figures.energies(chosen, known, result), record, overwrite)
     return result
 
@@ -153,12 +152,12 @@ def bifurcation(
     limit = None if region is None else selecting.named_region(region, file or selecting.REGION_FILE)
     chosen, flow = choose(read_catalogue(stars).table, settings.selection)
     choices: dict[str, Any] = {"line": line, "fe_h": fe_h, "mg_fe": mg_fe, "draws": draws, "seed": seed}
-    result = eos.bifurcation(chosen, limit, **choices)
+    result = eos.bifurcation(chosen, limit, selection="all", **choices)
     inputs = [stars, *([] if file is None else [file])]
     record = provenance(
         "bifurcation", {**choices, **_selection(settings, flow), "region": limit}, inputs=inputs, seeds=[seed]
     )
-    tables = eos.statistics_table(result), eos.scan_table(result), eos.pixel_table(result)
+    tables = result.tables().values()
     for path, table in zip((output, *others), tables, strict=True):
         save_table(path, table, record, overwrite=overwrite)
     draw_figure(figure, lambda figures: figures.branches(chosen, result), record, overwrite)
@@ -206,11 +205,8 @@ def aurora(
     check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(fit, stars, two))
     check_figure(figure, overwrite)
     found = load_fit(fit)
-    name = component or ("LE1" if "LE1" in found.names else found.names[0])
-    if name not in found.names:
-        raise UsageError(f"no component {name!r}; the fit has {', '.join(found.names)}.")
+    name = found.names[branch.component_index(found, component)]
     table = read_catalogue(stars).table
-    chosen, _ = choose(table, found.settings.selection)
     choices: dict[str, Any] = {
         "share": share,
         "max_fe_h": max_fe_h,
@@ -218,11 +214,11 @@ def aurora(
         "iterations": iterations,
         "seed": seed,
     }
-    result = branch.aurora(found, found.names.index(name), chosen, **choices)
+    result = branch.aurora(found, table, name, **choices)
     line = None if two is None else boundary(load_fit(two), table)
     inputs = [path for path in (fit, stars, two) if path is not None]
     record = provenance("aurora", {**choices, "component": name, "fit": found.settings}, inputs=inputs, seeds=[seed])
-    save_table(output, branch.aurora_table(result), record, overwrite=overwrite)
+    save_table(output, result.table(), record, overwrite=overwrite)
     draw_figure(figure, lambda figures: figures.aurora_maps(result, line, name), record, overwrite)
     return result
 

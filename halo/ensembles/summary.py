@@ -8,8 +8,9 @@ Two things are kept apart that the paper's error bars mix: how far a number woul
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +19,9 @@ from ..fits.engine import CONVERGED
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.provenance import plain
 from ..replicates.setup import Setup
+from .rows import Summary
+from .run import Run, as_run
 from .statistics import COUNTS, KEPT, STATISTICS, Group, Part, _rank, _spread, _times, axis_of, describe
-
-if TYPE_CHECKING:
-    from .run import Run
 
 TECHNICAL: dict[str, Any] = {
     "loss": "frobenius", "update": "auto", "init": "nndsvda", "starts": None, "seed": 0, "tol": 1e-5,
@@ -30,59 +30,13 @@ TECHNICAL: dict[str, Any] = {
 """Choices of a fit, beside bins and pixels, over which a spread is taken: the same stars, the same question."""
 
 
-@dataclass(frozen=True)
-class Summary:
-    """All that an ensemble says.
-
-    Attributes
-    ----------
-    parts : tuple of Part
-        By set-up.
-    groups : tuple of Group
-        Of two set-ups or more.
-    interval : str
-        Type of the intervals.
-    failed : tuple of (str, str)
-        Set-ups that could not be computed, and why.
-    missing : tuple of str
-        What is not there yet.
-    run : str
-        Hash that names the run.
-    """
-
-    parts: tuple[Part, ...]
-    groups: tuple[Group, ...] = ()
-    interval: str = RECOMMENDED
-    failed: tuple[tuple[str, str], ...] = ()
-    missing: tuple[str, ...] = ()
-    run: str = ""
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is missing or failed."""
-        return not (self.failed or self.missing)
-
-    @property
-    def table(self) -> Any:
-        """The numbers as a QTable, one row each; see `summary_rows.table`."""
-        from .rows import table
-
-        return table(self)
-
-    def text(self) -> str:
-        """Return what to print."""
-        from .rows import text
-
-        return text(self)
-
-
-def summarise(run: Run, *, interval: str = RECOMMENDED) -> Summary:
+def summarise(run: Run | str | Path, *, interval: str = RECOMMENDED) -> Summary:
     """Return what an ensemble says, as far as it is there.
 
     Parameters
     ----------
-    run : Run
-        As `runs.open_run` reads it.
+    run : Run or path
+        The ensemble, or its folder.
     interval : str
         A type of `intervals.TYPES`.
 
@@ -92,8 +46,14 @@ def summarise(run: Run, *, interval: str = RECOMMENDED) -> Summary:
         Nothing is there yet.
     UsageError
         An unknown type of interval.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> print(halo.summarise("run").text())  # doctest: +SKIP
     """
     interval_type(interval)
+    run = as_run(run)
     failed = {failure.setup: failure.reason for failure in run.failed}
     awaited: dict[int, int] = {}
     for batch in run.missing:

@@ -8,7 +8,7 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..populations.aurora import PLANE, Aurora, aurora_table
+from ..populations.aurora import PLANE, Aurora
 from ..products.boundary import Boundary
 from . import captions, panels
 from . import style as look
@@ -79,7 +79,7 @@ def aurora_maps(result: Aurora, boundary: Boundary | None = None, name: str = "L
         f"{captions.spoken([axis.variable for axis in result.bins.axes])}"
         f"{'' if boundary is None else ' with the boundary'}; the two against each other with errors."
     )
-    return Picture(figure, caption, alt, aurora_table(result))
+    return Picture(figure, caption, alt, result.table())
 
 
 def _scatter(axes: Axes, result: Aurora, boundary: Boundary | None) -> None:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from ..mixtures.settings import Chemistry
-from ..populations.bifurcation import ACTIONS, Bifurcation, pixel_table
+from ..populations.bifurcation import ACTIONS, Bifurcation
 from ..stars.variables import values
 from . import captions
 from . import style as look
@@ -100,7 +100,7 @@ def branches(stars: Any, result: Bifurcation, images: Chemistry | None = None) -
         "mean and standard deviation of the radial action on both sides of the line. Below: mean "
         f"{captions.spoken(ACTIONS)} by pixel."
     )
-    return Picture(figure, caption, alt, pixel_table(result))
+    return Picture(figure, caption, alt, result.tables()["pixels"])
 
 
 def _branch_numbers(axes: Axes, result: Bifurcation) -> None:

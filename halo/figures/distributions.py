@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from ..errors import UsageError
 from ..fits.fit import Fit
-from ..products.densities import Density, density_table
-from ..products.eccentricity import Eccentricities, eccentricity_table
+from ..products.densities import Densities, Density
+from ..products.eccentricity import Eccentricities
 from . import captions
 from . import style as look
 from .picture import Picture, styled
@@ -66,7 +66,7 @@ def densities(found: Sequence[Density], fits: Sequence[Fit] = ()) -> Picture:
         f"{captions.panels(len(variables))} of the densities of {captions.listed(variables)}, each with curves of "
         f"{captions.listed(names)}."
     )
-    return Picture(figure, _densities_caption(found, fits), alt, density_table(found))
+    return Picture(figure, _densities_caption(found, fits), alt, Densities(found).table())
 
 
 def _densities_caption(found: Sequence[Density], fits: Sequence[Fit]) -> str:
@@ -122,7 +122,7 @@ def eccentricities(result: Eccentricities, fit: Fit | None = None) -> Picture:
     known = [(name, x) for name, x in zip(result.names, result.peaks, strict=True) if np.isfinite(x)]
     peaks = ", ".join(f"{name} at {x:.2f}" for name, x in known) or "none"
     alt = f"Distributions of eccentricity of {captions.listed(result.names)}{bands}; their peaks are marked: {peaks}."
-    return Picture(figure, _eccentricities_caption(result, fit), alt, eccentricity_table(result))
+    return Picture(figure, _eccentricities_caption(result, fit), alt, result.table())
 
 
 def _eccentricities_caption(result: Eccentricities, fit: Fit | None) -> str:

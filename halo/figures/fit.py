@@ -11,7 +11,8 @@ from ..errors import UsageError
 from ..fits.apply import Application
 from ..fits.fit import Fit
 from ..products.boundary import Boundary
-from ..products.tracks import Track, track, track_table
+from ..products.tracks import Track, track
+from ..products.tracks import Tracks as MedianTracks
 from . import captions, panels
 from . import style as look
 from .picture import Picture, styled
@@ -84,7 +85,7 @@ def components(
             if i == 0:
                 axes.set_title("median tracks and MAD")
                 axes.legend(loc="lower right", ncols=2 if k > 2 else 1)
-    data = None if tracks is None else track_table(fit.names, tracks)
+    data = None if tracks is None else MedianTracks(fit.names, tracks).table()
     caption = components_caption(fit, map_application, boundary, tracks)
     return Picture(figure, caption, _alt(fit, map_application, boundary, tracks is not None), data)
 

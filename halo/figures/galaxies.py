@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from ..errors import UsageError
 from ..products.profile import Profile
-from ..simulations.fractions import Simulated, simulated_table
+from ..simulations.fractions import Simulated
 from . import captions
 from . import style as look
 from .picture import Picture, styled
@@ -93,7 +93,7 @@ def simulations(
         caption += f" Points: fractions of a fit's components in stars ({stars}); high energy red, the others blue."
     tables = []
     for galaxy in galaxies:
-        table = simulated_table(galaxy)
+        table = galaxy.table()
         table.add_column(np.full(len(table), galaxy.galaxy.name), index=0, name="galaxy")
         table.meta.clear()
         tables.append(table)

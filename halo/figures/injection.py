@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib.figure import Figure
 
-from ..checks.injection import Injection, injection_table
+from ..checks.injection import Injection
 from . import style as look
 from .picture import Picture, styled
 
@@ -80,4 +80,4 @@ def injections(result: Injection) -> Picture:
         "they span and their number of stars. Right: the cosine of the component most like the stream against its "
         "number of stars, a line for each width, with the threshold and the cosine without a stream."
     )
-    return Picture(figure, caption, alt, injection_table(result))
+    return Picture(figure, caption, alt, result.table())

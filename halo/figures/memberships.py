@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import QTable, vstack
 from matplotlib.figure import Figure
 
-from ..products.memberships import Reliability, reliability_table
+from ..products.memberships import Reliability
 from . import style as look
 from .picture import Picture, styled
 
@@ -50,7 +50,7 @@ def reliabilities(results: Mapping[str, Reliability], what: str = "accreted") ->
     )
     tables = []
     for name, result in results.items():
-        table = QTable(reliability_table(result))
+        table = QTable(result.table())
         table.add_column(np.full(len(table), name), index=0, name="of")
         table.meta.clear()
         tables.append(table)

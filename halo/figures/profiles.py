@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import UsageError
-from ..products.profile import Profile, profile_table, unit_of
+from ..products.profile import Profile
+from ..stars.variables import unit_of
 from . import captions, panels
 from .picture import Picture, styled
 
@@ -41,7 +42,7 @@ def fractions(profile: Profile, extra_bands: np.ndarray | None = None, truth: np
     figure = Figure(figsize=(7.2, 5.6), layout="constrained")
     profile_rows(figure, figure.add_gridspec(2, 1, height_ratios=[4, 1]), profile, extra_bands, truth)
     given = extra_bands is not None, truth is not None
-    return Picture(figure, _caption(profile, *given), _alt(profile, *given), profile_table(profile))
+    return Picture(figure, _caption(profile, *given), _alt(profile, *given), profile.table())
 
 
 def _caption(profile: Profile, bands: bool, truth: bool) -> str:

@@ -17,7 +17,7 @@ from ..errors import UsageError
 from ..fits.fit import Fit
 from ..mixtures.settings import Chemistry
 from ..populations.aurora import PLANE
-from ..populations.regions import Region, RegionEnergies, outlines, region_table
+from ..populations.regions import Region, RegionEnergies, outlines
 from ..stars.variables import values
 from . import captions
 from . import style as look
@@ -158,7 +158,7 @@ def energies(
         f"3 panels: the regions {captions.listed(result.names)} over the stars in {PLANE.y} against {PLANE.x}; the "
         f"energy distributions of their stars; the ratio of that of {result.names[0]} to each of the others."
     )
-    return Picture(figure, caption, alt, region_table(result))
+    return Picture(figure, caption, alt, result.table())
 
 
 def _outline(axes: Axes, regions: Any, *, label: bool) -> None:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from ..errors import UsageError
 from ..fits.apply import Application
 from ..fits.fit import Fit
-from ..products.boundary import Boundary, boundary_table
+from ..products.boundary import Boundary
 from . import captions, panels
 from . import style as look
 from .picture import Picture, styled
@@ -109,7 +109,7 @@ def _caption(fit: Fit, application: Application, boundary: Boundary, other: str 
 
 
 def _boundaries(boundary: Boundary, other: Boundary | None, other_name: str) -> QTable:
-    table = boundary_table(boundary)
+    table = boundary.table()
     if other is not None and np.array_equal(other.Lz_edges, boundary.Lz_edges):
         table[f"E_smoothed {other_name}"] = other.smoothed * table["E"].unit
     return table

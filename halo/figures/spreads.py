@@ -13,12 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.interpolate import PchipInterpolator
 
-from ..ensembles.spread import Spread, spread_table
+from ..ensembles.spread import Spread
 from ..errors import UsageError
 from ..fits.fit import Fit
 from ..products.boundary import LZ_RANGE
-from ..products.profile import unit_of
 from ..products.published_line import mean_line
+from ..stars.variables import unit_of
 from . import captions
 from . import style as look
 from .picture import Picture, styled
@@ -283,7 +283,7 @@ def _data(spreads: Mapping[str, Spread]) -> QTable:
     parts = []
     meta = {}
     for name, spread in spreads.items():
-        part = spread_table(spread)
+        part = spread.table()
         meta[name], part.meta = dict(part.meta), {}
         for column in ("lower", "upper", "centre"):  # of several units
             part[column] = getattr(part[column], "value", part[column])

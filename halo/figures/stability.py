@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..checks.stability import KINDS, Stability, stability_table
+from ..checks.stability import KINDS, Stability
 from ..errors import UsageError
 from . import captions
 from . import style as look
@@ -65,4 +65,4 @@ def stabilities(result: Stability) -> Picture:
         f"fractions of {captions.listed(base.names)}. Below: one minus the cosine of each component to that of the "
         "base fit."
     )
-    return Picture(figure, caption, alt, stability_table(result))
+    return Picture(figure, caption, alt, result.table())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from astropy.table import Table
 
 from .. import figures
-from ..checks.injection import inject, injection_table
-from ..checks.penalties import describe, search
-from ..checks.stability import stability, stability_table
+from ..checks.injection import inject
+from ..checks.penalties import search
+from ..checks.stability import stability
 from ..products.memberships import memberships, reliability
 from ..products.profile import Profile, profile_of
 from ..simulations.fractions import Simulated, simulate, unlikeness
@@ -68,7 +68,7 @@ def _own_reach(ours: Profile) -> float:
 def repeats(study: Study) -> Part:
     """R15: the same components on every repeat and over q and l."""
     found = stability(study.table, study.fit_settings(CHEMICAL))
-    table = stability_table(found)
+    table = found.table()
     table.meta["caption"] = (
         "Fits from random starts, in q x q bins and with l x l pixels: shares of the components, and the cosine "
         "between each component and that of the fiducial fit."
@@ -88,7 +88,7 @@ def repeats(study: Study) -> Part:
 def streams(study: Study) -> Part:
     """R16: how wide and how populous an injected stream must be to be found."""
     found = inject(study.table, study.fit_settings(CHEMICAL), seed=study.settings.seed)
-    table = injection_table(found)
+    table = found.table()
     table.meta["caption"] = "Planted streams: the share of the repeats in which a component took the stream's shape."
     narrowest = 100 * found.narrowest()
     note = (
@@ -109,15 +109,16 @@ def penalties(study: Study) -> Part:
         return Part(skipped=dict.fromkeys(("S", "search"), "no draws were asked for (--draws)"))
     settings = study.fit_settings(CHEMICAL)
     found = search(study.table, settings, draws=draws, seed=study.settings.seed, progress=study.progress)
-    best, unconverged = found.meta["best"], found.meta["unconverged"]
+    table = found.table()
+    best, unconverged = table.meta["best"], table.meta["unconverged"]
     note = f"Of {draws:,} draws; the paper took 5,000 from a grid without zero, ours has zero on it."
-    found.meta["caption"] = "Settings of the penalties by their held-out error, and what they gain over none."
+    table.meta["caption"] = "Settings of the penalties by their held-out error, and what they gain over none."
     return Part(
         values={f"S.{name}": Value(float(best[name]), note=note) for name in ("alpha_W", "alpha_H")},
         pictures={"search": figures.search(found)},
-        data={"search": found},
-        tables={"search-draws": found},
-        said=tuple(describe(found).splitlines()),
+        data={"search": table},
+        tables={"search-draws": table},
+        said=tuple(found.describe().splitlines()),
         warnings=(f"not converged: {unconverged} settings of the search",) if unconverged > 0.05 * draws else (),
     )
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..commands.reports import warning
 from ..figures import Picture
 from ..fits.apply import Application
+from ..fits.engine import not_converged
 from ..fits.fit import Fit
 from .blocks import Sheet
 from .scoreboard import Value
@@ -65,5 +65,5 @@ class Step:
 
 def warned(fit: Fit, *applications: Application) -> tuple[str, ...]:
     """Return what of a fit and its applications did not converge, as `Part.warnings` takes it."""
-    said = warning(fit.status, fit.kkt, *applications)
+    said = not_converged(fit.status, fit.kkt, sum(len(each.unconverged) for each in applications))
     return (said,) if said else ()

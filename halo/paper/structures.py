@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import figures
-from ..populations.aurora import aurora, aurora_table
-from ..populations.bifurcation import STATISTICS, Bifurcation, bifurcation, scan, scan_table, statistics_table
-from ..populations.regions import REFERENCE, RegionEnergies, read_regions, region_energies, region_table
+from ..populations.aurora import aurora
+from ..populations.bifurcation import STATISTICS, Bifurcation, bifurcation, scan
+from ..populations.regions import REFERENCE, RegionEnergies, read_regions, region_energies
 from ..stars.variables import values
 from .part import Part
 from .scoreboard import Value
@@ -24,7 +24,7 @@ LE1 = "LE1"
 def regions(study: Study) -> Part:
     """R12: Eos, Splash, Aurora and GS/E by their chemistry, and their energies (Fig 12 and 13)."""
     two = study.two(CHEMICAL)
-    made = region_energies(two.stars, seed=study.settings.seed)
+    made = region_energies(two.stars, selection="all", seed=study.settings.seed)
     truth = None
     if study.is_mock:
         truth = float(_place(_true_distances(study, made)))
@@ -34,7 +34,7 @@ def regions(study: Study) -> Part:
         f"{name} {distance:.3f}" for name, distance in distances.items() if name != REFERENCE
     )
     said = f"{note}. {SPLASH} is nearest in {100 * support:.0f} % of bootstraps."
-    table = region_table(made)
+    table = made.table()
     table.meta["caption"] = "Energies of the stars of each region, and the ratio of their density to that of Eos."
     chosen = read_regions()
     pictures = {"fig13": figures.energies(two.stars, chosen, made)}
@@ -53,7 +53,7 @@ def regions(study: Study) -> Part:
 def branches(study: Study) -> Part:
     """R13: the bifurcation of Eos and its actions (Fig 14)."""
     two = study.two(CHEMICAL)
-    made = bifurcation(two.stars, seed=study.settings.seed)
+    made = bifurcation(two.stars, selection="all", seed=study.settings.seed)
     true = _true_branches(study, two.stars) if study.is_mock else {}
     found = {}
     for j, statistic in enumerate(STATISTICS):
@@ -63,7 +63,7 @@ def branches(study: Study) -> Part:
             found[name] = Value(x, x - error, x + error, "bootstrap standard error", true.get(name))
     found["R13.rank"] = Value(_rank(made.scan), truth=true.get("R13.rank"))
     caption = "Statistics of J_r above and below the line [kpc km/s], with bootstrap errors."
-    tables: dict[str, Any] = {"bifurcation": statistics_table(made), "bifurcation-scan": scan_table(made)}
+    tables: dict[str, Any] = {"bifurcation": made.table(), "bifurcation-scan": made.tables()["scan"]}
     tables["bifurcation"].meta["caption"] = caption
     tables["bifurcation-scan"].meta["caption"] = "Every property of the stars of both branches, most different first."
     picture = figures.branches(two.stars, made)
@@ -73,7 +73,7 @@ def branches(study: Study) -> Part:
 def aurora_branch(study: Study) -> Part:
     """R14: the chemistry of Aurora's branch over energy and angular momentum (Fig 15)."""
     two, four = study.two(CHEMICAL), study.four
-    made = aurora(four.fit, four.fit.names.index(LE1), two.stars, two.fit.mixtures.bins, seed=study.settings.seed)
+    made = aurora(four.fit, two.stars, LE1, bins=two.fit.mixtures.bins, seed=study.settings.seed)
     at, drop = made.cut_off
     step = f"The step that fits the bins best: down by {drop:.2f} dex."
     found = {
@@ -83,7 +83,7 @@ def aurora_branch(study: Study) -> Part:
             note="Retrograde bins 1.5 median absolute deviations below the median of all of them.",
         ),
     }
-    table = aurora_table(made)
+    table = made.table()
     table.meta["caption"] = "Aurora's branch in every bin of energy and angular momentum."
     picture = figures.aurora_maps(made, two.line, LE1)
     return Part(values=found, pictures={"fig15": picture}, tables={"aurora": table})

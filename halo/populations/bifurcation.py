@@ -12,6 +12,9 @@ from scipy.stats import ks_2samp, mannwhitneyu
 
 from ..errors import InputError, UsageError
 from ..mixtures.bins import place
+from ..stars.catalogue import StarsLike
+from ..stars.selection import choose
+from ..stars.settings import Selection, as_selection
 from ..stars.variables import VARIABLES, values
 from .regions import REFERENCE, Region, named_region
 
@@ -117,11 +120,75 @@ class Bifurcation:
         names = [row.name for row in self.scan if not row.by_construction]
         return names.index(name) + 1 if name in names else None
 
+    def table(self) -> Table:
+        """Return the statistics of J_r as a table: a row per branch and statistic, and one per difference; kpc km/s."""
+        rows = []
+        for j, statistic in enumerate(STATISTICS):
+            for i, branch in enumerate(BRANCHES):
+                low, high = np.nan, np.nan
+                rows.append((branch, statistic, self.statistics[i, j], self.error[i, j], low, high))
+            low, high = self.difference_interval[:, j]
+            rows.append(("above - below", statistic, self.difference[j], np.nan, low, high))
+        table = Table(rows=rows, names=("branch", "statistic", "J_r", "error", "low_95", "high_95"))
+        table.meta |= {
+            "region": self.region or "none",
+            "stars": dict(zip(BRANCHES, self.n_stars.tolist(), strict=True)),
+            "line": [list(point) for point in self.line],
+            "fe_h": [float(x) for x in self.edges[0][[0, -1]]],
+            "mg_fe": [float(x) for x in self.edges[1][[0, -1]]],
+            "unit": "kpc km / s",
+            "differ": [s.name for s in self.scan if s.differs],
+        }
+        return table
+
+    def tables(self) -> dict[str, Table]:
+        """Return all tables by name.
+
+        ``statistics`` is that of `table`; ``scan`` has a row per property, most different first; ``pixels`` a row per
+        pixel with its edges (dex), its stars and the mean actions (kpc km/s).
+        """
+        return {"statistics": self.table(), "scan": self._scan_table(), "pixels": self._pixel_table()}
+
+    def describe(self) -> str:
+        """Return the statistics of J_r of both branches, kpc km/s, and in which properties the branches differ."""
+        rows = ["J_r          stars       median         mean    std. dev.  [kpc km/s]"]
+        for name, n, found, errors in zip(BRANCHES, self.n_stars, self.statistics, self.error, strict=True):
+            numbers = " ".join(f"{x:6.0f} +- {e:<3.0f}" for x, e in zip(found, errors, strict=True))
+            rows.append(f"{name:<10} {n:7,}  {numbers}")
+        low, high = self.difference_interval
+        spans = " ".join(f"{a:5.0f}..{b:<5.0f}" for a, b in zip(low, high, strict=True))
+        names = ", ".join(row.name for row in self.scan if row.differs)
+        differing = f"of {len(self.scan)} properties the branches differ in {names or 'none'}"
+        return "\n".join([*rows, f"difference, 95 %    {spans}", differing])
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
+
+    def _scan_table(self) -> Table:
+        """Return the scan as a table, a row per property, most different first."""
+        names = ("name", "above", "below", "distance", "p_ks", "p_rank", "corrected", "by_construction", "differs")
+        return Table({column: [getattr(row, column) for row in self.scan] for column in names})
+
+    def _pixel_table(self) -> Table:
+        """Return the mean actions as a table, a row per pixel: edges (dex), stars, and means (kpc km/s)."""
+        x, y = self.edges
+        l_mg, l_fe = self.counts.shape
+        table = Table()
+        for name, edges, repeat in (("FE_H", x, False), ("MG_FE", y, True)):
+            for end, part in (("lower", edges[:-1]), ("upper", edges[1:])):
+                table[f"{end}_{name}"] = np.repeat(part, l_fe) if repeat else np.tile(part, l_mg)
+        table["n_stars"] = self.counts.ravel()
+        for name, mean in zip(ACTIONS, self.means, strict=True):
+            table[f"mean_{name}"] = mean.ravel()
+        return table
+
 
 def bifurcation(
-    stars: Any,
+    stars: StarsLike,
     region: Region | str | None = REFERENCE,
     *,
+    selection: Selection | str | None = None,
     fe_h: tuple[float, float] = FE_H,
     mg_fe: tuple[float, float] = MG_FE,
     line: tuple[tuple[float, float], tuple[float, float]] = LINE,
@@ -138,10 +205,12 @@ def bifurcation(
 
     Parameters
     ----------
-    stars : Table
-        Prepared stars of a selection, with actions.
+    stars : Table, Catalogue or path
+        Prepared stars, with actions.
     region : Region, str or None
         Where the stars must lie besides: a region, the name of one of the package's own, or None for no limit.
+    selection : Selection or str, optional
+        Which of the stars; the chemically pure halo by default, ``all`` for stars that are chosen already.
     fe_h, mg_fe : tuple of float
         The frame, dex.
     line : two points
@@ -153,23 +222,34 @@ def bifurcation(
     draws, seed : int
         Bootstrap draws, of each branch by itself, and their seed.
 
+    Returns
+    -------
+    Bifurcation
+
     Raises
     ------
     UsageError
         A line that is vertical, a region of another name, or a property that the table lacks.
     InputError
         A branch of fewer than two stars.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.bifurcation("stars.fits", region=None, fe_h=(-1.0, 0.0))  # doctest: +SKIP
+    >>> found.difference, found.difference_interval  # kpc km/s  # doctest: +SKIP
     """
     (x1, y1), (x2, y2) = line
     if x1 == x2:
         raise UsageError(f"the line between the branches must not be vertical; both points have [Fe/H] {x1:g}.")
-    x, y = values(stars, "FE_H"), values(stars, "MG_FE")
+    table, _ = choose(stars, as_selection(selection))
+    x, y = values(table, "FE_H"), values(table, "MG_FE")
     chosen = named_region(region) if isinstance(region, str) else region
-    within = np.ones(len(stars), dtype=bool) if chosen is None else chosen.select(stars)
+    within = np.ones(len(table), dtype=bool) if chosen is None else chosen.select(table)
     inside = within & (x >= fe_h[0]) & (x <= fe_h[1]) & (y >= mg_fe[0]) & (y <= mg_fe[1])
     above = y > y1 + (x - x1) * (y2 - y1) / (x2 - x1)
     sides = [inside & above, inside & ~above]
-    J_r = [values(stars, "J_r")[side] for side in sides]
+    J_r = [values(table, "J_r")[side] for side in sides]
     J_r = [sample[np.isfinite(sample)] for sample in J_r]
     if min(len(sample) for sample in J_r) < 2:
         raise InputError(
@@ -180,7 +260,7 @@ def bifurcation(
     drawn = np.stack([_statistics(sample[rng.integers(0, len(sample), (draws, len(sample)))]) for sample in J_r])
     found = np.stack([_statistics(sample) for sample in J_r])
     edges = np.linspace(*fe_h, pixels[0] + 1), np.linspace(*mg_fe, pixels[1] + 1)
-    counts, means = _means(stars, np.where(inside, x, np.nan), y, edges)
+    counts, means = _means(table, np.where(inside, x, np.nan), y, edges)
     return Bifurcation(
         region="" if chosen is None else chosen.name,
         edges=edges,
@@ -192,7 +272,7 @@ def bifurcation(
         error=drawn.std(axis=1, ddof=1),
         difference=found[0] - found[1],
         difference_interval=np.percentile(drawn[0] - drawn[1], [2.5, 97.5], axis=0),
-        scan=scan(stars, sides, properties),
+        scan=scan(table, sides, properties),
         fe_h=x[inside],
         mg_fe=y[inside],
     )
@@ -257,45 +337,3 @@ def holm(p: np.ndarray) -> np.ndarray:
     out = np.empty_like(p)
     out[order] = np.minimum(steps, 1.0)
     return out
-
-
-def statistics_table(result: Bifurcation) -> Table:
-    """Return the statistics of J_r as a table: a row per branch and statistic, and one per difference; kpc km/s."""
-    rows = []
-    for j, statistic in enumerate(STATISTICS):
-        for i, branch in enumerate(BRANCHES):
-            low, high = np.nan, np.nan
-            rows.append((branch, statistic, result.statistics[i, j], result.error[i, j], low, high))
-        low, high = result.difference_interval[:, j]
-        rows.append(("above - below", statistic, result.difference[j], np.nan, low, high))
-    table = Table(rows=rows, names=("branch", "statistic", "J_r", "error", "low_95", "high_95"))
-    table.meta |= {
-        "region": result.region or "none",
-        "stars": dict(zip(BRANCHES, result.n_stars.tolist(), strict=True)),
-        "line": [list(point) for point in result.line],
-        "fe_h": [float(x) for x in result.edges[0][[0, -1]]],
-        "mg_fe": [float(x) for x in result.edges[1][[0, -1]]],
-        "unit": "kpc km / s",
-        "differ": [s.name for s in result.scan if s.differs],
-    }
-    return table
-
-
-def scan_table(result: Bifurcation) -> Table:
-    """Return the scan as a table, a row per property, most different first."""
-    names = ("name", "above", "below", "distance", "p_ks", "p_rank", "corrected", "by_construction", "differs")
-    return Table({column: [getattr(row, column) for row in result.scan] for column in names})
-
-
-def pixel_table(result: Bifurcation) -> Table:
-    """Return the mean actions as a table, a row per pixel: edges (dex), stars, and means (kpc km/s)."""
-    x, y = result.edges
-    l_mg, l_fe = result.counts.shape
-    table = Table()
-    for name, edges, repeat in (("FE_H", x, False), ("MG_FE", y, True)):
-        for end, part in (("lower", edges[:-1]), ("upper", edges[1:])):
-            table[f"{end}_{name}"] = np.repeat(part, l_fe) if repeat else np.tile(part, l_mg)
-    table["n_stars"] = result.counts.ravel()
-    for name, mean in zip(ACTIONS, result.means, strict=True):
-        table[f"mean_{name}"] = mean.ravel()
-    return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from astropy.table import QTable
@@ -11,7 +10,8 @@ from astropy.table import QTable
 from ..errors import InputError, UsageError
 from ..fits.bootstrap import Refits
 from ..fits.engine import CONVERGED
-from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fit
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
 
@@ -64,10 +64,45 @@ class Eccentricities:
     lost: int = 0
     status: str = CONVERGED
 
+    def table(self) -> QTable:
+        """Return F_k(e) as a table: a row per bin of e, a column per component with its limits.
+
+        The metadata hold the peaks.
+        """
+        table = QTable()
+        table["lower"], table["upper"] = self.edges[:-1], self.edges[1:]
+        for j, name in enumerate(self.names):
+            table[name] = self.density[j]
+            for side, band in zip(("lower", "upper"), self.bands, strict=True):
+                table[f"{name}_{side}"] = band[j]
+        table.meta["cut"], table.meta["level"] = self.cut, self.level
+        table.meta["peaks"] = dict(zip(self.names, self.peaks.tolist(), strict=True))
+        table.meta["peak_intervals"] = dict(zip(self.names, self.peak_intervals.T.tolist(), strict=True))
+        table.meta["bins"] = dict(zip(self.names, self.kept.tolist(), strict=True))
+        table.meta["fit_status"], table.meta["replicates_lost"] = self.status, self.lost
+        table.meta["stars"] = dict(zip(self.names, self.n_stars.tolist(), strict=True))
+        return table
+
+    def describe(self) -> str:
+        """Return a line per component with its peak and what it was made of, and how many there are."""
+        lines = []
+        for j, name in enumerate(self.names):
+            low, high = self.peak_intervals[:, j]
+            interval = f" ({low:.3f} to {high:.3f})" if np.isfinite(low) else ""
+            kept = f"{self.kept[j]} bins, {self.n_stars[j]:,} stars"
+            lines.append(f"{name}: peak at e = {self.peaks[j]:.3f}{interval}; {kept}")
+        return "\n".join([*lines, f"{len(self.names)} components, {len(self.edges) - 1} bins"])
+
+    def problems(self) -> str:
+        """Return what did not converge: the fit, or replicates; empty where all is well."""
+        parts = [f"the fit ({self.status})"] if self.status != CONVERGED else []
+        parts += [f"{self.lost} replicates"] if self.lost else []
+        return f"not converged: {', '.join(parts)}" if parts else ""
+
 
 def eccentricities(
-    fit: Fit,
-    table: Any,
+    fit: FitLike,
+    stars: StarsLike,
     *,
     bins: int = BINS,
     cut: float = CUT,
@@ -81,9 +116,9 @@ def eccentricities(
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         In any bins; the paper takes the kinematically pure halo, whose selection does not look at e.
-    table : Table
+    stars : Table, Catalogue or path
         The prepared stars that it was made of.
     bins : int
         Of e, from 0 to 1.
@@ -104,7 +139,14 @@ def eccentricities(
         Other stars than the fit's, or none with an eccentricity.
     UsageError
         A number that makes no sense, or replicates of another fit.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.eccentricities("fit.h5", "stars.fits", refits=halo.refit("fit.h5", 100))  # doctest: +SKIP
+    >>> dict(zip(found.names, found.peaks))  # doctest: +SKIP
     """
+    fit = as_fit(fit)
     if bins < 3:
         raise UsageError(f"bins must be >= 3, got {bins}.")
     if not 0 <= cut < 1:
@@ -115,11 +157,11 @@ def eccentricities(
         raise UsageError(f"{int(refits.good.sum())} of {len(refits.good)} replicates are good, too few.")
     if refits is not None and refits.W.shape[1:] != fit.W.shape:
         raise UsageError("replicates must be those of this fit; make them with refit.refit(fit).")
-    stars, _ = choose(table, fit.settings.selection)
-    rows = fit.mixtures.bins.assign(stars)
+    chosen, _ = choose(stars, fit.settings.selection)
+    rows = fit.mixtures.bins.assign(chosen)
     if not np.array_equal(np.bincount(rows[rows >= 0], minlength=len(fit.W)), fit.mixtures.n_stars):
         raise InputError("these are not the stars that the fit was made of: other numbers fall into its bins.")
-    e, edges = values(stars, "e"), np.linspace(0, 1, bins + 1)
+    e, edges = values(chosen, "e"), np.linspace(0, 1, bins + 1)
     inside = (rows >= 0) & (e >= 0) & (e <= 1)
     if not inside.any():
         raise InputError("no star of the fit has an eccentricity between 0 and 1.")
@@ -172,38 +214,3 @@ def peak(F: np.ndarray) -> float:
         bend = left - 2 * top + right
         return float((i + 0.5 + (0.5 * (left - right) / bend if bend < 0 else 0.0)) * width)
     return (i + 0.5) * width
-
-
-def eccentricity_table(result: Eccentricities) -> QTable:
-    """Return F_k(e) as a table: a row per bin of e, a column per component with its limits; peaks in the metadata."""
-    table = QTable()
-    table["lower"], table["upper"] = result.edges[:-1], result.edges[1:]
-    for j, name in enumerate(result.names):
-        table[name] = result.density[j]
-        for side, band in zip(("lower", "upper"), result.bands, strict=True):
-            table[f"{name}_{side}"] = band[j]
-    table.meta["cut"], table.meta["level"] = result.cut, result.level
-    table.meta["peaks"] = dict(zip(result.names, result.peaks.tolist(), strict=True))
-    table.meta["peak_intervals"] = dict(zip(result.names, result.peak_intervals.T.tolist(), strict=True))
-    table.meta["bins"] = dict(zip(result.names, result.kept.tolist(), strict=True))
-    table.meta["fit_status"], table.meta["replicates_lost"] = result.status, result.lost
-    table.meta["stars"] = dict(zip(result.names, result.n_stars.tolist(), strict=True))
-    return table
-
-
-def warning(result: Eccentricities) -> str:
-    """Return what did not converge: the fit, or replicates; empty where all is well."""
-    parts = [f"the fit ({result.status})"] if result.status != CONVERGED else []
-    parts += [f"{result.lost} replicates"] if result.lost else []
-    return f"not converged: {', '.join(parts)}" if parts else ""
-
-
-def report(result: Eccentricities) -> str:
-    """Return a line per component: its peak, and what it was made of."""
-    lines = []
-    for j, name in enumerate(result.names):
-        low, high = result.peak_intervals[:, j]
-        interval = f" ({low:.3f} to {high:.3f})" if np.isfinite(low) else ""
-        kept = f"{result.kept[j]} bins, {result.n_stars[j]:,} stars"
-        lines.append(f"{name}: peak at e = {result.peaks[j]:.3f}{interval}; {kept}")
-    return "\n".join(lines)

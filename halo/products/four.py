@@ -6,14 +6,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from astropy import units
+from astropy.table import QTable
 
 from ..errors import InputError, UsageError
 from ..fits.apply import apply_mixtures
-from ..fits.engine import CONVERGED
-from ..fits.fit import HE, LE, Fit, fit_mixtures
+from ..fits.engine import CONVERGED, not_converged
+from ..fits.fit import HE, LE, Fit, fit_mixtures, percentages
+from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import place
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis
+from ..stars.catalogue import StarsLike, as_table
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
@@ -106,16 +110,47 @@ class Four:
         """The part above the boundary and that below."""
         return self.high, self.low
 
-    def report(self) -> str:
+    def table(self) -> QTable:
+        """Return the components as a table, one row each, HE1 first.
+
+        Columns ``component``, ``part`` (HE or LE), ``stars`` of the part, ``share`` (mass fraction within the part) and
+        ``mean_energy``. The metadata say how the sample was split and how the fits ended.
+        """
+        rows = [
+            (component, name, part.cutflow.passed, share, energy)
+            for name, part in zip((HE, LE), self.parts, strict=True)
+            for component, share, energy in zip(
+                part.names[::-1], part.mass_fractions[::-1], part.mean_energy[::-1], strict=True
+            )
+        ]
+        table = QTable(rows=rows, names=("component", "part", "stars", "share", "mean_energy"))
+        table["mean_energy"] = table["mean_energy"] * units.km**2 / units.s**2
+        table.meta |= {
+            "fit_status": self.fit.status,
+            "fit_kkt": self.fit.kkt,
+            "stars_without_boundary": self.filled,
+            "stars_left_out": self.dropped,
+            "ordered_by": self.settings.order,
+            "other_order_disagrees": list(self.disagree),
+        }
+        return table
+
+    def tables(self) -> dict[str, QTable]:
+        """Return all tables by name: ``components`` is that of `table`, ``boundary`` that of the boundary."""
+        return {"components": self.table(), "boundary": self.boundary.table()}
+
+    def problems(self) -> str:
+        """Return a line on the fit of the four where it did not converge; empty where it did."""
+        return not_converged(self.fit.status, self.fit.kkt)
+
+    def describe(self) -> str:
         """Return lines on how the sample was split and what was found."""
-        columns = int(np.isfinite(self.boundary.E).sum())
         lines = [
-            f"boundary in {columns} of {len(self.boundary.E)} columns; {self.filled:,} stars in the others or outside: "
+            f"boundary in {self.boundary.found} columns; {self.filled:,} stars in the others or outside: "
             + ("left out" if self.settings.fill == "drop" else "split at the nearest columns' boundary")
         ]
         for name, part in zip((HE, LE), self.parts, strict=True):
-            shares = zip(part.names[::-1], part.mass_fractions[::-1], strict=True)
-            said = ", ".join(f"{component} {100 * share:.2f} %" for component, share in shares)
+            said = percentages(part.names[::-1], part.mass_fractions[::-1])
             lines.append(f"{name}: {part.cutflow.passed:,} stars, {said}")
         if self.disagree:
             other = next(name for name in ORDERS if name != self.settings.order)
@@ -124,14 +159,16 @@ class Four:
         return "\n".join(lines)
 
 
-def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: Boundary | None = None) -> Four:
+def split(
+    fit: FitLike, stars: StarsLike, settings: SplitSettings | None = None, *, line: Boundary | None = None
+) -> Four:
     """Split the stars of a fit of two components at its boundary and find two components in each part (section 4.2).
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         Of two components.
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : SplitSettings, optional
         The paper's by default.
@@ -148,13 +185,21 @@ def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: 
         Too few stars in a part.
     UsageError
         A fit of another number of components, or a boundary that no column has.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> four = halo.split("fit.h5", "stars.fits", halo.SplitSettings(bins=6))  # doctest: +SKIP
+    >>> four.fit.names  # doctest: +SKIP
+    ('LE2', 'LE1', 'HE2', 'HE1')
     """
+    fit, table = as_fit(fit), as_table(stars)
     settings = settings or SplitSettings()
     if len(fit.H) != 2:
         raise UsageError(f"the sample is split between two components; this fit has {len(fit.H)}. Fit two.")
     line = line or find_boundary(fit, table)
-    stars, flow = choose(table, fit.settings.selection)
-    used, above, own = sides(stars, line, settings.fill)
+    sample, flow = choose(table, fit.settings.selection)
+    used, above, own = sides(sample, line, settings.fill)
     if not used.all():
         missing = int((~used).sum())
         flow = flow.removing("Lz column with a boundary" if settings.fill == "drop" else "E and Lz", missing)
@@ -168,7 +213,7 @@ def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: 
                 f"{settings.bins} x {settings.bins} bins of {settings.min_stars}; use fewer bins or a wider selection."
             )
         part, agrees = _part(
-            fit, stars[chosen], flow.removing(condition, int(used.sum()) - number), axes, name, settings
+            fit, sample[chosen], flow.removing(condition, int(used.sum()) - number), axes, name, settings
         )
         parts.append(part)
         disagree += [] if agrees else [name]

@@ -24,9 +24,12 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import UsageError
+from ..fits.engine import not_converged
 from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import place
 from ..mixtures.settings import Chemistry, Plane
+from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
@@ -71,37 +74,71 @@ class Memberships:
         """Stars without a probability."""
         return int(np.isnan(self.probability[:, 0]).sum())
 
+    def table(self) -> Any:
+        """Return the stars with their probabilities: columns ``P_`` and the component's name, ``bin``, ``images``."""
+        table = self.stars.copy()
+        for j, name in enumerate(self.names):
+            table[f"P_{name}"] = self.probability[:, j]
+        table["bin"], table["images"] = self.bins, self.images
+        return table
 
-def memberships(fit: Fit, table: Any, *, prior_counts: float = PRIOR_COUNTS) -> Memberships:
+    def describe(self) -> str:
+        """Return the cut-flow, how many stars belong to each component by probability, and how many have none."""
+        sums = np.nansum(self.probability, axis=0)
+        said = ", ".join(f"{name} {total:,.0f}" for name, total in zip(self.names, sums, strict=True))
+        partly = int((self.images < self.images.max(initial=0)).sum())
+        return (
+            f"{self.cutflow}\n"
+            f"sum of probabilities {said}; {self.outside:,} stars have none, {partly:,} lie outside an image\n"
+            f"{len(self.stars):,} stars"
+        )
+
+    def problems(self) -> str:
+        """Return a line on the fit where it did not converge; empty where it did."""
+        return not_converged(self.fit_status, self.fit_kkt)
+
+
+def memberships(fit: FitLike, stars: StarsLike, *, prior_counts: float = PRIOR_COUNTS) -> Memberships:
     """Return from which component each star of a fit's selection comes.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         Any number of components and of planes that share one variable.
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars; those of the fit's selection are taken.
     prior_counts : float
         a of the module's formula, > 0.
+
+    Returns
+    -------
+    Memberships
 
     Raises
     ------
     UsageError
         Planes without one variable in common, or `prior_counts` that is not positive.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.memberships("fit.h5", "stars.fits")  # doctest: +SKIP
+    >>> found.probability[:, -1] > 0.9  # stars of the highest-energy component  # doctest: +SKIP
     """
+    fit = as_fit(fit)
     if not prior_counts > 0:
         raise UsageError(f"prior_counts must be positive, got {prior_counts:g}: a pixel without stars would forbid.")
-    stars, flow = choose(table, fit.settings.selection)
+    chosen, flow = choose(stars, fit.settings.selection)
     chemistry = fit.mixtures.chemistry
     shared = shared_variable(chemistry)
-    bins = fit.mixtures.bins.assign(stars)
+    bins = fit.mixtures.bins.assign(chosen)
     mass = fit.W.sum(axis=0)
     with np.errstate(divide="ignore"):
         log_weight = np.log(np.where(bins[:, None] >= 0, fit.W[bins], 0.0))
-    index = {name: place(values(stars, name), chemistry.edges(name)) for name in chemistry.variables}
-    f, images = index[shared], np.zeros(len(stars), dtype=np.int64)
+    index = {name: place(values(chosen, name), chemistry.edges(name)) for name in chemistry.variables}
+    f, images = index[shared], np.zeros(len(chosen), dtype=np.int64)
     counts = [_by_shared(picture, plane.x == shared) for picture, plane in _images(fit)]  # (k, l of f, l of y)
-    inside_any = np.zeros(len(stars), dtype=bool)
+    inside_any = np.zeros(len(chosen), dtype=bool)
     for plane, count in zip(chemistry.planes, counts, strict=True):
         y = index[plane.y if plane.x == shared else plane.x]
         inside = (f >= 0) & (y >= 0)
@@ -114,7 +151,7 @@ def memberships(fit: Fit, table: Any, *, prior_counts: float = PRIOR_COUNTS) -> 
     column = np.mean([count.sum(axis=2) for count in counts], axis=0) * mass[:, None] + prior_counts / chemistry.pixels
     column = np.divide(column, mass[:, None], out=np.ones_like(column), where=mass[:, None] > 0)
     log_weight[f >= 0] += np.log(column[:, f[f >= 0]]).T
-    return Memberships(_normalised(log_weight), bins, images, fit.names, flow, stars, fit.status, fit.kkt)
+    return Memberships(_normalised(log_weight), bins, images, fit.names, flow, chosen, fit.status, fit.kkt)
 
 
 def shared_variable(chemistry: Chemistry) -> str:
@@ -135,15 +172,6 @@ def shared_variable(chemistry: Chemistry) -> str:
             f"{', '.join(map(str, chemistry.planes))}."
         )
     return common.pop()
-
-
-def memberships_table(result: Memberships) -> Any:
-    """Return the stars with their probabilities: columns ``P_`` and the component's name, ``bin``, ``images``."""
-    table = result.stars.copy()
-    for j, name in enumerate(result.names):
-        table[f"P_{name}"] = result.probability[:, j]
-    table["bin"], table["images"] = result.bins, result.images
-    return table
 
 
 @dataclass(frozen=True)
@@ -174,6 +202,26 @@ class Reliability:
     brier: float
     brier_base: float
     calibration: float
+
+    def table(self) -> Table:
+        """Return the reliability as a table: one row per bin of probability, the scores in the metadata."""
+        table = Table()
+        table["lower"], table["upper"] = self.edges[:-1], self.edges[1:]
+        for name in ("n", "predicted", "observed", "error"):
+            table["n_stars" if name == "n" else name] = getattr(self, name)
+        table.meta |= {"brier": self.brier, "brier_base": self.brier_base, "calibration_error": self.calibration}
+        return table
+
+    def describe(self) -> str:
+        """Return the scores of probabilities beside the truth."""
+        return (
+            f"beside the truth: Brier score {self.brier:.4f} (one probability for all: {self.brier_base:.4f}), "
+            f"calibration error {self.calibration:.4f}"
+        )
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
 
 
 def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 10) -> Reliability:
@@ -217,16 +265,6 @@ def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 10) -> R
         brier_base=float(true.mean() * (1 - true.mean())),
         calibration=float(np.nansum(n * np.abs(observed - predicted)) / n.sum()),
     )
-
-
-def reliability_table(result: Reliability) -> Table:
-    """Return the reliability as a table: one row per bin of probability, the scores in the metadata."""
-    table = Table()
-    table["lower"], table["upper"] = result.edges[:-1], result.edges[1:]
-    for name in ("n", "predicted", "observed", "error"):
-        table["n_stars" if name == "n" else name] = getattr(result, name)
-    table.meta |= {"brier": result.brier, "brier_base": result.brier_base, "calibration_error": result.calibration}
-    return table
 
 
 def _images(fit: Fit) -> list[tuple[np.ndarray, Plane]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,11 @@ from astropy.table import QTable, vstack
 from ..errors import InputError, UsageError
 from ..mixtures.bins import Bins, make_bins
 from ..mixtures.settings import Axis, parse_axes
-from ..products.profile import Profile, crossings, unit_of
+from ..products.profile import Profile, crossings
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
-from ..stars.variables import values
-from .particles import Galaxy
+from ..stars.variables import unit_of, values
+from .particles import Galaxy, read_galaxy
 
 MAX_FE_H = -1.1
 """Only particles below this [Fe/H] count, dex; the paper's."""
@@ -87,11 +88,58 @@ class Simulated:
     cutflow: CutFlow
     profiles: dict[str, SimulatedProfile]
 
+    def table(self) -> QTable:
+        """Return the profiles as one table: a row per bin, ``variable`` says of what; kpc, Msun.
+
+        Columns ``variable``, ``lower``, ``upper``, ``centre``, and with ``in_situ`` and ``accreted`` in their names
+        ``n_``, ``mass_`` and ``fraction_``, and ``error`` of the fractions. The metadata have the crossings and
+        what was cut.
+        """
+        parts = []
+        for name, profile in self.profiles.items():
+            if unit_of(name) != "kpc":
+                raise UsageError(f"tables of simulations are in kpc; {name} is in {unit_of(name) or 'no unit'}.")
+            lower, upper = profile.bins.bounds[:, 0].T
+            part = QTable({"variable": np.full(len(lower), name)})
+            for label, x in (("lower", lower), ("upper", upper), ("centre", profile.centre)):
+                part[label] = x * units.kpc
+            for j, origin in enumerate(ORIGINS):
+                part[f"n_{origin}"] = profile.n[:, j]
+                part[f"mass_{origin}"] = profile.mass[:, j] * units.Msun
+                part[f"fraction_{origin}"] = profile.fractions[:, j]
+            part["error"] = profile.error
+            parts.append(part)
+        table = vstack(parts)
+        table.meta |= {
+            "galaxy": self.galaxy.name,
+            "accreted": self.galaxy.criterion,
+            "cuts": list(self.cutflow.names),
+            "particles": self.cutflow.passed,
+            "particles_dropped": self.galaxy.dropped,
+            "centre_kpc": self.galaxy.centre.tolist(),
+            "axis": self.galaxy.axis.tolist(),
+            "crossings": {name: list(profile.crossing) for name, profile in self.profiles.items()},
+        }
+        return table
+
+    def describe(self) -> str:
+        """Return the cut-flow, and where half of the galaxy's mass was accreted."""
+        places = (
+            f"{name} = {', '.join(f'{x:.3g}' for x in profile.crossing) or 'nowhere'}"
+            for name, profile in self.profiles.items()
+        )
+        return f"{self.cutflow}\n{self.galaxy.name}: half of the mass accreted at {', '.join(places)} kpc"
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
+
 
 def simulate(
-    galaxy: Galaxy,
+    galaxy: Galaxy | str | Path | Sequence[str | Path],
     axes: Sequence[str | Axis] = AXES,
     *,
+    columns: str | Path | None = None,
     max_fe_h: float = MAX_FE_H,
     cuts: Sequence[str] = (),
     min_particles: int = MIN_PARTICLES,
@@ -100,10 +148,12 @@ def simulate(
 
     Parameters
     ----------
-    galaxy : Galaxy
-        As `particles.read_galaxy` gives it.
+    galaxy : Galaxy, path or sequence of path
+        Its star particles, as `particles.read_galaxy` gives them or in the files that it reads.
     axes : sequence of str or Axis
         One regular axis each, such as ``"r:10:2:14"``.
+    columns : path, optional
+        The TOML file that names the columns of such files.
     max_fe_h : float
         Upper limit of [Fe/H], exclusive; infinity for none.
     cuts : sequence of str
@@ -111,13 +161,27 @@ def simulate(
     min_particles : int
         Bins with fewer are left out of crossings.
 
+    Returns
+    -------
+    Simulated
+
     Raises
     ------
     InputError
-        No particle passes.
+        No particle passes, or files that cannot be read.
     UsageError
-        Axes or cuts that make no sense.
+        Axes or cuts that make no sense; files without `columns`.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.simulate("snapshot_600.hdf5", columns="fire2.toml")  # doctest: +SKIP
+    >>> found.profiles["r"].crossing  # kpc  # doctest: +SKIP
     """
+    if not isinstance(galaxy, Galaxy):
+        if columns is None:
+            raise UsageError("files of particles need columns, a TOML file that names theirs (docs/simulations.md).")
+        galaxy = read_galaxy(galaxy, columns)
     limit = [] if np.isposinf(max_fe_h) else [Cut(f"FE_H < {max_fe_h:g}", lambda t: values(t, "FE_H") < max_fe_h)]
     mask, flow = apply_cuts(galaxy.table, (*limit, *user_cuts(cuts)))
     if not mask.any():
@@ -171,37 +235,3 @@ def unlikeness(simulated: SimulatedProfile, profile: Profile) -> float:
         )
     both = np.stack([simulated.fractions[:, 1], np.where(ours.mixtures.n_stars > 0, ours.fractions[:, -1], np.nan)])
     return float(np.sqrt(np.nanmean((both[0] - both[1]) ** 2)))
-
-
-def simulated_table(result: Simulated) -> QTable:
-    """Return the profiles as one table: a row per bin, ``variable`` says of what; kpc, Msun.
-
-    Columns ``variable``, ``lower``, ``upper``, ``centre``, and with ``in_situ`` and ``accreted`` in their names ``n_``,
-    ``mass_`` and ``fraction_``, and ``error`` of the fractions. The metadata have the crossings and what was cut.
-    """
-    parts = []
-    for name, profile in result.profiles.items():
-        if unit_of(name) != "kpc":
-            raise UsageError(f"tables of simulations are in kpc; {name} is in {unit_of(name) or 'no unit'}.")
-        lower, upper = profile.bins.bounds[:, 0].T
-        part = QTable({"variable": np.full(len(lower), name)})
-        for label, x in (("lower", lower), ("upper", upper), ("centre", profile.centre)):
-            part[label] = x * units.kpc
-        for j, origin in enumerate(ORIGINS):
-            part[f"n_{origin}"] = profile.n[:, j]
-            part[f"mass_{origin}"] = profile.mass[:, j] * units.Msun
-            part[f"fraction_{origin}"] = profile.fractions[:, j]
-        part["error"] = profile.error
-        parts.append(part)
-    table = vstack(parts)
-    table.meta |= {
-        "galaxy": result.galaxy.name,
-        "accreted": result.galaxy.criterion,
-        "cuts": list(result.cutflow.names),
-        "particles": result.cutflow.passed,
-        "particles_dropped": result.galaxy.dropped,
-        "centre_kpc": result.galaxy.centre.tolist(),
-        "axis": result.galaxy.axis.tolist(),
-        "crossings": {name: list(profile.crossing) for name, profile in result.profiles.items()},
-    }
-    return table

@@ -201,3 +201,8 @@ CARTESIAN = ("x", "y", "z_gal", "v_x", "v_y", "v_z")
 
 
 KINEMATICS = ("E", "Lz", "J_r", "J_phi", "J_z", "r_peri", "r_apo", "ecc", "z_max", "r_sph", "R_cyl")
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of a variable as astropy writes it; empty for none."""
+    return VARIABLES[name].unit if name in VARIABLES else ""
