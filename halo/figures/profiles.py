@@ -8,8 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import UsageError
-from ..products.profile import Profile
-from ..stars.variables import unit_of
+from ..products.profile import Profile, unit_of
 from . import captions, panels
 from .picture import Picture, styled
 

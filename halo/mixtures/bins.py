@@ -68,7 +68,7 @@ BinsLike: TypeAlias = Bins | str | Axis | Sequence[Axis]
 
 
 def make_bins(table: Any, axes: str | Axis | Sequence[Axis]) -> Bins:
-    """Return bins for these stars: regular ones where the axes have limits, otherwise equal-count ones.
+    """Return bins for these stars: regular ones as asked, the others equally full.
 
     Equal counts are nested: the first axis is cut so that each part has the same number of stars (to one), then
     each part along the second axis. Stars of exactly equal value stay together, so ties can make counts differ by more.
