@@ -116,10 +116,12 @@ def components_caption(fit: Fit, application: Application | None, boundary: Boun
 def _alt(fit: Fit, application: Application | None, boundary: Boundary | None, beside: bool) -> str:
     planes, names = fit.mixtures.chemistry.planes, fit.names
     axes = captions.spoken([axis.variable for axis in fit.mixtures.bins.axes])
-    number = captions.panels((len(names) + beside) * (1 + len(planes)))
+    columns = [*names, *["their comparison"] * beside]
+    number = captions.panels(len(columns) * (1 + len(planes)))
+    each = "a column each for" if len(columns) > 1 else "a column for"
     line = " with the boundary and the line of Belokurov & Kravtsov (2023)" if boundary is not None else ""
     return (
-        f"{number}, a column each for {captions.listed([*names, *['their comparison'] * beside])}: weights of the bins "
+        f"{number}, {each} {captions.listed(columns)}: weights of the bins "
         f"in {axes}{f' and a map of the {panels.share_name(names)}{line}' if application is not None else ''}; images "
         f"of {captions.planes(fit.mixtures.chemistry)}{', and median tracks with bands' if beside else ''}."
     )

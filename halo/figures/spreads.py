@@ -177,10 +177,11 @@ def _alt(found: Mapping[str, Mapping[str, Spread]], below: str = "") -> str:
     one = next(iter(of.values()))
     two = len(one.names) == 2
     selections = captions.listed([_words(selection) for selection in found])
+    where = "all stars" if selections == "all" else f"the {selections} halo"
     number = f"{captions.panels(len(of))} of the fractions" if len(of) > 1 else "Fractions"
     return (
         f"{number} of {captions.listed(one.names[::-1])} against "
-        f"{captions.spoken(list(of))} in the {selections} halo: {'curves' if two else 'points'} with bands of the "
+        f"{captions.spoken(list(of))} in {where}: {'curves' if two else 'points'} with bands of the "
         f"spread over configurations{' and of the bootstrap' if one.replicates else ''}"
         f"{f', crossings of {one.names[-1]} marked' if two else ''}.{below}"
     )

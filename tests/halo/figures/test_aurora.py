@@ -14,7 +14,7 @@ from ..populations.test_aurora import fit_and_stars
 
 def test_aurora_draws_mask_maps_and_scatter():
     fit, stars, bins = fit_and_stars(1500)
-    result = aurora(fit, 0, stars, bins, iterations=20)
+    result = aurora(fit, stars, 0, bins=bins, iterations=20)
     for line in (None, make_boundary(make_fit())):
         picture = figures.aurora_maps(result, line, "LE1")
         first, second, third, fourth = picture.figure.axes[:4]

@@ -13,7 +13,7 @@ from ..populations.test_bifurcation import LINE, two_branches
 @pytest.mark.parametrize("region", [None, "Eos"])
 def test_branches_draw_the_means_and_name_the_stars(region):
     stars, _ = two_branches()
-    result = bifurcation(stars, region, line=LINE, draws=20)
+    result = bifurcation(stars, region, line=LINE, draws=20, selection="all")
     picture = figures.branches(stars, result)
     meshes = [c.get_array() for axes in picture.figure.axes for c in axes.collections if c.get_array() is not None]
     scale = look.scale("J_r").factor

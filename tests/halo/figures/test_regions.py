@@ -55,7 +55,7 @@ def test_regions_are_drawn_on_the_component():
 
 def test_energies_draw_shares_and_ratios_with_their_stars():
     stars, regions = halo(), read_regions()
-    result = region_energies(stars, regions, draws=5)
+    result = region_energies(stars, regions, draws=5, selection="all")
     picture = figures.energies(stars, regions, result)
     _, second, third = picture.figure.axes
     steps = [patch.get_data().values for patch in second.patches]
