@@ -15,12 +15,13 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .factorise import RULES, factorize
+from .factorise import factorize
 from .held import weights
 from .initialise import METHODS
 from .losses import NAMED_BETA, BetaDivergence, as_loss
 from .problem import Penalty
 from .result import Result
+from .rules.resolve import RULES
 from .stopping import Status, Stop
 
 # Every sample of a transform carries a copy of H: as many at a time as keep these copies below this many entries.

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from .gradient import gradient_parts
 from .losses import BetaDivergence
 from .problem import Factors, Problem
-from .updates import gradient_parts
 
 
 def kkt_residual(problem: Problem, factors: Factors) -> Tensor:

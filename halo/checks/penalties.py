@@ -172,7 +172,7 @@ def search(
     >>> halo.search("stars.fits", draws=200).meta["best"]  # doctest: +SKIP
     """
     import nmfcore
-    from nmfcore.masked import fit_masked
+    from nmfcore import fit_masked
 
     settings = settings or FitSettings()
     if not settings.solver.least_squares:

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 
 from ..losses import FLOOR
-from ..solvers import KEPT, NEGLIGIBLE
-from ..updates import ROOM
+from ..rules.multiplicative import ROOM
+from ..rules.newton import KEPT, NEGLIGIBLE
 from .checks import Side, candidates, gradient, judge, penalised, record, residual
 from .lanes import LANES, lanes_max, load, splat, store, where_less, where_positive
 from .settings import MU

@@ -10,8 +10,8 @@ import numpy as np
 from numba import njit
 
 from ..losses import FLOOR
-from ..solvers import GROW, GROW_LIMIT, SHRINK
-from ..updates import ROOM
+from ..rules.hals import GROW, GROW_LIMIT, SHRINK
+from ..rules.multiplicative import ROOM
 from .checks import Side, candidates, gradient, judge, penalised, record, residual
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .loops import dot_column, gram_rows, scatter_column, sweep_rows

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..solvers import HALS, ExtrapolatedHALS, NewtonKL, RankTwo
-from ..updates import MultiplicativeUpdate
+from ..rules.hals import HALS, ExtrapolatedHALS
+from ..rules.multiplicative import MultiplicativeUpdate
+from ..rules.newton import NewtonKL
+from ..rules.rank_two import RankTwo
 
 # Kinds of half-steps.
 MU, SWEEPS, RANK2, NEWTON = 0, 1, 2, 3

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from ..solvers import MOMENTUM
-from ..updates import ROOM
+from ..rules.hals import MOMENTUM
+from ..rules.multiplicative import ROOM
 from .lanes import LANES, load, splat, store, where_positive
 
 ALLOCATING: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}

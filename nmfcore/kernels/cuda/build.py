@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...losses import FLOOR
-from ...updates import ROOM
+from ...rules.multiplicative import ROOM
 from .placement import Placement
 
 

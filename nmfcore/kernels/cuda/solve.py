@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numba import cuda
 
-from ...solvers import MOMENTUM
+from ...rules.hals import MOMENTUM
 from ..settings import NON_FINITE
 from .build import Block, Build, Fit, Local, Penalties, constants
 from .checks import changes, endings

@@ -6,7 +6,7 @@ from typing import Any
 
 from numba import cuda, from_dtype
 
-from ...solvers import GROW, GROW_LIMIT, SHRINK
+from ...rules.hals import GROW, GROW_LIMIT, SHRINK
 from ..settings import MU, RANK2
 from .build import Build, constants
 from .reductions import grams, totals

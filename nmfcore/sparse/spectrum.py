@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import initialise
-from .pattern import LANES, SharedPattern
+from .. import initialise
+from ..kernels.parallel import in_parallel
+from ..pattern import LANES, SharedPattern
 
 # Vectors carried beside the wanted ones, which then converge faster; how far from eigenvectors they may be, relative to
 # the largest eigenvalue, in units of rounding; and when to leave a replicate to LAPACK, which then is as fast.
@@ -109,8 +110,7 @@ def _subspace(gram: Tensor, guess: Tensor, k: int, tolerance: float) -> tuple[Te
 
 
 def _gram(pattern: SharedPattern, replicates: np.ndarray) -> Tensor:
-    from .kernels import sampling
-    from .kernels.parallel import in_parallel
+    from ..kernels import sampling
 
     m = pattern.shape[1]
     out = np.zeros((len(replicates), m, m))
@@ -125,8 +125,7 @@ def _gram(pattern: SharedPattern, replicates: np.ndarray) -> Tensor:
 
 def _project(pattern: SharedPattern, replicates: np.ndarray, U: Tensor) -> Tensor:
     # U^T V on the filled columns, a few replicates at a time.
-    from .kernels import sampling
-    from .kernels.parallel import in_parallel
+    from ..kernels import sampling
 
     out = np.zeros((len(replicates), U.shape[-1], len(pattern.columns)))
     chosen, vectors = np.asarray(replicates, dtype=np.int64), U.contiguous().numpy()

@@ -10,7 +10,7 @@ import nmfcore
 from nmfcore import Penalty, Status, Stop
 from nmfcore.problem import build_problem
 
-from .problems import PROBLEMS, headline
+from ..problems import PROBLEMS, headline
 
 
 def start(V, k, seed=0):

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nmfcore
-from nmfcore import Penalty, SharedPattern, Status, Stop, sparse, spectrum
+from nmfcore import Penalty, SharedPattern, Status, Stop, dense, request
+from nmfcore.sparse import plan, solve, spectrum
 
 PENALTIES = {
     "none": None,
@@ -46,14 +47,14 @@ def _no_dense(monkeypatch):
         return None
 
     monkeypatch.setattr(SharedPattern, "to_dense", SharedPattern.to_dense)
-    original = sparse.Plan._refusal
+    original = plan.refusal
 
-    def watched(self, *arguments):
-        refusal = original(self, *arguments)
+    def watched(*arguments):
+        refusal = original(*arguments)
         assert refusal is None, refusal
         return refusal
 
-    monkeypatch.setattr(sparse.Plan, "_refusal", watched)
+    monkeypatch.setattr(plan, "refusal", watched)
 
 
 @pytest.mark.usefixtures("_no_dense")
@@ -117,7 +118,7 @@ def test_results_do_not_depend_on_the_batch_or_the_threads():
 def test_chunks_change_nothing(monkeypatch):
     pattern = SharedPattern.from_dense(counts(70, seed=5))
     whole = nmfcore.factorize(pattern, 3, starts=2, seed=4)
-    monkeypatch.setattr(sparse, "CHUNK_ENTRIES", 1)
+    monkeypatch.setattr(solve, "CHUNK_ENTRIES", 1)
     seen = []
     parts = nmfcore.factorize(pattern, 3, starts=2, seed=4, progress=lambda done, total: seen.append((done, total)))
     for name in ("W", "H", "loss", "n_iter", "start"):
@@ -158,17 +159,17 @@ def test_what_has_no_fast_path_has_the_dense_answer(options):
 def test_a_weight_for_every_replicate_is_cut_with_the_batch(monkeypatch):
     V = counts(40, seed=2)
     weight = np.random.default_rng(0).random(V.shape)
-    monkeypatch.setattr(sparse, "CHUNK_ENTRIES", 1)
+    monkeypatch.setattr(dense, "CHUNK_ENTRIES", 1)
     options = {"init": start(2), "weight": weight, "stop": Stop(tol=0, max_iter=5)}
-    ours, dense = both(V, 2, np.float64, **options)
-    np.testing.assert_allclose(ours.W, dense.W, atol=1e-10 * dense.W.max())
+    ours, whole = both(V, 2, np.float64, **options)
+    np.testing.assert_allclose(ours.W, whole.W, atol=1e-10 * whole.W.max())
 
 
 def test_dense_chunks_hold_no_more_entries_than_they_may(monkeypatch):
     pattern = SharedPattern.from_dense(counts(7, seed=2))
     options = {"init": start(2), "loss": 1.5, "stop": Stop(tol=0, max_iter=3)}
     whole = nmfcore.factorize(pattern, 2, **options)
-    monkeypatch.setattr(sparse, "CHUNK_ENTRIES", 3 * 9 * 40 + 1)
+    monkeypatch.setattr(dense, "CHUNK_ENTRIES", 3 * 9 * 40 + 1)
     sizes, to_dense = [], SharedPattern.to_dense
     monkeypatch.setattr(
         SharedPattern, "to_dense", lambda self, some, **x: sizes.append(len(some)) or to_dense(self, some, **x)
@@ -248,7 +249,7 @@ def test_several_starts_keep_the_best_and_say_which():
     assert (many.start[many.loss < one.loss * (1 - 1e-6)] > 0).all()
     assert set(many.start) <= set(range(4))
     left = nmfcore.factorize(pattern, 4)
-    tried = np.arange(33) % sparse.SHARE == 0
+    tried = np.arange(33) % solve.SPARING == 0
     assert (left.start[~tried] == 0).all()
 
 
@@ -381,14 +382,14 @@ def test_three_components_and_more_get_several_starts_and_two_get_one():
     V = counts(4)
     pattern = SharedPattern.from_dense(V)
     stop = Stop(tol=0, max_iter=10)
-    for k, number in ((2, 1), (3, sparse.SEVERAL)):
+    for k, number in ((2, 1), (3, request.SEVERAL)):
         for data in (pattern, V):
             default, explicit = (
                 nmfcore.factorize(data, k, stop=stop, dtype=torch.float64, **x) for x in ({}, {"starts": number})
             )
             np.testing.assert_array_equal(default.loss, explicit.loss)
             np.testing.assert_array_equal(default.start, explicit.start)
-    assert sparse.SEVERAL == 8
+    assert request.SEVERAL == 8
 
 
 @pytest.mark.parametrize("k", [2, 4])

@@ -1,4 +1,4 @@
-"""Faster rules than the multiplicative one, for the Frobenius loss."""
+"""Hierarchical alternating least squares (HALS) for the Frobenius loss, plain and extrapolated."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .errors import ProblemError
-from .losses import FLOOR, BetaDivergence
-from .problem import Factors, Problem
+from ..losses import BetaDivergence
+from ..problem import Factors, Problem
 
 # The extrapolation's first reach, what divides it after a turn, and how it and its ceiling grow (Ang & Gillis 2019,
 # section 3.4).
 MOMENTUM, SHRINK, GROW, GROW_LIMIT = 0.5, 1.5, 1.05, 1.01
-# What a downward Newton step leaves of an entry, unless that is this small a share of its row's largest.
-KEPT, NEGLIGIBLE = 0.1, 1e-8
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class HALS:
 
     def supports(self, problem: Problem) -> str | None:
         """Return why this rule cannot solve `problem`, or None if it can."""
-        return _least_squares_only(problem, "HALS")
+        return least_squares_only(problem, "HALS")
 
     def __call__(self, problem: Problem, factors: Factors) -> Factors:
         """Return the factors after the sweeps over W and those over H."""
@@ -90,7 +87,7 @@ class ExtrapolatedHALS:
 
     def supports(self, problem: Problem) -> str | None:
         """Return why this rule cannot solve `problem`, or None if it can."""
-        return _least_squares_only(problem, "extrapolated HALS")
+        return least_squares_only(problem, "extrapolated HALS")
 
     def begin(self, problem: Problem, factors: Factors) -> Momentum:
         """Return the memory at the start, where H is first fitted to what W becomes with the H that is given."""
@@ -121,140 +118,8 @@ class ExtrapolatedHALS:
         return Factors(new, H), Momentum((new + reach * (new - W)).clamp_min(0), step, ceiling)
 
 
-@dataclass(frozen=True)
-class RankTwo:
-    """Alternating least squares for two components: each factor set to its exact minimum, the other held.
-
-    With two components every row of W and every column of H is one of four closed forms: both entries positive, one of
-    them, or none. Frobenius loss, no weights, k = 2; penalties and a held factor are supported.
-
-    References
-    ----------
-    Gillis, Kuang & Park (2015), IEEE Transactions on Geoscience and Remote Sensing 53, 2066.
-    """
-
-    every = 2
-
-    def supports(self, problem: Problem) -> str | None:
-        """Return why this rule cannot solve `problem`, or None if it can."""
-        return _least_squares_only(problem, "rank-two least squares")
-
-    def __call__(self, problem: Problem, factors: Factors) -> Factors:
-        """Return the factors after W, then H, were set to their minima."""
-        W, H = factors
-        if W.shape[-1] != 2:
-            raise ProblemError(
-                f"rank-two least squares is for 2 components; n_components is {W.shape[-1]}. Use 'ehals'."
-            )
-        if problem.hold != "W":
-            W = _pairs(problem.V.mT, H.mT, W.mT, problem.filled_rows, problem.l1_W, problem.l2_W).mT
-        if problem.hold != "H":
-            H = _pairs(problem.V, W, H, problem.filled_columns, problem.l1_H, problem.l2_H)
-        return Factors(W, H)
-
-
-def _pairs(V: Tensor, W: Tensor, H: Tensor, filled: Tensor, l1: Tensor | None, l2: Tensor | None) -> Tensor:
-    gram = W.mT @ W
-    target = W.mT @ V
-    if l1 is not None:
-        target = target - l1
-    if l2 is not None:
-        gram.diagonal(dim1=-2, dim2=-1).add_(l2[:, :, 0])
-    a, b, c = gram[:, 0, 0, None], gram[:, 0, 1, None], gram[:, 1, 1, None]
-    x, y = target[:, 0], target[:, 1]
-    determinant = a * c - b * b
-    # Nearly parallel components: rounding would decide; one of the two then serves as well as both.
-    sound = determinant > 16 * torch.finfo(V.dtype).eps * a * c
-    inverse = torch.where(sound, 1.0 / torch.where(sound, determinant, 1.0), 0.0)
-    both = (c * x - b * y) * inverse, (a * y - b * x) * inverse
-    inside = (both[0] > 0) & (both[1] > 0)
-    only_x = torch.where(a > 0, x.clamp_min(0) / torch.where(a > 0, a, 1.0), H[:, 0] * filled)
-    only_y = torch.where(c > 0, y.clamp_min(0) / torch.where(c > 0, c, 1.0), H[:, 1] * filled)
-    first = only_x * x >= only_y * y
-    zero = x.new_zeros(())
-    row_x = torch.where(inside, both[0], torch.where(first, only_x, zero))
-    row_y = torch.where(inside, both[1], torch.where(first, zero, only_y))
-    return torch.stack((row_x, row_y), dim=-2)
-
-
-@dataclass(frozen=True)
-class NewtonKL:
-    """Coordinate descent for the Kullback-Leibler divergence: one Newton step for every entry of a row in turn.
-
-    Multiplicative updates need thousands of iterations to move the small entries; this rule needs some tens, and leaves
-    zero again. The slope by one entry is concave in it: a step upwards stops short of the minimum, one downwards may
-    overshoot, and ends at a tenth of the entry at the least. Penalties, weights and a held factor are supported.
-
-    Parameters
-    ----------
-    inner : int
-        Sweeps over one factor before turning to the other.
-
-    References
-    ----------
-    Hsieh & Dhillon (2011), KDD '11, 1064.
-    """
-
-    inner: int = 2
-    every = 2
-
-    def supports(self, problem: Problem) -> str | None:
-        """Return why this rule cannot solve `problem`, or None if it can."""
-        if not (isinstance(problem.loss, BetaDivergence) and problem.loss.beta == 1):
-            return "Newton's rule minimises the Kullback-Leibler divergence only; use update='mu' for other losses"
-        return None
-
-    def __call__(self, problem: Problem, factors: Factors) -> Factors:
-        """Return the factors after the sweeps over W and those over H."""
-        W, H = factors
-        weight = None if problem.weight is None else problem.weight.mT
-        if problem.hold != "W":
-            W = self._sweep(problem.V.mT, H.mT, W.mT, weight, problem.filled_rows, problem.l1_W, problem.l2_W).mT
-        if problem.hold != "H":
-            H = self._sweep(problem.V, W, H, problem.weight, problem.filled_columns, problem.l1_H, problem.l2_H)
-        return Factors(W, H)
-
-    def _sweep(
-        self,
-        V: Tensor,
-        W: Tensor,
-        H: Tensor,
-        weight: Tensor | None,
-        filled: Tensor,
-        l1: Tensor | None,
-        l2: Tensor | None,
-    ) -> Tensor:
-        Y = W @ H
-        data = V if weight is None else weight * V
-        up = W.sum(dim=-2)[:, :, None].expand(H.shape) if weight is None else W.mT @ weight
-        rows = list(H.unbind(dim=-2))
-        for _ in range(self.inner):
-            for c, row in enumerate(rows):
-                w = W[:, :, c]
-                floored = Y.clamp_min(FLOOR)
-                ratio = data / floored
-                slope = up[:, c] - (w[:, None] @ ratio)[:, 0]
-                curvature = (w.square()[:, None] @ ratio.div_(floored))[:, 0]
-                if l1 is not None:
-                    slope = slope + l1[:, 0]
-                if l2 is not None:
-                    slope, curvature = slope + l2[:, 0] * row, curvature + l2[:, 0]
-                new = newton_step(row, slope, curvature) * filled
-                Y = Y + w[:, :, None] * (new - row)[:, None]
-                rows[c] = new
-        return torch.stack(rows, dim=-2)
-
-
-def newton_step(row: Tensor, slope: Tensor, curvature: Tensor) -> Tensor:
-    """Return the entries of one row, shape (B, n), after Newton steps that stay above zero and do not fall at once."""
-    step = slope / torch.where(curvature > 0, curvature, 1.0)
-    kept = torch.where(row > NEGLIGIBLE * row.amax(dim=-1, keepdim=True), KEPT * row, 0.0)
-    new = torch.maximum(row - step, kept)
-    # Without curvature there are no data here, or no component: zero is best wherever it matters.
-    return torch.where(curvature > 0, new, torch.where(slope > 0, kept, row))
-
-
-def _least_squares_only(problem: Problem, name: str) -> str | None:
+def least_squares_only(problem: Problem, name: str) -> str | None:
+    """Return why the least-squares rule `name` cannot solve `problem`, or None if it can."""
     if not (isinstance(problem.loss, BetaDivergence) and problem.loss.beta == 2):
         return f"{name} minimises the Frobenius loss only; use update='mu' for other losses"
     if problem.weight is not None:

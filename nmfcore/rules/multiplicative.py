@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .losses import FLOOR, BetaDivergence, Loss
-from .problem import Factors, Problem
+from ..gradient import add_penalties, gradient_parts
+from ..losses import FLOOR, BetaDivergence, Loss
+from ..problem import Factors, Problem
 
 # Positive entries stay at or above this many times the smallest normal number: a little room, so that one update does
 # not lead into denormal numbers, which slow the arithmetic down.
 ROOM = 2.0**10
-
-UpdateRule = Callable[[Problem, Factors], Factors]
-"""One iteration: any callable that takes a problem and its factors and returns better factors."""
 
 
 @dataclass(frozen=True)
@@ -53,50 +50,6 @@ class MultiplicativeUpdate:
 def smallest(dtype: torch.dtype) -> float:
     """Return the size at which entries that shrink stop; results have zeros in their place."""
     return ROOM * torch.finfo(dtype).tiny
-
-
-def gradient_parts(
-    V: Tensor, W: Tensor, H: Tensor, weight: Tensor | None, loss: Loss, l1: Tensor | None, l2: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Return the negative and positive halves of the objective's gradient by H.
-
-    Parameters
-    ----------
-    V : Tensor, shape (B, m, n)
-        Data.
-    W, H : Tensor, shapes (B, m, k), (B, k, n)
-        Factors.
-    weight : Tensor, shape (B, m, n), or None
-        Weights of the entries.
-    loss : Loss
-        What is minimised.
-    l1, l2 : Tensor, shape (B, 1, 1), or None
-        Penalty coefficients on H.
-
-    Returns
-    -------
-    negative, positive : Tensor, shape (B, k, n)
-        The gradient is positive - negative.
-    """
-    beta = loss.beta if isinstance(loss, BetaDivergence) else None
-    if beta == 2 and weight is None:
-        negative, positive = W.mT @ V, (W.mT @ W) @ H
-    elif beta == 1 and weight is None:
-        quotient = V / (W @ H).clamp_min_(FLOOR)
-        negative, positive = W.mT @ quotient, W.sum(dim=-2)[:, :, None].expand(H.shape)
-    else:
-        slope_down, slope_up = loss.split(V, W @ H)
-        if weight is not None:
-            slope_down, slope_up = weight * slope_down, weight * slope_up
-        negative, positive = W.mT @ slope_down, W.mT @ slope_up
-    return negative, add_penalties(positive, H, l1, l2)
-
-
-def add_penalties(positive: Tensor, H: Tensor, l1: Tensor | None, l2: Tensor | None) -> Tensor:
-    """Return the positive half of the gradient by H with the penalties' part."""
-    if l1 is not None:
-        positive = positive + l1
-    return positive if l2 is None else positive + l2 * H
 
 
 def _multiply(

@@ -7,8 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nmfcore
-from nmfcore import Penalty, SharedPattern, Status, Stop, sparse
+from nmfcore import Penalty, SharedPattern, Status, Stop
 from nmfcore.bench import mock_stars
+from nmfcore.sparse import plan, solve
+
+from ..problems import asked
 
 LOSS = "kullback-leibler"
 FIELDS = ("W", "H", "loss", "divergence", "n_iter", "status", "kkt", "start")
@@ -42,13 +45,13 @@ def both(V, k, dtype=torch.float64, **options):
 def refusals(monkeypatch):
     """Return a list to which every later problem adds why it has no compiled path, or None."""
     seen = []
-    original = sparse.Plan._refusal
+    original = plan.refusal
 
-    def watched(self, *arguments):
-        seen.append(original(self, *arguments))
+    def watched(*arguments):
+        seen.append(original(*arguments))
         return seen[-1]
 
-    monkeypatch.setattr(sparse.Plan, "_refusal", watched)
+    monkeypatch.setattr(plan, "refusal", watched)
     return seen
 
 
@@ -133,7 +136,7 @@ def test_results_do_not_depend_on_neighbours_chunks_or_threads(monkeypatch):
         again = nmfcore.factorize(pattern, 2, **options)
     finally:
         torch.set_num_threads(threads)
-    monkeypatch.setattr(sparse, "CHUNK_ENTRIES", 1)
+    monkeypatch.setattr(solve, "CHUNK_ENTRIES", 1)
     chunks = nmfcore.factorize(pattern, 2, **options)
     for name in FIELDS:
         np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
@@ -191,14 +194,9 @@ def test_what_has_no_compiled_path_has_the_dense_answer(options, monkeypatch):
     np.testing.assert_allclose(ours.W, dense.W, atol=1e-10 * dense.W.max())
 
 
-def test_gpus_have_no_kernel_for_it(monkeypatch):
-    monkeypatch.setattr(sparse, "visible_devices", lambda _: [0])
+def test_gpus_have_no_kernel_for_it():
     pattern = SharedPattern.from_dense(counts(2))
-    plan = sparse.Plan(
-        pattern, nmfcore.NewtonKL(), 2, loss=nmfcore.BetaDivergence(1.0), weight=None, penalty=Penalty(), hold=None,
-        stop=Stop(), device="cuda", dtype=torch.float32,
-    )  # fmt: skip
-    assert "GPU" in plan.refusal
+    assert "GPU" in plan.refusal(asked(pattern, loss=1, device="cuda"), nmfcore.NewtonKL(), [0])
 
 
 def test_bootstraps_converge_to_the_dense_answer():

@@ -9,7 +9,7 @@ from sklearn.decomposition import _nmf, non_negative_factorization
 
 import nmfcore
 
-from .problems import PROBLEMS, headline
+from ..problems import PROBLEMS, headline
 
 BETAS = [0, 0.5, 1, 1.5, 2, 2.5, 3]
 TOLERANCE = {np.float64: 1e-9, np.float32: 1e-4}

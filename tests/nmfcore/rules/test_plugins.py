@@ -7,7 +7,7 @@ import torch
 import nmfcore
 from nmfcore import Factors, Stop
 
-from .problems import dense
+from ..problems import dense
 
 
 def lee_seung(problem, factors):
