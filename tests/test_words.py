@@ -28,7 +28,8 @@ RETIRED = {
 SHARE = r"(?<![-\w.`])shares?(?![-\w`(])"
 # to divide work or memory, and to have something in common, is to share; a part of a whole is a fraction
 SHARING = (
-    r"\b(?:that|which|to|they|sample|backends|configurations|HE2|planes|workers|processes|machines|numbers?|ones?) shares?\b"
+    r"\b(?:that|which|to|they|sample|backends|configurations|HE2|planes|workers|processes|machines|numbers?) shares?\b"
+    r"|\bones? shares?\b"
     r"|\b(?:replicates|and) share\b|shares? (?:the work|work|one|a |the same|its|their|no |the cells|the outer)"
     r"|\bshare of the work\b"
 )
