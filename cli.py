@@ -20,6 +20,7 @@ from .halo.errors import HalonmfError, UsageError
 
 if TYPE_CHECKING:
     from .halo.fits.settings import FitSettings
+    from .halo.products.protocol import Product
 
 app = typer.Typer(
     help="Blind source separation of the stellar halo: from APOGEE catalogues to chemical components of the halo.",
