@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..fits.apply import Application, apply
 from ..fits.fit import Fit
 from ..fits.settings import FitSettings
+from ..io.notebook import Shown, curves
 from ..mixtures.settings import Axis
 from .profile import MIN_STARS, Profile
 from .published_line import BK23_OFFSET, belokurov_kravtsov, mean_line
@@ -29,8 +30,8 @@ STATUSES = (CROSSES, TWICE, NEVER, EMPTY, REVERSED)
 """What can happen in a column."""
 
 
-@dataclass(frozen=True)
-class Boundary:
+@dataclass(frozen=True, repr=False)
+class Boundary(Shown):
     """E_b(Lz): per Lz column, coming from high energies, where the last component's share first falls below a level.
 
     Attributes
@@ -125,6 +126,19 @@ class Boundary:
     def problems(self) -> str:
         """Return what did not converge, the fit or cells of the map; empty where all did."""
         return self.application.problems()
+
+    def _shown(self) -> tuple[str, dict[str, str], str]:
+        good = np.isfinite(self.smoothed)
+        low, high = (f(self.smoothed[good]) if good.any() else np.nan for f in (np.min, np.max))
+        facts = {
+            "stars": f"{int(self.n_stars.sum()):,} in {len(self.E)} Lz columns",
+            "found": f"in {self.found} columns, at {100 * self.level:g} % of {self.application.names[-1]}",
+            "E": f"{low:.4g} to {high:.4g} km2 / s2" if good.any() else "nowhere",
+            "status": self.problems() or "converged",
+        }
+        margin = 0.1 * (high - low)
+        picture = curves(self.Lz.tolist(), [self.smoothed.tolist()], (low - margin, high + margin))
+        return f"Boundary of {' and '.join(self.application.names)}", facts, picture
 
 
 def boundary(

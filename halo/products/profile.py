@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..fits.apply import Application, apply
 from ..fits.fit import Fit
 from ..fits.settings import FitSettings
+from ..io.notebook import Shown, curves
 from ..mixtures.bins import Bins
 from ..mixtures.settings import Axis
 from ..stars.variables import unit_of
@@ -51,8 +52,8 @@ class Crossing:
         return f"{name} at {places}{' ' + unit if unit else ''}{times}"
 
 
-@dataclass(frozen=True)
-class Profile:
+@dataclass(frozen=True, repr=False)
+class Profile(Shown):
     """Fractions of the components along one variable.
 
     Attributes
@@ -102,6 +103,17 @@ class Profile:
     def problems(self) -> str:
         """Return what did not converge, the fit or the weights of bins; empty where all did."""
         return self.application.problems()
+
+    def _shown(self) -> tuple[str, dict[str, str], str]:
+        found = self.application
+        bins = found.mixtures.bins
+        facts = {
+            "stars": f"{int(found.mixtures.n_stars.sum()):,} in {len(bins)} bins",
+            f"{found.names[-1]} fraction": ", ".join(each.describe(unit_of(self.variable)) for each in self.crossings),
+            "status": self.problems() or "converged",
+        }
+        picture = curves(bins.bounds[:, 0].mean(axis=-1).tolist(), found.fractions.T.tolist(), (0.0, 1.0))
+        return f"Profile of {', '.join(found.names)} against {self.variable}", facts, picture
 
 
 def profile(
