@@ -160,7 +160,7 @@ class Meter:
         if self._bar is not None:
             self._bar.stop()
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, stage: str, done: int, total: int) -> None:
         """Show that `done` of `total` are done."""
         if self._quiet:
             return
@@ -1111,7 +1111,7 @@ def ensemble(
     with stoppable():
         from .halo.commands import ensemble as ensembles
         from .halo.ensembles.plan import Plan, parse_shard
-        from .halo.ensembles.runner import Cluster
+        from .halo.ensembles.settings import Cluster
         from .halo.ensembles.sweeps import parse_drop, parse_sweep
         from .halo.replicates.setup import Setup
 

@@ -21,6 +21,7 @@ from ..fits.settings import FitSettings
 from ..mixtures.bins import columns_of
 from ..mixtures.counts import Mixtures, count, mix
 from ..mixtures.settings import Chemistry
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
 
@@ -175,7 +176,7 @@ class Injection:
 
 
 def inject(
-    table: Any,
+    stars: StarsLike,
     settings: FitSettings | None = None,
     stream: Stream | None = None,
     *,
@@ -190,7 +191,7 @@ def inject(
 
     Parameters
     ----------
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : FitSettings, optional
         Selection, bins and images; the paper's by default. Bins are made from the sample alone.
@@ -209,12 +210,22 @@ def inject(
     seed : int
         Of the streams.
 
+    Returns
+    -------
+    Injection
+
     Raises
     ------
     UsageError
         Numbers or widths that are not positive, or an abundance of the images that the stream lacks.
     InputError
         Too few stars, or none inside the images.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.inject("stars.fits", widths=(0.05, 0.2), numbers=(400, 1600))  # doctest: +SKIP
+    >>> found.fewest  # doctest: +SKIP
     """
     settings, stream = settings or FitSettings(), stream or Stream()
     if min(*widths, *numbers, repeats, components) <= 0 or max(widths) > 1 or not 0 < threshold < 1:
@@ -225,10 +236,10 @@ def inject(
     missing = [name for name in settings.chemistry.variables if name not in dict(stream.abundances)]
     if missing:
         raise UsageError(f"the stream has no {', '.join(missing)}, which the images show.")
-    stars, _ = choose(table, settings.selection)
-    mixtures = mix(stars, settings.axes, settings.chemistry)
+    chosen, _ = choose(stars, settings.selection)
+    mixtures = mix(chosen, settings.axes, settings.chemistry)
     settings = settings.replace(components=components)
-    around = _around(stars, mixtures, stream)
+    around = _around(chosen, mixtures, stream)
     places = [around[: max(1, round(width * len(around)))] for width in widths]
     rng = np.random.default_rng([seed, IMAGE_STREAM])
     image = expected_image(stream, mixtures.chemistry, rng)
@@ -249,8 +260,8 @@ def inject(
     return Injection(
         stream=stream,
         widths=np.array(widths),
-        sigma_E=np.array([values(stars, "E")[place].std() for place in places]),
-        sigma_Lz=np.array([values(stars, "Lz")[place].std() for place in places]),
+        sigma_E=np.array([values(chosen, "E")[place].std() for place in places]),
+        sigma_Lz=np.array([values(chosen, "Lz")[place].std() for place in places]),
         spanned=np.array([_spanned(mixtures.rows[place], len(mixtures.bins)) for place in places]),
         numbers=np.array(numbers),
         cosine=cosine,

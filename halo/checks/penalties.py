@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from astropy.table import QTable
@@ -12,10 +12,9 @@ from ..errors import UsageError
 from ..fits.fit import fit_mixtures
 from ..fits.settings import FitSettings
 from ..mixtures.counts import mix
+from ..progress import Progress, silent
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DRAWS, FOLDS = 5000, 5
 ALPHAS = (0.0, *np.linspace(1e-3, 1.0, 50).tolist())
@@ -124,13 +123,13 @@ def folds(V: np.ndarray, number: int, seed: int = 0) -> np.ndarray:
 
 
 def search(
-    stars: Any,
+    stars: StarsLike,
     settings: FitSettings | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     *,
     number: int = FOLDS,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Search:
     """Return the errors of fits with penalties drawn at random from the paper's grid, zero included.
 
@@ -139,7 +138,7 @@ def search(
 
     Parameters
     ----------
-    stars : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : FitSettings, optional
         Selection, bins, images, number of components; its penalties are not used.
@@ -166,6 +165,11 @@ def search(
         Another loss than least squares, or a number that makes no sense.
     InputError
         Too few stars.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> halo.search("stars.fits", draws=200).table().meta["best"]  # doctest: +SKIP
     """
     import nmfcore
     from nmfcore.masked import fit_masked
@@ -204,13 +208,11 @@ def search(
     whole = errors(None)
     held, converged = [], whole["converged"]
     for i in range(number):
-        if progress is not None:
-            progress("folds", i, number)
+        progress("folds", i, number)
         found = errors(fold == i)
         held.append(found["held_out"])
         converged = converged & found["converged"]
-    if progress is not None:
-        progress("folds", number, number)
+    progress("folds", number, number)
     return Search(_table(choices, whole, np.sqrt(held), converged, seed, draws))
 
 

@@ -17,6 +17,7 @@ from ..fits.fit import Fit, fit_mixtures
 from ..fits.settings import FitSettings
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis, Chemistry
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 
 STARTS = 10
@@ -110,7 +111,7 @@ class Stability:
 
 
 def stability(
-    table: Any,
+    stars: StarsLike,
     settings: FitSettings | None = None,
     *,
     starts: int = STARTS,
@@ -124,7 +125,7 @@ def stability(
 
     Parameters
     ----------
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : FitSettings, optional
         Of the base; the paper's by default.
@@ -135,21 +136,31 @@ def stability(
     pixels : sequence of int
         l of the fits with other pixels.
 
+    Returns
+    -------
+    Stability
+
     Raises
     ------
     InputError
         Too few stars for the base.
     UsageError
         Numbers that make no sense.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.stability("stars.fits", bins=(5, 8), pixels=(20, 50))  # doctest: +SKIP
+    >>> found.least_cosine("start")  # doctest: +SKIP
     """
     settings = settings or FitSettings()
     if starts < 0 or any(x < 1 for x in (*bins, *pixels)):
         raise UsageError(f"starts must be >= 0, bins and pixels >= 1; got {starts}, {tuple(bins)}, {tuple(pixels)}.")
-    stars, flow = choose(table, settings.selection)
+    chosen, flow = choose(stars, settings.selection)
 
     def fitted(axes: tuple[Axis, ...], chemistry: Chemistry, **other: Any) -> Fit:
         changed = settings.replace(axes=axes, chemistry=chemistry, **other)
-        return fit_mixtures(mix(stars, axes, chemistry), stars, flow, changed)
+        return fit_mixtures(mix(chosen, axes, chemistry), chosen, flow, changed)
 
     base = fitted(settings.axes, settings.chemistry)
     rows: list[tuple[str, int, np.ndarray, np.ndarray, str]] = []

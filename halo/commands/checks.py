@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import TABLES
 from ..checks import injection as injecting
 from ..checks import stability as repeating
 from ..fits.settings import FitSettings
-from ..io.atomic import check_output
+from ..io.atomic import TABLES, check_output
 from ..io.provenance import provenance
 from ..io.tables import save_table
 from ..simulations import fractions as simulating

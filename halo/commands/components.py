@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import TABLES
 from ..errors import UsageError
 from ..fits.bootstrap import REPLICATES, Refits, refit
 from ..fits.engine import resolve_device
 from ..fits.fit import Fit
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..fits.store import load_fit, save_fit
-from ..io.atomic import check_output
+from ..io.atomic import TABLES, check_output
 from ..io.provenance import provenance
 from ..io.tables import save_table
 from ..mixtures.settings import parse_axes

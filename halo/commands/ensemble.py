@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..ensembles import launch
 from ..ensembles.plan import Plan
 from ..ensembles.run import Run
-from ..ensembles.runner import Cluster, Outcome, Progress, check
-from ..ensembles.runner import ensemble as run_ensemble
-from ..errors import UsageError
-from ..fits.engine import device_count
+from ..ensembles.runner import Outcome, check
+from ..ensembles.settings import Cluster, RunOptions
+from ..progress import Progress, silent
 
 if TYPE_CHECKING:
     from ..ensembles.estimate import Estimate
@@ -27,7 +27,7 @@ def ensemble(
     shard: tuple[int, int] | None = None,
     cluster: Cluster | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Outcome:
     """Compute what is missing of an ensemble; the choices are those of `runner.ensemble`.
 
@@ -36,28 +36,8 @@ def ensemble(
     UsageError, InputError, OutputError
         As `runner.ensemble`.
     """
-    check(plan)
-    choices: dict[str, Any] = {
-        "resume": resume,
-        "overwrite": overwrite,
-        "shard": shard,
-        "threads": threads,
-        "progress": progress,
-    }
-    if cluster is None:
-        number = device_count(plan.base.fit.solver.device)
-        if number > 1 and not shard:
-            from ..ensembles.gpus import side_by_side
-
-            del choices["shard"]
-            return side_by_side(stars, folder, plan, number, **choices)
-        return run_ensemble(stars, folder, plan, **choices)
-    if shard or threads:
-        raise UsageError("--scheduler goes with neither --shard nor --threads: its workers share the work.")
-    from ..ensembles.cluster import connected
-
-    with connected(cluster.address, cluster.file) as executor:
-        return run_ensemble(stars, folder, plan, executor=executor, **choices)
+    options = RunOptions(resume, overwrite, shard, threads, progress)
+    return launch.ensemble(stars, folder, plan, options=options, cluster=cluster)
 
 
 def estimate(stars: Path, plan: Plan, *, threads: int | None = None) -> Estimate:

@@ -5,12 +5,11 @@ Outputs are checked before anything is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import CATALOGUES, FITS, TABLES
 from ..errors import UsageError
 from ..fits.apply import Application
 from ..fits.apply import apply as apply_components
@@ -19,7 +18,7 @@ from ..fits.fit import Fit
 from ..fits.fit import fit as fit_components
 from ..fits.settings import FitSettings
 from ..fits.store import load_fit, save_fit
-from ..io.atomic import check_output, make_folder
+from ..io.atomic import CATALOGUES, FITS, TABLES, check_output, make_folder
 from ..io.provenance import provenance
 from ..io.tables import save_table, save_text
 from ..mixtures.settings import Axis
@@ -28,10 +27,9 @@ from ..products.boundary import boundary as find_boundary
 from ..products.four import check_whole
 from ..products.overview import MAP_AXES, PROFILE_AXES, products
 from ..products.profile import MIN_STARS, Profile, profile_of
+from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
 from ..survey import prepare as preparing
-
-Progress = Callable[[str, int, int], None]
 
 
 def prepare(
@@ -42,7 +40,7 @@ def prepare(
     *,
     members: Path | None = None,
     columns: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     overwrite: bool = False,
 ) -> Catalogue:
     """Write the prepared catalogue of APOGEE's files, or with `columns` of a user's own, and return it.
@@ -64,11 +62,7 @@ def prepare(
     ):
         raise UsageError("with --columns the mapping names abundances and other columns; leave out --element, --keep.")
     check_output(output, overwrite=overwrite, suffixes=CATALOGUES, inputs=(allstar, astronn, members, columns))
-    if astronn is None:
-        assert columns is not None
-        made = preparing.prepare_mapped(allstar, columns, members, settings=settings, progress=progress)
-    else:
-        made = preparing.prepare(allstar, astronn, members, settings=settings, progress=progress)
+    made = preparing.prepare(allstar, astronn, members, columns=columns, settings=settings, progress=progress)
     write_catalogue(output, made.table, made.cutflow, made.provenance, overwrite=overwrite)
     return made
 
@@ -123,7 +117,7 @@ def apply(
     found = load_fit(fit)
     check_whole(found)
     settings = _elsewhere(found, selection, cuts, device)
-    application = apply_components(found, read_catalogue(stars).table, axes, settings=settings)
+    application = apply_components(found, read_catalogue(stars), axes, selection=settings.selection, device=device)
     result = profile_of(application, min_stars=min_stars) if len(axes) == 1 else application
     choices = {"by": axes, "fit": settings, "min_stars": min_stars}
     record = provenance("apply", choices, inputs=[fit, stars], device=resolve_device(device))
@@ -166,7 +160,7 @@ def boundary(
     found = load_fit(fit)
     check_whole(found)
     settings = _elsewhere(found, selection, cuts, device)
-    line = find_boundary(found, read_catalogue(stars).table, settings=settings, **choices)
+    line = find_boundary(found, read_catalogue(stars), selection=settings.selection, device=device, **choices)
     record = provenance("boundary", {**choices, "fit": settings}, inputs=[fit, stars], device=resolve_device(device))
     save_table(output, line.table(), record, overwrite=overwrite)
     return line

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import CATALOGUES, TABLES
 from ..errors import UsageError
 from ..fits.settings import FitSettings
 from ..fits.store import load_fit
-from ..io.atomic import check_output
+from ..io.atomic import CATALOGUES, TABLES, check_output
 from ..io.provenance import provenance
 from ..io.tables import save_table
 from ..mock.truth import read_truth
@@ -104,7 +103,7 @@ def regions(
     known = selecting.read_regions(file or selecting.REGION_FILE)
     chosen, flow = choose(read_catalogue(stars).table, settings.selection)
     choices: dict[str, Any] = {"reference": reference, "bins": bins, "E_range": E_range, "seed": seed}
-    result = selecting.region_energies(chosen, known, **choices)
+    result = selecting.region_energies(chosen, known, selection="all", **choices)
     inputs = [stars, *([] if file is None else [file])]
     record = provenance(
         "regions", {**choices, **_selection(settings, flow), "regions": known}, inputs=inputs, seeds=[seed]
@@ -153,7 +152,7 @@ def bifurcation(
     limit = None if region is None else selecting.named_region(region, file or selecting.REGION_FILE)
     chosen, flow = choose(read_catalogue(stars).table, settings.selection)
     choices: dict[str, Any] = {"line": line, "fe_h": fe_h, "mg_fe": mg_fe, "draws": draws, "seed": seed}
-    result = eos.bifurcation(chosen, limit, **choices)
+    result = eos.bifurcation(chosen, limit, selection="all", **choices)
     inputs = [stars, *([] if file is None else [file])]
     record = provenance(
         "bifurcation", {**choices, **_selection(settings, flow), "region": limit}, inputs=inputs, seeds=[seed]
@@ -206,11 +205,8 @@ def aurora(
     check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(fit, stars, two))
     check_figure(figure, overwrite)
     found = load_fit(fit)
-    name = component or ("LE1" if "LE1" in found.names else found.names[0])
-    if name not in found.names:
-        raise UsageError(f"no component {name!r}; the fit has {', '.join(found.names)}.")
+    name = found.names[branch.component_index(found, component)]
     table = read_catalogue(stars).table
-    chosen, _ = choose(table, found.settings.selection)
     choices: dict[str, Any] = {
         "share": share,
         "max_fe_h": max_fe_h,
@@ -218,7 +214,7 @@ def aurora(
         "iterations": iterations,
         "seed": seed,
     }
-    result = branch.aurora(found, found.names.index(name), chosen, **choices)
+    result = branch.aurora(found, table, name, **choices)
     line = None if two is None else boundary(load_fit(two), table)
     inputs = [path for path in (fit, stars, two) if path is not None]
     record = provenance("aurora", {**choices, "component": name, "fit": found.settings}, inputs=inputs, seeds=[seed])

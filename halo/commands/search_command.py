@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from .. import TABLES
 from ..checks.penalties import DRAWS, FOLDS, Search
 from ..checks.penalties import search as find
 from ..fits.settings import FitSettings
-from ..io.atomic import check_output
+from ..io.atomic import TABLES, check_output
 from ..io.provenance import provenance
 from ..io.tables import save_table
+from ..progress import Progress, silent
 from ..stars.catalogue import read_catalogue
 from .output import check_figure, draw_figure
 
@@ -26,7 +25,7 @@ def search(
     folds: int = FOLDS,
     figure: bool = True,
     overwrite: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Search:
     """Search for penalties, write the table and beside it the figure, and return what was found.
 

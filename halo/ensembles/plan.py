@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,10 +13,10 @@ from ..errors import UsageError
 from ..fits.settings import settings_of
 from ..io.provenance import plain
 from ..replicates.setup import Setup
-from .sweeps import AXES, MOST_SETUPS, Sweep
+from .sweeps import AXES, MOST_SETUPS, Sweep, parse_sweep
 
 BATCH = 256
-"""Fits of a batch: what is lost at most when a run is killed, and what one file holds."""
+"""Maximum number of fits per file; an interrupted run loses at most one file."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,51 @@ class Plan:
         if number > MOST_SETUPS:
             raise UsageError(f"sweeps make {number:,} set-ups, more than {MOST_SETUPS:,}; use wider steps.")
         _ = self.setups  # every one must make sense before the first is computed
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        bootstrap: int = 0,
+        sweep: str | Sweep | Sequence[str | Sweep] = (),
+        batch: int = BATCH,
+        keep_factors: bool = False,
+        **choices: Any,
+    ) -> Plan:
+        """Return the plan of an ensemble by the names of its parts' fields, as the command line takes them.
+
+        Parameters
+        ----------
+        bootstrap : int
+            Number of resampled fits of every configuration.
+        sweep : str, Sweep or sequence of them
+            Axes, such as ``"pixels=10:60:10"``.
+        batch : int
+            Maximum number of fits per file.
+        keep_factors : bool
+            Keep W and H of every replicate.
+        **choices
+            Fields of `Setup`, such as ``scheme="poisson"``, and what `FitSettings.replace` takes.
+
+        Raises
+        ------
+        UsageError
+            An unknown name, a text that cannot be read, or settings that make no sense.
+
+        Examples
+        --------
+        >>> Plan.of(bootstrap=100, sweep="pixels=10:60:10", scheme="poisson", components=3).fits
+        606
+        """
+        own = {one.name for one in fields(Setup)}
+        of_setup = {name: x for name, x in choices.items() if name in own}
+        of_fit = {name: x for name, x in choices.items() if name not in own}
+        base = Setup(**of_setup)
+        if of_fit:
+            base = replace(base, fit=base.fit.replace(**of_fit))
+        axes = [sweep] if isinstance(sweep, str | Sweep) else sweep
+        sweeps = tuple(parse_sweep(axis) if isinstance(axis, str) else axis for axis in axes)
+        return cls(base, sweeps, bootstrap, batch, keep_factors)
 
     @cached_property
     def setups(self) -> tuple[Setup, ...]:

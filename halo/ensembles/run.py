@@ -184,6 +184,11 @@ def open_run(folder: str | Path) -> Run:
     return Run(folder, plan, record["stars"], run, headers, damaged)
 
 
+def as_run(run: Run | str | Path) -> Run:
+    """Return the ensemble, which may be given as the path of its folder."""
+    return run if isinstance(run, Run) else open_run(run)
+
+
 def batch_path(folder: Path, index: int) -> Path:
     """Return where a batch is kept."""
     return folder / BATCHES / f"{index:06d}.h5"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +20,8 @@ from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.provenance import plain
 from ..replicates.setup import Setup
 from .rows import Summary
+from .run import Run, as_run
 from .statistics import COUNTS, KEPT, STATISTICS, Group, Part, _rank, _spread, _times, axis_of, describe
-
-if TYPE_CHECKING:
-    from .run import Run
 
 TECHNICAL: dict[str, Any] = {
     "loss": "frobenius", "update": "auto", "init": "nndsvda", "starts": None, "seed": 0, "tol": 1e-5,
@@ -31,13 +30,13 @@ TECHNICAL: dict[str, Any] = {
 """Choices of a fit, beside bins and pixels, over which a spread is taken: the same stars, the same question."""
 
 
-def summarise(run: Run, *, interval: str = RECOMMENDED) -> Summary:
+def summarise(run: Run | str | Path, *, interval: str = RECOMMENDED) -> Summary:
     """Return what an ensemble says, as far as it is there.
 
     Parameters
     ----------
-    run : Run
-        As `runs.open_run` reads it.
+    run : Run or path
+        The ensemble, or its folder.
     interval : str
         A type of `intervals.TYPES`.
 
@@ -47,8 +46,14 @@ def summarise(run: Run, *, interval: str = RECOMMENDED) -> Summary:
         Nothing is there yet.
     UsageError
         An unknown type of interval.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> print(halo.summarise("run").text())  # doctest: +SKIP
     """
     interval_type(interval)
+    run = as_run(run)
     failed = {failure.setup: failure.reason for failure in run.failed}
     awaited: dict[int, int] = {}
     for batch in run.missing:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from ..errors import UsageError
-from ..mixtures.settings import Axis, Chemistry, Plane, parse_axes, parse_plane, parse_ranges
+from ..mixtures.settings import Axis, Chemistry, Plane, as_axes, parse_plane, parse_ranges
 from ..stars.settings import Selection
 
 DEFAULT_AXES = (Axis("E", 8), Axis("Lz", 8))
@@ -59,6 +59,34 @@ class Solver:
         return self.loss in LEAST_SQUARES
 
 
+class FitChoices(TypedDict, total=False):
+    """What `FitSettings.replace` takes, by name: the fields of all parts on one level, and texts."""
+
+    selection: Selection | str
+    axes: str | Axis | Sequence[Axis]
+    chemistry: Chemistry
+    solver: Solver
+    bins: str | Axis | Sequence[Axis]
+    planes: str | Plane | Sequence[str | Plane]
+    ranges: str | Sequence[str] | Mapping[str, tuple[float, float]]
+    pixels: int
+    max_fe_h: float
+    min_eccentricity: float
+    cuts: str | Sequence[str]
+    components: int
+    loss: str
+    update: str
+    init: str
+    alpha_W: float
+    alpha_H: float
+    l1_ratio: float
+    starts: int | None
+    seed: int
+    tol: float
+    max_iter: int
+    device: str
+
+
 @dataclass(frozen=True)
 class FitSettings:
     """Every choice of a fit: which stars, in which bins, as which images, factorised how.
@@ -83,7 +111,7 @@ class FitSettings:
     solver: Solver = field(default_factory=Solver)
 
     @classmethod
-    def of(cls, **choices: Any) -> FitSettings:
+    def of(cls, **choices: Unpack[FitChoices]) -> FitSettings:
         """Return the default settings with some choices changed, as `replace` takes them.
 
         Examples
@@ -120,10 +148,10 @@ class FitSettings:
         if unknown:
             known = sorted({*_PARTS, *_SELECTION, *_SOLVER, "bins", "planes", "ranges", "pixels"})
             raise UsageError(f"a fit has no setting {', '.join(unknown)}; it has {', '.join(known)}.")
-        chosen = {name: tuple(value) if name == "cuts" else value for name, value in choices.items()}
+        chosen = {name: _texts(value) if name == "cuts" else value for name, value in choices.items()}
         return FitSettings(
             selection=dataclasses.replace(selection, **{n: x for n, x in chosen.items() if n in _SELECTION}),
-            axes=parse_axes(axes) if isinstance(axes, str) else tuple(axes),
+            axes=as_axes(axes),
             chemistry=_images(chemistry, **images) if images else chemistry,
             solver=dataclasses.replace(solver, **{n: x for n, x in chosen.items() if n in _SOLVER}),
         )
@@ -145,14 +173,18 @@ _SELECTION = {one.name for one in dataclasses.fields(Selection)} - {"name"}
 _SOLVER = {one.name for one in dataclasses.fields(Solver)}
 
 
+def _texts(texts: str | Sequence[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
 def _images(chemistry: Chemistry, *, planes: Any = None, ranges: Any = None, pixels: int | None = None) -> Chemistry:
-    chosen = chemistry.planes if planes is None else tuple(planes)
-    chosen = tuple(parse_plane(plane) if isinstance(plane, str) else plane for plane in chosen)
+    given = chemistry.planes if planes is None else (planes,) if isinstance(planes, str | Plane) else planes
+    chosen = tuple(parse_plane(plane) if isinstance(plane, str) else plane for plane in given)
     if ranges is None:
         wanted = {name for plane in chosen for name in (plane.x, plane.y)}
         limits = {name: pair for name, pair in chemistry.ranges if name in wanted}
     else:
-        limits = dict(ranges) if isinstance(ranges, Mapping) else parse_ranges(ranges)
+        limits = dict(ranges) if isinstance(ranges, Mapping) else parse_ranges(_texts(ranges))
     number = chemistry.pixels if pixels is None else pixels
     if planes is None and ranges is None:
         return dataclasses.replace(chemistry, pixels=number)

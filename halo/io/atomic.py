@@ -8,6 +8,9 @@ from pathlib import Path
 
 from ..errors import OutputError, UsageError
 
+FITS, CATALOGUES, TABLES = (".h5", ".hdf5"), (".fits", ".fit"), (".ecsv",)
+"""How the names of fits, prepared catalogues and tables end."""
+
 
 def check_output(
     path: str | Path,

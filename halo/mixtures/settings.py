@@ -83,6 +83,13 @@ def parse_axes(text: str) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
+def as_axes(axes: str | Axis | Sequence[Axis]) -> tuple[Axis, ...]:
+    """Return the axes that are meant: text as `parse_axes` reads it, one axis, or several."""
+    if isinstance(axes, str):
+        return parse_axes(axes)
+    return (axes,) if isinstance(axes, Axis) else tuple(axes)
+
+
 DEFAULT_RANGES: dict[str, tuple[float, float]] = {"FE_H": (-2.5, 0.7), "AL_FE": (-0.6, 0.6), "MG_FE": (-0.2, 0.5)}
 """Histogram ranges where none are given; the paper states none, these enclose its figures."""
 

@@ -6,8 +6,6 @@ number of stars brings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table, vstack
@@ -15,6 +13,7 @@ from astropy.table import QTable, Table, vstack
 from ..errors import UsageError
 from ..orbits.frames import to_galactocentric
 from ..orbits.kinematics import angular_momentum, energy, kinematics
+from ..progress import Progress, silent
 from ..stars.cuts import apply_cuts
 from ..survey.quality import quality_cuts
 from .observe import observe
@@ -31,7 +30,7 @@ def expected(
     seed: int = 1,
     full: bool = False,
     oversample: int = 40,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> QTable:
     """Return the stars of `oversample` mock surveys that pass every quality cut, each to count as 1/oversample.
 
@@ -67,11 +66,9 @@ def expected(
         raise UsageError(f"oversample must be a positive number of surveys; got {oversample}.")
     parts = []
     for done, sequence in enumerate(np.random.SeedSequence([seed, _STREAM]).spawn(oversample)):
-        if progress is not None:
-            progress("expected", done, oversample)
+        progress("expected", done, oversample)
         parts.append(_one(n_stars, np.random.default_rng(sequence), full))
-    if progress is not None:
-        progress("expected", oversample, oversample)
+    progress("expected", oversample, oversample)
     stars = vstack(parts, metadata_conflicts="silent")
     stars.meta = {
         "oversample": oversample,

@@ -24,7 +24,7 @@ LE1 = "LE1"
 def regions(study: Study) -> Part:
     """R12: Eos, Splash, Aurora and GS/E by their chemistry, and their energies (Fig 12 and 13)."""
     two = study.two(CHEMICAL)
-    made = region_energies(two.stars, seed=study.settings.seed)
+    made = region_energies(two.stars, selection="all", seed=study.settings.seed)
     truth = None
     if study.is_mock:
         truth = float(_place(_true_distances(study, made)))
@@ -53,7 +53,7 @@ def regions(study: Study) -> Part:
 def branches(study: Study) -> Part:
     """R13: the bifurcation of Eos and its actions (Fig 14)."""
     two = study.two(CHEMICAL)
-    made = bifurcation(two.stars, seed=study.settings.seed)
+    made = bifurcation(two.stars, selection="all", seed=study.settings.seed)
     true = _true_branches(study, two.stars) if study.is_mock else {}
     found = {}
     for j, statistic in enumerate(STATISTICS):
@@ -73,7 +73,7 @@ def branches(study: Study) -> Part:
 def aurora_branch(study: Study) -> Part:
     """R14: the chemistry of Aurora's branch over energy and angular momentum (Fig 15)."""
     two, four = study.two(CHEMICAL), study.four
-    made = aurora(four.fit, four.fit.names.index(LE1), two.stars, two.fit.mixtures.bins, seed=study.settings.seed)
+    made = aurora(four.fit, two.stars, LE1, bins=two.fit.mixtures.bins, seed=study.settings.seed)
     at, drop = made.cut_off
     step = f"The step that fits the bins best: down by {drop:.2f} dex."
     found = {

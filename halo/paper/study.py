@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,7 @@ from ..mock.truth import Truth, population_images, read_truth, true_application,
 from ..products.boundary import Boundary, boundary_of, grid_axes
 from ..products.four import Four, split
 from ..products.overview import MAP_AXES, PROFILES
+from ..progress import Progress, silent
 from ..replicates.four import four_replicates
 from ..replicates.replicate import Base, begin, reduce, usable
 from ..replicates.sample import Stars
@@ -130,11 +130,11 @@ class Study:
         *,
         truth_file: Path | None = None,
         galaxies: tuple[Galaxy, ...] = (),
-        progress: Callable[[str, int, int], None] | None = None,
+        progress: Progress = silent,
     ) -> None:
         self.table, self.settings, self.truth_file = table, settings, truth_file
         self._galaxies = galaxies
-        self.progress = progress or (lambda stage, done, total: None)
+        self.progress = progress
         self._two: dict[str, Two | HalonmfError] = {}
         self._replicates: dict[str, dict[str, np.ndarray]] = {}
         self._setups: dict[str, Setups] = {}

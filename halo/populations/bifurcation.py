@@ -12,6 +12,9 @@ from scipy.stats import ks_2samp, mannwhitneyu
 
 from ..errors import InputError, UsageError
 from ..mixtures.bins import place
+from ..stars.catalogue import StarsLike
+from ..stars.selection import choose
+from ..stars.settings import Selection, as_selection
 from ..stars.variables import VARIABLES, values
 from .regions import REFERENCE, Region, named_region
 
@@ -182,9 +185,10 @@ class Bifurcation:
 
 
 def bifurcation(
-    stars: Any,
+    stars: StarsLike,
     region: Region | str | None = REFERENCE,
     *,
+    selection: Selection | str | None = None,
     fe_h: tuple[float, float] = FE_H,
     mg_fe: tuple[float, float] = MG_FE,
     line: tuple[tuple[float, float], tuple[float, float]] = LINE,
@@ -201,10 +205,12 @@ def bifurcation(
 
     Parameters
     ----------
-    stars : Table
-        Prepared stars of a selection, with actions.
+    stars : Table, Catalogue or path
+        Prepared stars, with actions.
     region : Region, str or None
         Where the stars must lie besides: a region, the name of one of the package's own, or None for no limit.
+    selection : Selection or str, optional
+        Which of the stars; the chemically pure halo by default, ``all`` for stars that are chosen already.
     fe_h, mg_fe : tuple of float
         The frame, dex.
     line : two points
@@ -216,23 +222,34 @@ def bifurcation(
     draws, seed : int
         Bootstrap draws, of each branch by itself, and their seed.
 
+    Returns
+    -------
+    Bifurcation
+
     Raises
     ------
     UsageError
         A line that is vertical, a region of another name, or a property that the table lacks.
     InputError
         A branch of fewer than two stars.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.bifurcation("stars.fits", region=None, fe_h=(-1.0, 0.0))  # doctest: +SKIP
+    >>> found.difference, found.difference_interval  # kpc km/s  # doctest: +SKIP
     """
     (x1, y1), (x2, y2) = line
     if x1 == x2:
         raise UsageError(f"the line between the branches must not be vertical; both points have [Fe/H] {x1:g}.")
-    x, y = values(stars, "FE_H"), values(stars, "MG_FE")
+    table, _ = choose(stars, as_selection(selection))
+    x, y = values(table, "FE_H"), values(table, "MG_FE")
     chosen = named_region(region) if isinstance(region, str) else region
-    within = np.ones(len(stars), dtype=bool) if chosen is None else chosen.select(stars)
+    within = np.ones(len(table), dtype=bool) if chosen is None else chosen.select(table)
     inside = within & (x >= fe_h[0]) & (x <= fe_h[1]) & (y >= mg_fe[0]) & (y <= mg_fe[1])
     above = y > y1 + (x - x1) * (y2 - y1) / (x2 - x1)
     sides = [inside & above, inside & ~above]
-    J_r = [values(stars, "J_r")[side] for side in sides]
+    J_r = [values(table, "J_r")[side] for side in sides]
     J_r = [sample[np.isfinite(sample)] for sample in J_r]
     if min(len(sample) for sample in J_r) < 2:
         raise InputError(
@@ -243,7 +260,7 @@ def bifurcation(
     drawn = np.stack([_statistics(sample[rng.integers(0, len(sample), (draws, len(sample)))]) for sample in J_r])
     found = np.stack([_statistics(sample) for sample in J_r])
     edges = np.linspace(*fe_h, pixels[0] + 1), np.linspace(*mg_fe, pixels[1] + 1)
-    counts, means = _means(stars, np.where(inside, x, np.nan), y, edges)
+    counts, means = _means(table, np.where(inside, x, np.nan), y, edges)
     return Bifurcation(
         region="" if chosen is None else chosen.name,
         edges=edges,
@@ -255,7 +272,7 @@ def bifurcation(
         error=drawn.std(axis=1, ddof=1),
         difference=found[0] - found[1],
         difference_interval=np.percentile(drawn[0] - drawn[1], [2.5, 97.5], axis=0),
-        scan=scan(stars, sides, properties),
+        scan=scan(table, sides, properties),
         fe_h=x[inside],
         mg_fe=y[inside],
     )

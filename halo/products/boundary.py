@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from astropy import units
@@ -12,10 +11,11 @@ from scipy.ndimage import gaussian_filter1d
 
 from ..errors import UsageError
 from ..fits.apply import Application, apply
-from ..fits.fit import Fit
-from ..fits.settings import FitSettings
+from ..fits.store import FitLike, as_fit
 from ..io.notebook import Shown, curves
 from ..mixtures.settings import Axis
+from ..stars.catalogue import StarsLike
+from ..stars.settings import Selection
 from .profile import MIN_STARS, Profile
 from .published_line import BK23_OFFSET, belokurov_kravtsov, mean_line
 
@@ -142,8 +142,8 @@ class Boundary(Shown):
 
 
 def boundary(
-    fit: Fit,
-    table: Any,
+    fit: FitLike,
+    stars: StarsLike,
     *,
     grid: int = GRID,
     E_range: tuple[float, float] = E_RANGE,
@@ -151,15 +151,16 @@ def boundary(
     level: float = LEVEL,
     smoothing: float = SMOOTHING,
     min_stars: int = MIN_STARS,
-    settings: FitSettings | None = None,
+    selection: Selection | str | None = None,
+    device: str | None = None,
 ) -> Boundary:
     """Return the boundary of a fit's components on a regular (Lz, E) grid.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         Of two or more components; the last one counts as accreted.
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     grid : int
         Bins on either axis.
@@ -171,8 +172,8 @@ def boundary(
         Sigma of the Gaussian filter, in columns; 0 for none.
     min_stars : int
         Cells with fewer stars are left out.
-    settings : FitSettings, optional
-        Another selection than the fit's.
+    selection, device : optional
+        Others than the fit's, as in `apply`.
 
     Returns
     -------
@@ -182,13 +183,20 @@ def boundary(
     ------
     UsageError
         A fit of one component, or an argument that makes no sense.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> line = halo.boundary("fit.h5", "stars.fits")  # doctest: +SKIP
+    >>> line([-500.0, 0.0, 500.0])  # km2 / s2, at Lz in kpc km / s  # doctest: +SKIP
     """
+    fit = as_fit(fit)
     if len(fit.H) < 2:
         raise UsageError("a boundary lies between components; this fit has one. Fit two or more.")
     if grid < 2:
         raise UsageError(f"grid must be >= 2, got {grid}.")
     _check_line(level, smoothing)
-    application = apply(fit, table, grid_axes(grid, E_range, Lz_range), settings=settings)
+    application = apply(fit, stars, grid_axes(grid, E_range, Lz_range), selection=selection, device=device)
     return boundary_of(application, level=level, smoothing=smoothing, min_stars=min_stars)
 
 

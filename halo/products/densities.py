@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import QTable
 
 from ..errors import UsageError
-from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fits
 from .tracks import marginal
 
 FALL = 0.5
@@ -117,14 +117,14 @@ class Densities(tuple[Density, ...]):
         return ""
 
 
-def densities(fits: Sequence[Fit]) -> Densities:
+def densities(fits: FitLike | Sequence[FitLike]) -> Densities:
     """Return the density of every abundance in every component of some fits, those of each from high to low energy.
 
     An abundance that stands in several planes is averaged over them, so it counts once.
 
     Parameters
     ----------
-    fits : sequence of Fit
+    fits : Fit, path or sequence of them
         Such as that of two components and those of its two parts.
 
     Returns
@@ -136,7 +136,14 @@ def densities(fits: Sequence[Fit]) -> Densities:
     ------
     UsageError
         No fit.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> for one in halo.densities("fit.h5"):  # doctest: +SKIP
+    ...     print(one.component, one.variable, one.peak)
     """
+    fits = as_fits(fits)
     if not fits:
         raise UsageError("densities need a fit, got none.")
     found = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from astropy.table import QTable
@@ -11,7 +10,8 @@ from astropy.table import QTable
 from ..errors import InputError, UsageError
 from ..fits.bootstrap import Refits
 from ..fits.engine import CONVERGED
-from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fit
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
 
@@ -101,8 +101,8 @@ class Eccentricities:
 
 
 def eccentricities(
-    fit: Fit,
-    table: Any,
+    fit: FitLike,
+    stars: StarsLike,
     *,
     bins: int = BINS,
     cut: float = CUT,
@@ -116,9 +116,9 @@ def eccentricities(
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         In any bins; the paper takes the kinematically pure halo, whose selection does not look at e.
-    table : Table
+    stars : Table, Catalogue or path
         The prepared stars that it was made of.
     bins : int
         Of e, from 0 to 1.
@@ -139,7 +139,14 @@ def eccentricities(
         Other stars than the fit's, or none with an eccentricity.
     UsageError
         A number that makes no sense, or replicates of another fit.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.eccentricities("fit.h5", "stars.fits", refits=halo.refit("fit.h5", 100))  # doctest: +SKIP
+    >>> dict(zip(found.names, found.peaks))  # doctest: +SKIP
     """
+    fit = as_fit(fit)
     if bins < 3:
         raise UsageError(f"bins must be >= 3, got {bins}.")
     if not 0 <= cut < 1:
@@ -150,11 +157,11 @@ def eccentricities(
         raise UsageError(f"{int(refits.good.sum())} of {len(refits.good)} replicates are good, too few.")
     if refits is not None and refits.W.shape[1:] != fit.W.shape:
         raise UsageError("replicates must be those of this fit; make them with refit.refit(fit).")
-    stars, _ = choose(table, fit.settings.selection)
-    rows = fit.mixtures.bins.assign(stars)
+    chosen, _ = choose(stars, fit.settings.selection)
+    rows = fit.mixtures.bins.assign(chosen)
     if not np.array_equal(np.bincount(rows[rows >= 0], minlength=len(fit.W)), fit.mixtures.n_stars):
         raise InputError("these are not the stars that the fit was made of: other numbers fall into its bins.")
-    e, edges = values(stars, "e"), np.linspace(0, 1, bins + 1)
+    e, edges = values(chosen, "e"), np.linspace(0, 1, bins + 1)
     inside = (rows >= 0) & (e >= 0) & (e <= 1)
     if not inside.any():
         raise InputError("no star of the fit has an eccentricity between 0 and 1.")

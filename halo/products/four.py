@@ -13,9 +13,11 @@ from ..errors import InputError, UsageError
 from ..fits.apply import apply_mixtures
 from ..fits.engine import CONVERGED, not_converged
 from ..fits.fit import HE, LE, Fit, fit_mixtures, percentages
+from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import place
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis
+from ..stars.catalogue import StarsLike, as_table
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
@@ -157,14 +159,16 @@ class Four:
         return "\n".join(lines)
 
 
-def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: Boundary | None = None) -> Four:
+def split(
+    fit: FitLike, stars: StarsLike, settings: SplitSettings | None = None, *, line: Boundary | None = None
+) -> Four:
     """Split the stars of a fit of two components at its boundary and find two components in each part (section 4.2).
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         Of two components.
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : SplitSettings, optional
         The paper's by default.
@@ -181,13 +185,21 @@ def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: 
         Too few stars in a part.
     UsageError
         A fit of another number of components, or a boundary that no column has.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> four = halo.split("fit.h5", "stars.fits", halo.SplitSettings(bins=6))  # doctest: +SKIP
+    >>> four.fit.names  # doctest: +SKIP
+    ('LE2', 'LE1', 'HE2', 'HE1')
     """
+    fit, table = as_fit(fit), as_table(stars)
     settings = settings or SplitSettings()
     if len(fit.H) != 2:
         raise UsageError(f"the sample is split between two components; this fit has {len(fit.H)}. Fit two.")
     line = line or find_boundary(fit, table)
-    stars, flow = choose(table, fit.settings.selection)
-    used, above, own = sides(stars, line, settings.fill)
+    sample, flow = choose(table, fit.settings.selection)
+    used, above, own = sides(sample, line, settings.fill)
     if not used.all():
         missing = int((~used).sum())
         flow = flow.removing("Lz column with a boundary" if settings.fill == "drop" else "E and Lz", missing)
@@ -201,7 +213,7 @@ def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: 
                 f"{settings.bins} x {settings.bins} bins of {settings.min_stars}; use fewer bins or a wider selection."
             )
         part, agrees = _part(
-            fit, stars[chosen], flow.removing(condition, int(used.sum()) - number), axes, name, settings
+            fit, sample[chosen], flow.removing(condition, int(used.sum()) - number), axes, name, settings
         )
         parts.append(part)
         disagree += [] if agrees else [name]

@@ -26,8 +26,10 @@ from astropy.table import Table
 from ..errors import UsageError
 from ..fits.engine import not_converged
 from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import place
 from ..mixtures.settings import Chemistry, Plane
+from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
@@ -96,36 +98,47 @@ class Memberships:
         return not_converged(self.fit_status, self.fit_kkt)
 
 
-def memberships(fit: Fit, table: Any, *, prior_counts: float = PRIOR_COUNTS) -> Memberships:
+def memberships(fit: FitLike, stars: StarsLike, *, prior_counts: float = PRIOR_COUNTS) -> Memberships:
     """Return from which component each star of a fit's selection comes.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         Any number of components and of planes that share one variable.
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars; those of the fit's selection are taken.
     prior_counts : float
         a of the module's formula, > 0.
+
+    Returns
+    -------
+    Memberships
 
     Raises
     ------
     UsageError
         Planes without one variable in common, or `prior_counts` that is not positive.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.memberships("fit.h5", "stars.fits")  # doctest: +SKIP
+    >>> found.probability[:, -1] > 0.9  # stars of the highest-energy component  # doctest: +SKIP
     """
+    fit = as_fit(fit)
     if not prior_counts > 0:
         raise UsageError(f"prior_counts must be positive, got {prior_counts:g}: a pixel without stars would forbid.")
-    stars, flow = choose(table, fit.settings.selection)
+    chosen, flow = choose(stars, fit.settings.selection)
     chemistry = fit.mixtures.chemistry
     shared = shared_variable(chemistry)
-    bins = fit.mixtures.bins.assign(stars)
+    bins = fit.mixtures.bins.assign(chosen)
     mass = fit.W.sum(axis=0)
     with np.errstate(divide="ignore"):
         log_weight = np.log(np.where(bins[:, None] >= 0, fit.W[bins], 0.0))
-    index = {name: place(values(stars, name), chemistry.edges(name)) for name in chemistry.variables}
-    f, images = index[shared], np.zeros(len(stars), dtype=np.int64)
+    index = {name: place(values(chosen, name), chemistry.edges(name)) for name in chemistry.variables}
+    f, images = index[shared], np.zeros(len(chosen), dtype=np.int64)
     counts = [_by_shared(picture, plane.x == shared) for picture, plane in _images(fit)]  # (k, l of f, l of y)
-    inside_any = np.zeros(len(stars), dtype=bool)
+    inside_any = np.zeros(len(chosen), dtype=bool)
     for plane, count in zip(chemistry.planes, counts, strict=True):
         y = index[plane.y if plane.x == shared else plane.x]
         inside = (f >= 0) & (y >= 0)
@@ -138,7 +151,7 @@ def memberships(fit: Fit, table: Any, *, prior_counts: float = PRIOR_COUNTS) -> 
     column = np.mean([count.sum(axis=2) for count in counts], axis=0) * mass[:, None] + prior_counts / chemistry.pixels
     column = np.divide(column, mass[:, None], out=np.ones_like(column), where=mass[:, None] > 0)
     log_weight[f >= 0] += np.log(column[:, f[f >= 0]]).T
-    return Memberships(_normalised(log_weight), bins, images, fit.names, flow, stars, fit.status, fit.kkt)
+    return Memberships(_normalised(log_weight), bins, images, fit.names, flow, chosen, fit.status, fit.kkt)
 
 
 def shared_variable(chemistry: Chemistry) -> str:

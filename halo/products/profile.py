@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -14,11 +13,11 @@ from scipy.optimize import brentq
 
 from ..errors import UsageError
 from ..fits.apply import Application, apply
-from ..fits.fit import Fit
-from ..fits.settings import FitSettings
+from ..fits.store import FitLike
 from ..io.notebook import Shown, curves
-from ..mixtures.bins import Bins
-from ..mixtures.settings import Axis
+from ..mixtures.bins import BinsLike
+from ..stars.catalogue import StarsLike
+from ..stars.settings import Selection
 from ..stars.variables import unit_of
 
 LEVELS = (0.5, 0.9, 0.1)
@@ -117,11 +116,12 @@ class Profile(Shown):
 
 
 def profile(
-    fit: Fit,
-    table: Any,
-    bins: Bins | Sequence[Axis],
+    fit: FitLike,
+    stars: StarsLike,
+    bins: BinsLike,
     *,
-    settings: FitSettings | None = None,
+    selection: Selection | str | None = None,
+    device: str | None = None,
     levels: Sequence[float] = LEVELS,
     min_stars: int = MIN_STARS,
 ) -> Profile:
@@ -129,14 +129,14 @@ def profile(
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         Whose components to apply.
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
-    bins : Bins or sequence of Axis
-        One axis.
-    settings : FitSettings, optional
-        Another selection than the fit's.
+    bins : Bins, str, Axis or sequence of Axis
+        One axis, such as ``"r:10:2:14"``.
+    selection, device : optional
+        Others than the fit's, as in `apply`.
     levels : sequence of float
         Levels whose crossings to find.
     min_stars : int
@@ -145,8 +145,22 @@ def profile(
     Returns
     -------
     Profile
+
+    Raises
+    ------
+    InputError
+        No star, or none inside the bins and the images.
+    UsageError
+        More than one axis, or a level that does not lie between 0 and 1.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.profile("fit.h5", "stars.fits", "r:10:2:14")  # doctest: +SKIP
+    >>> print(found.crossings[0].describe("kpc"))  # doctest: +SKIP
     """
-    return profile_of(apply(fit, table, bins, settings=settings), levels=levels, min_stars=min_stars)
+    application = apply(fit, stars, bins, selection=selection, device=device)
+    return profile_of(application, levels=levels, min_stars=min_stars)
 
 
 def profile_of(application: Application, *, levels: Sequence[float] = LEVELS, min_stars: int = MIN_STARS) -> Profile:

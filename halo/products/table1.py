@@ -14,6 +14,7 @@ from ..fits.bootstrap import Refits
 from ..fits.engine import CONVERGED
 from ..fits.fit import Fit, fractions
 from ..fits.intervals import RECOMMENDED, Ordered, interval_type
+from ..fits.store import FitLike, as_fits
 from .tracks import PERCENTILES, marginal, quantile
 
 Limits = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -111,7 +112,7 @@ class Table1:
 
 
 def table1(
-    fits: Sequence[Fit],
+    fits: FitLike | Sequence[FitLike],
     refits: Sequence[Refits] | None = None,
     *,
     q: Sequence[float] = PERCENTILES,
@@ -122,7 +123,7 @@ def table1(
 
     Parameters
     ----------
-    fits : sequence of Fit
+    fits : Fit, path or sequence of them
         Such as that of two components, and those of its two parts; all of the same abundances.
     refits : sequence of Refits, optional
         Bootstrap replicates of each, from which the intervals come.
@@ -141,7 +142,15 @@ def table1(
     ------
     UsageError
         No fit, fits of other abundances, replicates of other fits, too few good ones, or a number out of range.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> fits = [halo.load(name) for name in ("fit.h5", "HE.h5", "LE.h5")]  # doctest: +SKIP
+    >>> table = halo.table1(fits, [halo.refit(fit, 100) for fit in fits])  # doctest: +SKIP
+    >>> dict(zip(table.components, table.share))  # doctest: +SKIP
     """
+    fits = as_fits(fits)
     if not fits:
         raise UsageError("a table needs a fit, got none.")
     if not 0 < level < 1:

@@ -11,6 +11,7 @@ from astropy.table import QTable, vstack
 
 from ..errors import UsageError
 from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fit
 from ..mixtures.settings import Chemistry, Plane
 
 MIN_SHARE = 1e-3
@@ -120,16 +121,28 @@ class Tracks(tuple[tuple[Track, ...], ...]):
         return ""
 
 
-def tracks(fit: Fit, *, min_share: float = MIN_SHARE) -> Tracks:
-    """Return the median tracks of every component of a fit in each of its images.
+def tracks(fit: FitLike, *, min_share: float = MIN_SHARE) -> Tracks:
+    """Return the median tracks of every component in every image of a fit.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         The fit.
     min_share : float
-        Columns with a smaller share of the image are left out.
+        Columns with a smaller fraction of the image are left out.
+
+    Returns
+    -------
+    Tracks
+        By component, in the order of the fit, and by plane.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> low, high = halo.tracks("fit.h5")  # doctest: +SKIP
+    >>> low[0].median - high[0].median  # dex, along the first plane  # doctest: +SKIP
     """
+    fit = as_fit(fit)
     planes = range(len(fit.mixtures.chemistry.planes))
     rows = [[track(fit, j, i, min_share=min_share) for i in planes] for j in range(len(fit.names))]
     return Tracks(fit.names, rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from astropy import units as u
 from astropy.table import Table
 
 from ..errors import InputError
+from ..io.toml import read_toml
 
 HDF5 = (".h5", ".hdf5", ".hdf")
 COLUMNS = {"position": u.kpc, "velocity": u.km / u.s, "mass": u.Msun, "fe_h": None, "iron": None}
@@ -33,13 +33,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     InputError
         It cannot be read, or makes no sense.
     """
-    try:
-        with path.open("rb") as file:
-            mapping = tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"{path}: the mapping cannot be read ({error.strerror}); check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the mapping is not TOML ({error}); see docs/simulations.md.") from error
+    mapping = read_toml(path, "the mapping", "see docs/simulations.md")
     for section, known in (
         ("", ("galaxy", "columns")),
         ("galaxy", GALAXY_KEYS),

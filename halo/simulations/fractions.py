@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..products.profile import Profile, crossings
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
 from ..stars.variables import unit_of, values
-from .particles import Galaxy
+from .particles import Galaxy, read_galaxy
 
 MAX_FE_H = -1.1
 """Only particles below this [Fe/H] count, dex; the paper's."""
@@ -135,9 +136,10 @@ class Simulated:
 
 
 def simulate(
-    galaxy: Galaxy,
+    galaxy: Galaxy | str | Path | Sequence[str | Path],
     axes: Sequence[str | Axis] = AXES,
     *,
+    columns: str | Path | None = None,
     max_fe_h: float = MAX_FE_H,
     cuts: Sequence[str] = (),
     min_particles: int = MIN_PARTICLES,
@@ -146,10 +148,12 @@ def simulate(
 
     Parameters
     ----------
-    galaxy : Galaxy
-        As `particles.read_galaxy` gives it.
+    galaxy : Galaxy, path or sequence of path
+        Its star particles, as `particles.read_galaxy` gives them or in the files that it reads.
     axes : sequence of str or Axis
         One regular axis each, such as ``"r:10:2:14"``.
+    columns : path, optional
+        The TOML file that names the columns of such files.
     max_fe_h : float
         Upper limit of [Fe/H], exclusive; infinity for none.
     cuts : sequence of str
@@ -157,13 +161,27 @@ def simulate(
     min_particles : int
         Bins with fewer carry no crossing.
 
+    Returns
+    -------
+    Simulated
+
     Raises
     ------
     InputError
-        No particle passes.
+        No particle passes, or files that cannot be read.
     UsageError
-        Axes or cuts that make no sense.
+        Axes or cuts that make no sense; files without `columns`.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.simulate("snapshot_600.hdf5", columns="fire2.toml")  # doctest: +SKIP
+    >>> found.profiles["r"].crossing  # kpc  # doctest: +SKIP
     """
+    if not isinstance(galaxy, Galaxy):
+        if columns is None:
+            raise UsageError("files of particles need columns, a TOML file that names theirs (docs/simulations.md).")
+        galaxy = read_galaxy(galaxy, columns)
     limit = [] if np.isposinf(max_fe_h) else [Cut(f"FE_H < {max_fe_h:g}", lambda t: values(t, "FE_H") < max_fe_h)]
     mask, flow = apply_cuts(galaxy.table, (*limit, *user_cuts(cuts)))
     if not mask.any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SELECTIONS = ("chemically-pure", "kinematically-pure", "retrograde", "all")
 """Names of the halo selections; see `selection.halo_cuts`."""
@@ -31,3 +31,19 @@ class Selection:
 
     def __str__(self) -> str:
         return self.name
+
+
+def as_selection(selection: Selection | str | None, own: Selection | None = None) -> Selection:
+    """Return the selection that is meant: one as it is, a name with the limits and cuts of `own`, or `own` itself.
+
+    Parameters
+    ----------
+    selection : Selection, str or None
+        What a user gave.
+    own : Selection, optional
+        What holds where nothing else is said, such as that of a fit; the paper's by default.
+    """
+    own = own or Selection()
+    if isinstance(selection, str):
+        return replace(own, name=selection)
+    return own if selection is None else selection

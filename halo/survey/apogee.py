@@ -13,6 +13,7 @@ from astropy.table import Column, Table
 
 from ..errors import InputError
 from ..io.fits import FitsTable, find_table, read_columns
+from ..progress import Progress, silent
 from .match import JOIN_WITNESSES, pair_rows
 from .quality import DEFAULT_ELEMENTS, EXTRATARG_DUPLICATE, check_elements, no_bits
 
@@ -53,7 +54,7 @@ def read_survey(
     *,
     elements: Sequence[str] = DEFAULT_ELEMENTS,
     columns: Sequence[str] = DEFAULT_COLUMNS,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Table:
     """Every row of allStar with its distance and velocity, missing values as NaN.
 
@@ -188,8 +189,8 @@ def _taken(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return out
 
 
-def _stage(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:
-    return None if progress is None else lambda done, total: progress(name, done, total)
+def _stage(progress: Progress, name: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(name, done, total)
 
 
 def _is_scalar(table: FitsTable, name: str) -> bool:

@@ -1,8 +1,7 @@
 """A user's own catalogue, brought in through a small TOML file that names its columns (docs/catalogue-mapping.md)."""
 
-import tomllib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from astropy.table import Column, Table
 
 from ..errors import InputError, UsageError
 from ..io.fits import check_signature, find_table, is_html
+from ..io.toml import read_toml
+from ..progress import Progress, silent
 from ..stars.expressions import parse_cut
 from ..stars.variables import VARIABLES
 from .apogee import clean
@@ -65,7 +66,7 @@ def read_mapped(
     path: str | Path,
     mapping_path: str | Path,
     *,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> MappedCatalogue:
     """Read a catalogue through its mapping.
 
@@ -88,7 +89,7 @@ def read_mapped(
         A file that cannot be read, a mapping that makes no sense, columns that are missing or in contradictory units.
     """
     path, mapping_path = Path(path), Path(mapping_path)
-    mapping = _read_toml(mapping_path)
+    mapping = _read_mapping(mapping_path)
     options = mapping.get("catalogue", {})
     raw = _read_table(path, options)
     columns, abundances = mapping.get("columns", {}), mapping.get("abundances", {})
@@ -135,19 +136,12 @@ def read_mapped(
         keep = parse_cut(quality)(raw) if quality else np.ones(len(raw), dtype=bool)
     except UsageError as error:
         raise InputError(f"{mapping_path}: quality: {error}") from error
-    if progress is not None:
-        progress("read catalogue", len(raw), len(raw))
+    progress("read catalogue", len(raw), len(raw))
     return MappedCatalogue(table, tuple(abundances), keep, quality, has_orbits, mapping)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            mapping = tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"{path}: the mapping cannot be read ({error.strerror}); check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the mapping is not TOML ({error}); see docs/catalogue-mapping.md.") from error
+def _read_mapping(path: Path) -> dict[str, Any]:
+    mapping = read_toml(path, "the mapping", "see docs/catalogue-mapping.md")
     known_columns = (*IDENTIFIERS, *SKY_KEYS, *(v.name for v in VARIABLES.values()))
     for section, known in (
         ("", SECTIONS),

@@ -3,7 +3,7 @@
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..io.fits import find_table, is_html, read_columns
+from ..progress import Progress, silent
 
 ID_COLUMN, PROBABILITY_COLUMN = 0, 16
 """Columns of source_id and memberprob in the text files (Zenodo 4891252)."""
@@ -26,7 +27,7 @@ def read_members(
     path: str | Path,
     min_probability: float = DEFAULT_PROBABILITY,
     *,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> np.ndarray:
     """Gaia EDR3 source ids of the cluster members, sorted, each once.
 
@@ -63,8 +64,7 @@ def read_members(
                 f"expected source_id in column {ID_COLUMN} and memberprob in column {PROBABILITY_COLUMN}, from 0."
             )
         found.append(ids[probability >= min_probability])  # NaN never passes
-        if progress is not None:
-            progress("cluster members", done, total)
+        progress("cluster members", done, total)
     return np.unique(np.concatenate(found))
 
 

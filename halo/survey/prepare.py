@@ -3,7 +3,7 @@
 Stars are cut by everything that needs no orbit first, so that orbits are computed only for those that remain.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from astropy.table import Column, QTable, Table
 
 from ..errors import HalonmfError, InputError, UsageError
 from ..io.provenance import plain, provenance
+from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
@@ -24,9 +25,6 @@ from .quality import DEFAULT_ELEMENTS, QualityCuts, mapped_quality_cuts, quality
 
 LZ_SUN = 1994.76
 """Lz of the Sun, kpc km/s, prograde positive: 8.122 kpc less the height of 20.8 pc, times 245.6 km/s."""
-
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -82,20 +80,23 @@ class PrepareSettings:
 
 def prepare(
     allstar: str | Path,
-    astronn: str | Path,
+    astronn: str | Path | None = None,
     members: str | Path | None = None,
     *,
+    columns: str | Path | None = None,
     settings: PrepareSettings | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Catalogue:
-    """Stars of APOGEE DR17 that pass every quality cut and are bound, with orbits in McMillan (2017).
+    """Return the stars of a survey that pass every quality cut and are bound, with orbits in McMillan (2017).
 
     Parameters
     ----------
     allstar, astronn : path
-        As `apogee.read_survey` reads them.
+        APOGEE DR17's catalogues, as `apogee.read_survey` reads them; with `columns` a catalogue of one's own alone.
     members : path, optional
         Cluster members, as `members.read_members` reads them; without it none are removed.
+    columns : path, optional
+        The TOML file that names the columns of one's own catalogue, as `prepare_mapped` takes it.
     settings : PrepareSettings, optional
         The paper's by default.
     progress : callable, optional
@@ -111,9 +112,20 @@ def prepare(
     InputError
         Files that are damaged, incomplete or not what they claim to be; or no star passes.
     UsageError
-        A setting that makes no sense.
+        A setting that makes no sense; neither an astroNN catalogue nor `columns`, or both.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> stars = halo.prepare("allStar.fits", "astroNN.fits", "members/")  # doctest: +SKIP
+    >>> halo.save("stars.fits", stars)  # doctest: +SKIP
     """
+    if (columns is None) == (astronn is None):
+        raise UsageError("give ALLSTAR and ASTRONN, or one catalogue with --columns.")
     settings = settings or PrepareSettings()
+    if columns is not None:
+        return prepare_mapped(allstar, columns, members, settings=settings, progress=progress)
+    assert astronn is not None
     _check_backend(settings)
     table = read_survey(allstar, astronn, elements=settings.elements, columns=settings.columns, progress=progress)
     ids = None if members is None else read_members(members, settings.member_probability, progress=progress)
@@ -128,7 +140,7 @@ def prepare_mapped(
     members: str | Path | None = None,
     *,
     settings: PrepareSettings | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Catalogue:
     """Stars of a user's own catalogue that pass its quality filter and are bound, with orbits where it has none.
 
@@ -180,7 +192,7 @@ def _finish(
     settings: PrepareSettings,
     inputs: Sequence[Path],
     command: str,
-    progress: Progress | None,
+    progress: Progress,
     mapped: MappedCatalogue | None = None,
 ) -> Catalogue:
     has_orbits = mapped is not None and mapped.has_orbits
@@ -189,7 +201,7 @@ def _finish(
         cuts = (*cuts, Cut("6-d phase space", lambda t: _finite(t, needed)))
     mask, flow = apply_cuts(table, cuts)
     _refuse_empty(flow, inputs)
-    _report(progress, "quality cuts", len(table), len(table))
+    progress("quality cuts", len(table), len(table))
     stars = table[mask]
     if not has_orbits:
         stars = _with_orbits(stars, settings, progress)
@@ -215,7 +227,7 @@ def _check_backend(settings: PrepareSettings) -> None:
     orbits.find_backend(settings.potential_backend)  # an absent one is to fail now, not after reading the survey
 
 
-def _with_orbits(stars: Table, settings: PrepareSettings, progress: Progress | None) -> Table:
+def _with_orbits(stars: Table, settings: PrepareSettings, progress: Progress) -> Table:
     # imported here: reading and cutting need neither galpy nor the potential's tables
     from ..orbits import frames
     from ..orbits import kinematics as orbits
@@ -275,12 +287,6 @@ def _refuse_empty(flow: CutFlow, inputs: Sequence[Path]) -> None:
         raise InputError(
             f"{inputs[0]}: no star of {flow.total:,} passes the cuts ({steps}); check the columns and cuts."
         )
-
-
-def _report(progress: Progress | None, stage: str, done: int, total: int) -> None:
-    """Tell `progress`, if there is one."""
-    if progress is not None:
-        progress(stage, done, total)
 
 
 def _ordered(stars: Table, settings: PrepareSettings) -> QTable:

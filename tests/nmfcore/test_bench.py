@@ -14,7 +14,7 @@ import pytest
 
 import nmfcore
 from nmfcore import bench
-from nmfcore.kernels import launch
+from nmfcore.kernels.cuda import devices
 
 STARS = bench.mock_stars(stars=900, bins=9, pixels=8)
 
@@ -210,7 +210,7 @@ def test_the_gpu_benchmark_needs_nothing_but_the_engine():
 
 
 def test_the_gpu_script_says_where_there_is_no_gpu(tmp_path):
-    if launch.visible_devices("cuda"):
+    if devices.visible_devices("cuda"):
         pytest.skip("a GPU is here")
     environment = os.environ | {"PYTHON": sys.executable}
     command = ["bash", str(ROOT / "benchmarks" / "gpu.sh"), str(tmp_path / "new")]

@@ -26,7 +26,7 @@ from .test_help import ok, run
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 DATA = ROOT.parent / "shared" / "data"
 ALLSTAR, ASTRONN = DATA / "allStarLite-dr17-halo-giants.fits", DATA / "apogee_astroNN-dr17-halo-giants.fits"
-GOLDEN = ROOT / "tests" / "halo" / "fits" / "golden" / "fit-layout-1.h5"
+GOLDEN = ROOT / "tests" / "halo" / "golden" / "fit-layout-1.h5"
 real = pytest.mark.skipif(not ALLSTAR.exists(), reason="the real sample ../shared/data is not here")
 
 

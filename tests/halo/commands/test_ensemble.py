@@ -222,10 +222,10 @@ def clock(monkeypatch):
 
 def test_a_log_has_a_line_now_and_then_with_rate_and_time_left(clock, capsys):
     with cli.Meter(quiet=False) as progress:
-        progress(1000, 5000)  # done by an earlier run: no part of the rate
+        progress("fits", 1000, 5000)  # done by an earlier run: no part of the rate
         for seconds, done in ((1.0, 1010), (14.0, 1500), (16.0, 2600), (20.0, 3000), (40.0, 5000)):
             clock[0] = 100.0 + seconds
-            progress(done, 5000)
+            progress("fits", done, 5000)
     assert capsys.readouterr().err.splitlines() == [
         "fits: 2,600 of 5,000, 100.0 per s, 0 min 24 s left",
         "fits: 5,000 of 5,000, 100.0 per s, 0 min 00 s left",
@@ -234,9 +234,9 @@ def test_a_log_has_a_line_now_and_then_with_rate_and_time_left(clock, capsys):
 
 def test_progress_for_programs_says_the_same(clock, capsys):
     with cli.Meter(quiet=False, as_json=True) as progress:
-        progress(0, 100)
+        progress("fits", 0, 100)
         clock[0] += 2.0
-        progress(50, 100)
+        progress("fits", 50, 100)
     assert json.loads(capsys.readouterr().out) == {
         "event": "progress", "done": 50, "total": 100, "rate": 25.0, "seconds_left": 2.0,
     }  # fmt: skip
@@ -245,17 +245,17 @@ def test_progress_for_programs_says_the_same(clock, capsys):
 def test_a_terminal_has_a_bar(clock, capsys, monkeypatch):
     monkeypatch.setattr(cli.sys.stderr, "isatty", lambda: True)
     with cli.Meter(quiet=False) as progress:
-        progress(0, 100)
+        progress("fits", 0, 100)
         clock[0] += 2.0
-        progress(50, 100)
+        progress("fits", 50, 100)
     assert "50 of 100 25 per s" in capsys.readouterr().err
 
 
 def test_quiet_progress_says_nothing(clock, capsys):
     with cli.Meter(quiet=True) as progress:
-        progress(0, 100)
+        progress("fits", 0, 100)
         clock[0] += 100.0
-        progress(100, 100)
+        progress("fits", 100, 100)
     assert capsys.readouterr() == ("", "")
 
 

@@ -99,7 +99,7 @@ def test_regions_are_drawn_on_the_component():
 
 def test_energies_draw_shares_and_ratios_with_their_stars():
     stars, regions = halo(), read_regions()
-    result = region_energies(stars, regions, draws=5)
+    result = region_energies(stars, regions, draws=5, selection="all")
     picture = figures.energies(stars, regions, result)
     _, second, third = picture.figure.axes
     steps = [patch.get_data().values for patch in second.patches]
@@ -132,7 +132,7 @@ def test_regions_by_other_names_have_colours_of_their_own():
 @pytest.mark.parametrize("region", [None, "Eos"])
 def test_branches_draw_the_means_and_name_the_stars(region):
     stars, _ = two_branches()
-    result = bifurcation(stars, region, line=LINE, draws=20)
+    result = bifurcation(stars, region, line=LINE, draws=20, selection="all")
     picture = figures.branches(stars, result)
     meshes = [c.get_array() for axes in picture.figure.axes for c in axes.collections if c.get_array() is not None]
     scale = look.scale("J_r").factor
@@ -150,7 +150,7 @@ def test_branches_draw_the_means_and_name_the_stars(region):
 
 def test_aurora_draws_mask_maps_and_scatter():
     fit, stars, bins = fit_and_stars(1500)
-    result = aurora(fit, 0, stars, bins, iterations=20)
+    result = aurora(fit, stars, 0, bins=bins, iterations=20)
     for line in (None, make_boundary(make_fit())):
         picture = figures.aurora_maps(result, line, "LE1")
         first, second, third, fourth = picture.figure.axes[:4]

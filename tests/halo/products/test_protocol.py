@@ -55,7 +55,8 @@ def a_boundary():
 def an_aurora():
     stars, _ = planted()
     made = planted_fit()
-    return aurora(made, 1, stars, make_bins(stars, parse_axes("E:2:-2.5e5:-1e5,Lz:2:-2000:2000")), iterations=5)
+    bins = make_bins(stars, parse_axes("E:2:-2.5e5:-1e5,Lz:2:-2000:2000"))
+    return aurora(made, stars, 1, bins=bins, iterations=5)
 
 
 def a_bifurcation():

@@ -12,10 +12,11 @@ import torch
 
 import nmfcore
 from nmfcore import Penalty, SharedPattern, Status, Stop, resample, sparse
-from nmfcore.kernels import cpu, launch
+from nmfcore.kernels import settings
+from nmfcore.kernels.cuda import devices, launch, placement
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
-READY = SIMULATED or bool(launch.visible_devices("cuda"))
+READY = SIMULATED or bool(devices.visible_devices("cuda"))
 on_gpu = pytest.mark.skipif(not READY, reason="no GPU is here; test_the_simulator_runs_the_kernels runs these")
 real = pytest.mark.skipif(SIMULATED or not READY, reason="too large for the simulator, and no GPU is here")
 # Compiled code wraps numbers around in silence; the simulator's NumPy scalars say so.
@@ -35,7 +36,7 @@ def _few_threads(monkeypatch):
 @pytest.mark.skipif(READY, reason="the tests below run the kernels here")
 def test_the_simulator_runs_the_kernels():
     command = [sys.executable, "-m", "pytest", __file__, "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    root = pathlib.Path(__file__).resolve().parents[2]
+    root = pathlib.Path(__file__).resolve().parents[4]
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -122,7 +123,7 @@ def test_what_lies_in_global_memory_changes_nothing(update, kept, monkeypatch):
     pattern = SharedPattern.from_dense(counts())
     options = {"init": start(2), "update": update, "stop": Stop(tol=0, max_iter=3), "dtype": torch.float64}
     whole = nmfcore.factorize(pattern, 2, device="cuda", **options)
-    sizes = 8 * np.cumsum([launch.scratch_size(2, launch.THREADS), (4 * 2 + 1) * M, 2 * len(pattern.columns)])
+    sizes = 8 * np.cumsum([placement.scratch_size(2, launch.THREADS), (4 * 2 + 1) * M, 2 * len(pattern.columns)])
     chosen = []
 
     def less(*arguments):
@@ -219,7 +220,7 @@ def test_several_devices_share_the_drawing_and_the_solving(monkeypatch):
     whole = nmfcore.factorize(alone, 2, **settings)
     for module in (resample, sparse):
         monkeypatch.setattr(module, "visible_devices", lambda device: [0, 0])  # one GPU plays two
-    monkeypatch.setattr(launch, "ThreadPoolExecutor", OneByOne)
+    monkeypatch.setattr(devices, "ThreadPoolExecutor", OneByOne)
     shared = nmfcore.bootstrap(*stars(), (M, N), device="cuda", **options)
     assert [(part.first, part.last) for part in shared.on_device] == [(0, 1), (1, 3)]
     np.testing.assert_array_equal(shared.to_dense(), alone.to_dense())
@@ -241,9 +242,9 @@ def test_chunks_on_a_device_are_what_its_free_memory_holds(monkeypatch):
     pattern = SharedPattern.from_dense(counts(replicates=3))
     runner = launch._Runner(
         pattern,
-        launch.layout_of(pattern),
-        cpu.rule_of(nmfcore.HALS(), [0.0] * 4),
-        cpu.Limits(0.0, 0.9, 0.0, 0.0, 1, 1),
+        placement.layout_of(pattern),
+        settings.rule_of(nmfcore.HALS(), [0.0] * 4),
+        settings.Limits(0.0, 0.9, 0.0, 0.0, 1, 1),
         2,
         np.float32,
         None,
@@ -338,78 +339,6 @@ def test_a_whole_bootstrap_has_the_cpus_shares():
     settled = (results[0].status == Status.CONVERGED) & (results[1].status == Status.CONVERGED)
     assert settled.mean() > 0.5
     np.testing.assert_allclose(results[1].shares[settled], results[0].shares[settled], atol=1e-3)
-
-
-# What needs no device at all.
-
-
-@pytest.mark.parametrize(("count", "parts"), [(10, 3), (2, 4), (7, 1), (8, 8)])
-def test_a_split_covers_everything_evenly(count, parts):
-    ranges = launch.split(count, parts)
-    assert [i for first, last in ranges for i in range(first, last)] == list(range(count))
-    lengths = [last - first for first, last in ranges]
-    assert max(lengths) - min(lengths) <= 1
-    assert len(ranges) == min(count, parts)
-
-
-def test_several_devices_share_a_batch_and_keep_their_own_counts():
-    pattern = SharedPattern.from_dense(np.ones((7, 2, 3)))
-    tasks = launch._tasks(pattern, np.arange(7), [0, 1, 2])
-    assert [device for device, _ in tasks] == [0, 1, 2]
-    assert sorted(np.concatenate([jobs for _, (jobs, _) in tasks])) == list(range(7))
-    parts = tuple(launch.DevicePart(d, 3 * d, 3 * d + 3, None, np.dtype(np.uint8)) for d in range(2))
-    object.__setattr__(pattern, "on_device", parts)
-    tasks = launch._tasks(pattern, np.array([5, 0, 4, 1]), [0])
-    assert [(device, list(jobs)) for device, (jobs, _) in tasks] == [(0, [1, 3]), (1, [0, 2])]
-
-
-def test_chunks_follow_the_free_memory_and_halve_when_it_runs_out():
-    done, free = [], iter([8, 8, 8, 2, 100, 100, 100])
-
-    def work(first, last):
-        if last - first > 5:
-            raise RuntimeError("CUDA_ERROR_OUT_OF_MEMORY")
-        done.append((first, last))
-
-    launch.in_chunks(work, 13, lambda: next(free))
-    assert done == [(0, 4), (4, 8), (8, 10), (10, 13)]
-
-
-@pytest.mark.parametrize(("count", "message"), [(1, "out of memory"), (8, "launch failure")])
-def test_other_failures_and_a_single_replicate_too_large_are_raised(count, message):
-    calls = []
-
-    def work(first, last):
-        calls.append(last - first)
-        raise RuntimeError(message)
-
-    with pytest.raises(RuntimeError, match=message):
-        launch.in_chunks(work, count, lambda: 100)
-    assert calls == [count]
-
-
-def test_shared_memory_is_given_to_the_short_factor_first_and_to_the_cells_last():
-    shapes = {"k": 2, "m": 64, "columns": 1565, "cells": 19000, "item": 4, "value_item": 1, "threads": 128}
-    headline = launch.place(**shapes, limit=launch.PLAIN_SHARED)
-    assert headline[:3] == (True, True, True)
-    assert 32_000 < headline.nbytes <= launch.PLAIN_SHARED
-    assert launch.place(**shapes, limit=headline.nbytes - 8)[:3] == (True, True, False)
-    assert launch.place(**shapes, limit=8000)[:3] == (True, False, False)
-    assert launch.place(**shapes, limit=4000)[:3] == (False, False, False)
-    assert launch.place(**shapes, limit=3000) is None
-
-
-def test_the_layout_by_row_holds_the_same_cells():
-    V = counts(seed=4, replicates=1, m=6, n=30)[0]
-    pattern = SharedPattern.from_dense(V)
-    layout, cells = launch.layout_of(pattern), pattern.cells()[0]
-    again = np.zeros_like(V)
-    for i in range(6):
-        places = slice(layout.row_start[i], layout.row_start[i + 1])
-        again[i, pattern.columns[layout.row_column[places]]] = cells[layout.row_cell[places]]
-    np.testing.assert_array_equal(again, V)
-    assert sorted(layout.order) == list(range(len(pattern.columns)))
-    assert (np.diff(np.diff(layout.start)[layout.order]) <= 0).all()
 
 
 @pytest.mark.skipif(READY, reason="there is a device here")

@@ -1,180 +1,34 @@
-"""The host's side of the GPU kernels: what lies where, how large chunks are, and which device gets which replicates.
+"""The host's side of the GPU kernels: arrays to the devices and back, and one launch per chunk of replicates.
 
 Only the functions that talk to a device import numba's CUDA support.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..settings import Limits, Rule
+from .build import Answers, Build, Memory, Starts
+from .devices import DevicePart, in_chunks, on_devices, split
+from .placement import PLAIN_SHARED, Layout, Placement, layout_of, place, scratch_size
+
 if TYPE_CHECKING:
-    from ..pattern import SharedPattern
-    from .cpu import Limits, Rule
+    from ...pattern import SharedPattern
 
-# Threads per block, a power of two, and registers per thread: five blocks of this size then share a multiprocessor.
+# Threads per block, a power of two, and registers per thread: five such blocks then fit on a multiprocessor.
 THREADS, REGISTERS = 128, 96
-# What every device grants a block without being asked, and what each block loses of the most it can ask for.
-PLAIN_SHARED, RESERVED_SHARED = 48 * 1024, 1024
-# Share of the free memory that a chunk may fill.
+# What each block loses of the most shared memory that it can ask for.
+RESERVED_SHARED = 1024
+# Fraction of the free memory that a chunk may fill.
 FILL = 0.8
-
-
-class Placement(NamedTuple):
-    """What one fit keeps in shared memory, and the bytes that takes."""
-
-    factors: bool
-    H: bool
-    cells: bool
-    nbytes: int
-
-
-@dataclass(frozen=True, eq=False)
-class DevicePart:
-    """The counts of the replicates first to last - 1 on one device: words of 32 bits, shape (replicates, words)."""
-
-    device: int
-    first: int
-    last: int
-    words: Any
-    dtype: np.dtype[Any]
-
-    def cells(self, replicates: np.ndarray, cell_count: int) -> np.ndarray:
-        """Return the counts of some replicates, copied from the device; shape (replicates, cells)."""
-        first, last = int(replicates.min()), int(replicates.max()) + 1
-        words: np.ndarray = np.ascontiguousarray(self.words[first - self.first : last - self.first].copy_to_host())
-        return words.view(self.dtype)[replicates - first, :cell_count]
-
-
-class Layout(NamedTuple):
-    """A pattern's places as the kernels read them: by column, and once more by row."""
-
-    rows: np.ndarray
-    start: np.ndarray
-    order: np.ndarray  # columns, longest first: threads side by side then have alike work
-    row_start: np.ndarray
-    row_cell: np.ndarray
-    row_column: np.ndarray
-
-
-def layout_of(pattern: SharedPattern) -> Layout:
-    """Return the places of a pattern's cells for the kernels."""
-    lengths = np.diff(pattern.start)
-    by_row = np.argsort(pattern.rows, kind="stable")
-    column = np.repeat(np.arange(len(lengths)), lengths)[by_row]
-    row_start = np.concatenate([[0], np.cumsum(np.bincount(pattern.rows, minlength=pattern.shape[1]))])
-    return Layout(
-        pattern.rows,
-        pattern.start.astype(np.int32),
-        np.argsort(-lengths, kind="stable").astype(np.int32),
-        row_start.astype(np.int32),
-        by_row.astype(_index_dtype(len(by_row))),
-        column.astype(_index_dtype(len(lengths))),
-    )
-
-
-def group_size(k: int) -> int:
-    """Return how many sums are added up across a block at once."""
-    return max(k, 6)
-
-
-def scratch_size(k: int, threads: int) -> int:
-    """Return the numbers that a block needs in shared memory for its sums and Gram matrices."""
-    return group_size(k) * threads + k * (k + 1) // 2 + k + 2 * k * k + max(k, 3) + 2 * k
 
 
 def holds(k: int, item: int) -> bool:
     """Tell whether every device can run the kernel for k components with factors of `item` bytes an entry."""
     return scratch_size(k, THREADS) * item <= PLAIN_SHARED
-
-
-def place(
-    k: int, m: int, columns: int, cells: int, item: int, value_item: int, threads: int, limit: int
-) -> Placement | None:
-    """Decide what fits into `limit` bytes of shared memory: first the factors of the short side, then H, then cells.
-
-    `item` and `value_item` are the bytes of a factor's entry and of a cell. None if not even the scratch space fits.
-    """
-    used = scratch_size(k, threads) * item
-    if used > limit:
-        return None
-    kept = []
-    for size in ((4 * m * k + m) * item, columns * k * item, cells * value_item):
-        kept.append(used + size <= limit)
-        used += size if kept[-1] else 0
-    # numba sees the same bytes as arrays of 8-byte numbers.
-    return Placement(kept[0], kept[1], kept[2], -(-used // 8) * 8)
-
-
-def split(count: int, parts: int) -> list[tuple[int, int]]:
-    """Return `parts` ranges, as even as can be, that cover 0 to `count`; no more than there are things."""
-    parts = max(1, min(parts, count))
-    edges = [count * i // parts for i in range(parts + 1)]
-    return list(itertools.pairwise(edges))
-
-
-def in_chunks(work: Callable[[int, int], None], count: int, size: Callable[[], float]) -> None:
-    """Call work(first, last) on chunks of at most size(), asked each time; halve a chunk where memory runs out.
-
-    Raises
-    ------
-    Exception
-        Whatever `work` raises but for lack of memory, and that too where a chunk is a single replicate.
-    """
-    first, most = 0, count
-    while first < count:
-        length = int(max(1, min(most, size(), count - first)))
-        try:
-            work(first, first + length)
-        except Exception as error:
-            if length == 1 or not is_out_of_memory(error):
-                raise
-            most = length // 2
-        else:
-            first += length
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether a CUDA error says that memory ran out."""
-    return isinstance(error, MemoryError) or "OUT_OF_MEMORY" in f"{error}".upper().replace(" ", "_")
-
-
-def on_devices(work: Callable[[int, Any], None], tasks: Sequence[tuple[int, Any]]) -> None:
-    """Call work(device, task) with each device current, all devices at once."""
-    from numba import cuda
-
-    def run(device: int, task: Any) -> None:
-        with cuda.gpus[device]:
-            work(device, task)
-
-    if len(tasks) == 1:
-        run(*tasks[0])
-        return
-    with ThreadPoolExecutor(len(tasks)) as pool:
-        for done in [pool.submit(run, *task) for task in tasks]:
-            done.result()
-
-
-def visible_devices(device: Any) -> list[int]:
-    """Return the numbers of the devices that "cuda" or "cuda:1" stands for; none where there are none.
-
-    Importing numba's CUDA support is left to this call; where it is missing there are none either.
-    """
-    try:
-        from numba import cuda
-
-        if not cuda.is_available():
-            return []
-        number = len(list(cuda.gpus))
-    except ImportError:
-        return []
-    _, _, index = str(device).partition(":")
-    return list(range(number)) if not index else [int(index)] if int(index) < number else []
 
 
 def frobenius(
@@ -187,7 +41,7 @@ def frobenius(
     limits: Limits,
     devices: Sequence[int],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Solve the replicates `chosen` from their starts on the devices, as `cpu.frobenius` does on the CPU.
+    """Solve the replicates `chosen` from their starts on the devices, as `least_squares.frobenius` does on the CPU.
 
     Returns
     -------
@@ -242,10 +96,8 @@ class _Runner:
         kept = pattern.values.dtype
         # Cells are not wider than the factors, so that they can lie behind them.
         self.value_dtype = self.dtype if kept.itemsize > self.dtype.itemsize else kept
-        self.layout = [cuda.to_device(x) for x in layout]
-        self.reals = cuda.to_device(
-            np.array([limits.tol, limits.slowest, limits.rounding, limits.mass_rounding, *rule[4:]], np.float64)
-        )
+        self.layout = Layout(*(cuda.to_device(x) for x in layout))
+        self.reals = cuda.to_device(np.array([*limits[:4], rule.W.l1, rule.W.l2, rule.H.l1, rule.H.l2], np.float64))
         self.whole = cuda.to_device(np.array([limits.max_iter, limits.every], np.int64))
         self.most = _most_shared(cuda)
 
@@ -272,15 +124,14 @@ class _Runner:
         H, H_before = (cuda.device_array((jobs, long), self.dtype) for _ in range(2))
         n_iter, status = (cuda.device_array(jobs, np.int64) for _ in range(2))
         numbers = cuda.device_array((jobs, 3), np.float64)
-        given = [cuda.to_device(np.ascontiguousarray(x)) for x in (chosen.astype(np.int64), W0, H0, extra)]
+        job, *given = (cuda.to_device(np.ascontiguousarray(x)) for x in (chosen.astype(np.int64), W0, H0, extra))
+        starts, answers = Starts(*given), Answers(W, H, n_iter, status, numbers)
 
         def prepared(limit: int) -> tuple[Any, tuple[Any, ...], int]:
             where = self._placement(limit)
             spare = cuda.device_array((1, 1) if where.factors else (jobs, 3 * short + self.m), self.dtype)
-            arguments = (
-                values, given[0], *self.layout, *given[1:], self.reals, self.whole, W, H, W_before, H_before, spare,
-                n_iter, status, numbers,
-            )  # fmt: skip
+            memory = Memory(W_before, H_before, spare)
+            arguments = (values, job, self.layout, starts, self.reals, self.whole, answers, memory)
             return self._kernel(where), arguments, where.nbytes
 
         kernel, arguments, nbytes = prepared(self.most)
@@ -296,13 +147,14 @@ class _Runner:
         return where
 
     def _kernel(self, where: Placement) -> Any:
-        from .cuda import solver
+        from .solve import solver
 
         rule = self.rule
-        sweeps = rule.sweeps_W, rule.sweeps_H
-        return solver(
-            self.k, self.dtype, self.value_dtype, rule.kind, sweeps, rule.extrapolated, THREADS, REGISTERS, where
-        )
+        build = Build(
+            self.k, self.dtype, self.value_dtype, rule.W.kind, rule.W.sweeps, rule.H.sweeps, rule.extrapolated,
+            THREADS, REGISTERS, where,
+        )  # fmt: skip
+        return solver(build)
 
 
 def draw(
@@ -310,7 +162,7 @@ def draw(
     drops: np.ndarray, cell_count: int, dtype: np.dtype[Any], devices: Sequence[int],
 ) -> tuple[DevicePart, ...]:  # fmt: skip
     """Draw the counts of `resample.bootstrap` on the devices, and leave them there."""
-    from .sampling import DELETE
+    from ..sampling import DELETE
 
     width = -(-cell_count * dtype.itemsize // 4)
     before = np.concatenate([[0], np.cumsum(drops)]).astype(np.int64)
@@ -319,7 +171,7 @@ def draw(
     def work(device: int, task: tuple[int, int]) -> None:
         from numba import cuda
 
-        from .cuda import drawer
+        from .draw import drawer
 
         begin, end = task
         words = cuda.to_device(np.zeros((end - begin, width), np.uint32))
@@ -359,7 +211,3 @@ def _allow(kernel: Any, arguments: tuple[Any, ...], nbytes: int) -> bool:
     except (ImportError, AttributeError, TypeError):
         return False
     return True
-
-
-def _index_dtype(count: int) -> np.dtype[Any]:
-    return np.dtype(np.uint16 if count <= 2**16 else np.uint32)
