@@ -208,3 +208,29 @@ def crossings(x: np.ndarray, y: np.ndarray, level: float) -> tuple[float, ...]:
         if side[i] != side[j]:
             found.append(float(x[i + 1]) if j > i + 1 else brentq(lambda at: float(spline(at)) - level, x[i], x[j]))
     return tuple(found)
+
+
+def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
+    """Return a component's fraction at a value of the profile's variable, by the spline of its crossings.
+
+    Parameters
+    ----------
+    profile : Profile
+        Such as that against energy.
+    at : float
+        In the variable's unit.
+    component : int
+        Which; the first is that of the lowest energy.
+
+    Returns
+    -------
+    float
+        NaN outside the bins with stars enough.
+    """
+    mixtures = profile.application.mixtures
+    share = profile.application.fractions[:, component]
+    good = (mixtures.n_stars >= profile.min_stars) & np.isfinite(share)
+    if good.sum() < 2:
+        return float("nan")
+    centre = mixtures.bins.bounds[good, 0].mean(axis=-1)
+    return float(PchipInterpolator(centre, share[good], extrapolate=False)(at))

@@ -21,15 +21,17 @@ from halonmf.halo.mixtures.settings import Axis, Chemistry, parse_axes
 from halonmf.halo.populations.aurora import Aurora, aurora
 from halonmf.halo.populations.bifurcation import Bifurcation, bifurcation
 from halonmf.halo.populations.regions import Region, RegionEnergies, region_energies
-from halonmf.halo.products.boundary import Boundary, Offset, boundary_of, offset
+from halonmf.halo.products.boundary import Boundary, boundary_of
 from halonmf.halo.products.densities import Densities, densities
 from halonmf.halo.products.eccentricity import Eccentricities, eccentricities
 from halonmf.halo.products.four import Four
 from halonmf.halo.products.memberships import Memberships, Reliability, memberships, reliability
+from halonmf.halo.products.offset import Offset, offset
 from halonmf.halo.products.profile import Profile, profile_of
 from halonmf.halo.products.protocol import Product
+from halonmf.halo.products.separations import Separations, separations
 from halonmf.halo.products.table1 import Table1, table1
-from halonmf.halo.products.tracks import Separations, Tracks, separations, tracks
+from halonmf.halo.products.tracks import Tracks, tracks
 from halonmf.halo.replicates.replicate import begin
 from halonmf.halo.replicates.setup import Setup
 from halonmf.halo.simulations.fractions import Simulated, simulate
