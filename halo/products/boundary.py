@@ -32,7 +32,7 @@ STATUSES = (CROSSES, TWICE, NEVER, EMPTY, REVERSED)
 
 @dataclass(frozen=True, repr=False)
 class Boundary(Shown):
-    """E_b(Lz): per Lz column, coming from high energies, where the last component's share first falls below a level.
+    """E_b(Lz): per Lz column, coming from high energies, where the last component's fraction first falls below a level.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Boundary(Shown):
     smoothed : ndarray, shape (columns,)
         The same after a Gaussian filter over the columns that have one.
     n_crossings : ndarray of int, shape (columns,)
-        How often the share passes the level in each column.
+        How often the fraction passes the level in each column.
     status : tuple of str
         What happened in each column.
     n_stars : ndarray of int, shape (columns,)
@@ -92,7 +92,7 @@ class Boundary(Shown):
     def table(self) -> QTable:
         """Return the boundary as a table: one row per Lz column, with the line of Belokurov & Kravtsov (2023).
 
-        The metadata say how the fit ended and which cells of the map did not converge: cell ``i * grid + j`` is the
+        The metadata record how the fit ended and which cells of the map did not converge: cell ``i * grid + j`` is the
         j-th in energy of row i.
         """
         action, energy = units.kpc * units.km / units.s, units.km**2 / units.s**2
@@ -167,7 +167,7 @@ def boundary(
     E_range, Lz_range : (float, float)
         Limits of the grid, km2 / s2 and kpc km/s.
     level : float
-        Share of the last component at the boundary.
+        Fraction of the last component at the boundary.
     smoothing : float
         Sigma of the Gaussian filter, in columns; 0 for none.
     min_stars : int
@@ -265,7 +265,7 @@ def _column(E: np.ndarray, share: np.ndarray, level: float) -> tuple[float, int,
 
 
 def smooth(E: np.ndarray, sigma: float) -> np.ndarray:
-    """Return boundaries after a Gaussian filter of `sigma` columns along the last axis; NaN stay and have no say."""
+    """Return boundaries after a Gaussian filter of `sigma` columns along the last axis; NaN stay and do not count."""
     good = np.isfinite(E)
     if sigma < 0.125 or not good.any():  # so narrow a filter, cut off at four sigma, reaches no other column
         return E.copy()

@@ -1,4 +1,4 @@
-"""How much of the halo each component makes up, against any one or two variables, and where the components cross."""
+"""The fractions of the components along one variable, and where they cross."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..stars.variables import unit_of
 LEVELS = (0.5, 0.9, 0.1)
 """Levels of the last (highest-energy) component's fraction at which crossings are reported."""
 MIN_STARS = 10
-"""Bins with fewer stars say too little to carry a crossing."""
+"""Bins with fewer stars are too uncertain to place a crossing."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Separation:
             return np.where(self.difference == 0, 0.0, self.difference / total)
 
     def above(self, below: float = np.inf) -> float:
-        """Return the share of columns, with x below a limit, in which the first track is above; NaN of no column."""
+        """Return the fraction of columns, with x below a limit, in which the first track is above; NaN of no column."""
         chosen = self.x < below
         return float((self.difference[chosen] > 0).mean()) if chosen.any() else float("nan")
 

@@ -1,4 +1,4 @@
-"""What a component's chemistry looks like in numbers: percentiles and median tracks, read off its images."""
+"""The chemistry of components in numbers: percentiles and median tracks, read off their images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..fits.store import FitLike, as_fit
 from ..mixtures.settings import Chemistry, Plane
 
 MIN_SHARE = 1e-3
-"""Columns of an image with a smaller share of it have no median track."""
+"""Columns of an image with a smaller fraction of it have no median track."""
 PERCENTILES = (10.0, 50.0, 90.0)
 """Those of the paper's Table 1."""
 
@@ -33,7 +33,7 @@ class Track:
     median, deviation : ndarray, shape (l,)
         dex; NaN where the column holds too little.
     weight : ndarray, shape (l,)
-        Share of the component's image in each column.
+        Fraction of the component's image in each column.
     """
 
     plane: Plane
@@ -53,7 +53,7 @@ def track(fit: Fit, component: int, image: int, *, min_share: float = MIN_SHARE)
     component, image : int
         Which ones.
     min_share : float
-        Columns with a smaller share of the image are left out.
+        Columns with a smaller fraction of the image are left out.
 
     Returns
     -------
