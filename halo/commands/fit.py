@@ -174,7 +174,7 @@ def plot(fit: Path, stars: Path | None, folder: Path, *, overwrite: bool = False
     UsageError, InputError, OutputError
         As `apply`.
     """
-    from ..figures import fit as figures
+    from .. import figures
 
     found = load_fit(fit)
     if stars is not None:

@@ -106,12 +106,11 @@ def image(summary: Summary, record: Mapping[str, Any]) -> bytes:
 
 
 def _draw(folder: Path, summary: Summary, record: Mapping[str, Any], formats: Sequence[str]) -> list[Path]:
-    from ..figures import ensembles as bands
-    from ..figures import fit as figures
+    from .. import figures
 
     make_folder(folder)
     files = []
-    for name, picture in bands.draw(summary).items():
+    for name, picture in figures.ensemble(summary).items():
         files += figures.save(picture, folder / name, formats, overwrite=True, provenance=record)
         files.append(save_text(folder / f"{name}.txt", picture.caption, overwrite=True))
     return files

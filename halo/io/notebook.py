@@ -32,7 +32,8 @@ class Shown:
         """Return the title, the facts as a table, and the picture."""
         title, facts, picture = self._shown()
         rows = "".join(
-            f'<tr><th style="text-align:left;white-space:nowrap">{escape(name)}</th><td style="text-align:left">{escape(text)}</td></tr>'
+            f'<tr><th style="text-align:left;white-space:nowrap">{escape(name)}</th>'
+            f'<td style="text-align:left">{escape(text)}</td></tr>'
             for name, text in facts.items()
         )
         return f"<div><strong>{escape(title)}</strong><table>{rows}</table>{picture}</div>"
@@ -93,6 +94,7 @@ def _svg(drawn: Sequence[str], height: int = HEIGHT) -> str:
     if not drawn:
         return ""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 -2 {WIDTH} {height + 4}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+        f'viewBox="0 -2 {WIDTH} {height + 4}" '
         f'role="img">{"".join(drawn)}</svg>'
     )
