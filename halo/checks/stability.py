@@ -178,7 +178,7 @@ def stability(
                 nothing = np.full(settings.solver.components, np.nan)
                 rows.append((kind, number, nothing, nothing, "FAILED"))
                 continue
-            rows.append((kind, number, *_beside(base, found, kind == "l"), found.status))
+            rows.append((kind, number, *_compared(base, found, kind == "l"), found.status))
     return Stability(
         base=base,
         kind=tuple(row[0] for row in rows),
@@ -189,7 +189,7 @@ def stability(
     )
 
 
-def _beside(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.ndarray]:
+def _compared(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return mass fractions and cosines of a fit in the order of the base's components."""
     H = (
         held_components(base.mixtures.V, found.W, base.settings.solver, device=base.device)[0]

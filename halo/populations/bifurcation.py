@@ -80,7 +80,7 @@ class Bifurcation:
     Attributes
     ----------
     region : str
-        Where the stars lie besides; empty for no limit.
+        A region that the stars also lie in; empty for no limit.
     edges : tuple of ndarray
         Edges of the pixels along [Fe/H] and [Mg/Fe], dex.
     line : tuple
@@ -208,7 +208,7 @@ def bifurcation(
     stars : Table, Catalogue or path
         Prepared stars, with actions.
     region : Region, str or None
-        Where the stars must lie besides: a region, the name of one of the package's own, or None for no limit.
+        A region that the stars must also lie in: itself, the name of one of the package's own, or None for no limit.
     selection : Selection or str, optional
         Which of the stars; the chemically pure halo by default, ``all`` for stars that are chosen already.
     fe_h, mg_fe : tuple of float
