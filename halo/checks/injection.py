@@ -1,9 +1,9 @@
 """How wide and how populous a stream must be for a fit to find it: planted streams on a grid, all fitted at once (R16).
 
 A stream is narrow in chemistry. In (E, Lz) its stars have the orbits of the sample's stars around a point, of a chosen
-share of the sample: its width. They are added to those of the sample in the sample's own bins, and k components are
+fraction of the sample: its width. They are added to those of the sample in the sample's own bins, and k components are
 fitted. The stream counts as found where a component's images look like its own: their cosine is `THRESHOLD` or more.
-The cosine that the best component of the sample without a stream has anyhow is given beside it.
+For comparison, the best cosine of a component of the sample without a stream is given too.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from ..stars.selection import choose
 from ..stars.variables import values
 
 WIDTHS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""Widths: the share of the sample's stars that lie where the stream does in (E, Lz)."""
+"""Widths: the fraction of the sample's stars that lie where the stream does in (E, Lz)."""
 NUMBERS = (200, 400, 600, 800, 1200, 1600, 2400, 3200)
 """Stars of the stream."""
 REPEATS = 5
-"""Streams drawn anew for every width and number."""
+"""Streams drawn independently for every width and number."""
 COMPONENTS = 3
 """Two for the sample, one for the stream."""
 THRESHOLD = 0.8
@@ -74,11 +74,12 @@ class Injection:
     stream : Stream
         What was planted.
     widths : ndarray, shape (w,)
-        Share of the sample's stars around the stream's orbit whose orbits its stars have.
+        Fraction of the sample's stars around the stream's orbit whose orbits its stars have.
     sigma_E, sigma_Lz : ndarray, shape (w,)
         Standard deviations of its orbits, km2 / s2 and kpc km / s.
     spanned : ndarray, shape (w,)
-        Share of the (E, Lz) bins that the stream spans: 1 / (m sum of p^2) for shares p of its stars in the bins.
+        Fraction of the (E, Lz) bins that the stream spans: 1 / (m sum of p^2), with p the
+        fractions of its stars in the bins.
     numbers : ndarray of int, shape (s,)
         Stars of the stream that fall into the bins and the images.
     cosine : ndarray, shape (w, s, repeats)
@@ -105,7 +106,7 @@ class Injection:
 
     @property
     def found(self) -> np.ndarray:
-        """Share of the repeats in which the stream was found; shape (w, s)."""
+        """Fraction of the repeats in which the stream was found; shape (w, s)."""
         converged = np.isfinite(self.cosine)
         hits = (np.nan_to_num(self.cosine) >= self.threshold).sum(axis=2)
         number = converged.sum(axis=2)
@@ -113,7 +114,7 @@ class Injection:
 
     @property
     def fewest(self) -> np.ndarray:
-        """Fewest stars of which, and of all larger numbers, more than half of the streams were found; NaN for none."""
+        """Fewest stars from which on more than half of the streams are found; NaN for none; shape (w,)."""
         enough = np.nan_to_num(self.found) > 0.5
         always = np.logical_and.accumulate(enough[:, ::-1], axis=1)[:, ::-1]
         return np.where(always.any(axis=1), self.numbers[always.argmax(axis=1)], np.nan)
@@ -124,7 +125,7 @@ class Injection:
         return self.fewest / (self.widths * self.n_stars)
 
     def narrowest(self, contrast: float = CONTRAST) -> float:
-        """Return the least share of the bins that a stream of at most this contrast spans to be found; NaN for none."""
+        """Return the least fraction of the bins spanned by a found stream of at most this contrast; NaN for none."""
         seen = np.nan_to_num(self.contrast, nan=np.inf) <= contrast
         return float(self.spanned[seen].min()) if seen.any() else float("nan")
 
@@ -171,7 +172,7 @@ class Injection:
         )
 
     def problems(self) -> str:
-        """Return the empty string: nothing here can fail to converge."""
+        """Return the empty string: fits that did not converge are counted in the table."""
         return ""
 
 
@@ -198,11 +199,11 @@ def inject(
     stream : Stream, optional
         What to plant.
     widths : tuple of float
-        Shares of the sample, at most 1.
+        Fractions of the sample, at most 1.
     numbers : tuple of int
         Stars of the stream.
     repeats : int
-        Streams drawn anew for each.
+        Streams drawn independently for each.
     components : int
         k.
     threshold : float
@@ -273,7 +274,7 @@ def inject(
 
 
 def expected_image(stream: Stream, chemistry: Chemistry, rng: np.random.Generator, n: int = 200_000) -> np.ndarray:
-    """Return how the stream spreads over the columns of V, nearly without noise; sums to one, shape (n,)."""
+    """Return the expected distribution of the stream over the columns of V; sums to one, shape (n,)."""
     columns = columns_of(_abundances(stream, n, rng), chemistry)
     image = np.bincount(columns[columns >= 0], minlength=chemistry.n).astype(float)
     if (columns >= 0).all(axis=1).mean() < 0.5:

@@ -1,4 +1,4 @@
-"""The search for penalties: random draws from a grid, judged by their own error and by entries they never saw."""
+"""The search for penalties: random draws from a grid, judged by their own error and by entries left out of the fit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHUNK = 128
 MAX_ITER = 500
 """Settings that take longer are counted as not converged."""
 LEAST_MASS = 1e-3
-"""Share of V's sum below which a component counts as none: L2 penalties shrink to nothing without ever reaching it."""
+"""Fraction of V's sum below which a component counts as none: L2 penalties approach zero without reaching it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Search:
-    """What a search for penalties found.
+    """Result of a search for penalties.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Search:
         return self.settings
 
     def describe(self) -> str:
-        """Return what a search found, in a few lines."""
+        """Return the number of settings, the error without penalties, and the best setting."""
         meta, best = self.settings.meta, self.settings.meta["best"]
         lines = [
             f"{meta['draws']:,} draws, {meta['settings']:,} different settings, {meta['folds']} folds; "
@@ -80,9 +80,9 @@ class Search:
 
 
 def draw_choices(draws: int = DRAWS, seed: int = 0) -> dict[Choice, int]:
-    """Return settings drawn from the grid at random, none first, with how often each was drawn.
+    """Return settings drawn from the grid at random, that without penalties first, and how often each was drawn.
 
-    Without any penalty their mixture makes no difference: all such draws are one.
+    Without penalties the L1 ratio has no effect: all such draws count as one setting.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def draw_choices(draws: int = DRAWS, seed: int = 0) -> dict[Choice, int]:
 def folds(V: np.ndarray, number: int, seed: int = 0) -> np.ndarray:
     """Return a fold for every entry of V, at random; int, shape of V, -1 in columns that are zero throughout.
 
-    Those are fitted exactly by zero whatever the penalties, and say nothing.
+    Those are fitted exactly by zero whatever the penalties, and tell nothing about them.
 
     Raises
     ------
@@ -133,8 +133,8 @@ def search(
 ) -> Search:
     """Return the errors of fits with penalties drawn at random from the paper's grid, zero included.
 
-    Every fit begins at the one without penalties. The error is ||V - W H|| / ||V||; the held-out error the same over
-    entries of a fold that the fit did not see, in each of the folds in turn, with the others' stars alone.
+    Every fit starts from the one without penalties. The error is ||V - W H|| / ||V||. The held-out error is the
+    same over the entries of one fold, for a fit to the other folds, averaged over the folds.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def search(
     Examples
     --------
     >>> from halonmf import halo
-    >>> halo.search("stars.fits", draws=200).meta["best"]  # doctest: +SKIP
+    >>> halo.search("stars.fits", draws=200).table().meta["best"]  # doctest: +SKIP
     """
     import nmfcore
     from nmfcore import fit_masked
@@ -237,7 +237,7 @@ def _table(
     table["error"], table["held_out"] = whole["error"], held.mean(axis=0)
     table["gain"], table["gain_se"] = gains.mean(axis=0), gains.std(axis=0, ddof=1) / np.sqrt(len(held))
     table["components"], table["share"], table["converged"] = whole["components"], whole["share"], converged
-    # Without a penalty first among equals: a penalty must win to be kept.
+    # Ties go to the setting without penalties: a penalty must improve the error to be chosen.
     order = np.argsort(np.round(table["held_out"], 12), kind="stable")
     table = table[order]
     table.meta |= {"draws": draws, "seed": seed, "folds": len(held), **verdict(table)}

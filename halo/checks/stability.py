@@ -1,4 +1,4 @@
-"""Whether a fit finds the same components on every repeat, and over the numbers of bins and of pixels (R15)."""
+"""Stability of components: over random starts, numbers of bins and numbers of pixels (R15)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KINDS = ("start", "q", "l")
 
 @dataclass(frozen=True)
 class Stability:
-    """Fits of one sample beside a base fit.
+    """Fits of one sample, compared with a base fit.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ def stability(
 ) -> Stability:
     """Fit a sample again from random starts, in other bins, and with other pixels.
 
-    Of a fit in other bins the components are compared as they are. Of one with other pixels they are made anew in the
+    Of a fit in other bins the components are compared as they are. Of one with other pixels they are found again in the
     base's pixels: its weights are held, and the components that they have in the base's V are found.
 
     Parameters
@@ -178,7 +178,7 @@ def stability(
                 nothing = np.full(settings.solver.components, np.nan)
                 rows.append((kind, number, nothing, nothing, "FAILED"))
                 continue
-            rows.append((kind, number, *_beside(base, found, kind == "l"), found.status))
+            rows.append((kind, number, *_compared(base, found, kind == "l"), found.status))
     return Stability(
         base=base,
         kind=tuple(row[0] for row in rows),
@@ -189,7 +189,7 @@ def stability(
     )
 
 
-def _beside(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.ndarray]:
+def _compared(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return mass fractions and cosines of a fit in the order of the base's components."""
     H = (
         held_components(base.mixtures.V, found.W, base.settings.solver, device=base.device)[0]

@@ -52,7 +52,7 @@ def members(
         As `commands.apply`.
     """
     if figure is not None and truth is None:
-        raise UsageError("the figure shows probabilities beside the truth; give --truth too, or no --figure.")
+        raise UsageError("the figure compares probabilities with the truth; give --truth too, or no --figure.")
     check_output(output, overwrite=overwrite, suffixes=CATALOGUES, inputs=(fit, stars, truth))
     check_figure(figure, overwrite)
     found = load_fit(fit)

@@ -34,7 +34,7 @@ class Published:
 
 
 def publish(folder: str | Path, *, interval: str = RECOMMENDED, formats: Sequence[str] = ("png", "pdf")) -> Published:
-    """Write what the ensemble in a folder says, as far as it is there, beside it, in place of what was written before.
+    """Write the summary of the ensemble in a folder, as far as it is complete, in place of an earlier one.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def publish(folder: str | Path, *, interval: str = RECOMMENDED, formats: Sequenc
 def image(summary: Summary, record: Mapping[str, Any]) -> bytes:
     """Return a summary as HDF5: data sets ``SETUP.PRODUCT`` and ``over-GROUP.PRODUCT``, statistics first.
 
-    The attribute ``record`` is JSON: names of the statistics, labels of set-ups and groups, provenance. Coordinates are
-    ``SETUP.edges_X`` and so on.
+    The attribute ``record`` is JSON: names of the statistics, labels of configurations and groups, provenance.
+    Coordinates are ``SETUP.edges_X`` and so on.
     """
     arrays: dict[str, np.ndarray] = {}
     for part in summary.parts:

@@ -22,7 +22,7 @@ from .settings import RunOptions
 
 CODE = "import sys; from halonmf.halo.ensembles.gpus import child; sys.exit(child(*sys.argv[1:]))"
 PAUSE = 0.5
-"""Seconds between looks at what the processes have written."""
+"""Seconds between counts of the files that the processes have written."""
 _KNOWN: dict[int, type[HalonmfError]] = {2: UsageError, 3: InputError, 5: OutputError, 75: InterruptedRunError}
 
 

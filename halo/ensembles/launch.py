@@ -67,13 +67,13 @@ def ensemble(
     --------
     >>> from halonmf import halo
     >>> outcome = halo.ensemble("stars.fits", "run", bootstrap=100, sweep="pixels=10:60:10")  # doctest: +SKIP
-    >>> print(halo.summarise("run").text())  # doctest: +SKIP
+    >>> print(halo.summarise("run").describe())  # doctest: +SKIP
     """
     asked = {name: x for name, x in (("bootstrap", bootstrap), ("sweep", sweep)) if x is not None} | choices
     if plan is None:
         plan = Plan.of(**asked)
     elif asked:
-        raise UsageError(f"give a plan or {', '.join(asked)}, not both; the plan says it already.")
+        raise UsageError(f"give a plan or {', '.join(asked)}, not both; the plan has them already.")
     options = options or RunOptions()
     source, folder = _file(stars), Path(folder)
     check(plan)

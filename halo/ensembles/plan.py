@@ -1,4 +1,4 @@
-"""What an ensemble is: a base configuration, axes along which it is varied, and the batches of fits that makes."""
+"""The plan of an ensemble: a base configuration, axes along which it is varied, and the batches of fits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Part:
-    """Replicates first to first + count - 1 of one set-up; count 0 is its base fit alone."""
+    """Replicates first to first + count - 1 of one configuration; count 0 is its base fit alone."""
 
     setup: int
     first: int
@@ -30,20 +30,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Batch:
-    """What is computed together and kept in one file: parts of one or more set-ups of the same shape."""
+    """Fits that are computed together and kept in one file: parts of one or more configurations of the same shape."""
 
     index: int
     parts: tuple[Part, ...]
 
     @property
     def fits(self) -> int:
-        """Number of fits, the base fit of a set-up with its first replicates."""
+        """Number of fits, the base fit of a configuration with its first replicates."""
         return sum(part.count + (part.first == 0) for part in self.parts)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that settles what an ensemble computes.
+    """Everything that determines what an ensemble computes.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Plan:
     sweeps : tuple of Sweep
         Axes; their product is computed, the last one varying fastest.
     replicates : int
-        Resampled fits of every set-up, beside its base fit.
+        Resampled fits of every configuration, in addition to its base fit.
     batch : int
         Most fits of a batch.
     keep_factors : bool
@@ -61,7 +61,7 @@ class Plan:
     Raises
     ------
     UsageError
-        Settings that make no sense, in any of the set-ups.
+        Settings that make no sense, in any of the configurations.
     """
 
     base: Setup
@@ -81,7 +81,7 @@ class Plan:
             raise UsageError(f"sweep {twice[0]}: given twice; put all its values into one, such as {twice[0]}=5:12.")
         number = math.prod(len(sweep.values) for sweep in self.sweeps)
         if number > MOST_SETUPS:
-            raise UsageError(f"sweeps make {number:,} set-ups, more than {MOST_SETUPS:,}; use wider steps.")
+            raise UsageError(f"sweeps make {number:,} configurations, more than {MOST_SETUPS:,}; use wider steps.")
         _ = self.setups  # every one must make sense before the first is computed
 
     @classmethod
@@ -145,7 +145,7 @@ class Plan:
 
     @cached_property
     def batches(self) -> tuple[Batch, ...]:
-        """All batches: a set-up of many replicates is cut into several, small ones of one shape share one."""
+        """All batches: a configuration of many replicates is cut into several, small ones of one shape share one."""
         shapes: dict[Any, list[int]] = {}
         for i, setup in enumerate(self.setups):
             shapes.setdefault(_shape(setup), []).append(i)
@@ -188,7 +188,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def share(batches: Sequence[Batch], i: int, n: int) -> tuple[Batch, ...]:
-    """Return the i-th of n parts of the batches, of about equally many fits; neighbours, which share base fits."""
+    """Return the i-th of n parts of the batches, of about equally many fits; neighbouring batches share base fits."""
     before = list(itertools.accumulate((batch.fits for batch in batches), initial=0))
     total = before[-1]
     return tuple(b for b, at in zip(batches, before[:-1], strict=True) if (i - 1) * total <= at * n < i * total)
@@ -223,7 +223,7 @@ def decode(record: Mapping[str, Any]) -> Plan:
 
 
 def decode_setup(record: Mapping[str, Any]) -> Setup:
-    """Return the set-up that `provenance.plain` made plain."""
+    """Return the configuration that `provenance.plain` wrote as plain values."""
     return Setup(**{**record, "fit": settings_of(record["fit"])})
 
 

@@ -1,4 +1,4 @@
-"""Running an ensemble: what is missing is computed and written, batch by batch, until nothing is."""
+"""Running an ensemble: compute and write the missing batches, one by one."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Executor = Callable[[Sequence[Batch], Plan, Path], Iterable[tuple[Batch, Sequenc
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did.
+    """Result of a run.
 
     Attributes
     ----------
     run : Run
         The ensemble as it is now.
     fits : int
-        How many were computed this time.
+        Number of fits computed this time.
     notes : tuple of str
         A line on every file that was set aside, and on libraries that have changed.
     """
@@ -98,7 +98,7 @@ def ensemble(
         mine = share(plan.batches, *shard) if shard else plan.batches
         computing: Iterator[tuple[Batch, Sequence[Computed]]] | None = None
         if overwrite or not (folder / SETTINGS).exists():
-            # A mistake shows in the first batch: until that is there no run is begun, and the old one is kept.
+            # A mistake shows in the first batch. Until that is computed no run begins, and the old one is kept.
             options.progress(STAGE, 0, sum(b.fits for b in mine))
             rest = iter((executor or work.compute)(mine, plan, stars))
             computing = itertools.chain(list(itertools.islice(rest, 1)), rest)
@@ -123,7 +123,7 @@ def ensemble(
 def settled(plan: Plan, *, here: bool = True) -> Plan:
     """Return the plan with the device that ``auto`` stands for, so that a run is not continued on another.
 
-    Elsewhere, on machines that nothing is known of yet, it stands for the CPU.
+    For workers on other machines it stands for the CPU.
 
     Raises
     ------
@@ -138,14 +138,14 @@ def settled(plan: Plan, *, here: bool = True) -> Plan:
 
 
 def cores() -> int:
-    """Return how many cores this process may use; fewer where OMP_NUM_THREADS says so."""
+    """Return how many cores this process may use; fewer where OMP_NUM_THREADS limits them."""
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(there, int(asked)) if asked.isdigit() and int(asked) else there
 
 
 def _rivals(name: str, other: str) -> bool:
-    # Shards of one division work side by side; anything else shares batches with this.
+    # Shards of one division may run at the same time; any other run would compute the same batches.
     return "run" in (name, other) or name.partition("-of-")[2] != other.partition("-of-")[2]
 
 
@@ -153,7 +153,7 @@ NOTHING = "nothing to do but one fit; give --bootstrap N, --sweep AXIS=VALUES, o
 
 
 def check(plan: Plan) -> None:
-    """Raise UsageError where a plan is no more than one fit, or a set-up has a name that the engine does not know."""
+    """Raise UsageError where a plan is only one fit, or a configuration names what the engine does not know."""
     if plan.fits == 1:
         raise UsageError(NOTHING)
     for solver in {

@@ -50,7 +50,7 @@ def summarise(run: Run | str | Path, *, interval: str = RECOMMENDED) -> Summary:
     Examples
     --------
     >>> from halonmf import halo
-    >>> print(halo.summarise("run").text())  # doctest: +SKIP
+    >>> print(halo.summarise("run").describe())  # doctest: +SKIP
     """
     interval_type(interval)
     run = as_run(run)

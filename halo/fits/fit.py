@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import QTable
 
 from ..errors import UsageError
+from ..io.notebook import Shown, bar
 from ..mixtures.counts import Mixtures, mix
 from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
@@ -22,8 +23,8 @@ from .tables import convergence, images_table, weights_table
 LE, HE = "LE", "HE"
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass(frozen=True, repr=False)
+class Fit(Shown):
     """Components and their weights, in order of increasing mean energy.
 
     Attributes
@@ -128,6 +129,17 @@ class Fit:
     def problems(self) -> str:
         """Return a line on the fit where it did not converge; empty where it did."""
         return not_converged(self.status, self.kkt)
+
+    def _shown(self) -> tuple[str, dict[str, str], str]:
+        counted = self.mixtures
+        m, n = counted.V.shape
+        facts = {
+            "stars": f"{int(counted.n_stars.sum()):,}, {self.settings.selection.name}",
+            "data": f"{m} bins of {', '.join(axis.variable for axis in counted.bins.axes)} x {n} pixels",
+            "mass fractions": percentages(self.names, self.mass_fractions),
+            "status": self.ended,
+        }
+        return f"Fit of {len(self.names)} components", facts, bar(self.mass_fractions.tolist())
 
 
 def component_names(k: int) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ PLANE = Plane("AL_FE", "FE_H")
 NAME = "LE1"
 """The component that makes the mask; the paper's."""
 SHARE = 0.05
-"""Pixels of the mask exceed this share of the component's maximum; the paper's."""
+"""Pixels of the mask exceed this fraction of the component's maximum; the paper's."""
 MAX_FE_H = -1.0
 """Pixels of the mask lie below this [Fe/H], dex; the paper's."""
 PERCENTILE = 90.0
@@ -102,8 +102,8 @@ class Aurora:
     def cut_off(self) -> tuple[float, float]:
         """The energy (km2 / s2) at which the 90th percentile of [Al/Fe] drops most sharply, and by how much (dex).
 
-        Of all ways to part the bins by their energy the one with the least squares around the means of both parts; the
-        drop is the lower part's mean minus the upper one's. NaN for fewer than four bins with a value.
+        The bins are split at the energy with the least sum of squares around the means of both parts; the drop is the
+        lower part's mean minus the upper one's. NaN for fewer than four bins with a value.
         """
         known = np.flatnonzero(np.isfinite(self.al_fe))
         if len(known) < 4:

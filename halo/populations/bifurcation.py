@@ -23,7 +23,7 @@ ACTIONS = ("J_r", "J_z", "J_phi")
 STATISTICS = ("median", "mean", "std")
 BRANCHES = ("above", "below")
 FE_H, MG_FE = (-0.9, -0.2), (0.05, 0.35)
-"""The frame of the bifurcation, dex. The paper says [Fe/H] from about -0.9 to -0.2; of [Mg/Fe] it gives no numbers."""
+"""The frame of the bifurcation, dex. The paper gives [Fe/H] from about -0.9 to -0.2, and no numbers for [Mg/Fe]."""
 LINE = ((-0.9, 0.175), (-0.2, 0.195))
 """Two points ([Fe/H], [Mg/Fe]) of the line between the branches; the paper draws one and gives no numbers."""
 PIXELS = (14, 12)
@@ -55,7 +55,7 @@ class Scanned:
     corrected : float
         The smaller of the two after correction for both tests of every property (Holm 1979).
     by_construction : bool
-        The branches are defined by it, so that a difference says nothing.
+        The branches are defined by it, so that a difference means nothing.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Bifurcation:
     Attributes
     ----------
     region : str
-        Where the stars lie besides; empty for no limit.
+        A region that the stars also lie in; empty for no limit.
     edges : tuple of ndarray
         Edges of the pixels along [Fe/H] and [Mg/Fe], dex.
     line : tuple
@@ -116,7 +116,7 @@ class Bifurcation:
     mg_fe: np.ndarray
 
     def place(self, name: str) -> int | None:
-        """Return the place of a property by how much the branches differ in it, 1 for most; None if not scanned."""
+        """Return the rank of a property by how much the branches differ in it, 1 for most; None if not scanned."""
         names = [row.name for row in self.scan if not row.by_construction]
         return names.index(name) + 1 if name in names else None
 
@@ -200,15 +200,15 @@ def bifurcation(
     """Return the branches of the bifurcation of Eos.
 
     The paper does not say whether its stars are limited in [Al/Fe]. Without a limit GS/E fills the lower branch and
-    Splash the upper one, and the former's radial orbits would turn the paper's finding round; so the stars are those of
-    Eos unless `region` says otherwise.
+    Splash the upper one, and the former's radial orbits would reverse the paper's finding. So the stars are those of
+    Eos unless `region` is another.
 
     Parameters
     ----------
     stars : Table, Catalogue or path
         Prepared stars, with actions.
     region : Region, str or None
-        Where the stars must lie besides: a region, the name of one of the package's own, or None for no limit.
+        A region that the stars must also lie in: itself, the name of one of the package's own, or None for no limit.
     selection : Selection or str, optional
         Which of the stars; the chemically pure halo by default, ``all`` for stars that are chosen already.
     fe_h, mg_fe : tuple of float

@@ -147,7 +147,7 @@ class RegionEnergies:
     p_value : ndarray, shape (regions,)
         Probability of so large a distance between samples of one distribution.
     support : ndarray, shape (regions,)
-        Share of the bootstrap draws in which the region is nearest to the reference; 0 for itself.
+        Fraction of the bootstrap draws in which the region is nearest to the reference; 0 for itself.
     """
 
     names: tuple[str, ...]
@@ -161,7 +161,7 @@ class RegionEnergies:
 
     @property
     def density(self) -> np.ndarray:
-        """Share of a region's stars per 1e5 km2/s2; shape (regions, bins)."""
+        """Fraction of a region's stars per 1e5 km2/s2; shape (regions, bins)."""
         return self.counts / self.n_stars[:, None] / np.diff(self.edges) * 1e5
 
     @property
@@ -185,7 +185,7 @@ class RegionEnergies:
 
     @property
     def places(self) -> dict[str, int]:
-        """The place of each other region by likeness to the reference: 1 for that with the least distance."""
+        """Rank of each other region by similarity to the reference: 1 for that with the least distance."""
         order = np.argsort(self.distance[1:], kind="stable") + 1
         return {self.names[j]: place for place, j in enumerate(order, start=1)}
 
@@ -195,7 +195,7 @@ class RegionEnergies:
         return next(iter(self.places))
 
     def table(self) -> QTable:
-        """Return the histograms as a table, one row per bin of energy; what is compared stands in the metadata.
+        """Return the histograms as a table, one row per bin of energy; the comparison is in the metadata.
 
         Columns ``lower``, ``upper``, and for each region ``n_``, ``density_``, ``density_error_``, ``ratio_`` and
         ``ratio_error_`` with its name.
@@ -318,7 +318,7 @@ def region_energies(
 
 
 def _support(samples: Sequence[np.ndarray], draws: int, seed: int) -> np.ndarray:
-    """Return how often each sample is nearest to the first when all are drawn anew, with replacement."""
+    """Return how often each sample is nearest to the first when all are drawn again, with replacement."""
     # at the energies of all stars together, cumulative counts of a draw are sums of multinomial numbers
     every = np.unique(np.concatenate(samples))
     rng = np.random.default_rng(seed)

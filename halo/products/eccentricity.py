@@ -1,4 +1,4 @@
-"""Eccentricities of the components: each bin's own distribution, weighted by what the component has in it."""
+"""Eccentricities of the components: each bin's own distribution, weighted by the component's weight in the bin."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Eccentricities:
     cut, level : float
         Least part of the largest weight; probability of bands and intervals.
     lost : int
-        Replicates that were not good and have no say.
+        Replicates that were not good and do not count.
     status : str
         How the fit ended.
     """
@@ -111,8 +111,8 @@ def eccentricities(
 ) -> Eccentricities:
     """Return F_k(e) = sum_i W_ik f_i(e) over the bins in which W_ik is above `cut` of its maximum (equation 5).
 
-    f_i integrates to one, so that a bin's number of stars has no say beside its weight; bins without a star of known
-    eccentricity have no f.
+    f_i integrates to one, so that a bin counts by its weight and not by its number of stars. Bins without a star of
+    known eccentricity have no f.
 
     Parameters
     ----------

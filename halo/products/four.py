@@ -33,7 +33,7 @@ MIN_STARS = 10
 """Fewest stars per bin, on average, of which two components are looked for in a part."""
 IRON = "FE_H"
 ABOVE, BELOW = "E >= E_b(Lz)", "E < E_b(Lz)"
-"""What the cut-flow of a part says last."""
+"""The last cut in the cut-flow of a part."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class SplitSettings:
         and constant beyond the last; ``drop`` leaves the stars of such columns out.
     order : str
         Which of a part's two components is the first: that of higher mean ``energy`` (the paper's words: "in order of
-        decreasing energy"), or that of lower median ``metallicity``. In the paper both say the same.
+        decreasing energy"), or that of lower median ``metallicity``. In the paper both give the same order.
     min_stars : int
         A part with fewer stars per bin on average is refused.
 
@@ -114,7 +114,7 @@ class Four:
         """Return the components as a table, one row each, HE1 first.
 
         Columns ``component``, ``part`` (HE or LE), ``stars`` of the part, ``share`` (mass fraction within the part) and
-        ``mean_energy``. The metadata say how the sample was split and how the fits ended.
+        ``mean_energy``. The metadata record how the sample was split and how the fits ended.
         """
         rows = [
             (component, name, part.cutflow.passed, share, energy)
@@ -267,7 +267,7 @@ def check_whole(fit: Fit) -> None:
     Raises
     ------
     UsageError
-        It is.
+        The fit is such a part.
     """
     if {ABOVE, BELOW} & set(fit.cutflow.names):
         raise UsageError(

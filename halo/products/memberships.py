@@ -1,4 +1,4 @@
-"""From which component each star comes: probabilities from its bin and its pixels, and whether they can be relied upon.
+"""From which component each star comes: probabilities from its bin and its pixels, and how reliable they are.
 
 A star of bin i is of component k with the probability that the fit gives its bin and its chemistry,
 
@@ -12,7 +12,7 @@ count it P times over and be far too sure. What is assumed is that the y_p are i
 An image is known from M_k = sum_i W_ik counts only, and a pixel that none of them fell on is not impossible. Each
 distribution is therefore smoothed by `PRIOR_COUNTS` spread evenly over its pixels, the mean of a Dirichlet posterior:
 p = (M_k H + a / l) / (M_k H_f + a), with H_f the sum over the column. Where a star lies outside an image, or lacks an
-abundance, that image has no say.
+abundance, that image does not count.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ..stars.selection import choose
 from ..stars.variables import values
 
 PRIOR_COUNTS = 1.0
-"""Counts spread evenly over the pixels of each distribution before it is read off an image."""
+"""Prior counts, spread evenly over the pixels of each distribution read off an image."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Memberships:
     bins : ndarray of int, shape (N,)
         Bin of each star, -1 outside.
     images : ndarray of int, shape (N,)
-        How many images had a say: the number of planes for a star inside them all, 0 where only the bin speaks.
+        How many images were used: the number of planes for a star inside them all, 0 where only the bin was.
     names : tuple of str
         Components.
     cutflow : CutFlow
@@ -176,20 +176,20 @@ def shared_variable(chemistry: Chemistry) -> str:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often what was given a probability is true.
+    """Reliability of probabilities: how often that which was given a probability is true.
 
     Attributes
     ----------
     edges : ndarray, shape (bins + 1,)
         Of the probability.
     predicted, observed, error : ndarray, shape (bins,)
-        Mean probability, share that is true, and its binomial standard error; NaN where a bin is empty.
+        Mean probability, fraction that is true, and its binomial standard error; NaN where a bin is empty.
     n : ndarray of int, shape (bins,)
         Stars.
     brier : float
         Mean squared difference between probability and truth (Brier 1950).
     brier_base : float
-        The same of one probability for all, the share that is true: what the probabilities must beat.
+        The same of one probability for all stars, the fraction that is true: what the probabilities must beat.
     calibration : float
         Mean over stars of |observed - predicted| of their bin: the expected calibration error.
     """
@@ -213,9 +213,9 @@ class Reliability:
         return table
 
     def describe(self) -> str:
-        """Return the scores of probabilities beside the truth."""
+        """Return the scores of the probabilities, compared with the truth."""
         return (
-            f"beside the truth: Brier score {self.brier:.4f} (one probability for all: {self.brier_base:.4f}), "
+            f"compared with the truth: Brier score {self.brier:.4f} (one probability for all: {self.brier_base:.4f}), "
             f"calibration error {self.calibration:.4f}"
         )
 
@@ -225,12 +225,12 @@ class Reliability:
 
 
 def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 10) -> Reliability:
-    """Return the reliability of probabilities beside the truth.
+    """Return the reliability of probabilities, compared with the truth.
 
     Parameters
     ----------
     probability : ndarray, shape (N,)
-        Of being what `truth` says; NaN are left out.
+        That `truth` holds; NaN are left out.
     truth : ndarray of bool, shape (N,)
         Whether it is.
     bins : int
@@ -254,7 +254,9 @@ def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 10) -> R
     predicted, observed = (
         np.where(n > 0, np.bincount(row, weights=x, minlength=bins) / some, np.nan) for x in (p, true)
     )
-    share = np.where(n > 0, (observed * n + 1) / (some + 2), np.nan)  # never quite 0 or 1, where it would have no error
+    share = np.where(
+        n > 0, (observed * n + 1) / (some + 2), np.nan
+    )  # never exactly 0 or 1, where the error would vanish
     return Reliability(
         edges=edges,
         predicted=predicted,

@@ -1,4 +1,4 @@
-"""What a fit says of its stars, all at once: the map, the boundary, the profile against energy, the samples."""
+"""The main products of a fit, all at once: the map, the boundary, the profile against energy, the samples."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ PROFILE_AXES = PROFILES["E"]
 MAP_AXES = "Lz:20:-2000:2000,E:20:-3e5:-1e5"
 """Bins of the map, kpc km / s and km2 / s2."""
 SAMPLES = ("chemically-pure", "kinematically-pure")
-"""Selections that are shown beside the fit's own."""
+"""Selections that are shown together with the fit's own."""
 
 
 @dataclass(frozen=True)
 class Products:
-    """Everything that is drawn of a fit.
+    """The main products of a fit.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Products:
 
 
 def products(fit: Fit, table: Any) -> Products:
-    """Return what a fit says of the stars of its own selection.
+    """Return the main products of a fit for the stars of its own selection.
 
     Parameters
     ----------

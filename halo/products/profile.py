@@ -1,4 +1,4 @@
-"""How much of the halo each component makes up, against any one or two variables, and where the components cross."""
+"""The fractions of the components along one variable, and where they cross."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 from ..errors import UsageError
 from ..fits.apply import Application, apply
 from ..fits.store import FitLike
+from ..io.notebook import Shown, curves
 from ..mixtures.bins import BinsLike
 from ..stars.catalogue import StarsLike
 from ..stars.settings import Selection
@@ -22,7 +23,7 @@ from ..stars.variables import unit_of
 LEVELS = (0.5, 0.9, 0.1)
 """Levels of the last (highest-energy) component's fraction at which crossings are reported."""
 MIN_STARS = 10
-"""Bins with fewer stars say too little to carry a crossing."""
+"""Bins with fewer stars are too uncertain to place a crossing."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Crossing:
         return f"{name} at {places}{' ' + unit if unit else ''}{times}"
 
 
-@dataclass(frozen=True)
-class Profile:
+@dataclass(frozen=True, repr=False)
+class Profile(Shown):
     """Fractions of the components along one variable.
 
     Attributes
@@ -101,6 +102,17 @@ class Profile:
     def problems(self) -> str:
         """Return what did not converge, the fit or the weights of bins; empty where all did."""
         return self.application.problems()
+
+    def _shown(self) -> tuple[str, dict[str, str], str]:
+        found = self.application
+        bins = found.mixtures.bins
+        facts = {
+            "stars": f"{int(found.mixtures.n_stars.sum()):,} in {len(bins)} bins",
+            f"{found.names[-1]} fraction": ", ".join(each.describe(unit_of(self.variable)) for each in self.crossings),
+            "status": self.problems() or "converged",
+        }
+        picture = curves(bins.bounds[:, 0].mean(axis=-1).tolist(), found.fractions.T.tolist(), (0.0, 1.0))
+        return f"Profile of {', '.join(found.names)} against {self.variable}", facts, picture
 
 
 def profile(
@@ -196,3 +208,29 @@ def crossings(x: np.ndarray, y: np.ndarray, level: float) -> tuple[float, ...]:
         if side[i] != side[j]:
             found.append(float(x[i + 1]) if j > i + 1 else brentq(lambda at: float(spline(at)) - level, x[i], x[j]))
     return tuple(found)
+
+
+def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
+    """Return a component's fraction at a value of the profile's variable, by the spline of its crossings.
+
+    Parameters
+    ----------
+    profile : Profile
+        Such as that against energy.
+    at : float
+        In the variable's unit.
+    component : int
+        Which; the first is that of the lowest energy.
+
+    Returns
+    -------
+    float
+        NaN outside the bins with stars enough.
+    """
+    mixtures = profile.application.mixtures
+    share = profile.application.fractions[:, component]
+    good = (mixtures.n_stars >= profile.min_stars) & np.isfinite(share)
+    if good.sum() < 2:
+        return float("nan")
+    centre = mixtures.bins.bounds[good, 0].mean(axis=-1)
+    return float(PchipInterpolator(centre, share[good], extrapolate=False)(at))

@@ -1,4 +1,4 @@
-"""Table 1: how much of the halo each component makes up, and the percentiles of its abundances, with intervals."""
+"""Table 1: mass fractions of the components and percentiles of their abundances, with intervals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEVEL = 0.68
 
 @dataclass(frozen=True)
 class Table1:
-    """Shares and percentiles of components, each with its interval; NaN where there are no replicates.
+    """Mass fractions and percentiles of components, each with its interval; NaN where there are no replicates.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Table1:
     q : tuple of float
         p percentiles.
     share, mean_share : ndarray, shape (c,)
-        Mass fraction within the component's own fit, and mean over bins of its share in the bin.
+        Mass fraction within the component's own fit, and mean over bins of its fraction in the bin.
     share_interval, mean_share_interval : ndarray, shape (2, c)
     values : ndarray, shape (c, v, p)
         dex.
@@ -119,7 +119,7 @@ def table1(
     level: float = LEVEL,
     interval: str = RECOMMENDED,
 ) -> Table1:
-    """Return shares and abundance percentiles of every component of some fits.
+    """Return mass fractions and abundance percentiles of every component of some fits.
 
     Parameters
     ----------

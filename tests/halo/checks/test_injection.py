@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from halonmf.halo.checks.injection import Injection, Stream, expected_image, inject, injection_table
+from halonmf.halo.checks.injection import Injection, Stream, expected_image, inject
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit_many, fit_mixtures
 from halonmf.halo.mixtures.counts import mix
@@ -83,7 +83,7 @@ def test_fits_that_did_not_converge_count_neither_way():
     assert np.isnan(result.found[0, 1])
     assert np.isnan(result.fewest[0])
     assert np.isnan(result.narrowest())
-    table = injection_table(result)
+    table = result.table()
     assert table["converged"].tolist() == [1, 0, 2]
     assert np.isnan(table["cosine"][1])
 
@@ -117,7 +117,7 @@ def test_what_makes_no_sense_is_refused(stars, options, said):
 
 
 def test_the_table_has_a_row_per_width_and_number(grid):
-    table = injection_table(grid)
+    table = grid.table()
     assert len(table) == 6
     assert table["n_stars"].tolist() == [10, 1000] * 3
     assert table.meta["null_cosine"] == grid.null

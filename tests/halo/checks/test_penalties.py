@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 import nmfcore
 from halonmf.cli import app
 from halonmf.halo import figures
-from halonmf.halo.checks.penalties import ALPHAS, L1_RATIOS, Choice, describe, draw_choices, folds, is_none, search
+from halonmf.halo.checks.penalties import ALPHAS, L1_RATIOS, Choice, draw_choices, folds, is_none, search
 from halonmf.halo.commands import search_command
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
@@ -20,8 +20,14 @@ from ..helpers.planted import SMALL, planted
 
 
 @pytest.fixture(scope="module")
-def found():
+def searched():
     return search(planted(3000)[0], SMALL, draws=60, seed=1, number=3)
+
+
+@pytest.fixture(scope="module")
+def found(searched):
+    """The table of the search."""
+    return searched.table()
 
 
 def test_the_grid_is_the_papers_with_zero():
@@ -80,18 +86,18 @@ def test_penalties_are_the_engines(found):
     assert row["error"] == pytest.approx(error, rel=2e-3)
 
 
-def test_the_best_comes_first_and_is_compared_with_none(found):
+def test_the_best_comes_first_and_is_compared_with_none(found, searched):
     assert (np.diff(found["held_out"]) >= -1e-12).all()
     reference = found["held_out"][is_none(found)][0]
     np.testing.assert_allclose(found["gain"], reference - found["held_out"], atol=1e-12)
     assert found["gain_se"][is_none(found)][0] == 0
     assert found.meta["best"]["alpha_W"] == found["alpha_W"][0]
     assert found.meta["nothing_left"] == (found["components"] == 0).sum()
-    assert "60 draws" in describe(found)
+    assert "60 draws" in searched.describe()
 
 
 def test_a_search_is_named_by_its_seed(found):
-    again = search(planted(3000)[0], SMALL, draws=60, seed=1, number=3)
+    again = search(planted(3000)[0], SMALL, draws=60, seed=1, number=3).table()
     for name in found.colnames:
         assert np.array_equal(np.asarray(found[name]), np.asarray(again[name]), equal_nan=name == "share"), name
 
@@ -101,8 +107,8 @@ def test_only_least_squares_is_searched():
         search(planted(500)[0], SMALL.replace(loss="kullback-leibler"), draws=2)
 
 
-def test_the_figure_shows_every_setting_that_leaves_a_component(found):
-    picture = figures.search(found)
+def test_the_figure_shows_every_setting_that_leaves_a_component(found, searched):
+    picture = figures.search(searched)
     drawn = picture.figure.axes[0].collections[0].get_offsets()
     assert len(drawn) == (found["components"] > 0).sum()
     assert "60 draws" in picture.caption

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halonmf.halo.ensembles.spread import over_setups, spread, spread_table, spreads, vary_pixels
+from halonmf.halo.ensembles.spread import over_setups, spread, spreads, vary_pixels
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.mixtures.settings import Axis
@@ -104,7 +104,7 @@ def test_empty_bins_stay_empty():
 
 def test_the_table_keeps_both_errors_and_the_crossings():
     found = of(curves(-1.7e5, -1.65e5), replicates=curves(*np.linspace(-1.72e5, -1.68e5, 20)))
-    table = spread_table(found)
+    table = found.table()
     assert np.array_equal(table["fraction_2"], found.mean[:, 1])
     assert np.array_equal(table["setups_2"], found.sigma[:, 1])
     assert np.array_equal(table["noise_upper_1"], found.noise[1, :, 0])

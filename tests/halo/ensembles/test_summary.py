@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from halonmf.cli import app
 from halonmf.halo import figures
 from halonmf.halo.ensembles import archive as summary_files
-from halonmf.halo.ensembles import rows as summary_rows
 from halonmf.halo.ensembles.plan import Plan
 from halonmf.halo.ensembles.run import open_run
 from halonmf.halo.ensembles.runner import ensemble
@@ -78,16 +77,16 @@ def test_refused_and_unconverged_replicates_count_nowhere_but_in_their_numbers()
     part = one({"mass_fraction": x, "status": status, "refused": refused})
     assert (part.replicates, part.unconverged, part.refused, part.used) == (10, 3, 1, 6)
     assert part("mass_fraction", "se").tolist() == [0.0, 0.0]
-    said = summary_rows.text(Summary((part,)))
+    said = Summary((part,)).describe()
     assert "10 replicates: 1 refused, 3 not converged" in said
-    assert "3 replicates did not converge" in summary_rows.warning(Summary((part,)))
-    assert "no replicate counts" not in summary_rows.warning(Summary((part,)))
+    assert "3 replicates did not converge" in Summary((part,)).problems()
+    assert "no replicate counts" not in Summary((part,)).problems()
 
 
 def test_a_set_up_all_of_whose_replicates_are_refused_is_warned_of():
     x = np.array([[0.5, 0.5]] * 3)
     part = one({"mass_fraction": x, "status": np.zeros(3, int), "refused": np.full(3, True)})
-    assert summary_rows.warning(Summary((part,))) == "no replicate counts, and no error is known, in 1 set-up"
+    assert Summary((part,)).problems() == "no replicate counts, and no error is known, in 1 set-up"
 
 
 def test_crossings_that_are_not_there_are_counted_and_not_invented():
@@ -99,7 +98,7 @@ def test_crossings_that_are_not_there_are_counted_and_not_invented():
     assert part("crossing_E", "n_used").tolist() == [7, 0, 0]
     assert part("crossing_E", "median")[0] == pytest.approx(-1.65e5)
     assert np.isnan(part("crossing_E", "median")[1:]).all()
-    said = summary_rows.text(Summary((part,)))
+    said = Summary((part,)).describe()
     assert "crosses once in 7 of 11 (2 never, 1 more than once, 1 too few stars)" in said
 
 
@@ -110,7 +109,7 @@ def test_a_base_fit_without_replicates_has_values_and_no_intervals():
         assert np.array_equal(x[0], made.products[name], equal_nan=True)
         assert np.isnan(x[1:-1]).all()
         assert (x[-1] == 0).all()
-    assert "0 replicates" in summary_rows.text(Summary((part,)))
+    assert "0 replicates" in Summary((part,)).describe()
 
 
 def test_the_spread_over_set_ups_stands_apart_from_the_sampling_error(run):
@@ -140,9 +139,9 @@ def test_a_set_up_whose_own_fit_did_not_converge_is_in_no_spread_and_is_named(ru
     parts = list(summarise(open_run(run)).parts)
     parts[1] = replace(parts[1], base_status="MAX_ITER")
     assert [group.members for group in groups(parts)] == [(0, 2), (3, 4, 5)]
-    said = summary_rows.text(Summary(tuple(parts), groups(parts)))
+    said = Summary(tuple(parts), groups(parts)).describe()
     assert f"not converged: the fit of all stars for {parts[1].label}" in said
-    assert "the fit of all stars did not converge in 1 set-up" in summary_rows.warning(Summary(tuple(parts)))
+    assert "the fit of all stars did not converge in 1 set-up" in Summary(tuple(parts)).problems()
 
 
 def test_deleting_has_a_factor_that_makes_its_spread_a_standard_error():
@@ -151,7 +150,7 @@ def test_deleting_has_a_factor_that_makes_its_spread_a_standard_error():
     assert delete_factor(replace(setup, drop=5), np.array([100, 3])) == pytest.approx(np.sqrt(95 / 8))
     assert delete_factor(BASE, np.array([205])) == 1
     part = one({"status": np.zeros(3, int)}, scheme="delete")
-    said = summary_rows.text(Summary((part,)))
+    said = Summary((part,)).describe()
     assert f"times {part.factor:.3f} it is one" in said.replace(f"{part.factor:g}", f"{part.factor:.3f}")
 
 

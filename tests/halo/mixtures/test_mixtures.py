@@ -180,7 +180,7 @@ def test_bins_made_before_are_used_as_they_are():
 
 def test_the_report_says_what_was_left_out():
     table = stars(4, E=np.array([-2e5, -2e5, -2e5, 5e5]), AL_FE=np.array([0.0, 2.0, 2.0, 0.0]))
-    report = mix(table, parse_axes("E:2:-9e5:0")).report()
+    report = mix(table, parse_axes("E:2:-9e5:0")).describe()
     assert report == "3 of 4 stars in 2 bins, 2 outside the AL_FE:FE_H image, 1 bin empty"
 
 

@@ -9,7 +9,7 @@ from astropy.table import Table
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.mixtures.bins import make_bins
 from halonmf.halo.mixtures.settings import Axis, Chemistry, Plane, parse_axes
-from halonmf.halo.populations.aurora import aurora, aurora_table, branch, resample
+from halonmf.halo.populations.aurora import aurora, branch, resample
 
 from ..helpers.planted import hand_made_fit
 
@@ -168,7 +168,7 @@ def test_what_makes_no_sense_is_refused():
 
 def test_the_table_says_which_error_is_which(found):
     result, _ = found
-    table = aurora_table(result)
+    table = result.table()
     np.testing.assert_array_equal(table["AL_FE_90_std_drawn"], result.drawn_std[0])
     np.testing.assert_array_equal(table["FE_H_50_mean_removed"], result.removed_mean[1])
     assert "not a standard error" in table.meta["removed"]

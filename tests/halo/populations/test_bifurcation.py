@@ -5,7 +5,7 @@ import pytest
 from astropy.table import Table
 
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.populations.bifurcation import bifurcation, holm, pixel_table, scan, scan_table, statistics_table
+from halonmf.halo.populations.bifurcation import bifurcation, holm, scan
 from halonmf.halo.populations.regions import Region
 
 LINE = ((-0.9, 0.2), (-0.2, 0.2))
@@ -89,7 +89,7 @@ def test_without_correction_alarms_would_be_common():
 
 def test_pixels_hold_means_of_their_own_stars(split):
     result, stars, _ = split
-    table = pixel_table(result)
+    table = result.tables()["pixels"]
     assert table["n_stars"].sum() == result.counts.sum() == len(stars)
     full = np.flatnonzero(table["n_stars"] > 10)[0]
     row = table[full]
@@ -148,8 +148,8 @@ def test_properties_that_are_constant_or_missing_are_left_out_of_the_scan():
 
 def test_tables_hold_every_number(split):
     result, *_ = split
-    table = statistics_table(result)
+    table = result.table()
     assert len(table) == 9
     assert table["J_r"][2] == pytest.approx(table["J_r"][0] - table["J_r"][1])
     assert table.meta["differ"] == ["J_r"]
-    assert scan_table(result)["name"].tolist() == [row.name for row in result.scan]
+    assert result.tables()["scan"]["name"].tolist() == [row.name for row in result.scan]

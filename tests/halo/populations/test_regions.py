@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.mixtures.settings import Plane
-from halonmf.halo.populations.regions import Region, inside, outlines, read_regions, region_energies, region_table
+from halonmf.halo.populations.regions import Region, inside, outlines, read_regions, region_energies
 
 PLANE = Plane("AL_FE", "FE_H")
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -189,11 +189,11 @@ def test_an_empty_region_and_a_missing_reference_are_errors():
 
 
 def test_the_table_holds_the_histograms_and_the_verdict(compared):
-    table = region_table(compared)
+    table = compared.table()
     assert table["n_far"].tolist() == compared.counts[2].tolist()
     assert "ratio_Eos" not in table.colnames
     assert table.meta["nearest"] == "near"
     assert table.meta["ks_distance"]["far"] == compared.distance[2]
     assert str(table["lower"].unit) == "km2 / s2"
     other = replace(compared, support=compared.support * 0)
-    assert region_table(other).meta["bootstrap_support"] == {"Eos": 0, "near": 0, "far": 0}
+    assert other.table().meta["bootstrap_support"] == {"Eos": 0, "near": 0, "far": 0}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.products import boundary as module
-from halonmf.halo.products.boundary import CROSSES, EMPTY, NEVER, REVERSED, TWICE, boundary, boundary_table
+from halonmf.halo.products.boundary import CROSSES, EMPTY, NEVER, REVERSED, TWICE, boundary
 from halonmf.halo.products.published_line import belokurov_kravtsov
 
 from ..helpers.planted import SMALL, TRANSITION, hand_made_application, planted
@@ -205,7 +205,7 @@ def test_the_line_hardly_jumps_where_its_pieces_meet(Lz):
 def test_the_table_has_a_row_per_column_with_the_line_beside_it(monkeypatch, fitted, tmp_path):
     share = [[0.0, 0.0, 1.0, 1.0], [np.nan] * 4, [0.0, 1.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]]
     found = of_map(share, monkeypatch, fitted)
-    boundary_table(found).write(tmp_path / "boundary.ecsv")
+    found.table().write(tmp_path / "boundary.ecsv")
     table = Table.read(tmp_path / "boundary.ecsv")
     assert table["status"].tolist() == [CROSSES, EMPTY, TWICE, NEVER]
     assert np.isnan(table["E"]).tolist() == [False, True, False, True]

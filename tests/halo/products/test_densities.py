@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halonmf.halo.errors import UsageError
-from halonmf.halo.products.densities import Density, densities, density_table
+from halonmf.halo.products.densities import Density, densities
 
 from ..helpers.four import MEDIANS, POPULATIONS, WIDTHS, four_found
 
@@ -57,7 +57,7 @@ def test_a_component_of_nothing_has_no_peak():
 def test_the_table_holds_every_pixel_and_the_features():
     _, four = four_found()
     found = densities([four.fit])
-    table = density_table(found)
+    table = found.table()
     assert len(table) == 4 * 3 * 30
     chosen = table[(table["component"] == "LE2") & (table["variable"] == "MG_FE")]
     d = next(d for d in found if (d.component, d.variable) == ("LE2", "MG_FE"))

@@ -8,7 +8,7 @@ import pytest
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.fits.bootstrap import refit
 from halonmf.halo.fits.fit import fit
-from halonmf.halo.products.eccentricity import eccentricities, eccentricity_table, report, warning
+from halonmf.halo.products.eccentricity import eccentricities
 from halonmf.halo.stars.selection import choose
 
 from ..helpers.planted import SMALL, planted, planted_fit
@@ -117,10 +117,10 @@ def test_numbers_that_make_no_sense_are_refused(round_and_radial, wrong):
 def test_the_table_and_the_report_say_peaks_and_what_they_are_of(round_and_radial):
     table, _, made = round_and_radial
     found = eccentricities(made, table)
-    written = eccentricity_table(found)
+    written = found.table()
     assert np.array_equal(written["HE"], found.density[1])
     assert np.isnan(written["HE_lower"]).all()
     assert written.meta["peaks"] == dict(zip(("LE", "HE"), found.peaks, strict=True))
-    assert f"HE: peak at e = {found.peaks[1]:.3f}; {found.kept[1]} bins" in report(found)
-    assert warning(found) == ""
-    assert warning(replace(found, lost=3, status="MAX_ITER")) == "not converged: the fit (MAX_ITER), 3 replicates"
+    assert f"HE: peak at e = {found.peaks[1]:.3f}; {found.kept[1]} bins" in found.describe()
+    assert found.problems() == ""
+    assert replace(found, lost=3, status="MAX_ITER").problems() == "not converged: the fit (MAX_ITER), 3 replicates"

@@ -96,7 +96,7 @@ def test_where_metallicity_orders_otherwise_than_energy_it_is_said_and_either_ma
     table, _ = four_planted(upside_down=True)
     two, four = four_found(upside_down=True)
     assert four.disagree == ("HE",)
-    assert "by metallicity the two of HE would come the other way" in four.report()
+    assert "by metallicity the two of HE would come the other way" in four.describe()
     other = split(two, table, SplitSettings(order="metallicity"), line=flat(two, table))
     assert other.disagree == ("HE",)
     assert other.high.names == four.high.names
@@ -113,12 +113,12 @@ def test_columns_without_a_boundary_take_their_neighbours_or_lose_their_stars_an
     nearest = split(two, table, line=line)
     assert (nearest.filled, nearest.dropped) == (outside, 0)
     assert nearest.high.cutflow.passed == (table["E"] >= EDGE).sum()
-    assert f"{outside:,} stars in the others or outside" in nearest.report()
+    assert f"{outside:,} stars in the others or outside" in nearest.describe()
     dropped = split(two, table, SplitSettings(fill="drop", bins=4), line=line)
     assert (dropped.filled, dropped.dropped) == (outside, outside)
     assert dropped.high.cutflow.removed[0] == outside
     assert sum(part.cutflow.passed for part in dropped.parts) == len(table) - outside
-    assert "left out" in dropped.report()
+    assert "left out" in dropped.describe()
 
 
 def test_a_slanted_boundary_is_followed():

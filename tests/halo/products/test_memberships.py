@@ -11,9 +11,7 @@ from halonmf.halo.mixtures.bins import columns_of, make_bins
 from halonmf.halo.mixtures.settings import Axis, Chemistry, Plane
 from halonmf.halo.products.memberships import (
     memberships,
-    memberships_table,
     reliability,
-    reliability_table,
     shared_variable,
 )
 
@@ -174,7 +172,7 @@ def test_members_of_planted_populations_are_found():
 
 def test_the_table_is_the_stars_with_probabilities():
     stars, _ = planted(500)
-    table = memberships_table(memberships(planted_fit(), stars))
+    table = memberships(planted_fit(), stars).table()
     assert {"P_LE", "P_HE", "bin", "images", "E", "FE_H"} <= set(table.colnames)
     assert "P_LE" not in stars.colnames
     np.testing.assert_allclose((table["P_LE"] + table["P_HE"])[table["bin"] >= 0], 1)
@@ -199,7 +197,7 @@ def test_reliability_of_a_hand_made_case():
     assert found.brier == pytest.approx((0.01 + 0.01 + 0.01 + 0.81) / 4)
     assert found.brier_base == pytest.approx(0.25 * 0.75)
     assert found.calibration == pytest.approx((0.1 + 0.4) / 2)
-    table = reliability_table(found)
+    table = found.table()
     assert table.colnames == ["lower", "upper", "n_stars", "predicted", "observed", "error"]
     assert table.meta["brier"] == found.brier
 

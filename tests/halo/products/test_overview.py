@@ -9,12 +9,14 @@ import pytest
 from astropy.table import Table
 
 from halonmf.halo import load
-from halonmf.halo.commands import demo, reports
+from halonmf.halo.commands import about, demo
 from halonmf.halo.commands import fit as commands
 from halonmf.halo.errors import OutputError
 from halonmf.halo.fits.apply import apply
 from halonmf.halo.fits.store import save_fit
+from halonmf.halo.products.boundary import boundary
 from halonmf.halo.products.overview import products
+from halonmf.halo.products.profile import Profile
 from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
 
@@ -66,13 +68,13 @@ def test_one_component_has_products_but_no_boundary():
 
 def test_both_meanings_of_a_components_share_are_said_by_name():
     W = np.array([[30.0, 10.0], [1.0, 1.0], [0.0, 0.0]])
-    said = reports.components(replace(planted_fit(), W=W))
+    said = replace(planted_fit(), W=W).composition
     assert said == "mass fractions LE 73.81 %, HE 26.19 %; W-mean over bins LE 62.50 %, HE 37.50 %"
 
 
 def test_info_of_a_fit_says_both_and_how_it_ended(files):
-    said, made = reports.info(files / "fit.h5"), planted_fit()
-    assert reports.components(made) in said
+    said, made = about.info(files / "fit.h5"), planted_fit()
+    assert made.composition in said
     assert f"CONVERGED, KKT residual {made.kkt:.2g}" in said
 
 
@@ -81,9 +83,11 @@ def test_warnings_name_the_fit_and_count_the_bins_of_every_application():
     table = planted()[0]
     half, whole = (apply(made, table, made.mixtures.bins) for _ in range(2))
     half = replace(half, converged=np.arange(25) < 5)
-    assert reports.warning("CONVERGED", 0.0, whole) == ""
-    assert reports.warning("CONVERGED", 0.0, half, whole, half) == "not converged: the weights of 40 bins"
-    said = reports.warning("STUCK", 0.25, half)
+    shown = replace(products(made, table), map=half, profile=Profile(whole, ()))
+    shown = replace(shown, boundary=replace(boundary(made, table), application=half))
+    assert whole.problems() == ""
+    assert shown.problems() == "not converged: the weights of 40 bins"
+    said = replace(half, fit_status="STUCK", fit_kkt=0.25).problems()
     assert said.startswith("not converged: the fit (STUCK, KKT residual 0.25: ")
     assert said.endswith("; the weights of 20 bins")
 

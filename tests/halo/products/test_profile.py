@@ -15,8 +15,9 @@ from halonmf.halo.fits.apply import apply
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.mixtures.settings import Chemistry, parse_axes
-from halonmf.halo.products.profile import MIN_STARS, Crossing, crossings, profile, profile_of, profile_table, unit_of
+from halonmf.halo.products.profile import MIN_STARS, Crossing, crossings, profile, profile_of
 from halonmf.halo.products.tracks import percentiles
+from halonmf.halo.stars.variables import unit_of
 from halonmf.halo.survey.prepare import prepare
 
 from ..helpers.planted import SMALL, TRANSITION, hand_made_application, planted
@@ -175,7 +176,7 @@ def test_a_crossing_is_described_in_words(at, text):
 
 
 def test_a_profiles_table_has_a_row_per_bin(fitted):
-    table = profile_table(profile(fitted, planted()[0], parse_axes("E:4:-3.0e5:-1.0e5")))
+    table = profile(fitted, planted()[0], parse_axes("E:4:-3.0e5:-1.0e5")).table()
     assert table.colnames == ["lower", "upper", "centre", "n_stars", "weight_1", "fraction_1", "weight_2", "fraction_2"]
     assert table["centre"].to_value("km2 / s2").tolist() == [-2.75e5, -2.25e5, -1.75e5, -1.25e5]
     assert table["n_stars"].sum() == 6000
@@ -184,7 +185,7 @@ def test_a_profiles_table_has_a_row_per_bin(fitted):
 
 
 def test_a_maps_table_names_both_variables(fitted):
-    table = profile_table(apply(fitted, planted()[0], parse_axes("E:2:-3e5:-1e5,Lz:3:-2000:2000")))
+    table = apply(fitted, planted()[0], parse_axes("E:2:-3e5:-1e5,Lz:3:-2000:2000")).table()
     assert table.colnames[:6] == ["lower_E", "upper_E", "centre_E", "lower_Lz", "upper_Lz", "centre_Lz"]
     assert table["centre_Lz"].unit == u.Unit("kpc km / s")
     assert len(table) == 6
@@ -192,7 +193,7 @@ def test_a_maps_table_names_both_variables(fitted):
 
 
 def test_a_profiles_table_is_read_back_from_ecsv(fitted, tmp_path):
-    table = profile_table(profile(fitted, planted()[0], parse_axes("E:5:-3.0e5:-1.0e5")))
+    table = profile(fitted, planted()[0], parse_axes("E:5:-3.0e5:-1.0e5")).table()
     table.write(tmp_path / "profile.ecsv")
     again = Table.read(tmp_path / "profile.ecsv")
     assert again.meta == table.meta
@@ -203,7 +204,7 @@ def test_a_profiles_table_is_read_back_from_ecsv(fitted, tmp_path):
 def test_the_metadata_say_what_was_left_out(fitted):
     stars = planted()[0]
     stars["FE_H"][:7] = 3.0
-    meta = profile_table(profile(fitted, stars, parse_axes("E:5:-2.2e5:-1.0e5"))).meta
+    meta = profile(fitted, stars, parse_axes("E:5:-2.2e5:-1.0e5")).table().meta
     outside = int((stars["E"] < -2.2e5).sum())
     assert (meta["variables"], meta["components"], meta["stars"]) == (["E"], ["LE", "HE"], 6000)
     assert meta["stars_outside_bins"] == outside
@@ -218,14 +219,14 @@ def test_the_metadata_say_what_did_not_converge(fitted, tmp_path):
     assert (made.application.fit_status, made.application.fit_kkt) == ("MAX_ITER", 0.25)
     converged = np.array([True, False, True, False, True])
     made = replace(made, application=replace(made.application, converged=converged))
-    profile_table(made).write(tmp_path / "profile.ecsv")
+    made.table().write(tmp_path / "profile.ecsv")
     meta = Table.read(tmp_path / "profile.ecsv").meta
     assert (meta["fit_status"], meta["fit_kkt"], meta["bins_not_converged"]) == ("MAX_ITER", 0.25, [1, 3])
 
 
 def test_the_metadata_hold_the_crossings(fitted):
     found = profile(fitted, planted()[0], parse_axes("E:15:-2.5e5:-1.0e5"))
-    kept = profile_table(found).meta["crossings"]
+    kept = found.table().meta["crossings"]
     assert list(kept) == ["HE=0.5", "HE=0.9", "HE=0.1"]
     assert tuple(kept["HE=0.5"]) == found.crossings[0].at
 

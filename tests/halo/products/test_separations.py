@@ -10,10 +10,12 @@ from hypothesis.extra.numpy import arrays
 
 from halonmf.halo.errors import UsageError
 from halonmf.halo.mixtures.settings import Plane
-from halonmf.halo.products.boundary import boundary, fraction_at, offset, offset_table
-from halonmf.halo.products.profile import profile_of
+from halonmf.halo.products.boundary import boundary
+from halonmf.halo.products.offset import offset
+from halonmf.halo.products.profile import fraction_at, profile_of
 from halonmf.halo.products.published_line import belokurov_kravtsov, mean_line
-from halonmf.halo.products.tracks import Track, separation, separation_table, separations, track, track_table
+from halonmf.halo.products.separations import separation, separations
+from halonmf.halo.products.tracks import Track, track, tracks
 
 from ..helpers.four import four_found, four_planted
 from ..helpers.planted import hand_made_application, planted_fit
@@ -55,7 +57,7 @@ def test_a_fits_first_and_last_component_are_compared_in_every_plane():
     low, high = track(made, 0, 1), track(made, 1, 1)
     both = np.isfinite(low.median) & np.isfinite(high.median)
     assert found[1].difference == pytest.approx((low.median - high.median)[both])
-    table = separation_table(found)
+    table = found.table()
     assert len(table) == sum(len(s.x) for s in found)
     assert table.meta["planes"]["MG_FE:FE_H"]["smallest_ratio"] == found[1].smallest()[0]
 
@@ -69,10 +71,10 @@ def test_tracks_of_two_planes_and_single_components_are_refused():
 
 def test_a_table_of_tracks_has_a_row_per_column():
     made = planted_fit()
-    tracks = [[track(made, j, i) for i in range(2)] for j in range(2)]
-    table = track_table(made.names, tracks)
+    found = tracks(made)
+    table = found.table()
     chosen = table[(table["component"] == "HE") & (table["plane"] == "AL_FE:FE_H")]
-    assert np.array_equal(chosen["median"], tracks[1][0].median, equal_nan=True)
+    assert np.array_equal(chosen["median"], found[1][0].median, equal_nan=True)
 
 
 # the boundary beside the published one
@@ -100,7 +102,7 @@ def test_means_and_extremes_are_those_of_each_side():
     assert found.lowest(-1) == pytest.approx(-4000)
     assert found.distance() == pytest.approx(2500)
     assert (found.columns(-1), found.columns(1)) == (4, 4)
-    meta = offset_table(found).meta
+    meta = found.table().meta
     assert meta["retrograde"] == {"columns": 4, "mean": pytest.approx(-2500), "lowest": pytest.approx(-4000)}
 
 

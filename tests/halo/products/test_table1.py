@@ -9,7 +9,7 @@ from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.bootstrap import refit, star_weights
 from halonmf.halo.fits.intervals import TYPES, Ordered
 from halonmf.halo.mixtures.counts import count
-from halonmf.halo.products.table1 import rows, table1, table1_table, warning
+from halonmf.halo.products.table1 import table1
 from halonmf.halo.products.tracks import percentiles
 
 from ..helpers.four import four_found, four_planted
@@ -131,7 +131,7 @@ def test_lost_replicates_have_no_say_and_are_said(found):
     assert made.share_interval == pytest.approx(table1(fits[:1], [kept]).share_interval)
     assert made.lost == (20, 20)
     assert np.isfinite(made.intervals).all()
-    assert warning(made) == "not converged: 20 of 60 replicates of HE1, 20 of 60 replicates of HE2"
+    assert made.problems() == "not converged: 20 of 60 replicates of HE1, 20 of 60 replicates of HE2"
     with pytest.raises(UsageError, match="1 of 60 replicates are good"):
         table1(fits[:1], [replace(refits[0], good=np.arange(60) == 3)])
 
@@ -139,14 +139,14 @@ def test_lost_replicates_have_no_say_and_are_said(found):
 def test_the_file_has_the_papers_layout(found):
     fits, refits = found
     made = table1(fits, refits)
-    table = table1_table(made)
+    table = made.table()
     assert len(table) == 12
     row = table[(table["component"] == "LE1") & (table["percentile"] == 90)]
     assert row["AL_FE"][0] == made.values[2, 1, 2]
     assert (row["AL_FE_lower"][0], row["AL_FE_upper"][0]) == tuple(made.intervals[:, 2, 1, 2])
     assert row["share"][0] == made.share[2]
     assert table.meta["not_converged"] == {}
-    assert "LE1" in rows(made)
+    assert "LE1" in made.describe()
 
 
 def test_without_replicates_there_are_no_intervals(found):
@@ -158,8 +158,8 @@ def test_without_replicates_there_are_no_intervals(found):
 
 def test_a_fit_that_did_not_converge_is_said(found):
     made = table1([replace(found[0][0], status="MAX_ITER")])
-    assert warning(made) == "not converged: HE1 (MAX_ITER), HE2 (MAX_ITER)"
-    assert table1_table(made).meta["not_converged"] == {"HE1": "MAX_ITER", "HE2": "MAX_ITER"}
+    assert made.problems() == "not converged: HE1 (MAX_ITER), HE2 (MAX_ITER)"
+    assert made.table().meta["not_converged"] == {"HE1": "MAX_ITER", "HE2": "MAX_ITER"}
 
 
 @pytest.mark.parametrize("wrong", [{"q": ()}, {"q": (101.0,)}, {"level": 1.0}])
@@ -181,7 +181,7 @@ def test_intervals_are_of_the_type_that_is_asked_for(found, name):
     drawn = np.array([percentiles(replace(fits[0], H=H), "MG_FE")[1, 2] for H in refits[0].H])  # HE1's 90th
     low, high = TYPES[name](Ordered.of(drawn[:, None]), made.values[0, 2, 2:], 0.9)
     assert made.intervals[:, 0, 2, 2] == pytest.approx([low[0], high[0]])
-    assert table1_table(made).meta["interval"] == name
+    assert made.table().meta["interval"] == name
 
 
 def test_an_unknown_interval_is_refused(found):

@@ -13,7 +13,7 @@ from astropy.table import Table
 from halonmf.halo.errors import InputError, OutputError, UsageError
 from halonmf.halo.mock.galaxy import HUBBLE, MockGalaxy, write_galaxy
 from halonmf.halo.products.profile import profile_of
-from halonmf.halo.simulations.fractions import simulate, simulated_table, unlikeness
+from halonmf.halo.simulations.fractions import simulate, unlikeness
 from halonmf.halo.simulations.particles import Galaxy, read_galaxy
 
 from ..helpers.planted import hand_made_application
@@ -222,7 +222,7 @@ def test_particles_that_lack_a_value_are_dropped_and_counted(tmp_path):
     path, mapping, _ = plain(tmp_path, feh=feh)
     galaxy = read_galaxy(path, mapping)
     assert galaxy.dropped == 3
-    assert simulated_table(simulate(galaxy)).meta["particles_dropped"] == 3
+    assert simulate(galaxy).table().meta["particles_dropped"] == 3
 
 
 def test_particles_without_iron_are_metal_poor(tmp_path):
@@ -302,13 +302,13 @@ def test_profiles_need_regular_bins_and_particles(tmp_path):
     with pytest.raises(InputError, match="none of 200 particles passes"):
         simulate(galaxy, max_fe_h=-3)
     with pytest.raises(UsageError, match="in kpc"):
-        simulated_table(simulate(galaxy, ["FE_H:2:-2:0"]))
+        simulate(galaxy, ["FE_H:2:-2:0"]).table()
 
 
 def test_the_table_has_a_row_per_bin_and_says_what_was_cut(fire):
     _, _, galaxy = fire
     result = simulate(galaxy)
-    table = simulated_table(result)
+    table = result.table()
     assert len(table) == 30
     assert list(dict.fromkeys(table["variable"])) == ["r", "z", "R"]
     np.testing.assert_allclose(table["fraction_in_situ"] + table["fraction_accreted"], 1)
