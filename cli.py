@@ -20,6 +20,7 @@ from .halo.errors import HalonmfError, UsageError
 
 if TYPE_CHECKING:
     from .halo.fits.settings import FitSettings
+    from .halo.products.protocol import Product
 
 app = typer.Typer(
     help="Blind source separation of the stellar halo: from APOGEE catalogues to chemical components of the halo.",
@@ -533,7 +534,6 @@ def fit(
 ) -> None:
     """Fit chemical components to the stars of a halo selection, binned in energy and angular momentum."""
     from .halo.commands import fit as commands
-    from .halo.commands import reports
 
     settings = _fit_settings(
         selection=selection,
@@ -558,10 +558,7 @@ def fit(
         device=device,
     )
     found = commands.fit(stars, output, settings, overwrite=overwrite)
-    if not quiet:
-        typer.echo(f"{found.cutflow}\n{found.mixtures.report()}")
-    typer.echo(f"{reports.components(found)} ({reports.ended(found)}) -> {output}")
-    _exit(reports.warning(found.status, found.kkt))
+    _tell(found, output, quiet)
 
 
 @app.command(epilog="Example: halonmf apply fit.h5 stars.fits --by E:20:-2.5e5:-1.0e5 -o profile.ecsv")
@@ -583,8 +580,6 @@ def apply(
 ) -> None:
     """Find a fit's components in stars binned another way: fractions along one or two variables."""
     from .halo.commands import fit as commands
-    from .halo.commands import reports
-    from .halo.fits.apply import Application
     from .halo.mixtures.settings import parse_axes
 
     result = commands.apply(
@@ -598,11 +593,7 @@ def apply(
         device=device,
         overwrite=overwrite,
     )
-    application = result if isinstance(result, Application) else result.application
-    if not quiet:
-        typer.echo(application.mixtures.report())
-    typer.echo(f"{reports.application(result)} -> {output}")
-    _exit(reports.warning(application.fit_status, application.fit_kkt, application))
+    _tell(result, output, quiet)
 
 
 @app.command(epilog="Example: halonmf boundary fit.h5 stars.fits -o boundary.ecsv")
@@ -626,7 +617,6 @@ def boundary(
 ) -> None:
     """Find the boundary between accreted and in-situ stars, E_b(Lz)."""
     from .halo.commands import fit as commands
-    from .halo.commands import reports
 
     line = commands.boundary(
         fit,
@@ -643,10 +633,7 @@ def boundary(
         device=device,
         overwrite=overwrite,
     )
-    if not quiet:
-        typer.echo(reports.boundary_rows(line))
-    typer.echo(f"boundary in {reports.found_columns(line)} columns -> {output}")
-    _exit(reports.warning(line.application.fit_status, line.application.fit_kkt, line.application))
+    _tell(line, output, quiet)
 
 
 @app.command(epilog="Example: halonmf split fit.h5 stars.fits -o four/")
@@ -685,8 +672,6 @@ def split(
     fractions against r, z and R.
     """
     from .halo.commands import components as component_commands
-    from .halo.commands import reports
-    from .halo.products import table1
     from .halo.products.four import SplitSettings
 
     settings = SplitSettings(bins=bins, fill=fill.value, order=order.value, min_stars=min_stars)
@@ -704,9 +689,10 @@ def split(
         overwrite=overwrite,
     )
     if not quiet:
-        typer.echo(f"{four.report()}\n{table1.rows(summary)}")
+        *rows, _ = summary.describe().splitlines()
+        typer.echo("\n".join([four.describe(), *rows]))
     typer.echo(f"{len(component_commands.SPLIT_FILES)} files -> {output}")
-    _exit(reports.warning(four.fit.status, four.fit.kkt))
+    _exit(four.problems())
 
 
 @app.command(epilog="Example: halonmf table fit.h5 four/HE.h5 four/LE.h5 -o table1.ecsv")
@@ -727,7 +713,6 @@ def table(
 ) -> None:
     """Table 1: shares and abundance percentiles of fits' components, with bootstrap intervals."""
     from .halo.commands import components as component_commands
-    from .halo.products import table1
 
     made = component_commands.table(
         fits,
@@ -739,10 +724,7 @@ def table(
         seed=seed,
         overwrite=overwrite,
     )
-    if not quiet:
-        typer.echo(table1.rows(made))
-    typer.echo(f"{len(made.components)} components -> {output}")
-    _exit(table1.warning(made))
+    _tell(made, output, quiet)
 
 
 @app.command(epilog="Example: halonmf eccentricity fit.h5 stars.fits -o eccentricity.ecsv")
@@ -764,7 +746,6 @@ def eccentricity(
 ) -> None:
     """Find the distribution of eccentricity of each of a fit's components (best of a kinematically pure halo)."""
     from .halo.commands import components as component_commands
-    from .halo.products import eccentricity as module
 
     made = component_commands.eccentricity(
         fit,
@@ -777,10 +758,7 @@ def eccentricity(
         seed=seed,
         overwrite=overwrite,
     )
-    if not quiet:
-        typer.echo(module.report(made))
-    typer.echo(f"{len(made.names)} components, {bins} bins -> {output}")
-    _exit(module.warning(made))
+    _tell(made, output, quiet)
 
 
 @app.command(epilog="Example: halonmf members fit.h5 stars.fits -o members.fits")
@@ -807,17 +785,11 @@ def members(
     in both planes.
     """
     from .halo.commands import populations as study_commands
-    from .halo.commands import reports, study_reports
 
     result, beside = study_commands.members(
         fit, stars, output, prior_counts=prior_counts, truth=truth, figure=figure, overwrite=overwrite
     )
-    if not quiet:
-        typer.echo(f"{result.cutflow}\n{study_reports.members(result)}")
-    if beside is not None:
-        typer.echo(study_reports.reliability(beside))
-    typer.echo(f"{len(result.stars):,} stars -> {output}")
-    _exit(reports.warning(result.fit_status, result.fit_kkt))
+    _tell(result, output, quiet, *([] if beside is None else [beside.describe()]))
 
 
 @app.command(epilog="Example: halonmf simulation snapshot_600.*.hdf5 --columns fire2.toml -o m12f.ecsv")
@@ -847,16 +819,13 @@ def simulation(
 ) -> None:
     """Say how much of a simulated galaxy's halo was accreted, in truth, against r, |z| and R."""
     from .halo.commands import checks as check_commands
-    from .halo.commands import study_reports
     from .halo.simulations.fractions import AXES
 
     result = check_commands.simulation(
         files, columns, output, by=tuple(by or AXES), max_fe_h=max_fe_h, cuts=tuple(cut or ()),
         min_particles=min_particles, figure=figure, overwrite=overwrite,
     )  # fmt: skip
-    if not quiet:
-        typer.echo(str(result.cutflow))
-    typer.echo(f"{study_reports.simulated(result)} -> {output}")
+    _tell(result, output, quiet)
 
 
 @app.command(epilog="Example: halonmf regions stars.fits -o regions.ecsv")
@@ -880,15 +849,12 @@ def regions(
 ) -> None:
     """Compare the energies of Eos, Splash, Aurora and GS/E, selected by [Al/Fe] and [Fe/H]."""
     from .halo.commands import populations as study_commands
-    from .halo.commands import study_reports
 
     result = study_commands.regions(
         stars, output, _sample(selection, max_fe_h, min_eccentricity, cut), file=file, reference=reference, bins=bins,
         E_range=_limits(e_range, "--E-range"), seed=seed, figure=figure, overwrite=overwrite,
     )  # fmt: skip
-    if not quiet:
-        typer.echo(study_reports.region_rows(result))
-    typer.echo(f"most like {reference}: {result.nearest} -> {output}")
+    _tell(result, output, quiet)
 
 
 @app.command(epilog="Example: halonmf bifurcation stars.fits -o bifurcation.ecsv")
@@ -918,16 +884,13 @@ def bifurcation(
 ) -> None:
     """Compare the two branches of Eos in [Mg/Fe] against [Fe/H]: radial actions, and every other property."""
     from .halo.commands import populations as study_commands
-    from .halo.commands import study_reports
 
     result = study_commands.bifurcation(
         stars, output, _sample(selection, max_fe_h, min_eccentricity, cut),
         region=None if region == "none" else region, file=file, line=_line(line), fe_h=_limits(fe_h, "--fe-h"),
         mg_fe=_limits(mg_fe, "--mg-fe"), draws=draws, seed=seed, figure=figure, overwrite=overwrite,
     )  # fmt: skip
-    if not quiet:
-        typer.echo(study_reports.branch_rows(result))
-    typer.echo(f"{study_reports.differing(result)} -> {output}")
+    _tell(result, output, quiet)
 
 
 @app.command(epilog="Example: halonmf aurora four/four.h5 stars.fits -o aurora.ecsv")
@@ -958,16 +921,12 @@ def aurora(
 ) -> None:
     """Map [Al/Fe] and [Fe/H] of Aurora's branch over energy and angular momentum, with resampled errors."""
     from .halo.commands import populations as study_commands
-    from .halo.commands import reports, study_reports
 
     result = study_commands.aurora(
         fit, stars, output, component=component, share=share, max_fe_h=max_fe_h, percentile=percentile,
         iterations=iterations, seed=seed, two=two, figure=figure, overwrite=overwrite,
     )  # fmt: skip
-    if not quiet:
-        typer.echo(study_reports.aurora(result))
-    typer.echo(f"{int(result.n_stars.sum()):,} stars of the branch -> {output}")
-    _exit(reports.warning(result.fit_status, result.fit_kkt))
+    _tell(result, output, quiet)
 
 
 @app.command(epilog="Example: halonmf stability stars.fits -o stability.ecsv")
@@ -992,17 +951,13 @@ def stability(
 ) -> None:
     """Fit again from random starts, in other bins and with other pixels, and compare the components."""
     from .halo.commands import checks as check_commands
-    from .halo.commands import study_reports
 
     result = check_commands.stability(
         stars, output, _sample(selection, max_fe_h, min_eccentricity, cut, bins, pixels, components), starts=starts,
         bins=_steps(vary_bins, "--vary-bins"), pixels=_steps(vary_pixels, "--vary-pixels"), figure=figure,
         overwrite=overwrite,
     )  # fmt: skip
-    if not quiet:
-        typer.echo(study_reports.stability_rows(result))
-    typer.echo(f"{len(result.value)} fits -> {output}")
-    _exit(study_reports.not_converged(int((~result.good).sum()), "fit"))
+    _tell(result, output, quiet)
 
 
 @app.command(epilog="Example: halonmf injection stars.fits -o injection.ecsv")
@@ -1040,7 +995,6 @@ def injection(
     """Plant streams in the sample, and say how wide and how populous one must be for a fit to find it."""
     from .halo.checks.injection import Stream
     from .halo.commands import checks as check_commands
-    from .halo.commands import study_reports
 
     E, Lz = _limits(orbit, "--orbit")
     given = tuple(_named(text, "--abundance") for text in abundance or ())
@@ -1050,9 +1004,7 @@ def injection(
         widths=_numbers(widths, "--widths"), numbers=tuple(int(x) for x in _numbers(numbers, "--numbers")),
         repeats=repeats, threshold=threshold, seed=seed, figure=figure, overwrite=overwrite,
     )  # fmt: skip
-    if not quiet:
-        typer.echo(study_reports.injection_rows(result))
-    typer.echo(f"{result.cosine.size} fits -> {output}")
+    _tell(result, output, quiet)
 
 
 @app.command(epilog="Example: halonmf plot fit.h5 stars.fits -o figures/")
@@ -1219,13 +1171,12 @@ def ensemble(
         said, left = ensembles.done(outcome), ensembles.failures(run)
         if run.complete and shard is None and len(run.failed) < len(run.setups):
             from .halo.ensembles import archive as summary_files
-            from .halo.ensembles import rows as summary_rows
 
             # PDFs take as long again; halonmf summary draws them.
             made = summary_files.publish(output, formats=("png",) if figures else ())
-            record["summary"] = summary_rows.record(made.summary)
-            said = said if quiet else f"{made.summary.text()}\n{said}"
-            left = left or summary_rows.warning(made.summary)
+            record["summary"] = made.summary.record()
+            said = said if quiet else f"{made.summary.describe()}\n{said}"
+            left = left or made.summary.problems()
         _say(as_json, f"{said} -> {output}", event="done", **record)
         _exit(left)
 
@@ -1247,16 +1198,15 @@ def summary(
     Writes summary.ecsv, summary.h5 and figures/ in DIR anew. What failed or is not there yet is listed, and exits 4.
     """
     from .halo.ensembles import archive as summary_files
-    from .halo.ensembles import rows as summary_rows
 
     made = summary_files.publish(directory, interval=interval.value, formats=("png", "pdf") if figures else ())
     if as_json:
-        typer.echo(json.dumps(summary_rows.record(made.summary), allow_nan=False))
+        typer.echo(json.dumps(made.summary.record(), allow_nan=False))
     else:
         if not quiet:
-            typer.echo(made.summary.text())
+            typer.echo(made.summary.describe())
         typer.echo(f"{len(made.files)} files -> {directory}")
-    _exit(summary_rows.warning(made.summary))
+    _exit(made.summary.problems())
 
 
 @app.command(epilog="Example: halonmf search stars.fits -o search.ecsv --draws 5000")
@@ -1284,7 +1234,6 @@ def search(
     config: Config = None,
 ) -> None:
     """Search for penalties as the paper did, zero included: errors of fits, and of entries that they did not see."""
-    from .halo.checks import penalties as searching
     from .halo.commands import search_command
 
     settings = _fit_settings(
@@ -1303,7 +1252,7 @@ def search(
         device="cpu",
     )
     with Terminal(quiet) as progress:
-        table = search_command.search(
+        found = search_command.search(
             stars,
             output,
             settings,
@@ -1314,8 +1263,8 @@ def search(
             overwrite=overwrite,
             progress=progress,
         )
-    typer.echo(f"{searching.describe(table)}\n{len(table):,} settings -> {output}")
-    _exit("" if table["converged"][0] else "the best setting did not converge")
+    typer.echo(f"{found.describe()}\n{len(found.table()):,} settings -> {output}")
+    _exit(found.problems())
 
 
 @app.command(epilog="Example: halonmf demo demo/")
@@ -1331,19 +1280,19 @@ def demo(
 ) -> None:
     """Run the whole line on a mock survey: files, orbits, fit, profile, boundary, picture; beside the truth."""
     from .halo.commands import demo as demonstration
-    from .halo.commands import reports
+    from .halo.fits.fit import percentages
 
     with Terminal(quiet) as progress:
         shown = demonstration.run(
             directory, stars=stars, seed=seed, device=device, overwrite=overwrite, progress=progress
         )
-    half, shares = shown.profile.crossings[0], reports.mass_fractions(shown.fit)
+    half, shares = shown.profile.crossings[0], percentages(shown.fit.names, shown.fit.mass_fractions)
     true = ", ".join(f"{x:.4g}" for x in shown.true_crossing) or "never"
     typer.echo(f"mock survey    {stars:,} rows, 1 disc star in {shown.thinning:g} kept, seed {seed}")
     typer.echo(f"prepared       {len(shown.catalogue):,} stars; {shown.fit.cutflow.passed:,} chemically pure")
     typer.echo(f"components     {shares}; true accreted share {100 * shown.true_share:.1f} %")
     typer.echo(f"transition     {half.describe('km2 / s2')}; in truth at {true}")
-    typer.echo(f"boundary       found in {reports.found_columns(shown.boundary)} Lz columns")
+    typer.echo(f"boundary       found in {shown.boundary.found} Lz columns")
     typer.echo(f"files          {', '.join(file.name for file in shown.files)} in {directory}")
     _exit(shown.warning)
 
@@ -1427,7 +1376,7 @@ def info(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .fits, .h5 or .ecsv file of this software.")],
 ) -> None:
     """Say what a file holds and how it was made."""
-    from .halo.commands.reports import info as describe
+    from .halo.commands.about import info as describe
 
     typer.echo(describe(file))
 
@@ -1474,6 +1423,13 @@ def _sample(
         selection=selection, cut=cut, bins=bins, pixels=pixels, plane=None, range_=None, alpha_w=0.0, alpha_h=0.0,
         max_fe_h=max_fe_h, min_eccentricity=min_eccentricity, components=components,
     )  # fmt: skip
+
+
+def _tell(product: Product, output: Path, quiet: bool, *also: str) -> None:
+    """Print what a product says, of a quiet command its last line, and where it went; exit 4 where it has problems."""
+    *lines, last = product.describe().splitlines()
+    typer.echo("\n".join([*([] if quiet else lines), *also, f"{last} -> {output}"]))
+    _exit(product.problems())
 
 
 def _exit(warning: str) -> None:

@@ -122,11 +122,11 @@ def fit_masked(
     strengths = np.array([penalty.coefficients(m, n) for penalty in penalties]).reshape(P, 4)
     W, H, out = np.empty((P, m, k)), np.empty((P, len(filled), k)), np.empty((P, 7))
 
+    entries = masked.Entries(values, rows, start, out_rows, out_start, without[rows, filled[columns]])
+    begin = W0, np.ascontiguousarray(H0[:, filled].T)
+
     def work(first: int, last: int) -> None:
-        masked.fit_many(
-            values, rows, start, out_rows, out_start, without[rows, filled[columns]], strengths, tol, max_iter, W0,
-            np.ascontiguousarray(H0[:, filled].T), W, H, out, first, last,
-        )  # fmt: skip
+        masked.fit_many(entries, strengths, tol, max_iter, begin, W, H, out, first, last)
 
     in_parallel(work, P)
     whole = np.zeros((P, k, n))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ProblemError
-from .kernels.launch import visible_devices
+from .kernels.cuda.devices import visible_devices
 from .pattern import LANES, SharedPattern, compress, order_of, smallest_dtype
 
 SCHEMES = ("multinomial", "poisson", "delete")
@@ -76,7 +76,8 @@ def bootstrap(
     >>> counts.shape, int(counts.to_dense().sum())
     ((3, 2, 4), 12)
     """
-    from .kernels import launch, sampling
+    from .kernels import sampling
+    from .kernels.cuda import launch
 
     m, n = (int(x) for x in shape)
     row = _indices(rows, m, "rows")

@@ -12,7 +12,8 @@ import torch
 
 from .errors import ProblemError
 from .initialise import METHODS, SAFE_FACTOR, SAFE_PRODUCT, draw, fill_zeros, nndsvd, normals, require_components
-from .kernels.launch import holds, visible_devices
+from .kernels.cuda.devices import visible_devices
+from .kernels.cuda.launch import holds
 from .kernels.parallel import in_parallel, kernels_only, number_of_threads
 from .losses import BetaDivergence, Loss
 from .pattern import LANES, SharedPattern, to_tiles
@@ -387,16 +388,19 @@ def _extra(outside: np.ndarray) -> np.ndarray:
 
 def _solve(plan: Plan, chosen: np.ndarray, starts: Starts, *, narrow: bool) -> Result:
     # `narrow` says that H has the pattern's columns alone, there and in the result.
-    from .kernels import cpu, kl, launch
+    from .kernels.cuda import launch
+    from .kernels.kullback_leibler import kullback_leibler
+    from .kernels.least_squares import frobenius
+    from .kernels.settings import Limits, rule_of
+    from .kernels.tiles import Answers, Cells, Jobs
 
     pattern, stop, k = plan.pattern, plan.stop, starts.W.shape[-1]
     jobs, (m, n) = len(chosen), pattern.shape[1:]
     eps = torch.finfo(plan.dtype).eps
     every = stop.interval(plan.rule)
-    limits = cpu.Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, every)
-    coefficients = [float(x) for x in plan.penalty.coefficients(m, n)]
-    rule = kl.rule_of(plan.rule, coefficients) if plan.beta == 1 else cpu.rule_of(plan.rule, coefficients)
-    solve = kl.kullback_leibler if plan.beta == 1 else cpu.frobenius
+    limits = Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, every)
+    rule = rule_of(plan.rule, [float(x) for x in plan.penalty.coefficients(m, n)])
+    solve = kullback_leibler if plan.beta == 1 else frobenius
     if plan.devices:
         W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, *starts, rule, limits, plan.devices)
     else:
@@ -408,11 +412,11 @@ def _solve(plan: Plan, chosen: np.ndarray, starts: Starts, *, narrow: bool) -> R
             H.fill(0)
         n_iter, status, numbers = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64), np.zeros((jobs, 3))
 
+        cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
+        answers = Answers(W, H, n_iter, status, numbers)
+
         def work(first: int, last: int) -> None:
-            solve(
-                pattern.values, pattern.rows, pattern.start, columns, chosen, first * LANES,
-                min(last * LANES, jobs), *starts, rule, limits, (0,) * k, W, H, n_iter, status, numbers,
-            )  # fmt: skip
+            solve(cells, given, first * LANES, min(last * LANES, jobs), rule, limits, (0,) * k, answers)
 
         in_parallel(work, -(-jobs // LANES), grain=LONG)
     return Result(

@@ -235,7 +235,7 @@ def test_naming_the_package_loads_nothing_heavy(module):
 
 
 def test_settings_are_plain_python():
-    names = [name for name in sorted((ROOT / "halo").glob("*/settings.py"))]
+    names = sorted((ROOT / "halo").glob("*/settings.py"))
     assert len(names) >= 3
     for path in names:
         module = ".".join(["halonmf", *path.relative_to(ROOT).with_suffix("").parts])

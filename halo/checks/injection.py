@@ -128,6 +128,52 @@ class Injection:
         seen = np.nan_to_num(self.contrast, nan=np.inf) <= contrast
         return float(self.spanned[seen].min()) if seen.any() else float("nan")
 
+    def table(self) -> QTable:
+        """Return the injections as a table: a row per width and number; cosines are means over the repeats."""
+        w, s = self.found.shape
+        table = QTable()
+        for name, x, unit in (
+            ("width", self.widths, None),
+            ("sigma_E", self.sigma_E, units.km**2 / units.s**2),
+            ("sigma_Lz", self.sigma_Lz, units.kpc * units.km / units.s),
+            ("spanned", self.spanned, None),
+        ):
+            table[name] = np.repeat(x, s) if unit is None else np.repeat(x, s) * unit
+        table["n_stars"] = np.tile(self.numbers, w)
+        good = np.isfinite(self.cosine)
+        mean = np.where(good, self.cosine, 0).sum(axis=2) / np.maximum(good.sum(axis=2), 1)
+        table["cosine"] = np.where(good.any(axis=2), mean, np.nan).ravel()
+        table["found"] = self.found.ravel()
+        table["converged"] = good.sum(axis=2).ravel()
+        table.meta |= {
+            "stars": self.n_stars,
+            "components": self.components,
+            "repeats": self.cosine.shape[2],
+            "threshold": self.threshold,
+            "null_cosine": self.null,
+            "contrast": CONTRAST,
+            "narrowest_found": self.narrowest(),
+            "stream": {"E": self.stream.E, "Lz": self.stream.Lz, "scatter": self.stream.scatter}
+            | dict(self.stream.abundances),
+        }
+        return table
+
+    def describe(self) -> str:
+        """Return the fewest stars of a stream that is found, a line per width, and the number of fits."""
+        rows = ["bins spanned  fewest stars  per star of the sample there"]
+        for spanned, fewest, contrast in zip(self.spanned, self.fewest, self.contrast, strict=True):
+            numbers = f"{fewest:12,.0f}  {contrast:8.2f}" if np.isfinite(fewest) else "        none"
+            rows.append(f"{100 * spanned:10.0f} %  {numbers}")
+        narrow = self.narrowest()
+        said = "none" if np.isnan(narrow) else f"{100 * narrow:.0f} % of the bins"
+        return "\n".join(
+            [*rows, f"narrowest found with no more stars than the sample has there: {said}", f"{self.cosine.size} fits"]
+        )
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
+
 
 def inject(
     stars: StarsLike,
@@ -268,34 +314,3 @@ def _cosines(H: np.ndarray, image: np.ndarray) -> np.ndarray:
     """Return the cosine of every component (..., k, n) with an image (n,)."""
     length = np.linalg.norm(H, axis=-1) * np.linalg.norm(image)
     return np.divide(H @ image, length, out=np.zeros_like(length), where=length > 0)
-
-
-def injection_table(result: Injection) -> QTable:
-    """Return the injections as a table: a row per width and number; cosines are means over the repeats."""
-    w, s = result.found.shape
-    table = QTable()
-    for name, x, unit in (
-        ("width", result.widths, None),
-        ("sigma_E", result.sigma_E, units.km**2 / units.s**2),
-        ("sigma_Lz", result.sigma_Lz, units.kpc * units.km / units.s),
-        ("spanned", result.spanned, None),
-    ):
-        table[name] = np.repeat(x, s) if unit is None else np.repeat(x, s) * unit
-    table["n_stars"] = np.tile(result.numbers, w)
-    good = np.isfinite(result.cosine)
-    mean = np.where(good, result.cosine, 0).sum(axis=2) / np.maximum(good.sum(axis=2), 1)
-    table["cosine"] = np.where(good.any(axis=2), mean, np.nan).ravel()
-    table["found"] = result.found.ravel()
-    table["converged"] = good.sum(axis=2).ravel()
-    table.meta |= {
-        "stars": result.n_stars,
-        "components": result.components,
-        "repeats": result.cosine.shape[2],
-        "threshold": result.threshold,
-        "null_cosine": result.null,
-        "contrast": CONTRAST,
-        "narrowest_found": result.narrowest(),
-        "stream": {"E": result.stream.E, "Lz": result.stream.Lz, "scatter": result.stream.scatter}
-        | dict(result.stream.abundances),
-    }
-    return table

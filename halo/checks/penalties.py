@@ -39,6 +39,46 @@ class Choice:
     l1_ratio: float
 
 
+@dataclass(frozen=True)
+class Search:
+    """What a search for penalties found.
+
+    Attributes
+    ----------
+    settings : QTable
+        A row per setting, as `search` describes it.
+    """
+
+    settings: QTable
+
+    def table(self) -> QTable:
+        """Return the settings as a table, that of the least held-out error first."""
+        return self.settings
+
+    def describe(self) -> str:
+        """Return what a search found, in a few lines."""
+        meta, best = self.settings.meta, self.settings.meta["best"]
+        lines = [
+            f"{meta['draws']:,} draws, {meta['settings']:,} different settings, {meta['folds']} folds; "
+            f"{meta['nothing_left']:,} leave no component, {meta['unconverged']:,} did not converge",
+            f"held-out error without penalties {meta['held_out_without']:.5f}",
+        ]
+        if best["alpha_W"] == best["alpha_H"] == 0:
+            lines.append("no setting beats it")
+        else:
+            relative = meta["gain"] / meta["held_out_without"]
+            lines.append(
+                f"best: alpha_W = {best['alpha_W']:.4g}, alpha_H = {best['alpha_H']:.4g}, "
+                f"l1_ratio = {best['l1_ratio']:g}, lower by {meta['gain']:.2g} +- {meta['gain_se']:.1g} "
+                f"({100 * relative:.2g} %); {meta['better_than_none']:,} settings are better than none"
+            )
+        return "\n".join(lines)
+
+    def problems(self) -> str:
+        """Return a line where the best setting did not converge; empty where it did."""
+        return "" if self.settings["converged"][0] else "the best setting did not converge"
+
+
 def draw_choices(draws: int = DRAWS, seed: int = 0) -> dict[Choice, int]:
     """Return settings drawn from the grid at random, none first, with how often each was drawn.
 
@@ -90,7 +130,7 @@ def search(
     *,
     number: int = FOLDS,
     progress: Progress = silent,
-) -> QTable:
+) -> Search:
     """Return the errors of fits with penalties drawn at random from the paper's grid, zero included.
 
     Every fit begins at the one without penalties. The error is ||V - W H|| / ||V||; the held-out error the same over
@@ -113,11 +153,11 @@ def search(
 
     Returns
     -------
-    QTable
-        A row per setting, by held-out error: ``alpha_W``, ``alpha_H``, ``l1_ratio``, ``drawn`` (times), ``error``,
-        ``held_out``, ``gain`` (by how much the held-out error is below that without penalties) and ``gain_se``, its
-        standard error from the folds, ``components`` (that are not zero), ``share`` (mass fraction of the last
-        component; NaN where there is none) and ``converged``. The metadata name the best setting.
+    Search
+        Its table has a row per setting, by held-out error: ``alpha_W``, ``alpha_H``, ``l1_ratio``, ``drawn`` (times),
+        ``error``, ``held_out``, ``gain`` (by how much the held-out error is below that without penalties) and
+        ``gain_se``, its standard error from the folds, ``components`` (that are not zero), ``share`` (mass fraction of
+        the last component; NaN where there is none) and ``converged``. The metadata name the best setting.
 
     Raises
     ------
@@ -173,7 +213,7 @@ def search(
         held.append(found["held_out"])
         converged = converged & found["converged"]
     progress("folds", number, number)
-    return _table(choices, whole, np.sqrt(held), converged, seed, draws)
+    return Search(_table(choices, whole, np.sqrt(held), converged, seed, draws))
 
 
 def replace_penalties(settings: FitSettings) -> FitSettings:
@@ -222,23 +262,3 @@ def verdict(table: QTable) -> dict[str, Any]:
 def is_none(table: QTable) -> np.ndarray:
     """Return which row has no penalty."""
     return np.asarray((table["alpha_W"] == 0) & (table["alpha_H"] == 0))
-
-
-def describe(table: QTable) -> str:
-    """Return what a search found, in a few lines."""
-    meta, best = table.meta, table.meta["best"]
-    lines = [
-        f"{meta['draws']:,} draws, {meta['settings']:,} different settings, {meta['folds']} folds; "
-        f"{meta['nothing_left']:,} leave no component, {meta['unconverged']:,} did not converge",
-        f"held-out error without penalties {meta['held_out_without']:.5f}",
-    ]
-    if best["alpha_W"] == best["alpha_H"] == 0:
-        lines.append("no setting beats it")
-    else:
-        relative = meta["gain"] / meta["held_out_without"]
-        lines.append(
-            f"best: alpha_W = {best['alpha_W']:.4g}, alpha_H = {best['alpha_H']:.4g}, l1_ratio = {best['l1_ratio']:g}, "
-            f"lower by {meta['gain']:.2g} +- {meta['gain_se']:.1g} ({100 * relative:.2g} %); "
-            f"{meta['better_than_none']:,} settings are better than none"
-        )
-    return "\n".join(lines)

@@ -75,6 +75,40 @@ class Stability:
         rows = np.any([self.of(kind) for kind in kinds], axis=0)
         return self.share[rows].std(axis=0, ddof=1) if rows.sum() > 1 else np.full(self.share.shape[1], np.nan)
 
+    def table(self) -> Table:
+        """Return the fits as a table: a row each, with ``share_`` and ``cosine_`` of every component."""
+        table = Table({"kind": list(self.kind), "value": self.value})
+        for j, name in enumerate(self.base.names):
+            table[f"share_{name}"], table[f"cosine_{name}"] = self.share[:, j], self.cosine[:, j]
+        table["status"] = list(self.status)
+        base = self.base
+        table.meta |= {
+            "base_shares": dict(zip(base.names, base.mass_fractions.tolist(), strict=True)),
+            "base_q": [axis.count for axis in base.mixtures.bins.axes],
+            "base_l": base.mixtures.chemistry.pixels,
+            "base_status": base.status,
+            "stars": int(base.mixtures.n_stars.sum()),
+            "not_converged": int((~self.good).sum()),
+            "least_cosine": {kind: self.least_cosine(kind) for kind in KINDS},
+            "share_std": {kind: dict(zip(base.names, self.spread(kind).tolist(), strict=True)) for kind in KINDS},
+        }
+        return table
+
+    def describe(self) -> str:
+        """Return how the components hold, a line per kind of change, and the number of fits."""
+        rows = ["change  fits  converged  least cosine  " + "  ".join(f"std {name}" for name in self.base.names)]
+        for kind in KINDS:
+            number = self.kind.count(kind)
+            spread = "  ".join(f"{x:{4 + len(n)}.4f}" for n, x in zip(self.base.names, self.spread(kind), strict=True))
+            converged = int(self.of(kind).sum())
+            rows.append(f"{kind:<6}  {number:4d}  {converged:9d}  {self.least_cosine(kind):12.6f}  {spread}")
+        return "\n".join([*rows, f"{len(self.value)} fits"])
+
+    def problems(self) -> str:
+        """Return how many fits did not converge; empty for none."""
+        number = int((~self.good).sum())
+        return f"not converged: {number} fit{'s' * (number != 1)}" if number else ""
+
 
 def stability(
     stars: StarsLike,
@@ -170,23 +204,3 @@ def _beside(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.n
 def _unit(H: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(H, axis=1, keepdims=True)
     return np.divide(H, length, out=np.zeros_like(H), where=length > 0)
-
-
-def stability_table(result: Stability) -> Table:
-    """Return the fits as a table: a row each, with ``share_`` and ``cosine_`` of every component."""
-    table = Table({"kind": list(result.kind), "value": result.value})
-    for j, name in enumerate(result.base.names):
-        table[f"share_{name}"], table[f"cosine_{name}"] = result.share[:, j], result.cosine[:, j]
-    table["status"] = list(result.status)
-    base = result.base
-    table.meta |= {
-        "base_shares": dict(zip(base.names, base.mass_fractions.tolist(), strict=True)),
-        "base_q": [axis.count for axis in base.mixtures.bins.axes],
-        "base_l": base.mixtures.chemistry.pixels,
-        "base_status": base.status,
-        "stars": int(base.mixtures.n_stars.sum()),
-        "not_converged": int((~result.good).sum()),
-        "least_cosine": {kind: result.least_cosine(kind) for kind in KINDS},
-        "share_std": {kind: dict(zip(base.names, result.spread(kind).tolist(), strict=True)) for kind in KINDS},
-    }
-    return table

@@ -43,7 +43,7 @@ def simulation(
     result = simulating.simulate(galaxy, by, max_fe_h=max_fe_h, cuts=cuts, min_particles=min_particles)
     choices = {"by": by, "max_fe_h": max_fe_h, "cuts": cuts, "min_particles": min_particles, "mapping": galaxy.mapping}
     record = provenance("simulation", choices, inputs=[*files, columns])
-    save_table(output, simulating.simulated_table(result), record, overwrite=overwrite)
+    save_table(output, result.table(), record, overwrite=overwrite)
     draw_figure(figure, lambda figures: figures.simulations([result]), record, overwrite)
     return result
 
@@ -72,7 +72,7 @@ def stability(
     choices: dict[str, Any] = {"starts": starts, "bins": bins, "pixels": pixels}
     result = repeating.stability(read_catalogue(stars).table, settings, **choices)
     record = provenance("stability", {**choices, "fit": settings}, inputs=[stars], seeds=[settings.solver.seed])
-    save_table(output, repeating.stability_table(result), record, overwrite=overwrite)
+    save_table(output, result.table(), record, overwrite=overwrite)
     draw_figure(figure, lambda figures: figures.stabilities(result), record, overwrite)
     return result
 
@@ -117,6 +117,6 @@ def injection(
     table = read_catalogue(stars).table
     result = injecting.inject(table, settings, stream, components=settings.solver.components, **choices)
     record = provenance("injection", {**choices, "stream": stream, "fit": settings}, inputs=[stars], seeds=[seed])
-    save_table(output, injecting.injection_table(result), record, overwrite=overwrite)
+    save_table(output, result.table(), record, overwrite=overwrite)
     draw_figure(figure, lambda figures: figures.injections(result), record, overwrite)
     return result

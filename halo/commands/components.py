@@ -17,14 +17,14 @@ from ..io.atomic import TABLES, check_output
 from ..io.provenance import provenance
 from ..io.tables import save_table
 from ..mixtures.settings import parse_axes
-from ..products.boundary import GRID, LEVEL, SMOOTHING, boundary, boundary_table
-from ..products.eccentricity import BINS, CUT, Eccentricities, eccentricities, eccentricity_table
+from ..products.boundary import GRID, LEVEL, SMOOTHING, boundary
+from ..products.eccentricity import BINS, CUT, Eccentricities, eccentricities
 from ..products.four import Four, SplitSettings
 from ..products.four import split as split_sample
 from ..products.overview import PROFILES
-from ..products.profile import profile, profile_table
+from ..products.profile import profile
 from ..products.table1 import LEVEL as INTERVAL
-from ..products.table1 import Table1, table1, table1_table
+from ..products.table1 import Table1, table1
 from ..products.tracks import PERCENTILES
 from ..stars.catalogue import read_catalogue
 from ..stars.variables import VARIABLES
@@ -95,10 +95,10 @@ def split(
     record = provenance("split", choices, inputs=[fit, stars], seeds=[whole.settings.solver.seed, seed], device=where)
     for name, found in (("HE.h5", four.high), ("LE.h5", four.low), ("four.h5", four.fit)):
         save_fit(paths[name], replace(found, provenance=record), overwrite=overwrite)
-    tables = {"boundary.ecsv": boundary_table(four.boundary), "table1.ecsv": table1_table(summary)}
+    tables = {"boundary.ecsv": four.boundary.table(), "table1.ecsv": summary.table()}
     for name in DISTANCES:
         along = profile(four.fit, table, parse_axes(PROFILES[name]))
-        tables[f"{VARIABLES[name].column}.ecsv"] = profile_table(along)
+        tables[f"{VARIABLES[name].column}.ecsv"] = along.table()
     for name, product in tables.items():
         save_table(paths[name], product, record, overwrite=overwrite)
     return four, summary
@@ -128,9 +128,7 @@ def table(
     found = [load_fit(path) for path in fits]
     result = table1(found, _refits(found, bootstrap, seed), q=percentiles, level=level, interval=interval)
     choices = {"percentiles": percentiles, "bootstrap": bootstrap, "level": level, "interval": interval}
-    save_table(
-        output, table1_table(result), provenance("table", choices, inputs=fits, seeds=[seed]), overwrite=overwrite
-    )
+    save_table(output, result.table(), provenance("table", choices, inputs=fits, seeds=[seed]), overwrite=overwrite)
     return result
 
 
@@ -160,7 +158,7 @@ def eccentricity(
     result = eccentricities(found, read_catalogue(stars).table, bins=bins, cut=cut, refits=refits, level=level)
     choices = {"bins": bins, "cut": cut, "bootstrap": bootstrap, "level": level}
     record = provenance("eccentricity", choices, inputs=[fit, stars], seeds=[seed])
-    save_table(output, eccentricity_table(result), record, overwrite=overwrite)
+    save_table(output, result.table(), record, overwrite=overwrite)
     return result
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import OutputError
 from ..fits.apply import Application, apply
-from ..fits.engine import resolve_device
+from ..fits.engine import not_converged, resolve_device
 from ..fits.fit import Fit, fit
 from ..fits.settings import FitSettings
 from ..fits.store import save_fit
@@ -20,14 +20,13 @@ from ..io.tables import save_table
 from ..mixtures.settings import parse_axes
 from ..mock.survey import make
 from ..mock.truth import read_truth, true_fractions
-from ..products.boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary, boundary, boundary_table
+from ..products.boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary, boundary
 from ..products.overview import MAP_AXES, PROFILE_AXES
-from ..products.profile import MIN_STARS, Profile, crossings, profile, profile_table
+from ..products.profile import MIN_STARS, Profile, crossings, profile
 from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue, write_catalogue
 from ..stars.selection import choose
 from ..survey.prepare import prepare
-from .reports import warning
 
 PRODUCTS = ("stars.fits", "fit.h5", "profile.ecsv", "map.ecsv", "boundary.ecsv")
 SUMMARY = "summary"
@@ -106,7 +105,7 @@ def run(
     -------
     Demo
     """
-    from ..figures import fit as figures
+    from .. import figures
 
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
@@ -134,9 +133,9 @@ def run(
     line = boundary(found, catalogue)
     binned: dict[str, Any] = {"fit": settings, "min_stars": MIN_STARS}
     products: tuple[tuple[Path, str, Any, dict[str, Any]], ...] = (
-        (profile_file, "apply", profile_table(against_energy), {"by": parse_axes(PROFILE_AXES)}),
-        (map_file, "apply", profile_table(on_grid), {"by": parse_axes(MAP_AXES)}),
-        (boundary_file, "boundary", boundary_table(line), LINE),
+        (profile_file, "apply", against_energy.table(), {"by": parse_axes(PROFILE_AXES)}),
+        (map_file, "apply", on_grid.table(), {"by": parse_axes(MAP_AXES)}),
+        (boundary_file, "boundary", line.table(), LINE),
     )
     for path, command, table, choices in products:
         record = provenance(command, choices | binned, inputs=[fit_file, stars_file], device=where)
@@ -152,6 +151,7 @@ def run(
     drawn = {"fit": settings, "map": MAP_AXES, "profile": PROFILE_AXES}
     record = provenance("demo", drawn, inputs=[fit_file, stars_file, paths.truth], device=found.device)
     files += figures.save(picture, directory / SUMMARY, overwrite=overwrite, provenance=record)
+    applications = (against_energy.application, on_grid, line.application)
     return Demo(
         catalogue=catalogue,
         fit=found,
@@ -163,5 +163,5 @@ def run(
         true_fractions=true,
         true_crossing=crossings(bins.bounds[:, 0].mean(axis=-1), true, 0.5),
         files=tuple(files),
-        warning=warning(found.status, found.kkt, against_energy.application, on_grid, line.application),
+        warning=not_converged(found.status, found.kkt, sum(len(each.unconverged) for each in applications)),
     )

@@ -22,15 +22,14 @@ from ..io.atomic import CATALOGUES, FITS, TABLES, check_output, make_folder
 from ..io.provenance import provenance
 from ..io.tables import save_table, save_text
 from ..mixtures.settings import Axis
-from ..products.boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary, boundary_table
+from ..products.boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary
 from ..products.boundary import boundary as find_boundary
 from ..products.four import check_whole
 from ..products.overview import MAP_AXES, PROFILE_AXES, products
-from ..products.profile import MIN_STARS, Profile, profile_of, profile_table
+from ..products.profile import MIN_STARS, Profile, profile_of
 from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
 from ..survey import prepare as preparing
-from .reports import warning
 
 
 def prepare(
@@ -122,7 +121,7 @@ def apply(
     result = profile_of(application, min_stars=min_stars) if len(axes) == 1 else application
     choices = {"by": axes, "fit": settings, "min_stars": min_stars}
     record = provenance("apply", choices, inputs=[fit, stars], device=resolve_device(device))
-    save_table(output, profile_table(result), record, overwrite=overwrite)
+    save_table(output, result.table(), record, overwrite=overwrite)
     return result
 
 
@@ -163,7 +162,7 @@ def boundary(
     settings = _elsewhere(found, selection, cuts, device)
     line = find_boundary(found, read_catalogue(stars), selection=settings.selection, device=device, **choices)
     record = provenance("boundary", {**choices, "fit": settings}, inputs=[fit, stars], device=resolve_device(device))
-    save_table(output, boundary_table(line), record, overwrite=overwrite)
+    save_table(output, line.table(), record, overwrite=overwrite)
     return line
 
 
@@ -175,7 +174,7 @@ def plot(fit: Path, stars: Path | None, folder: Path, *, overwrite: bool = False
     UsageError, InputError, OutputError
         As `apply`.
     """
-    from ..figures import fit as figures
+    from .. import figures
 
     found = load_fit(fit)
     if stars is not None:
@@ -186,11 +185,11 @@ def plot(fit: Path, stars: Path | None, folder: Path, *, overwrite: bool = False
         for suffix in ("png", "pdf", "txt"):
             check_output(folder / f"{name}.{suffix}", overwrite=overwrite)
     if stars is None:
-        pictures, said = {"components": figures.components(found)}, warning(found.status, found.kkt)
+        pictures, said = {"components": figures.components(found)}, found.problems()
         record = provenance("plot", {"fit": found.settings}, inputs=[fit])
     else:
         shown = products(found, read_catalogue(stars).table)
-        pictures, said = figures.every(shown), warning(found.status, found.kkt, *shown.applications)
+        pictures, said = figures.every(shown), shown.problems()
         choices = {"fit": found.settings, "map": MAP_AXES, "profile": PROFILE_AXES}
         record = provenance("plot", choices, inputs=[fit, stars], device=resolve_device(found.settings.solver.device))
     files = {}

@@ -10,7 +10,7 @@ from ..io.atomic import check_output
 from ..io.tables import save_text
 
 if TYPE_CHECKING:
-    from ..figures.fit import Picture
+    from ..figures import Picture
 
 SUFFIXES = (".png", ".pdf", ".txt")
 """Files of a figure: two formats, and its caption."""
@@ -40,7 +40,7 @@ def draw_figure(
     """Write a figure as PNG and PDF, with its caption as text; without a name draw nothing and load no matplotlib."""
     if figure is None:
         return
-    from ..figures import fit as figures
+    from .. import figures
 
     picture = draw(figures)
     *_, text = figure_files(figure)

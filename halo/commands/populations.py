@@ -63,7 +63,7 @@ def members(
     if truth is not None:
         accreted = read_truth(truth, result.stars).accreted
         beside = membership.reliability(result.probability[:, -1], accreted)
-    write_catalogue(output, membership.memberships_table(result), result.cutflow, record, overwrite=overwrite)
+    write_catalogue(output, result.table(), result.cutflow, record, overwrite=overwrite)
     if beside is not None:
         reliable = beside
         draw_figure(figure, lambda figures: figures.reliabilities({result.names[-1]: reliable}), record, overwrite)
@@ -108,7 +108,7 @@ def regions(
     record = provenance(
         "regions", {**choices, **_selection(settings, flow), "regions": known}, inputs=inputs, seeds=[seed]
     )
-    save_table(output, selecting.region_table(result), record, overwrite=overwrite)
+    save_table(output, result.table(), record, overwrite=overwrite)
     draw_figure(figure, lambda figures: figures.energies(chosen, known, result), record, overwrite)
     return result
 
@@ -157,7 +157,7 @@ def bifurcation(
     record = provenance(
         "bifurcation", {**choices, **_selection(settings, flow), "region": limit}, inputs=inputs, seeds=[seed]
     )
-    tables = eos.statistics_table(result), eos.scan_table(result), eos.pixel_table(result)
+    tables = result.tables().values()
     for path, table in zip((output, *others), tables, strict=True):
         save_table(path, table, record, overwrite=overwrite)
     draw_figure(figure, lambda figures: figures.branches(chosen, result), record, overwrite)
@@ -218,7 +218,7 @@ def aurora(
     line = None if two is None else boundary(load_fit(two), table)
     inputs = [path for path in (fit, stars, two) if path is not None]
     record = provenance("aurora", {**choices, "component": name, "fit": found.settings}, inputs=inputs, seeds=[seed])
-    save_table(output, branch.aurora_table(result), record, overwrite=overwrite)
+    save_table(output, result.table(), record, overwrite=overwrite)
     draw_figure(figure, lambda figures: figures.aurora_maps(result, line, name), record, overwrite)
     return result
 

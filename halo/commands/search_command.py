@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from ..checks.penalties import DRAWS, FOLDS
+from ..checks.penalties import DRAWS, FOLDS, Search
 from ..checks.penalties import search as find
 from ..fits.settings import FitSettings
 from ..io.atomic import TABLES, check_output
@@ -27,8 +26,8 @@ def search(
     figure: bool = True,
     overwrite: bool = False,
     progress: Progress = silent,
-) -> Any:
-    """Search for penalties, write the table and beside it the figure, and return the table.
+) -> Search:
+    """Search for penalties, write the table and beside it the figure, and return what was found.
 
     Raises
     ------
@@ -42,9 +41,9 @@ def search(
     check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(stars,))
     drawn = output.with_suffix("") if figure else None
     check_figure(drawn, overwrite)
-    table = find(read_catalogue(stars).table, settings, draws, seed, number=folds, progress=progress)
+    found = find(read_catalogue(stars).table, settings, draws, seed, number=folds, progress=progress)
     choices = {"fit": settings, "draws": draws, "seed": seed, "folds": folds}
     record = provenance("search", choices, inputs=[stars], seeds=[seed, settings.solver.seed], device="cpu")
-    save_table(output, table, record, overwrite=overwrite)
-    draw_figure(drawn, lambda figures: figures.search(table), record, overwrite)
-    return table
+    save_table(output, found.table(), record, overwrite=overwrite)
+    draw_figure(drawn, lambda figures: figures.search(found), record, overwrite)
+    return found

@@ -15,9 +15,10 @@ from ..io.atomic import make_folder, write_bytes
 from ..io.hdf5 import pack
 from ..io.provenance import plain, provenance
 from ..io.tables import save_table, save_text
+from .rows import Summary
 from .run import SETTINGS, open_run
 from .statistics import OVER, STATISTICS, TIMES
-from .summary import Summary, summarise
+from .summary import summarise
 
 TABLE, ARRAYS, FIGURES = "summary.ecsv", "summary.h5", "figures"
 SCHEMA = 1
@@ -63,7 +64,7 @@ def publish(folder: str | Path, *, interval: str = RECOMMENDED, formats: Sequenc
     summary = summarise(run, interval=interval)
     record = provenance("summary", {"interval": interval, "run": run.sha256}, inputs=[folder / SETTINGS])
     files = [
-        save_table(folder / TABLE, summary.table, record, overwrite=True),
+        save_table(folder / TABLE, summary.table(), record, overwrite=True),
         write_bytes(folder / ARRAYS, image(summary, record), overwrite=True),
     ]
     if formats:
@@ -105,12 +106,11 @@ def image(summary: Summary, record: Mapping[str, Any]) -> bytes:
 
 
 def _draw(folder: Path, summary: Summary, record: Mapping[str, Any], formats: Sequence[str]) -> list[Path]:
-    from ..figures import ensembles as bands
-    from ..figures import fit as figures
+    from .. import figures
 
     make_folder(folder)
     files = []
-    for name, picture in bands.draw(summary).items():
+    for name, picture in figures.ensemble(summary).items():
         files += figures.save(picture, folder / name, formats, overwrite=True, provenance=record)
         files.append(save_text(folder / f"{name}.txt", picture.caption, overwrite=True))
     return files

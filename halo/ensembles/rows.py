@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from astropy.table import QTable
 
 from ..fits.engine import CONVERGED
 from ..fits.fit import component_names
+from ..fits.intervals import RECOMMENDED
 from ..products.boundary import LEVEL
-from ..products.profile import unit_of
+from ..stars.variables import unit_of
 from .statistics import OVER, STATISTICS, TIMES, Group, Part, axis_of
-from .summary import Summary
 
 KEYS = ("label", "product", "component", "at", "lower", "upper", "axis_unit", "unit")
 """Columns that say what a row's number is."""
@@ -21,45 +22,146 @@ COLUMNS = (*STATISTICS, "spread", "lowest", "highest", "n_setups")
 ALL = "all set-ups"
 
 
-def table(summary: Summary) -> QTable:
-    """Return a summary as a table: a row for every number of every set-up, and of the spread over set-ups.
+@dataclass(frozen=True)
+class Summary:
+    """All that an ensemble says.
 
-    Columns: ``label`` of the set-up (`ALL`, with what sets a group apart, for the spread over set-ups); ``product``,
-    ``component``, ``at`` (the level of a crossing, the percentile of an abundance), ``lower`` and ``upper`` edge of
-    the bin or pixel and their unit; the `summary.STATISTICS` in ``unit``; ``spread``, ``lowest``, ``highest`` and
-    ``n_setups`` over set-ups. What a row does not have is NaN. Units stand in columns because one column holds numbers
-    of several; energies are in km2 / s2.
+    Attributes
+    ----------
+    parts : tuple of Part
+        By set-up.
+    groups : tuple of Group
+        Of two set-ups or more.
+    interval : str
+        Type of the intervals.
+    failed : tuple of (str, str)
+        Set-ups that could not be computed, and why.
+    missing : tuple of str
+        What is not there yet.
+    run : str
+        Hash that names the run.
     """
-    rows: dict[str, list[Any]] = {name: [] for name in KEYS}
-    blocks: list[np.ndarray] = []
-    for part in summary.parts:
-        for name, x in part.statistics.items():
-            _describe(rows, part.label, name, x.shape[1:], part)
-            flat = x.reshape(len(STATISTICS), -1)
-            blocks.append(np.concatenate([flat, np.full((4, flat.shape[1]), np.nan)]))
-    for group in summary.groups:
-        for name, x in group.statistics.items():
-            _describe(rows, f"{ALL} {group.label}".strip(), name, x.shape[1:], group)
-            named = dict(zip(OVER, x.reshape(len(OVER), -1), strict=True))
-            named["base"] = named["mean"]
-            empty = np.full(x[0].size, np.nan)
-            blocks.append(np.stack([named.get(column, empty) for column in COLUMNS]))
-    numbers = np.concatenate(blocks, axis=1)
-    made = QTable({name: np.array(values) for name, values in rows.items()})
-    for column, x in zip(COLUMNS, numbers, strict=True):
-        made[column] = x
-    made.meta["interval"] = summary.interval
-    made.meta["run"] = summary.run
-    made.meta["setups"] = [
-        {
-            "label": part.label, "replicates": part.replicates, "refused": part.refused,
-            "unconverged": part.unconverged, "base_fit": part.base_status, "delete_factor": part.factor,
+
+    parts: tuple[Part, ...]
+    groups: tuple[Group, ...] = ()
+    interval: str = RECOMMENDED
+    failed: tuple[tuple[str, str], ...] = ()
+    missing: tuple[str, ...] = ()
+    run: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing or failed."""
+        return not (self.failed or self.missing)
+
+    def table(self) -> QTable:
+        """Return the summary as a table: a row for every number of every set-up, and of the spread over set-ups.
+
+        Columns: ``label`` of the set-up (`ALL`, with what sets a group apart, for the spread over set-ups);
+        ``product``, ``component``, ``at`` (the level of a crossing, the percentile of an abundance), ``lower`` and
+        ``upper`` edge of the bin or pixel and their unit; the `STATISTICS` in ``unit``; ``spread``, ``lowest``,
+        ``highest`` and ``n_setups`` over set-ups. What a row does not have is NaN. Units stand in columns because one
+        column holds numbers of several; energies are in km2 / s2.
+        """
+        rows: dict[str, list[Any]] = {name: [] for name in KEYS}
+        blocks: list[np.ndarray] = []
+        for part in self.parts:
+            for name, x in part.statistics.items():
+                _describe(rows, part.label, name, x.shape[1:], part)
+                flat = x.reshape(len(STATISTICS), -1)
+                blocks.append(np.concatenate([flat, np.full((4, flat.shape[1]), np.nan)]))
+        for group in self.groups:
+            for name, x in group.statistics.items():
+                _describe(rows, f"{ALL} {group.label}".strip(), name, x.shape[1:], group)
+                named = dict(zip(OVER, x.reshape(len(OVER), -1), strict=True))
+                named["base"] = named["mean"]
+                empty = np.full(x[0].size, np.nan)
+                blocks.append(np.stack([named.get(column, empty) for column in COLUMNS]))
+        numbers = np.concatenate(blocks, axis=1)
+        made = QTable({name: np.array(values) for name, values in rows.items()})
+        for column, x in zip(COLUMNS, numbers, strict=True):
+            made[column] = x
+        made.meta["interval"] = self.interval
+        made.meta["run"] = self.run
+        made.meta["setups"] = [
+            {
+                "label": part.label, "replicates": part.replicates, "refused": part.refused,
+                "unconverged": part.unconverged, "base_fit": part.base_status, "delete_factor": part.factor,
+            }
+            for part in self.parts
+        ]  # fmt: skip
+        made.meta["failed"] = dict(self.failed)
+        made.meta["missing"] = list(self.missing)
+        return made
+
+    def describe(self) -> str:
+        """Return what an ensemble says of mass fractions and crossings, what was left out, and what is missing."""
+        lines = [*_heads(self)]
+        if len(self.parts) == 1:
+            lines += _whole(self.parts[0])
+        else:
+            lines += _short(self)
+        for group in self.groups:
+            lines += ["", *_apart(group, len(self.groups) > 1)]
+        if self.failed:
+            lines += ["", f"could not be computed, {len(self.failed)} of the set-ups:"]
+            lines += [f"  {label}: {reason}" for label, reason in self.failed]
+        if self.missing:
+            lines += ["", "not there yet (run again with --resume):", *(f"  {what}" for what in self.missing)]
+        return "\n".join(lines)
+
+    def problems(self) -> str:
+        """Return what is missing, failed, did not converge or has no error, in a line; empty where all is well."""
+        said = []
+        if self.failed:
+            said.append(f"{_setups(len(self.failed))} could not be computed")
+        if self.missing:
+            said.append(f"{_setups(len(self.missing))} not complete")
+        unconverged = sum(part.unconverged for part in self.parts)
+        if unconverged:
+            said.append(f"{unconverged:,} replicates did not converge and are left out")
+        bad = sum(part.base_status != CONVERGED for part in self.parts)
+        if bad:
+            said.append(f"the fit of all stars did not converge in {_setups(bad)}")
+        empty = sum(part.replicates > 0 and part.used == 0 for part in self.parts)
+        if empty:
+            said.append(f"no replicate counts, and no error is known, in {_setups(empty)}")
+        return "; ".join(said)
+
+    def record(self) -> dict[str, Any]:
+        """Return the summary as JSON can hold it: every product's statistics by set-up and group; None for no number.
+
+        Tracks and fractions are arrays along their bins, whose edges are under ``coordinates``.
+        """
+        return {
+            "run": self.run,
+            "interval": self.interval,
+            "setups": [
+                {
+                    "label": part.label,
+                    "components": list(part.names),
+                    "replicates": part.replicates,
+                    "refused": part.refused,
+                    "unconverged": part.unconverged,
+                    "base_fit": part.base_status,
+                    "delete_factor": part.factor,
+                    "products": {n: dict(zip(STATISTICS, _listed(x), strict=True)) for n, x in part.statistics.items()},
+                    "crossings": {n: dict(zip(TIMES, _listed(x), strict=True)) for n, x in part.counts.items()},
+                    "coordinates": {n: _listed(x) for n, x in part.coordinates.items()},
+                }
+                for part in self.parts
+            ],
+            "over_setups": [
+                {
+                    "label": group.label,
+                    "members": [self.parts[i].label for i in group.members],
+                    "products": {n: dict(zip(OVER, _listed(x), strict=True)) for n, x in group.statistics.items()},
+                }
+                for group in self.groups
+            ],
+            "failed": dict(self.failed),
+            "missing": list(self.missing),
         }
-        for part in summary.parts
-    ]  # fmt: skip
-    made.meta["failed"] = dict(summary.failed)
-    made.meta["missing"] = list(summary.missing)
-    return made
 
 
 def _describe(rows: dict[str, list[Any]], label: str, name: str, shape: tuple[int, ...], of: Part | Group) -> None:
@@ -103,42 +205,6 @@ def _unit(name: str) -> str:
     return unit_of("E") if name.startswith(("boundary", "mean_energy")) else ""
 
 
-def record(summary: Summary) -> dict[str, Any]:
-    """Return a summary as JSON can hold it: for each set-up and group every product's statistics; None for no number.
-
-    Tracks and fractions are arrays along their bins, whose edges are under ``coordinates``.
-    """
-    return {
-        "run": summary.run,
-        "interval": summary.interval,
-        "setups": [
-            {
-                "label": part.label,
-                "components": list(part.names),
-                "replicates": part.replicates,
-                "refused": part.refused,
-                "unconverged": part.unconverged,
-                "base_fit": part.base_status,
-                "delete_factor": part.factor,
-                "products": {n: dict(zip(STATISTICS, _listed(x), strict=True)) for n, x in part.statistics.items()},
-                "crossings": {n: dict(zip(TIMES, _listed(x), strict=True)) for n, x in part.counts.items()},
-                "coordinates": {n: _listed(x) for n, x in part.coordinates.items()},
-            }
-            for part in summary.parts
-        ],
-        "over_setups": [
-            {
-                "label": group.label,
-                "members": [summary.parts[i].label for i in group.members],
-                "products": {n: dict(zip(OVER, _listed(x), strict=True)) for n, x in group.statistics.items()},
-            }
-            for group in summary.groups
-        ],
-        "failed": dict(summary.failed),
-        "missing": list(summary.missing),
-    }
-
-
 def _listed(x: Any) -> Any:
     array = np.asarray(x)
     if array.dtype.kind != "f":
@@ -146,42 +212,6 @@ def _listed(x: Any) -> Any:
     held = array.astype(object)
     held[~np.isfinite(array)] = None
     return held.tolist()
-
-
-def text(summary: Summary) -> str:
-    """Return what an ensemble says of mass fractions and crossings, what was left out, and what is missing."""
-    lines = [*_heads(summary)]
-    if len(summary.parts) == 1:
-        lines += _whole(summary.parts[0])
-    else:
-        lines += _short(summary)
-    for group in summary.groups:
-        lines += ["", *_apart(group, len(summary.groups) > 1)]
-    if summary.failed:
-        lines += ["", f"could not be computed, {len(summary.failed)} of the set-ups:"]
-        lines += [f"  {label}: {reason}" for label, reason in summary.failed]
-    if summary.missing:
-        lines += ["", "not there yet (run again with --resume):", *(f"  {what}" for what in summary.missing)]
-    return "\n".join(lines)
-
-
-def warning(summary: Summary) -> str:
-    """Return what is missing, failed, did not converge or has no error, in a line; empty where all is well."""
-    said = []
-    if summary.failed:
-        said.append(f"{_setups(len(summary.failed))} could not be computed")
-    if summary.missing:
-        said.append(f"{_setups(len(summary.missing))} not complete")
-    unconverged = sum(part.unconverged for part in summary.parts)
-    if unconverged:
-        said.append(f"{unconverged:,} replicates did not converge and are left out")
-    bad = sum(part.base_status != CONVERGED for part in summary.parts)
-    if bad:
-        said.append(f"the fit of all stars did not converge in {_setups(bad)}")
-    empty = sum(part.replicates > 0 and part.used == 0 for part in summary.parts)
-    if empty:
-        said.append(f"no replicate counts, and no error is known, in {_setups(empty)}")
-    return "; ".join(said)
 
 
 def _setups(number: int) -> str:

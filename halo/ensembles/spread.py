@@ -16,7 +16,8 @@ from ..fits.fit import fit as fit_components
 from ..fits.settings import FitSettings
 from ..mixtures.settings import Axis, parse_axes
 from ..products.overview import PROFILES
-from ..products.profile import LEVELS, MIN_STARS, Crossing, Profile, crossings, profile, unit_of
+from ..products.profile import LEVELS, MIN_STARS, Crossing, Profile, crossings, profile
+from ..stars.variables import unit_of
 
 PIXELS = (10, 20, 30, 40, 50, 60)
 """l of the set-ups: the paper's limits, and steps that it does not give."""
@@ -170,6 +171,59 @@ class Spread:
         """Which bins have stars enough; bool, shape (m,)."""
         return (self.n_stars >= self.min_stars) & np.isfinite(self.mean[:, -1])
 
+    def table(self) -> QTable:
+        """Return a spread as a table: a row per bin.
+
+        Columns ``lower``, ``upper``, ``centre``, ``n_stars``; for the component j of increasing energy ``fraction_j``,
+        ``setups_j`` (standard deviation over set-ups), ``noise_lower_j`` and ``noise_upper_j`` (limits of the bootstrap
+        minus its median). The metadata hold the crossings with both errors.
+        """
+        table = QTable()
+        unit = unit_of(self.variable)
+        for name, x in (("lower", self.edges[:-1]), ("upper", self.edges[1:]), ("centre", self.centres)):
+            table[name] = x * units.Unit(unit) if unit else x
+        table["n_stars"] = self.n_stars
+        for j in range(len(self.names)):
+            table[f"fraction_{j + 1}"] = self.mean[:, j]
+            table[f"setups_{j + 1}"] = self.sigma[:, j]
+            table[f"noise_lower_{j + 1}"], table[f"noise_upper_{j + 1}"] = self.noise[:, :, j]
+        table.meta.update(
+            variable=self.variable,
+            components=list(self.names),
+            setups=self.setups,
+            replicates=self.replicates,
+            level=self.level,
+            min_stars=self.min_stars,
+        )
+        table.meta["crossings"] = {
+            f"{self.names[-1]}={crossing.level:g}": {
+                "at": list(crossing.at),
+                "sigma_over_setups": float(self.crossing_sigma[i]),
+                "noise": self.crossing_noise[:, i].tolist(),
+                "replicates_without_one": int(self.crossing_lost[i]),
+            }
+            for i, crossing in enumerate(self.crossings)
+        }
+        return table
+
+    def describe(self) -> str:
+        """Return a line per crossing with its spread over configurations and the limits of its bootstrap."""
+        unit = unit_of(self.variable)
+        lines = [f"{self.setups} configurations, {self.replicates} replicates"]
+        for i, crossing in enumerate(self.crossings):
+            line = f"{self.names[-1]} {crossing.describe(unit)}"
+            if np.isfinite(self.crossing_sigma[i]):
+                line += f", spread {self.crossing_sigma[i]:.2g}"
+            if np.isfinite(self.crossing_noise[:, i]).all():
+                low, high = self.crossing_noise[:, i]
+                line += f", bootstrap {low:+.2g} to {high:+.2g}"
+            lines.append(line)
+        return "\n".join(lines)
+
+    def problems(self) -> str:
+        """Return the empty string: configurations that did not converge are counted by `Setups`."""
+        return ""
+
 
 def spread(
     variable: str,
@@ -306,39 +360,3 @@ def _limits(x: np.ndarray, level: float) -> np.ndarray:
             low, middle, high = np.percentile(column, (50 * (1 - level), 50, 50 * (1 + level)))
             out[(slice(None), *index)] = low - middle, high - middle
     return out
-
-
-def spread_table(result: Spread) -> QTable:
-    """Return a spread as a table: a row per bin.
-
-    Columns ``lower``, ``upper``, ``centre``, ``n_stars``; for the component j of increasing energy ``fraction_j``,
-    ``setups_j`` (standard deviation over set-ups), ``noise_lower_j`` and ``noise_upper_j`` (limits of the bootstrap
-    minus its median). The metadata hold the crossings with both errors.
-    """
-    table = QTable()
-    unit = unit_of(result.variable)
-    for name, x in (("lower", result.edges[:-1]), ("upper", result.edges[1:]), ("centre", result.centres)):
-        table[name] = x * units.Unit(unit) if unit else x
-    table["n_stars"] = result.n_stars
-    for j in range(len(result.names)):
-        table[f"fraction_{j + 1}"] = result.mean[:, j]
-        table[f"setups_{j + 1}"] = result.sigma[:, j]
-        table[f"noise_lower_{j + 1}"], table[f"noise_upper_{j + 1}"] = result.noise[:, :, j]
-    table.meta.update(
-        variable=result.variable,
-        components=list(result.names),
-        setups=result.setups,
-        replicates=result.replicates,
-        level=result.level,
-        min_stars=result.min_stars,
-    )
-    table.meta["crossings"] = {
-        f"{result.names[-1]}={crossing.level:g}": {
-            "at": list(crossing.at),
-            "sigma_over_setups": float(result.crossing_sigma[i]),
-            "noise": result.crossing_noise[:, i].tolist(),
-            "replicates_without_one": int(result.crossing_lost[i]),
-        }
-        for i, crossing in enumerate(result.crossings)
-    }
-    return table

@@ -8,7 +8,7 @@ Two things are kept apart that the paper's error bars mix: how far a number woul
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..fits.engine import CONVERGED
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.provenance import plain
 from ..replicates.setup import Setup
+from .rows import Summary
 from .run import Run, as_run
 from .statistics import COUNTS, KEPT, STATISTICS, Group, Part, _rank, _spread, _times, axis_of, describe
 
@@ -27,52 +28,6 @@ TECHNICAL: dict[str, Any] = {
     "max_iter": 10_000, "alpha_W": 0.0, "alpha_H": 0.0, "l1_ratio": 0.0, "device": "cpu",
 }  # fmt: skip
 """Choices of a fit, beside bins and pixels, over which a spread is taken: the same stars, the same question."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """All that an ensemble says.
-
-    Attributes
-    ----------
-    parts : tuple of Part
-        By set-up.
-    groups : tuple of Group
-        Of two set-ups or more.
-    interval : str
-        Type of the intervals.
-    failed : tuple of (str, str)
-        Set-ups that could not be computed, and why.
-    missing : tuple of str
-        What is not there yet.
-    run : str
-        Hash that names the run.
-    """
-
-    parts: tuple[Part, ...]
-    groups: tuple[Group, ...] = ()
-    interval: str = RECOMMENDED
-    failed: tuple[tuple[str, str], ...] = ()
-    missing: tuple[str, ...] = ()
-    run: str = ""
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is missing or failed."""
-        return not (self.failed or self.missing)
-
-    @property
-    def table(self) -> Any:
-        """The numbers as a QTable, one row each; see `summary_rows.table`."""
-        from .rows import table
-
-        return table(self)
-
-    def text(self) -> str:
-        """Return what to print."""
-        from .rows import text
-
-        return text(self)
 
 
 def summarise(run: Run | str | Path, *, interval: str = RECOMMENDED) -> Summary:

@@ -1,4 +1,4 @@
-"""Figure of a search for penalties; one of the doors to matplotlib, beside figures."""
+"""Search for penalties: the held-out error of every setting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..checks.penalties import describe, is_none
+from ..checks.penalties import Search, is_none
 from .picture import Picture, styled
 
 LEAST = 1e-5
@@ -17,14 +17,15 @@ LEAST = 1e-5
 
 
 @styled
-def search(table: Any) -> Picture:
+def search(found: Search) -> Picture:
     """Draw the held-out error of every setting over the two strengths, and beside the error of the fit itself.
 
     Parameters
     ----------
-    table : Table
-        As `search.search` makes it.
+    found : Search
+        What to draw.
     """
+    table = found.table()
     figure = Figure(figsize=(11.5, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1.0])
     none, held = is_none(table), np.asarray(table["held_out"])
@@ -49,9 +50,13 @@ def search(table: Any) -> Picture:
     said = (
         "Left: held-out error over that without penalties, for each setting drawn, strongest excess on top; grey: no "
         "component is left. Right: the held-out error against that of the fit itself, for settings that leave a "
-        f"component. {' '.join(describe(table).splitlines())}."
+        f"component. {' '.join(found.describe().splitlines())}."
     )
-    return Picture(figure, said)
+    alt = (
+        "2 panels: the held-out error over the strengths of both penalties, and against the error of the fit itself; "
+        "no penalty and the best setting are marked."
+    )
+    return Picture(figure, said, alt)
 
 
 def _strengths(figure: Any, axes: Any, table: Any, excess: np.ndarray, nothing: np.ndarray) -> None:

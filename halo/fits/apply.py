@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from astropy.table import QTable
 
 from ..errors import InputError
 from ..mixtures.bins import BinsLike
@@ -13,10 +15,11 @@ from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
-from .engine import resolve_device, solve
+from .engine import not_converged, resolve_device, solve
 from .fit import Fit, fractions
 from .settings import Solver
 from .store import FitLike, as_fit
+from .tables import convergence, weights_table
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,23 @@ class Application:
     def fractions(self) -> np.ndarray:
         """Share of each component in each bin, NaN where it has nothing; shape (m, k)."""
         return fractions(self.W)
+
+    def table(self) -> QTable:
+        """Return weights and fractions as a table, one row per bin; see `tables.weights_table`."""
+        return weights_table(self.mixtures, self.W, self.fractions, self.names, self.ended())
+
+    def describe(self) -> str:
+        """Return what was counted and left out, and the numbers of variables and bins."""
+        bins = self.mixtures.bins
+        return f"{self.mixtures.describe()}\n{len(bins.axes)} variables, {len(bins)} bins"
+
+    def problems(self) -> str:
+        """Return what did not converge, the fit or the weights of bins; empty where all did."""
+        return not_converged(self.fit_status, self.fit_kkt, len(self.unconverged))
+
+    def ended(self) -> dict[str, Any]:
+        """Return what metadata say of convergence: the fit's status and residual, and the bins that failed."""
+        return convergence(self.fit_status, self.fit_kkt, self.unconverged)
 
 
 def apply(

@@ -31,6 +31,23 @@ def message(status: str) -> str:
     return "unknown to this version" if known is None else known.message
 
 
+def not_converged(status: str, kkt: float, bins: int = 0) -> str:
+    """Return a line on what did not converge; empty where all did.
+
+    Parameters
+    ----------
+    status : str
+        Name of the fit's `nmfcore.Status`.
+    kkt : float
+        Its residual of the optimality conditions.
+    bins : int
+        Number of bins whose weights, with the components held, did not converge.
+    """
+    parts = [] if status == CONVERGED else [f"the fit ({status}, KKT residual {kkt:.2g}: {message(status)})"]
+    parts += [f"the weights of {bins} bins"] if bins else []
+    return f"not converged: {'; '.join(parts)}" if parts else ""
+
+
 def check_names(solver: Solver) -> None:
     """Raise UsageError where the engine knows no such loss, update or init; what goes together only a fit shows."""
     from nmfcore.factorise import RULES

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Unpack
 
 import numpy as np
+from astropy.table import QTable
 
 from ..errors import UsageError
 from ..mixtures.counts import Mixtures, mix
@@ -13,8 +15,9 @@ from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
-from .engine import CONVERGED, message, resolve_device, solve
+from .engine import CONVERGED, message, not_converged, resolve_device, solve
 from .settings import FitChoices, FitSettings, Solver
+from .tables import convergence, images_table, weights_table
 
 LE, HE = "LE", "HE"
 
@@ -93,14 +96,48 @@ class Fit:
         return np.nanmean(fractions(self.W), axis=0)
 
     @property
+    def ended(self) -> str:
+        """How the fit ended, such as "212 iterations, CONVERGED, KKT residual 3e-08"."""
+        return f"{self.n_iter} iteration{'s' * (self.n_iter != 1)}, {self.status}, KKT residual {self.kkt:.2g}"
+
+    @property
+    def composition(self) -> str:
+        """Mass fractions of the components, and the means of their fractions over the bins, in words."""
+        mass, mean = (percentages(self.names, x) for x in (self.mass_fractions, self.mean_fractions))
+        return f"mass fractions {mass}; W-mean over bins {mean}"
+
+    @property
     def images(self) -> np.ndarray:
         """Components as images, shape (k, images, l, l)."""
         return self.mixtures.chemistry.images(self.H)
+
+    def table(self) -> QTable:
+        """Return weights and fractions as a table, one row per bin; see `tables.weights_table`."""
+        ended = convergence(self.status, self.kkt, np.zeros(0, dtype=int))
+        return weights_table(self.mixtures, self.W, fractions(self.W), self.names, ended)
+
+    def tables(self) -> dict[str, QTable]:
+        """Return all tables by name: ``weights`` is that of `table`, ``images`` has the pixels of the components."""
+        images = images_table(self.mixtures.chemistry, self.H, self.names)
+        return {"weights": self.table(), "images": images}
+
+    def describe(self) -> str:
+        """Return the cut-flow, what was counted, the components' fractions and how the fit ended."""
+        return f"{self.cutflow}\n{self.mixtures.describe()}\n{self.composition} ({self.ended})"
+
+    def problems(self) -> str:
+        """Return a line on the fit where it did not converge; empty where it did."""
+        return not_converged(self.status, self.kkt)
 
 
 def component_names(k: int) -> tuple[str, ...]:
     """Return the names of k components, from low to high energy."""
     return (LE, HE) if k == 2 else tuple(f"C{i + 1}" for i in range(k))
+
+
+def percentages(names: Sequence[str], shares: Sequence[float] | np.ndarray) -> str:
+    """Return fractions with their components' names, such as "LE 60.63 %, HE 39.37 %"."""
+    return ", ".join(f"{name} {100 * share:.2f} %" for name, share in zip(names, shares, strict=True))
 
 
 def fractions(W: np.ndarray) -> np.ndarray:

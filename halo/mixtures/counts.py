@@ -1,4 +1,4 @@
-"""From stars to V: one row per bin, the pixels of stacked abundance histograms as columns; and back to images."""
+"""From stars to V: a row per bin, the pixels of stacked abundance histograms as columns."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Mixtures:
         """Bins with no star."""
         return int((self.n_stars == 0).sum())
 
-    def report(self) -> str:
+    def describe(self) -> str:
         """Return one line on what was counted and what was left out."""
         parts = [f"{len(self.rows) - self.outside_bins} of {len(self.rows)} stars in {len(self.bins)} bins"]
         for plane, outside in zip(self.chemistry.planes, self.outside_images, strict=True):

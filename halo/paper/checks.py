@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from astropy.table import Table
 
-from ..checks.injection import inject, injection_table
-from ..checks.penalties import describe, search
-from ..checks.stability import stability, stability_table
-from ..figures import checks as checkplots
-from ..figures import penalties as searchplot
+from .. import figures
+from ..checks.injection import inject
+from ..checks.penalties import search
+from ..checks.stability import stability
 from ..products.memberships import memberships, reliability
 from ..products.profile import Profile, profile_of
 from ..simulations.fractions import Simulated, simulate, unlikeness
@@ -46,7 +45,7 @@ def simulations(study: Study) -> Part:
         said.append(f"{each.galaxy.name}: rms difference from the fit's fractions {_unlike(each, ours):.3f}.")
     if study.galaxies_are_mock:
         said.append("The galaxy is a mock in the simulations' layout, not one of the paper's.")
-    picture = checkplots.simulations(found, ours, thick=LIKE_THE_MILKY_WAY)
+    picture = figures.simulations(found, ours, thick=LIKE_THE_MILKY_WAY)
     return Part(values=values, pictures={"fig11": picture}, said=tuple(said), skipped=skipped)
 
 
@@ -69,7 +68,7 @@ def _own_reach(ours: Profile) -> float:
 def repeats(study: Study) -> Part:
     """R15: the same components on every repeat and over q and l."""
     found = stability(study.table, study.fit_settings(CHEMICAL))
-    table = stability_table(found)
+    table = found.table()
     table.meta["caption"] = (
         "Fits from random starts, in q x q bins and with l x l pixels: shares of the components, and the cosine "
         "between each component and that of the fiducial fit."
@@ -80,7 +79,7 @@ def repeats(study: Study) -> Part:
             "R15.repeats": Value(found.least_cosine("start")),
             "R15.sweep": Value(found.least_cosine("q", "l")),
         },
-        pictures={"stability": checkplots.stabilities(found)},
+        pictures={"stability": figures.stabilities(found)},
         tables={"stability-fits": table},
         warnings=(f"not converged: {bad} of {len(found.status)} fits of the stability table",) if bad else (),
     )
@@ -89,7 +88,7 @@ def repeats(study: Study) -> Part:
 def streams(study: Study) -> Part:
     """R16: how wide and how populous an injected stream must be to be found."""
     found = inject(study.table, study.fit_settings(CHEMICAL), seed=study.settings.seed)
-    table = injection_table(found)
+    table = found.table()
     table.meta["caption"] = "Planted streams: the share of the repeats in which a component took the stream's shape."
     narrowest = 100 * found.narrowest()
     note = (
@@ -98,7 +97,7 @@ def streams(study: Study) -> Part:
     )
     return Part(
         values={"R16.injection": Value(narrowest if narrowest == narrowest else None, note=note)},
-        pictures={"injection": checkplots.injections(found)},
+        pictures={"injection": figures.injections(found)},
         tables={"injection-grid": table},
     )
 
@@ -110,15 +109,16 @@ def penalties(study: Study) -> Part:
         return Part(skipped=dict.fromkeys(("S", "search"), "no draws were asked for (--draws)"))
     settings = study.fit_settings(CHEMICAL)
     found = search(study.table, settings, draws=draws, seed=study.settings.seed, progress=study.progress)
-    best, unconverged = found.meta["best"], found.meta["unconverged"]
+    table = found.table()
+    best, unconverged = table.meta["best"], table.meta["unconverged"]
     note = f"Of {draws:,} draws; the paper took 5,000 from a grid without zero, ours has zero on it."
-    found.meta["caption"] = "Settings of the penalties by their held-out error, and what they gain over none."
+    table.meta["caption"] = "Settings of the penalties by their held-out error, and what they gain over none."
     return Part(
         values={f"S.{name}": Value(float(best[name]), note=note) for name in ("alpha_W", "alpha_H")},
-        pictures={"search": searchplot.search(found)},
-        data={"search": found},
-        tables={"search-draws": found},
-        said=tuple(describe(found).splitlines()),
+        pictures={"search": figures.search(found)},
+        data={"search": table},
+        tables={"search-draws": table},
+        said=tuple(found.describe().splitlines()),
         warnings=(f"not converged: {unconverged} settings of the search",) if unconverged > 0.05 * draws else (),
     )
 
@@ -141,4 +141,4 @@ def members(study: Study) -> Part:
         selection.replace("-", " "): reliability(each.probability[:, -1], study.truth(selection).accreted)
         for selection, each in found.items()
     }
-    return Part(tables={"members": table}, pictures={"reliability": checkplots.reliabilities(results)})
+    return Part(tables={"members": table}, pictures={"reliability": figures.reliabilities(results)})

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..figures import four as fourplots
+from .. import figures
 from ..fits.fit import HE
-from ..products.table1 import Table1, table1, table1_table
-from ..products.table1 import warning as table_warning
+from ..products.table1 import Table1, table1
 from ..stars.variables import VARIABLES
+from .blocks import Sheet
 from .part import Part, warned
-from .report import Sheet
 from .scoreboard import Value
 from .study import CHEMICAL, Study
-from .two import images_table, two_values
+from .two import two_values
 
 MOST_LOST = 0.05
 """Share of the replicates that may be lost before it counts as a failure."""
@@ -30,10 +29,10 @@ def four_components(study: Study) -> Part:
             found[f"R5.mass.{name}"] = Value(float(100 * share), low, high, _interval(len(spread)))
     return Part(
         values=found,
-        pictures={"fig05": fourplots.four_components(four)},
-        data={f"fig05-images-{name}": images_table(part) for name, part in (("HE", four.high), ("LE", four.low))},
+        pictures={"fig05": figures.four_components(four)},
+        data={f"fig05-images-{name}": part.tables()["images"] for name, part in (("HE", four.high), ("LE", four.low))},
         fits={"HE": four.high, "LE": four.low, "four": four.fit},
-        said=tuple(four.report().splitlines()),
+        said=tuple(four.describe().splitlines()),
         warnings=(*warned(four.high), *warned(four.low), *warned(four.fit)),
     )
 
@@ -47,12 +46,12 @@ def percentiles(study: Study) -> Part:
     # the shares that the mean over bins gives is the other reading of "%"
     found["R6.percent"] = Value(float(100 * made.mean_share[made.components.index(HE)]))
     found |= _values(made)
-    table = table1_table(made)
+    table = made.table()
     table.meta["caption"] = (
         "Table 1. Percentiles of the abundances of each component [dex] and its contribution: share of sum(W), and the "
         "mean over bins of its share in the bin; lower and upper limits hold 68 % of bootstraps."
     )
-    said = table_warning(made)
+    said = made.problems()
     # intervals leave a few lost replicates out; many of them would say that something is wrong
     many = any(lost > MOST_LOST * total for lost, total in zip(made.lost, made.replicates, strict=True))
     said_of = (f"Left out of the intervals: {said.removeprefix('not converged: ')}.",) if said and not many else ()

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..figures import populations as populationplots
-from ..populations.aurora import aurora, aurora_table
-from ..populations.bifurcation import STATISTICS, Bifurcation, bifurcation, scan, scan_table, statistics_table
-from ..populations.regions import REFERENCE, RegionEnergies, read_regions, region_energies, region_table
+from .. import figures
+from ..populations.aurora import aurora
+from ..populations.bifurcation import STATISTICS, Bifurcation, bifurcation, scan
+from ..populations.regions import REFERENCE, RegionEnergies, read_regions, region_energies
 from ..stars.variables import values
 from .part import Part
 from .scoreboard import Value
@@ -34,13 +34,13 @@ def regions(study: Study) -> Part:
         f"{name} {distance:.3f}" for name, distance in distances.items() if name != REFERENCE
     )
     said = f"{note}. {SPLASH} is nearest in {100 * support:.0f} % of bootstraps."
-    table = region_table(made)
+    table = made.table()
     table.meta["caption"] = "Energies of the stars of each region, and the ratio of their density to that of Eos."
     chosen = read_regions()
-    pictures = {"fig13": populationplots.energies(two.stars, chosen, made)}
+    pictures = {"fig13": figures.energies(two.stars, chosen, made)}
     if not study.no_four:
         high = study.four.high
-        pictures["fig12"] = populationplots.labelled_component(high, high.names.index("HE2"), chosen)
+        pictures["fig12"] = figures.labelled_component(high, high.names.index("HE2"), chosen)
     return Part(
         values={"R12.nearest": Value(float(_place(distances)), truth=truth)},
         pictures=pictures,
@@ -63,10 +63,10 @@ def branches(study: Study) -> Part:
             found[name] = Value(x, x - error, x + error, "bootstrap standard error", true.get(name))
     found["R13.rank"] = Value(_rank(made.scan), truth=true.get("R13.rank"))
     caption = "Statistics of J_r above and below the line [kpc km/s], with bootstrap errors."
-    tables: dict[str, Any] = {"bifurcation": statistics_table(made), "bifurcation-scan": scan_table(made)}
+    tables: dict[str, Any] = {"bifurcation": made.table(), "bifurcation-scan": made.tables()["scan"]}
     tables["bifurcation"].meta["caption"] = caption
     tables["bifurcation-scan"].meta["caption"] = "Every property of the stars of both branches, most different first."
-    picture = populationplots.branches(two.stars, made)
+    picture = figures.branches(two.stars, made)
     return Part(values=found, pictures={"fig14": picture}, tables=tables, said=_branches_said(made))
 
 
@@ -83,9 +83,9 @@ def aurora_branch(study: Study) -> Part:
             note="Retrograde bins 1.5 median absolute deviations below the median of all of them.",
         ),
     }
-    table = aurora_table(made)
+    table = made.table()
     table.meta["caption"] = "Aurora's branch in every bin of energy and angular momentum."
-    picture = populationplots.aurora_maps(made, two.line, LE1)
+    picture = figures.aurora_maps(made, two.line, LE1)
     return Part(values=found, pictures={"fig15": picture}, tables={"aurora": table})
 
 

@@ -9,15 +9,10 @@ import numpy as np
 from astropy import units
 from astropy.table import QTable, Table, vstack
 
-from ..figures import fit as figures
-from ..figures import four as fourplots
-from ..fits.apply import Application
-from ..fits.fit import Fit
+from .. import figures
 from ..orbits.frames import SUN_POSITION, SUN_VELOCITY
-from ..products.boundary import boundary_table
-from ..products.profile import profile_table
 from ..products.published_line import belokurov_kravtsov
-from ..products.tracks import track
+from ..products.tracks import tracks
 from ..stars.cutflow import CutFlow
 from ..stars.variables import values as column
 from .numbers import distance_to_line, values
@@ -103,7 +98,7 @@ def kinematically_pure(study: Study) -> Part:
         truth = true[0] - true[1]
     return Part(
         values={"R4.closer": Value(closer[0] - closer[1], truth=truth)},
-        pictures={"fig04": fourplots.selection_maps(two.fit, two.map, two.line, other.line)},
+        pictures={"fig04": figures.selection_maps(two.fit, two.map, two.line, other.line)},
         data=fit_data("fig04", two),
         fits={KINEMATIC: two.fit},
         warnings=warned(two.fit, two.map, two.line.application),
@@ -124,44 +119,12 @@ def two_values(study: Study, selection: str, products: tuple[str, ...]) -> dict[
 def fit_data(name: str, two: Two) -> dict[str, Any]:
     """Return the tables behind a picture of two components: weights, images, map, boundary, tracks."""
     fit = two.fit
-    all_converged = np.ones(len(fit.W), dtype=bool)
-    weights = Application(fit.W, fit.mixtures, fit.names, fit.cutflow, all_converged, fit.status, fit.kkt)
-    return {
-        f"{name}-weights": profile_table(weights),
-        f"{name}-images": images_table(fit),
-        f"{name}-map": profile_table(two.map),
-        f"{name}-boundary": boundary_table(two.line),
-        f"{name}-tracks": tracks_table(fit),
-    }
-
-
-def images_table(fit: Fit) -> Table:
-    """Return the pixels of a fit's components that are not zero in all of them, one row each."""
-    chemistry = fit.mixtures.chemistry
-    l = chemistry.pixels  # noqa: E741 - the paper's letter
-    cells = np.flatnonzero(fit.H.any(axis=0))
-    plane, y, x = cells // (l * l), cells // l % l, cells % l
-    middle = {variable: chemistry.centres(variable) for variable in chemistry.variables}
-    table = QTable()
-    table["plane"] = [str(chemistry.planes[i]) for i in plane]
-    table["x"] = np.array([middle[chemistry.planes[i].x][j] for i, j in zip(plane, x, strict=True)]) * units.dex
-    table["y"] = np.array([middle[chemistry.planes[i].y][j] for i, j in zip(plane, y, strict=True)]) * units.dex
-    for name, row in zip(fit.names, fit.H, strict=True):
-        table[name] = row[cells]
-    return table
-
-
-def tracks_table(fit: Fit) -> Table:
-    """Return the median tracks of a fit's components and their deviations, one row per column of an image."""
-    parts: dict[str, list[Any]] = {name: [] for name in ("component", "plane", "x", "median", "deviation", "weight")}
-    for j, name in enumerate(fit.names):
-        for i in range(len(fit.mixtures.chemistry.planes)):
-            line = track(fit, j, i)
-            parts["component"] += [name] * len(line.x)
-            parts["plane"] += [str(line.plane)] * len(line.x)
-            for key in ("x", "median", "deviation", "weight"):
-                parts[key] += getattr(line, key).tolist()
-    table = QTable(parts)
+    lines = tracks(fit).table()
     for key in ("x", "median", "deviation"):
-        table[key] = table[key] * units.dex
-    return table
+        lines[key] = lines[key] * units.dex
+    return {
+        **{f"{name}-{key}": table for key, table in fit.tables().items()},
+        f"{name}-map": two.map.table(),
+        f"{name}-boundary": two.line.table(),
+        f"{name}-tracks": lines,
+    }

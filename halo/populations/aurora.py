@@ -9,6 +9,7 @@ from astropy import units
 from astropy.table import QTable
 
 from ..errors import InputError, UsageError
+from ..fits.engine import not_converged
 from ..fits.fit import Fit
 from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import Bins, columns_of
@@ -123,6 +124,55 @@ class Aurora:
             raise UsageError("the boundary was found in no column.")
         line = np.interp(np.nan_to_num(self.Lz), boundary.Lz[found], boundary.smoothed[found])
         return np.nan_to_num(self.E, nan=-np.inf) > line
+
+    def table(self) -> QTable:
+        """Return the branch as a table, one row per bin.
+
+        Columns of the two resamplings end in ``_removed`` and ``_drawn``.
+        """
+        table = QTable()
+        for i, axis in enumerate(self.bins.axes):
+            unit = units.km**2 / units.s**2 if axis.variable == "E" else units.kpc * units.km / units.s
+            lower, upper = self.bins.bounds[:, i].T
+            table[f"lower_{axis.variable}"], table[f"upper_{axis.variable}"] = lower * unit, upper * unit
+        table["E"] = self.E * units.km**2 / units.s**2
+        table["Lz"] = self.Lz * units.kpc * units.km / units.s
+        table["n_stars"] = self.n_stars
+        for j, name in enumerate(("AL_FE_90", "FE_H_50")):
+            table[name] = (self.al_fe, self.fe_h)[j]
+            for kind in ("removed", "drawn"):
+                for what in ("mean", "std"):
+                    table[f"{name}_{what}_{kind}"] = getattr(self, f"{kind}_{what}")[j]
+        table["metal_poor"] = self.metal_poor
+        table.meta |= {
+            "cut_off_E": self.cut_off[0],
+            "cut_off_drop": self.cut_off[1],
+            "fit_status": self.fit_status,
+            "fit_kkt": self.fit_kkt,
+            "iterations": self.iterations,
+            "mask_pixels": int(self.mask.sum()),
+            "stars": int(self.n_stars.sum()),
+            "removed": "sqrt(N) stars of each bin removed at random, as in the paper: a spread, not a standard error",
+            "drawn": "bootstrap: N of N stars with replacement, standard errors",
+        }
+        return table
+
+    def describe(self) -> str:
+        """Return the branch's map in numbers, and how many stars it has."""
+        E, drop = self.cut_off
+        said = "too few for a drop of [Al/Fe]"
+        if np.isfinite(E):
+            said = f"[Al/Fe] drops by {drop:.2f} dex at {E:.4g} km2 / s2"
+        known = int(np.isfinite(self.al_fe).sum())
+        return (
+            f"{int(self.mask.sum())} pixels in the mask; {known} of {len(self.n_stars)} bins have stars enough; "
+            f"{said}; {int(self.metal_poor.sum())} retrograde bins of low [Fe/H]\n"
+            f"{int(self.n_stars.sum()):,} stars of the branch"
+        )
+
+    def problems(self) -> str:
+        """Return a line on the fit where it did not converge; empty where it did."""
+        return not_converged(self.fit_status, self.fit_kkt)
 
 
 def aurora(
@@ -266,36 +316,6 @@ def resample(
             for j, p in enumerate(q):
                 out[first:last, j] = np.quantile(sample[j][chosen], p, axis=1)
     return removed, drawn
-
-
-def aurora_table(result: Aurora) -> QTable:
-    """Return the branch as a table, one row per bin; columns of both resamplings end in ``_removed`` and ``_drawn``."""
-    table = QTable()
-    for i, axis in enumerate(result.bins.axes):
-        unit = units.km**2 / units.s**2 if axis.variable == "E" else units.kpc * units.km / units.s
-        lower, upper = result.bins.bounds[:, i].T
-        table[f"lower_{axis.variable}"], table[f"upper_{axis.variable}"] = lower * unit, upper * unit
-    table["E"] = result.E * units.km**2 / units.s**2
-    table["Lz"] = result.Lz * units.kpc * units.km / units.s
-    table["n_stars"] = result.n_stars
-    for j, name in enumerate(("AL_FE_90", "FE_H_50")):
-        table[name] = (result.al_fe, result.fe_h)[j]
-        for kind in ("removed", "drawn"):
-            for what in ("mean", "std"):
-                table[f"{name}_{what}_{kind}"] = getattr(result, f"{kind}_{what}")[j]
-    table["metal_poor"] = result.metal_poor
-    table.meta |= {
-        "cut_off_E": result.cut_off[0],
-        "cut_off_drop": result.cut_off[1],
-        "fit_status": result.fit_status,
-        "fit_kkt": result.fit_kkt,
-        "iterations": result.iterations,
-        "mask_pixels": int(result.mask.sum()),
-        "stars": int(result.n_stars.sum()),
-        "removed": "sqrt(N) stars of each bin removed at random, as in the paper: a spread, not a standard error",
-        "drawn": "bootstrap: N of N stars with replacement, standard errors",
-    }
-    return table
 
 
 def _quantiles(sample: np.ndarray, q: np.ndarray) -> np.ndarray:

@@ -120,6 +120,69 @@ class Bifurcation:
         names = [row.name for row in self.scan if not row.by_construction]
         return names.index(name) + 1 if name in names else None
 
+    def table(self) -> Table:
+        """Return the statistics of J_r as a table: a row per branch and statistic, and one per difference; kpc km/s."""
+        rows = []
+        for j, statistic in enumerate(STATISTICS):
+            for i, branch in enumerate(BRANCHES):
+                low, high = np.nan, np.nan
+                rows.append((branch, statistic, self.statistics[i, j], self.error[i, j], low, high))
+            low, high = self.difference_interval[:, j]
+            rows.append(("above - below", statistic, self.difference[j], np.nan, low, high))
+        table = Table(rows=rows, names=("branch", "statistic", "J_r", "error", "low_95", "high_95"))
+        table.meta |= {
+            "region": self.region or "none",
+            "stars": dict(zip(BRANCHES, self.n_stars.tolist(), strict=True)),
+            "line": [list(point) for point in self.line],
+            "fe_h": [float(x) for x in self.edges[0][[0, -1]]],
+            "mg_fe": [float(x) for x in self.edges[1][[0, -1]]],
+            "unit": "kpc km / s",
+            "differ": [s.name for s in self.scan if s.differs],
+        }
+        return table
+
+    def tables(self) -> dict[str, Table]:
+        """Return all tables by name.
+
+        ``statistics`` is that of `table`; ``scan`` has a row per property, most different first; ``pixels`` a row per
+        pixel with its edges (dex), its stars and the mean actions (kpc km/s).
+        """
+        return {"statistics": self.table(), "scan": self._scan_table(), "pixels": self._pixel_table()}
+
+    def describe(self) -> str:
+        """Return the statistics of J_r of both branches, kpc km/s, and in which properties the branches differ."""
+        rows = ["J_r          stars       median         mean    std. dev.  [kpc km/s]"]
+        for name, n, found, errors in zip(BRANCHES, self.n_stars, self.statistics, self.error, strict=True):
+            numbers = " ".join(f"{x:6.0f} +- {e:<3.0f}" for x, e in zip(found, errors, strict=True))
+            rows.append(f"{name:<10} {n:7,}  {numbers}")
+        low, high = self.difference_interval
+        spans = " ".join(f"{a:5.0f}..{b:<5.0f}" for a, b in zip(low, high, strict=True))
+        names = ", ".join(row.name for row in self.scan if row.differs)
+        differing = f"of {len(self.scan)} properties the branches differ in {names or 'none'}"
+        return "\n".join([*rows, f"difference, 95 %    {spans}", differing])
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
+
+    def _scan_table(self) -> Table:
+        """Return the scan as a table, a row per property, most different first."""
+        names = ("name", "above", "below", "distance", "p_ks", "p_rank", "corrected", "by_construction", "differs")
+        return Table({column: [getattr(row, column) for row in self.scan] for column in names})
+
+    def _pixel_table(self) -> Table:
+        """Return the mean actions as a table, a row per pixel: edges (dex), stars, and means (kpc km/s)."""
+        x, y = self.edges
+        l_mg, l_fe = self.counts.shape
+        table = Table()
+        for name, edges, repeat in (("FE_H", x, False), ("MG_FE", y, True)):
+            for end, part in (("lower", edges[:-1]), ("upper", edges[1:])):
+                table[f"{end}_{name}"] = np.repeat(part, l_fe) if repeat else np.tile(part, l_mg)
+        table["n_stars"] = self.counts.ravel()
+        for name, mean in zip(ACTIONS, self.means, strict=True):
+            table[f"mean_{name}"] = mean.ravel()
+        return table
+
 
 def bifurcation(
     stars: StarsLike,
@@ -274,45 +337,3 @@ def holm(p: np.ndarray) -> np.ndarray:
     out = np.empty_like(p)
     out[order] = np.minimum(steps, 1.0)
     return out
-
-
-def statistics_table(result: Bifurcation) -> Table:
-    """Return the statistics of J_r as a table: a row per branch and statistic, and one per difference; kpc km/s."""
-    rows = []
-    for j, statistic in enumerate(STATISTICS):
-        for i, branch in enumerate(BRANCHES):
-            low, high = np.nan, np.nan
-            rows.append((branch, statistic, result.statistics[i, j], result.error[i, j], low, high))
-        low, high = result.difference_interval[:, j]
-        rows.append(("above - below", statistic, result.difference[j], np.nan, low, high))
-    table = Table(rows=rows, names=("branch", "statistic", "J_r", "error", "low_95", "high_95"))
-    table.meta |= {
-        "region": result.region or "none",
-        "stars": dict(zip(BRANCHES, result.n_stars.tolist(), strict=True)),
-        "line": [list(point) for point in result.line],
-        "fe_h": [float(x) for x in result.edges[0][[0, -1]]],
-        "mg_fe": [float(x) for x in result.edges[1][[0, -1]]],
-        "unit": "kpc km / s",
-        "differ": [s.name for s in result.scan if s.differs],
-    }
-    return table
-
-
-def scan_table(result: Bifurcation) -> Table:
-    """Return the scan as a table, a row per property, most different first."""
-    names = ("name", "above", "below", "distance", "p_ks", "p_rank", "corrected", "by_construction", "differs")
-    return Table({column: [getattr(row, column) for row in result.scan] for column in names})
-
-
-def pixel_table(result: Bifurcation) -> Table:
-    """Return the mean actions as a table, a row per pixel: edges (dex), stars, and means (kpc km/s)."""
-    x, y = result.edges
-    l_mg, l_fe = result.counts.shape
-    table = Table()
-    for name, edges, repeat in (("FE_H", x, False), ("MG_FE", y, True)):
-        for end, part in (("lower", edges[:-1]), ("upper", edges[1:])):
-            table[f"{end}_{name}"] = np.repeat(part, l_fe) if repeat else np.tile(part, l_mg)
-    table["n_stars"] = result.counts.ravel()
-    for name, mean in zip(ACTIONS, result.means, strict=True):
-        table[f"mean_{name}"] = mean.ravel()
-    return table

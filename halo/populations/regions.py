@@ -194,6 +194,47 @@ class RegionEnergies:
         """The region with the least distance from the reference."""
         return next(iter(self.places))
 
+    def table(self) -> QTable:
+        """Return the histograms as a table, one row per bin of energy; what is compared stands in the metadata.
+
+        Columns ``lower``, ``upper``, and for each region ``n_``, ``density_``, ``density_error_``, ``ratio_`` and
+        ``ratio_error_`` with its name.
+        """
+        energy = units.km**2 / units.s**2
+        table = QTable()
+        table["lower"], table["upper"] = self.edges[:-1] * energy, self.edges[1:] * energy
+        for j, name in enumerate(self.names):
+            table[f"n_{name}"] = self.counts[j]
+            for column in ("density", "density_error", "ratio", "ratio_error"):
+                if j > 0 or not column.startswith("ratio"):
+                    table[f"{column}_{name}"] = getattr(self, column)[j]
+        table.meta["reference"] = self.names[0]
+        table.meta["density_unit"] = "share of the region's stars per 1e5 km2 / s2"
+        table.meta["nearest"] = self.nearest
+        for name, numbers in (
+            ("stars", self.n_stars),
+            ("stars_outside_the_energies", self.outside),
+            ("ks_distance", self.distance),
+            ("ks_p_value", self.p_value),
+            ("bootstrap_support", self.support),
+        ):
+            table.meta[name] = dict(zip(self.names, numbers.tolist(), strict=True))
+        return table
+
+    def describe(self) -> str:
+        """Return the regions, a line each, and which is most like the reference."""
+        rows = ["region          stars  outside E  KS distance  p-value  nearest in"]
+        for j, name in enumerate(self.names):
+            numbers = f"{name:<14} {self.n_stars[j]:6,}  {self.outside[j]:9,}"
+            if j > 0:
+                numbers += f"  {self.distance[j]:11.3f}  {self.p_value[j]:7.1g}  {100 * self.support[j]:8.1f} %"
+            rows.append(numbers)
+        return "\n".join([*rows, f"most like {self.names[0]}: {self.nearest}"])
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
+
 
 def region_energies(
     stars: StarsLike,
@@ -291,34 +332,6 @@ def _support(samples: Sequence[np.ndarray], draws: int, seed: int) -> np.ndarray
         distance = [np.abs(other - drawn[0]).max() for other in drawn[1:]]
         wins[1 + int(np.argmin(distance))] += 1
     return wins / max(draws, 1)
-
-
-def region_table(result: RegionEnergies) -> QTable:
-    """Return the histograms as a table, one row per bin of energy; what is compared stands in the metadata.
-
-    Columns ``lower``, ``upper``, and for each region ``n_``, ``density_``, ``density_error_``, ``ratio_`` and
-    ``ratio_error_`` with its name.
-    """
-    energy = units.km**2 / units.s**2
-    table = QTable()
-    table["lower"], table["upper"] = result.edges[:-1] * energy, result.edges[1:] * energy
-    for j, name in enumerate(result.names):
-        table[f"n_{name}"] = result.counts[j]
-        for column in ("density", "density_error", "ratio", "ratio_error"):
-            if j > 0 or not column.startswith("ratio"):
-                table[f"{column}_{name}"] = getattr(result, column)[j]
-    table.meta["reference"] = result.names[0]
-    table.meta["density_unit"] = "share of the region's stars per 1e5 km2 / s2"
-    table.meta["nearest"] = result.nearest
-    for name, numbers in (
-        ("stars", result.n_stars),
-        ("stars_outside_the_energies", result.outside),
-        ("ks_distance", result.distance),
-        ("ks_p_value", result.p_value),
-        ("bootstrap_support", result.support),
-    ):
-        table.meta[name] = dict(zip(result.names, numbers.tolist(), strict=True))
-    return table
 
 
 def outlines(regions: Mapping[str, Region], plane: Plane) -> Table:

@@ -15,7 +15,7 @@ from ..fits.store import FitLike, as_fit
 from ..mixtures.settings import Axis
 from ..stars.catalogue import StarsLike
 from ..stars.settings import Selection
-from .profile import MIN_STARS, Profile, convergence
+from .profile import MIN_STARS, Profile
 from .published_line import BK23_OFFSET, belokurov_kravtsov, mean_line
 
 E_RANGE, LZ_RANGE = (-3.0e5, -1.0e5), (-2000.0, 2000.0)
@@ -70,6 +70,11 @@ class Boundary:
         """Centres of the columns, kpc km/s."""
         return 0.5 * (self.Lz_edges[:-1] + self.Lz_edges[1:])
 
+    @property
+    def found(self) -> str:
+        """In how many columns there is a boundary, such as "4 of 10"."""
+        return f"{int(np.isfinite(self.E).sum())} of {len(self.E)}"
+
     def __call__(self, Lz: np.ndarray) -> np.ndarray:
         """Return the smoothed boundary at any Lz, linear between columns and constant beyond the last ones.
 
@@ -82,6 +87,44 @@ class Boundary:
         if not good.any():
             raise UsageError("no Lz column has a boundary; use wider bins or another selection.")
         return np.interp(Lz, self.Lz[good], self.smoothed[good])
+
+    def table(self) -> QTable:
+        """Return the boundary as a table: one row per Lz column, with the line of Belokurov & Kravtsov (2023).
+
+        The metadata say how the fit ended and which cells of the map did not converge: cell ``i * grid + j`` is the
+        j-th in energy of row i.
+        """
+        action, energy = units.kpc * units.km / units.s, units.km**2 / units.s**2
+        table = QTable()
+        table["lower"], table["upper"], table["Lz"] = (
+            x * action for x in (self.Lz_edges[:-1], self.Lz_edges[1:], self.Lz)
+        )
+        table["n_stars"] = self.n_stars
+        table["E"] = self.E * energy
+        table["E_smoothed"] = self.smoothed * energy
+        table["n_crossings"] = self.n_crossings
+        table["status"] = list(self.status)
+        table["E_BK23"] = belokurov_kravtsov(self.Lz) * energy
+        table.meta["level"] = self.level
+        table.meta["smoothing_columns"] = self.smoothing
+        table.meta.update(self.application.ended())
+        table.meta["BK23_offset"] = BK23_OFFSET
+        table.meta["BK23_note"] = (
+            "Belokurov & Kravtsov (2023), lowered by the offset to McMillan (2017) energies; the offset is inferred "
+            "from public globular-cluster flags, not published"
+        )
+        return table
+
+    def describe(self) -> str:
+        """Return the boundary, a line per Lz column, and in how many columns there is one."""
+        rows = ["      Lz  stars            E     smoothed  status"]
+        for row in zip(self.Lz, self.n_stars, self.E, self.smoothed, self.status, strict=True):
+            rows.append("{:8.0f} {:6d} {:12.4g} {:12.4g}  {}".format(*row))
+        return "\n".join([*rows, f"boundary in {self.found} columns"])
+
+    def problems(self) -> str:
+        """Return what did not converge, the fit or cells of the map; empty where all did."""
+        return self.application.problems()
 
 
 def boundary(
@@ -218,34 +261,6 @@ def smooth(E: np.ndarray, sigma: float) -> np.ndarray:
     return np.where(good, total / np.where(weight > 0, weight, 1.0), np.nan)
 
 
-def boundary_table(result: Boundary) -> QTable:
-    """Return the boundary as a table: one row per Lz column, with the line of Belokurov & Kravtsov (2023) beside it.
-
-    The metadata say how the fit ended and which cells of the map did not converge: cell ``i * grid + j`` is the j-th in
-    energy of row i.
-    """
-    action, energy = units.kpc * units.km / units.s, units.km**2 / units.s**2
-    table = QTable()
-    table["lower"], table["upper"], table["Lz"] = (
-        x * action for x in (result.Lz_edges[:-1], result.Lz_edges[1:], result.Lz)
-    )
-    table["n_stars"] = result.n_stars
-    table["E"] = result.E * energy
-    table["E_smoothed"] = result.smoothed * energy
-    table["n_crossings"] = result.n_crossings
-    table["status"] = list(result.status)
-    table["E_BK23"] = belokurov_kravtsov(result.Lz) * energy
-    table.meta["level"] = result.level
-    table.meta["smoothing_columns"] = result.smoothing
-    table.meta.update(convergence(result.application))
-    table.meta["BK23_offset"] = BK23_OFFSET
-    table.meta["BK23_note"] = (
-        "Belokurov & Kravtsov (2023), lowered by the offset to McMillan (2017) energies; the offset is inferred from "
-        "public globular-cluster flags, not published"
-    )
-    return table
-
-
 @dataclass(frozen=True)
 class Offset:
     """A boundary minus the line of Belokurov & Kravtsov (2023), in the columns that have a boundary.
@@ -281,6 +296,28 @@ class Offset:
 
     def _side(self, side: int) -> np.ndarray:
         return np.ones(len(self.Lz), dtype=bool) if side == 0 else self.Lz * side > 0
+
+    def table(self) -> Table:
+        """Return the differences as a table, with their means on either side in the metadata (km2 / s2)."""
+        table = Table({"Lz": self.Lz, "difference": self.difference})
+        table["Lz"].unit, table["difference"].unit = "kpc km / s", "km2 / s2"
+        for name, side in (("prograde", 1), ("retrograde", -1), ("both", 0)):
+            table.meta[name] = {
+                "columns": self.columns(side),
+                "mean": self.mean(side),
+                "lowest": self.lowest(side),
+            }
+        return table
+
+    def describe(self) -> str:
+        """Return a line with the mean differences."""
+        sides = ((0, "all"), (1, "prograde"), (-1, "retrograde"))
+        means = ", ".join(f"{self.mean(side):.4g} ({name}, {self.columns(side)} columns)" for side, name in sides)
+        return f"boundary minus the line of Belokurov & Kravtsov (2023), mean in km2 / s2: {means}"
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
 
 
 def offset(line: Boundary, zero_point: float = BK23_OFFSET) -> Offset:
@@ -318,16 +355,3 @@ def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
         return float("nan")
     centre = mixtures.bins.bounds[good, 0].mean(axis=-1)
     return float(PchipInterpolator(centre, share[good], extrapolate=False)(at))
-
-
-def offset_table(result: Offset) -> Table:
-    """Return the differences as a table, with their means on either side in the metadata (km2 / s2)."""
-    table = Table({"Lz": result.Lz, "difference": result.difference})
-    table["Lz"].unit, table["difference"].unit = "kpc km / s", "km2 / s2"
-    for name, side in (("prograde", 1), ("retrograde", -1), ("both", 0)):
-        table.meta[name] = {
-            "columns": result.columns(side),
-            "mean": result.mean(side),
-            "lowest": result.lowest(side),
-        }
-    return table

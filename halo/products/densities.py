@@ -84,7 +84,40 @@ class Density:
         return self.centres[found - 1]
 
 
-def densities(fits: FitLike | Sequence[FitLike]) -> tuple[Density, ...]:
+class Densities(tuple[Density, ...]):
+    """Densities by fit, then component, then abundance: a tuple of `Density`."""
+
+    __slots__ = ()
+
+    def table(self) -> QTable:
+        """Return densities as a table: a row per component, abundance and pixel; peaks and edges in the metadata."""
+        table = QTable()
+        table["component"] = np.concatenate([[d.component] * len(d.density) for d in self])
+        table["variable"] = np.concatenate([[d.variable] * len(d.density) for d in self])
+        table["lower"] = np.concatenate([d.edges[:-1] for d in self])
+        table["upper"] = np.concatenate([d.edges[1:] for d in self])
+        table["density"] = np.concatenate([d.density for d in self])
+        table.meta["peak"] = {f"{d.component} {d.variable}": d.peak for d in self}
+        table.meta["peaks"] = {f"{d.component} {d.variable}": d.peaks().tolist() for d in self}
+        table.meta[f"falls_below_{FALL:g}_of_maximum"] = {f"{d.component} {d.variable}": d.edge() for d in self}
+        return table
+
+    def describe(self) -> str:
+        """Return a line per density: its peaks, and where it falls off."""
+        lines = []
+        for d in self:
+            peaks = ", ".join(f"{x:.2f}" for x in d.peaks()) or "none"
+            lines.append(
+                f"{d.component} {d.variable}: peaks at {peaks}; below {FALL:g} of the maximum at {d.edge():.2f}"
+            )
+        return "\n".join(lines)
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
+
+
+def densities(fits: FitLike | Sequence[FitLike]) -> Densities:
     """Return the density of every abundance in every component of some fits, those of each from high to low energy.
 
     An abundance that stands in several planes is averaged over them, so it counts once.
@@ -96,7 +129,7 @@ def densities(fits: FitLike | Sequence[FitLike]) -> tuple[Density, ...]:
 
     Returns
     -------
-    tuple of Density
+    Densities
         By fit, then component, then abundance.
 
     Raises
@@ -120,18 +153,4 @@ def densities(fits: FitLike | Sequence[FitLike]) -> tuple[Density, ...]:
             for variable in chemistry.variables:
                 edges = chemistry.edges(variable)
                 found.append(Density(name, variable, edges, marginal(chemistry, row, variable) / np.diff(edges)))
-    return tuple(found)
-
-
-def density_table(found: Sequence[Density]) -> QTable:
-    """Return densities as a table: a row per component, abundance and pixel; peaks and edges in the metadata."""
-    table = QTable()
-    table["component"] = np.concatenate([[d.component] * len(d.density) for d in found])
-    table["variable"] = np.concatenate([[d.variable] * len(d.density) for d in found])
-    table["lower"] = np.concatenate([d.edges[:-1] for d in found])
-    table["upper"] = np.concatenate([d.edges[1:] for d in found])
-    table["density"] = np.concatenate([d.density for d in found])
-    table.meta["peak"] = {f"{d.component} {d.variable}": d.peak for d in found}
-    table.meta["peaks"] = {f"{d.component} {d.variable}": d.peaks().tolist() for d in found}
-    table.meta[f"falls_below_{FALL:g}_of_maximum"] = {f"{d.component} {d.variable}": d.edge() for d in found}
-    return table
+    return Densities(found)

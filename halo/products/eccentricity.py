@@ -64,6 +64,41 @@ class Eccentricities:
     lost: int = 0
     status: str = CONVERGED
 
+    def table(self) -> QTable:
+        """Return F_k(e) as a table: a row per bin of e, a column per component with its limits.
+
+        The metadata hold the peaks.
+        """
+        table = QTable()
+        table["lower"], table["upper"] = self.edges[:-1], self.edges[1:]
+        for j, name in enumerate(self.names):
+            table[name] = self.density[j]
+            for side, band in zip(("lower", "upper"), self.bands, strict=True):
+                table[f"{name}_{side}"] = band[j]
+        table.meta["cut"], table.meta["level"] = self.cut, self.level
+        table.meta["peaks"] = dict(zip(self.names, self.peaks.tolist(), strict=True))
+        table.meta["peak_intervals"] = dict(zip(self.names, self.peak_intervals.T.tolist(), strict=True))
+        table.meta["bins"] = dict(zip(self.names, self.kept.tolist(), strict=True))
+        table.meta["fit_status"], table.meta["replicates_lost"] = self.status, self.lost
+        table.meta["stars"] = dict(zip(self.names, self.n_stars.tolist(), strict=True))
+        return table
+
+    def describe(self) -> str:
+        """Return a line per component with its peak and what it was made of, and how many there are."""
+        lines = []
+        for j, name in enumerate(self.names):
+            low, high = self.peak_intervals[:, j]
+            interval = f" ({low:.3f} to {high:.3f})" if np.isfinite(low) else ""
+            kept = f"{self.kept[j]} bins, {self.n_stars[j]:,} stars"
+            lines.append(f"{name}: peak at e = {self.peaks[j]:.3f}{interval}; {kept}")
+        return "\n".join([*lines, f"{len(self.names)} components, {len(self.edges) - 1} bins"])
+
+    def problems(self) -> str:
+        """Return what did not converge: the fit, or replicates; empty where all is well."""
+        parts = [f"the fit ({self.status})"] if self.status != CONVERGED else []
+        parts += [f"{self.lost} replicates"] if self.lost else []
+        return f"not converged: {', '.join(parts)}" if parts else ""
+
 
 def eccentricities(
     fit: FitLike,
@@ -179,38 +214,3 @@ def peak(F: np.ndarray) -> float:
         bend = left - 2 * top + right
         return float((i + 0.5 + (0.5 * (left - right) / bend if bend < 0 else 0.0)) * width)
     return (i + 0.5) * width
-
-
-def eccentricity_table(result: Eccentricities) -> QTable:
-    """Return F_k(e) as a table: a row per bin of e, a column per component with its limits; peaks in the metadata."""
-    table = QTable()
-    table["lower"], table["upper"] = result.edges[:-1], result.edges[1:]
-    for j, name in enumerate(result.names):
-        table[name] = result.density[j]
-        for side, band in zip(("lower", "upper"), result.bands, strict=True):
-            table[f"{name}_{side}"] = band[j]
-    table.meta["cut"], table.meta["level"] = result.cut, result.level
-    table.meta["peaks"] = dict(zip(result.names, result.peaks.tolist(), strict=True))
-    table.meta["peak_intervals"] = dict(zip(result.names, result.peak_intervals.T.tolist(), strict=True))
-    table.meta["bins"] = dict(zip(result.names, result.kept.tolist(), strict=True))
-    table.meta["fit_status"], table.meta["replicates_lost"] = result.status, result.lost
-    table.meta["stars"] = dict(zip(result.names, result.n_stars.tolist(), strict=True))
-    return table
-
-
-def warning(result: Eccentricities) -> str:
-    """Return what did not converge: the fit, or replicates; empty where all is well."""
-    parts = [f"the fit ({result.status})"] if result.status != CONVERGED else []
-    parts += [f"{result.lost} replicates"] if result.lost else []
-    return f"not converged: {', '.join(parts)}" if parts else ""
-
-
-def report(result: Eccentricities) -> str:
-    """Return a line per component: its peak, and what it was made of."""
-    lines = []
-    for j, name in enumerate(result.names):
-        low, high = result.peak_intervals[:, j]
-        interval = f" ({low:.3f} to {high:.3f})" if np.isfinite(low) else ""
-        kept = f"{result.kept[j]} bins, {result.n_stars[j]:,} stars"
-        lines.append(f"{name}: peak at e = {result.peaks[j]:.3f}{interval}; {kept}")
-    return "\n".join(lines)

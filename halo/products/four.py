@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from astropy import units
+from astropy.table import QTable
 
 from ..errors import InputError, UsageError
 from ..fits.apply import apply_mixtures
-from ..fits.engine import CONVERGED
-from ..fits.fit import HE, LE, Fit, fit_mixtures
+from ..fits.engine import CONVERGED, not_converged
+from ..fits.fit import HE, LE, Fit, fit_mixtures, percentages
 from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import place
 from ..mixtures.counts import mix
@@ -108,16 +110,47 @@ class Four:
         """The part above the boundary and that below."""
         return self.high, self.low
 
-    def report(self) -> str:
+    def table(self) -> QTable:
+        """Return the components as a table, one row each, HE1 first.
+
+        Columns ``component``, ``part`` (HE or LE), ``stars`` of the part, ``share`` (mass fraction within the part) and
+        ``mean_energy``. The metadata say how the sample was split and how the fits ended.
+        """
+        rows = [
+            (component, name, part.cutflow.passed, share, energy)
+            for name, part in zip((HE, LE), self.parts, strict=True)
+            for component, share, energy in zip(
+                part.names[::-1], part.mass_fractions[::-1], part.mean_energy[::-1], strict=True
+            )
+        ]
+        table = QTable(rows=rows, names=("component", "part", "stars", "share", "mean_energy"))
+        table["mean_energy"] = table["mean_energy"] * units.km**2 / units.s**2
+        table.meta |= {
+            "fit_status": self.fit.status,
+            "fit_kkt": self.fit.kkt,
+            "stars_without_boundary": self.filled,
+            "stars_left_out": self.dropped,
+            "ordered_by": self.settings.order,
+            "other_order_disagrees": list(self.disagree),
+        }
+        return table
+
+    def tables(self) -> dict[str, QTable]:
+        """Return all tables by name: ``components`` is that of `table`, ``boundary`` that of the boundary."""
+        return {"components": self.table(), "boundary": self.boundary.table()}
+
+    def problems(self) -> str:
+        """Return a line on the fit of the four where it did not converge; empty where it did."""
+        return not_converged(self.fit.status, self.fit.kkt)
+
+    def describe(self) -> str:
         """Return lines on how the sample was split and what was found."""
-        columns = int(np.isfinite(self.boundary.E).sum())
         lines = [
-            f"boundary in {columns} of {len(self.boundary.E)} columns; {self.filled:,} stars in the others or outside: "
+            f"boundary in {self.boundary.found} columns; {self.filled:,} stars in the others or outside: "
             + ("left out" if self.settings.fill == "drop" else "split at the nearest columns' boundary")
         ]
         for name, part in zip((HE, LE), self.parts, strict=True):
-            shares = zip(part.names[::-1], part.mass_fractions[::-1], strict=True)
-            said = ", ".join(f"{component} {100 * share:.2f} %" for component, share in shares)
+            said = percentages(part.names[::-1], part.mass_fractions[::-1])
             lines.append(f"{name}: {part.cutflow.passed:,} stars, {said}")
         if self.disagree:
             other = next(name for name in ORDERS if name != self.settings.order)

@@ -24,6 +24,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import UsageError
+from ..fits.engine import not_converged
 from ..fits.fit import Fit
 from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import place
@@ -72,6 +73,29 @@ class Memberships:
     def outside(self) -> int:
         """Stars without a probability."""
         return int(np.isnan(self.probability[:, 0]).sum())
+
+    def table(self) -> Any:
+        """Return the stars with their probabilities: columns ``P_`` and the component's name, ``bin``, ``images``."""
+        table = self.stars.copy()
+        for j, name in enumerate(self.names):
+            table[f"P_{name}"] = self.probability[:, j]
+        table["bin"], table["images"] = self.bins, self.images
+        return table
+
+    def describe(self) -> str:
+        """Return the cut-flow, how many stars belong to each component by probability, and how many have none."""
+        sums = np.nansum(self.probability, axis=0)
+        said = ", ".join(f"{name} {total:,.0f}" for name, total in zip(self.names, sums, strict=True))
+        partly = int((self.images < self.images.max(initial=0)).sum())
+        return (
+            f"{self.cutflow}\n"
+            f"sum of probabilities {said}; {self.outside:,} stars have none, {partly:,} lie outside an image\n"
+            f"{len(self.stars):,} stars"
+        )
+
+    def problems(self) -> str:
+        """Return a line on the fit where it did not converge; empty where it did."""
+        return not_converged(self.fit_status, self.fit_kkt)
 
 
 def memberships(fit: FitLike, stars: StarsLike, *, prior_counts: float = PRIOR_COUNTS) -> Memberships:
@@ -150,15 +174,6 @@ def shared_variable(chemistry: Chemistry) -> str:
     return common.pop()
 
 
-def memberships_table(result: Memberships) -> Any:
-    """Return the stars with their probabilities: columns ``P_`` and the component's name, ``bin``, ``images``."""
-    table = result.stars.copy()
-    for j, name in enumerate(result.names):
-        table[f"P_{name}"] = result.probability[:, j]
-    table["bin"], table["images"] = result.bins, result.images
-    return table
-
-
 @dataclass(frozen=True)
 class Reliability:
     """How often what was given a probability is true.
@@ -187,6 +202,26 @@ class Reliability:
     brier: float
     brier_base: float
     calibration: float
+
+    def table(self) -> Table:
+        """Return the reliability as a table: one row per bin of probability, the scores in the metadata."""
+        table = Table()
+        table["lower"], table["upper"] = self.edges[:-1], self.edges[1:]
+        for name in ("n", "predicted", "observed", "error"):
+            table["n_stars" if name == "n" else name] = getattr(self, name)
+        table.meta |= {"brier": self.brier, "brier_base": self.brier_base, "calibration_error": self.calibration}
+        return table
+
+    def describe(self) -> str:
+        """Return the scores of probabilities beside the truth."""
+        return (
+            f"beside the truth: Brier score {self.brier:.4f} (one probability for all: {self.brier_base:.4f}), "
+            f"calibration error {self.calibration:.4f}"
+        )
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
 
 
 def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 10) -> Reliability:
@@ -230,16 +265,6 @@ def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 10) -> R
         brier_base=float(true.mean() * (1 - true.mean())),
         calibration=float(np.nansum(n * np.abs(observed - predicted)) / n.sum()),
     )
-
-
-def reliability_table(result: Reliability) -> Table:
-    """Return the reliability as a table: one row per bin of probability, the scores in the metadata."""
-    table = Table()
-    table["lower"], table["upper"] = result.edges[:-1], result.edges[1:]
-    for name in ("n", "predicted", "observed", "error"):
-        table["n_stars" if name == "n" else name] = getattr(result, name)
-    table.meta |= {"brier": result.brier, "brier_base": result.brier_base, "calibration_error": result.calibration}
-    return table
 
 
 def _images(fit: Fit) -> list[tuple[np.ndarray, Plane]]:

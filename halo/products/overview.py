@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..fits.apply import Application, apply
+from ..fits.engine import not_converged
 from ..fits.fit import Fit
 from ..mixtures.settings import parse_axes
 from ..stars.selection import choose
@@ -61,6 +62,10 @@ class Products:
         """Every application behind the products."""
         line = () if self.boundary is None else (self.boundary.application,)
         return (self.map, self.profile.application, *line)
+
+    def problems(self) -> str:
+        """Return what did not converge, the fit or the weights of bins of any application; empty where all did."""
+        return not_converged(self.fit.status, self.fit.kkt, sum(len(a.unconverged) for a in self.applications))
 
 
 def products(fit: Fit, table: Any) -> Products:

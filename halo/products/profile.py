@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-from astropy import units
-from astropy.table import QTable, Table
+from astropy.table import Table
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq
 
@@ -19,7 +17,7 @@ from ..fits.store import FitLike
 from ..mixtures.bins import BinsLike
 from ..stars.catalogue import StarsLike
 from ..stars.settings import Selection
-from ..stars.variables import VARIABLES
+from ..stars.variables import unit_of
 
 LEVELS = (0.5, 0.9, 0.1)
 """Levels of the last (highest-energy) component's fraction at which crossings are reported."""
@@ -74,6 +72,35 @@ class Profile:
     def variable(self) -> str:
         """The binning variable."""
         return self.application.mixtures.bins.axes[0].variable
+
+    def table(self) -> Table:
+        """Return the profile as a table, one row per bin; see `fits.tables.weights_table`.
+
+        The metadata also hold `min_stars` and the crossings.
+        """
+        table = self.application.table()
+        table.meta["min_stars"] = self.min_stars
+        table.meta["crossings"] = {
+            f"{self.application.names[-1]}={crossing.level:g}": list(crossing.at) for crossing in self.crossings
+        }
+        return table
+
+    def describe(self) -> str:
+        """Return what was counted and left out, and the crossings."""
+        found = self.application
+        enough = (found.mixtures.n_stars >= self.min_stars) & np.isfinite(found.fractions[:, -1])
+        if enough.sum() < 2:
+            said = (
+                f"no crossings sought: {int(enough.sum())} of {len(enough)} bins with {self.min_stars} stars, 2 needed"
+            )
+        else:
+            places = ", ".join(crossing.describe(unit_of(self.variable)) for crossing in self.crossings)
+            said = f"{found.names[-1]} fraction: {places}"
+        return f"{found.mixtures.describe()}\n{said}"
+
+    def problems(self) -> str:
+        """Return what did not converge, the fit or the weights of bins; empty where all did."""
+        return self.application.problems()
 
 
 def profile(
@@ -169,58 +196,3 @@ def crossings(x: np.ndarray, y: np.ndarray, level: float) -> tuple[float, ...]:
         if side[i] != side[j]:
             found.append(float(x[i + 1]) if j > i + 1 else brentq(lambda at: float(spline(at)) - level, x[i], x[j]))
     return tuple(found)
-
-
-def profile_table(result: Profile | Application) -> Table:
-    """Return a profile or a map as a table: one row per bin.
-
-    Columns ``lower``, ``upper``, ``centre`` (with ``_VARIABLE`` appended when there are two variables), ``n_stars``,
-    ``weight_1`` ... ``weight_k`` (counts) and ``fraction_1`` ... ``fraction_k``, components in order of increasing
-    mean energy. The metadata name the components, say how many stars were left out, how the fit ended and which rows
-    did not converge, and hold the crossings.
-
-    The weights are in counts as `Fit.W` is: a star counts once per plane, and with the Frobenius loss they do not add
-    up to the bin's counts. So they are no numbers of stars.
-    """
-    application = result.application if isinstance(result, Profile) else result
-    mixtures = application.mixtures
-    table = QTable()
-    axes = mixtures.bins.axes
-    for i, axis in enumerate(axes):
-        suffix = f"_{axis.variable}" if len(axes) > 1 else ""
-        lower, upper = mixtures.bins.bounds[:, i].T
-        unit = unit_of(axis.variable)
-        for name, column in (("lower", lower), ("upper", upper), ("centre", 0.5 * (lower + upper))):
-            table[name + suffix] = column * units.Unit(unit) if unit else column
-    table["n_stars"] = mixtures.n_stars
-    for j in range(application.W.shape[1]):
-        table[f"weight_{j + 1}"] = application.W[:, j]
-        table[f"fraction_{j + 1}"] = application.fractions[:, j]
-    table.meta["variables"] = [axis.variable for axis in axes]
-    table.meta["components"] = list(application.names)
-    table.meta["stars"] = len(mixtures.rows)
-    table.meta["stars_outside_bins"] = mixtures.outside_bins
-    table.meta.update(convergence(application))
-    table.meta["stars_outside_images"] = dict(
-        zip((str(plane) for plane in mixtures.chemistry.planes), mixtures.outside_images, strict=True)
-    )
-    if isinstance(result, Profile):
-        table.meta["min_stars"] = result.min_stars
-        table.meta["crossings"] = {
-            f"{application.names[-1]}={crossing.level:g}": list(crossing.at) for crossing in result.crossings
-        }
-    return table
-
-
-def convergence(application: Application) -> dict[str, Any]:
-    """Return what a product's metadata say of convergence: the fit's status and residual, and the bins that failed."""
-    return {
-        "fit_status": application.fit_status,
-        "fit_kkt": application.fit_kkt,
-        "bins_not_converged": application.unconverged.tolist(),
-    }
-
-
-def unit_of(name: str) -> str:
-    """Return the unit of a variable as astropy writes it; empty for none."""
-    return VARIABLES[name].unit if name in VARIABLES else ""

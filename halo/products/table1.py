@@ -67,6 +67,49 @@ class Table1:
     lost: tuple[int, ...]
     statuses: tuple[str, ...]
 
+    def table(self) -> QTable:
+        """Return Table 1 as the paper prints it: a row per component and percentile.
+
+        Columns ``component``, ``percentile``, then each abundance with its limits ``_lower`` and ``_upper`` (dex), then
+        ``share`` and ``mean_share`` with theirs, the same in all rows of a component.
+        """
+        c, p = len(self.components), len(self.q)
+        table = QTable()
+        table["component"] = np.repeat(self.components, p)
+        table["percentile"] = np.tile(self.q, c)
+        for i, name in enumerate(self.variables):
+            table[name] = self.values[:, i].ravel()
+            for side, limits in zip(("lower", "upper"), self.intervals, strict=True):
+                table[f"{name}_{side}"] = limits[:, i].ravel()
+        for name in ("share", "mean_share"):
+            table[name] = np.repeat(getattr(self, name), p)
+            for side, limits in zip(("lower", "upper"), getattr(self, f"{name}_interval"), strict=True):
+                table[f"{name}_{side}"] = np.repeat(limits, p)
+        table.meta["level"], table.meta["interval"] = self.level, self.interval
+        table.meta["replicates"] = dict(zip(self.components, self.replicates, strict=True))
+        table.meta["replicates_lost"] = dict(zip(self.components, self.lost, strict=True))
+        bad = {name: status for name, status in zip(self.components, self.statuses, strict=True) if status != CONVERGED}
+        table.meta["not_converged"] = bad
+        return table
+
+    def describe(self) -> str:
+        """Return a line per component, medians between the outer percentiles, and the number of components."""
+        lines = ["component   share  " + "".join(f"{name:>26}" for name in self.variables)]
+        for i, name in enumerate(self.components):
+            cells: list[Any] = [" / ".join(f"{x:5.2f}" for x in column) for column in self.values[i]]
+            lines.append(f"{name:<9} {100 * self.share[i]:6.2f} %" + "".join(f"{cell:>26}" for cell in cells))
+        return "\n".join([*lines, f"{len(self.components)} components"])
+
+    def problems(self) -> str:
+        """Return which fits did not converge, and how many replicates are missing; empty where all is well."""
+        parts = [f"{name} ({s})" for name, s in zip(self.components, self.statuses, strict=True) if s != CONVERGED]
+        lost = [
+            f"{x} of {n} replicates of {name}"
+            for name, x, n in zip(self.components, self.lost, self.replicates, strict=True)
+            if x
+        ]
+        return f"not converged: {', '.join([*parts, *lost])}" if parts or lost else ""
+
 
 def table1(
     fits: FitLike | Sequence[FitLike],
@@ -193,49 +236,3 @@ def _percentiles(fit: Fit, H: np.ndarray, q: tuple[float, ...]) -> np.ndarray:
             for row in H
         ]
     )
-
-
-def table1_table(result: Table1) -> QTable:
-    """Return Table 1 as the paper prints it: a row per component and percentile.
-
-    Columns ``component``, ``percentile``, then each abundance with its limits ``_lower`` and ``_upper`` (dex), then
-    ``share`` and ``mean_share`` with theirs, the same in all rows of a component.
-    """
-    c, p = len(result.components), len(result.q)
-    table = QTable()
-    table["component"] = np.repeat(result.components, p)
-    table["percentile"] = np.tile(result.q, c)
-    for i, name in enumerate(result.variables):
-        table[name] = result.values[:, i].ravel()
-        for side, limits in zip(("lower", "upper"), result.intervals, strict=True):
-            table[f"{name}_{side}"] = limits[:, i].ravel()
-    for name in ("share", "mean_share"):
-        table[name] = np.repeat(getattr(result, name), p)
-        for side, limits in zip(("lower", "upper"), getattr(result, f"{name}_interval"), strict=True):
-            table[f"{name}_{side}"] = np.repeat(limits, p)
-    table.meta["level"], table.meta["interval"] = result.level, result.interval
-    table.meta["replicates"] = dict(zip(result.components, result.replicates, strict=True))
-    table.meta["replicates_lost"] = dict(zip(result.components, result.lost, strict=True))
-    bad = {name: status for name, status in zip(result.components, result.statuses, strict=True) if status != CONVERGED}
-    table.meta["not_converged"] = bad
-    return table
-
-
-def rows(result: Table1) -> str:
-    """Return the table for a terminal: a line per component, medians between the outer percentiles."""
-    lines = ["component   share  " + "".join(f"{name:>26}" for name in result.variables)]
-    for i, name in enumerate(result.components):
-        cells: list[Any] = [" / ".join(f"{x:5.2f}" for x in column) for column in result.values[i]]
-        lines.append(f"{name:<9} {100 * result.share[i]:6.2f} %" + "".join(f"{cell:>26}" for cell in cells))
-    return "\n".join(lines)
-
-
-def warning(result: Table1) -> str:
-    """Return which components' fits did not converge, and how many replicates are missing; empty where all is well."""
-    parts = [f"{name} ({s})" for name, s in zip(result.components, result.statuses, strict=True) if s != CONVERGED]
-    lost = [
-        f"{x} of {n} replicates of {name}"
-        for name, x, n in zip(result.components, result.lost, result.replicates, strict=True)
-        if x
-    ]
-    return f"not converged: {', '.join([*parts, *lost])}" if parts or lost else ""

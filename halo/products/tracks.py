@@ -72,7 +72,56 @@ def track(fit: Fit, component: int, image: int, *, min_share: float = MIN_SHARE)
     return Track(plane, chemistry.centres(plane.x), median, deviation, weight)
 
 
-def tracks(fit: FitLike, *, min_share: float = MIN_SHARE) -> tuple[tuple[Track, ...], ...]:
+class Tracks(tuple[tuple[Track, ...], ...]):
+    """Median tracks by component, then by plane: a tuple of tuples of `Track`, with the components' names.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Components.
+    rows : sequence of sequences of Track
+        The tracks of each.
+    """
+
+    names: tuple[str, ...]
+
+    def __new__(cls, names: Sequence[str], rows: Sequence[Sequence[Track]]) -> Tracks:
+        """Return the tracks of some components."""
+        made = super().__new__(cls, (tuple(row) for row in rows))
+        made.names = tuple(names)
+        return made
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """Return what copies are made of."""
+        return self.names, tuple(self)
+
+    def table(self) -> QTable:
+        """Return the tracks as a table: a row for each of their pixel columns, in dex."""
+        parts = []
+        for name, row in zip(self.names, self, strict=True):
+            for one in row:
+                part = QTable({"x": one.x, "median": one.median, "deviation": one.deviation, "weight": one.weight})
+                part.add_column([str(one.plane)] * len(part), index=0, name="plane")
+                part.add_column([name] * len(part), index=0, name="component")
+                parts.append(part)
+        return vstack(parts)
+
+    def describe(self) -> str:
+        """Return a line per component and plane: in how many columns the track is known, and between which medians."""
+        lines = []
+        for name, row in zip(self.names, self, strict=True):
+            for one in row:
+                known = one.median[np.isfinite(one.median)]
+                span = f", median from {known.min():.2f} to {known.max():.2f} dex" if len(known) else ""
+                lines.append(f"{name} {one.plane}: {len(known)} of {len(one.x)} columns{span}")
+        return "\n".join(lines)
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
+
+
+def tracks(fit: FitLike, *, min_share: float = MIN_SHARE) -> Tracks:
     """Return the median tracks of every component in every image of a fit.
 
     Parameters
@@ -84,7 +133,7 @@ def tracks(fit: FitLike, *, min_share: float = MIN_SHARE) -> tuple[tuple[Track, 
 
     Returns
     -------
-    tuple of tuple of Track
+    Tracks
         By component, in the order of the fit, and by plane.
 
     Examples
@@ -95,19 +144,8 @@ def tracks(fit: FitLike, *, min_share: float = MIN_SHARE) -> tuple[tuple[Track, 
     """
     fit = as_fit(fit)
     planes = range(len(fit.mixtures.chemistry.planes))
-    return tuple(tuple(track(fit, j, i, min_share=min_share) for i in planes) for j in range(len(fit.names)))
-
-
-def track_table(names: Sequence[str], tracks: Sequence[Sequence[Track]]) -> QTable:
-    """Return tracks, by component and then by plane, as a table: a row for each of their pixel columns, in dex."""
-    parts = []
-    for name, row in zip(names, tracks, strict=True):
-        for one in row:
-            part = QTable({"x": one.x, "median": one.median, "deviation": one.deviation, "weight": one.weight})
-            part.add_column([str(one.plane)] * len(part), index=0, name="plane")
-            part.add_column([name] * len(part), index=0, name="component")
-            parts.append(part)
-    return vstack(parts)
+    rows = [[track(fit, j, i, min_share=min_share) for i in planes] for j in range(len(fit.names))]
+    return Tracks(fit.names, rows)
 
 
 def marginal(chemistry: Chemistry, row: np.ndarray, name: str) -> np.ndarray:
@@ -259,7 +297,51 @@ def separation(first: Track, second: Track, names: tuple[str, str]) -> Separatio
     )
 
 
-def separations(fit: Fit, *, min_share: float = MIN_SHARE) -> tuple[Separation, ...]:
+class Separations(tuple[Separation, ...]):
+    """How far the tracks of two components are apart, by plane: a tuple of `Separation`."""
+
+    __slots__ = ()
+
+    def table(self, poor: float = POOR) -> QTable:
+        """Return separations as a table: a row per plane and column; what is least, and where, in the metadata."""
+        parts = []
+        meta: dict[str, Any] = {}
+        for s in self:
+            part = QTable()
+            part["plane"] = [str(s.plane)] * len(s.x)
+            part["x"], part["difference"] = s.x, s.difference
+            part[f"deviation_{s.names[0]}"], part[f"deviation_{s.names[1]}"] = s.deviation
+            part["ratio"] = s.ratio
+            parts.append(part)
+            least, at = s.smallest()
+            least_poor, _ = s.smallest(poor)
+            meta[str(s.plane)] = {
+                "columns": len(s.x),
+                f"share_{s.names[0]}_above": s.above(),
+                f"share_{s.names[0]}_above_poor": s.above(poor),
+                "smallest_ratio": least,
+                "smallest_ratio_at": at,
+                "smallest_ratio_poor": least_poor,
+            }
+        table = vstack(parts) if parts else QTable()
+        table.meta.update(planes=meta, poor=poor)
+        return table
+
+    def describe(self) -> str:
+        """Return a line per plane: in how many columns the first track is above, and where they come nearest."""
+        lines = []
+        for s in self:
+            least, at = s.smallest()
+            above = f"{s.names[0]} above {s.names[1]} in {100 * s.above():.0f} % of {len(s.x)} columns"
+            lines.append(f"{s.plane}: {above}; smallest ratio {least:.2f} at {at:.2f}")
+        return "\n".join(lines)
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
+
+
+def separations(fit: Fit, *, min_share: float = MIN_SHARE) -> Separations:
     """Return how far the tracks of a fit's first and last component are apart, in every plane.
 
     Raises
@@ -270,33 +352,7 @@ def separations(fit: Fit, *, min_share: float = MIN_SHARE) -> tuple[Separation, 
     if len(fit.names) < 2:
         raise UsageError("tracks are apart of two components; this fit has one.")
     names = fit.names[0], fit.names[-1]
-    return tuple(
+    return Separations(
         separation(track(fit, 0, i, min_share=min_share), track(fit, len(fit.names) - 1, i, min_share=min_share), names)
         for i in range(len(fit.settings.chemistry.planes))
     )
-
-
-def separation_table(found: Sequence[Separation], poor: float = POOR) -> QTable:
-    """Return separations as a table: a row per plane and column; what is least, and where, in the metadata."""
-    parts = []
-    meta: dict[str, Any] = {}
-    for s in found:
-        part = QTable()
-        part["plane"] = [str(s.plane)] * len(s.x)
-        part["x"], part["difference"] = s.x, s.difference
-        part[f"deviation_{s.names[0]}"], part[f"deviation_{s.names[1]}"] = s.deviation
-        part["ratio"] = s.ratio
-        parts.append(part)
-        least, at = s.smallest()
-        least_poor, _ = s.smallest(poor)
-        meta[str(s.plane)] = {
-            "columns": len(s.x),
-            f"share_{s.names[0]}_above": s.above(),
-            f"share_{s.names[0]}_above_poor": s.above(poor),
-            "smallest_ratio": least,
-            "smallest_ratio_at": at,
-            "smallest_ratio_poor": least_poor,
-        }
-    table = vstack(parts) if parts else QTable()
-    table.meta.update(planes=meta, poor=poor)
-    return table

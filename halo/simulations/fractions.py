@@ -1,4 +1,4 @@
-"""How much of a simulated galaxy's halo was accreted, in truth, against r, z and R under the paper's cuts (R11)."""
+"""True fractions of a simulated galaxy's halo born in situ and accreted, against r, z and R, under the paper's cuts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from astropy.table import QTable, vstack
 from ..errors import InputError, UsageError
 from ..mixtures.bins import Bins, make_bins
 from ..mixtures.settings import Axis, parse_axes
-from ..products.profile import Profile, crossings, unit_of
+from ..products.profile import Profile, crossings
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
-from ..stars.variables import values
+from ..stars.variables import unit_of, values
 from .particles import Galaxy, read_galaxy
 
 MAX_FE_H = -1.1
@@ -25,7 +25,7 @@ MAX_FE_H = -1.1
 AXES = ("r:10:2:14", "z:10:0:10", "R:10:2:14")
 """Bins in kpc; the paper's."""
 MIN_PARTICLES = 10
-"""Bins with fewer particles carry no crossing."""
+"""Bins with fewer particles are left out of crossings."""
 ORIGINS = ("in_situ", "accreted")
 
 
@@ -88,6 +88,52 @@ class Simulated:
     cutflow: CutFlow
     profiles: dict[str, SimulatedProfile]
 
+    def table(self) -> QTable:
+        """Return the profiles as one table: a row per bin, ``variable`` says of what; kpc, Msun.
+
+        Columns ``variable``, ``lower``, ``upper``, ``centre``, and with ``in_situ`` and ``accreted`` in their names
+        ``n_``, ``mass_`` and ``fraction_``, and ``error`` of the fractions. The metadata have the crossings and
+        what was cut.
+        """
+        parts = []
+        for name, profile in self.profiles.items():
+            if unit_of(name) != "kpc":
+                raise UsageError(f"tables of simulations are in kpc; {name} is in {unit_of(name) or 'no unit'}.")
+            lower, upper = profile.bins.bounds[:, 0].T
+            part = QTable({"variable": np.full(len(lower), name)})
+            for label, x in (("lower", lower), ("upper", upper), ("centre", profile.centre)):
+                part[label] = x * units.kpc
+            for j, origin in enumerate(ORIGINS):
+                part[f"n_{origin}"] = profile.n[:, j]
+                part[f"mass_{origin}"] = profile.mass[:, j] * units.Msun
+                part[f"fraction_{origin}"] = profile.fractions[:, j]
+            part["error"] = profile.error
+            parts.append(part)
+        table = vstack(parts)
+        table.meta |= {
+            "galaxy": self.galaxy.name,
+            "accreted": self.galaxy.criterion,
+            "cuts": list(self.cutflow.names),
+            "particles": self.cutflow.passed,
+            "particles_dropped": self.galaxy.dropped,
+            "centre_kpc": self.galaxy.centre.tolist(),
+            "axis": self.galaxy.axis.tolist(),
+            "crossings": {name: list(profile.crossing) for name, profile in self.profiles.items()},
+        }
+        return table
+
+    def describe(self) -> str:
+        """Return the cut-flow, and where half of the galaxy's mass was accreted."""
+        places = (
+            f"{name} = {', '.join(f'{x:.3g}' for x in profile.crossing) or 'nowhere'}"
+            for name, profile in self.profiles.items()
+        )
+        return f"{self.cutflow}\n{self.galaxy.name}: half of the mass accreted at {', '.join(places)} kpc"
+
+    def problems(self) -> str:
+        """Return the empty string: nothing here can fail to converge."""
+        return ""
+
 
 def simulate(
     galaxy: Galaxy | str | Path | Sequence[str | Path],
@@ -113,7 +159,7 @@ def simulate(
     cuts : sequence of str
         Further conditions on the particles, such as ``"R<20"``.
     min_particles : int
-        Bins with fewer carry no crossing.
+        Bins with fewer are left out of crossings.
 
     Returns
     -------
@@ -165,7 +211,7 @@ def simulate(
 
 
 def _error(mass: np.ndarray, squares: np.ndarray) -> np.ndarray:
-    """Return the standard error of a mass fraction whose particles are Poisson numbers: squares are sums of mass^2."""
+    """Return the standard error of a mass fraction of Poisson numbers of particles; `squares` are sums of mass^2."""
     total = mass.sum(axis=1)
     share = np.divide(mass[:, 1], total, out=np.zeros_like(total), where=total > 0)
     variance = (1 - share) ** 2 * squares[:, 1] + share**2 * squares[:, 0]
@@ -175,7 +221,7 @@ def _error(mass: np.ndarray, squares: np.ndarray) -> np.ndarray:
 def unlikeness(simulated: SimulatedProfile, profile: Profile) -> float:
     """Return the rms difference between a simulation's accreted fraction and that of the highest-energy component.
 
-    Over the bins where both have one. The less it is, the more does the galaxy look like the Milky Way.
+    Over the bins where both have one. A smaller difference means a galaxy more like the Milky Way.
 
     Raises
     ------
@@ -189,37 +235,3 @@ def unlikeness(simulated: SimulatedProfile, profile: Profile) -> float:
         )
     both = np.stack([simulated.fractions[:, 1], np.where(ours.mixtures.n_stars > 0, ours.fractions[:, -1], np.nan)])
     return float(np.sqrt(np.nanmean((both[0] - both[1]) ** 2)))
-
-
-def simulated_table(result: Simulated) -> QTable:
-    """Return the profiles as one table: a row per bin, ``variable`` says of what; kpc, Msun.
-
-    Columns ``variable``, ``lower``, ``upper``, ``centre``, and with ``in_situ`` and ``accreted`` in their names ``n_``,
-    ``mass_`` and ``fraction_``, and ``error`` of the fractions. The metadata have the crossings and what was cut.
-    """
-    parts = []
-    for name, profile in result.profiles.items():
-        if unit_of(name) != "kpc":
-            raise UsageError(f"tables of simulations are in kpc; {name} is in {unit_of(name) or 'no unit'}.")
-        lower, upper = profile.bins.bounds[:, 0].T
-        part = QTable({"variable": np.full(len(lower), name)})
-        for label, x in (("lower", lower), ("upper", upper), ("centre", profile.centre)):
-            part[label] = x * units.kpc
-        for j, origin in enumerate(ORIGINS):
-            part[f"n_{origin}"] = profile.n[:, j]
-            part[f"mass_{origin}"] = profile.mass[:, j] * units.Msun
-            part[f"fraction_{origin}"] = profile.fractions[:, j]
-        part["error"] = profile.error
-        parts.append(part)
-    table = vstack(parts)
-    table.meta |= {
-        "galaxy": result.galaxy.name,
-        "accreted": result.galaxy.criterion,
-        "cuts": list(result.cutflow.names),
-        "particles": result.cutflow.passed,
-        "particles_dropped": result.galaxy.dropped,
-        "centre_kpc": result.galaxy.centre.tolist(),
-        "axis": result.galaxy.axis.tolist(),
-        "crossings": {name: list(profile.crossing) for name, profile in result.profiles.items()},
-    }
-    return table
