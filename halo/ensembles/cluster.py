@@ -77,7 +77,7 @@ def task(
     version : str
         What the worker must run of this software.
     setup : str
-        The set-up, as JSON.
+        The configuration, as JSON.
     first, count : int
         Which replicates.
     keep_factors : bool

@@ -1,4 +1,4 @@
-"""What an ensemble will take, from fits of a few of its set-ups: an estimate, nothing is written."""
+"""What an ensemble will take, from fits of a few of its configurations: an estimate, nothing is written."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Estimate:
     Attributes
     ----------
     seconds : float
-        On this machine, start-up left out; NaN where no set-up that was tried could be computed.
+        On this machine, start-up left out; NaN where no configuration that was tried could be computed.
     size : float
         Bytes of the batch files; NaN likewise.
     tried : tuple of str
-        Labels of the set-ups that were tried.
+        Labels of the configurations that were tried.
     problems : tuple of str
         Why some of them could not be computed.
     """
@@ -95,7 +95,7 @@ def _try(table: Any, plan: Plan, index: int) -> tuple[float, float, float, float
     done = time.perf_counter()
     bases = [*base.products.values(), *base.coordinates.values()]
     number = max(part.count, 1)
-    # A set-up's arrays stand in as many files as it has batches.
+    # A configuration's arrays stand in as many files as it has batches.
     files = max(1, -(-plan.replicates // plan.batch))
     overhead = PER_ARRAY * (len(bases) + files * len(found))
     return (

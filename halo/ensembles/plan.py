@@ -21,7 +21,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Part:
-    """Replicates first to first + count - 1 of one set-up; count 0 is its base fit alone."""
+    """Replicates first to first + count - 1 of one configuration; count 0 is its base fit alone."""
 
     setup: int
     first: int
@@ -30,14 +30,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Batch:
-    """What is computed together and kept in one file: parts of one or more set-ups of the same shape."""
+    """What is computed together and kept in one file: parts of one or more configurations of the same shape."""
 
     index: int
     parts: tuple[Part, ...]
 
     @property
     def fits(self) -> int:
-        """Number of fits, the base fit of a set-up with its first replicates."""
+        """Number of fits, the base fit of a configuration with its first replicates."""
         return sum(part.count + (part.first == 0) for part in self.parts)
 
 
@@ -52,7 +52,7 @@ class Plan:
     sweeps : tuple of Sweep
         Axes; their product is computed, the last one varying fastest.
     replicates : int
-        Resampled fits of every set-up, beside its base fit.
+        Resampled fits of every configuration, in addition to its base fit.
     batch : int
         Most fits of a batch.
     keep_factors : bool
@@ -61,7 +61,7 @@ class Plan:
     Raises
     ------
     UsageError
-        Settings that make no sense, in any of the set-ups.
+        Settings that make no sense, in any of the configurations.
     """
 
     base: Setup
@@ -145,7 +145,7 @@ class Plan:
 
     @cached_property
     def batches(self) -> tuple[Batch, ...]:
-        """All batches: a set-up of many replicates is cut into several, small ones of one shape share one."""
+        """All batches: a configuration of many replicates is cut into several, small ones of one shape share one."""
         shapes: dict[Any, list[int]] = {}
         for i, setup in enumerate(self.setups):
             shapes.setdefault(_shape(setup), []).append(i)
@@ -223,7 +223,7 @@ def decode(record: Mapping[str, Any]) -> Plan:
 
 
 def decode_setup(record: Mapping[str, Any]) -> Setup:
-    """Return the set-up that `provenance.plain` made plain."""
+    """Return the configuration that `provenance.plain` made plain."""
     return Setup(**{**record, "fit": settings_of(record["fit"])})
 
 

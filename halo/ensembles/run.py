@@ -1,4 +1,4 @@
-"""Ensembles on disk, read: the settings, the base fits and the replicates of every set-up, and what is missing.
+"""Ensembles on disk, read: the settings, the base fits and the replicates of every configuration, and what is missing.
 
 A run is a folder of ``settings.json`` (the effective settings and their hash), ``batches/`` (a file per batch, never
 changed once it has its name; see `batchfile`), and what is made from them: ``manifest.json`` and the summary. Only a
@@ -96,7 +96,7 @@ class Run:
         return tuple(Failure(i, self.labels[i], reasons[i]) for i in sorted(reasons))
 
     def base(self, setup: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return the products of a set-up's base fit, and their coordinates.
+        """Return the products of a configuration's base fit, and their coordinates.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Run:
         raise InputError(f"{self.folder}: the base fit of {self.labels[setup]} is not there; run again with --resume.")
 
     def replicates(self, setup: int) -> dict[str, np.ndarray]:
-        """Return the products of a set-up's replicates, in their order; the leading axis is the replicate.
+        """Return the products of a configuration's replicates, in their order; the leading axis is the replicate.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Run:
         return found
 
     def _batch(self, index: int) -> tuple[Computed, ...]:
-        # The last one is kept: the set-ups of a batch are asked for one after the other.
+        # The last one is kept: the configurations of a batch are asked for one after the other.
         if index not in self._held:
             path = batch_path(self.folder, index)
             try:

@@ -153,7 +153,7 @@ NOTHING = "nothing to do but one fit; give --bootstrap N, --sweep AXIS=VALUES, o
 
 
 def check(plan: Plan) -> None:
-    """Raise UsageError where a plan is no more than one fit, or a set-up has a name that the engine does not know."""
+    """Raise UsageError where a plan is no more than one fit, or the engine does not know a name in a configuration."""
     if plan.fits == 1:
         raise UsageError(NOTHING)
     for solver in {

@@ -81,7 +81,7 @@ def parse_sweep(text: str) -> Sweep:
 
 @dataclass(frozen=True)
 class Kind:
-    """How the values of an axis are read, and put into a set-up."""
+    """How the values of an axis are read, and put into a configuration."""
 
     read: Callable[[str], Any]
     put: Callable[[Setup, Any], Setup]

@@ -17,7 +17,7 @@ from .plan import Batch, Part, Plan
 
 
 class Worker:
-    """Computes parts; keeps the stars, and the base fit of the set-up it had last, which the next part may need.
+    """Computes parts; keeps the stars, and the base fit of the configuration it had last, which the next part may need.
 
     Parameters
     ----------
