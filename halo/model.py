@@ -405,9 +405,7 @@ def fit_many(V: np.ndarray, settings: FitSettings) -> tuple[np.ndarray, np.ndarr
 
 def check_names(settings: FitSettings) -> None:
     """Raise UsageError where the engine knows no such loss, update or init; what goes together only a fit shows."""
-    from nmfcore.factorise import RULES
-    from nmfcore.initialise import METHODS
-    from nmfcore.losses import NAMED_BETA
+    from nmfcore import METHODS, NAMED_BETA, RULES
 
     for name, known in (("update", ("auto", *RULES)), ("init", METHODS), ("loss", NAMED_BETA)):
         value = getattr(settings, name)
