@@ -33,9 +33,7 @@ from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
-
-PRIOR_COUNTS = 1.0
-"""Counts spread evenly over the pixels of each distribution before it is read off an image."""
+from .settings import PRIOR_COUNTS as PRIOR_COUNTS
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from ..mixtures.bins import BinsLike
 from ..stars.catalogue import StarsLike
 from ..stars.settings import Selection
 from ..stars.variables import unit_of
+from .settings import ApplySettings
 
 LEVELS = (0.5, 0.9, 0.1)
 """Levels of the last (highest-energy) component's fraction at which crossings are reported."""
-MIN_STARS = 10
+MIN_STARS = ApplySettings.min_stars
 """Bins with fewer stars say too little to carry a crossing."""
 
 
