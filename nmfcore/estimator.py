@@ -67,7 +67,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    components_ : ndarray, shape (n_components_, n_features_in_)
+    components_ : ndarray, shape (k, n_features)
         H.
     n_components_ : int
         k.
@@ -77,7 +77,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Iterations of the start that was kept.
     n_features_in_ : int
         Number of features of X.
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         Names of X's columns, where it had such.
 
     Examples
@@ -192,12 +192,12 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array or sparse matrix, shape (n_samples, n_features_in_)
+        X : array or sparse matrix, shape (n_samples, n_features)
             Non-negative data.
 
         Returns
         -------
-        ndarray, shape (n_samples, n_components_)
+        ndarray, shape (n_samples, k)
             W, in the precision of X.
 
         Raises
@@ -235,12 +235,12 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array or sparse matrix, shape (n_samples, n_components_)
+        X : array or sparse matrix, shape (n_samples, k)
             W.
 
         Returns
         -------
-        ndarray, shape (n_samples, n_features_in_)
+        ndarray, shape (n_samples, n_features)
         """
         check_is_fitted(self)
         W = check_array(X, accept_sparse=INPUT["accept_sparse"], dtype=INPUT["dtype"])

@@ -105,7 +105,7 @@ def run(
     -------
     Demo
     """
-    from ..figures import fit as figures
+    from .. import figures
 
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():

@@ -156,10 +156,10 @@ def publish(
     kept = archive(folder, interval=interval)
     files = list(kept.files)
     if formats:
-        from ..figures.ensembles import draw
+        from .. import figures
 
         make_folder(folder / FIGURES)
-        for name, picture in draw(kept.summary).items():
+        for name, picture in figures.ensemble(kept.summary).items():
             files += save_figure(picture, folder / FIGURES / name, kept.record, formats, overwrite=True)
     return kept.summary, files
 

@@ -112,7 +112,7 @@ def plot(
 
     With its stars also the map, the boundary, the energy profile and the sample. PNG and PDF, captions as text.
     """
-    from ..figures import fit as figures
+    from .. import figures
     from ..fits.engine import resolve_device
     from ..fits.store import load_fit
     from ..products.four import check_whole

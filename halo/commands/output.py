@@ -11,7 +11,7 @@ from ..io.atomic import CATALOGUES, FITS, TABLES, check_output, make_folder
 from ..io.provenance import provenance
 
 if TYPE_CHECKING:
-    from ..figures.picture import Picture
+    from ..figures import Picture
     from ..fits.fit import Fit
 
 SUFFIXES = (".png", ".pdf", ".txt")
@@ -136,7 +136,7 @@ class Output:
             Its provenance.
         """
         if self.figure is not None:
-            from ..figures import fit as figures
+            from .. import figures
 
             save_figure(draw(figures), figure_files(self.figure)[0].with_suffix(""), record, overwrite=self.overwrite)
 
@@ -161,7 +161,7 @@ def save_figure(
     overwrite: bool = False,
 ) -> list[Path]:
     """Write a picture in some formats, and its caption as text."""
-    from ..figures import fit as figures
+    from .. import figures
     from ..io.tables import save_text
 
     files = figures.save(picture, stem, formats, overwrite=overwrite, provenance=record)

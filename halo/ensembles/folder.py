@@ -14,7 +14,7 @@ from .run import BATCHES, CLAIMS, DAMAGED, MANIFEST, SETTINGS, Run, batch_path, 
 OURS = (SETTINGS, MANIFEST, BATCHES, DAMAGED, CLAIMS, "summary.ecsv", "summary.h5", "figures")
 """All that a run's folder holds; only some of it is ever removed."""
 _PICTURES = ("fractions", "boundary", "tracks", "setups")
-"""With what the names of the figures begin that `bands.draw` makes."""
+"""With what the names of the figures begin that `figures.ensemble` makes."""
 
 
 def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False) -> None:

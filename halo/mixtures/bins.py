@@ -14,7 +14,7 @@ from ..stars.variables import values
 from .settings import Axis, Chemistry, as_axes
 
 MOST_BINS = 2**20
-"""More bins than stars in any survey of abundances; their edges alone would fill the memory."""
+"""Most bins; any survey of abundances has fewer stars, and the edges of more bins would fill the memory."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From stars to V: one row per bin, the pixels of stacked abundance histograms as columns; and back to images."""
+"""From stars to V: a row per bin, the pixels of stacked abundance histograms as columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is binned and how images are made: axes, planes, chemistry; plain Python."""
+"""Axes of the bins, abundance planes and their images; plain Python."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Axis:
 
     @property
     def regular(self) -> bool:
-        """Whether the bins are equally wide rather than equally full."""
+        """Whether the bins have equal widths rather than equal counts."""
         return self.low is not None
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ def parse_axes(text: str) -> tuple[Axis, ...]:
     ------
     UsageError
         The text cannot be read, or names more than two variables or one of them twice. Whether the stars have the
-        variables shows when they are binned.
+        variables is checked when they are binned.
     """
     axes = []
     for part in text.split(","):
@@ -95,7 +95,7 @@ AXES = Form(parse_axes, lambda axes: ",".join(map(str, axes)))
 """One or two axes as text."""
 
 DEFAULT_RANGES: dict[str, tuple[float, float]] = {"FE_H": (-2.5, 0.7), "AL_FE": (-0.6, 0.6), "MG_FE": (-0.2, 0.5)}
-"""Histogram ranges where none are given; the paper states none, these enclose its figures."""
+"""Default histogram ranges, dex; the paper states none, these enclose its figures."""
 
 
 @dataclass(frozen=True)

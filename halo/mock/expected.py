@@ -1,4 +1,4 @@
-"""The mock survey nearly without noise: what its counts would be on average.
+"""The mock survey nearly without noise: its expected counts.
 
 A fit of these expected counts shows the bias that a method has on the mock, apart from the scatter that one survey's
 number of stars brings.
@@ -21,7 +21,7 @@ from .populations import DISC_THINNING
 from .stars import CLUSTER, NAMES, ORIGINS, REPEATS, draw_stars
 from .tables import member_probability
 
-_STREAM = 0xE0  # keeps these draws apart from those of a survey of the same seed
+_STREAM = 0xE0  # these draws must be independent of those of a survey of the same seed
 _MEMBER = 0.8
 
 
@@ -106,7 +106,7 @@ def _one(n_stars: int, rng: np.random.Generator, full: bool) -> QTable:
     E, Lz = energy(position, velocity), angular_momentum(position, velocity)
     prograde = Lz.value >= 0
     ecc = np.full(E.size, np.nan)
-    # the orbit costs most; retrograde stars are in or out whatever their eccentricity
+    # orbits take most of the time; retrograde stars are selected whatever their eccentricity
     ecc[prograde] = np.asarray(kinematics(position[prograde], velocity[prograde])["ecc"])
     x, y, z = position.T
     R = np.hypot(x, y)

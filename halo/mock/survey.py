@@ -1,6 +1,6 @@
 """A mock survey with known truth: drawn from populations in McMillan (2017), observed and written as APOGEE DR17.
 
-The populations and their sources are in `mock_populations`; `docs/mock.md` describes what is and what is not modelled.
+The populations and their sources are in `populations`; `docs/mock.md` describes what is and what is not modelled.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class MockSurvey:
 
 @dataclass(frozen=True)
 class MockPaths:
-    """The files of a mock survey, and what the command line tells of it.
+    """The files of a mock survey, its thinning and its number of rows.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ def draw(
     seed : int
         The same seed gives the same survey.
     full : bool
-        Keep the survey's own share of disc stars (halo stars are then 2 % of the rows); by default the discs are
+        Keep the survey's own fraction of disc stars (halo stars are then 2 % of the rows); by default the discs are
         thinned.
     progress : callable, optional
         Called with (stage, done, total).

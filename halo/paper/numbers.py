@@ -13,7 +13,7 @@ from ..products.boundary import Boundary
 from ..products.profile import MIN_STARS, crossings
 from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import PERCENTILES, percentiles, track
-from .report import amount
+from .amounts import amount
 from .scoreboard import Value, numbers
 
 Products = Mapping[str, np.ndarray]

@@ -10,8 +10,8 @@ from typing import Any
 
 from astropy.io import fits
 
+from .. import figures
 from ..errors import HalonmfError, OutputError, UsageError
-from ..figures import fit as figures
 from ..fits.engine import resolve_device
 from ..fits.store import save_fit
 from ..io.atomic import check_output, make_folder

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..figures import populations as populationplots
+from .. import figures
 from ..populations.aurora import aurora
 from ..populations.bifurcation import STATISTICS, Bifurcation, bifurcation, scan
 from ..populations.regions import REFERENCE, RegionEnergies, read_regions, region_energies
@@ -37,10 +37,10 @@ def regions(study: Study) -> Part:
     table = made.table()
     table.meta["caption"] = "Energies of the stars of each region, and the ratio of their density to that of Eos."
     chosen = read_regions()
-    pictures = {"fig13": populationplots.energies(two.stars, chosen, made)}
+    pictures = {"fig13": figures.energies(two.stars, chosen, made)}
     if not study.no_four:
         high = study.four.high
-        pictures["fig12"] = populationplots.labelled_component(high, high.names.index("HE2"), chosen)
+        pictures["fig12"] = figures.labelled_component(high, high.names.index("HE2"), chosen)
     return Part(
         values={"R12.nearest": Value(float(_place(distances)), truth=truth)},
         pictures=pictures,
@@ -66,7 +66,7 @@ def branches(study: Study) -> Part:
     tables: dict[str, Any] = {"bifurcation": made.table(), "bifurcation-scan": made.tables()["scan"]}
     tables["bifurcation"].meta["caption"] = caption
     tables["bifurcation-scan"].meta["caption"] = "Every property of the stars of both branches, most different first."
-    picture = populationplots.branches(two.stars, made)
+    picture = figures.branches(two.stars, made)
     return Part(values=found, pictures={"fig14": picture}, tables=tables, said=_branches_said(made))
 
 
@@ -85,7 +85,7 @@ def aurora_branch(study: Study) -> Part:
     }
     table = made.table()
     table.meta["caption"] = "Aurora's branch in every bin of energy and angular momentum."
-    picture = populationplots.aurora_maps(made, two.line, LE1)
+    picture = figures.aurora_maps(made, two.line, LE1)
     return Part(values=found, pictures={"fig15": picture}, tables={"aurora": table})
 
 

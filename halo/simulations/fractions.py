@@ -1,4 +1,4 @@
-"""How much of a simulated galaxy's halo was accreted, in truth, against r, z and R under the paper's cuts (R11)."""
+"""True fractions of a simulated galaxy's halo born in situ and accreted, against r, z and R, under the paper's cuts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_FE_H = SimulationSettings.max_fe_h
 AXES = SimulationSettings.axes
 """Bins in kpc; the paper's."""
 MIN_PARTICLES = SimulationSettings.min_particles
-"""Bins with fewer particles carry no crossing."""
+"""Bins with fewer particles are left out of crossings."""
 ORIGINS = ("in_situ", "accreted")
 
 
@@ -160,7 +160,7 @@ def simulate(
     cuts : sequence of str
         Further conditions on the particles, such as ``"R<20"``.
     min_particles : int
-        Bins with fewer carry no crossing.
+        Bins with fewer are left out of crossings.
 
     Returns
     -------
@@ -212,7 +212,7 @@ def simulate(
 
 
 def _error(mass: np.ndarray, squares: np.ndarray) -> np.ndarray:
-    """Return the standard error of a mass fraction whose particles are Poisson numbers: squares are sums of mass^2."""
+    """Return the standard error of a mass fraction of Poisson numbers of particles; `squares` are sums of mass^2."""
     total = mass.sum(axis=1)
     share = np.divide(mass[:, 1], total, out=np.zeros_like(total), where=total > 0)
     variance = (1 - share) ** 2 * squares[:, 1] + share**2 * squares[:, 0]
@@ -222,7 +222,7 @@ def _error(mass: np.ndarray, squares: np.ndarray) -> np.ndarray:
 def unlikeness(simulated: SimulatedProfile, profile: Profile) -> float:
     """Return the rms difference between a simulation's accreted fraction and that of the highest-energy component.
 
-    Over the bins where both have one. The less it is, the more does the galaxy look like the Milky Way.
+    Over the bins where both have one. A smaller difference means a galaxy more like the Milky Way.
 
     Raises
     ------

@@ -20,10 +20,10 @@ from .cutflow import CutFlow
 __all__ = ["Catalogue", "StarsLike", "as_table", "read_catalogue", "write_catalogue"]
 
 SCHEMA = 1
-"""Version of the file layout; it rises when a reader of the old one would go wrong."""
+"""Version of the file layout; it rises when a reader of the old one would misread the new."""
 
 REQUIRED = ("APOGEE_ID", "E", "Lz")
-"""Columns without which a table is no prepared catalogue."""
+"""Columns that every prepared catalogue has."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def write_catalogue(
     OutputError
         The file exists, or cannot be written.
     ValueError
-        The cut-flow does not belong to the table.
+        The cut-flow does not end with the number of stars in the table.
     """
     path = Path(path)
     if cutflow.passed != len(table):

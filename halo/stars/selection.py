@@ -1,4 +1,4 @@
-"""Which stars count: the quality cuts of the survey, the halo selections, and the table of what each cut removed."""
+"""The halo selections: their cuts, the stars that pass them, and the cut-flow."""
 
 import math
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def halo_cuts(selection: str, *, max_fe_h: float = -1.1, min_eccentricity: float
     if math.isnan(max_fe_h) or math.isnan(min_eccentricity):
         raise UsageError(f"max_fe_h and min_eccentricity must be numbers, got {max_fe_h:g} and {min_eccentricity:g}.")
     if selection == "chemically-pure":
-        # the paper leaves out Lz = 0 exactly; such a star is as halo-like as any
+        # the paper leaves out Lz = 0 exactly; such a star belongs to the halo as well
         name = f"Lz < 0 or e > {min_eccentricity:g}"
         return (
             Cut(name, lambda t: (values(t, "Lz") < 0) | ((values(t, "Lz") >= 0) & (values(t, "e") > min_eccentricity))),

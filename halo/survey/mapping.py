@@ -1,4 +1,4 @@
-"""A user's own catalogue, brought in through a small TOML file that names its columns (docs/catalogue-mapping.md)."""
+"""A user's own catalogue, read through a TOML file that names its columns (docs/catalogue-mapping.md)."""
 
 import warnings
 from collections.abc import Mapping
@@ -185,14 +185,14 @@ def _read_table(path: Path, options: Mapping[str, Any]) -> Table:
     if head.startswith(b"SIMPLE  =") or path.suffix.lower() in (".fits", ".fit"):
         extension = int(options.get("extension", 1))
         check_signature(path)
-        find_table(path, extension)  # our own words for whatever is wrong with it
+        find_table(path, extension)  # whatever is wrong is reported in our own words
         arguments = {"format": "fits", "hdu": extension, "character_as_bytes": False}
     try:
         with warnings.catch_warnings():
             # astropy warns of unit spellings and header keywords that change nothing here
             warnings.simplefilter("ignore")
             table = Table.read(path, **arguments)
-    except Exception as error:  # every reader has its own
+    except Exception as error:  # every reader raises its own
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{path}: cannot be read as a table ({reason or type(error).__name__}); expected FITS, ECSV, CSV, HDF5 or "
@@ -245,7 +245,7 @@ def _factor(key: str, column: Column, spec: Mapping[str, Any], unit: str, mappin
         own = column.unit
         if stated is not None and own is not None and not np.isclose(own.to(stated), 1.0):
             raise InputError(
-                f"{mapping_path}: {key} is said to be in {stated}, the file says {own}; correct one of them."
+                f"{mapping_path}: {key} is in {stated} by the mapping, in {own} by the file; correct one of them."
             )
         source = stated or own
         return 1.0 if source is None or not unit else float(source.to(unit))

@@ -100,10 +100,10 @@ def _zipped(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int]
             names = sorted(
                 name
                 for name in archive.namelist()
-                # archives made on a Mac carry shadow files under __MACOSX
+                # archives made on a Mac have shadow files under __MACOSX
                 if PurePosixPath(name).suffix == ".txt" and not name.startswith("__MACOSX/")
             )
-            # clusters.zip holds other text files beside the catalogues
+            # clusters.zip also holds other text files
             names = [name for name in names if PurePosixPath(name).parent.name == "catalogues"] or names
             if not names:
                 raise InputError(f"{path}: no *.txt in this archive; expected clusters.zip with catalogues/*.txt.")

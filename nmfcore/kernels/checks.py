@@ -9,9 +9,10 @@ from numba import njit
 
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .settings import CONVERGED, MAX_ITER, NON_FINITE, STUCK
-from .tiles import ALLOCATING, INLINE, OPTIONS
+from .tiles import INLINE, OPTIONS
 
 
+# Few functions take a whole tile: compiling one that does takes half a second.
 class Side(NamedTuple):
     """One factor's side of a tile: the factor and its gradient, and what of the other factor they depend on."""
 
@@ -23,19 +24,6 @@ class Side(NamedTuple):
     top: Any  # the largest scaled negative half of the gradient, (LANES,)
     l1: float  # penalties on the factor
     l2: float
-
-
-# What returns arrays has to count the references to them.
-@njit(**ALLOCATING)
-def side_W(tile, m, l1, l2):
-    """Return W's side of a tile."""
-    return Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, l1, l2)
-
-
-@njit(**ALLOCATING)
-def side_H(tile, count, l1, l2):
-    """Return H's side of a tile."""
-    return Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, l1, l2)
 
 
 @njit(**INLINE)
@@ -154,7 +142,7 @@ def gradient(side, G, sums, by_sum, unreached, missing, units):
 
 
 @njit(**OPTIONS)
-def judge(tile, limits, verdict, m, locked):
+def judge(missing, row_mass, iteration, limits, verdict, m, locked):
     """Ask the lanes that have settled for the mass that is missing; return whether any may be done.
 
     What entries at zero ask for counts only where `locked` says so: when both factors have been asked.
@@ -165,11 +153,11 @@ def judge(tile, limits, verdict, m, locked):
         if verdict[lane] == CONVERGED:
             total = 0.0
             for i in range(m):
-                total += tile.row_mass[i * LANES + lane]
+                total += row_mass[i * LANES + lane]
             total = total if total > 0 else 1.0
-            if tile.missing[lane] / total > limit:
-                verdict[lane] = MAX_ITER if tile.iteration[lane] == limits.max_iter else -1
-            elif locked and tile.missing[LANES + lane] / total > limit:
+            if missing[lane] / total > limit:
+                verdict[lane] = MAX_ITER if iteration[lane] == limits.max_iter else -1
+            elif locked and missing[LANES + lane] / total > limit:
                 verdict[lane] = STUCK
         finished = finished or verdict[lane] >= 0
     return finished
@@ -206,14 +194,10 @@ def residual(side, sums, by_sum, out, units):
 
 
 @njit(**OPTIONS)
-def finish(tile, of_W, of_H, verdict, answers, units):
-    """Record how the lanes with a verdict ended, given the gradients of both sides, and free them."""
-    tile.out[:] = 0
-    residual(of_H, tile.sums, bool(0), tile.out, units)
-    residual(of_W, tile.sums, bool(1), tile.out, units)
+def record(verdict, job, iteration, residuals, alive, answers):
+    """Record how the lanes with a verdict ended, and free them."""
     for lane in range(LANES):
         if verdict[lane] >= 0:
-            job = tile.job[lane]
-            answers.status[job], answers.n_iter[job] = verdict[lane], tile.iteration[lane]
-            answers.numbers[job, 2] = tile.out[lane]
-            tile.alive[lane] = 0
+            answers.status[job[lane]], answers.n_iter[job[lane]] = verdict[lane], iteration[lane]
+            answers.numbers[job[lane], 2] = residuals[lane]
+            alive[lane] = 0

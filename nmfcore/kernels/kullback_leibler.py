@@ -14,7 +14,7 @@ from numba import njit
 from ..losses import FLOOR
 from ..solvers import KEPT, NEGLIGIBLE
 from ..updates import ROOM
-from .checks import candidates, finish, gradient, judge, penalised, side_H, side_W
+from .checks import Side, candidates, gradient, judge, penalised, record, residual
 from .lanes import LANES, lanes_max, load, splat, store, where_less, where_positive
 from .settings import MU
 from .tiles import ALLOCATING, BLOCK, INLINE, OPTIONS, admit, allocate, clear_empty, count_iteration, emit
@@ -204,12 +204,17 @@ def check(tile, cells, rule, limits, answers, m, units):
         pull_column(tile.cells, rows, start[j], start[j + 1], tile.W, tile.H, place, tile.D_H, place, units)
     # Without penalties, where nothing is modelled zeros ask for all.
     unreached = splat(0.0 if penalised(rule) else 1.0, tile.W)
-    of_W, of_H = side_W(tile, m, rule.W.l1, rule.W.l2), side_H(tile, count, rule.H.l1, rule.H.l2)
+    of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
+    of_H = Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, rule.H.l1, rule.H.l2)
     tile.missing[:] = 0
     gradient(of_H, None, tile.sums, False, unreached, tile.missing, units)
     gradient(of_W, None, tile.sums, True, unreached, tile.missing, units)
-    if judge(tile, limits, verdict, m, bool(1)):
-        finish(tile, of_W, of_H, verdict, answers, units)
+    if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(1)):
+        return
+    tile.out[:] = 0
+    residual(of_H, tile.sums, bool(0), tile.out, units)
+    residual(of_W, tile.sums, bool(1), tile.out, units)
+    record(verdict, tile.job, tile.iteration, tile.out, tile.alive, answers)
 
 
 @njit(**OPTIONS)
@@ -284,7 +289,7 @@ def kullback_leibler(cells, jobs, first, last, rule, limits, units, answers):
         update_H(tile, cells, rule.H, alive, units)
         totals(tile.H, count, tile.sums, units)
         since += WORTH
-        if count_iteration(tile, limits):
+        if count_iteration(tile.alive, tile.iteration, limits):
             check(tile, cells, rule, limits, answers, m, units)
             living -= emit(tile, cells.columns, answers, m, units)
     for job in range(first, last):

@@ -12,7 +12,7 @@ from numba import njit
 from ..losses import FLOOR
 from ..solvers import GROW, GROW_LIMIT, SHRINK
 from ..updates import ROOM
-from .checks import candidates, finish, gradient, judge, penalised, side_H, side_W
+from .checks import Side, candidates, gradient, judge, penalised, record, residual
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .loops import dot_column, gram_rows, scatter_column, sweep_rows
 from .settings import MU, RANK2, SWEEPS
@@ -200,34 +200,55 @@ def extrapolate(tile, step, m, units):
 
 
 @njit(**OPTIONS)
-def lost_component(tile, rule, units):
+def lost_component(sums, W_sums, rule, units):
     """Return 1 in lanes where a component is zero in both factors (and nothing penalises it), else 0."""
-    zero, one = splat(0.0, tile.W), splat(1.0, tile.W)
+    zero, one = splat(0.0, sums), splat(1.0, sums)
     lost = zero
     if not penalised(rule):
         for c in range(len(units)):
-            both = load(tile.sums, c * LANES, tile.W) + load(tile.W_sums, c * LANES, tile.W)
-            lost = where_positive(both, lost, one)
+            lost = where_positive(load(sums, c * LANES, sums) + load(W_sums, c * LANES, sums), lost, one)
     return lost
 
 
 @njit(**OPTIONS)
-def multiply_columns(tile, cells, units):
-    """Write W.T @ V to D_H, and sum(H * (W.T @ V)) to fit."""
-    tile.fit[:] = 0
+def multiply_columns(values, cells, W, H, out, fit, units):
+    """Write W.T @ V to `out`, and sum(H * (W.T @ V)) to `fit`; `values` are the tile's."""
+    fit[:] = 0
     for j in range(len(cells.start) - 1):
         column = j * len(units) * LANES
-        dot_column(tile.cells, cells.rows, cells.start[j], cells.start[j + 1], tile.W, tile.D_H, column, units)
+        dot_column(values, cells.rows, cells.start[j], cells.start[j + 1], W, out, column, units)
         for c in range(len(units)):
             place = column + c * LANES
-            term = load(tile.D_H, place, tile.fit) * load(tile.H, place, tile.fit)
-            store(tile.fit, 0, load(tile.fit, 0, tile.fit) + term)
+            store(fit, 0, load(fit, 0, fit) + load(out, place, fit) * load(H, place, fit))
 
 
-@njit(**OPTIONS)
-def record_losses(tile, rule, verdict, numbers, units):
-    """Write the loss and the divergence of the lanes that are done; G is W's Gram matrix with l2_H on its diagonal."""
-    k = len(units)
+@njit(**ALLOCATING)
+def check(tile, cells, rule, limits, answers, m, units):
+    """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record their numbers."""
+    k, count = len(units), len(cells.start) - 1
+    verdict = np.empty(LANES, np.int64)
+    if not candidates(tile, limits, verdict, count, m, units):
+        return
+    # The gradients at these factors give what entries still ask for, and the loss with it.
+    gram(tile.W, m, tile.G, tile.W_sums, units)
+    lost = lost_component(tile.sums, tile.W_sums, rule, units)
+    # l2 by H stands on the diagonal of G.
+    of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
+    of_H = Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, rule.H.l1, 0.0)
+    tile.missing[:] = 0
+    copy(tile.D_W, tile.A)
+    gradient(of_W, tile.GH, tile.sums, True, lost, tile.missing, units)
+    # The gradient by H takes as long as half an iteration: not before W asks for no more. (numba compiles a function
+    # for False and again for True, but once for bool(0) and bool(1): off the loop there is no gain in two.)
+    if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(0)):
+        return
+    for c in range(k):
+        place = (c * k + c) * LANES
+        store(tile.G, place, load(tile.G, place, tile.W) + splat(rule.H.l2, tile.W))
+    multiply_columns(tile.cells, cells, tile.W, tile.H, tile.D_H, tile.fit, units)
+    gradient(of_H, tile.G, tile.sums, False, lost, tile.missing, units)
+    if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(1)):
+        return
     for lane in range(LANES):
         if verdict[lane] < 0:
             continue
@@ -243,37 +264,12 @@ def record_losses(tile, rule, verdict, numbers, units):
                 other = (c * k + d) * LANES + lane
                 product = np.float64(tile.G[other]) - (rule.H.l2 if c == d else 0.0)
                 divergence += 0.5 * product * np.float64(tile.GH[other])
-        numbers[tile.job[lane], 0], numbers[tile.job[lane], 1] = divergence + penalty, divergence
-
-
-@njit(**ALLOCATING)
-def check(tile, cells, rule, limits, answers, m, units):
-    """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record their numbers."""
-    k, count = len(units), len(cells.start) - 1
-    verdict = np.empty(LANES, np.int64)
-    if not candidates(tile, limits, verdict, count, m, units):
-        return
-    # The gradients at these factors give what entries still ask for, and the loss with it.
-    gram(tile.W, m, tile.G, tile.W_sums, units)
-    lost = lost_component(tile, rule, units)
-    # l2 by H stands on the diagonal of G.
-    of_W, of_H = side_W(tile, m, rule.W.l1, rule.W.l2), side_H(tile, count, rule.H.l1, 0.0)
-    tile.missing[:] = 0
-    copy(tile.D_W, tile.A)
-    gradient(of_W, tile.GH, tile.sums, True, lost, tile.missing, units)
-    # The gradient by H takes as long as half an iteration: not before W asks for no more. (numba compiles a function
-    # for False and again for True, but once for bool(0) and bool(1): off the loop there is no gain in two.)
-    if not judge(tile, limits, verdict, m, bool(0)):
-        return
-    for c in range(k):
-        place = (c * k + c) * LANES
-        store(tile.G, place, load(tile.G, place, tile.W) + splat(rule.H.l2, tile.W))
-    multiply_columns(tile, cells, units)
-    gradient(of_H, tile.G, tile.sums, False, lost, tile.missing, units)
-    if not judge(tile, limits, verdict, m, bool(1)):
-        return
-    record_losses(tile, rule, verdict, answers.numbers, units)
-    finish(tile, of_W, of_H, verdict, answers, units)
+        job = tile.job[lane]
+        answers.numbers[job, 0], answers.numbers[job, 1] = divergence + penalty, divergence
+    tile.out[:] = 0
+    residual(of_H, tile.sums, bool(0), tile.out, units)
+    residual(of_W, tile.sums, bool(1), tile.out, units)
+    record(verdict, tile.job, tile.iteration, tile.out, tile.alive, answers)
 
 
 @njit(**ALLOCATING)
@@ -311,6 +307,6 @@ def frobenius(cells, jobs, first, last, rule, limits, units, answers):
         if rule.extrapolated:
             extrapolate(tile, rule.W, m, units)
         since += 1
-        if count_iteration(tile, limits):
+        if count_iteration(tile.alive, tile.iteration, limits):
             check(tile, cells, rule, limits, answers, m, units)
             living -= emit(tile, cells.columns, answers, m, units)

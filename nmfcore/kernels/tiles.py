@@ -270,13 +270,13 @@ def clear_empty(tile, count, m, units):
 
 
 @njit(**OPTIONS)
-def count_iteration(tile, limits):
+def count_iteration(alive, iteration, limits):
     """Count an iteration of every living lane; return whether any is due for a check."""
     due = False
     for lane in range(LANES):
-        if tile.alive[lane] > 0:
-            tile.iteration[lane] += 1
-            due = due or tile.iteration[lane] % limits.every == 0 or tile.iteration[lane] == limits.max_iter
+        if alive[lane] > 0:
+            iteration[lane] += 1
+            due = due or iteration[lane] % limits.every == 0 or iteration[lane] == limits.max_iter
     return due
 
 

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from halonmf.cli import app
+from halonmf.halo import figures
 from halonmf.halo.ensembles import archive as summary_files
 from halonmf.halo.ensembles import rows as summary_rows
 from halonmf.halo.ensembles.plan import Plan
@@ -21,7 +22,6 @@ from halonmf.halo.ensembles.statistics import STATISTICS
 from halonmf.halo.ensembles.summary import Summary, groups, summarise, summarise_setup
 from halonmf.halo.ensembles.sweeps import parse_sweep
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.figures import ensembles as bands
 from halonmf.halo.io.tables import load_table
 from halonmf.halo.mixtures.settings import Chemistry, parse_axes
 from halonmf.halo.replicates.replicate import begin, delete_factor, reduce
@@ -208,7 +208,7 @@ def test_the_arrays_are_those_of_the_summary(run):
 
 
 def test_every_question_has_its_figures(run):
-    drawn = bands.draw(summarise(open_run(run)))
+    drawn = figures.ensemble(summarise(open_run(run)))
     assert list(drawn) == [f"{name}-{i}" for i in (1, 2) for name in ("fractions", "boundary", "tracks")] + ["setups"]
     assert "12 replicates each" in drawn["fractions-2"].caption
     axes = drawn["fractions-1"].figure.axes

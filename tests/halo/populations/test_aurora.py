@@ -134,7 +134,7 @@ def test_the_cut_off_is_where_the_planted_one_is():
 
 
 def test_bins_above_a_boundary_are_told_by_the_mean_of_their_stars(found):
-    from ..figures.test_figures import make_boundary, make_fit
+    from ..helpers.drawn import make_boundary, make_fit
 
     result, _ = found
     line = make_boundary(make_fit())  # at -1.6e5 for Lz = -500 and -1.7e5 for 500, nowhere else

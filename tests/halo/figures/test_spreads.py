@@ -1,24 +1,15 @@
-"""Figures of curves and of four components: the products' own numbers under the paper's colours, with their tables."""
-
-from dataclasses import replace
+"""Fractions with both kinds of bands, their crossings and their stars."""
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
 
+from halonmf.halo import figures
 from halonmf.halo.ensembles.spread import spread
 from halonmf.halo.errors import UsageError
-from halonmf.halo.figures import fit as figures
 from halonmf.halo.figures import style as look
-from halonmf.halo.fits.apply import apply
-from halonmf.halo.fits.bootstrap import refit
-from halonmf.halo.mixtures.settings import parse_axes
-from halonmf.halo.products.boundary import boundary
-from halonmf.halo.products.densities import densities
-from halonmf.halo.products.eccentricity import eccentricities
 
 from ..helpers.four import four_found
-from ..helpers.planted import planted, planted_fit
+from ..helpers.planted import planted_fit
 
 EDGES = {"E": np.linspace(-2.5e5, -1.0e5, 7), "r": np.linspace(2, 14, 7), "z": np.linspace(0, 10, 7)}
 
@@ -35,56 +26,8 @@ def a_spread(variable="E", names=("LE", "HE"), replicates=True):
     return spread(variable, EDGES[variable], names, setups, n_stars, replicates=drawn if replicates else None)
 
 
-def lines(axes):
-    return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
-
-
 def dashes(line):
     return str(line._unscaled_dash_pattern)
-
-
-# densities and eccentricities
-
-
-def test_densities_are_drawn_in_the_papers_colours_and_dashes():
-    _, four = four_found()
-    fits = [four.high, four.low]
-    found = densities(fits)
-    picture = figures.densities(found, fits)
-    assert len(picture.figure.axes) == 3
-    assert [axes.get_xlabel() for axes in picture.figure.axes] == [
-        look.scale(v).label for v in ("FE_H", "AL_FE", "MG_FE")
-    ]
-    drawn = lines(picture.figure.axes[1])
-    for name in ("HE1", "HE2", "LE1", "LE2"):
-        d = next(d for d in found if (d.component, d.variable) == (name, "AL_FE"))
-        assert np.array_equal(drawn[name].get_ydata(), d.density)
-        assert to_hex(drawn[name].get_color()) == (look.ORANGE if name[0] == "H" else look.CYAN)
-    assert dashes(drawn["HE1"]) == dashes(drawn["LE1"]) != dashes(drawn["HE2"]) == dashes(drawn["LE2"])
-    assert f"{four.high.cutflow.passed:,} of" in picture.caption
-    assert len(picture.data) == 4 * 3 * 30
-
-
-def test_eccentricities_are_drawn_with_bands_and_peaks():
-    table, _ = planted()
-    made = replace(planted_fit(), settings=planted_fit().settings.replace(selection="all"))
-    found = eccentricities(made, table, refits=refit(made, 5))
-    picture = figures.eccentricities(found, made)
-    drawn = lines(picture.figure.axes[0])
-    assert np.array_equal(drawn["HE"].get_ydata(), found.density[1])
-    assert len(picture.figure.axes[0].collections) == 2
-    assert f"{found.peaks[0]:.2f}" in {text.get_text() for text in picture.figure.axes[0].texts}
-    assert f"HE: {found.kept[1]} bins, {found.n_stars[1]:,} stars" in picture.caption
-    assert len(picture.data) == 20
-
-
-def test_a_kinematically_pure_halo_is_drawn_in_red_and_blue():
-    found = eccentricities(planted_fit(), planted()[0])
-    drawn = lines(figures.eccentricities(found).figure.axes[0])
-    assert (drawn["HE"].get_color(), drawn["LE"].get_color()) == (look.HIGH, look.LOW)
-
-
-# fractions
 
 
 def test_fractions_against_energy_show_both_bands_and_every_crossing():
@@ -98,7 +41,7 @@ def test_fractions_against_energy_show_both_bands_and_every_crossing():
     labels = [text.get_text() for text in upper.get_legend().get_texts()]
     assert labels[:2] == ["HE, chemically pure", "LE, chemically pure"]
     assert labels[-1] == "bootstrap, 68 %"
-    assert "3 set-ups" in picture.caption
+    assert "3 configurations" in picture.caption
     assert "20 bootstrap replicates" in picture.caption
     assert set(picture.data["curve"]) == set(both)
     assert np.array_equal(picture.data["fraction_2"][:6], first.mean[:, 1])
@@ -160,35 +103,3 @@ def test_nothing_to_draw_is_refused():
     for draw in (figures.densities, figures.energy_fractions, figures.distance_fractions):
         with pytest.raises(UsageError):
             draw({})
-
-
-# weights
-
-
-def test_four_components_go_from_high_to_low_energy():
-    _, four = four_found()
-    picture = figures.four_components(four)
-    titles = [axes.get_title().split()[0] for axes in picture.figure.axes if axes.get_title()]
-    assert titles == ["HE1", "HE2", "LE1", "LE2"]
-    assert f"{four.filled:,} stars lie in Lz columns without a boundary" in picture.caption
-    assert len(picture.data) == 50
-    assert np.array_equal(picture.data["weight_1"][:25], four.high.W[:, 1])
-
-
-def test_another_selections_boundary_is_dotted():
-    table, _ = planted()
-    made = planted_fit()
-    line = boundary(made, table)
-    other = replace(line, E=line.E + 1e4, smoothed=line.smoothed + 1e4)
-    grid = apply(made, table, parse_axes("Lz:10:-2000:2000,E:10:-3e5:-1e5"))
-    picture = figures.selection_maps(made, grid, line, other)
-    axes = next(axes for axes in picture.figure.axes if axes.get_legend())
-    assert "chemically pure" in [text.get_text() for text in axes.get_legend().get_texts()]
-    drawn = [
-        line for line in axes.get_lines() if np.array_equal(line.get_ydata(), other.smoothed / 1e5, equal_nan=True)
-    ]
-    assert len(drawn) == 2  # with its rim
-    assert "Dotted: the boundary of the chemically pure halo." in picture.caption
-    assert np.array_equal(picture.data["E_smoothed chemically pure"].value, other.smoothed, equal_nan=True)
-    with pytest.raises(UsageError, match="E and Lz"):
-        figures.selection_maps(made, apply(made, table, parse_axes("E:10:-3e5:-1e5")), line)

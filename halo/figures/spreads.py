@@ -1,8 +1,8 @@
-"""Pictures of curves: densities of abundances, eccentricities, and fractions with both kinds of error bands."""
+"""Fractions with both kinds of error bands: standard deviation over configurations, and bootstrap."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,103 +17,15 @@ from ..ensembles.spread import Spread
 from ..errors import UsageError
 from ..fits.fit import Fit
 from ..products.boundary import LZ_RANGE
-from ..products.densities import Densities, Density
-from ..products.eccentricity import Eccentricities
+from ..products.profile import unit_of
 from ..products.published_line import mean_line
 from . import captions
 from . import style as look
 from .picture import Picture, styled
 
 SETUPS, NOISE = 0.38, 0.16
-"""Opacity of the bands over set-ups and of the bootstrap's."""
+"""Opacity of the bands over configurations and of those of the bootstrap."""
 Fits = Mapping[str, Fit]
-
-
-@styled
-def densities(found: Sequence[Density], fits: Sequence[Fit] = ()) -> Picture:
-    """Draw densities of the abundances, one panel each, all components in it (the paper's Fig 6).
-
-    Parameters
-    ----------
-    found : sequence of Density
-        As `densities.densities` makes them.
-    fits : sequence of Fit, optional
-        What they were made of, for the caption.
-
-    Raises
-    ------
-    UsageError
-        No density.
-    """
-    if not found:
-        raise UsageError("no density to draw.")
-    variables = list(dict.fromkeys(d.variable for d in found))
-    names = list(dict.fromkeys(d.component for d in found))
-    figure = Figure(figsize=(5.2, 0.6 + 2.5 * len(variables)), layout="constrained")
-    for i, variable in enumerate(variables):
-        axes = figure.add_subplot(len(variables), 1, i + 1)
-        for d in (d for d in found if d.variable == variable):
-            # dotted lines lie over the others, of which they cover less
-            order: dict[str, Any] = {
-                "zorder": 4 if d.component.endswith("2") else 3,
-                "lw": 2.0 if d.component in look.FOUR else 1.6,
-            }
-            axes.plot(d.centres, d.density, label=d.component, **look.line_of(d.component), **order)
-        axes.set(xlim=found[i].edges[[0, -1]], ylim=(0, None), ylabel="density [dex$^{-1}$]")
-        look.label(axes, variable)
-        look.ticks(axes, 6, 5)
-        if i == 0:
-            handles, labels = axes.get_legend_handles_labels()
-            # by columns: a component above the one of low energy that it belongs beside
-            axes.legend(
-                handles,
-                labels,
-                loc="lower center",
-                bbox_to_anchor=(0.5, 1.0),
-                ncols=(len(names) + 1) // 2,
-                handlelength=3.2,
-            )
-    figure.align_ylabels()
-    return Picture(figure, captions.densities(found, fits), Densities(found).table())
-
-
-@styled
-def eccentricities(result: Eccentricities, fit: Fit | None = None) -> Picture:
-    """Draw the components' distributions of eccentricity and mark their peaks (the paper's Fig 7).
-
-    Parameters
-    ----------
-    result : Eccentricities
-        What to draw; a band where it has one.
-    fit : Fit, optional
-        What it was made of, for colours and caption.
-    """
-    selection = "kinematically-pure" if fit is None else fit.settings.selection.name
-    figure = Figure(figsize=(5.4, 4.0), layout="constrained")
-    axes = figure.add_subplot()
-    centres = 0.5 * (result.edges[:-1] + result.edges[1:])
-    top = np.nanmax([result.density.max(), np.nanmax(result.bands) if np.isfinite(result.bands).any() else 0.0])
-    for j, name in enumerate(result.names):
-        style = {**look.line_of(name, selection), "ls": "-"}
-        if np.isfinite(result.bands[:, j]).all():
-            axes.fill_between(centres, *result.bands[:, j], color=style["color"], alpha=0.2, lw=0)
-        axes.plot(centres, result.density[j], marker=look.MARKERS[j], ms=4, label=name, **style)
-        if np.isfinite(result.peaks[j]):
-            low = (1.06 + 0.09 * j) * top
-            axes.plot([result.peaks[j]] * 2, [low, low + 0.06 * top], c=style["color"], lw=2.5, solid_capstyle="butt")
-            axes.annotate(
-                f"{result.peaks[j]:.2f}",
-                (result.peaks[j], low + 0.03 * top),
-                xytext=(-5, 0),
-                textcoords="offset points",
-                ha="right",
-                va="center",
-                color=style["color"],
-            )
-    axes.set(xlim=(0, 1), ylim=(0, (1.1 + 0.09 * len(result.names)) * top), ylabel="density")
-    look.label(axes, "e")
-    axes.legend(loc="upper left")
-    return Picture(figure, captions.eccentricities(result, fit), result.table())
 
 
 @styled
@@ -170,7 +82,8 @@ def energy_fractions(spreads: Mapping[str, Spread], fits: Fits | None = None) ->
     lower.set(ylim=(0, 1.12 * max(1, most)), ylabel="stars")
     look.label(lower, first.variable)
     figure.align_ylabels([upper, lower])
-    return Picture(figure, captions.spreads({s: {first.variable: x} for s, x in spreads.items()}, fits), _data(spreads))
+    of = {selection: {first.variable: spread} for selection, spread in spreads.items()}
+    return Picture(figure, _caption(of, fits), _alt(of, below=" Below: the stars of each bin."), _data(spreads))
 
 
 @styled
@@ -202,7 +115,7 @@ def distance_fractions(spreads: Mapping[str, Mapping[str, Spread]], fits: Fits |
     bands = _bands(x for of in spreads.values() for x in of.values())
     figure.legend(handles=[*handles, *bands], loc="outside upper center", ncols=3, handlelength=3)
     data = _data({f"{s} {v}": x for s, of in spreads.items() for v, x in of.items()})
-    return Picture(figure, captions.spreads(spreads, fits), data)
+    return Picture(figure, _caption(spreads, fits), _alt(spreads), data)
 
 
 @styled
@@ -230,7 +143,48 @@ def four_fractions(spreads: Mapping[str, Spread], fit: Fit | None = None) -> Pic
             axes.tick_params(labelleft=False)
     figure.legend(handles=[*handles, *_bands(spreads.values())], loc="outside upper center", ncols=6, handlelength=3.6)
     fits = None if fit is None else {selection: fit}
-    return Picture(figure, captions.spreads({selection: spreads}, fits), _data(spreads))
+    return Picture(figure, _caption({selection: spreads}, fits), _alt({selection: spreads}), _data(spreads))
+
+
+def _caption(found: Mapping[str, Mapping[str, Spread]], fits: Mapping[str, Fit] | None) -> str:
+    """Return the caption of fractions with bands, by selection and variable."""
+    one = next(iter(next(iter(found.values())).values()))
+    variables = list(dict.fromkeys(name for of in found.values() for name in of))
+    parts = [
+        f"Fractional contribution of {captions.listed(one.names[::-1])} against {captions.listed(variables)}: the mean "
+        f"over {one.setups} configurations{' and the monotone spline through it' if len(one.names) == 2 else ''}; dark "
+        "bands (set-ups) are the standard deviation over configurations, which is no sampling error"
+    ]
+    parts[0] += (
+        f"; light bands hold {100 * one.level:g} % of {one.replicates} bootstrap replicates." if one.replicates else "."
+    )
+    parts.append(f"Open symbols: bins of fewer than {one.min_stars} stars.")
+    for selection, of in found.items():
+        words = selection.replace("-", " ")
+        stars = ", ".join(f"{int(s.n_stars.sum()):,} in bins of {name}" for name, s in of.items())
+        parts.append(f"{words.capitalize()}: stars {stars}.")
+        if fits is not None and selection in fits:
+            parts.append(captions.selected(fits[selection].cutflow, fits[selection].mixtures))
+        if len(one.names) == 2:
+            for name, s in of.items():
+                at = "; ".join(c.describe(unit_of(name)) for c in s.crossings)
+                parts.append(f"{s.names[-1]} against {name}: {at}.")
+    return " ".join(parts)
+
+
+def _alt(found: Mapping[str, Mapping[str, Spread]], below: str = "") -> str:
+    of = next(iter(found.values()))
+    one = next(iter(of.values()))
+    two = len(one.names) == 2
+    selections = captions.listed([_words(selection) for selection in found])
+    where = "all stars" if selections == "all" else f"the {selections} halo"
+    number = f"{captions.panels(len(of))} of the fractions" if len(of) > 1 else "Fractions"
+    return (
+        f"{number} of {captions.listed(one.names[::-1])} against "
+        f"{captions.spoken(list(of))} in {where}: {'curves' if two else 'points'} with bands of the "
+        f"spread over configurations{' and of the bootstrap' if one.replicates else ''}"
+        f"{f', crossings of {one.names[-1]} marked' if two else ''}.{below}"
+    )
 
 
 def _curves(axes: Any, spread: Spread, selection: str, label: str = "") -> list[Any]:
@@ -263,19 +217,19 @@ def _curves(axes: Any, spread: Spread, selection: str, label: str = "") -> list[
         text = f"{name}, {label}" if label else name
         handles.append(Line2D([], [], lw=1.8, ls=style["ls"], label=text, **point))
         if len(spread.names) > 2:
-            handles[-1].set_marker("")  # it would hide what tells the lines apart
+            handles[-1].set_marker("")  # it would hide the dashes, by which the lines differ
     axes.set(xlim=spread.edges[[0, -1]] / factor, ylim=(-0.03, 1.03), ylabel="fractional contribution")
     look.ticks(axes, 6, 6)
     return handles
 
 
 def _crossings(axes: Any, spread: Spread, selection: str, row: int) -> None:
-    """Mark where the last component's mean passes the levels, with the place in figures beside it."""
+    """Mark where the last component's mean passes the levels, with its position in figures."""
     factor = look.scale(spread.variable).factor
     for crossing in spread.crossings:
         for at in crossing.at:
             style = _diamond(axes, at / factor, crossing.level, spread, selection, row)
-            # in the openings beside a rising curve: the first sample's above it, the second's below
+            # next to a rising curve there is room: the first sample's figures above it, the second's below
             left = row == 0
             axes.annotate(
                 _figures(at / factor),
