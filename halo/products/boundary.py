@@ -18,11 +18,10 @@ from ..stars.catalogue import StarsLike
 from ..stars.settings import Selection
 from .profile import MIN_STARS
 from .published_line import BK23_OFFSET, belokurov_kravtsov
+from .settings import BoundarySettings
 
-E_RANGE, LZ_RANGE = (-3.0e5, -1.0e5), (-2000.0, 2000.0)
-GRID = 10
-LEVEL = 0.5
-SMOOTHING = 1.0
+E_RANGE, LZ_RANGE = BoundarySettings.E_range, BoundarySettings.Lz_range
+GRID, LEVEL, SMOOTHING = BoundarySettings.grid, BoundarySettings.level, BoundarySettings.smoothing
 
 CROSSES, TWICE, NEVER, EMPTY = "crosses", "crosses more than once", "never crosses", "too few stars"
 REVERSED = "crosses the other way only"

@@ -19,11 +19,12 @@ from ..mixtures.bins import BinsLike
 from ..stars.catalogue import StarsLike
 from ..stars.settings import Selection
 from ..stars.variables import unit_of
+from .settings import ApplySettings
 
 LEVELS = (0.5, 0.9, 0.1)
 """Levels of the last (highest-energy) component's fraction at which crossings are reported."""
-MIN_STARS = 10
-"""Bins with fewer stars are too uncertain to place a crossing."""
+MIN_STARS = ApplySettings.min_stars
+"""Bins with fewer stars say too little to carry a crossing."""
 
 
 @dataclass(frozen=True)

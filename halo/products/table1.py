@@ -15,11 +15,12 @@ from ..fits.engine import CONVERGED
 from ..fits.fit import Fit, fractions
 from ..fits.intervals import RECOMMENDED, Ordered, interval_type
 from ..fits.store import FitLike, as_fits
+from .settings import TableSettings
 from .tracks import PERCENTILES, marginal, quantile
 
 Limits = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From replicates (B, ...) and the fit's own values to the lower and the upper limits, (2, ...)."""
-LEVEL = 0.68
+LEVEL = TableSettings.level
 """Probability that an interval is to hold."""
 
 

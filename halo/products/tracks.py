@@ -13,10 +13,11 @@ from ..errors import UsageError
 from ..fits.fit import Fit
 from ..fits.store import FitLike, as_fit
 from ..mixtures.settings import Chemistry, Plane
+from .settings import TableSettings
 
 MIN_SHARE = 1e-3
-"""Columns of an image with a smaller fraction of it have no median track."""
-PERCENTILES = (10.0, 50.0, 90.0)
+"""Columns of an image with a smaller share of it have no median track."""
+PERCENTILES = TableSettings.percentiles
 """Those of the paper's Table 1."""
 
 

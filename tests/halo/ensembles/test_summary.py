@@ -175,7 +175,7 @@ def test_no_interval_of_a_share_reaches_beyond_its_limits():
 
 def test_the_table_has_a_row_for_every_number_with_its_unit(run, tmp_path):
     folder = shutil.copytree(run, tmp_path / "run")
-    made = summary_files.publish(folder, formats=()).summary
+    made = summary_files.archive(folder).summary
     table = load_table(folder / "summary.ecsv")
     assert len(table) == sum(x[0].size for of in (*made.parts, *made.groups) for x in of.statistics.values())
     assert table.meta["provenance"]["command"] == "summary"
@@ -265,7 +265,7 @@ def test_a_set_up_that_failed_is_listed_with_its_reason(stars, tmp_path):
     assert found.exit_code == 4
     assert "bins=200: 40000 equal-count bins need at least as many stars" in found.output
     with pytest.raises(InputError, match="no run is there"):
-        summary_files.publish(tmp_path)
+        summary_files.archive(tmp_path)
 
 
 # real stars
