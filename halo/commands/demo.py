@@ -20,8 +20,9 @@ from ..mixtures.settings import parse_axes
 from ..mock.survey import make
 from ..mock.truth import read_truth, true_fractions
 from ..products.boundary import Boundary
+from ..products.crossings import crossings
 from ..products.overview import MAP_AXES, PROFILE_AXES
-from ..products.profile import Profile, crossings
+from ..products.profile import Profile
 from ..stars.catalogue import Catalogue
 from ..stars.selection import choose
 from ..survey.prepare import PrepareSettings

@@ -15,8 +15,9 @@ from ..fits.fit import Fit
 from ..fits.fit import fit as fit_components
 from ..fits.settings import FitSettings
 from ..mixtures.settings import Axis, parse_axes
+from ..products.crossings import crossings
 from ..products.overview import PROFILES
-from ..products.profile import LEVELS, MIN_STARS, Crossing, Profile, crossings, profile
+from ..products.profile import LEVELS, MIN_STARS, Crossing, Profile, profile
 from ..stars.variables import unit_of
 
 PIXELS = (10, 20, 30, 40, 50, 60)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from ..fits.apply import Application
 from ..fits.fit import HE, LE, Fit
 from ..products.boundary import Boundary
-from ..products.profile import MIN_STARS, crossings
+from ..products.crossings import crossings, interpolate
+from ..products.profile import MIN_STARS
 from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import PERCENTILES, percentiles, track
 from .report import amount
@@ -161,8 +161,7 @@ def _fraction(products: Products, coordinates: Products, name: str) -> tuple[np.
 def _spline(products: Products, coordinates: Products, name: str, at: float) -> float:
     found = _fraction(products, coordinates, name)
     assert found is not None
-    x, y = (column[np.isfinite(found[1])] for column in found)
-    return float(PchipInterpolator(x, y, extrapolate=False)(at)) if len(x) > 1 else np.nan
+    return interpolate(*found, at)
 
 
 def _apart(tracks: np.ndarray, where: np.ndarray) -> float:

@@ -15,6 +15,8 @@ from ..fits.apply import Application, apply
 from ..fits.fit import Fit
 from ..fits.settings import FitSettings
 from ..mixtures.settings import Axis
+from .compiling import Run, as_python
+from .crossings import boundaries_of_many, interpolate
 from .profile import MIN_STARS, Profile
 from .published_line import BK23_OFFSET, belokurov_kravtsov, mean_line
 
@@ -26,7 +28,7 @@ SMOOTHING = 1.0
 CROSSES, TWICE, NEVER, EMPTY = "crosses", "crosses more than once", "never crosses", "too few stars"
 REVERSED = "crosses the other way only"
 STATUSES = (CROSSES, TWICE, NEVER, EMPTY, REVERSED)
-"""What can happen in a column."""
+"""What can happen in a column, in the order in which `crossings.boundaries_of_many` numbers it."""
 
 
 @dataclass(frozen=True)
@@ -197,14 +199,13 @@ def boundary_of(
     shape = tuple(axis.count for axis in bins.axes)
     n_stars = application.mixtures.n_stars.reshape(shape)
     share = np.where(n_stars >= min_stars, application.fractions[:, -1].reshape(shape), np.nan)
-    found = [_column(centres, column, level) for column in share]
-    E = np.array([e for e, _, _ in found])
+    E, number, status = boundaries(centres, share[None], level, run=as_python)
     return Boundary(
         Lz_edges=bins.edges[0],
-        E=E,
-        smoothed=smooth(E, smoothing),
-        n_crossings=np.array([n for _, n, _ in found]),
-        status=tuple(status for _, _, status in found),
+        E=E[0],
+        smoothed=smooth(E[0], smoothing),
+        n_crossings=number[0],
+        status=tuple(STATUSES[i] for i in status[0]),
         n_stars=n_stars.sum(axis=1),
         level=level,
         smoothing=smoothing,
@@ -226,20 +227,33 @@ def grid_axes(
     return Axis("Lz", grid, *Lz_range), Axis("E", grid, *E_range)
 
 
-def _column(E: np.ndarray, share: np.ndarray, level: float) -> tuple[float, int, str]:
-    good = np.isfinite(share)
-    E, share = E[good][::-1], share[good][::-1]  # from high energies down
-    if len(E) < 2:
-        return np.nan, 0, EMPTY
-    above = share >= level
-    number = int((above[1:] != above[:-1]).sum())
-    falls = np.flatnonzero(above[:-1] & ~above[1:])
-    if len(falls) == 0:
-        return np.nan, number, REVERSED if number else NEVER
-    i = falls[0]
-    # linear between the two cells on either side of the level
-    part = (share[i] - level) / (share[i] - share[i + 1])
-    return float(E[i] + part * (E[i + 1] - E[i])), number, CROSSES if number == 1 else TWICE
+def boundaries(
+    E: np.ndarray, share: np.ndarray, level: float, *, run: Run
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the boundary in every column of the maps of many fits.
+
+    Parameters
+    ----------
+    E : ndarray, shape (cells,)
+        Centres of the cells, rising.
+    share : ndarray, shape (B, columns, cells)
+        The last component's fraction; NaN where there are too few stars.
+    level : float
+        The level.
+    run : callable
+        `compiling.as_python` for one fit, `compiling.compiled` for many.
+
+    Returns
+    -------
+    at : ndarray, shape (B, columns)
+        NaN where there is none.
+    number, status : ndarray of int64, shape (B, columns)
+        How often the fraction passes the level, and the index of what happened in `STATUSES`.
+    """
+    at = np.empty(share.shape[:2])
+    number, status = np.empty(at.shape, np.int64), np.empty(at.shape, np.int64)
+    run(boundaries_of_many)(E, np.ascontiguousarray(share), level, at, number, status, 0, len(share))
+    return at, number, status
 
 
 def smooth(E: np.ndarray, sigma: float) -> np.ndarray:
@@ -338,12 +352,7 @@ def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
     float
         NaN outside the bins with stars enough.
     """
-    from scipy.interpolate import PchipInterpolator
-
     mixtures = profile.application.mixtures
     share = profile.application.fractions[:, component]
-    good = (mixtures.n_stars >= profile.min_stars) & np.isfinite(share)
-    if good.sum() < 2:
-        return float("nan")
-    centre = mixtures.bins.bounds[good, 0].mean(axis=-1)
-    return float(PchipInterpolator(centre, share[good], extrapolate=False)(at))
+    enough = mixtures.n_stars >= profile.min_stars
+    return interpolate(mixtures.bins.bounds[:, 0].mean(axis=-1), np.where(enough, share, np.nan), at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from astropy.table import QTable, vstack
 from ..errors import UsageError
 from ..fits.fit import Fit
 from ..mixtures.settings import Chemistry, Plane
+from .compiling import Run, as_python
+from .histograms import distribution, percentiles_of_many, total, tracks_of_many
 
 MIN_SHARE = 1e-3
 """Columns of an image with a smaller share of it have no median track."""
@@ -58,17 +60,36 @@ def track(fit: Fit, component: int, image: int, *, min_share: float = MIN_SHARE)
     -------
     Track
     """
-    chemistry = fit.mixtures.chemistry
-    plane = chemistry.planes[image]
-    picture = fit.images[component, image]
-    total = picture.sum()
-    weight = picture.sum(axis=0) / (total if total > 0 else 1.0)
-    edges = chemistry.edges(plane.y)
-    median, deviation = np.full(len(weight), np.nan), np.full(len(weight), np.nan)
-    for i in np.flatnonzero((weight >= min_share) & (weight > 0)):
-        median[i] = quantile(edges, picture[:, i], 0.5)
-        deviation[i] = _deviation(edges, picture[:, i], median[i])
-    return Track(plane, chemistry.centres(plane.x), median, deviation, weight)
+    chemistry = replace(fit.mixtures.chemistry, planes=(fit.mixtures.chemistry.planes[image],))
+    (plane,), picture = chemistry.planes, fit.images[component, image]
+    median, deviation = tracks_of(picture.reshape(1, 1, -1), chemistry, min_share, run=as_python)
+    whole = picture.sum()
+    weight = picture.sum(axis=0) / (whole if whole > 0 else 1.0)
+    return Track(plane, chemistry.centres(plane.x), median[0, 0, 0], deviation[0, 0, 0], weight)
+
+
+def tracks_of(
+    H: np.ndarray, chemistry: Chemistry, min_share: float = MIN_SHARE, *, run: Run
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the median tracks and their deviations of the components of many fits, both (B, k, images, l), dex.
+
+    Parameters
+    ----------
+    H : ndarray, shape (B, k, n)
+        Components.
+    chemistry : Chemistry
+        What their pixels are.
+    min_share : float
+        Columns with a smaller fraction of the image are left out, NaN.
+    run : callable
+        `compiling.as_python` for one fit, `compiling.compiled` for many.
+    """
+    H = np.ascontiguousarray(H, np.float64)
+    median = np.empty((*H.shape[:2], len(chemistry.planes), chemistry.pixels))
+    deviation = np.empty(median.shape)
+    edges = np.array([chemistry.edges(plane.y) for plane in chemistry.planes])
+    run(tracks_of_many)(H, chemistry.pixels, edges, min_share, median, deviation, 0, len(H))
+    return median, deviation
 
 
 class Tracks(tuple[tuple[Track, ...], ...]):
@@ -158,14 +179,17 @@ def marginal(chemistry: Chemistry, row: np.ndarray, name: str) -> np.ndarray:
     """
     if name not in chemistry.variables:
         raise UsageError(f"no plane shows {name}; the planes have {', '.join(chemistry.variables)}.")
-    shown = [
-        picture.sum(axis=0 if plane.x == name else 1)
-        for plane, picture in zip(chemistry.planes, chemistry.images(row), strict=True)
-        if name in (plane.x, plane.y)
-    ]
-    # [Fe/H] stands in every plane: the mean counts it once.
-    total = np.mean([x / x.sum() if x.sum() > 0 else x for x in shown], axis=0)
-    return total / total.sum() if total.sum() > 0 else total
+    found = np.empty(chemistry.pixels)
+    with np.errstate(all="ignore"):
+        distribution(np.asarray(row, np.float64), chemistry.pixels, _shown(chemistry, (name,))[0], found)
+    # [Fe/H] stands in every plane: the mean over planes counts it once
+    whole = total(found)
+    return found / whole if whole > 0 else found
+
+
+def _shown(chemistry: Chemistry, names: Sequence[str]) -> np.ndarray:
+    # which axis of each image shows each abundance, as `histograms.percentiles_of_many` takes it
+    return np.array([[1 if plane.x == name else 2 * (plane.y == name) for plane in chemistry.planes] for name in names])
 
 
 def percentiles(fit: Fit, name: str, q: tuple[float, ...] = PERCENTILES) -> np.ndarray:
@@ -181,34 +205,35 @@ def percentiles(fit: Fit, name: str, q: tuple[float, ...] = PERCENTILES) -> np.n
     chemistry = fit.mixtures.chemistry
     if not all(0 <= p <= 100 for p in q):
         raise UsageError(f"percentiles must lie between 0 and 100, got {q}.")
-    rows = [marginal(chemistry, row, name) for row in fit.H]
-    edges = chemistry.edges(name)
-    return np.array([[quantile(edges, row, p / 100) for p in q] for row in rows])
+    if name not in chemistry.variables:
+        raise UsageError(f"no plane shows {name}; the planes have {', '.join(chemistry.variables)}.")
+    return percentiles_of(fit.H[None], chemistry, (name,), q, run=as_python)[0, 0]
 
 
-def quantile(edges: np.ndarray, weight: np.ndarray, p: float) -> float:
-    """Return the p-quantile of a histogram, linear within bins; NaN where it is empty."""
-    total = weight.sum()
-    if not total > 0:
-        return float("nan")
-    cumulative = np.concatenate([[0.0], np.cumsum(weight) / total])
-    # Empty bins make flat stretches, on which the quantile is any point: the first is taken.
-    filled = np.flatnonzero(np.diff(cumulative) > 0)
-    i = filled[min(int(np.searchsorted(cumulative[filled + 1], p)), len(filled) - 1)]
-    share = min((p - cumulative[i]) / (cumulative[i + 1] - cumulative[i]), 1.0)
-    return float(edges[i] + share * (edges[i + 1] - edges[i]))
+def percentiles_of(
+    H: np.ndarray, chemistry: Chemistry, names: Sequence[str], q: Sequence[float] = PERCENTILES, *, run: Run
+) -> np.ndarray:
+    """Return percentiles of abundances in the components of many fits, dex; shape (B, names, k, len(q)).
 
-
-def _deviation(edges: np.ndarray, weight: np.ndarray, median: float) -> float:
-    # The distance within which half of the weight lies, each pixel's spread evenly over it.
-    cumulative = np.concatenate([[0.0], np.cumsum(weight) / weight.sum()])
-    distance = np.unique(np.append(np.abs(edges - median), 0.0))
-    inside = np.interp(median + distance, edges, cumulative) - np.interp(median - distance, edges, cumulative)
-    i = int(np.searchsorted(inside, 0.5))
-    if i == 0 or i == len(inside):
-        return float(distance[min(i, len(distance) - 1)])
-    share = (0.5 - inside[i - 1]) / (inside[i] - inside[i - 1])
-    return float(distance[i - 1] + share * (distance[i] - distance[i - 1]))
+    Parameters
+    ----------
+    H : ndarray, shape (B, k, n)
+        Components.
+    chemistry : Chemistry
+        What their pixels are.
+    names : sequence of str
+        Abundances, each shown by a plane.
+    q : sequence of float
+        In 0..100.
+    run : callable
+        `compiling.as_python` for one fit, `compiling.compiled` for many.
+    """
+    H = np.ascontiguousarray(H, np.float64)
+    found = np.empty((len(H), len(names), H.shape[1], len(q)))
+    edges = np.array([chemistry.edges(name) for name in names])
+    shown = _shown(chemistry, names)
+    run(percentiles_of_many)(H, chemistry.pixels, shown, edges, np.array(q, float) / 100, found, 0, len(H))
+    return found
 
 
 POOR = -1.5

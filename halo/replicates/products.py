@@ -10,15 +10,17 @@ from ..fits.apply import held_weights
 from ..fits.fit import fractions
 from ..fits.settings import FitSettings
 from ..mixtures.settings import Chemistry
-from ..products.boundary import LEVEL, SMOOTHING, smooth
+from ..products.boundary import LEVEL, SMOOTHING, boundaries, smooth
+from ..products.compiling import compiled
+from ..products.crossings import crossings_of_many
 from ..products.profile import LEVELS, MIN_STARS
-from ..products.tracks import MIN_SHARE, PERCENTILES
+from ..products.tracks import MIN_SHARE, PERCENTILES, percentiles_of, tracks_of
 from ..stars.variables import values
-from . import compiled as reductions
+from .held import bin_sums, count, weights_of_many
 from .sample import Places, Sample
 
-"""Names of the loss that the compiled loop solves."""
 DIVERGENCE = ("kullback-leibler", "1", "1.0")
+"""Names of the loss of which columns of H without a star matter by their sum alone."""
 
 
 def reduced(
@@ -103,7 +105,7 @@ def _mean_energy(sample: Sample, weights: np.ndarray, W: np.ndarray, rows: np.nd
     if x is None:
         return np.full((len(W), W.shape[2]), np.nan)
     total, number = np.zeros(W.shape[:2]), np.zeros(W.shape[:2])
-    reductions.bin_sums(weights, rows, x, total, number)
+    bin_sums(weights, rows, x, total, number)
     held = np.where(number[:, :, None] > 0, W, 0.0)
     mass = held.sum(axis=1)
     mean = total / np.where(number > 0, number, 1.0)
@@ -117,10 +119,10 @@ def _shares(
     W, number = np.zeros((B, len(places), k)), np.zeros((B, len(places)), np.int64)
     columns = columns.astype(np.int32, copy=False)
     if settings.solver.least_squares:
-        reductions.held_weights(weights, columns, places.index, H, W, number, 0, B)
+        weights_of_many(weights, columns, places.index, H, W, number, 0, B)
     else:
         for b in range(B):
-            V = reductions.count(weights[b], columns, places.index, number[b], H.shape[2])
+            V = count(weights[b], columns, places.index, number[b], H.shape[2])
             W[b], _ = held_weights(*_narrow(V, H[b], settings), settings.solver)
     share = fractions(W)
     out, levels = {}, np.array(LEVELS)
@@ -132,7 +134,7 @@ def _shares(
         out[f"fraction_{name}"] = share[:, part]
         at, found = np.empty((B, len(levels))), np.empty((B, len(levels)), np.int64)
         centre = bins.bounds[:, 0].mean(axis=-1)
-        reductions.crossings(centre, np.ascontiguousarray(told[:, part]), levels, at, found, 0, B)
+        compiled(crossings_of_many)(centre, np.ascontiguousarray(told[:, part]), levels, at, found, 0, B)
         out[f"crossing_{name}"], out[f"crossing_{name}_number"] = at, found
     if "map" in places.bins and k > 1:
         out |= _boundary(places, told)
@@ -152,10 +154,8 @@ def _boundary(places: Places, told: np.ndarray) -> dict[str, np.ndarray]:
     bins = places.bins["map"]
     columns, cells = (axis.count for axis in bins.axes)
     E = bins.edges[1][0]
-    grid = np.ascontiguousarray(told[:, places.part("map")]).reshape(-1, columns, cells)
-    at = np.empty(grid.shape[:2])
-    number, status = np.empty(at.shape, np.int64), np.empty(at.shape, np.int64)
-    reductions.boundaries(0.5 * (E[:-1] + E[1:]), grid, LEVEL, at, number, status, 0, len(grid))
+    grid = told[:, places.part("map")].reshape(-1, columns, cells)
+    at, number, status = boundaries(0.5 * (E[:-1] + E[1:]), grid, LEVEL, run=compiled)
     return {
         "boundary": at,
         "boundary_smoothed": smooth(at, SMOOTHING),
@@ -165,17 +165,9 @@ def _boundary(places: Places, told: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _chemistry(H: np.ndarray, chemistry: Chemistry) -> dict[str, np.ndarray]:
-    B, k = H.shape[:2]
-    l, names, planes = chemistry.pixels, chemistry.variables, chemistry.planes  # noqa: E741 - the paper's letter
-    shown = np.array([[1 if plane.x == name else 2 * (plane.y == name) for plane in planes] for name in names])
-    q = np.array(PERCENTILES) / 100
-    found = np.empty((B, len(names), k, len(q)))
-    edges = np.array([chemistry.edges(name) for name in names])
-    reductions.percentiles(H, l, shown, edges, q, found, 0, B)
-    median, deviation = np.empty((B, k, len(planes), l)), np.empty((B, k, len(planes), l))
-    y_edges = np.array([chemistry.edges(plane.y) for plane in planes])
-    reductions.tracks(H, l, y_edges, MIN_SHARE, median, deviation, 0, B)
-    out: dict[str, Any] = {f"percentile_{name}": found[:, i] for i, name in enumerate(names)}
-    for i, plane in enumerate(planes):
+    found = percentiles_of(H, chemistry, chemistry.variables, PERCENTILES, run=compiled)
+    median, deviation = tracks_of(H, chemistry, MIN_SHARE, run=compiled)
+    out: dict[str, Any] = {f"percentile_{name}": found[:, i] for i, name in enumerate(chemistry.variables)}
+    for i, plane in enumerate(chemistry.planes):
         out[f"track_{plane}"], out[f"deviation_{plane}"] = median[:, :, i], deviation[:, :, i]
     return out

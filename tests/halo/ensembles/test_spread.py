@@ -11,8 +11,9 @@ from halonmf.halo.ensembles.spread import over_setups, spread, spreads, vary_pix
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.mixtures.settings import Axis
+from halonmf.halo.products.crossings import crossings
 from halonmf.halo.products.four import split
-from halonmf.halo.products.profile import crossings, profile
+from halonmf.halo.products.profile import profile
 
 from ..helpers.four import four_found, four_planted
 from ..helpers.planted import SMALL, planted
