@@ -12,9 +12,9 @@ from astropy.table import QTable
 from ..fits.engine import CONVERGED
 from ..fits.fit import component_names
 from ..fits.intervals import RECOMMENDED
-from ..products.boundary import LEVEL
+from ..replicates.table import find, key, subjects
 from ..stars.variables import unit_of
-from .statistics import OVER, STATISTICS, TIMES, Group, Part, axis_of
+from .statistics import OVER, STATISTICS, TIMES, Group, Part
 
 KEYS = ("label", "product", "component", "at", "lower", "upper", "axis_unit", "unit")
 """Columns that say what a row's number is."""
@@ -166,43 +166,29 @@ class Summary:
 
 def _describe(rows: dict[str, list[Any]], label: str, name: str, shape: tuple[int, ...], of: Part | Group) -> None:
     # One entry for every cell of a product, in the order of its flattened axes.
-    number = int(np.prod(shape))
-    component, at = np.full(shape, "", dtype="U32"), np.full(shape, np.nan)
-    lower, upper = np.full(shape, np.nan), np.full(shape, np.nan)
-    names = np.array(component_names(of.setup.fit.solver.components))
-    axis = axis_of(name)
-    if axis is not None:
-        edges = of.coordinates[f"edges_{axis}"]
-        along = (slice(None), None) if name.startswith("fraction_") else (slice(None),)
-        lower[...], upper[...] = edges[:-1][along], edges[1:][along]
-    if name.startswith(("fraction_", "mass_", "mean_")):
-        component[...] = names
-    elif name.startswith(("track_", "deviation_", "percentile_")):
-        component[...] = names[:, None]
-        if name.startswith("percentile_"):
-            at[...] = of.coordinates["percentiles"]
-    elif name.startswith("crossing_"):
-        component[...], at[...] = names[-1], of.coordinates["levels"]
-    else:
-        component[...], at[...] = names[-1], LEVEL
+    found, names = find(name), np.array(component_names(of.setup.fit.solver.components))
+    axes, number = found.product.axes, int(np.prod(shape))
+
+    def along(x: np.ndarray, *kinds: str) -> np.ndarray:
+        # x along the first of these axes that the product has, the same along all others
+        at = next(axes.index(kind) for kind in kinds if kind in axes)
+        return np.broadcast_to(x.reshape(-1, *[1] * (len(shape) - at - 1)), shape).ravel()
+
+    component = along(names, "component") if "component" in axes else np.full(number, names[-1])
+    at = np.full(number, np.nan if found.product.at is None else found.product.at)
+    for kind in ("level", "percentile"):
+        if kind in axes:
+            at = along(of.coordinates[f"{kind}s"], kind)
+    lower = upper = np.full(number, np.nan)
+    if found.axis is not None:
+        edges = of.coordinates[f"edges_{found.axis}"]
+        lower, upper = (along(x, "bin", "column", "pixel") for x in (edges[:-1], edges[1:]))
     rows["label"] += [label] * number
     rows["product"] += [name] * number
-    rows["component"] += component.ravel().tolist()
-    rows["at"] += at.ravel().tolist()
-    rows["lower"] += lower.ravel().tolist()
-    rows["upper"] += upper.ravel().tolist()
-    rows["axis_unit"] += [_axis_unit(axis)] * number
-    rows["unit"] += [_unit(name)] * number
-
-
-def _axis_unit(axis: str | None) -> str:
-    return "" if axis is None else unit_of("Lz" if axis == "boundary" else axis)
-
-
-def _unit(name: str) -> str:
-    if name.startswith("crossing_"):
-        return unit_of(name.removeprefix("crossing_"))
-    return unit_of("E") if name.startswith(("boundary", "mean_energy")) else ""
+    rows["axis_unit"] += [found.axis_unit] * number
+    rows["unit"] += [found.unit] * number
+    for column, x in (("component", component), ("at", at), ("lower", lower), ("upper", upper)):
+        rows[column] += x.tolist()
 
 
 def _listed(x: Any) -> Any:
@@ -234,22 +220,21 @@ def _heads(summary: Summary) -> Iterator[str]:
 
 
 def _whole(part: Part) -> Iterator[str]:
-    for name, title in (("mass_fraction", "mass fraction"), ("mean_fraction", "mean over bins")):
+    for name in (key("mass_fraction"), key("mean_fraction")):
         for j, component in enumerate(part.names):
-            yield f"  {title} {component:3s} {_percent(part, name, (j,))}"
+            yield f"  {find(name).product.label} {component:3s} {_percent(part, name, (j,))}"
     for j, component in enumerate(part.names):
         yield f"  mean energy {component:5s} {_energy(part, 'mean_energy', (j,))}"
-    for name in part.statistics:
-        if name.startswith("crossing_"):
-            for i, level in enumerate(part.coordinates["levels"]):
-                yield f"  {part.names[-1]} {100 * level:2.0f} % against {name[9:]:2s}  {_crossing(part, name, i)}"
+    for variable in subjects("crossing", part.statistics):
+        for i, level in enumerate(part.coordinates["levels"]):
+            yield f"  {part.names[-1]} {100 * level:2.0f} % against {variable:2s}  {_crossing(part, variable, i)}"
 
 
 def _short(summary: Summary) -> Iterator[str]:
     width = max(len(p.label) for p in summary.parts)
     yield f"  {'set-up':{width}s}  {'mass fraction of the last component':38s}  its 50 % crossing in E"
     for p in summary.parts:
-        crossing = _crossing(p, "crossing_E", 0) if "crossing_E" in p.statistics else ""
+        crossing = _crossing(p, "E", 0) if "E" in subjects("crossing", p.statistics) else ""
         lost = f"  {p.refused:,} refused" * bool(p.refused) + f"  {p.unconverged:,} not converged" * bool(p.unconverged)
         yield f"  {p.label:{width}s}  {_percent(p, 'mass_fraction', (-1,)):38s}  {crossing}{lost}"
 
@@ -261,16 +246,15 @@ def _apart(group: Group, labelled: bool) -> Iterator[str]:
     for j, name in enumerate(names):
         mean, spread, se = (100 * group("mass_fraction", x)[j] for x in ("mean", "spread", "se"))
         yield f"  mass fraction {name:3s} {mean:6.2f} %   spread {spread:.2f}   sampling {_known(se, '.2f')}"
-    for name in group.statistics:
-        if not name.startswith("crossing_"):
-            continue
-        scale, unit, digits = _scale(name)
+    for variable in subjects("crossing", group.statistics):
+        name = key("crossing", variable)
+        scale, unit, digits = _scale(variable)
         for i, level in enumerate(group.coordinates["levels"]):
             mean, spread, se = (group(name, x)[i] / scale for x in ("mean", "spread", "se"))
             number = int(group(name, "n_setups")[i])
             if number:
                 yield (
-                    f"  {names[-1]} {100 * level:2.0f} % against {name[9:]:2s} {mean:8.{digits}f}{unit}   "
+                    f"  {names[-1]} {100 * level:2.0f} % against {variable:2s} {mean:8.{digits}f}{unit}   "
                     f"spread {_known(spread, f'.{digits}f')}   sampling {_known(se, f'.{digits}f')}   "
                     f"crosses once in {number} of {len(group.members)}"
                 )
@@ -289,8 +273,9 @@ def _energy(part: Part, name: str, at: tuple[int, ...]) -> str:
     return f"{base:.4f}e5 km2 / s2{interval}"
 
 
-def _crossing(part: Part, name: str, i: int) -> str:
-    scale, unit, digits = _scale(name)
+def _crossing(part: Part, variable: str, i: int) -> str:
+    scale, unit, digits = _scale(variable)
+    name = key("crossing", variable)
     base, low, high = (part(name, x)[i] / scale for x in ("base", "low_68", "high_68"))
     said = f"{base:.{digits}f}{unit}" if np.isfinite(base) else "no single crossing"
     if not part.used:
@@ -302,8 +287,7 @@ def _crossing(part: Part, name: str, i: int) -> str:
     return f"{said}  crosses once in {once:,} of {part.used:,}{' (' * bool(why)}{', '.join(why)}{')' * bool(why)}"
 
 
-def _scale(name: str) -> tuple[float, str, int]:
-    variable = name.removeprefix("crossing_")
+def _scale(variable: str) -> tuple[float, str, int]:
     if variable == "E":
         return 1e5, "e5 km2 / s2", 4
     unit = unit_of(variable)

@@ -19,6 +19,7 @@ from ..products.crossings import crossings
 from ..products.overview import PROFILES
 from ..products.profile import LEVELS, MIN_STARS, Crossing, Profile, profile
 from ..stars.variables import unit_of
+from .statistics import OVER, over_configurations
 
 PIXELS = (10, 20, 30, 40, 50, 60)
 """l of the set-ups: the paper's limits, and steps that it does not give."""
@@ -289,7 +290,7 @@ def spread(
         at = [[crossings(centres, np.where(told, curve, np.nan), x) for x in levels] for curve in curves]
         return np.array([[one[0] if len(one) == 1 else np.nan for one in row] for row in at])
 
-    mean, sigma = _mean_and_sigma(setups)
+    mean, sigma = over_configurations(setups, np.full_like(setups, np.nan))[[OVER.index("mean"), OVER.index("spread")]]
     of_setups = once(setups[:, :, -1])
     noise, crossing_noise = np.full((2, *shape), np.nan), np.full((2, len(levels)), np.nan)
     lost = np.zeros(len(levels), dtype=int)
@@ -340,15 +341,6 @@ def spreads(setups: Setups, replicates: Mapping[str, np.ndarray] | None = None, 
         )
         for name, fractions in setups.fractions.items()
     }
-
-
-def _mean_and_sigma(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # a bin is empty in all set-ups or in none, but a component may have nothing to share out in some
-    good = np.isfinite(x)
-    number = good.sum(axis=0)
-    mean = np.where(good, x, 0.0).sum(axis=0) / np.where(number > 0, number, np.nan)
-    square = np.where(good, (x - mean) ** 2, 0.0).sum(axis=0)
-    return mean, np.sqrt(square / np.where(number > 1, number - 1, np.nan))
 
 
 def _limits(x: np.ndarray, level: float) -> np.ndarray:

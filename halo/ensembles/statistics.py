@@ -10,7 +10,6 @@ import numpy as np
 from ..fits import intervals
 from ..fits.fit import component_names
 from ..fits.intervals import COVERAGES, RECOMMENDED, Ordered, interval_type
-from ..products.overview import PROFILES
 from ..replicates.setup import Setup
 
 STATISTICS = (
@@ -27,17 +26,6 @@ errors; how many set-ups have one."""
 
 TIMES = ("never", "once", "more than once", "too few stars")
 """How often a share can pass a level."""
-
-
-NUMBERS = ("mass_fraction", "mean_fraction", "mean_energy")
-"""Products of a fit that have one number for each component."""
-
-
-KEPT = (*NUMBERS, "fraction_", "crossing_", "boundary", "percentile_", "track_", "deviation_")
-
-
-COUNTS = ("_number", "_status")
-"""Ends of the names of products that are counted, not averaged."""
 
 
 @dataclass(frozen=True)
@@ -134,18 +122,16 @@ def describe(base: np.ndarray, replicates: np.ndarray, interval: str = RECOMMEND
     return np.stack([*rows, intervals.standard_error(x), intervals.bias(x, base), ordered.number.astype(float)])
 
 
-def _rank(product: str) -> tuple[int, int, str]:
-    # Files hold names in alphabetical order; here they come as in the paper.
-    kind = next(i for i, start in enumerate(KEPT) if product.startswith(start))
-    variable = product.partition("_")[2]
-    return kind, list(PROFILES).index(variable) if variable in PROFILES else len(PROFILES), product
-
-
-def _times(number: np.ndarray) -> np.ndarray:
+def times(number: np.ndarray) -> np.ndarray:
+    """Return how many replicates have how many, from their numbers (B, ...); shape (len(TIMES), ...)."""
     return np.stack([(number == 0), (number == 1), (number > 1), (number < 0)]).sum(axis=1)
 
 
-def _spread(base: np.ndarray, se: np.ndarray) -> np.ndarray:
+def over_configurations(base: np.ndarray, se: np.ndarray) -> np.ndarray:
+    """Return the `OVER` of a product: values and standard errors in S configurations, (S, ...), to (len(OVER), ...).
+
+    What is NaN in a configuration is left out there.
+    """
     good, number = np.isfinite(base), np.isfinite(base).sum(axis=0)
     some = np.where(number > 0, 1.0, np.nan)
     mean = np.where(good, base, 0.0).sum(axis=0) / np.maximum(number, 1) * some
@@ -154,13 +140,3 @@ def _spread(base: np.ndarray, se: np.ndarray) -> np.ndarray:
     squares = np.where(known, se, 0.0) ** 2
     rms = np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1)) * np.where(known.any(axis=0), 1.0, np.nan)
     return np.stack([mean, intervals.standard_error(base), lowest, highest, rms, number.astype(float)])
-
-
-def axis_of(product: str) -> str | None:
-    """Return the variable along whose bins or pixels a product lies; None for one that has none."""
-    kind, _, rest = product.partition("_")
-    if kind == "fraction":
-        return rest
-    if kind in ("track", "deviation"):
-        return rest.partition(":")[2]
-    return "boundary" if kind == "boundary" else None

@@ -17,9 +17,10 @@ from ..errors import InputError
 from ..fits.engine import CONVERGED
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.provenance import plain
+from ..replicates import table
 from ..replicates.setup import Setup
 from .rows import Summary
-from .statistics import COUNTS, KEPT, STATISTICS, Group, Part, _rank, _spread, _times, axis_of, describe
+from .statistics import STATISTICS, Group, Part, describe, over_configurations, times
 
 if TYPE_CHECKING:
     from .run import Run
@@ -99,17 +100,17 @@ def summarise_setup(
     converged = replicates["status"] == 0 if number else np.zeros(0, bool)
     refused = converged & replicates["refused"] if number else converged
     good = converged & ~refused
-    products = sorted((name for name in base if name.startswith(KEPT) and not name.endswith(COUNTS)), key=_rank)
     none = np.zeros(0)
     statistics, counts = {}, {}
-    for name in products:
+    for name in table.averaged(base):
+        found = table.find(name)
         x = replicates[name][good] if number else none.reshape(0, *([1] * np.ndim(base[name])))
         statistics[name] = describe(base[name], x, interval)
-        if "fraction" in name:  # no share lies beyond its limits, wherever an interval is centred
+        if found.product.limits is not None:  # wherever an interval is centred, no value lies beyond them
             ends = [STATISTICS.index(end) for end in ("low_68", "high_68", "low_95", "high_95")]
-            statistics[name][ends] = np.clip(statistics[name][ends], 0.0, 1.0)
-        if f"{name}_number" in base and number:
-            counts[name] = _times(replicates[f"{name}_number"][good])
+            statistics[name][ends] = np.clip(statistics[name][ends], *found.product.limits)
+        if found.counted is not None and found.counted in base and number:
+            counts[name] = times(replicates[found.counted][good])
     return Part(
         index=index,
         label=label,
@@ -168,8 +169,9 @@ def _over(parts: Sequence[Part]) -> tuple[dict[str, np.ndarray], dict[str, np.nd
     found = {}
     for name, statistics in parts[0].statistics.items():
         same = all(name in p.statistics and p.statistics[name].shape == statistics.shape for p in parts)
-        if same and (axis_of(name) is None or f"edges_{axis_of(name)}" in shared):
+        axis = table.find(name).axis
+        if same and (axis is None or f"edges_{axis}" in shared):
             base = np.stack([p(name, "base") for p in parts])
             se = np.stack([p(name, "se") for p in parts])
-            found[name] = _spread(base, se)
+            found[name] = over_configurations(base, se)
     return found, shared

@@ -12,6 +12,7 @@ from ..products.four import Four, sides
 from ..products.overview import PROFILES
 from .products import reduced
 from .sample import Stars
+from .table import key
 
 CHUNK = 64
 """Replicates whose products are in memory at once."""
@@ -70,6 +71,6 @@ def four_replicates(
         W = np.ones((len(some), *four.fit.W.shape))  # the products kept here are of H alone
         made = reduced(sample, weights[some], W, H, rows, columns, four.fit.settings)
         for name in PROFILES:
-            if f"fraction_{name}" in made:
-                found[name].append(made[f"fraction_{name}"])
+            if key("fraction", name) in made:
+                found[name].append(made[key("fraction", name)])
     return {name: np.concatenate(parts) for name, parts in found.items() if parts}
