@@ -31,8 +31,8 @@ from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.mixtures.settings import Axis, Chemistry
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.products import boundary
+from halonmf.halo.products.histograms import MIN_SHARE
 from halonmf.halo.products.profile import LEVELS, MIN_STARS
-from halonmf.halo.products.tracks import MIN_SHARE
 from halonmf.halo.replicates.replicate import Stars, begin, reduce
 from halonmf.halo.replicates.setup import Setup
 from halonmf.halo.stars.catalogue import read_catalogue, write_catalogue

@@ -15,8 +15,8 @@ from ..fits.apply import Application, apply
 from ..fits.fit import Fit
 from ..fits.settings import FitSettings
 from ..mixtures.settings import Axis
-from .compiling import Run, as_python
-from .crossings import boundaries_of_many, interpolate
+from .compiling import as_python
+from .crossings import boundaries, interpolate
 from .profile import MIN_STARS, Profile
 from .published_line import BK23_OFFSET, belokurov_kravtsov, mean_line
 
@@ -28,7 +28,7 @@ SMOOTHING = 1.0
 CROSSES, TWICE, NEVER, EMPTY = "crosses", "crosses more than once", "never crosses", "too few stars"
 REVERSED = "crosses the other way only"
 STATUSES = (CROSSES, TWICE, NEVER, EMPTY, REVERSED)
-"""What can happen in a column, in the order in which `crossings.boundaries_of_many` numbers it."""
+"""What can happen in a column, in the order in which `crossings.boundaries_of_many` numbers them."""
 
 
 @dataclass(frozen=True)
@@ -225,35 +225,6 @@ def grid_axes(
 ) -> tuple[Axis, Axis]:
     """Return the axes of the map behind a boundary: columns of Lz, cells of E in each."""
     return Axis("Lz", grid, *Lz_range), Axis("E", grid, *E_range)
-
-
-def boundaries(
-    E: np.ndarray, share: np.ndarray, level: float, *, run: Run
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the boundary in every column of the maps of many fits.
-
-    Parameters
-    ----------
-    E : ndarray, shape (cells,)
-        Centres of the cells, rising.
-    share : ndarray, shape (B, columns, cells)
-        The last component's fraction; NaN where there are too few stars.
-    level : float
-        The level.
-    run : callable
-        `compiling.as_python` for one fit, `compiling.compiled` for many.
-
-    Returns
-    -------
-    at : ndarray, shape (B, columns)
-        NaN where there is none.
-    number, status : ndarray of int64, shape (B, columns)
-        How often the fraction passes the level, and the index of what happened in `STATUSES`.
-    """
-    at = np.empty(share.shape[:2])
-    number, status = np.empty(at.shape, np.int64), np.empty(at.shape, np.int64)
-    run(boundaries_of_many)(E, np.ascontiguousarray(share), level, at, number, status, 0, len(share))
-    return at, number, status
 
 
 def smooth(E: np.ndarray, sigma: float) -> np.ndarray:

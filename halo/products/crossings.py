@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .compiling import Run
+
 
 def crossings(x: np.ndarray, y: np.ndarray, level: float) -> tuple[float, ...]:
     """Return every place where the spline through (x, y) passes `level`.
@@ -165,6 +167,35 @@ def cubic(x, y, slope, i, t):
         + t * t * (3 - 2 * t) * y[i + 1]
         + (x[i + 1] - x[i]) * s * t * (s * slope[i] - t * slope[i + 1])
     )
+
+
+def boundaries(
+    E: np.ndarray, share: np.ndarray, level: float, *, run: Run
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the boundary in every column of the maps of many fits.
+
+    Parameters
+    ----------
+    E : ndarray, shape (cells,)
+        Centres of the cells, rising.
+    share : ndarray, shape (B, columns, cells)
+        The last component's fraction; NaN where there are too few stars.
+    level : float
+        The level.
+    run : callable
+        `compiling.as_python` for one fit, `compiling.compiled` for many.
+
+    Returns
+    -------
+    at : ndarray, shape (B, columns)
+        NaN where there is none.
+    number, status : ndarray of int64, shape (B, columns)
+        How often the fraction passes the level, and the index of what happened in `boundary.STATUSES`.
+    """
+    at = np.empty(share.shape[:2])
+    number, status = np.empty(at.shape, np.int64), np.empty(at.shape, np.int64)
+    run(boundaries_of_many)(E, np.ascontiguousarray(share), level, at, number, status, 0, len(share))
+    return at, number, status
 
 
 def boundaries_of_many(E, share, level, at, number, status, first, last):

@@ -10,7 +10,7 @@ from astropy.table import QTable
 
 from ..errors import UsageError
 from ..fits.fit import Fit
-from .tracks import marginal
+from .histograms import marginal
 
 FALL = 0.5
 """A density has fallen off where it is below this part of its maximum."""

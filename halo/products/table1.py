@@ -15,7 +15,7 @@ from ..fits.engine import CONVERGED
 from ..fits.fit import Fit, fractions
 from ..fits.intervals import RECOMMENDED, Ordered, interval_type
 from .compiling import Run, as_python, compiled
-from .tracks import PERCENTILES, percentiles_of
+from .histograms import PERCENTILES, percentiles_of
 
 Limits = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From replicates (B, ...) and the fit's own values to the lower and the upper limits, (2, ...)."""

@@ -11,14 +11,9 @@ from astropy.table import QTable, vstack
 
 from ..errors import UsageError
 from ..fits.fit import Fit
-from ..mixtures.settings import Chemistry, Plane
-from .compiling import Run, as_python
-from .histograms import distribution, percentiles_of_many, total, tracks_of_many
-
-MIN_SHARE = 1e-3
-"""Columns of an image with a smaller share of it have no median track."""
-PERCENTILES = (10.0, 50.0, 90.0)
-"""Those of the paper's Table 1."""
+from ..mixtures.settings import Plane
+from .compiling import as_python
+from .histograms import MIN_SHARE, PERCENTILES, percentiles_of, tracks_of
 
 
 @dataclass(frozen=True)
@@ -66,30 +61,6 @@ def track(fit: Fit, component: int, image: int, *, min_share: float = MIN_SHARE)
     whole = picture.sum()
     weight = picture.sum(axis=0) / (whole if whole > 0 else 1.0)
     return Track(plane, chemistry.centres(plane.x), median[0, 0, 0], deviation[0, 0, 0], weight)
-
-
-def tracks_of(
-    H: np.ndarray, chemistry: Chemistry, min_share: float = MIN_SHARE, *, run: Run
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the median tracks and their deviations of the components of many fits, both (B, k, images, l), dex.
-
-    Parameters
-    ----------
-    H : ndarray, shape (B, k, n)
-        Components.
-    chemistry : Chemistry
-        What their pixels are.
-    min_share : float
-        Columns with a smaller fraction of the image are left out, NaN.
-    run : callable
-        `compiling.as_python` for one fit, `compiling.compiled` for many.
-    """
-    H = np.ascontiguousarray(H, np.float64)
-    median = np.empty((*H.shape[:2], len(chemistry.planes), chemistry.pixels))
-    deviation = np.empty(median.shape)
-    edges = np.array([chemistry.edges(plane.y) for plane in chemistry.planes])
-    run(tracks_of_many)(H, chemistry.pixels, edges, min_share, median, deviation, 0, len(H))
-    return median, deviation
 
 
 class Tracks(tuple[tuple[Track, ...], ...]):
@@ -156,42 +127,6 @@ def tracks(fit: Fit, *, min_share: float = MIN_SHARE) -> Tracks:
     return Tracks(fit.names, rows)
 
 
-def marginal(chemistry: Chemistry, row: np.ndarray, name: str) -> np.ndarray:
-    """Return the distribution of one abundance in a component, averaged over the images that show it; sums to 1.
-
-    Parameters
-    ----------
-    chemistry : Chemistry
-        What the row's pixels are.
-    row : ndarray, shape (n,)
-        A row of H.
-    name : str
-        The abundance; one of the chemistry's variables.
-
-    Returns
-    -------
-    ndarray, shape (l,)
-
-    Raises
-    ------
-    UsageError
-        No plane shows the abundance.
-    """
-    if name not in chemistry.variables:
-        raise UsageError(f"no plane shows {name}; the planes have {', '.join(chemistry.variables)}.")
-    found = np.empty(chemistry.pixels)
-    with np.errstate(all="ignore"):
-        distribution(np.asarray(row, np.float64), chemistry.pixels, _shown(chemistry, (name,))[0], found)
-    # [Fe/H] stands in every plane: the mean over planes counts it once
-    whole = total(found)
-    return found / whole if whole > 0 else found
-
-
-def _shown(chemistry: Chemistry, names: Sequence[str]) -> np.ndarray:
-    # which axis of each image shows each abundance, as `histograms.percentiles_of_many` takes it
-    return np.array([[1 if plane.x == name else 2 * (plane.y == name) for plane in chemistry.planes] for name in names])
-
-
 def percentiles(fit: Fit, name: str, q: tuple[float, ...] = PERCENTILES) -> np.ndarray:
     """Return percentiles of an abundance in each component, dex; shape (k, len(q)).
 
@@ -208,32 +143,6 @@ def percentiles(fit: Fit, name: str, q: tuple[float, ...] = PERCENTILES) -> np.n
     if name not in chemistry.variables:
         raise UsageError(f"no plane shows {name}; the planes have {', '.join(chemistry.variables)}.")
     return percentiles_of(fit.H[None], chemistry, (name,), q, run=as_python)[0, 0]
-
-
-def percentiles_of(
-    H: np.ndarray, chemistry: Chemistry, names: Sequence[str], q: Sequence[float] = PERCENTILES, *, run: Run
-) -> np.ndarray:
-    """Return percentiles of abundances in the components of many fits, dex; shape (B, names, k, len(q)).
-
-    Parameters
-    ----------
-    H : ndarray, shape (B, k, n)
-        Components.
-    chemistry : Chemistry
-        What their pixels are.
-    names : sequence of str
-        Abundances, each shown by a plane.
-    q : sequence of float
-        In 0..100.
-    run : callable
-        `compiling.as_python` for one fit, `compiling.compiled` for many.
-    """
-    H = np.ascontiguousarray(H, np.float64)
-    found = np.empty((len(H), len(names), H.shape[1], len(q)))
-    edges = np.array([chemistry.edges(name) for name in names])
-    shown = _shown(chemistry, names)
-    run(percentiles_of_many)(H, chemistry.pixels, shown, edges, np.array(q, float) / 100, found, 0, len(H))
-    return found
 
 
 POOR = -1.5

@@ -10,11 +10,11 @@ import numpy as np
 from ..fits.apply import held_weights
 from ..fits.fit import fractions
 from ..fits.settings import FitSettings
-from ..products.boundary import LEVEL, boundaries
+from ..products.boundary import LEVEL
 from ..products.compiling import compiled
-from ..products.crossings import crossings_of_many
+from ..products.crossings import boundaries, crossings_of_many
+from ..products.histograms import MIN_SHARE, PERCENTILES, percentiles_of, tracks_of
 from ..products.profile import LEVELS, MIN_STARS
-from ..products.tracks import MIN_SHARE, PERCENTILES, percentiles_of, tracks_of
 from ..stars.variables import values
 from .held import bin_sums, count, weights_of_many
 from .sample import Sample
@@ -122,7 +122,7 @@ class Many:
 
     @cached_property
     def boundaries(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """The boundary as `boundary.boundaries` returns it; None of one component, or where the stars have no map."""
+        """The boundary as `crossings.boundaries` returns it; None of one component, or where the stars have no map."""
         places = self.sample.places
         if "map" not in places.bins or self.H.shape[1] < 2:
             return None

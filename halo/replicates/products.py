@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..fits.settings import FitSettings
+from ..products.histograms import PERCENTILES
 from ..products.profile import LEVELS
-from ..products.tracks import PERCENTILES
 from . import table
 from .many import Many
 from .sample import Sample

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from halonmf.halo.mixtures.settings import Chemistry
-from halonmf.halo.products.boundary import STATUSES, boundaries
+from halonmf.halo.products.boundary import STATUSES
 from halonmf.halo.products.compiling import as_python, compiled
-from halonmf.halo.products.crossings import crossings, crossings_of_many, interpolate
-from halonmf.halo.products.histograms import quantile
-from halonmf.halo.products.tracks import PERCENTILES, marginal, percentiles_of, tracks_of
+from halonmf.halo.products.crossings import boundaries, crossings, crossings_of_many, interpolate
+from halonmf.halo.products.histograms import PERCENTILES, marginal, percentiles_of, quantile, tracks_of
 
 from ..helpers import oracles
 
