@@ -1,4 +1,4 @@
-"""An ensemble's summary as a long table, one number a row, and as the lines that a terminal shows."""
+"""The summary of an ensemble: as a table with one number per row, as JSON, and as text for a terminal."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ from ..stars.variables import unit_of
 from .statistics import OVER, STATISTICS, TIMES, Group, Part
 
 KEYS = ("label", "product", "component", "at", "lower", "upper", "axis_unit", "unit")
-"""Columns that say what a row's number is."""
+"""Columns that identify the number of a row."""
 COLUMNS = (*STATISTICS, "spread", "lowest", "highest", "n_setups")
 ALL = "all set-ups"
+"""Label of the rows over configurations, as files have it."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """All that an ensemble says.
+    """The results of an ensemble.
 
     Attributes
     ----------
     parts : tuple of Part
-        By set-up.
+        By configuration.
     groups : tuple of Group
-        Of two set-ups or more.
+        Of two configurations or more.
     interval : str
         Type of the intervals.
     failed : tuple of (str, str)
-        Set-ups that could not be computed, and why.
+        Configurations that could not be computed, and why.
     missing : tuple of str
-        What is not there yet.
+        What has not been computed yet.
     run : str
         Hash that names the run.
     """
@@ -55,13 +56,13 @@ class Summary:
         return not (self.failed or self.missing)
 
     def table(self) -> QTable:
-        """Return the summary as a table: a row for every number of every set-up, and of the spread over set-ups.
+        """Return the summary as a table: a row for every number of every configuration, and of the spread over them.
 
-        Columns: ``label`` of the set-up (`ALL`, with what sets a group apart, for the spread over set-ups);
+        Columns: ``label`` of the configuration (`ALL`, with the label of a group, for the spread over its members);
         ``product``, ``component``, ``at`` (the level of a crossing, the percentile of an abundance), ``lower`` and
         ``upper`` edge of the bin or pixel and their unit; the `STATISTICS` in ``unit``; ``spread``, ``lowest``,
-        ``highest`` and ``n_setups`` over set-ups. What a row does not have is NaN. Units stand in columns because one
-        column holds numbers of several; energies are in km2 / s2.
+        ``highest`` and ``n_setups`` over configurations. What a row does not have is NaN. Units are a
+        column because one column holds numbers of several units; energies are in km2 / s2.
         """
         rows: dict[str, list[Any]] = {name: [] for name in KEYS}
         blocks: list[np.ndarray] = []
@@ -95,7 +96,7 @@ class Summary:
         return made
 
     def describe(self) -> str:
-        """Return what an ensemble says of mass fractions and crossings, what was left out, and what is missing."""
+        """Return mass fractions and crossings with their errors, what was left out, and what is missing."""
         lines = [*_heads(self)]
         if len(self.parts) == 1:
             lines += _whole(self.parts[0])
@@ -104,14 +105,14 @@ class Summary:
         for group in self.groups:
             lines += ["", *_apart(group, len(self.groups) > 1)]
         if self.failed:
-            lines += ["", f"could not be computed, {len(self.failed)} of the set-ups:"]
+            lines += ["", f"could not be computed, {len(self.failed)} of the configurations:"]
             lines += [f"  {label}: {reason}" for label, reason in self.failed]
         if self.missing:
             lines += ["", "not there yet (run again with --resume):", *(f"  {what}" for what in self.missing)]
         return "\n".join(lines)
 
     def problems(self) -> str:
-        """Return what is missing, failed, did not converge or has no error, in a line; empty where all is well."""
+        """Return what is missing, failed, did not converge or has no error, in one line; empty where nothing did."""
         said = []
         if self.failed:
             said.append(f"{_setups(len(self.failed))} could not be computed")
@@ -129,7 +130,7 @@ class Summary:
         return "; ".join(said)
 
     def record(self) -> dict[str, Any]:
-        """Return the summary as JSON can hold it: every product's statistics by set-up and group; None for no number.
+        """Return the summary for JSON: every product's statistics by configuration and group; None for no number.
 
         Tracks and fractions are arrays along their bins, whose edges are under ``coordinates``.
         """
@@ -201,7 +202,7 @@ def _listed(x: Any) -> Any:
 
 
 def _setups(number: int) -> str:
-    return f"{number:,} set-up{'s' * (number != 1)}"
+    return f"{number:,} configuration{'s' * (number != 1)}"
 
 
 def _heads(summary: Summary) -> Iterator[str]:
@@ -209,7 +210,7 @@ def _heads(summary: Summary) -> Iterator[str]:
     replicates, refused = sum(p.replicates for p in parts), sum(p.refused for p in parts)
     unconverged = sum(p.unconverged for p in parts)
     yield (
-        f"{len(parts):,} set-up{'s' * (len(parts) > 1)}, {replicates:,} replicates: {refused:,} refused, "
+        f"{len(parts):,} configuration{'s' * (len(parts) > 1)}, {replicates:,} replicates: {refused:,} refused, "
         f"{unconverged:,} not converged; 68 % intervals ({summary.interval})"
     )
     bad = [p.label for p in parts if p.base_status != CONVERGED]
@@ -232,7 +233,7 @@ def _whole(part: Part) -> Iterator[str]:
 
 def _short(summary: Summary) -> Iterator[str]:
     width = max(len(p.label) for p in summary.parts)
-    yield f"  {'set-up':{width}s}  {'mass fraction of the last component':38s}  its 50 % crossing in E"
+    yield f"  {'configuration':{width}s}  {'mass fraction of the last component':38s}  its 50 % crossing in E"
     for p in summary.parts:
         crossing = _crossing(p, "E", 0) if "E" in subjects("crossing", p.statistics) else ""
         lost = f"  {p.refused:,} refused" * bool(p.refused) + f"  {p.unconverged:,} not converged" * bool(p.unconverged)
@@ -241,7 +242,7 @@ def _short(summary: Summary) -> Iterator[str]:
 
 def _apart(group: Group, labelled: bool) -> Iterator[str]:
     label = f" ({group.label})" if labelled and group.label else ""
-    yield f"over {len(group.members):,} set-ups{label}: mean, spread over set-ups, sampling error within one"
+    yield f"over {len(group.members):,} configurations{label}: mean, spread over them, sampling error within one"
     names = component_names(group.setup.fit.solver.components)
     for j, name in enumerate(names):
         mean, spread, se = (100 * group("mass_fraction", x)[j] for x in ("mean", "spread", "se"))

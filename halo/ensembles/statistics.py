@@ -20,35 +20,35 @@ deviation of the replicates and their mean less the value; how many replicates h
 
 
 OVER = ("mean", "spread", "lowest", "highest", "se", "n_setups")
-"""Of every number over set-ups: mean, standard deviation and range of the values; the root mean square of the standard
-errors; how many set-ups have one."""
+"""Of every number over configurations: mean, standard deviation and range of the values; the root mean square of the
+standard errors; how many configurations have one."""
 
 
 TIMES = ("never", "once", "more than once", "too few stars")
-"""How often a share can pass a level."""
+"""How often a fraction can cross a level."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What the replicates of one set-up say.
+    """Statistics of the replicates of one configuration.
 
     Attributes
     ----------
     index : int
-        Place of the set-up in the run.
+        Place of the configuration in the run.
     label : str
-        What sets it apart.
+        What distinguishes it from the others.
     setup : Setup
         The configuration.
     statistics : dict of str to ndarray
         By product, shape (len(STATISTICS), ...).
     counts : dict of str to ndarray
-        By product ``crossing_X`` or ``boundary``: how many of the replicates used pass the level how often; shape
+        By product ``crossing_X`` or ``boundary``: how many of the replicates used cross the level how often; shape
         (len(TIMES), ...).
     coordinates : dict of str to ndarray
         What the axes are.
     replicates, refused, unconverged : int
-        How many there are; refused by the alignment; converged not. Neither of the two counts anywhere else.
+        Number of all, of those refused by the alignment, and of those not converged. The statistics have neither.
     base_status : str
         How the fit of the full sample ended.
     factor : float
@@ -84,14 +84,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Group:
-    """Set-ups that ask the same of the same stars, and how far their answers differ.
+    """Configurations of the same stars that differ in technical choices alone, and the spread of their results.
 
     Attributes
     ----------
     label : str
-        What the set-ups share that others do not; empty where there is one group.
+        What the configurations have in common that others do not; empty where there is one group.
     members : tuple of int
-        Places of the set-ups in `Summary.parts`.
+        Places of the configurations in `Summary.parts`.
     statistics : dict of str to ndarray
         By product, shape (len(OVER), ...); of those products whose axes are the same in all of them.
     coordinates : dict of str to ndarray

@@ -1,8 +1,8 @@
-"""What an ensemble says: every number of every set-up with its sampling error, and its spread over set-ups.
+"""Summarise an ensemble: every number of every configuration with its sampling error, and the spread over them.
 
-Two things are kept apart that the paper's error bars mix: how far a number would move with another sample of stars
-(``se`` and the intervals, from the replicates of one set-up), and how far it moves with choices that are ours
-(``spread``, over the set-ups).
+The paper's error bars mix two errors that are separate here: how much a number changes with another sample of stars
+(``se`` and the intervals, from the replicates of one configuration), and how much it changes with the choices of the
+analysis (``spread``, over configurations).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ TECHNICAL: dict[str, Any] = {
     "loss": "frobenius", "update": "auto", "init": "nndsvda", "starts": None, "seed": 0, "tol": 1e-5,
     "max_iter": 10_000, "alpha_W": 0.0, "alpha_H": 0.0, "l1_ratio": 0.0, "device": "cpu",
 }  # fmt: skip
-"""Choices of a fit, beside bins and pixels, over which a spread is taken: the same stars, the same question."""
+"""Choices of a fit, in addition to bins and pixels, over which the spread is taken."""
 
 
 def summarise(run: Run, *, interval: str = RECOMMENDED) -> Summary:
-    """Return what an ensemble says, as far as it is there.
+    """Return the results of an ensemble, as far as they are computed.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def summarise(run: Run, *, interval: str = RECOMMENDED) -> Summary:
     Raises
     ------
     InputError
-        Nothing is there yet.
+        No configuration is complete yet.
     UsageError
         An unknown type of interval.
     """
@@ -62,7 +62,9 @@ def summarise(run: Run, *, interval: str = RECOMMENDED) -> Summary:
             parts.append(summarise_setup(i, label, setup, base, coordinates, run.replicates(i), interval=interval))
     if not parts:
         why = "; ".join(f"{run.labels[i]}: {reason}" for i, reason in list(failed.items())[:3])
-        raise InputError(f"{run.folder}: no set-up is complete yet{f' ({why})' if why else ''}; run with --resume.")
+        raise InputError(
+            f"{run.folder}: no configuration is complete yet{f' ({why})' if why else ''}; run with --resume."
+        )
     return Summary(
         parts=tuple(parts),
         groups=groups(parts),
@@ -83,12 +85,12 @@ def summarise_setup(
     *,
     interval: str = RECOMMENDED,
 ) -> Part:
-    """Return what the replicates of one set-up say.
+    """Return the statistics of one configuration's replicates.
 
     Parameters
     ----------
     index, label, setup
-        The set-up.
+        The configuration.
     base, coordinates : dict of str to ndarray
         As `replicates.begin` makes them.
     replicates : dict of str to ndarray
@@ -127,9 +129,9 @@ def summarise_setup(
 
 
 def groups(parts: Sequence[Part]) -> tuple[Group, ...]:
-    """Return the groups of two set-ups or more that differ in nothing but bins, pixels and `TECHNICAL` choices.
+    """Return the groups of two configurations or more that differ in nothing but bins, pixels and `TECHNICAL` choices.
 
-    Set-ups whose fit of all stars did not converge are in none.
+    Configurations whose fit of all stars did not converge are in none.
     """
     members: dict[Any, list[int]] = {}
     for i, part in enumerate(parts):
@@ -150,7 +152,7 @@ def _question(setup: Setup) -> Setup:
 
 
 def _labels(setups: Sequence[Setup]) -> list[str]:
-    # Only what differs between the groups is worth saying.
+    # A label names only what differs between the groups.
     flat = [{**plain(setup), **plain(setup)["fit"]} for setup in setups]
     names = [
         name for name in flat[0] if name not in ("fit", *TECHNICAL, "axes", "chemistry")

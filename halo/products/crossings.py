@@ -6,6 +6,8 @@ run as Python.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .compiling import Run
@@ -36,7 +38,8 @@ def crossings(x: np.ndarray, y: np.ndarray, level: float) -> tuple[float, ...]:
     if len(x) < 2:
         return ()
     places = np.empty(len(x))
-    number = passages(x, y, slope, len(x), level, places)
+    # lists: with Python's own numbers the many steps of `root` take a third of the time
+    number = passages(x.tolist(), y.tolist(), slope.tolist(), len(x), level, places)
     return tuple(places[:number].tolist())
 
 
@@ -68,6 +71,34 @@ def _spline(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
         with np.errstate(all="ignore"):  # next to nothing, slopes may divide by zero on their way to zero
             slopes(x, y, len(x), slope)
     return x, y, slope
+
+
+def single_crossings(
+    x: np.ndarray, share: np.ndarray, levels: Sequence[float], *, run: Run
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each of many curves crosses each level, NaN unless it does so exactly once, and how often it does.
+
+    Parameters
+    ----------
+    x : ndarray, shape (m,)
+        Rising.
+    share : ndarray, shape (B, m)
+        Curves; NaN are left out.
+    levels : sequence of float
+        The levels.
+    run : callable
+        `compiling.as_python` for a few curves, `compiling.compiled` for many.
+
+    Returns
+    -------
+    at : ndarray, shape (B, levels)
+    number : ndarray of int64, shape (B, levels)
+        -1 where fewer than two values can tell.
+    """
+    at = np.empty((len(share), len(levels)))
+    number = np.empty(at.shape, np.int64)
+    run(crossings_of_many)(x, np.ascontiguousarray(share), np.array(levels, float), at, number, 0, len(share))
+    return at, number
 
 
 def crossings_of_many(x, share, levels, at, number, first, last):

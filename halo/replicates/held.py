@@ -23,7 +23,7 @@ def weights_of_many(weights, columns, places, H, W, numbers, first, last):
     """Find held components in stars binned anew, by least squares: W (B, bins, k), and how many stars each bin has.
 
     With H held, min ||V - W H||^2 over W >= 0 needs of V only V H^T, to which each star adds its pixels' columns of H:
-    V itself is never made.
+    V itself is not needed.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from ..fits.fit import fractions
 from ..fits.settings import FitSettings
 from ..products.boundary import LEVEL
 from ..products.compiling import compiled
-from ..products.crossings import boundaries, crossings_of_many
+from ..products.crossings import boundaries, single_crossings
 from ..products.histograms import MIN_SHARE, PERCENTILES, percentiles_of, tracks_of
 from ..products.profile import LEVELS, MIN_STARS
 from ..stars.variables import values
@@ -25,7 +25,7 @@ DIVERGENCE = ("kullback-leibler", "1", "1.0")
 
 @dataclass(frozen=True)
 class Many:
-    """B fits of the same stars; what is asked for again is not computed again.
+    """B fits of the same stars; what several products need is computed once.
 
     Attributes
     ----------
@@ -110,14 +110,10 @@ class Many:
     @cached_property
     def crossings(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """By variable, where the last component crosses each of `profile.LEVELS` and how often; both (B, levels)."""
-        places, levels, last, found = self.sample.places, np.array(LEVELS), self.last, {}
+        places, last, found = self.sample.places, self.last, {}
         for name in self.variables:
-            at = np.empty((len(self), len(levels)))
-            number = np.empty(at.shape, np.int64)
             centre = places.bins[name].bounds[:, 0].mean(axis=-1)
-            share = np.ascontiguousarray(last[:, places.part(name)])
-            compiled(crossings_of_many)(centre, share, levels, at, number, 0, len(self))
-            found[name] = at, number
+            found[name] = single_crossings(centre, last[:, places.part(name)], LEVELS, run=compiled)
         return found
 
     @cached_property

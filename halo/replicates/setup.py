@@ -19,7 +19,7 @@ ERRORS = ("none", "redrawn")
 
 @dataclass(frozen=True)
 class Setup:
-    """One configuration of an ensemble: what its replicates have in common.
+    """One configuration of an ensemble, common to its replicates.
 
     Attributes
     ----------

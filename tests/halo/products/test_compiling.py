@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from halonmf.halo.mixtures.settings import Chemistry
 from halonmf.halo.products.boundary import STATUSES
 from halonmf.halo.products.compiling import as_python, compiled
-from halonmf.halo.products.crossings import boundaries, crossings, crossings_of_many, interpolate
+from halonmf.halo.products.crossings import boundaries, crossings, crossings_of_many, interpolate, single_crossings
 from halonmf.halo.products.histograms import PERCENTILES, marginal, percentiles_of, quantile, tracks_of
 
 from ..helpers import oracles
@@ -27,12 +27,6 @@ H = hnp.arrays(np.float64, (2, 2, CHEMISTRY.n), elements=CELLS)
 def equal(one, other):
     """Whether two sets of arrays are the same bit for bit, NaN in the same places."""
     return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
-
-
-def many(x, share, levels, run):
-    at, number = np.empty((len(share), len(levels))), np.empty((len(share), len(levels)), np.int64)
-    run(crossings_of_many)(x, share, np.array(levels), at, number, 0, len(share))
-    return at, number
 
 
 @seeded
@@ -58,8 +52,8 @@ def test_the_spline_is_scipys(y, at):
 @given(hnp.arrays(np.float64, (4, 9), elements=FRACTIONS))
 def test_crossings_of_many_are_those_of_each_and_compiled_the_same_bit_for_bit(share):
     x, levels = np.linspace(-2.5e5, -1.0e5, 9), (0.5, 0.9, 0.1)
-    at, number = many(x, share, levels, compiled)
-    assert equal((at, number), many(x, share, levels, as_python))
+    at, number = single_crossings(x, share, levels, run=compiled)
+    assert equal((at, number), single_crossings(x, share, levels, run=as_python))
     for b, curve in enumerate(share):
         for j, level in enumerate(levels):
             places = crossings(x, curve, level)
