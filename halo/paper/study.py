@@ -26,6 +26,7 @@ from ..replicates.four import four_replicates
 from ..replicates.replicate import Base, begin, reduce, usable
 from ..replicates.sample import Stars
 from ..replicates.setup import Setup
+from ..replicates.table import key
 from ..simulations.particles import Galaxy
 from ..stars.variables import VARIABLES as COLUMNS
 from .galaxies import mock_galaxy
@@ -157,7 +158,7 @@ class Study:
     def _fit_two(self, selection: str) -> Two:
         base = begin(self.stars, Setup(self.fit_settings(selection)))
         # the paper reads fractions and crossings off the mean over set-ups of l
-        means = {f"fraction_{name}": x.mean(axis=0) for name, x in self.setups(selection).fractions.items()}
+        means = {key("fraction", name): x.mean(axis=0) for name, x in self.setups(selection).fractions.items()}
         return Two(
             base=base,
             applications={name: apply(base.fit, self.table, parse_axes(PROFILES[name])) for name in self.variables},
@@ -222,7 +223,7 @@ class Study:
     def spreads(self, selection: str) -> dict[str, Spread]:
         """Return the fractions along every variable as means over the set-ups of l, with both of their errors."""
         made = self.replicates(selection)
-        noise = {name: made[f"fraction_{name}"] for name in self.variables} if made else None
+        noise = {name: made[key("fraction", name)] for name in self.variables} if made else None
         return spreads(self.setups(selection), noise)
 
     def setups(self, selection: str) -> Setups:

@@ -31,7 +31,7 @@ def parse_drop(text: str) -> int | str:
 
 @dataclass(frozen=True)
 class Setup:
-    """One configuration of an ensemble: what its replicates have in common.
+    """One configuration of an ensemble, common to its replicates.
 
     Attributes
     ----------

@@ -14,7 +14,8 @@ from astropy.table import QTable, vstack
 from ..errors import InputError, UsageError
 from ..mixtures.bins import Bins, make_bins
 from ..mixtures.settings import Axis, parse_axes
-from ..products.profile import Profile, crossings
+from ..products.crossings import crossings
+from ..products.profile import Profile
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
 from ..stars.variables import unit_of, values
