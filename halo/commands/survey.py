@@ -11,7 +11,8 @@ import typer
 from ..errors import UsageError
 from ..fields import Argument, Option
 from ..mock.settings import MockSettings
-from ..survey.settings import DEFAULT_COLUMNS, DEFAULT_ELEMENTS, PrepareSettings
+from ..stars.settings import DEFAULT_ELEMENTS
+from ..survey.settings import DEFAULT_COLUMNS, PrepareSettings
 from .console import Terminal
 from .options import Columns, Folder, Overwrite, Quiet, command
 from .output import Output

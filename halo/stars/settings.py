@@ -9,6 +9,8 @@ from ..fields import Option
 
 SELECTIONS = ("chemically-pure", "kinematically-pure", "retrograde", "all")
 """Names of the halo selections; see `selection.halo_cuts`."""
+DEFAULT_ELEMENTS = ("FE_H", "AL_FE", "MG_FE")
+"""Abundances of the paper's two planes."""
 Cuts = Annotated[
     tuple[str, ...], 'Condition that stars must meet, such as "LOGG<2.5" or "|z|<2"; repeatable.', Option("--cut")
 ]

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..errors import UsageError
 from ..stars.cuts import Cut
+from ..stars.settings import DEFAULT_ELEMENTS
 from ..stars.variables import ELEMENTS, values
-from .settings import DEFAULT_ELEMENTS as DEFAULT_ELEMENTS
 
 if TYPE_CHECKING:
     from astropy.table import Table

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 from ..errors import UsageError
 from ..fields import Option
 from ..orbits.settings import BACKENDS, ECCENTRICITIES
-from ..stars.settings import Cuts
+from ..stars.settings import DEFAULT_ELEMENTS, Cuts
 
 if TYPE_CHECKING:
     from .quality import QualityCuts
 
-DEFAULT_ELEMENTS = ("FE_H", "AL_FE", "MG_FE")
-"""Abundances of the paper's two planes."""
 DEFAULT_COLUMNS = ("TEFF", "SNR", "M_H", "ALPHA_M")
 """Columns of allStar that are carried along where the file has them."""
 DEFAULT_PROBABILITY = 0.8
