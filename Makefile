@@ -5,14 +5,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SLOW ?=
 
-.PHONY: help demo test lint format bench bench-compare wheel clean
+.PHONY: help demo test lint format docs bench bench-compare wheel clean
 
 help:
-	@echo "make demo    set up, make a mock survey, run the whole line on it, leave a picture in demo/"
+	@echo "make demo    set up, make a mock survey, run the whole pipeline on it, leave a picture in demo/"
 	@echo "make test    set up and run the tests (SLOW=1 includes the slow ones)"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  rewrite the code as ruff likes it"
-	@echo "make bench   time the engine beside scikit-learn, in ratios (SLOW=1 includes the large sizes)"
+	@echo "make docs    build the documentation into docs/_build/html, warnings and broken links are errors"
+	@echo "make bench   time the engine compared with scikit-learn, in ratios (SLOW=1 includes the large sizes)"
 	@echo "make bench-compare  the same, and fail where it is worse than the saved run"
 	@echo "make wheel   build the wheel and the source distribution into dist/"
 
@@ -38,6 +39,11 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The tutorial and the gallery run when the pages are built; what they made is kept until the folder is removed.
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+	$(BIN)/python docs/check_links.py docs/_build/html
+
 bench: $(STAMP)
 	mkdir -p build
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks $(if $(SLOW),-m "",) --benchmark-only --benchmark-quiet \
@@ -52,4 +58,4 @@ wheel: $(STAMP)
 	$(BIN)/python -m build --outdir dist .
 
 clean:
-	rm -rf build dist *.egg-info demo
+	rm -rf build dist *.egg-info demo docs/_build docs/reference docs/gallery.md

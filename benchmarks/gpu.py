@@ -16,7 +16,7 @@ from machine import provenance
 
 import nmfcore
 from nmfcore.bench import mock_stars
-from nmfcore.kernels import launch
+from nmfcore.kernels.cuda import devices, launch
 
 # Threads per block and registers per thread that are tried; None leaves the registers to the compiler.
 CONFIGURATIONS = [(128, 96), (128, None), (128, 64), (256, 64), (256, 48), (256, None)]
@@ -117,7 +117,7 @@ def main():
     parser.add_argument("--iterations", type=int, default=500)
     parser.add_argument("--sizes", type=int, nargs="*", default=[1, 16, 256, 1024], help="of the dense batches")
     options = parser.parse_args()
-    if not launch.visible_devices("cuda"):
+    if not devices.visible_devices("cuda"):
         sys.exit("gpu.py: numba sees no CUDA device; it needs an NVIDIA GPU, its driver, and numba-cuda (nvidia-smi)")
     figures = {"provenance": provenance(), "sparse": sparse(options.replicates, options.iterations)}
     # The sparse figures are kept even if the dense batches do not fit.

@@ -11,12 +11,12 @@ cd "$(dirname "$0")/.."
 out=${out:-benchmarks/results}
 export PYTHONPATH=$PWD
 python=${PYTHON:-python3}
-if ! "$python" -c 'import nmfcore.kernels.launch, pytest, hypothesis, scipy, sklearn'; then
+if ! "$python" -c 'import nmfcore.kernels.cuda.launch, pytest, hypothesis, scipy, sklearn'; then
     echo "gpu.sh: $python lacks what is named above; install it, or say PYTHON=/path/to/another" >&2
     exit 1
 fi
 if ! "$python" -c 'import sys
-from nmfcore.kernels.launch import visible_devices
+from nmfcore.kernels.cuda.devices import visible_devices
 sys.exit(not visible_devices("cuda"))'; then
     echo "gpu.sh: no CUDA device that numba can use is here; it needs an NVIDIA GPU with its driver and numba-cuda" >&2
     exit 1
@@ -25,7 +25,7 @@ fi
 unset NUMBA_ENABLE_CUDASIM
 # Figures are wanted even where a test fails, and the account of what failed with them.
 status=0
-"$python" -m pytest tests/nmfcore/test_cuda.py tests/nmfcore/test_devices.py -m "" -q -p no:cacheprovider 2>&1 |
+"$python" -m pytest tests/nmfcore/kernels/cuda tests/nmfcore/test_devices.py -m "" -q -p no:cacheprovider 2>&1 |
     tee "$out/gpu-tests.txt" || status=$?
 "$python" benchmarks/gpu.py --output "$out/gpu.json" || status=$?
 exit "$status"

@@ -77,7 +77,7 @@ def of_populations(made, table, truth):
     regions = read_regions()
     energies, branches = region_energies(stars, regions), bifurcation(stars)
     four = split(made, table)
-    branch = aurora(four.fit, four.fit.names.index("LE1"), stars, made.mixtures.bins)
+    branch = aurora(four.fit, stars, "LE1", bins=made.mixtures.bins)
     inside = {name: population[region.select(stars)] for name, region in regions.items()}
     J_r = np.asarray(stars["J_r"])
     ratio = branch.drawn_std / branch.removed_std

@@ -1,8 +1,8 @@
-"""Write the README's table from the saved targets, and draw what a bootstrap costs from the saved benchmarks.
+"""Write the table of docs/speed.md from the saved targets, and draw what a bootstrap costs from the saved benchmarks.
 
 Run with: python benchmarks/report.py
 Reads benchmarks/results/targets.json (targets.py) and engine.json (make bench SLOW=1, then compare.py --save); writes
-between the markers of README.md, and docs/images/cost.png.
+between the markers of docs/speed.md, and docs/images/cost.png.
 """
 
 import json
@@ -48,7 +48,7 @@ def cell(name, value, row):
 
 
 def table(saved):
-    """Return the README's table in Markdown."""
+    """Return the table of docs/speed.md in Markdown."""
     rows, threads = saved["rows"], sorted({row["threads"] for row in saved["rows"]})
     columns = [f"{t} thread{'s' * (t > 1)}" for t in threads]
     lines = [f"| 64 x 5000, 13,147 stars | {' | '.join(columns)} | target |", "|---" * (len(threads) + 2) + "|"]
@@ -66,7 +66,7 @@ def table(saved):
         "",
         f"{machine}, at commit {record['commit']}: `python benchmarks/targets.py`.",
         "Same threads on both sides, equal loss or equal iterations, resampling included; times are the best of",
-        "interleaved rounds, compared per fit. [docs/benchmarks.md](docs/benchmarks.md) says how.",
+        "interleaved rounds, compared per fit. [Benchmarks](benchmarks.md) says how.",
     ]
     return "\n".join(lines)
 
@@ -125,7 +125,7 @@ def draw(benchmarks, path):
 
 
 def main():
-    page = ROOT / "README.md"
+    page = ROOT / "docs" / "speed.md"
     page.write_text(write(page.read_text(), table(load("targets"))))
     draw(load("engine")["benchmarks"], PICTURE)
 

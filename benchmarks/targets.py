@@ -240,7 +240,7 @@ _MEMORY = """
 import sys
 import nmfcore
 from nmfcore import bench
-from nmfcore.kernels import cpu, sampling
+from nmfcore.kernels import least_squares, sampling
 if sys.argv[1] == "all":
     stars = bench.mock_stars()
     counts = nmfcore.bootstrap(stars.rows, stars.columns, stars.shape, replicates=1000)

@@ -1,4 +1,4 @@
-"""Draw docs/images/mock-chemistry.png: the mock's abundance planes, the disc's thinning undone, beside APOGEE DR17's.
+"""Draw docs/images/mock-chemistry.png: a mock's abundance planes with the disc unthinned, compared with APOGEE DR17's.
 
 Usage: python docs/mock_chemistry.py REFERENCE.npz [OUTPUT.png] [--stars 60000] [--seed 1]
 

@@ -1,42 +1,118 @@
-"""From a star catalogue to chemical components of the stellar halo, and from components to science."""
+"""From a star catalogue to chemical components of the stellar halo, and from components to science.
 
-from __future__ import annotations
+The front door: ``from halonmf import halo`` gives every function and type of the pipeline by its name, and loads the
+module behind a name when the name is first used. Stars may be given as a table, a `Catalogue` or the path of its file,
+fits as a `Fit` or a path, bins as text such as ``"r:10:2:14"``.
 
-from pathlib import Path
+Examples
+--------
+>>> from halonmf import halo
+>>> fit = halo.fit("stars.fits", components=2, pixels=50)  # doctest: +SKIP
+>>> profile = halo.profile(fit, "stars.fits", "r:10:2:14")  # doctest: +SKIP
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from .fits.fit import Fit
-    from .stars.catalogue import Catalogue
+if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds both lists equal
+    from . import figures as figures
+    from .checks.injection import inject as inject
+    from .checks.penalties import search as search
+    from .checks.stability import stability as stability
+    from .ensembles.launch import ensemble as ensemble
+    from .ensembles.plan import Plan as Plan
+    from .ensembles.settings import Cluster as Cluster
+    from .ensembles.settings import RunOptions as RunOptions
+    from .ensembles.summary import summarise as summarise
+    from .fits.apply import apply as apply
+    from .fits.bootstrap import refit as refit
+    from .fits.files import load as load
+    from .fits.files import save as save
+    from .fits.fit import Fit as Fit
+    from .fits.fit import fit as fit
+    from .fits.settings import FitSettings as FitSettings
+    from .fits.settings import Solver as Solver
+    from .mixtures.settings import Axis as Axis
+    from .mixtures.settings import Chemistry as Chemistry
+    from .mixtures.settings import Plane as Plane
+    from .populations.aurora import aurora as aurora
+    from .populations.bifurcation import bifurcation as bifurcation
+    from .populations.regions import region_energies as regions  # noqa: F401
+    from .products.boundary import boundary as boundary
+    from .products.densities import densities as densities
+    from .products.eccentricity import eccentricities as eccentricities
+    from .products.four import SplitSettings as SplitSettings
+    from .products.four import split as split
+    from .products.memberships import memberships as memberships
+    from .products.profile import profile as profile
+    from .products.table1 import table1 as table1
+    from .products.tracks import tracks as tracks
+    from .replicates.setup import Setup as Setup
+    from .simulations.fractions import simulate as simulate
+    from .stars.catalogue import Catalogue as Catalogue
+    from .stars.selection import select as select
+    from .stars.settings import Selection as Selection
+    from .survey.prepare import PrepareSettings as PrepareSettings
+    from .survey.prepare import prepare as prepare
+
+    __version__: str
+
+_ROOMS = {
+    "fits.files": ("load", "save"),
+    "survey.prepare": ("prepare", "PrepareSettings"),
+    "stars.catalogue": ("Catalogue",),
+    "stars.selection": ("select",),
+    "stars.settings": ("Selection",),
+    "mixtures.settings": ("Axis", "Plane", "Chemistry"),
+    "fits.settings": ("Solver", "FitSettings"),
+    "fits.fit": ("fit", "Fit"),
+    "fits.apply": ("apply",),
+    "fits.bootstrap": ("refit",),
+    "products.profile": ("profile",),
+    "products.boundary": ("boundary",),
+    "products.four": ("split", "SplitSettings"),
+    "products.memberships": ("memberships",),
+    "products.table1": ("table1",),
+    "products.eccentricity": ("eccentricities",),
+    "products.densities": ("densities",),
+    "products.tracks": ("tracks",),
+    "populations.regions": ("regions",),
+    "populations.bifurcation": ("bifurcation",),
+    "populations.aurora": ("aurora",),
+    "checks.stability": ("stability",),
+    "checks.injection": ("inject",),
+    "checks.penalties": ("search",),
+    "replicates.setup": ("Setup",),
+    "ensembles.settings": ("RunOptions", "Cluster"),
+    "ensembles.plan": ("Plan",),
+    "ensembles.launch": ("ensemble",),
+    "ensembles.summary": ("summarise",),
+    "simulations.fractions": ("simulate",),
+    "figures": ("figures",),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+_OTHERWISE = {"regions": "region_energies"}
+"""What a name of the front door is called in its module."""
+
+__all__ = [*_HOME]
 
 
-FITS, CATALOGUES, TABLES = (".h5", ".hdf5"), (".fits", ".fit"), (".ecsv",)
-"""How the names of fits, prepared catalogues and tables end."""
+if not TYPE_CHECKING:  # to a type checker a name that is not above is an error
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("halonmf")
+        if name not in _HOME:
+            raise AttributeError(
+                f"module {__name__!r} has no attribute {name!r}; see dir({__name__.rpartition('.')[2]})."
+            )
+        module = import_module(f".{_HOME[name]}", __name__)
+        found = module if name == _HOME[name] else getattr(module, _OTHERWISE.get(name, name))
+        globals()[name] = found
+        return found
 
 
-def load(path: str | Path) -> Fit | Catalogue | Any:
-    """Return what a file of this software holds: a fit (.h5), a prepared catalogue (.fits) or a table (.ecsv).
-
-    Raises
-    ------
-    halonmf.halo.errors.InputError
-        The file is missing, damaged or of another kind.
-    """
-    # imported here: naming the package must not load astropy or torch
-    from .errors import InputError
-
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix in FITS:
-        from .fits.store import load_fit
-
-        return load_fit(path)
-    if suffix in CATALOGUES:
-        from .stars.catalogue import read_catalogue
-
-        return read_catalogue(path)
-    if suffix in TABLES:
-        from .io.tables import load_table
-
-        return load_table(path)
-    raise InputError(f"{path}: expected a .h5, .fits or .ecsv file of this software.")
+def __dir__() -> list[str]:
+    return sorted({*__all__, "__version__", "__all__", "__doc__", "__name__", "__file__", "__path__"})

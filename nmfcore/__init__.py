@@ -1,35 +1,48 @@
 """Batched non-negative matrix factorisation: many small problems at once, on CPU or GPU.
 
-The easy door is ``nmfcore.factorize(V, 2)``; the parts behind it (losses, rules, starts, stopping) are plain
-functions and small immutable objects, and anything with the same shape may take their place.
+``nmfcore.factorize(V, 2)`` does everything; its parts (losses, rules, starts, stopping) are plain functions and small
+immutable objects, and others with the same interface may take their place. All public names are listed here; no user
+needs to import from a submodule.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from .align import Alignment, align
 from .errors import ProblemError
 from .factorise import factorize
-from .initialise import nndsvd, random_factors
-from .losses import BetaDivergence, Loss
+from .initialise import METHODS, nndsvd, random_factors
+from .kernels.compiling import when_compiling
+from .kernels.parallel import in_parallel
+from .losses import NAMED_BETA, BetaDivergence, Loss
+from .masked import MaskedResult, fit_masked
 from .pattern import SharedPattern
 from .problem import Factors, Penalty, Problem
 from .resample import bootstrap, star_weights
 from .result import Result
-from .solvers import HALS, ExtrapolatedHALS, NewtonKL, RankTwo
+from .rules.hals import HALS, ExtrapolatedHALS
+from .rules.multiplicative import MultiplicativeUpdate
+from .rules.newton import NewtonKL
+from .rules.rank_two import RankTwo
+from .rules.resolve import RULES, UpdateRule
 from .stopping import Status, Stop
-from .updates import MultiplicativeUpdate, UpdateRule
 
 if TYPE_CHECKING:
+    from . import bench
     from .estimator import NMF
 
 __all__ = [
     "HALS",
+    "METHODS",
+    "NAMED_BETA",
     "NMF",
+    "RULES",
     "Alignment",
     "BetaDivergence",
     "ExtrapolatedHALS",
     "Factors",
     "Loss",
+    "MaskedResult",
     "MultiplicativeUpdate",
     "NewtonKL",
     "Penalty",
@@ -42,20 +55,24 @@ __all__ = [
     "Stop",
     "UpdateRule",
     "align",
+    "bench",
     "bootstrap",
     "factorize",
+    "fit_masked",
+    "in_parallel",
     "nndsvd",
     "random_factors",
     "star_weights",
+    "when_compiling",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # scikit-learn takes longer to load than everything else here; only those who ask for the estimator wait for it.
     if name == "NMF":
-        from .estimator import NMF
-
-        return NMF
+        return importlib.import_module(".estimator", __name__).NMF
+    if name == "bench":
+        return importlib.import_module(".bench", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

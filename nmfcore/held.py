@@ -1,4 +1,4 @@
-"""Weights under given components: every sample alone, from what of it enters the problem and nothing else."""
+"""Weights under given components: every sample alone, from the part of its data that enters the problem."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import scipy.sparse
 
 from .losses import FLOOR
 from .problem import Penalty
-from .solvers import KEPT, NEGLIGIBLE
+from .rules.newton import KEPT, NEGLIGIBLE
 from .stopping import EVERY, MASS_ROUNDING, ROUNDING, SLOWEST, Status, Stop
 
-# Samples are worked on together as long as they hold no more than so many entries: all of a dense matrix's, or the
+# Samples are worked on together as long as they hold at most this many entries: all of a dense matrix's, or the
 # cells of a sparse one.
 ENTRIES = 2**22
 
@@ -125,7 +125,7 @@ class KullbackLeibler:
         return (self.X.sum(axis=1) > 0)[:, None] * self.H.any(axis=1) / len(self.H)
 
     def sweep(self, W: np.ndarray) -> np.ndarray:
-        """Return the weights after a Newton step for each in turn; see `solvers.newton_step`."""
+        """Return the weights after a Newton step for each in turn; see `rules.newton.newton_step`."""
         W, cells, sums = W.copy(), self.X.data, self.H.sum(axis=1)
         row = np.repeat(np.arange(len(W)), np.diff(self.X.indptr))
         Y = self._reconstruction(W, row)

@@ -24,6 +24,29 @@ SAFE_PRODUCT = (2.0**-20, 2.0**20)
 GRAM_RANGE = 1e-4
 
 
+def check_init(init: Any, hold: str | None) -> None:
+    """Raise unless `init` is a method or a pair of factors, with the held one among them.
+
+    Raises
+    ------
+    ProblemError
+        What was expected and found.
+    """
+    known = ("auto", *METHODS)
+    if isinstance(init, str):
+        if hold is not None:
+            raise ProblemError(f"hold={hold!r} needs the held factor: pass init=(W, H), None for the free one")
+        if init not in known:
+            raise ProblemError(f"init must be one of {known} or a pair (W, H); got {init!r}")
+        return
+    if not (isinstance(init, (tuple, list)) and len(init) == 2):
+        raise ProblemError(f"init must be one of {known} or a pair (W, H); got {type(init).__name__}")
+    if init[0] is None and init[1] is None:
+        raise ProblemError("init=(None, None) makes all components alike; give one, or use init='random'")
+    if hold is not None and init["WH".index(hold)] is None:
+        raise ProblemError(f"hold={hold!r} needs {hold} in init=(W, H); got None")
+
+
 def start_factors(
     problem: Problem,
     n_components: int,
@@ -43,9 +66,10 @@ def start_factors(
     n_components : int
         k.
     init : str or pair
-        One of `METHODS`; or (W, H) of shapes (m, k), (k, n), with or without a leading replicate axis, where None in
-        the place of a factor fills it with sqrt(mean(V) / k). "nndsvda" fills zeros with mean(V), as scikit-learn
-        does; that is not on the scale of the factors, so of all starts it alone depends on the unit of V.
+        One that `check_init` accepts, "auto" excepted: one of `METHODS`; or (W, H) of shapes (m, k), (k, n), with or
+        without a leading replicate axis, where None in the place of a factor fills it with sqrt(mean(V) / k).
+        "nndsvda" fills zeros with mean(V), as scikit-learn does; that is not on the scale of the factors, so of all
+        starts it alone depends on the unit of V.
     seed, start, first_replicate : int
         Replicate b draws from a stream of its own, named by (seed, first_replicate + b, start).
     thin : Thin, optional
@@ -54,14 +78,10 @@ def start_factors(
     Raises
     ------
     ProblemError
-        If the method is unknown, k is out of range, or given factors do not fit.
+        If k is out of range, or given factors do not fit.
     """
     V = problem.V
     if isinstance(init, str):
-        if problem.hold is not None:
-            raise ProblemError(f"hold={problem.hold!r} needs the held factor: pass init=(W, H), None for the free one")
-        if init not in METHODS:
-            raise ProblemError(f"init must be one of {METHODS} or a pair (W, H); got {init!r}")
         filled = impute(V, problem.weight)
         if init == "random":
             return random_factors(filled, n_components, seed=seed, start=start, first_replicate=first_replicate)
@@ -228,19 +248,12 @@ def _normals(shapes: tuple[Any, ...], replicates: Any, seed: int, start: int) ->
 
 
 def _given(problem: Problem, n_components: int, init: Any) -> Factors:
-    if not (isinstance(init, (tuple, list)) and len(init) == 2):
-        raise ProblemError(f"init must be one of {METHODS} or a pair (W, H); got {type(init).__name__}")
-    if init[0] is None and init[1] is None:
-        raise ProblemError("init=(None, None) makes all components alike; give one, or use init='random'")
     B, m, n = problem.V.shape
-    require_components(n_components)
     # The data's scale is divided out of each factor in equal parts.
     root = problem.scale.sqrt().to(problem.V.dtype)[:, None, None]
     factors = []
     for name, x, shape in (("W", init[0], (m, n_components)), ("H", init[1], (n_components, n))):
         if x is None:
-            if problem.hold == name:
-                raise ProblemError(f"hold={name!r} needs {name} in init=(W, H); got None")
             level = (problem.V.mean(dim=(-2, -1)) / n_components).sqrt()[:, None, None]
             factors.append(level.expand(B, *shape).clone())
             continue
@@ -293,8 +306,8 @@ def _require_tame(held: Tensor, name: str) -> None:
     largest, limit = float(held.max()), torch.finfo(held.dtype).max ** 0.3
     if largest > 0 and not 1 / limit <= largest <= limit:
         raise ProblemError(
-            f"the held {name} has a largest entry of {largest:.3g} beside data brought to ordinary size; "
-            f"{held.dtype} needs {1 / limit:.0e} to {limit:.0e}. Rescale it (W takes up the factor), or use float64."
+            f"the held {name} has a largest entry of {largest:.3g}, where the data are scaled to ordinary size; "
+            f"{held.dtype} needs {1 / limit:.0e} to {limit:.0e}. Rescale it, or use float64."
         )
 
 

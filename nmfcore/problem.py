@@ -38,7 +38,7 @@ class Penalty:
     alpha_H : float or None
         Strength on H, >= 0; None means the same as `alpha_W`.
     l1_ratio : float
-        Share of the L1 part, in [0, 1]; the rest is L2.
+        Fraction of the L1 part, in [0, 1]; the rest is L2.
     """
 
     alpha_W: float = 0.0
@@ -188,8 +188,6 @@ def build_problem(
         If the data are not real numbers.
     """
     loss = as_loss(loss)
-    if hold not in (None, "W", "H"):
-        raise ProblemError(f"hold must be None, 'W' or 'H'; got {hold!r}")
     # Only least squares without weights is given a SparseMatrix, whose entries are checked; see `factorize`.
     data: Any = V if isinstance(V, SparseMatrix) else as_tensor(V, "V", device=device, dtype=dtype)
     if data.ndim not in (2, 3) or 0 in data.shape:
@@ -235,10 +233,9 @@ def as_tensor(
     """Return `x` as a float32 or float64 tensor; integers and booleans become float64.
 
     Big-endian, non-contiguous, read-only and sub-classed NumPy arrays are normalised; masked arrays with masked
-    entries are refused, since what a mask means is the caller's to say through `weight`.
+    entries are refused, since their meaning is for the caller to give through `weight`.
     """
-    if dtype is not None and dtype not in FLOAT_DTYPES:
-        raise ProblemError(f"dtype must be torch.float32 or torch.float64; got {dtype}")
+    require_float(dtype)
     if device is not None and torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise RuntimeError(
             f"device {str(device)!r} was asked for, but torch {torch.__version__} sees no CUDA device; "
@@ -264,6 +261,12 @@ def as_tensor(
     if dtype is None and tensor.dtype not in FLOAT_DTYPES:
         raise TypeError(f"{name} must be float32 or float64; got {tensor.dtype}. Convert it, or pass dtype=.")
     return tensor.to(device=device, dtype=dtype)
+
+
+def require_float(dtype: torch.dtype | None) -> None:
+    """Raise unless `dtype` is None, float32 or float64."""
+    if dtype is not None and dtype not in FLOAT_DTYPES:
+        raise ProblemError(f"dtype must be torch.float32 or torch.float64; got {dtype}")
 
 
 def _first(mask: Tensor) -> str:

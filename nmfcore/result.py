@@ -1,16 +1,22 @@
-"""What a factorisation gives back."""
+"""What a factorisation returns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import torch
 
 from .stopping import Status
 
+# A later start must lower the loss by more than this fraction: rounding is not to choose between equals.
+MARGIN = 1e-6
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """Factors and how they were reached; NumPy arrays if V was one, else tensors on V's device.
 
@@ -54,9 +60,9 @@ class Result:
 
     @property
     def shares(self) -> Any:
-        """Share of each component in the reconstruction's sum; shape (B, k), zero where all is zero.
+        """Fraction of each component in the sum of the reconstruction; shape (B, k), zero where all is zero.
 
-        With each row of H at unit sum, this is the share of sum(W): a mass fraction.
+        With each row of H at unit sum, this is the fraction of sum(W): a mass fraction.
         """
         mass = self.W.sum(-2) * self.H.sum(-1)
         total = mass.sum(-1)[..., None]
@@ -70,11 +76,66 @@ class Result:
 
     def summary(self) -> str:
         """Return one line: how many replicates ended how, and after how many iterations."""
-        status = np.atleast_1d(np.asarray(_host(self.status)))
-        n_iter = np.atleast_1d(np.asarray(_host(self.n_iter)))
+        status, n_iter = _on_host(self.status), _on_host(self.n_iter)
         parts = [f"{int((status == s).sum())} {s.message}" for s in Status if (status == s).any()]
         return f"{status.size} replicates: {'; '.join(parts)} (median {int(np.median(n_iter))} iterations)"
 
+    def map(self, change: Callable[[Any], Any]) -> Result:
+        """Return a result whose every field is change(field)."""
+        return Result(**{name: change(getattr(self, name)) for name in FIELDS})
 
-def _host(x: Any) -> Any:
-    return x.cpu() if hasattr(x, "cpu") else x
+    def __repr__(self) -> str:
+        lines = (f"  {name + ':':<11} {value}" for name, value in self._essentials())
+        return "\n".join(["nmfcore.Result", *lines])
+
+    def _repr_html_(self) -> str:
+        rows = (
+            f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in self._essentials()
+        )
+        return f"<table><caption>nmfcore.Result</caption>{''.join(rows)}</table>"
+
+    def _essentials(self) -> list[tuple[str, str]]:
+        status, n_iter = _on_host(self.status), _on_host(self.n_iter)
+        ended = [
+            f"{int((status == s).sum())} {s.name}" for s in Status if s != Status.CONVERGED and (status == s).any()
+        ]
+        converged = f"{int((status == Status.CONVERGED).sum())} of {status.size}"
+        return [
+            ("W", f"{tuple(self.W.shape)} {_type_of(self.W)}"),
+            ("H", f"{tuple(self.H.shape)} {_type_of(self.H)}"),
+            ("converged", f"{converged} ({', '.join(ended)})" if ended else converged),
+            ("iterations", _range_of(n_iter, "d")),
+            ("loss", _range_of(_on_host(self.loss), ".6g")),
+            ("worst kkt", f"{_on_host(self.kkt).max(initial=0.0):.1e}"),
+        ]
+
+
+FIELDS = tuple(field.name for field in fields(Result))
+
+
+def concatenate(parts: Sequence[Result]) -> Result:
+    """Return the replicates of several results as one; all have the replicate axis."""
+    if len(parts) == 1:
+        return parts[0]
+    join: Any = torch.cat if isinstance(parts[0].W, torch.Tensor) else np.concatenate
+    return Result(**{name: join([getattr(one, name) for one in parts]) for name in FIELDS})
+
+
+def clearly_better(loss: Any, before: Any) -> Any:
+    """Return where `loss` is lower than `before` by more than rounding, or finite where `before` is not; shape (B,)."""
+    return (loss < before * (1 - MARGIN)) | ((abs(loss) < float("inf")) & ~(abs(before) < float("inf")))
+
+
+def _on_host(x: Any) -> np.ndarray:
+    return np.atleast_1d(np.asarray(x.cpu() if hasattr(x, "cpu") else x))
+
+
+def _type_of(x: Any) -> str:
+    return str(x.dtype).removeprefix("torch.")
+
+
+def _range_of(x: np.ndarray, form: str) -> str:
+    if x.size == 0:
+        return "none"
+    low, high = x.min(), x.max()
+    return f"{low:{form}}" if low == high else f"{low:{form}} to {high:{form}}"

@@ -1,9 +1,9 @@
 """How wide and how populous a stream must be for a fit to find it: planted streams on a grid, all fitted at once (R16).
 
 A stream is narrow in chemistry. In (E, Lz) its stars have the orbits of the sample's stars around a point, of a chosen
-share of the sample: its width. They are added to those of the sample in the sample's own bins, and k components are
+fraction of the sample: its width. They are added to those of the sample in the sample's own bins, and k components are
 fitted. The stream counts as found where a component's images look like its own: their cosine is `THRESHOLD` or more.
-The cosine that the best component of the sample without a stream has anyhow is given beside it.
+For comparison, the best cosine of a component of the sample without a stream is given too.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from ..fits.settings import FitSettings
 from ..mixtures.bins import columns_of
 from ..mixtures.counts import Mixtures, count, mix
 from ..mixtures.settings import Chemistry
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
+from .settings import COMPONENTS as COMPONENTS
+from .settings import InjectionSettings
+from .settings import Stream as Stream
 
-WIDTHS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+WIDTHS = InjectionSettings.widths
 """Widths: the share of the sample's stars that lie where the stream does in (E, Lz)."""
-NUMBERS = (200, 400, 600, 800, 1200, 1600, 2400, 3200)
+NUMBERS = InjectionSettings.numbers
 """Stars of the stream."""
-REPEATS = 5
+REPEATS = InjectionSettings.repeats
 """Streams drawn anew for every width and number."""
-COMPONENTS = 3
-"""Two for the sample, one for the stream."""
-THRESHOLD = 0.8
+THRESHOLD = InjectionSettings.threshold
 """Least cosine between a component's images and the stream's for it to count as found."""
 CONTRAST = 1.0
 """A stream is thought possible where it has at most so many stars for each star of the sample that it lies among."""
@@ -45,26 +47,6 @@ SPREAD = (16, 84)
 
 
 @dataclass(frozen=True)
-class Stream:
-    """What is planted: a normal distribution in every property.
-
-    Attributes
-    ----------
-    abundances : tuple of (str, float)
-        Mean of each abundance of the images, dex; the default lies where few stars of the halo do.
-    scatter : float
-        Standard deviation of each, dex.
-    E, Lz : float
-        Mean energy (km2 / s2) and angular momentum (kpc km / s).
-    """
-
-    abundances: tuple[tuple[str, float], ...] = (("FE_H", -1.3), ("AL_FE", 0.35), ("MG_FE", 0.1))
-    scatter: float = 0.06
-    E: float = -1.6e5
-    Lz: float = -500.0
-
-
-@dataclass(frozen=True)
 class Injection:
     """Which of the planted streams were found.
 
@@ -73,11 +55,12 @@ class Injection:
     stream : Stream
         What was planted.
     widths : ndarray, shape (w,)
-        Share of the sample's stars around the stream's orbit whose orbits its stars have.
+        Fraction of the sample's stars around the stream's orbit whose orbits its stars have.
     sigma_E, sigma_Lz : ndarray, shape (w,)
         Standard deviations of its orbits, km2 / s2 and kpc km / s.
     spanned : ndarray, shape (w,)
-        Share of the (E, Lz) bins that the stream spans: 1 / (m sum of p^2) for shares p of its stars in the bins.
+        Fraction of the (E, Lz) bins that the stream spans: 1 / (m sum of p^2), with p the
+        fractions of its stars in the bins.
     numbers : ndarray of int, shape (s,)
         Stars of the stream that fall into the bins and the images.
     cosine : ndarray, shape (w, s, repeats)
@@ -104,7 +87,7 @@ class Injection:
 
     @property
     def found(self) -> np.ndarray:
-        """Share of the repeats in which the stream was found; shape (w, s)."""
+        """Fraction of the repeats in which the stream was found; shape (w, s)."""
         converged = np.isfinite(self.cosine)
         hits = (np.nan_to_num(self.cosine) >= self.threshold).sum(axis=2)
         number = converged.sum(axis=2)
@@ -112,7 +95,7 @@ class Injection:
 
     @property
     def fewest(self) -> np.ndarray:
-        """Fewest stars of which, and of all larger numbers, more than half of the streams were found; NaN for none."""
+        """Fewest stars from which on more than half of the streams are found; NaN for none; shape (w,)."""
         enough = np.nan_to_num(self.found) > 0.5
         always = np.logical_and.accumulate(enough[:, ::-1], axis=1)[:, ::-1]
         return np.where(always.any(axis=1), self.numbers[always.argmax(axis=1)], np.nan)
@@ -123,7 +106,7 @@ class Injection:
         return self.fewest / (self.widths * self.n_stars)
 
     def narrowest(self, contrast: float = CONTRAST) -> float:
-        """Return the least share of the bins that a stream of at most this contrast spans to be found; NaN for none."""
+        """Return the least fraction of the bins spanned by a found stream of at most this contrast; NaN for none."""
         seen = np.nan_to_num(self.contrast, nan=np.inf) <= contrast
         return float(self.spanned[seen].min()) if seen.any() else float("nan")
 
@@ -170,12 +153,12 @@ class Injection:
         )
 
     def problems(self) -> str:
-        """Return the empty string: nothing here can fail to converge."""
+        """Return the empty string: fits that did not converge are counted in the table."""
         return ""
 
 
 def inject(
-    table: Any,
+    stars: StarsLike,
     settings: FitSettings | None = None,
     stream: Stream | None = None,
     *,
@@ -190,18 +173,18 @@ def inject(
 
     Parameters
     ----------
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : FitSettings, optional
         Selection, bins and images; the paper's by default. Bins are made from the sample alone.
     stream : Stream, optional
         What to plant.
     widths : tuple of float
-        Shares of the sample, at most 1.
+        Fractions of the sample, at most 1.
     numbers : tuple of int
         Stars of the stream.
     repeats : int
-        Streams drawn anew for each.
+        Streams drawn independently for each.
     components : int
         k.
     threshold : float
@@ -209,12 +192,22 @@ def inject(
     seed : int
         Of the streams.
 
+    Returns
+    -------
+    Injection
+
     Raises
     ------
     UsageError
         Numbers or widths that are not positive, or an abundance of the images that the stream lacks.
     InputError
         Too few stars, or none inside the images.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.inject("stars.fits", widths=(0.05, 0.2), numbers=(400, 1600))  # doctest: +SKIP
+    >>> found.fewest  # doctest: +SKIP
     """
     settings, stream = settings or FitSettings(), stream or Stream()
     if min(*widths, *numbers, repeats, components) <= 0 or max(widths) > 1 or not 0 < threshold < 1:
@@ -225,10 +218,10 @@ def inject(
     missing = [name for name in settings.chemistry.variables if name not in dict(stream.abundances)]
     if missing:
         raise UsageError(f"the stream has no {', '.join(missing)}, which the images show.")
-    stars, _ = choose(table, settings.selection)
-    mixtures = mix(stars, settings.axes, settings.chemistry)
+    chosen, _ = choose(stars, settings.selection)
+    mixtures = mix(chosen, settings.axes, settings.chemistry)
     settings = settings.replace(components=components)
-    around = _around(stars, mixtures, stream)
+    around = _around(chosen, mixtures, stream)
     places = [around[: max(1, round(width * len(around)))] for width in widths]
     rng = np.random.default_rng([seed, IMAGE_STREAM])
     image = expected_image(stream, mixtures.chemistry, rng)
@@ -249,8 +242,8 @@ def inject(
     return Injection(
         stream=stream,
         widths=np.array(widths),
-        sigma_E=np.array([values(stars, "E")[place].std() for place in places]),
-        sigma_Lz=np.array([values(stars, "Lz")[place].std() for place in places]),
+        sigma_E=np.array([values(chosen, "E")[place].std() for place in places]),
+        sigma_Lz=np.array([values(chosen, "Lz")[place].std() for place in places]),
         spanned=np.array([_spanned(mixtures.rows[place], len(mixtures.bins)) for place in places]),
         numbers=np.array(numbers),
         cosine=cosine,
@@ -262,7 +255,7 @@ def inject(
 
 
 def expected_image(stream: Stream, chemistry: Chemistry, rng: np.random.Generator, n: int = 200_000) -> np.ndarray:
-    """Return how the stream spreads over the columns of V, nearly without noise; sums to one, shape (n,)."""
+    """Return the expected distribution of the stream over the columns of V; sums to one, shape (n,)."""
     columns = columns_of(_abundances(stream, n, rng), chemistry)
     image = np.bincount(columns[columns >= 0], minlength=chemistry.n).astype(float)
     if (columns >= 0).all(axis=1).mean() < 0.5:

@@ -1,9 +1,9 @@
-"""The search for penalties: random draws from a grid, judged by their own error and by entries they never saw."""
+"""The search for penalties: random draws from a grid, judged by their own error and by entries left out of the fit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from astropy.table import QTable
@@ -12,12 +12,12 @@ from ..errors import UsageError
 from ..fits.fit import fit_mixtures
 from ..fits.settings import FitSettings
 from ..mixtures.counts import mix
+from ..progress import Progress, silent
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
+from .settings import SearchSettings
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-DRAWS, FOLDS = 5000, 5
+DRAWS, FOLDS = SearchSettings.draws, SearchSettings.folds
 ALPHAS = (0.0, *np.linspace(1e-3, 1.0, 50).tolist())
 """Strengths of either penalty: the paper's 50 linear steps, and zero, which it kept but did not have on its grid."""
 L1_RATIOS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -28,7 +28,7 @@ CHUNK = 128
 MAX_ITER = 500
 """Settings that take longer are counted as not converged."""
 LEAST_MASS = 1e-3
-"""Share of V's sum below which a component counts as none: L2 penalties shrink to nothing without ever reaching it."""
+"""Fraction of V's sum below which a component counts as none: L2 penalties approach zero without reaching it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Search:
-    """What a search for penalties found.
+    """Result of a search for penalties.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Search:
         return self.settings
 
     def describe(self) -> str:
-        """Return what a search found, in a few lines."""
+        """Return the number of settings, the error without penalties, and the best setting."""
         meta, best = self.settings.meta, self.settings.meta["best"]
         lines = [
             f"{meta['draws']:,} draws, {meta['settings']:,} different settings, {meta['folds']} folds; "
@@ -81,9 +81,9 @@ class Search:
 
 
 def draw_choices(draws: int = DRAWS, seed: int = 0) -> dict[Choice, int]:
-    """Return settings drawn from the grid at random, none first, with how often each was drawn.
+    """Return settings drawn from the grid at random, that without penalties first, and how often each was drawn.
 
-    Without any penalty their mixture makes no difference: all such draws are one.
+    Without penalties the L1 ratio has no effect: all such draws count as one setting.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def draw_choices(draws: int = DRAWS, seed: int = 0) -> dict[Choice, int]:
 def folds(V: np.ndarray, number: int, seed: int = 0) -> np.ndarray:
     """Return a fold for every entry of V, at random; int, shape of V, -1 in columns that are zero throughout.
 
-    Those are fitted exactly by zero whatever the penalties, and say nothing.
+    Those are fitted exactly by zero whatever the penalties, and tell nothing about them.
 
     Raises
     ------
@@ -124,22 +124,22 @@ def folds(V: np.ndarray, number: int, seed: int = 0) -> np.ndarray:
 
 
 def search(
-    stars: Any,
+    stars: StarsLike,
     settings: FitSettings | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     *,
     number: int = FOLDS,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Search:
     """Return the errors of fits with penalties drawn at random from the paper's grid, zero included.
 
-    Every fit begins at the one without penalties. The error is ||V - W H|| / ||V||; the held-out error the same over
-    entries of a fold that the fit did not see, in each of the folds in turn, with the others' stars alone.
+    Every fit starts from the one without penalties. The error is ||V - W H|| / ||V||. The held-out error is the
+    same over the entries of one fold, for a fit to the other folds, averaged over the folds.
 
     Parameters
     ----------
-    stars : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : FitSettings, optional
         Selection, bins, images, number of components; its penalties are not used.
@@ -166,9 +166,14 @@ def search(
         Another loss than least squares, or a number that makes no sense.
     InputError
         Too few stars.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> halo.search("stars.fits", draws=200).table().meta["best"]  # doctest: +SKIP
     """
     import nmfcore
-    from nmfcore.masked import fit_masked
+    from nmfcore import fit_masked
 
     settings = settings or FitSettings()
     if not settings.solver.least_squares:
@@ -204,13 +209,11 @@ def search(
     whole = errors(None)
     held, converged = [], whole["converged"]
     for i in range(number):
-        if progress is not None:
-            progress("folds", i, number)
+        progress("folds", i, number)
         found = errors(fold == i)
         held.append(found["held_out"])
         converged = converged & found["converged"]
-    if progress is not None:
-        progress("folds", number, number)
+    progress("folds", number, number)
     return Search(_table(choices, whole, np.sqrt(held), converged, seed, draws))
 
 
@@ -235,7 +238,7 @@ def _table(
     table["error"], table["held_out"] = whole["error"], held.mean(axis=0)
     table["gain"], table["gain_se"] = gains.mean(axis=0), gains.std(axis=0, ddof=1) / np.sqrt(len(held))
     table["components"], table["share"], table["converged"] = whole["components"], whole["share"], converged
-    # Without a penalty first among equals: a penalty must win to be kept.
+    # Ties go to the setting without penalties: a penalty must improve the error to be chosen.
     order = np.argsort(np.round(table["held_out"], 12), kind="stable")
     table = table[order]
     table.meta |= {"draws": draws, "seed": seed, "folds": len(held), **verdict(table)}

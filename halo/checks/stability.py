@@ -1,4 +1,4 @@
-"""Whether a fit finds the same components on every repeat, and over the numbers of bins and of pixels (R15)."""
+"""Stability of components: over random starts, numbers of bins and numbers of pixels (R15)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ from ..fits.fit import Fit, fit_mixtures
 from ..fits.settings import FitSettings
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis, Chemistry
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
+from .settings import StabilitySettings
 
-STARTS = 10
+STARTS = StabilitySettings.starts
 """Random starts."""
-BINS = (5, 6, 7, 8, 9, 10, 11, 12)
+BINS = StabilitySettings.bins
 """q, bins along each axis of equal counts."""
-PIXELS = (10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
+PIXELS = StabilitySettings.pixels
 """l; the paper's range, in steps that it does not give."""
 KINDS = ("start", "q", "l")
 
 
 @dataclass(frozen=True)
 class Stability:
-    """Fits of one sample beside a base fit.
+    """Fits of one sample, compared with a base fit.
 
     Attributes
     ----------
@@ -110,7 +112,7 @@ class Stability:
 
 
 def stability(
-    table: Any,
+    stars: StarsLike,
     settings: FitSettings | None = None,
     *,
     starts: int = STARTS,
@@ -119,12 +121,12 @@ def stability(
 ) -> Stability:
     """Fit a sample again from random starts, in other bins, and with other pixels.
 
-    Of a fit in other bins the components are compared as they are. Of one with other pixels they are made anew in the
+    Of a fit in other bins the components are compared as they are. Of one with other pixels they are found again in the
     base's pixels: its weights are held, and the components that they have in the base's V are found.
 
     Parameters
     ----------
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : FitSettings, optional
         Of the base; the paper's by default.
@@ -135,21 +137,31 @@ def stability(
     pixels : sequence of int
         l of the fits with other pixels.
 
+    Returns
+    -------
+    Stability
+
     Raises
     ------
     InputError
         Too few stars for the base.
     UsageError
         Numbers that make no sense.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.stability("stars.fits", bins=(5, 8), pixels=(20, 50))  # doctest: +SKIP
+    >>> found.least_cosine("start")  # doctest: +SKIP
     """
     settings = settings or FitSettings()
     if starts < 0 or any(x < 1 for x in (*bins, *pixels)):
         raise UsageError(f"starts must be >= 0, bins and pixels >= 1; got {starts}, {tuple(bins)}, {tuple(pixels)}.")
-    stars, flow = choose(table, settings.selection)
+    chosen, flow = choose(stars, settings.selection)
 
     def fitted(axes: tuple[Axis, ...], chemistry: Chemistry, **other: Any) -> Fit:
         changed = settings.replace(axes=axes, chemistry=chemistry, **other)
-        return fit_mixtures(mix(stars, axes, chemistry), stars, flow, changed)
+        return fit_mixtures(mix(chosen, axes, chemistry), chosen, flow, changed)
 
     base = fitted(settings.axes, settings.chemistry)
     rows: list[tuple[str, int, np.ndarray, np.ndarray, str]] = []
@@ -167,7 +179,7 @@ def stability(
                 nothing = np.full(settings.solver.components, np.nan)
                 rows.append((kind, number, nothing, nothing, "FAILED"))
                 continue
-            rows.append((kind, number, *_beside(base, found, kind == "l"), found.status))
+            rows.append((kind, number, *_compared(base, found, kind == "l"), found.status))
     return Stability(
         base=base,
         kind=tuple(row[0] for row in rows),
@@ -178,7 +190,7 @@ def stability(
     )
 
 
-def _beside(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.ndarray]:
+def _compared(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return mass fractions and cosines of a fit in the order of the base's components."""
     H = (
         held_components(base.mixtures.V, found.W, base.settings.solver, device=base.device)[0]

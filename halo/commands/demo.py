@@ -1,35 +1,38 @@
-"""The whole line on a mock survey, from catalogue files to a picture: the first thing a newcomer runs."""
+"""The whole pipeline on a mock survey, from catalogue files to a picture, compared with the known truth."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import OutputError
-from ..fits.apply import Application
+from ..fits.apply import Application, apply
 from ..fits.engine import not_converged, resolve_device
-from ..fits.fit import Fit
+from ..fits.fit import Fit, fit
 from ..fits.settings import FitSettings
+from ..fits.store import save_fit
 from ..io.atomic import check_output, make_folder
 from ..io.provenance import provenance
+from ..io.tables import save_table
 from ..mixtures.settings import parse_axes
 from ..mock.survey import make
 from ..mock.truth import read_truth, true_fractions
-from ..products.boundary import Boundary
+from ..products.boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary, boundary
 from ..products.crossings import crossings
 from ..products.overview import MAP_AXES, PROFILE_AXES
-from ..products.profile import Profile
-from ..stars.catalogue import Catalogue
+from ..products.profile import MIN_STARS, Profile, profile
+from ..progress import Progress, silent
+from ..stars.catalogue import Catalogue, write_catalogue
 from ..stars.selection import choose
-from ..survey.prepare import PrepareSettings
-from . import fit as commands
+from ..survey.prepare import prepare
 
 PRODUCTS = ("stars.fits", "fit.h5", "profile.ecsv", "map.ecsv", "boundary.ecsv")
 SUMMARY = "summary"
+LINE = {"grid": GRID, "level": LEVEL, "smoothing": SMOOTHING, "E_range": E_RANGE, "Lz_range": LZ_RANGE}
+"""How the boundary is found, for the record."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,11 @@ class Demo:
     boundary : Boundary
         Between them.
     thinning : float
-        One disc star in so many is in the mock.
+        The mock holds one in this many disc stars.
     true_share : float
-        Accreted share of the fitted stars.
+        Accreted fraction of the fitted stars.
     true_fractions : ndarray, shape (m,)
-        Accreted share of the stars in the profile's bins; NaN where they are few.
+        Accreted fraction of the stars in the profile's bins; NaN where they are few.
     true_crossing : tuple of float
         Energies at which half of the stars are accreted, km2 / s2.
     files : tuple of Path
@@ -82,7 +85,7 @@ def run(
     seed: int = 1,
     device: str = "auto",
     overwrite: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Demo:
     """Make a mock survey, prepare it, fit it, and leave every product in `directory`.
 
@@ -103,47 +106,51 @@ def run(
     -------
     Demo
     """
-    from ..figures import fit as figures
+    from .. import figures
 
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise OutputError(f"{directory}: is a file, expected a directory; choose another.")
-    resolve_device(device)  # an absent one is to fail now, not after the survey
+    where = resolve_device(device)  # an absent one is to fail now, not after the survey
     make_folder(directory)
     files = [directory / name for name in PRODUCTS]
     for path in (*files, *(directory / f"{SUMMARY}.{suffix}" for suffix in ("png", "pdf"))):
         check_output(path, overwrite=overwrite)
-    paths = make(directory / "mock", n_stars=stars, seed=seed, progress=progress, overwrite=overwrite)
-    catalogue = commands.prepare(
-        paths.allstar,
-        paths.astronn,
-        files[0],
-        PrepareSettings(),
-        members=paths.members,
-        progress=progress,
-        overwrite=overwrite,
-    )
-    settings = FitSettings.of(device=device, seed=seed)
-    if progress is not None:
-        progress("fit", 0, 1)
-    found = commands.fit(files[0], files[1], settings, overwrite=overwrite)
-    of: dict[str, Any] = {"device": device, "overwrite": overwrite}
-    against_energy = commands.apply(files[1], files[0], files[2], parse_axes(PROFILE_AXES), **of)
-    on_grid = commands.apply(files[1], files[0], files[3], parse_axes(MAP_AXES), **of)
-    assert isinstance(against_energy, Profile)
-    assert isinstance(on_grid, Application)
-    line = commands.boundary(files[1], files[0], files[4], **of)
-    if progress is not None:
-        progress("fit", 1, 1)
+    stars_file, fit_file, profile_file, map_file, boundary_file = files
 
-    chosen, _ = choose(catalogue.table, settings.selection)
+    paths = make(directory / "mock", n_stars=stars, seed=seed, progress=progress, overwrite=overwrite)
+    catalogue = prepare(paths.allstar, paths.astronn, paths.members, progress=progress)
+    write_catalogue(stars_file, catalogue.table, catalogue.cutflow, catalogue.provenance, overwrite=overwrite)
+
+    settings = FitSettings.of(device=device, seed=seed)
+    progress("fit", 0, 1)
+    found = fit(catalogue, settings)
+    record = provenance("fit", {"fit": settings}, inputs=[stars_file], seeds=[seed], device=found.device)
+    found = replace(found, provenance=record)
+    save_fit(fit_file, found, overwrite=overwrite)
+
+    against_energy = profile(found, catalogue, PROFILE_AXES)
+    on_grid = apply(found, catalogue, MAP_AXES)
+    line = boundary(found, catalogue)
+    binned: dict[str, Any] = {"fit": settings, "min_stars": MIN_STARS}
+    products: tuple[tuple[Path, str, Any, dict[str, Any]], ...] = (
+        (profile_file, "apply", against_energy.table(), {"by": parse_axes(PROFILE_AXES)}),
+        (map_file, "apply", on_grid.table(), {"by": parse_axes(MAP_AXES)}),
+        (boundary_file, "boundary", line.table(), LINE),
+    )
+    for path, command, table, choices in products:
+        record = provenance(command, choices | binned, inputs=[fit_file, stars_file], device=where)
+        save_table(path, table, record, overwrite=overwrite)
+    progress("fit", 1, 1)
+
+    chosen, _ = choose(catalogue, settings.selection)
     is_accreted = read_truth(paths.truth, chosen).accreted
     bins = against_energy.application.mixtures.bins
     enough = against_energy.application.mixtures.n_stars >= against_energy.min_stars
-    share = np.where(enough, true_fractions(bins, chosen, is_accreted), np.nan)
-    picture = figures.summary(found, on_grid, line, against_energy, truth=share)
-    choices = {"fit": settings, "map": MAP_AXES, "profile": PROFILE_AXES}
-    record = provenance("demo", choices, inputs=[files[1], files[0], paths.truth], device=found.device)
+    true = np.where(enough, true_fractions(bins, chosen, is_accreted), np.nan)
+    picture = figures.summary(found, on_grid, line, against_energy, truth=true)
+    drawn = {"fit": settings, "map": MAP_AXES, "profile": PROFILE_AXES}
+    record = provenance("demo", drawn, inputs=[fit_file, stars_file, paths.truth], device=found.device)
     files += figures.save(picture, directory / SUMMARY, overwrite=overwrite, provenance=record)
     applications = (against_energy.application, on_grid, line.application)
     return Demo(
@@ -154,8 +161,8 @@ def run(
         boundary=line,
         thinning=paths.thinning,
         true_share=float(is_accreted.mean()),
-        true_fractions=share,
-        true_crossing=crossings(bins.bounds[:, 0].mean(axis=-1), share, 0.5),
+        true_fractions=true,
+        true_crossing=crossings(bins.bounds[:, 0].mean(axis=-1), true, 0.5),
         files=tuple(files),
         warning=not_converged(found.status, found.kkt, sum(len(each.unconverged) for each in applications)),
     )

@@ -28,18 +28,18 @@ _REASON = 500
 
 @dataclass(frozen=True)
 class Computed:
-    """What came of a part of a batch.
+    """Results of a part of a batch.
 
     Attributes
     ----------
     part : Part
-        Which replicates of which set-up.
+        Which replicates of which configuration.
     replicates : dict of str to ndarray
         Products, the leading axis of each is the replicate.
     base, coordinates : dict of str to ndarray
         Of the base fit, with the first replicates only.
     failure : str
-        Why there is nothing; empty where there is.
+        Why there are no results; empty where there are.
     """
 
     part: Part
@@ -51,7 +51,7 @@ class Computed:
 
 @dataclass(frozen=True)
 class Header:
-    """What the first lines of a batch file say.
+    """The content of the first lines of a batch file.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Header:
     parts : tuple of Part
         What it holds.
     failures : dict of int to str
-        Reasons by set-up.
+        Reasons by configuration.
     sha256 : str
         Of the rest of the header and all that follows.
     size : int
@@ -167,7 +167,7 @@ def _open(image: bytes) -> tuple[Header, dict[str, Any]]:
         at = len(first) + len(second) + len(third) + 3
         record = image[at : at + int(third.removeprefix(b"record "))]
         size = _size(at + len(record) + 1)
-        # Made anew and compared, so that not even a flipped bit of the padding goes unseen.
+        # Made again and compared, so that not even a flipped bit of the padding goes unseen.
         if _head(record, memoryview(image)[size:]) != image[:size]:
             raise InputError("has another checksum than it should: the file is damaged")
         said = json.loads(record)

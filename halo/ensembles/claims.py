@@ -1,8 +1,8 @@
-"""Who is at work in a folder: claims that are there or not there, without the file locks that NFS and Lustre lack.
+"""Which process works in a folder: claims as small files, without the file locks that NFS and Lustre lack.
 
-A claim is a small file, made complete under another name and then linked to its own, which succeeds once. It says which
-process made it. A process of this machine is looked up; one elsewhere is taken for dead when its claim has not been
-touched for some minutes, by the clock of the file system.
+A claim is a small file, written under another name and then linked to its own, which succeeds only once. It names the
+process that made it. A process of this machine is looked up; one elsewhere is taken for dead when its claim has not
+been touched for some minutes, by the clock of the file system.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def claim(folder: Path, name: str, *, rivals: Callable[[str], bool]) -> Iterator
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """Return what a claim says; None where it is not there, empty where it cannot be read."""
+    """Return the content of a claim; None where there is none, empty where it cannot be read."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         return said if isinstance(said, dict) else {}

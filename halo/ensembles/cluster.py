@@ -1,7 +1,7 @@
 """Computing on a cluster: the batches go to the workers of a dask scheduler, and only this process writes files.
 
 A task is the catalogue's path and plain texts and numbers in, plain arrays out. Workers that are lost are replaced by
-dask, and their tasks computed elsewhere; a configuration that goes on killing workers while it is alone is given up.
+dask, and their tasks computed elsewhere; a configuration that kills its worker again when computed alone is given up.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .worker import Worker, read_stars
 
 AHEAD = 2
 """Tasks per worker thread that are handed out at once: the next is there when one is done, and few wait for writing."""
-POISON = "its worker died each time, also with nothing beside it"
+POISON = "its worker died each time, also when it computed nothing else"
 PATIENCE = 30.0
 """Seconds to wait for the scheduler at first."""
 
@@ -77,7 +77,7 @@ def task(
     version : str
         What the worker must run of this software.
     setup : str
-        The set-up, as JSON.
+        The configuration, as JSON.
     first, count : int
         Which replicates.
     keep_factors : bool
@@ -120,7 +120,7 @@ def _worker(stars: str, sha256: str, version: str) -> Worker:
 
 
 class _Tasks:
-    """What is computed on the workers now, and what has come of it."""
+    """Tasks on the workers and their results."""
 
     def __init__(self, client: Any, plan: Plan, stars: Path) -> None:
         from distributed import as_completed
@@ -177,7 +177,7 @@ class _Tasks:
         raise InputError(f"the workers cannot compute: {type(error).__name__}: {error}.")
 
     def cancel(self) -> None:
-        """Call back what is computed now."""
+        """Cancel the tasks that are running."""
         if self._running and self._client.status == "running":
             self._client.cancel(list(self._running))
 

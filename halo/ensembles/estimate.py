@@ -1,4 +1,4 @@
-"""What an ensemble will take, from fits of a few of its set-ups: an estimate, nothing is written."""
+"""The time and disk space of an ensemble, estimated from fits of a few of its configurations; nothing is written."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from .runner import cores, settled
 from .worker import read_stars
 
 SAMPLED, TRIED = 3, 32
-"""Set-ups that are tried, and replicates of each."""
+"""Configurations that are tried, and replicates of each."""
 PER_ARRAY = 700
-"""Bytes that HDF5 needs for an array beside its content."""
+"""Bytes that HDF5 needs for an array in addition to its content."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What an ensemble will take.
+    """Estimated time and disk space of an ensemble.
 
     Attributes
     ----------
     seconds : float
-        On this machine, start-up left out; NaN where no set-up that was tried could be computed.
+        On this machine, without start-up; NaN where no configuration that was tried could be computed.
     size : float
         Bytes of the batch files; NaN likewise.
     tried : tuple of str
-        Labels of the set-ups that were tried.
+        Labels of the configurations that were tried.
     problems : tuple of str
         Why some of them could not be computed.
     """
@@ -47,7 +47,7 @@ class Estimate:
 
 
 def estimate(stars: Path, plan: Plan, *, threads: int | None = None) -> Estimate:
-    """Return what an ensemble will take on this machine.
+    """Return the estimated time and disk space of an ensemble on this machine.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def estimate(stars: Path, plan: Plan, *, threads: int | None = None) -> Estimate
     table = Stars(read_stars(stars))
     chosen = sorted({round(x) for x in np.linspace(0, len(plan.setups) - 1, SAMPLED)})
     costs, problems = [], []
-    for i in (chosen[0], *chosen):  # the first twice: kernels are loaded once, and that is no part of a rate
+    for i in (chosen[0], *chosen):  # the first twice: loading the kernels is not part of the rate
         try:
             costs.append(_try(table, plan, i))
         except HalonmfError as error:
@@ -95,7 +95,7 @@ def _try(table: Any, plan: Plan, index: int) -> tuple[float, float, float, float
     done = time.perf_counter()
     bases = [*base.products.values(), *base.coordinates.values()]
     number = max(part.count, 1)
-    # A set-up's arrays stand in as many files as it has batches.
+    # A configuration's arrays stand in as many files as it has batches.
     files = max(1, -(-plan.replicates // plan.batch))
     overhead = PER_ARRAY * (len(bases) + files * len(found))
     return (

@@ -1,4 +1,4 @@
-"""The folder of a run, written: begun, gone on with or cleared; damaged files set aside; the manifest."""
+"""Writing the folder of a run: begin, continue or clear it, set damaged files aside, write the manifest."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .run import BATCHES, CLAIMS, DAMAGED, MANIFEST, SETTINGS, Run, batch_path, 
 OURS = (SETTINGS, MANIFEST, BATCHES, DAMAGED, CLAIMS, "summary.ecsv", "summary.h5", "figures")
 """All that a run's folder holds; only some of it is ever removed."""
 _PICTURES = ("fractions", "boundary", "tracks", "setups")
-"""With what the names of the figures begin that `bands.draw` makes."""
+"""With what the names of the figures begin that `figures.ensemble` makes."""
 
 
 def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False) -> None:
-    """Raise where a run cannot be written to a folder; to be asked before anything is computed.
+    """Raise where a run cannot be written to a folder; called before anything is computed.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False)
 
 
 def begin(folder: Path, record: Mapping[str, Any], *, overwrite: bool = False) -> list[str]:
-    """Write the settings of a run, or compare them with those that are there; return what differs of libraries.
+    """Write the settings of a run, or compare them with those that are there; return which libraries differ.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def begin(folder: Path, record: Mapping[str, Any], *, overwrite: bool = False) -
     Raises
     ------
     UsageError
-        Other settings are there; says which.
+        A run with other settings is there; the message names them.
     OutputError
         It cannot be written.
     InputError
@@ -172,7 +172,7 @@ def _left(folder: Path) -> list[Path]:
 
 
 def _clear(folder: Path) -> None:
-    # The settings go last: cut short, this leaves the old run with fewer batches.
+    # The settings are removed last: interrupted before, this leaves the old run with fewer batches.
     pictures = [f"figures/{name}*.{kind}" for name in _PICTURES for kind in ("png", "pdf", "txt")]
     summary = ("summary.ecsv", "summary.h5", *pictures)
     for pattern in (f"{BATCHES}/*.h5", f"{BATCHES}/.*.tmp", f"{DAMAGED}/*", MANIFEST, *summary):

@@ -9,17 +9,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from ..errors import HalonmfError, InputError, InterruptedRunError, OutputError, UsageError
+from ..progress import silent
 from .plan import Plan
 from .run import batch_path, open_run
-from .runner import Outcome, Progress, cores, ensemble
+from .runner import STAGE, Outcome, cores, ensemble
+from .settings import RunOptions
 
 CODE = "import sys; from halonmf.halo.ensembles.gpus import child; sys.exit(child(*sys.argv[1:]))"
 PAUSE = 0.5
-"""Seconds between looks at what the processes have written."""
+"""Seconds between counts of the files that the processes have written."""
 _KNOWN: dict[int, type[HalonmfError]] = {2: UsageError, 3: InputError, 5: OutputError, 75: InterruptedRunError}
 
 
@@ -28,11 +31,7 @@ def side_by_side(
     folder: Path,
     plan: Plan,
     number: int,
-    *,
-    resume: bool = False,
-    overwrite: bool = False,
-    threads: int | None = None,
-    progress: Progress | None = None,
+    options: RunOptions | None = None,
 ) -> Outcome:
     """Compute an ensemble in several processes, the i-th of which sees the i-th GPU only; else as `runner.ensemble`.
 
@@ -48,17 +47,15 @@ def side_by_side(
         return ()
 
     # Compares or writes the settings, and sets aside what is damaged, before any process is started.
-    begun = ensemble(
-        stars, folder, plan, resume=resume, overwrite=overwrite, executor=nothing, here=True, threads=threads
-    )
+    options = options or RunOptions()
+    begun = ensemble(stars, folder, plan, replace(options, progress=silent), executor=nothing, here=True)
     plan = begun.run.plan
     before = {batch.index for batch in plan.batches} - {batch.index for batch in begun.run.missing}
-    with _processes(stars, folder, number, threads) as processes:
+    with _processes(stars, folder, number, options.threads) as processes:
         while any(process.poll() is None for process, _ in processes):
             time.sleep(PAUSE)
-            if progress:
-                done = sum(batch.fits for batch in plan.batches if batch_path(folder, batch.index).exists())
-                progress(done, plan.fits)
+            done = sum(batch.fits for batch in plan.batches if batch_path(folder, batch.index).exists())
+            options.progress(STAGE, done, plan.fits)
         for process, said in processes:
             if process.returncode:
                 said.seek(0)
@@ -66,19 +63,19 @@ def side_by_side(
                 raise _KNOWN.get(process.returncode, InterruptedRunError)(lines[-1])
     run = open_run(folder)
     fits = sum(batch.fits for batch in plan.batches if batch.index in run.headers and batch.index not in before)
-    ensemble(stars, folder, plan, resume=True, executor=nothing, here=True, threads=threads)  # the manifest
+    ensemble(stars, folder, plan, RunOptions(resume=True), executor=nothing, here=True)  # the manifest
     return Outcome(run, fits, begun.notes)
 
 
 def child(stars: str, folder: str, shard: str, threads: str) -> int:
     """Compute one shard of the run whose settings are in the folder; return the exit code."""
-    from .plan import parse_shard
+    from .settings import parse_shard
     from .signals import stoppable
 
     try:
         with stoppable():
             plan = open_run(folder).plan
-            ensemble(Path(stars), Path(folder), plan, shard=parse_shard(shard), threads=int(threads))
+            ensemble(Path(stars), Path(folder), plan, RunOptions(shard=parse_shard(shard), threads=int(threads)))
     except HalonmfError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -1,27 +1,28 @@
-"""What an ensemble is: a base configuration, axes along which it is varied, and the batches of fits that makes."""
+"""The plan of an ensemble: a base configuration, axes along which it is varied, and the batches of fits."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from ..errors import UsageError
+from ..fields import Form, Option
 from ..fits.settings import settings_of
 from ..io.provenance import plain
 from ..replicates.setup import Setup
-from .sweeps import AXES, MOST_SETUPS, Sweep
+from .sweeps import AXES, MOST_SETUPS, Sweep, parse_sweep
 
 BATCH = 256
-"""Fits of a batch: what is lost at most when a run is killed, and what one file holds."""
+"""Maximum number of fits per file; an interrupted run loses at most one file."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Replicates first to first + count - 1 of one set-up; count 0 is its base fit alone."""
+    """Replicates first to first + count - 1 of one configuration; count 0 is its base fit alone."""
 
     setup: int
     first: int
@@ -30,20 +31,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Batch:
-    """What is computed together and kept in one file: parts of one or more set-ups of the same shape."""
+    """Fits that are computed together and kept in one file: parts of one or more configurations of the same shape."""
 
     index: int
     parts: tuple[Part, ...]
 
     @property
     def fits(self) -> int:
-        """Number of fits, the base fit of a set-up with its first replicates."""
+        """Number of fits, the base fit of a configuration with its first replicates."""
         return sum(part.count + (part.first == 0) for part in self.parts)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that settles what an ensemble computes.
+    """Everything that determines what an ensemble computes.
 
     Attributes
     ----------
@@ -52,7 +53,7 @@ class Plan:
     sweeps : tuple of Sweep
         Axes; their product is computed, the last one varying fastest.
     replicates : int
-        Resampled fits of every set-up, beside its base fit.
+        Resampled fits of every configuration, in addition to its base fit.
     batch : int
         Most fits of a batch.
     keep_factors : bool
@@ -61,14 +62,23 @@ class Plan:
     Raises
     ------
     UsageError
-        Settings that make no sense, in any of the set-ups.
+        Settings that make no sense, in any of the configurations.
     """
 
     base: Setup
-    sweeps: tuple[Sweep, ...] = ()
-    replicates: int = 0
-    batch: int = BATCH
-    keep_factors: bool = False
+    sweeps: Annotated[
+        tuple[Sweep, ...],
+        "AXIS=LOW:HIGH[:STEP] or AXIS=VALUE,...: pixels, bins, components, loss, seed, selection and others "
+        "(docs/ensembles.md); repeatable, the product is computed.",
+        Option("--sweep", keyword="sweep", form=Form(parse_sweep), repeat=True),
+    ] = ()
+    replicates: Annotated[
+        int, "Replicates of every configuration.", Option("--bootstrap", keyword="bootstrap", minimum=0)
+    ] = 0
+    batch: Annotated[int, "Maximum fits per file; an interrupted run loses at most one file.", Option(minimum=1)] = (
+        BATCH
+    )
+    keep_factors: Annotated[bool, "Keep W and H of every replicate."] = False
 
     def __post_init__(self) -> None:
         if self.replicates < 0:
@@ -81,8 +91,53 @@ class Plan:
             raise UsageError(f"sweep {twice[0]}: given twice; put all its values into one, such as {twice[0]}=5:12.")
         number = math.prod(len(sweep.values) for sweep in self.sweeps)
         if number > MOST_SETUPS:
-            raise UsageError(f"sweeps make {number:,} set-ups, more than {MOST_SETUPS:,}; use wider steps.")
+            raise UsageError(f"sweeps make {number:,} configurations, more than {MOST_SETUPS:,}; use wider steps.")
         _ = self.setups  # every one must make sense before the first is computed
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        bootstrap: int = 0,
+        sweep: str | Sweep | Sequence[str | Sweep] = (),
+        batch: int = BATCH,
+        keep_factors: bool = False,
+        **choices: Any,
+    ) -> Plan:
+        """Return the plan of an ensemble by the names of its parts' fields, as the command line takes them.
+
+        Parameters
+        ----------
+        bootstrap : int
+            Number of resampled fits of every configuration.
+        sweep : str, Sweep or sequence of them
+            Axes, such as ``"pixels=10:60:10"``.
+        batch : int
+            Maximum number of fits per file.
+        keep_factors : bool
+            Keep W and H of every replicate.
+        **choices
+            Fields of `Setup`, such as ``scheme="poisson"``, and what `FitSettings.replace` takes.
+
+        Raises
+        ------
+        UsageError
+            An unknown name, a text that cannot be read, or settings that make no sense.
+
+        Examples
+        --------
+        >>> Plan.of(bootstrap=100, sweep="pixels=10:60:10", scheme="poisson", components=3).fits
+        606
+        """
+        own = {one.name for one in fields(Setup)}
+        of_setup = {name: x for name, x in choices.items() if name in own}
+        of_fit = {name: x for name, x in choices.items() if name not in own}
+        base = Setup(**of_setup)
+        if of_fit:
+            base = replace(base, fit=base.fit.replace(**of_fit))
+        axes = [sweep] if isinstance(sweep, str | Sweep) else sweep
+        sweeps = tuple(parse_sweep(axis) if isinstance(axis, str) else axis for axis in axes)
+        return cls(base, sweeps, bootstrap, batch, keep_factors)
 
     @cached_property
     def setups(self) -> tuple[Setup, ...]:
@@ -100,7 +155,7 @@ class Plan:
 
     @cached_property
     def batches(self) -> tuple[Batch, ...]:
-        """All batches: a set-up of many replicates is cut into several, small ones of one shape share one."""
+        """All batches: a configuration of many replicates is cut into several, small ones of one shape share one."""
         shapes: dict[Any, list[int]] = {}
         for i, setup in enumerate(self.setups):
             shapes.setdefault(_shape(setup), []).append(i)
@@ -125,25 +180,8 @@ class Plan:
         return setup
 
 
-def parse_shard(text: str) -> tuple[int, int]:
-    """Return (i, N) of a text such as ``3/8``: the third of eight parts of a run.
-
-    Raises
-    ------
-    UsageError
-        It is no such text, or i is not from 1 to N.
-    """
-    try:
-        i, n = (int(field) for field in text.split("/"))
-    except ValueError:
-        raise UsageError(f"shard {text!r}: expected i/N, such as 3/8.") from None
-    if not 1 <= i <= n:
-        raise UsageError(f"shard {text!r}: the first number must be from 1 to {n}.")
-    return i, n
-
-
 def share(batches: Sequence[Batch], i: int, n: int) -> tuple[Batch, ...]:
-    """Return the i-th of n parts of the batches, of about equally many fits; neighbours, which share base fits."""
+    """Return the i-th of n parts of the batches, of about equally many fits; neighbouring batches share base fits."""
     before = list(itertools.accumulate((batch.fits for batch in batches), initial=0))
     total = before[-1]
     return tuple(b for b, at in zip(batches, before[:-1], strict=True) if (i - 1) * total <= at * n < i * total)
@@ -178,7 +216,7 @@ def decode(record: Mapping[str, Any]) -> Plan:
 
 
 def decode_setup(record: Mapping[str, Any]) -> Setup:
-    """Return the set-up that `provenance.plain` made plain."""
+    """Return the configuration that `provenance.plain` wrote as plain values."""
     return Setup(**{**record, "fit": settings_of(record["fit"])})
 
 

@@ -12,6 +12,7 @@ from astropy.table import QTable
 from ..fits.engine import CONVERGED
 from ..fits.fit import component_names
 from ..fits.intervals import RECOMMENDED
+from ..io.notebook import Shown, curves
 from ..replicates.table import find, key, subjects
 from ..stars.variables import unit_of
 from .statistics import OVER, STATISTICS, TIMES, Group, Part
@@ -23,8 +24,8 @@ ALL = "all set-ups"
 """Label of the rows over configurations, as files have it."""
 
 
-@dataclass(frozen=True)
-class Summary:
+@dataclass(frozen=True, repr=False)
+class Summary(Shown):
     """The results of an ensemble.
 
     Attributes
@@ -163,6 +164,25 @@ class Summary:
             "failed": dict(self.failed),
             "missing": list(self.missing),
         }
+
+    def _shown(self) -> tuple[str, dict[str, str], str]:
+        replicates, lost = (sum(getattr(part, x) for part in self.parts) for x in ("replicates", "unconverged"))
+        first = self.parts[0]
+        facts = {
+            "configurations": f"{len(self.parts):,}, {len(self.failed):,} failed, {len(self.missing):,} not complete",
+            "replicates": f"{replicates:,}, {lost:,} not converged",
+            "mass fractions": ", ".join(
+                f"{name} {_percent(first, 'mass_fraction', (j,)).strip()}" for j, name in enumerate(first.names)
+            ),
+            "status": self.problems() or "complete",
+        }
+        picture = ""
+        if "fraction_E" in first.statistics:
+            edges = first.coordinates["edges_E"]
+            picture = curves(
+                (0.5 * (edges[:-1] + edges[1:])).tolist(), first("fraction_E", "base").T.tolist(), (0.0, 1.0)
+            )
+        return "Summary of an ensemble", facts, picture
 
 
 def _describe(rows: dict[str, list[Any]], label: str, name: str, shape: tuple[int, ...], of: Part | Group) -> None:

@@ -1,8 +1,8 @@
-"""Ensembles on disk, read: the settings, the base fits and the replicates of every set-up, and what is missing.
+"""Reading ensembles from disk: settings, base fits and replicates of every configuration, and what is missing.
 
 A run is a folder of ``settings.json`` (the effective settings and their hash), ``batches/`` (a file per batch, never
 changed once it has its name; see `batchfile`), and what is made from them: ``manifest.json`` and the summary. Only a
-file whose checksum is right counts as done, so a folder that was cut off at any moment is read for what it holds.
+file whose checksum is right counts as done, so a run interrupted at any moment can be read as far as it got.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ class Run:
     folder : Path
         Where it is.
     plan : Plan
-        What was asked for.
+        The plan.
     stars : dict
         ``name``, ``bytes`` and ``sha256`` of the prepared catalogue.
     sha256 : str
         Of the effective settings, the catalogue's among them.
     headers : dict of int to Header
-        Of the batches that are there and whole.
+        Of the batches that are complete.
     damaged : dict of int to str
-        What is wrong with the others that are there.
+        What is wrong with the other files.
     """
 
     folder: Path
@@ -96,7 +96,7 @@ class Run:
         return tuple(Failure(i, self.labels[i], reasons[i]) for i in sorted(reasons))
 
     def base(self, setup: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return the products of a set-up's base fit, and their coordinates.
+        """Return the products of a configuration's base fit, and their coordinates.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Run:
         raise InputError(f"{self.folder}: the base fit of {self.labels[setup]} is not there; run again with --resume.")
 
     def replicates(self, setup: int) -> dict[str, np.ndarray]:
-        """Return the products of a set-up's replicates, in their order; the leading axis is the replicate.
+        """Return the products of a configuration's replicates, in their order; the leading axis is the replicate.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Run:
         return found
 
     def _batch(self, index: int) -> tuple[Computed, ...]:
-        # The last one is kept: the set-ups of a batch are asked for one after the other.
+        # The last one is kept: the configurations of a batch are asked for one after the other.
         if index not in self._held:
             path = batch_path(self.folder, index)
             try:
@@ -184,13 +184,18 @@ def open_run(folder: str | Path) -> Run:
     return Run(folder, plan, record["stars"], run, headers, damaged)
 
 
+def as_run(run: Run | str | Path) -> Run:
+    """Return the ensemble, which may be given as the path of its folder."""
+    return run if isinstance(run, Run) else open_run(run)
+
+
 def batch_path(folder: Path, index: int) -> Path:
     """Return where a batch is kept."""
     return folder / BATCHES / f"{index:06d}.h5"
 
 
 def describe(plan: Plan, stars: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return what ``settings.json`` holds: everything that settles the numbers of a run, its hash, and libraries."""
+    """Return the content of ``settings.json``: everything that determines the numbers of a run, its hash, libraries."""
     record = {"halonmf": "ensemble", "schema": SCHEMA, "version": version, "stars": dict(stars), "plan": encode(plan)}
     return {**record, "settings_sha256": identity(record), "libraries": libraries()}
 

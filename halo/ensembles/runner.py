@@ -1,4 +1,4 @@
-"""Running an ensemble: what is missing is computed and written, batch by batch, until nothing is."""
+"""Running an ensemble: compute and write the missing batches, one by one."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from .claims import claim
 from .folder import begin, check_folder, recover, write_manifest
 from .plan import Batch, Plan, share
 from .run import CLAIMS, SETTINGS, Run, batch_path, describe, open_run
+from .settings import RunOptions
 
-Progress = Callable[[int, int], None]
-"""Called with the number of fits that are done and that are to be done."""
+STAGE = "fits"
+"""What progress is told of."""
 Executor = Callable[[Sequence[Batch], Plan, Path], Iterable[tuple[Batch, Sequence[Computed]]]]
 """Computes batches, in any order."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did.
+    """Result of a run.
 
     Attributes
     ----------
     run : Run
         The ensemble as it is now.
     fits : int
-        How many were computed this time.
+        Number of fits computed this time.
     notes : tuple of str
         A line on every file that was set aside, and on libraries that have changed.
     """
@@ -48,14 +49,10 @@ def ensemble(
     stars: Path,
     folder: Path,
     plan: Plan,
+    options: RunOptions | None = None,
     *,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: tuple[int, int] | None = None,
     executor: Executor | None = None,
     here: bool = False,
-    threads: int | None = None,
-    progress: Progress | None = None,
 ) -> Outcome:
     """Compute what is missing of an ensemble and keep it in a folder.
 
@@ -67,21 +64,12 @@ def ensemble(
         For the run; made where there is none.
     plan : Plan
         What to compute.
-    resume : bool
-        Go on with the run that is there. Configurations that failed are tried again.
-    overwrite : bool
-        Remove the run that is there.
-    shard : (int, int), optional
-        Compute the i-th of n parts only; others may compute theirs in the same folder at the same time. Implies
-        `resume`.
+    options : RunOptions, optional
+        What becomes of an earlier run, which part to compute, number of threads, whom to tell.
     executor : callable, optional
         What computes; this process by default. Only the process that calls this writes.
     here : bool
         The executor computes on this machine, whose devices count.
-    threads : int, optional
-        Threads of this process; all of its cores by default.
-    progress : callable, optional
-        Called with the fits done and to be done.
 
     Returns
     -------
@@ -96,23 +84,22 @@ def ensemble(
     OutputError
         The folder holds something else, is in use, or cannot be written.
     """
-    if overwrite and (resume or shard):
-        raise UsageError(f"--overwrite does not go with {'--resume' if resume else '--shard'}: it removes the run.")
-    check_folder(folder, resume=resume or shard is not None, overwrite=overwrite)
+    options = options or RunOptions()
+    shard, overwrite = options.shard, options.overwrite
+    check_folder(folder, resume=options.continues, overwrite=overwrite)
     check_inside(folder)
     source = describe_input(stars)
     plan = settled(plan, here=executor is None or here)
     if executor is None:
-        use_threads(threads or cores())
+        use_threads(options.threads or cores())
     record = describe(plan, source, own_version())
     name = f"shard-{shard[0]}-of-{shard[1]}" if shard else "run"
     with claim(folder / CLAIMS, name, rivals=lambda other: _rivals(name, other)) as held:
         mine = share(plan.batches, *shard) if shard else plan.batches
         computing: Iterator[tuple[Batch, Sequence[Computed]]] | None = None
         if overwrite or not (folder / SETTINGS).exists():
-            # A mistake shows in the first batch: until that is there no run is begun, and the old one is kept.
-            if progress:
-                progress(0, sum(b.fits for b in mine))
+            # A mistake shows in the first batch. Until that is computed no run begins, and the old one is kept.
+            options.progress(STAGE, 0, sum(b.fits for b in mine))
             rest = iter((executor or work.compute)(mine, plan, stars))
             computing = itertools.chain(list(itertools.islice(rest, 1)), rest)
         notes = begin(folder, record, overwrite=overwrite)
@@ -121,15 +108,13 @@ def ensemble(
         todo = [b for b in mine if b.index not in run.headers or run.headers[b.index].failures]
         total, done, fits = sum(b.fits for b in mine), sum(b.fits for b in mine) - sum(b.fits for b in todo), 0
         if computing is None:
-            if progress:
-                progress(done, total)
+            options.progress(STAGE, done, total)
             computing = iter((executor or work.compute)(todo, plan, stars))
         for batch, computed in computing:
             held.check()
             write_bytes(batch_path(folder, batch.index), encode(run.sha256, batch.index, computed), overwrite=True)
             fits += batch.fits
-            if progress:
-                progress(done + fits, total)
+            options.progress(STAGE, done + fits, total)
         run = open_run(folder)
         write_manifest(run)
     return Outcome(run, fits, (*notes, *damaged))
@@ -138,7 +123,7 @@ def ensemble(
 def settled(plan: Plan, *, here: bool = True) -> Plan:
     """Return the plan with the device that ``auto`` stands for, so that a run is not continued on another.
 
-    Elsewhere, on machines that nothing is known of yet, it stands for the CPU.
+    For workers on other machines it stands for the CPU.
 
     Raises
     ------
@@ -153,30 +138,22 @@ def settled(plan: Plan, *, here: bool = True) -> Plan:
 
 
 def cores() -> int:
-    """Return how many cores this process may use; fewer where OMP_NUM_THREADS says so."""
+    """Return how many cores this process may use; fewer where OMP_NUM_THREADS limits them."""
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(there, int(asked)) if asked.isdigit() and int(asked) else there
 
 
 def _rivals(name: str, other: str) -> bool:
-    # Shards of one division work side by side; anything else shares batches with this.
+    # Shards of one division may run at the same time; any other run would compute the same batches.
     return "run" in (name, other) or name.partition("-of-")[2] != other.partition("-of-")[2]
 
 
 NOTHING = "nothing to do but one fit; give --bootstrap N, --sweep AXIS=VALUES, or both."
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A dask scheduler, by its address or by the file it wrote."""
-
-    address: str | None = None
-    file: Path | None = None
-
-
 def check(plan: Plan) -> None:
-    """Raise UsageError where a plan is no more than one fit, or a set-up has a name that the engine does not know."""
+    """Raise UsageError where a plan is only one fit, or a configuration names what the engine does not know."""
     if plan.fits == 1:
         raise UsageError(NOTHING)
     for solver in {

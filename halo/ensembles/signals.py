@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM, SIGHUP, and the SIGUSR1 that SLURM can send before a job's time is over."""
+"""Requests to stop: SIGTERM, SIGHUP, and the SIGUSR1 that SLURM can send before a job's time is over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = ("SIGTERM", "SIGUSR1", "SIGHUP")
 
 
 class Stop(BaseException):
-    """Raised where the program is when a signal comes; no `except Exception` catches it."""
+    """Raised wherever the program is when a signal arrives; no `except Exception` catches it."""
 
 
 @contextlib.contextmanager
@@ -26,13 +26,13 @@ def stoppable() -> Iterator[None]:
         A signal came.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say what signals do
+        yield  # only the main thread may set signal handlers
         return
     known = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
     def stop(number: int, _: object) -> None:
         for one in known:
-            signal.signal(one, signal.SIG_IGN)  # a second one must not cut short what the first one set going
+            signal.signal(one, signal.SIG_IGN)  # a second signal must not interrupt the clean-up after the first
         raise Stop(signal.Signals(number).name)
 
     before = [signal.signal(one, stop) for one in known]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +21,8 @@ from ..io.provenance import plain
 from ..replicates import table
 from ..replicates.setup import Setup
 from .rows import Summary
+from .run import Run, as_run
 from .statistics import STATISTICS, Group, Part, describe, over_configurations, times
-
-if TYPE_CHECKING:
-    from .run import Run
 
 TECHNICAL: dict[str, Any] = {
     "loss": "frobenius", "update": "auto", "init": "nndsvda", "starts": None, "seed": 0, "tol": 1e-5,
@@ -32,13 +31,13 @@ TECHNICAL: dict[str, Any] = {
 """Choices of a fit, in addition to bins and pixels, over which the spread is taken."""
 
 
-def summarise(run: Run, *, interval: str = RECOMMENDED) -> Summary:
+def summarise(run: Run | str | Path, *, interval: str = RECOMMENDED) -> Summary:
     """Return the results of an ensemble, as far as they are computed.
 
     Parameters
     ----------
-    run : Run
-        As `runs.open_run` reads it.
+    run : Run or path
+        The ensemble, or its folder.
     interval : str
         A type of `intervals.TYPES`.
 
@@ -48,8 +47,14 @@ def summarise(run: Run, *, interval: str = RECOMMENDED) -> Summary:
         No configuration is complete yet.
     UsageError
         An unknown type of interval.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> print(halo.summarise("run").describe())  # doctest: +SKIP
     """
     interval_type(interval)
+    run = as_run(run)
     failed = {failure.setup: failure.reason for failure in run.failed}
     awaited: dict[int, int] = {}
     for batch in run.missing:

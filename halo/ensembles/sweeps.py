@@ -1,4 +1,4 @@
-"""What can be swept, and over which values."""
+"""Sweeps: the choices that an ensemble varies, and their values."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import UsageError
-from ..replicates.setup import Setup
-from ..stars.selection import SELECTIONS
+from ..replicates.setup import Setup, parse_drop
+from ..stars.settings import SELECTIONS
 
 MOST_SETUPS = 100_000
 """More configurations than a run is planned for; a mistyped range makes them easily."""
@@ -81,7 +81,7 @@ def parse_sweep(text: str) -> Sweep:
 
 @dataclass(frozen=True)
 class Kind:
-    """How the values of an axis are read, and put into a set-up."""
+    """How the values of an axis are read, and put into a configuration."""
 
     read: Callable[[str], Any]
     put: Callable[[Setup, Any], Setup]
@@ -101,20 +101,6 @@ def _put_pixels(setup: Setup, pixels: int) -> Setup:
 
 def _put_bins(setup: Setup, count: int) -> Setup:
     return replace(setup, fit=setup.fit.replace(axes=tuple(replace(axis, count=count) for axis in setup.fit.axes)))
-
-
-def parse_drop(text: str) -> int | str:
-    """Return how many stars `delete` takes from a bin: ``sqrt``, or a number.
-
-    Raises
-    ------
-    UsageError
-        Neither.
-    """
-    try:
-        return text if text == "sqrt" else int(text)
-    except ValueError:
-        raise UsageError(f"drop must be sqrt or a number of stars >= 0; got {text!r}.") from None
 
 
 def _selection(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Computing batches: the base fit and the replicates of each part, with what fails kept to itself."""
+"""Computing batches: the base fit and the replicates of each part, each failure kept apart from the rest."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from .plan import Batch, Part, Plan
 
 
 class Worker:
-    """Computes parts; keeps the stars, and the base fit of the set-up it had last, which the next part may need.
+    """Computes parts; keeps the stars, and the base fit of the configuration it had last, which the next part may need.
 
     Parameters
     ----------
     stars : Table
         Prepared stars.
     isolate : bool
-        Keep what is wrong with one part to it; otherwise known errors are raised, as for the only set-up of a run.
+        Record the failure of a part and go on; otherwise known errors are raised, as for the only configuration of a
+        run.
     """
 
     def __init__(self, stars: Any, *, isolate: bool = True) -> None:
@@ -36,7 +37,7 @@ class Worker:
         self._base: Base | str = ""
 
     def __call__(self, setup: Setup, part: Part, *, keep_factors: bool = False) -> Computed:
-        """Return what comes of a part; its failure where it cannot be computed."""
+        """Return the results of a part, or its failure where it cannot be computed."""
         try:
             if setup != self._setup:
                 self._setup, self._base = setup, ""

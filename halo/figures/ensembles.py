@@ -1,13 +1,12 @@
-"""Figures of an ensemble: products with the band that another sample would fill, and how far set-ups differ.
+"""An ensemble: products with their sampling error, and the spread over configurations.
 
-One of the doors to matplotlib, beside figures. Two things are drawn so that nobody takes one for the other: shaded, the
-68 % interval of the sampling error; between dotted lines, the standard deviation over set-ups.
+The two are drawn apart: shaded, the 68 % interval of the sampling error; between dotted lines, the standard deviation
+over configurations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,96 +15,38 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import ScalarFormatter
 
-from ..ensembles.statistics import Group, Part
+from ..ensembles.statistics import Part
 from ..ensembles.summary import Summary
 from ..mixtures.settings import Plane
 from ..products.boundary import LEVEL
 from ..products.profile import MIN_STARS
 from ..products.published_line import belokurov_kravtsov
-from ..replicates.table import find, key
+from ..replicates.table import key
 from ..replicates.table import subjects as of_kind
+from . import captions
 from .picture import Picture, styled
 from .style import LINES, colours, label, scale
 from .style import ticks as set_ticks
+from .subjects import Line, Subject, alone, subjects
 
 MOST_SUBJECTS = 12
-"""Questions, such as numbers of components, of which figures are drawn; the table has all."""
+"""Most groups of configurations of which figures are drawn; the table has all."""
 MOST_ROWS = 120
-"""Set-ups that one figure lists."""
+"""Most configurations that one figure lists."""
 SHADE = 0.25
 DOTTED: dict[str, Any] = {"ls": (0, (1, 1.2)), "lw": 1.1}
 FEW = 2
 """Most components whose tracks have room for their deviations."""
 THINLY = 0.5
-"""Columns in which a smaller share of the replicates has a boundary are drawn open."""
+"""Columns in which a smaller fraction of the replicates has a boundary are drawn open."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """A product along an axis, ready to be drawn.
-
-    Attributes
-    ----------
-    value, low, high : ndarray
-        The value, and the 68 % interval of its sampling error.
-    spread : ndarray or None
-        Standard deviation over set-ups.
-    """
-
-    value: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    spread: np.ndarray | None
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What one set of figures is about: a set-up, or a group of them and the one nearest to their mean."""
-
-    part: Part
-    group: Group | None
-    name: str
-
-    @property
-    def shades(self) -> tuple[Any, ...]:
-        """A colour for each component."""
-        return colours(len(self.part.names))
-
-    def line(self, product: str) -> Line | None:
-        """Return a product: of the group where it has it, else of the set-up; None where neither has."""
-        if product not in self.part.statistics:
-            return None
-        if self.group is None or product not in self.group.statistics:
-            return alone(self.part, product)
-        mean, spread, se = (self.group(product, name) for name in ("mean", "spread", "se"))
-        low, high = mean - se, mean + se
-        limits = find(product).product.limits
-        if limits is not None:
-            low, high = np.maximum(low, limits[0]), np.minimum(high, limits[1])
-        return Line(mean, low, high, spread)
-
-    @property
-    def about(self) -> str:
-        """A sentence on the set-ups and replicates."""
-        part = self.part
-        if self.group is None:
-            return f"{part.label}: {part.used:,} of {part.replicates:,} replicates ({part.setup.scheme})."
-        return (
-            f"Mean over {len(self.group.members)} set-ups; dotted, their standard deviation; shaded, the sampling "
-            f"error within one ({part.setup.scheme}, {part.replicates:,} replicates each)."
-        )
-
-
-def alone(part: Part, product: str) -> Line:
-    """Return a product of one set-up."""
-    return Line(part(product, "base"), part(product, "low_68"), part(product, "high_68"), None)
-
-
-def draw(summary: Summary) -> dict[str, Picture]:
+def ensemble(summary: Summary) -> dict[str, Picture]:
     """Draw an ensemble; pictures by name.
 
-    ``fractions``, ``boundary`` and ``tracks`` of every question asked, such as each number of components; ``setups``,
-    the mass fractions of all set-ups, where there are several. With more than one question the names end in -1, -2, ...
+    ``fractions``, ``boundary`` and ``tracks`` of every group of configurations, such as those of one number of
+    components; ``setups``, the mass fractions in all configurations, where there are several. With more than one group
+    the names end in -1, -2, ...
     """
     pictures: dict[str, Picture] = {}
     asked = subjects(summary)
@@ -118,19 +59,6 @@ def draw(summary: Summary) -> dict[str, Picture]:
     if len(summary.parts) > 1:
         pictures["setups"] = setups(summary)
     return pictures
-
-
-def subjects(summary: Summary) -> list[Subject]:
-    """Return what there is to draw: groups, and set-ups that are in none."""
-    found, grouped = [], set()
-    for group in summary.groups:
-        members = [summary.parts[i] for i in group.members]
-        mean = group("mass_fraction", "mean")
-        away = [np.abs(part("mass_fraction", "base") - mean).sum() for part in members]
-        found.append(Subject(members[int(np.argmin(away))], group, group.label))
-        grouped |= set(group.members)
-    alone = [part for i, part in enumerate(summary.parts) if i not in grouped]
-    return found + [Subject(part, None, part.label) for part in alone]
 
 
 @styled
@@ -152,7 +80,9 @@ def fractions(subject: Subject) -> Picture:
         "Fractions of the components against each variable, in bins of "
         f"{MIN_STARS} stars or more; diamonds, where {subject.part.names[-1]} passes one half, with the same errors. "
     )
-    return Picture(figure, said + subject.about)
+    shown = captions.spoken(names)
+    alt = f"{captions.panels(len(names))} of the fractions of {_names(subject)} against {shown}, {_shown(subject)}."
+    return Picture(figure, said + subject.about, alt)
 
 
 def _fraction(axes: Any, subject: Subject, name: str) -> None:
@@ -239,7 +169,11 @@ def boundary(subject: Subject) -> Picture:
         "symbol: columns in which only replicates have one. Dashed: Belokurov & Kravtsov (2023), lowered to these "
         "energies. "
     )
-    return Picture(figure, said + subject.about)
+    alt = (
+        f"The boundary between the components in energy against angular momentum, {_shown(subject)}, and the line of "
+        "Belokurov & Kravtsov (2023)."
+    )
+    return Picture(figure, said + subject.about, alt)
 
 
 def ticks(axes: Any, x: int, y: int) -> None:
@@ -261,7 +195,7 @@ def _sure(subject: Subject) -> np.ndarray:
 
 @styled
 def tracks(subject: Subject) -> Picture:
-    """Draw the median tracks of one set-up with the band of the median, and their median absolute deviations."""
+    """Draw the median tracks of one configuration with the band of the median, and their median absolute deviations."""
     part = subject.part
     planes = part.setup.fit.chemistry.planes
     figure = Figure(figsize=(0.8 + 4.2 * len(planes), 4.4), layout="constrained")
@@ -278,7 +212,9 @@ def tracks(subject: Subject) -> Picture:
         f"{'; thin, the median absolute deviation on either side' * few}. {part.label}: {part.used:,} of "
         f"{part.replicates:,} replicates ({part.setup.scheme})."
     )
-    return Picture(figure, said)
+    shown = captions.planes(part.setup.fit.chemistry)
+    alt = f"{captions.panels(len(planes))} of the median tracks of {_names(subject)} in {shown}, with bands."
+    return Picture(figure, said, alt)
 
 
 def _track(axes: Any, part: Part, shades: Sequence[Any], plane: Plane) -> None:
@@ -301,7 +237,7 @@ def _track(axes: Any, part: Part, shades: Sequence[Any], plane: Plane) -> None:
 
 @styled
 def setups(summary: Summary) -> Picture:
-    """Draw the last component's mass fraction in every set-up with its interval, and the spread over set-ups."""
+    """Draw the last component's mass fraction in every configuration with its interval, and the spread over them."""
     parts = summary.parts[:MOST_ROWS]
     figure = Figure(figsize=(7.0, 1.3 + 0.19 * len(parts)), layout="constrained")
     axes = figure.add_subplot()
@@ -321,9 +257,25 @@ def setups(summary: Summary) -> Picture:
     last = {part.names[-1] for part in parts}
     axes.set_xlabel(f"mass fraction of {', '.join(sorted(last))} [%]")
     _plain(axes)
-    left = f" Of {len(summary.parts):,} set-ups the first {len(parts)}." if len(parts) < len(summary.parts) else ""
-    said = (
-        "Mass fraction of the last component in every set-up: points, the full sample; bars, the 68 % interval of the "
-        f"sampling error ({summary.interval}); grey, mean and standard deviation over set-ups.{left}"
+    left = (
+        f" Of {len(summary.parts):,} configurations the first {len(parts)}." if len(parts) < len(summary.parts) else ""
     )
-    return Picture(figure, said)
+    said = (
+        "Mass fraction of the last component in every configuration: points, the full sample; bars, the 68 % interval "
+        f"of the sampling error ({summary.interval}); grey, mean and standard deviation over configurations.{left}"
+    )
+    alt = (
+        f"A row for each of {len(parts)} configurations: the mass fraction of {captions.listed(sorted(last))} as a "
+        "point with the bar of its sampling error, over grey bands of mean and standard deviation."
+    )
+    return Picture(figure, said, alt)
+
+
+def _names(subject: Subject) -> str:
+    return captions.listed(subject.part.names)
+
+
+def _shown(subject: Subject) -> str:
+    """Return how errors are drawn, for alternative texts."""
+    spread = " and dotted lines at the standard deviation over configurations" if subject.group is not None else ""
+    return f"with bands of the sampling error{spread}"

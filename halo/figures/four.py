@@ -1,4 +1,4 @@
-"""Pictures of weights on bins of E and Lz: a selection beside another's boundary, and four components with images."""
+"""Four components: their weights on either side of the boundary above their images."""
 
 from __future__ import annotations
 
@@ -9,84 +9,11 @@ from astropy.table import QTable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..errors import UsageError
-from ..fits.apply import Application
-from ..fits.fit import Fit
 from ..products.boundary import Boundary
 from ..products.four import Four
 from . import captions, panels
 from . import style as look
 from .picture import Picture, styled
-
-DOTTED: dict[str, Any] = {"c": "k", "lw": 1.8, "ls": (0, (1.1, 1.3))}
-
-
-@styled
-def selection_maps(
-    fit: Fit,
-    application: Application,
-    boundary: Boundary,
-    other: Boundary | None = None,
-    other_name: str = "chemically pure",
-) -> Picture:
-    """Draw a fit's weights and its map with its boundary, and that of another selection (the paper's Fig 4).
-
-    Parameters
-    ----------
-    fit : Fit
-        Such as that of the kinematically pure halo.
-    application : Application
-        The fit applied to a grid of Lz and E.
-    boundary : Boundary
-        The fit's: solid.
-    other : Boundary, optional
-        Another selection's: dotted.
-    other_name : str
-        What that is.
-
-    Raises
-    ------
-    UsageError
-        A map of other variables.
-    """
-    if {axis.variable for axis in application.mixtures.bins.axes} != {"E", "Lz"}:
-        raise UsageError("the map must be one of E and Lz.")
-    k = len(fit.names)
-    figure = Figure(figsize=(0.9 + 3.1 * (k + 1), 3.6), layout="constrained")
-    grid = figure.add_gridspec(1, k + 4, width_ratios=[*[1.0] * k, 0.055, 0.02, 1.0, 0.055])
-    first = None
-    for j, (name, share) in enumerate(zip(fit.names, fit.mass_fractions, strict=True)):
-        axes = figure.add_subplot(grid[0, j], sharex=first, sharey=first)
-        first = first or axes
-        shade = look.line_of(name, fit.settings.selection.name)["color"]
-        drawn = panels.weights(axes, fit, j, shade)
-        axes.set_title(f"{name}  {100 * share:.1f} %", color=shade, fontweight="bold", fontsize="x-large")
-        if j > 0:
-            axes.tick_params(labelleft=False)
-            axes.set_ylabel("")
-    if drawn is not None:
-        figure.colorbar(drawn, cax=figure.add_subplot(grid[0, k]), label="weight / maximum")
-    axes = figure.add_subplot(grid[0, k + 2])
-    drawn, handles = panels.share_map(axes, application)
-    figure.colorbar(drawn, cax=figure.add_subplot(grid[0, k + 3]), label=panels.share_name(application.names))
-    of_lines = panels.lines(axes, boundary)
-    if other is not None:
-        x, y = look.scale("Lz").factor, look.scale("E").factor
-        axes.plot(other.Lz / x, other.smoothed / y, c="w", alpha=0.8, lw=3.6, zorder=6)
-        axes.plot(other.Lz / x, other.smoothed / y, zorder=7, **DOTTED)
-        of_lines.append(Line2D([], [], label=other_name, **DOTTED))
-    # above: few orbits reach the lower corners, but this map is too small for a legend in them
-    axes.legend(
-        handles=[*of_lines, *handles],
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=2,
-        fontsize="small",
-        handlelength=2.2,
-        columnspacing=1.0,
-    )
-    text = captions.selection_maps(fit, application, boundary, None if other is None else other_name)
-    return Picture(figure, text, _boundaries(boundary, other, other_name))
 
 
 @styled
@@ -123,21 +50,40 @@ def four_components(four: Four) -> Picture:
     for row in range(1, 1 + len(planes)):
         panels.image_key(figure.add_subplot(grid[row, -1]), (shades[0], shades[2]))
     first[0].legend(handles=[Line2D([], [], c="k", lw=1.6, label="boundary")], loc="lower left", fontsize="small")
-    return Picture(figure, captions.four_components(four), _weights(four))
+    names = captions.listed([part.names[j] for part, j in columns])
+    alt = (
+        f"{captions.panels(len(columns) * (1 + len(planes)))}, a column each for {names}: weights of the bins in "
+        "energy and angular momentum on either side of the boundary, and images of "
+        f"{captions.planes(four.fit.settings.chemistry)}."
+    )
+    return Picture(figure, _caption(four), alt, _weights(four))
+
+
+def _caption(four: Four) -> str:
+    chemistry = four.fit.settings.chemistry
+    pixels, bins = f"{chemistry.pixels}{captions.TIMES}{chemistry.pixels}", four.settings.bins
+    parts = [
+        f"Components of the parts above (HE1, HE2) and below (LE1, LE2) the boundary: weights in {bins}{captions.TIMES}"
+        f"{bins} equal-count bins of E, Lz, each divided by its maximum, and images in {captions.planes(chemistry)} "
+        f"({pixels} pixels), "
+        "square-root stretch from zero to each image's maximum. The outermost bins may reach beyond the frame. "
+        "Titles: mass fractions within the part.",
+        f"Line: where the sample was split; {four.filled:,} stars lie in Lz columns without a boundary of their own "
+        + ("and were left out." if four.settings.fill == "drop" else "and were split at that of the nearest columns."),
+    ]
+    for part in four.parts:
+        cut = captions.selected(part.cutflow, part.mixtures)
+        parts.append(f"{captions.listed(part.names[::-1])}: {cut} {captions.ended(part)}")
+    if four.disagree:
+        others = captions.listed(four.disagree)
+        parts.append(f"Ordered by {four.settings.order}; otherwise the order would be another in {others}.")
+    return " ".join(parts)
 
 
 def _line(axes: Any, boundary: Boundary) -> None:
     """Draw where the sample was split, over the width of the boundary's columns."""
     Lz = np.linspace(boundary.Lz_edges[0], boundary.Lz_edges[-1], 401)
     axes.plot(Lz / look.scale("Lz").factor, boundary(Lz) / look.scale("E").factor, c="k", lw=1.6, zorder=5)
-
-
-def _boundaries(boundary: Boundary, other: Boundary | None, other_name: str) -> QTable:
-
-    table = boundary.table()
-    if other is not None and np.array_equal(other.Lz_edges, boundary.Lz_edges):
-        table[f"E_smoothed {other_name}"] = other.smoothed * table["E"].unit
-    return table
 
 
 def _weights(four: Four) -> QTable:

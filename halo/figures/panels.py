@@ -115,7 +115,7 @@ def image_key(axes: Axes, shades: Sequence[Any]) -> None:
 
 
 def share_map(axes: Axes, application: Application) -> tuple[Any, list[Any]]:
-    """Draw the share of all components but the last (LE, of two): blue where it is 1, red where it is 0.
+    """Draw the fraction of all components but the last (LE, of two): blue where it is 1, red where it is 0.
 
     Cells without stars are hatched, those with fewer than `MIN_STARS` carry a dot. Returns the coloured cells and the
     handles of a legend for the others.
@@ -140,7 +140,7 @@ def share_map(axes: Axes, application: Application) -> tuple[Any, list[Any]]:
 
 
 def share_name(names: Sequence[str]) -> str:
-    """Return what `share_map` shows."""
+    """Return the name of the fraction that `share_map` draws."""
     return f"{' + '.join(names[:-1]) or names[0]} fraction"
 
 

@@ -1,4 +1,4 @@
-"""Figure of a search for penalties; one of the doors to matplotlib, beside figures."""
+"""Search for penalties: the held-out error of every setting."""
 
 from __future__ import annotations
 
@@ -52,7 +52,11 @@ def search(found: Search) -> Picture:
         "component is left. Right: the held-out error against that of the fit itself, for settings that leave a "
         f"component. {' '.join(found.describe().splitlines())}."
     )
-    return Picture(figure, said)
+    alt = (
+        "2 panels: the held-out error over the strengths of both penalties, and against the error of the fit itself; "
+        "no penalty and the best setting are marked."
+    )
+    return Picture(figure, said, alt)
 
 
 def _strengths(figure: Any, axes: Any, table: Any, excess: np.ndarray, nothing: np.ndarray) -> None:

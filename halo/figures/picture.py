@@ -31,7 +31,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure and what to say of it.
+    """A figure with its caption, its alternative text and its numbers.
 
     Attributes
     ----------
@@ -39,13 +39,25 @@ class Picture:
         Belongs to no window; `save` writes it.
     caption : str
         What is drawn, what was cut and how many stars are in it.
+    alt : str
+        Alternative text: the same picture for readers who cannot see it.
     data : Table or None
         The numbers that are drawn, one row per mark; None where the figure shows products that are saved themselves.
+
+    Raises
+    ------
+    ValueError
+        No caption or no alternative text.
     """
 
     figure: Figure
     caption: str
+    alt: str
     data: Any = None
+
+    def __post_init__(self) -> None:
+        if not (self.caption and self.alt):
+            raise ValueError("a picture needs a caption and an alternative text; one of them is empty.")
 
 
 def styled(draw: Callable[P, Picture]) -> Callable[P, Picture]:

@@ -41,7 +41,17 @@ def sample(tables: Mapping[str, Any]) -> Picture:
     limits = _limits([np.concatenate(both) for both in zip(*points, strict=True)]) if points else []
     titles = [f"{title}\n$N$ = {len(x):,}" for title, (x, _) in zip(tables, points, strict=True)]
     figure, outside = _densities(points, [("Lz", "E")] * len(points), [limits] * len(points), titles)
-    return Picture(figure, captions.sample(list(tables), [len(x) for x, _ in points], outside))
+    names, numbers = list(tables), [len(x) for x, _ in points]
+    titled = captions.listed([name.replace("-", " ") for name in names])
+    alt = f"{captions.panels(len(names))} of stars in energy against angular momentum: {titled}."
+    return Picture(figure, _sample_caption(names, numbers, outside), alt)
+
+
+def _sample_caption(titles: Sequence[str], numbers: Sequence[int], outside: Sequence[int]) -> str:
+    listed = "; ".join(
+        f"{t}: {n:,} stars, {o:,} of them outside the frame" for t, n, o in zip(titles, numbers, outside, strict=True)
+    )
+    return f"Stars in energy and angular momentum (prograde positive). {listed}."
 
 
 @styled
@@ -77,7 +87,14 @@ def chemistry(table: Any, max_fe_h: float = -1.1, images: Chemistry | None = Non
         axes.axvline(max_fe_h, c=look.HIGH, ls="--", lw=2, label=name)
     if cut:
         cut[0].legend(loc="lower right")
-    return Picture(figure, captions.chemistry(len(table), images, outside, max_fe_h))
+    line = f", with a vertical dashed line at [Fe/H] = {max_fe_h:g}" if cut else ""
+    alt = f"{captions.panels(len(names))} of stars in {captions.planes(images)}{line}."
+    return Picture(figure, _chemistry_caption(len(table), images, outside, max_fe_h), alt)
+
+
+def _chemistry_caption(n: int, images: Chemistry, outside: Sequence[int], max_fe_h: float) -> str:
+    left = ", ".join(f"{o:,} in {plane.y} against {plane.x}" for o, plane in zip(outside, images.planes, strict=True))
+    return f"{n:,} stars in {captions.planes(images)}; outside the frames: {left}. Dashed: [Fe/H] = {max_fe_h:g}."
 
 
 def _densities(points: list[Any], names: list[Any], limits: list[Any], titles: list[str]) -> tuple[Figure, list[int]]:

@@ -20,7 +20,7 @@ BETWEEN = ("#33bbee", "#44aa88", "#d4c02a", "#e06a20", "#882255")
 """Components between them in energy; any pair of colours stays apart in simulated red- and green-blindness."""
 _PICK: dict[int, tuple[int, ...]] = {0: (), 1: (3,), 2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 3, 4), 5: (0, 1, 2, 3, 4)}
 CYAN, ORANGE = "#1ba3d6", "#e06a20"
-"""The paper's colours of low and high energy in the chemically pure halo, beside blue and red in the other one."""
+"""The paper's colours of low and high energy in the chemically pure halo; blue and red in the other one."""
 SELECTIONS: dict[str, dict[str, Any]] = {
     "chemically-pure": {"LE": CYAN, "HE": ORANGE, "ls": "-", "marker": "o"},
     "kinematically-pure": {"LE": LOW, "HE": HIGH, "ls": (0, (5, 1.6)), "marker": "s"},

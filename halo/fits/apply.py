@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +9,16 @@ import numpy as np
 from astropy.table import QTable
 
 from ..errors import InputError
-from ..mixtures.bins import Bins
+from ..mixtures.bins import BinsLike
 from ..mixtures.counts import Mixtures, mix
-from ..mixtures.settings import Axis
+from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
+from ..stars.settings import Selection, as_selection
 from .engine import not_converged, resolve_device, solve
 from .fit import Fit, fractions
-from .settings import FitSettings, Solver
+from .settings import Solver
+from .store import FitLike, as_fit
 from .tables import convergence, weights_table
 
 
@@ -79,7 +80,14 @@ class Application:
         return convergence(self.fit_status, self.fit_kkt, self.unconverged)
 
 
-def apply(fit: Fit, table: Any, bins: Bins | Sequence[Axis], *, settings: FitSettings | None = None) -> Application:
+def apply(
+    fit: FitLike,
+    stars: StarsLike,
+    bins: BinsLike,
+    *,
+    selection: Selection | str | None = None,
+    device: str | None = None,
+) -> Application:
     """Find a fit's components in stars binned another way: H held, W' minimises the loss (paper, section 3.4).
 
     Each bin is solved by itself, without the penalties of the fit: the paper's equation 4 has none, and at unit sum of
@@ -87,14 +95,16 @@ def apply(fit: Fit, table: Any, bins: Bins | Sequence[Axis], *, settings: FitSet
 
     Parameters
     ----------
-    fit : Fit
-        Whose components to apply.
-    table : Table
+    fit : Fit or path
+        Whose components to apply; loss, rule, tolerance and images are the fit's.
+    stars : Table, Catalogue or path
         Prepared stars.
-    bins : Bins or sequence of Axis
-        The new bins.
-    settings : FitSettings, optional
-        Another selection or device than the fit's; loss, rule, tolerance and images stay the fit's.
+    bins : Bins, str, Axis or sequence of Axis
+        The new bins, such as ``"Lz:20:-2000:2000,E:20:-3e5:-1e5"``.
+    selection : Selection or str, optional
+        Another than the fit's; a name keeps the fit's limits and cuts.
+    device : str, optional
+        Another than the fit's.
 
     Returns
     -------
@@ -106,10 +116,17 @@ def apply(fit: Fit, table: Any, bins: Bins | Sequence[Axis], *, settings: FitSet
         No star, or none inside the bins and the images.
     UsageError
         Settings that make no sense.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.apply("fit.h5", "stars.fits", "Lz:20:-2000:2000,E:20:-3e5:-1e5")  # doctest: +SKIP
+    >>> found.fractions.shape  # doctest: +SKIP
+    (400, 2)
     """
-    settings = settings or fit.settings
-    stars, flow = choose(table, settings.selection)
-    return apply_mixtures(fit, mix(stars, bins, fit.mixtures.chemistry), flow, device=settings.solver.device)
+    fit = as_fit(fit)
+    chosen, flow = choose(stars, as_selection(selection, fit.settings.selection))
+    return apply_mixtures(fit, mix(chosen, bins, fit.mixtures.chemistry), flow, device=device)
 
 
 def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow, *, device: str | None = None) -> Application:

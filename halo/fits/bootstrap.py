@@ -9,8 +9,10 @@ import numpy as np
 from ..errors import UsageError
 from .engine import CONVERGED, solve
 from .fit import NAMES, Fit
+from .settings import Bootstrap
+from .store import FitLike, as_fit
 
-REPLICATES = 200
+REPLICATES = Bootstrap.replicates
 FLOOR = 0.5
 """Least cosine between a component of a replicate and that of the fit which it is matched to."""
 
@@ -55,14 +57,14 @@ def star_weights(fit: Fit, replicates: int = REPLICATES, *, seed: int = 0) -> np
     return nmfcore.star_weights(fit.mixtures.rows, replicates=replicates, seed=seed)
 
 
-def refit(fit: Fit, replicates: int = REPLICATES, *, seed: int = 0, floor: float = FLOOR) -> Refits:
+def refit(fit: FitLike, replicates: int = REPLICATES, *, seed: int = 0, floor: float = FLOOR) -> Refits:
     """Return bootstrap replicates of a fit: as many stars drawn with replacement, in the fit's bins and images.
 
     Each starts from the fit's solution, so that it finds what became of this optimum and not another one.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         The fit; the stars that it counted travel with it.
     replicates : int
         B.
@@ -79,8 +81,16 @@ def refit(fit: Fit, replicates: int = REPLICATES, *, seed: int = 0, floor: float
     ------
     UsageError
         Fewer than two replicates, a number out of range, or components that no single fit found.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> replicates = halo.refit("fit.h5", 200, seed=1)  # doctest: +SKIP
+    >>> replicates.W.sum(axis=1).std(axis=0)  # doctest: +SKIP
     """
     import nmfcore
+
+    fit = as_fit(fit)
 
     if fit.names == NAMES:
         raise UsageError(

@@ -50,11 +50,10 @@ def not_converged(status: str, kkt: float, bins: int = 0) -> str:
 
 def check_names(solver: Solver) -> None:
     """Raise UsageError where the engine knows no such loss, update or init; what goes together only a fit shows."""
-    from nmfcore.factorise import RULES
-    from nmfcore.initialise import METHODS
-    from nmfcore.losses import NAMED_BETA
+    import nmfcore
 
-    for name, known in (("update", ("auto", *RULES)), ("init", METHODS), ("loss", NAMED_BETA)):
+    update, loss = ("auto", *nmfcore.RULES), tuple(nmfcore.NAMED_BETA)
+    for name, known in (("update", update), ("init", nmfcore.METHODS), ("loss", loss)):
         value = getattr(solver, name)
         if value not in known and not (name == "loss" and _is_number(value)):
             or_beta = " or a number beta" if name == "loss" else ""

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from astropy.table import QTable
 
 from ..errors import UsageError
+from ..io.notebook import Shown, bar
 from ..mixtures.counts import Mixtures, mix
+from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
 from .engine import CONVERGED, message, not_converged, resolve_device, solve
-from .settings import FitSettings, Solver
+from .settings import FitChoices, FitSettings, Solver
 from .tables import convergence, images_table, weights_table
 
 LE, HE = "LE", "HE"
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass(frozen=True, repr=False)
+class Fit(Shown):
     """Components and their weights, in order of increasing mean energy.
 
     Attributes
@@ -128,6 +130,17 @@ class Fit:
         """Return a line on the fit where it did not converge; empty where it did."""
         return not_converged(self.status, self.kkt)
 
+    def _shown(self) -> tuple[str, dict[str, str], str]:
+        counted = self.mixtures
+        m, n = counted.V.shape
+        facts = {
+            "stars": f"{int(counted.n_stars.sum()):,}, {self.settings.selection.name}",
+            "data": f"{m} bins of {', '.join(axis.variable for axis in counted.bins.axes)} x {n} pixels",
+            "mass fractions": percentages(self.names, self.mass_fractions),
+            "status": self.ended,
+        }
+        return f"Fit of {len(self.names)} components", facts, bar(self.mass_fractions.tolist())
+
 
 def component_names(k: int) -> tuple[str, ...]:
     """Return the names of k components, from low to high energy."""
@@ -145,15 +158,18 @@ def fractions(W: np.ndarray) -> np.ndarray:
     return np.divide(W, total, out=np.full_like(W, np.nan), where=total > 0)
 
 
-def fit(table: Any, settings: FitSettings | None = None) -> Fit:
+def fit(stars: StarsLike, settings: FitSettings | None = None, **choices: Unpack[FitChoices]) -> Fit:
     """Fit components to the chemistry of stars in bins.
 
     Parameters
     ----------
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : FitSettings, optional
         The paper's by default.
+    **choices
+        Settings to change, as `FitSettings.replace` takes them: ``components=3``, ``bins="E:5,Lz:5"``, ``pixels=20``,
+        ``selection="retrograde"``.
 
     Returns
     -------
@@ -165,12 +181,18 @@ def fit(table: Any, settings: FitSettings | None = None) -> Fit:
         Too few stars, or none inside the images.
     UsageError
         Settings that make no sense.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> fit = halo.fit("stars.fits", components=3, pixels=20)  # doctest: +SKIP
+    >>> fit.mass_fractions  # doctest: +SKIP
     """
-    settings = settings or FitSettings()
+    settings = (settings or FitSettings()).replace(**choices)
     if settings.solver.components < 1:
         raise UsageError(f"components must be >= 1, got {settings.solver.components}.")
-    stars, flow = choose(table, settings.selection)
-    return fit_mixtures(mix(stars, settings.axes, settings.chemistry), stars, flow, settings)
+    chosen, flow = choose(stars, settings.selection)
+    return fit_mixtures(mix(chosen, settings.axes, settings.chemistry), chosen, flow, settings)
 
 
 def fit_mixtures(mixtures: Mixtures, stars: Any, flow: CutFlow, settings: FitSettings) -> Fit:

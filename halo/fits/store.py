@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
@@ -113,6 +114,26 @@ def load_fit(path: str | Path) -> Fit:
         raise InputError(f"{path}: cannot be read as HDF5, as a fit is ({first_line(error)}).") from error
     except (KeyError, ValueError, TypeError, IndexError, UsageError) as error:
         raise InputError(f"{path}: damaged or incomplete ({first_line(error)}); fit again.") from error
+
+
+FitLike: TypeAlias = Fit | str | Path
+"""A fit, or the path of its file."""
+
+
+def as_fit(fit: FitLike) -> Fit:
+    """Return the fit, which may be given as the path of its file.
+
+    Raises
+    ------
+    InputError
+        As `load_fit`.
+    """
+    return load_fit(fit) if isinstance(fit, str | Path) else fit
+
+
+def as_fits(fits: FitLike | Sequence[FitLike]) -> tuple[Fit, ...]:
+    """Return the fits, of which there may be one or several, each as `as_fit` takes it."""
+    return tuple(as_fit(fit) for fit in ([fits] if isinstance(fits, Fit | str | Path) else fits))
 
 
 def _arrays(path: Path, file: h5py.File) -> dict[str, np.ndarray]:

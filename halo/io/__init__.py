@@ -1,1 +1,1 @@
-"""Files: written whole or not at all, read with suspicion; provenance."""
+"""Files: written whole or not at all, checked when read; provenance."""

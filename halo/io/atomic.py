@@ -8,6 +8,9 @@ from pathlib import Path
 
 from ..errors import OutputError, UsageError
 
+FITS, CATALOGUES, TABLES = (".h5", ".hdf5"), (".fits", ".fit"), (".ecsv",)
+"""How the names of fits, prepared catalogues and tables end."""
+
 
 def check_output(
     path: str | Path,
@@ -16,7 +19,7 @@ def check_output(
     suffixes: Sequence[str] = (),
     inputs: Sequence[str | Path | None] = (),
 ) -> None:
-    """Raise where writing `path` must fail; to be asked before hours of computing, not after.
+    """Raise where `path` cannot be written; call it before a long computation, not after.
 
     Parameters
     ----------
@@ -38,7 +41,7 @@ def check_output(
     """
     path = Path(path)
     if suffixes and path.suffix.lower() not in suffixes:
-        raise UsageError(f"{path}: the name must end in {' or '.join(suffixes)}, by which the file is known later.")
+        raise UsageError(f"{path}: the name must end in {' or '.join(suffixes)}, by which the file is recognised.")
     folder = path.absolute().parent
     if path.is_dir():
         raise OutputError(f"{path}: is a directory, expected a file to write; name the file.")
@@ -46,7 +49,7 @@ def check_output(
         raise OutputError(f"{path}: is also an input, which is never overwritten; choose another name.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already; choose another name or allow overwriting (--overwrite).")
-    # Renaming over a file asks no leave of it, and root may write anything: the mode says what its owner wants.
+    # renaming replaces even a write-protected file, and root may write anything: heed the mode
     if path.exists() and not path.stat().st_mode & 0o222:
         raise OutputError(f"{path}: is write-protected; choose another name.")
     if not folder.is_dir():
@@ -56,7 +59,7 @@ def check_output(
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], None], *, overwrite: bool = False) -> Path:
-    """Let `write` fill a temporary file beside `path`, flush it to disk, and give it its final name.
+    """Let `write` fill a temporary file in the folder of `path`, flush it to disk, and rename it to `path`.
 
     Parameters
     ----------
@@ -94,7 +97,7 @@ def write_bytes(path: str | Path, data: bytes, *, overwrite: bool = False) -> Pa
 
 
 def check_inside(folder: Path) -> None:
-    """Raise where no file could be made in a folder that is there, or that is yet to be made.
+    """Raise where no file can be made in a folder, whether it exists or is still to be made.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def check_inside(folder: Path) -> None:
         The folder, or the nearest above it that exists, is not writable.
     """
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    # The mode says what its owner wants; root may write anything.
+    # root may write anything: heed the mode
     if not os.access(there, os.W_OK | os.X_OK) or not there.stat().st_mode & 0o222:
         raise OutputError(f"{folder}: the folder {there} is not writable; choose another.")
 
@@ -135,7 +138,7 @@ def set_aside(path: Path, folder: Path) -> Path:
     try:
         _rename(path, target)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be set aside ({error.strerror}); move it yourself.") from None
+        raise OutputError(f"{path}: cannot be moved aside ({error.strerror}); move it yourself.") from None
     return target
 
 

@@ -1,7 +1,7 @@
-"""FITS tables read with suspicion: every way a file can be broken becomes one line that says so.
+"""FITS tables, checked as they are read: every kind of damage becomes an error of one line.
 
-Columns are copied chunk by chunk out of short-lived memory maps, so that a wide catalogue of any length costs only the
-memory of the columns asked for.
+Columns are copied in chunks from short-lived memory maps, so that a wide catalogue of any length takes only the memory
+of the columns that are read.
 """
 
 import warnings
@@ -61,7 +61,7 @@ class FitsTable:
 
 
 def check_signature(path: str | Path) -> None:
-    """Raise `InputError` unless the file exists and begins as FITS; say what it is instead where that can be told."""
+    """Raise `InputError` unless the file exists and begins as FITS; name what it is instead where that is known."""
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: is a directory, expected a FITS file; name the file in it.")
@@ -102,9 +102,9 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
     path = Path(path)
     check_signature(path)
     with warnings.catch_warnings():
-        # damage is looked for below, in our own words
+        # damage is reported below, in our own words
         warnings.simplefilter("ignore", AstropyWarning)
-        # opened here, since astropy leaves a file open that it cannot make sense of
+        # opened here, since astropy leaves a file open that it cannot read
         with path.open("rb") as file:
             try:
                 hdus = fits.open(file, mode="readonly", memmap=True, lazy_load_hdus=False)
@@ -221,7 +221,7 @@ def _decoded(table: FitsTable, name: str, raw: np.ndarray) -> np.ndarray:
         scale, zero = column.bscale or 1, column.bzero or 0
         integer = raw.dtype.kind in "iu" and _is_integer_scale(column)
         if integer:
-            # wraps exactly as the FITS convention of unsigned integers means it
+            # overflow is wanted here: so FITS stores unsigned integers
             found = (raw.astype(np.uint64) + np.uint64(int(zero))).astype(raw.dtype.newbyteorder("="))
         else:
             found = raw * float(scale) + float(zero)

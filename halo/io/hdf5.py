@@ -1,4 +1,4 @@
-"""Named arrays as HDF5, made in memory and read with suspicion: a file from elsewhere must do no harm."""
+"""Named arrays as HDF5: made in memory, and checked before they are read, since a file may come from anywhere."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from ..errors import InputError
 
 LARGEST = 2**31
-"""Bytes above which a data set, or all of a file's together, are refused: nothing of this software comes near."""
+"""Most bytes of a data set, and of all in a file together; the files of this software stay far below."""
 UNPACKED, PLENTY = 1032, 2**20
-"""Bytes that a byte of gzip can become at most, and bytes that an array may have whatever the file holds of it."""
+"""Most bytes that one byte of gzip can become, and bytes that an array may have whatever the size of its file."""
 SMALLEST_PACKED = 1000
 """Entries from which an array is compressed."""
 
@@ -24,8 +24,8 @@ def pack(
 ) -> bytes:
     """Return an HDF5 file, as bytes, with the arrays as data sets of its root, and texts as attributes of it.
 
-    Made in memory because HDF5 cannot be relied upon to fail cleanly when a disk is full. The same arrays give the
-    same bytes: HDF5 keeps no times here.
+    Made in memory, since HDF5 does not fail cleanly when a disk is full. The same arrays give the same bytes: no
+    times are stored.
     """
     image = io.BytesIO()
     with h5py.File(image, "w") as file:
@@ -42,7 +42,7 @@ def unpack(image: bytes) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        No HDF5, or one that `array` refuses.
+        Not HDF5, or a file that `arrays` refuses.
     """
     try:
         with h5py.File(io.BytesIO(image), "r") as file:
@@ -64,7 +64,7 @@ def arrays(file: Any) -> dict[str, np.ndarray]:
     ------
     InputError
         A link that leads elsewhere, a group, data kept elsewhere, objects, more than `LARGEST` bytes, or more than
-        what the file holds can be unpacked to. All is looked at before anything is read.
+        the file's size can unpack to. All of it is checked before anything is read.
     """
     room = LARGEST
     for name in file:
@@ -73,7 +73,7 @@ def arrays(file: Any) -> dict[str, np.ndarray]:
 
 
 def _checked(file: Any, name: str, largest: int) -> int:
-    # A file from elsewhere must not make this process read other files or fill its memory.
+    # a file must not make this process read other files or fill its memory
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         raise InputError(f"{name} is a link out of the data set tree; such files are refused.")
     data = file[name]
@@ -86,5 +86,5 @@ def _checked(file: Any, name: str, largest: int) -> int:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of what an error says."""
+    """Return the first line of an error's message."""
     return (str(error).splitlines() or [type(error).__name__])[0]

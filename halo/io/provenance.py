@@ -1,4 +1,4 @@
-"""Where an output came from: enough to repeat it, and to notice when an input has changed."""
+"""Provenance: enough to repeat a result, and to notice that an input has changed."""
 
 import dataclasses
 import hashlib
@@ -112,7 +112,7 @@ def describe_input(path: str | Path) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """Return `value` as JSON can hold it: dataclasses and mappings as dicts, sequences as lists, the rest as text."""
     if hasattr(value, "record") and not isinstance(value, type):
-        value = value.record()  # settings say themselves how files hold them
+        value = value.record()  # settings define how files hold them
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -122,7 +122,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, os.PathLike):
-        return Path(value).name  # folders differ between machines, and are nobody's business
+        return Path(value).name  # folders differ between machines and are private
     if hasattr(value, "tolist") and not hasattr(value, "unit"):  # NumPy arrays and scalars
         return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):

@@ -52,7 +52,7 @@ def load_table(path: str | Path) -> Table:
     Raises
     ------
     InputError
-        Missing, or no such table.
+        Missing, or not such a table.
     """
     path = Path(path)
     if not path.exists():

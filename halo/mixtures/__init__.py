@@ -1,1 +1,1 @@
-"""Stars to V: bins, histograms of chemistry."""
+"""From stars to V: bins and histograms of chemistry."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..errors import InputError, UsageError
 from ..stars.variables import values
-from .settings import Axis, Chemistry
+from .settings import Axis, Chemistry, as_axes
 
 MOST_BINS = 2**20
-"""More bins than stars in any survey of abundances; their edges alone would fill the memory."""
+"""Most bins; any survey of abundances has fewer stars, and the edges of more bins would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,11 @@ class Bins:
         return index
 
 
-def make_bins(table: Any, axes: Sequence[Axis]) -> Bins:
+BinsLike: TypeAlias = Bins | str | Axis | Sequence[Axis]
+"""Bins as they are, or what `make_bins` makes them from."""
+
+
+def make_bins(table: Any, axes: str | Axis | Sequence[Axis]) -> Bins:
     """Return bins for these stars: regular ones as asked, the others equally full.
 
     Equal counts are nested: the first axis is cut so that each part has the same number of stars (to one), then
@@ -73,8 +77,8 @@ def make_bins(table: Any, axes: Sequence[Axis]) -> Bins:
     ----------
     table : Table
         Stars.
-    axes : sequence of Axis
-        One or two.
+    axes : str, Axis or sequence of Axis
+        One or two, such as ``"E:8,Lz:8"``.
 
     Raises
     ------
@@ -83,7 +87,7 @@ def make_bins(table: Any, axes: Sequence[Axis]) -> Bins:
     UsageError
         No axis, more than two, or more than `MOST_BINS` bins.
     """
-    axes = tuple(axes)
+    axes = as_axes(axes)
     if not 1 <= len(axes) <= 2:
         raise UsageError(f"bins need one or two variables, got {len(axes)}.")
     if math.prod(axis.count for axis in axes) > MOST_BINS:

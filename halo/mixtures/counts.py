@@ -1,16 +1,15 @@
-"""From stars to V: one row per bin, the pixels of stacked abundance histograms as columns; and back to images."""
+"""From stars to V: a row per bin, the pixels of stacked abundance histograms as columns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, UsageError
-from .bins import Bins, columns_of, make_bins
-from .settings import Axis, Chemistry
+from .bins import Bins, BinsLike, columns_of, make_bins
+from .settings import Chemistry
 
 MOST_CELLS = 2**27
 """Cells of V above which a fit is refused: a gigabyte of counts, nearly all of them zero."""
@@ -70,15 +69,15 @@ class Mixtures:
         return ", ".join(parts)
 
 
-def mix(table: Any, bins: Bins | Sequence[Axis], chemistry: Chemistry | None = None) -> Mixtures:
+def mix(table: Any, bins: BinsLike, chemistry: Chemistry | None = None) -> Mixtures:
     """Count stars into bins and pixels.
 
     Parameters
     ----------
     table : Table
         Stars.
-    bins : Bins or sequence of Axis
-        Bins as they are, or axes to make them from these stars.
+    bins : Bins, str, Axis or sequence of Axis
+        Bins as they are, or axes to make them from these stars, such as ``"E:8,Lz:8"``.
     chemistry : Chemistry, optional
         The images; the paper's by default.
 

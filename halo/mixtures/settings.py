@@ -1,13 +1,14 @@
-"""What is binned and how images are made: axes, planes, chemistry; plain Python."""
+"""Axes of the bins, abundance planes and their images; plain Python."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from ..errors import UsageError
+from ..fields import Form, Option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +47,7 @@ class Axis:
 
     @property
     def regular(self) -> bool:
-        """Whether the bins are equally wide rather than equally full."""
+        """Whether the bins have equal widths rather than equal counts."""
         return self.low is not None
 
     def __str__(self) -> str:
@@ -61,7 +62,7 @@ def parse_axes(text: str) -> tuple[Axis, ...]:
     ------
     UsageError
         The text cannot be read, or names more than two variables or one of them twice. Whether the stars have the
-        variables shows when they are binned.
+        variables is checked when they are binned.
     """
     axes = []
     for part in text.split(","):
@@ -83,8 +84,18 @@ def parse_axes(text: str) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
+def as_axes(axes: str | Axis | Sequence[Axis]) -> tuple[Axis, ...]:
+    """Return the axes that are meant: text as `parse_axes` reads it, one axis, or several."""
+    if isinstance(axes, str):
+        return parse_axes(axes)
+    return (axes,) if isinstance(axes, Axis) else tuple(axes)
+
+
+AXES = Form(parse_axes, lambda axes: ",".join(map(str, axes)))
+"""One or two axes as text."""
+
 DEFAULT_RANGES: dict[str, tuple[float, float]] = {"FE_H": (-2.5, 0.7), "AL_FE": (-0.6, 0.6), "MG_FE": (-0.2, 0.5)}
-"""Histogram ranges where none are given; the paper states none, these enclose its figures."""
+"""Default histogram ranges, dex; the paper states none, these enclose its figures."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +126,15 @@ class Chemistry:
         l: each image has l x l pixels.
     """
 
-    planes: tuple[Plane, ...] = DEFAULT_PLANES
-    ranges: tuple[tuple[str, tuple[float, float]], ...] = tuple(DEFAULT_RANGES.items())
-    pixels: int = 50
+    planes: Annotated[
+        tuple[Plane, ...], "Abundance plane Y:X; repeatable. AL_FE:FE_H and MG_FE:FE_H.", Option("--plane")
+    ] = DEFAULT_PLANES
+    ranges: Annotated[
+        tuple[tuple[str, tuple[float, float]], ...],
+        "Histogram range, such as FE_H:-2.5:0.7; repeatable.",
+        Option("--range"),
+    ] = tuple(DEFAULT_RANGES.items())
+    pixels: Annotated[int, "Pixels along one side of each image.", Option(minimum=1)] = 50
 
     def __post_init__(self) -> None:
         if not self.planes:

@@ -1,12 +1,10 @@
-"""The mock survey nearly without noise: what its counts would be on average.
+"""The mock survey nearly without noise: its expected counts.
 
 A fit of these expected counts shows the bias that a method has on the mock, apart from the scatter that one survey's
 number of stars brings.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from astropy import units as u
@@ -15,6 +13,7 @@ from astropy.table import QTable, Table, vstack
 from ..errors import UsageError
 from ..orbits.frames import to_galactocentric
 from ..orbits.kinematics import angular_momentum, energy, kinematics
+from ..progress import Progress, silent
 from ..stars.cuts import apply_cuts
 from ..survey.quality import quality_cuts
 from .observe import observe
@@ -22,7 +21,7 @@ from .populations import DISC_THINNING
 from .stars import CLUSTER, NAMES, ORIGINS, REPEATS, draw_stars
 from .tables import member_probability
 
-_STREAM = 0xE0  # keeps these draws apart from those of a survey of the same seed
+_STREAM = 0xE0  # these draws must be independent of those of a survey of the same seed
 _MEMBER = 0.8
 
 
@@ -31,7 +30,7 @@ def expected(
     seed: int = 1,
     full: bool = False,
     oversample: int = 40,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> QTable:
     """Return the stars of `oversample` mock surveys that pass every quality cut, each to count as 1/oversample.
 
@@ -67,11 +66,9 @@ def expected(
         raise UsageError(f"oversample must be a positive number of surveys; got {oversample}.")
     parts = []
     for done, sequence in enumerate(np.random.SeedSequence([seed, _STREAM]).spawn(oversample)):
-        if progress is not None:
-            progress("expected", done, oversample)
+        progress("expected", done, oversample)
         parts.append(_one(n_stars, np.random.default_rng(sequence), full))
-    if progress is not None:
-        progress("expected", oversample, oversample)
+    progress("expected", oversample, oversample)
     stars = vstack(parts, metadata_conflicts="silent")
     stars.meta = {
         "oversample": oversample,
@@ -109,7 +106,7 @@ def _one(n_stars: int, rng: np.random.Generator, full: bool) -> QTable:
     E, Lz = energy(position, velocity), angular_momentum(position, velocity)
     prograde = Lz.value >= 0
     ecc = np.full(E.size, np.nan)
-    # the orbit costs most; retrograde stars are in or out whatever their eccentricity
+    # orbits take most of the time; retrograde stars are selected whatever their eccentricity
     ecc[prograde] = np.asarray(kinematics(position[prograde], velocity[prograde])["ecc"])
     x, y, z = position.T
     R = np.hypot(x, y)

@@ -52,7 +52,7 @@ class MockGalaxy:
     tilt: float = 35.0
 
     def accreted_fraction(self, variable: str, edges: np.ndarray) -> np.ndarray:
-        """Return the true accreted share of the halos' mass between edges in r, z or R (kpc); shape (m,)."""
+        """Return the true accreted fraction of the halos' mass between edges in r, z or R (kpc); shape (m,)."""
         within = {"r": _within_r, "z": _within_z, "R": _within_R}[variable]
         ours, theirs = (
             n * np.diff(within(np.asarray(edges) / a))

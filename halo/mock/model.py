@@ -1,4 +1,4 @@
-"""What a population of the mock is made of: a distribution function of orbits, chemical tracks and a share."""
+"""What a population of the mock is made of: a distribution function of orbits, chemical tracks and a fraction."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ class Population:
     name : str
     origin : {"accreted", "in-situ"}
     share : float
-        Its part of the survey's ordinary rows (no tellurics, clusters, Magellanic stars or repeats); all shares sum
-        to one.
+        Its fraction of the survey's ordinary rows (no tellurics, clusters, Magellanic stars or repeats); those of all
+        populations sum to one.
     orbits : Spheroid or Disc
     chemistry : Chemistry
     dwarfs : float
-        Part of its rows that are dwarfs and subgiants, which the surface-gravity cut removes.
+        Fraction of its rows that are dwarfs and subgiants, which the surface-gravity cut removes.
     thinned : bool
         Whether the default mock keeps only one star in DISC_THINNING of it.
     """

@@ -54,7 +54,7 @@ def observe(true: TrueStars, n_repeats: int, rng: np.random.Generator, *, lean: 
         Rows that repeat a star with another spectrum; EXTRATARG marks them.
     rng : numpy.random.Generator
     lean : bool
-        Leave out the elements beside [Fe/H], [Mg/Fe] and [Al/Fe].
+        Leave out all elements but [Fe/H], [Mg/Fe] and [Al/Fe].
 
     Returns
     -------
@@ -73,7 +73,7 @@ def observe(true: TrueStars, n_repeats: int, rng: np.random.Generator, *, lean: 
 
 
 def _astrometry(true: TrueStars, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Gaia's and astroNN's columns, one row per star, since both combine all that is known of it."""
+    """Gaia's and astroNN's columns, one row per star, since both combine all observations of it."""
     n = len(true)
     sky = to_heliocentric(true.stars.position * u.kpc, true.stars.velocity * (u.km / u.s))
     d = sky.distance.to_value(u.kpc)
@@ -152,7 +152,7 @@ def _spectra(
     for name, (size, growth, rate, gross) in _ABUNDANCES.items():
         error = size * (200 / snr) ** 0.7 * np.maximum(0.8, 1 - growth * (fe_h + 0.4)) * rng.lognormal(0, 0.15, n)
         error = np.hypot(error, 0.4 * size)
-        # the survey's sequences have wings: one measurement in twelve is three times worse than its error says
+        # the survey's sequences have wings: one measurement in twelve is three times worse than its error
         wings = rng.random(n)
         spread = np.where(wings < 0.01, gross, np.where(wings < 0.09, 3 * error, error))
         value = truth[name] + rng.normal(0, spread)

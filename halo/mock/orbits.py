@@ -1,9 +1,8 @@
 """Draw observed stars from a population's distribution function, in the McMillan (2017) potential.
 
 Positions are proposed along the survey's lines of sight by the population's own density, velocities from a density
-close to the distribution function, and each proposal is accepted with a probability proportional to what the proposal
-got wrong. Stars are therefore in equilibrium and selected as the survey selects: nothing is drawn that could not have
-been observed.
+close to the distribution function, and each proposal is accepted with a probability proportional to the ratio of
+the two. Stars are therefore in equilibrium and selected as the survey selects them.
 """
 
 from __future__ import annotations

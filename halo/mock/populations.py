@@ -1,10 +1,10 @@
-"""The populations of the mock survey: orbits, chemistry and shares, each with its source.
+"""The populations of the mock survey: orbits, chemistry and fractions, each with its source.
 
-Shapes come from the literature named beside them and from the survey's marginal abundance planes. Shares and energy
+Shapes come from the literature named with them and from the survey's marginal abundance planes. Fractions and energy
 scales are calibrated to D24: 33.53 % accreted, which take over at -1.67e5 km2/s2, in samples of 13,147 and 5,387 stars;
 the metallicities of Splash and inner disc follow D24's components LE1 and LE2. None was found by fitting a
 factorisation to the mock, but most of D24's numbers are what a factorisation found in the survey: recovering them here
-says how well the method finds what was put in, and nothing about the Milky Way (docs/mock.md).
+tests how well the method finds what was put in, and nothing about the Milky Way (docs/mock.md).
 
 References
 ----------
@@ -229,12 +229,12 @@ POPULATIONS: tuple[Population, ...] = (
 
 
 def shares(full: bool) -> list[float]:
-    """Return the share of each population in the ordinary rows, after thinning unless `full`.
+    """Return the fraction of each population in the ordinary rows, after thinning unless `full`.
 
     Parameters
     ----------
     full : bool
-        Keep the survey's own shares.
+        Keep the survey's own fractions.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Stars of globular clusters and of the Magellanic Clouds: the mock has them so that they can be cut."""
+"""Stars of globular clusters and of the Magellanic Clouds, which the quality cuts are to remove."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class System:
     sigma_v: float = 6.0
 
 
-# Vasiliev & Baumgardt (2021), Baumgardt & Vasiliev (2021); [Fe/H] of Harris (1996, 2010 edition); shares by stars in
+# Vasiliev & Baumgardt (2021), Baumgardt & Vasiliev (2021); [Fe/H] of Harris (1996, 2010 edition); fractions by stars in
 # APOGEE
 CLUSTERS = (
     System("NGC_104_47Tuc", 6.024, -72.081, 4.52, 5.25, -2.58, -17.5, -0.72, 0.12),

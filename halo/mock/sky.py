@@ -15,7 +15,7 @@ import numpy as np
 
 R_SUN, Z_SUN = 8.122, 0.0208  # kpc, astropy's Galactocentric "v4.0"
 MAX_DISTANCE = 14.0
-"""Giants are drawn out to here, kpc; those beyond 10 kpc are there for the distance cut to remove."""
+"""Giants are drawn out to this distance, kpc; the distance cut removes those beyond 10 kpc."""
 MAX_DWARF_DISTANCE = 2.5
 BRIGHT_H = 7.0
 _DUST_HEIGHT, _DUST_H_PER_KPC = 0.10, 0.14  # kpc; A_H of 0.14 mag/kpc in the plane is A_V of 0.8 (Marshall et al. 2006)

@@ -24,7 +24,7 @@ ORIGINS = (*(p.origin for p in POPULATIONS), "cluster", "satellite")
 """Origins of the population codes."""
 
 REPEATS = 0.105
-"""Part of the rows that repeat a star: 734,000 rows of DR17 hold 657,000 stars."""
+"""Fraction of the rows that repeat a star: 734,000 rows of DR17 hold 657,000 stars."""
 
 # parts of the distinct stars of DR17 (734,000 rows, 657,000 stars): some 26,000 tellurics, 20,000 Magellanic and
 # 6,000 cluster stars
@@ -73,7 +73,7 @@ def draw_stars(n: int, rng: np.random.Generator, *, full: bool, giants_only: boo
     n : int
     rng : numpy.random.Generator
     full : bool
-        The survey's own shares instead of a thinned disc.
+        The survey's own fractions instead of a thinned disc.
     giants_only : bool
         Leave out, after counting them, dwarfs, tellurics and Magellanic stars, which every sample cuts.
     """

@@ -1,11 +1,10 @@
 """A mock survey with known truth: drawn from populations in McMillan (2017), observed and written as APOGEE DR17.
 
-The populations and their sources are in `mock_populations`; `docs/mock.md` describes what is and what is not modelled.
+The populations and their sources are in `populations`; `docs/mock.md` describes what is and what is not modelled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +13,12 @@ from astropy.io import fits
 from astropy.table import Table
 
 from ..errors import OutputError, UsageError
+from ..progress import Progress, silent
 from . import tables as mock_files
 from .expected import expected
 from .observe import observe
 from .populations import DISC_THINNING
+from .settings import MockSettings
 from .stars import REPEATS, draw_stars
 
 __all__ = ["MockPaths", "MockSurvey", "draw", "expected", "make", "write"]
@@ -25,8 +26,6 @@ __all__ = ["MockPaths", "MockSurvey", "draw", "expected", "make", "write"]
 ALLSTAR, ASTRONN = "allStarLite-dr17-synspec_rev1.fits", "apogee_astroNN-DR17.fits"
 MEMBERS, TRUTH = "members", "truth.fits"
 MIN_STARS = 100
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class MockSurvey:
 
 @dataclass(frozen=True)
 class MockPaths:
-    """The files of a mock survey, and what the command line tells of it.
+    """The files of a mock survey, its thinning and its number of rows.
 
     Attributes
     ----------
@@ -82,7 +81,9 @@ class MockPaths:
     n_rows: int
 
 
-def draw(n_stars: int = 60_000, seed: int = 1, full: bool = False, progress: Progress | None = None) -> MockSurvey:
+def draw(
+    n_stars: int = MockSettings.stars, seed: int = MockSettings.seed, full: bool = False, progress: Progress = silent
+) -> MockSurvey:
     """Draw a mock survey.
 
     Parameters
@@ -92,7 +93,7 @@ def draw(n_stars: int = 60_000, seed: int = 1, full: bool = False, progress: Pro
     seed : int
         The same seed gives the same survey.
     full : bool
-        Keep the survey's own share of disc stars (halo stars are then 2 % of the rows); by default the discs are
+        Keep the survey's own fraction of disc stars (halo stars are then 2 % of the rows); by default the discs are
         thinned.
     progress : callable, optional
         Called with (stage, done, total).
@@ -107,15 +108,14 @@ def draw(n_stars: int = 60_000, seed: int = 1, full: bool = False, progress: Pro
         `n_stars` below 100, or a negative seed.
     """
     _check(n_stars, seed)
-    report = progress or _silent
     stages = ("draw stars", "observe", "tables")
     rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)]
     n_repeats = round(REPEATS * n_stars)
-    report(stages[0], 0, 3)
+    progress(stages[0], 0, 3)
     true = draw_stars(n_stars - n_repeats, rngs[0], full=full)
-    report(stages[1], 1, 3)
+    progress(stages[1], 1, 3)
     seen = observe(true, n_repeats, rngs[1])
-    report(stages[2], 2, 3)
+    progress(stages[2], 2, 3)
     source_id = mock_files.source_ids(len(true), rngs[2])
     first = np.zeros(len(true), dtype=np.int64)
     first[seen.star] = np.arange(seen.star.size)
@@ -129,13 +129,11 @@ def draw(n_stars: int = 60_000, seed: int = 1, full: bool = False, progress: Pro
         seed=seed,
         full=full,
     )
-    report(stages[2], 3, 3)
+    progress(stages[2], 3, 3)
     return survey
 
 
-def write(
-    directory: str | Path, survey: MockSurvey, overwrite: bool = False, progress: Progress | None = None
-) -> MockPaths:
+def write(directory: str | Path, survey: MockSurvey, overwrite: bool = False, progress: Progress = silent) -> MockPaths:
     """Write a mock survey in the survey's own file layouts, and its truth.
 
     Parameters
@@ -157,7 +155,6 @@ def write(
     OutputError
         Files of a mock exist and `overwrite` is false, or the directory cannot be written.
     """
-    report = progress or _silent
     paths = _paths(Path(directory), survey.thinning, len(survey.table))
     _check_output(paths, overwrite)
     header: dict[str, tuple[object, str]] = {
@@ -170,22 +167,22 @@ def write(
         paths.allstar.parent.mkdir(parents=True, exist_ok=True)
         tables = ((paths.allstar, survey.table), (paths.astronn, survey.astronn), (paths.truth, survey.truth))
         for done, (path, table) in enumerate(tables):
-            report("write", done, 4)
+            progress("write", done, 4)
             mock_files.write_fits(path, table, header)
-        report("write", 3, 4)
+        progress("write", 3, 4)
         mock_files.write_members(paths.members, survey.members)
     except OSError as error:
         raise OutputError(f"cannot write the mock into {directory}: {error.strerror or error}.") from error
-    report("write", 4, 4)
+    progress("write", 4, 4)
     return paths
 
 
 def make(
     directory: str | Path,
-    n_stars: int = 60_000,
-    seed: int = 1,
+    n_stars: int = MockSettings.stars,
+    seed: int = MockSettings.seed,
     full: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     overwrite: bool = False,
 ) -> MockPaths:
     """Draw a mock survey and write it; parameters and errors as in `draw` and `write`."""
@@ -223,7 +220,3 @@ def _is_mock(path: Path) -> bool:
         return bool(fits.getheader(path, 1).get("MOCK", False))
     except (OSError, IndexError):
         return False
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    pass

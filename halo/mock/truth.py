@@ -1,4 +1,4 @@
-"""A mock survey's truth beside what a fit says of it, and the same mock without noise."""
+"""The truth of a mock survey compared with a fit, and with a fit of the same mock without noise."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def read_truth(path: str | Path, stars: Any) -> Truth:
 
 
 def true_fractions(bins: Bins, stars: Any, is_accreted: np.ndarray) -> np.ndarray:
-    """Return the accreted share of the stars in each bin; shape (m,), NaN where a bin is empty."""
+    """Return the accreted fraction of the stars in each bin; shape (m,), NaN where a bin is empty."""
     rows = bins.assign(stars)
     inside = rows >= 0
     number = np.bincount(rows[inside], minlength=len(bins)).astype(float)
@@ -83,7 +83,7 @@ def true_fractions(bins: Bins, stars: Any, is_accreted: np.ndarray) -> np.ndarra
 
 
 def population_images(chemistry: Chemistry, stars: Any) -> dict[str, np.ndarray]:
-    """Return how one star of each population spreads over the columns of V; shape (n,) each.
+    """Return how one star of each population is distributed over the columns of V; shape (n,) each.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def population_images(chemistry: Chemistry, stars: Any) -> dict[str, np.ndarray]
 
 
 def without_noise(mixtures: Mixtures, population: np.ndarray, images: dict[str, np.ndarray]) -> Mixtures:
-    """Return the mixtures with each bin's counts replaced by what its stars' populations lead to expect.
+    """Return the mixtures with each bin's counts replaced by the counts that its stars' populations lead to expect.
 
     The bins, and which populations their stars belong to, stay; the scatter of the stars over the pixels goes.
 
@@ -123,14 +123,14 @@ def without_noise(mixtures: Mixtures, population: np.ndarray, images: dict[str, 
 
 @dataclass(frozen=True)
 class Recovery:
-    """A fit of a mock beside the truth, and beside the fit of the same mock without noise.
+    """A fit of a mock compared with the truth, and with the fit of the same mock without noise.
 
     Attributes
     ----------
     n_stars : int
         Stars fitted.
     true_share, share, noise_free_share : float
-        Accreted share of the stars; mass fraction of the high-energy component; the same without noise.
+        Accreted fraction of the stars; mass fraction of the high-energy component; the same without noise.
     true_crossing, crossing, noise_free_crossing : tuple of float
         Energies at which the fraction crosses one half, km2 / s2.
     rms, rms_after_bias : float
@@ -159,7 +159,7 @@ class Limits:
     Attributes
     ----------
     share : float
-        Mass fraction of the high-energy component minus the true accreted share.
+        Mass fraction of the high-energy component minus the true accreted fraction.
     bias : float
         The same minus that of the noise-free fit; one so well predicted may exceed `share`.
     rms : float
@@ -175,11 +175,11 @@ class Limits:
 
 
 def shortfalls(found: Recovery, limits: Limits = Limits()) -> list[str]:
-    """Return what of a recovery is beyond the limits, in words; empty where all is within."""
+    """Return how a recovery exceeds the limits, in words; empty where it does not."""
     error, unpredicted = found.share - found.true_share, found.share - found.noise_free_share
     said = []
     if not (abs(error) <= limits.share or abs(unpredicted) <= limits.bias):
-        said.append(f"share off by {error:+.4f}, of which the noise-free fit leaves {unpredicted:+.4f} unexplained")
+        said.append(f"fraction off by {error:+.4f}, of which the noise-free fit leaves {unpredicted:+.4f} unexplained")
     if not found.rms_after_bias <= limits.rms:
         said.append(f"rms of the fractions {found.rms_after_bias:.4f}")
     if not len(found.crossing) == len(found.noise_free_crossing) == len(found.true_crossing) == 1:
@@ -235,7 +235,7 @@ def _rms(x: np.ndarray) -> float:
 
 
 def true_fit(fit: Fit, is_accreted: np.ndarray) -> Fit:
-    """Return what a fit of two components would be if it told every star's origin: the counts themselves.
+    """Return the fit of two components that knows every star's origin: the counts themselves.
 
     Parameters
     ----------

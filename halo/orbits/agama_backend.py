@@ -1,7 +1,7 @@
 """The same quantities by AGAMA (Vasiliev 2019), the library of Davies et al.; this is the only import of it.
 
 AGAMA keeps its units in one global setting, which the first use of this module sets to kpc, km/s and Msun: in any other
-units McMillan17.ini would be read as another galaxy, without a word.
+units McMillan17.ini would silently be read as another galaxy.
 """
 
 import warnings
@@ -36,7 +36,7 @@ def potential(x: np.ndarray) -> np.ndarray:
 def extent(x: np.ndarray, v: np.ndarray, eccentricity: str) -> Extent:
     """Return actions and extent of bound orbits off the axis; kpc and km/s, shapes (N, 3).
 
-    AGAMA's action finder does not tell its turning points, so without orbits they come from this package's own fudge,
+    AGAMA's action finder does not return turning points, so without orbits they come from this package's own fudge,
     which agrees with its actions to 0.1 % of their sum.
     """
     J_r, J_z, _ = _model()[1](np.concatenate([x, v], axis=1)).T
@@ -54,7 +54,7 @@ def _orbit_extent(x: np.ndarray, v: np.ndarray) -> np.ndarray:
     model = _model()[0]
     start = np.concatenate([x, v], axis=1)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # it announces another layout of the answer; both are read below
+        warnings.simplefilter("ignore", FutureWarning)  # it warns of a new layout of its result; both are read below
         orbits = agama.orbit(
             potential=model,
             ic=start,

@@ -65,7 +65,7 @@ def focal_length() -> FocalLength:
     duration = np.repeat(3.2 * _RADII / v_c, shape[1])  # twice a quarter of the circular orbit's period
     inner, outer = _launch_bracket(potential, E_grid, Lz)
     v_inner, v_outer = (_rise(potential, E_grid, Lz, R0, duration)[0] for R0 in (inner, outer))
-    for i in range(_ITERATIONS):  # bisection, then regula falsi with the end that stays put halved (the Illinois rule)
+    for i in range(_ITERATIONS):  # bisection, then regula falsi with the Illinois rule
         share = np.full_like(inner, 0.5)
         if i >= _BISECTIONS:
             share = np.clip(v_inner / np.where(v_inner > v_outer, v_inner - v_outer, 1.0), 0.01, 0.99)
@@ -110,7 +110,7 @@ def _rise(
     v_R : ndarray, shape (N,)
         Radial velocity at the top: positive where R0 lies inside the shell's, negative outside.
     R, z : ndarray, shape (steps taken, N)
-        The way there, kpc; it stands still after the top.
+        The orbit up to there, kpc; constant after the top.
     """
     v_z0 = np.sqrt(np.maximum(2.0 * (E - potential.potential(R0, np.zeros_like(R0))) - (Lz / R0) ** 2, 0.0))
     state = np.stack([R0, np.zeros_like(R0), np.zeros_like(R0), v_z0])

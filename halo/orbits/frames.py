@@ -1,9 +1,9 @@
 """Sky coordinates to the Galactocentric frame and back.
 
 The frame is astropy's Galactocentric "v4.0": right-handed, the Sun at (-8.122, 0, 0.0208) kpc moving with
-(12.9, 245.6, 7.78) km/s. Its parameters are asked of astropy by name, so neither astropy's global default nor a change
-of it by the caller matters. The transformation from ICRS is affine, so astropy is asked for it once and a survey costs
-two matrix products. Nothing here needs Earth orientation data, so nothing is downloaded.
+(12.9, 245.6, 7.78) km/s. Its parameters are taken from astropy by name, so that astropy's global default does not
+matter. The transformation from ICRS is affine: astropy gives it once, and a survey then costs two matrix products.
+Nothing here needs Earth orientation data, so nothing is downloaded.
 """
 
 from dataclasses import dataclass
@@ -132,7 +132,7 @@ def to_galactocentric(
 
 
 def to_heliocentric(position: units.Quantity, velocity: units.Quantity) -> SkyPhase:
-    """Return what the Sun sees of stars at these Galactocentric positions and velocities.
+    """Return how stars at these Galactocentric positions and velocities are observed from the Sun.
 
     Parameters
     ----------

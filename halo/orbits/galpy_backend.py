@@ -1,7 +1,7 @@
 """Actions and turning points by galpy's Staeckel code (Bovy 2015); this is the only import of galpy.
 
-It is here to cross-check: galpy's own McMillan (2017) is made of rounded parameters, so the model is expanded anew,
-which takes seconds in every process (docs/orbits.md has the figures). Its J_r differs by 0.3 % of the sum
+It is an independent check. galpy's own McMillan (2017) has rounded parameters, so the model is expanded anew, which
+takes seconds in every process (measured in docs/orbits.md). Its J_r differs by 0.3 % of the sum
 of the actions in the median, since it takes U(u) in the plane rather than at the star's v. Energies come from the
 table, as do integrated orbits, and the few stars on which galpy's root finding fails are taken from `staeckel`.
 """
@@ -39,10 +39,10 @@ last-non-interactive-check = 2000-01-01
 
 
 def _import_quietly() -> None:
-    """Import galpy without its writing ~/.galpyrc and without its asking the network for a newer version.
+    """Import galpy, but keep it from writing ~/.galpyrc and from looking for a newer version on the network.
 
     It does both while it is imported, unless a file .galpyrc in the working directory or the home forbids it: there is
-    no other door to its settings before they are acted on, and this package writes into neither place. So for the
+    no other way to its settings before they take effect, and this package writes into neither place. So for the
     length of the import a file of that name, and of no other, reads as these settings.
     """
     if "galpy" in sys.modules:

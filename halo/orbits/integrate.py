@@ -1,4 +1,4 @@
-"""Pericentre, apocentre and greatest height by following the orbits themselves.
+"""Pericentre, apocentre and greatest height from integrated orbits.
 
 The time-transformed leapfrog of Mikkola & Aarseth (2002) with Omega close to 1 / r: steps in time shrink in proportion
 to the radius, so that a plunge through the centre is resolved as well as the apocentre, at one force per step and

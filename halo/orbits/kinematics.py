@@ -5,7 +5,6 @@ enough for millions of points. Prograde is positive: Lz = y v_x - x v_y in the f
 """
 
 import importlib
-from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -13,19 +12,18 @@ from astropy import units
 from astropy.table import QTable
 
 from ..errors import UsageError
+from ..progress import Progress, silent
 from .frames import lengths, phase_space
 from .mcmillan17 import table
+from .settings import BACKENDS as BACKENDS
+from .settings import ECCENTRICITIES
 
 __all__ = ["BACKENDS", "angular_momentum", "circular_speed", "energy", "kinematics", "orbit_mask", "potential"]
-
-BACKENDS = ("auto", "agama", "builtin", "galpy")
-ECCENTRICITIES = ("staeckel", "orbit")
 
 KM_S = units.km / units.s
 ENERGY = KM_S**2
 ACTION = units.kpc * KM_S
 
-Progress = Callable[[str, int, int], None]
 
 _CHUNK = 20_000  # stars at a time: some 50 MB of work space
 _BOUND = -50.0  # (km/s)^2; an orbit bound by less turns round beyond 100 Mpc, and backends differ about its sign
@@ -38,7 +36,7 @@ def kinematics(
     *,
     backend: str = "auto",
     eccentricity: str = "staeckel",
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> QTable:
     """Return energies, actions and turning points of stars in the potential of McMillan (2017).
 
@@ -83,8 +81,7 @@ def kinematics(
             found = engine.extent(x[rows], v[rows], eccentricity)
             for column in ("J_r", "J_z", "r_peri", "r_apo", "z_max"):
                 columns[column][rows] = getattr(found, column)
-        if progress is not None:
-            progress("orbits", part.stop, len(x))
+        progress("orbits", part.stop, len(x))
     valid = np.isfinite(columns["J_r"])
     r_peri, r_apo = columns["r_peri"], columns["r_apo"]
     R = np.hypot(x[:, 0], x[:, 1])

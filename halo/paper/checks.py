@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from astropy.table import Table
 
+from .. import figures
 from ..checks.injection import inject
 from ..checks.penalties import search
 from ..checks.stability import stability
-from ..figures import checks as checkplots
-from ..figures import penalties as searchplot
 from ..products.memberships import memberships, reliability
 from ..products.profile import Profile, profile_of
 from ..simulations.fractions import Simulated, simulate, unlikeness
@@ -46,7 +45,7 @@ def simulations(study: Study) -> Part:
         said.append(f"{each.galaxy.name}: rms difference from the fit's fractions {_unlike(each, ours):.3f}.")
     if study.galaxies_are_mock:
         said.append("The galaxy is a mock in the simulations' layout, not one of the paper's.")
-    picture = checkplots.simulations(found, ours, thick=LIKE_THE_MILKY_WAY)
+    picture = figures.simulations(found, ours, thick=LIKE_THE_MILKY_WAY)
     return Part(values=values, pictures={"fig11": picture}, said=tuple(said), skipped=skipped)
 
 
@@ -80,7 +79,7 @@ def repeats(study: Study) -> Part:
             "R15.repeats": Value(found.least_cosine("start")),
             "R15.sweep": Value(found.least_cosine("q", "l")),
         },
-        pictures={"stability": checkplots.stabilities(found)},
+        pictures={"stability": figures.stabilities(found)},
         tables={"stability-fits": table},
         warnings=(f"not converged: {bad} of {len(found.status)} fits of the stability table",) if bad else (),
     )
@@ -98,7 +97,7 @@ def streams(study: Study) -> Part:
     )
     return Part(
         values={"R16.injection": Value(narrowest if narrowest == narrowest else None, note=note)},
-        pictures={"injection": checkplots.injections(found)},
+        pictures={"injection": figures.injections(found)},
         tables={"injection-grid": table},
     )
 
@@ -116,7 +115,7 @@ def penalties(study: Study) -> Part:
     table.meta["caption"] = "Settings of the penalties by their held-out error, and what they gain over none."
     return Part(
         values={f"S.{name}": Value(float(best[name]), note=note) for name in ("alpha_W", "alpha_H")},
-        pictures={"search": searchplot.search(found)},
+        pictures={"search": figures.search(found)},
         data={"search": table},
         tables={"search-draws": table},
         said=tuple(found.describe().splitlines()),
@@ -142,4 +141,4 @@ def members(study: Study) -> Part:
         selection.replace("-", " "): reliability(each.probability[:, -1], study.truth(selection).accreted)
         for selection, each in found.items()
     }
-    return Part(tables={"members": table}, pictures={"reliability": checkplots.reliabilities(results)})
+    return Part(tables={"members": table}, pictures={"reliability": figures.reliabilities(results)})

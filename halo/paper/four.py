@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..figures import four as fourplots
+from .. import figures
 from ..fits.fit import HE
 from ..products.table1 import Table1, table1
 from ..stars.variables import VARIABLES
+from .blocks import Sheet
 from .part import Part, warned
-from .report import Sheet
 from .scoreboard import Value
 from .study import CHEMICAL, Study
 from .two import two_values
@@ -29,7 +29,7 @@ def four_components(study: Study) -> Part:
             found[f"R5.mass.{name}"] = Value(float(100 * share), low, high, _interval(len(spread)))
     return Part(
         values=found,
-        pictures={"fig05": fourplots.four_components(four)},
+        pictures={"fig05": figures.four_components(four)},
         data={f"fig05-images-{name}": part.tables()["images"] for name, part in (("HE", four.high), ("LE", four.low))},
         fits={"HE": four.high, "LE": four.low, "four": four.fit},
         said=tuple(four.describe().splitlines()),

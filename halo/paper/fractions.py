@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import figures
 from ..ensembles.spread import Spread
-from ..figures import curves
 from ..fits.bootstrap import refit
 from ..products.densities import densities
 from ..products.eccentricity import BINS, eccentricities, peak
@@ -25,7 +25,7 @@ def abundances(study: Study) -> Part:
     """R7: one-dimensional densities of the abundances (Fig 6)."""
     fits = (study.two(CHEMICAL).fit, *study.parts)
     made = densities(fits)
-    picture = curves.densities(made, fits)
+    picture = figures.densities(made, fits)
     if study.no_four:
         return Part(pictures={"fig06": picture}, skipped={"R7": study.no_four})
     of = {(each.component, each.variable): each for each in made}
@@ -46,7 +46,7 @@ def eccentricity(study: Study) -> Part:
         low, high = (float(x) if np.isfinite(x) else None for x in made.peak_intervals[:, j])
         interval = "16 to 84 % of bootstraps of W, each bin's distribution held" if low is not None else ""
         found[f"R8.peak.{name}"] = Value(float(made.peaks[j]), low, high, interval, true[j])
-    return Part(values=found, pictures={"fig07": curves.eccentricities(made, fit)}, warnings=warned(fit))
+    return Part(values=found, pictures={"fig07": figures.eccentricities(made, fit)}, warnings=warned(fit))
 
 
 def _true_peaks(study: Study) -> tuple[float, float]:
@@ -66,7 +66,7 @@ def energies(study: Study) -> Part:
     fits = {selection: study.two(selection).fit for selection in SELECTIONS}
     return Part(
         values=found,
-        pictures={"fig08": curves.energy_fractions(spreads, fits)},
+        pictures={"fig08": figures.energy_fractions(spreads, fits)},
         said=tuple(_setups_said(selection, spread) for selection, spread in spreads.items()),
         warnings=_failed(study),
     )
@@ -79,7 +79,7 @@ def distances(study: Study) -> Part:
         found |= two_values(study, selection, ("R10",))
     spreads = {s: {name: x for name, x in study.spreads(s).items() if name in DISTANCES} for s in SELECTIONS}
     fits = {selection: study.two(selection).fit for selection in SELECTIONS}
-    two = curves.distance_fractions(spreads, fits)
+    two = figures.distance_fractions(spreads, fits)
     if study.no_four:
         return Part(values=found, pictures={"fig09": two}, skipped=dict.fromkeys(("R10", "fig10"), study.no_four))
     four = study.four_spreads
@@ -93,7 +93,7 @@ def distances(study: Study) -> Part:
     found["R10.HE1.r"] = Value(float(lead.min()) if len(lead) else None)
     return Part(
         values=found,
-        pictures={"fig09": two, "fig10": curves.four_fractions(four, study.four.fit)},
+        pictures={"fig09": two, "fig10": figures.four_fractions(four, study.four.fit)},
     )
 
 

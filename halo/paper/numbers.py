@@ -14,7 +14,7 @@ from ..products.profile import MIN_STARS
 from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import PERCENTILES, percentiles, track
 from ..replicates.table import key
-from .report import amount
+from .amounts import amount
 from .scoreboard import Value, numbers
 
 Products = Mapping[str, np.ndarray]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +12,12 @@ import numpy as np
 
 from ..io.provenance import plain
 from ..stars.catalogue import Catalogue
+from .amounts import amount, readable, unit_text
+from .blocks import Beside, Block, Facts, Plate, Report, Section, Sheet
 from .part import Part
-from .report import PRODUCTS, Beside, Block, Facts, Plate, Report, Section, Sheet, amount, page, unit_text
+from .report import PRODUCTS, page
 from .scoreboard import FAIL, MOCK, PASS, SUB_SAMPLE, Scoreboard
-from .steps import FIGURES, STEPS
+from .steps import STEPS, TITLES
 from .study import PaperSettings
 
 TITLE = "Blind source separation of the stellar halo"
@@ -70,11 +71,6 @@ def sheet_of(table: Any, name: str, caption: str, files: Sequence[str] = ()) -> 
         header.append(f"{label} [{unit_text(unit)}]" if unit and unit != "dex" else f"{label} [dex]" if unit else label)
         columns.append([_cell(x) for x in np.asarray(getattr(table[key], "value", table[key]))])
     return Sheet(name, caption, tuple(header), tuple(zip(*columns, strict=True)), tuple(files))
-
-
-def readable(text: str) -> str:
-    """Return a caption with abundances as readers write them: FE_H becomes [Fe/H]."""
-    return re.sub(r"\b([A-Z][A-Z]?)_(FE|H|M)\b", lambda m: f"[{m[1].title()}/{m[2].title()}]", text)
 
 
 def _cell(x: Any) -> str:
@@ -142,10 +138,10 @@ def _step(directory: Path, step: Any, part: Part, files: Mapping[str, Sequence[s
     blocks: list[Block] = [text[:1].upper() + text[1:] for text in part.said]
     for name in step.figures:
         if name in part.pictures:
-            title, alt = FIGURES[name]
+            picture, title = part.pictures[name], TITLES[name]
             png = (directory / "figures" / f"{name}.png").read_bytes()
             shown = tuple(file for file in files[name] if not file.endswith(".txt"))
-            blocks.append(Plate(name, title, readable(part.pictures[name].caption), alt, png, shown))
+            blocks.append(Plate(name, title, readable(picture.caption), readable(picture.alt), png, shown))
     for name, table in part.tables.items():
         caption = str(table.meta.get("caption", name))
         if len(table) > LONGEST:

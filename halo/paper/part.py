@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..figures.picture import Picture
+from ..figures import Picture
 from ..fits.apply import Application
 from ..fits.engine import not_converged
 from ..fits.fit import Fit
-from .report import Sheet
+from .blocks import Sheet
 from .scoreboard import Value
 from .study import Study
 
@@ -24,7 +24,7 @@ class Part:
     values : dict of str to Value
         Our numbers, by the paper's ids.
     pictures : dict of str to Picture
-        Figures, by the names of `FIGURES`.
+        Figures, by the names of `steps.TITLES`.
     data : dict of str to Table
         What the figures show where they do not carry it themselves: ``fig03-map`` belongs to the figure ``fig03``.
     tables : dict of str to Table

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import html
-import math
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from string import Template
 
 from ..errors import InputError
-from ..figures.captions import TIMES
+from .amounts import amount
+from .blocks import Beside, Block, Facts, Plate, Report, Section, Sheet
 from .scoreboard import FAIL, PASS, STATUSES, Row, Scoreboard
 
 TEMPLATE, STYLE = (Path(__file__).with_name(f"report.{suffix}") for suffix in ("html", "css"))
@@ -41,108 +40,6 @@ PRODUCTS = {
     "S": "Search for penalties",
 }
 """What each product of the paper is called."""
-_POWERS = str.maketrans("-0123456789", "\N{SUPERSCRIPT MINUS}⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-@dataclass(frozen=True)
-class Plate:
-    """A figure of the page.
-
-    Attributes
-    ----------
-    id, title : str
-        Its anchor, and what stands before its caption.
-    caption, alt : str
-        What is drawn, what was cut, how many stars; and the same for those who cannot see it.
-    png : bytes
-        The picture.
-    files : tuple of str
-        The files beside the page that hold it and its data, relative to the page.
-    """
-
-    id: str
-    title: str
-    caption: str
-    alt: str
-    png: bytes
-    files: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A table of the page.
-
-    Attributes
-    ----------
-    id, caption : str
-        Its anchor and what it holds.
-    header : tuple of str
-        Names of the columns, with units.
-    rows : tuple of tuples of str
-        Cells; columns of numbers are set flush right.
-    files : tuple of str
-        As of a `Plate`.
-    """
-
-    id: str
-    caption: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    files: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Facts:
-    """A list of names and what they are, such as settings."""
-
-    items: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What stands in files beside the page only, and why."""
-
-    text: str
-    files: tuple[str, ...]
-
-
-Block = str | Beside | Plate | Sheet | Facts | Scoreboard
-"""What a section holds: a paragraph, a figure, a table, a list of facts, or the scoreboard."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section of the page: its anchor, its title and what stands in it."""
-
-    id: str
-    title: str
-    blocks: tuple[Block, ...]
-
-
-@dataclass(frozen=True)
-class Report:
-    """A page.
-
-    Attributes
-    ----------
-    title, kicker : str
-        The heading, and the line above it.
-    lead : tuple of str
-        Paragraphs below it.
-    sections : tuple of Section
-        In order.
-    counts : dict of str to int
-        Numbers of the scoreboard by status, shown below the lead; none where it is empty.
-    footer : str
-        How the page came to be.
-    """
-
-    title: str
-    kicker: str
-    lead: tuple[str, ...]
-    sections: tuple[Section, ...]
-    counts: dict[str, int]
-    footer: str
 
 
 def page(report: Report) -> str:
@@ -174,33 +71,6 @@ def page(report: Report) -> str:
         sections="\n".join(_section(section) for section in report.sections),
         footer=_text(report.footer),
     )
-
-
-def amount(x: float | None, unit: str = "", digits: int = 4) -> str:
-    """Return a number with its unit as a reader writes it: -1.67e5 km2 / s2 becomes −1.67 × 10⁵ km² s⁻²."""
-    if x is None or not math.isfinite(x):
-        return "none"
-    if x != 0 and not 1e-3 <= abs(x) < 1e5:
-        exponent = math.floor(math.log10(abs(x)))
-        text = f"{x / 10**exponent:.{digits - 1}f}{TIMES}10{str(exponent).translate(_POWERS)}"
-    elif float(x).is_integer():
-        text = f"{x:,.0f}"
-    else:
-        text = f"{x:.{digits}g}" if abs(x) < 1e3 else f"{x:,.0f}"
-    text = text.replace("-", "\N{MINUS SIGN}")
-    return f"{text}\N{NO-BREAK SPACE}{unit_text(unit)}" if unit else text
-
-
-def unit_text(unit: str) -> str:
-    """Return a unit with raised exponents: km2 / s2 becomes km² s⁻²."""
-    above, *below = unit.split("/")
-    words = [(word, 1) for word in above.split()] + [(word, -1) for part in below for word in part.split()]
-    parts = []
-    for word, sign in words:
-        name, power = re.fullmatch(r"([^\d]+)(\d*)", word).groups()  # type: ignore[union-attr]
-        exponent = sign * int(power or 1)
-        parts.append(name + ("" if exponent == 1 else str(exponent).translate(_POWERS)))
-    return " ".join(parts)
 
 
 def _text(text: str) -> str:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from astropy.io import fits
 
-from ..commands import fit as commands
+from .. import figures
 from ..errors import HalonmfError, OutputError, UsageError
-from ..figures import fit as figures
 from ..fits.engine import resolve_device
 from ..fits.store import save_fit
-from ..io.atomic import check_output
+from ..io.atomic import check_output, make_folder
 from ..io.provenance import plain, provenance
 from ..io.tables import save_table, save_text
 from ..mock.survey import ALLSTAR, ASTRONN, MEMBERS, TRUTH, make
-from ..stars.catalogue import Catalogue, read_catalogue
-from ..survey.prepare import PrepareSettings
+from ..progress import Progress, silent
+from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
+from ..survey.prepare import prepare
 from .galaxies import read_galaxies
 from .page import pages
 from .part import Part, Step
@@ -67,7 +67,7 @@ def run(
     galaxy_columns: str | Path | None = None,
     settings: PaperSettings | None = None,
     overwrite: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Paper:
     """Make every product of the paper and leave it in a directory, with the scoreboard and the report.
 
@@ -105,14 +105,13 @@ def run(
         A file exists or cannot be written.
     """
     settings, directory = settings or PaperSettings(), Path(directory)
-    report = progress or (lambda stage, done, total: None)
     if truth is not None and stars is None:
         raise UsageError("--truth is that of given stars; the mock that is made without them has its own.")
     resolve_device(settings.device)  # an absent one is to fail now, not after the survey
     _check(directory, overwrite=overwrite, inputs=(stars, truth), with_stars=stars is None)
     columns = None if galaxy_columns is None else Path(galaxy_columns)
     simulated = read_galaxies(galaxies, columns)
-    catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, report)
+    catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, progress)
     study = Study(catalogue.table, settings, truth_file=truth_file, galaxies=simulated, progress=progress)
     chemical = len(study.stars.sample(study.fit_settings(CHEMICAL).selection))
     record = provenance(
@@ -128,7 +127,7 @@ def run(
     skipped: dict[str, str] = {}
     files: dict[str, list[str]] = {}
     for step in STEPS:
-        report(step.title, 0, 1)
+        progress(step.title, 0, 1)
         try:
             part = step.make(study)
         except HalonmfError as error:
@@ -137,7 +136,7 @@ def run(
         parts[step.title] = part
         skipped |= part.skipped
         files |= _write(directory, step, part, record)
-        report(step.title, 1, 1)
+        progress(step.title, 1, 1)
     merged = {name: value for part in parts.values() for name, value in part.values.items()}
     kind = kind_of_sample(chemical, study.is_mock)
     scores = board(merged, kind, chemical, skipped=skipped, provenance=record)
@@ -158,7 +157,7 @@ def _check(directory: Path, *, overwrite: bool, inputs: Sequence[Any], with_star
     if directory.exists() and not directory.is_dir():
         raise OutputError(f"{directory}: is a file, expected a directory; choose another.")
     for folder in (directory, *(directory / name for name in FOLDERS)):
-        commands.make_folder(folder)
+        make_folder(folder)
     paths = [directory / name for name in (REPORT, SCOREBOARD, SCORES)]
     paths += [directory / STARS] if with_stars else []
     for step in STEPS:
@@ -175,7 +174,7 @@ def _sample(
     stars: str | Path | None,
     truth: str | Path | None,
     settings: PaperSettings,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> tuple[Catalogue, Path | None, list[Path]]:
     """Return the stars, a mock's truth, and the files that they come from."""
     if stars is not None:
@@ -184,15 +183,8 @@ def _sample(
     folder = directory / "mock"
     if not _is_made(folder, settings):
         make(folder, n_stars=settings.rows, seed=settings.seed, progress=progress, overwrite=True)
-    catalogue = commands.prepare(
-        folder / ALLSTAR,
-        folder / ASTRONN,
-        directory / STARS,
-        PrepareSettings(),
-        members=folder / MEMBERS,
-        progress=progress,
-        overwrite=True,
-    )
+    catalogue = prepare(folder / ALLSTAR, folder / ASTRONN, folder / MEMBERS, progress=progress)
+    write_catalogue(directory / STARS, catalogue.table, catalogue.cutflow, catalogue.provenance, overwrite=True)
     return catalogue, folder / TRUTH, [directory / STARS, folder / TRUTH]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..io.provenance import plain
+from ..io.toml import read_toml
 
 FILE = Path(__file__).with_name("scoreboard.toml")
 PASS, FAIL, NOT_COMPARABLE, MISPRINTED, UNDEFINED = "PASS", "FAIL", "NOT COMPARABLE", "MISPRINTED", "UNDEFINED"
@@ -332,8 +332,7 @@ def _number(entry: dict[str, Any], tolerances: dict[str, dict[str, Any]]) -> Num
 
 @cache
 def _content() -> dict[str, Any]:
-    with FILE.open("rb") as file:
-        return tomllib.load(file)
+    return read_toml(FILE, "the scoreboard")
 
 
 def missing(values: Mapping[str, Value], products: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..figures import populations as populationplots
+from .. import figures
 from ..populations.aurora import aurora
 from ..populations.bifurcation import STATISTICS, Bifurcation, bifurcation, scan
 from ..populations.regions import REFERENCE, RegionEnergies, read_regions, region_energies
@@ -24,7 +24,7 @@ LE1 = "LE1"
 def regions(study: Study) -> Part:
     """R12: Eos, Splash, Aurora and GS/E by their chemistry, and their energies (Fig 12 and 13)."""
     two = study.two(CHEMICAL)
-    made = region_energies(two.stars, seed=study.settings.seed)
+    made = region_energies(two.stars, selection="all", seed=study.settings.seed)
     truth = None
     if study.is_mock:
         truth = float(_place(_true_distances(study, made)))
@@ -37,10 +37,10 @@ def regions(study: Study) -> Part:
     table = made.table()
     table.meta["caption"] = "Energies of the stars of each region, and the ratio of their density to that of Eos."
     chosen = read_regions()
-    pictures = {"fig13": populationplots.energies(two.stars, chosen, made)}
+    pictures = {"fig13": figures.energies(two.stars, chosen, made)}
     if not study.no_four:
         high = study.four.high
-        pictures["fig12"] = populationplots.labelled_component(high, high.names.index("HE2"), chosen)
+        pictures["fig12"] = figures.labelled_component(high, high.names.index("HE2"), chosen)
     return Part(
         values={"R12.nearest": Value(float(_place(distances)), truth=truth)},
         pictures=pictures,
@@ -53,7 +53,7 @@ def regions(study: Study) -> Part:
 def branches(study: Study) -> Part:
     """R13: the bifurcation of Eos and its actions (Fig 14)."""
     two = study.two(CHEMICAL)
-    made = bifurcation(two.stars, seed=study.settings.seed)
+    made = bifurcation(two.stars, selection="all", seed=study.settings.seed)
     true = _true_branches(study, two.stars) if study.is_mock else {}
     found = {}
     for j, statistic in enumerate(STATISTICS):
@@ -66,14 +66,14 @@ def branches(study: Study) -> Part:
     tables: dict[str, Any] = {"bifurcation": made.table(), "bifurcation-scan": made.tables()["scan"]}
     tables["bifurcation"].meta["caption"] = caption
     tables["bifurcation-scan"].meta["caption"] = "Every property of the stars of both branches, most different first."
-    picture = populationplots.branches(two.stars, made)
+    picture = figures.branches(two.stars, made)
     return Part(values=found, pictures={"fig14": picture}, tables=tables, said=_branches_said(made))
 
 
 def aurora_branch(study: Study) -> Part:
     """R14: the chemistry of Aurora's branch over energy and angular momentum (Fig 15)."""
     two, four = study.two(CHEMICAL), study.four
-    made = aurora(four.fit, four.fit.names.index(LE1), two.stars, two.fit.mixtures.bins, seed=study.settings.seed)
+    made = aurora(four.fit, two.stars, LE1, bins=two.fit.mixtures.bins, seed=study.settings.seed)
     at, drop = made.cut_off
     step = f"The step that fits the bins best: down by {drop:.2f} dex."
     found = {
@@ -85,7 +85,7 @@ def aurora_branch(study: Study) -> Part:
     }
     table = made.table()
     table.meta["caption"] = "Aurora's branch in every bin of energy and angular momentum."
-    picture = populationplots.aurora_maps(made, two.line, LE1)
+    picture = figures.aurora_maps(made, two.line, LE1)
     return Part(values=found, pictures={"fig15": picture}, tables={"aurora": table})
 
 

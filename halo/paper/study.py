@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..ensembles.spread import Setups, Spread, over_setups, spreads, vary_pixels
-from ..errors import HalonmfError, InputError, UsageError
+from ..errors import HalonmfError, InputError
 from ..fits.apply import Application, apply, apply_mixtures
 from ..fits.bootstrap import Refits, refit
 from ..fits.fit import Fit, fit_mixtures
@@ -22,6 +21,7 @@ from ..mock.truth import Truth, population_images, read_truth, true_application,
 from ..products.boundary import Boundary, boundary_of, grid_axes
 from ..products.four import Four, split
 from ..products.overview import MAP_AXES, PROFILES
+from ..progress import Progress, silent
 from ..replicates.four import four_replicates
 from ..replicates.replicate import Base, begin, reduce, usable
 from ..replicates.sample import Stars
@@ -31,45 +31,13 @@ from ..simulations.particles import Galaxy
 from ..stars.variables import VARIABLES as COLUMNS
 from .galaxies import mock_galaxy
 from .numbers import products_of, two_components
+from .settings import PaperSettings as PaperSettings
 
 CHEMICAL, KINEMATIC = "chemically-pure", "kinematically-pure"
 SELECTIONS = (CHEMICAL, KINEMATIC)
 VARIABLES = ("E", "r", "z", "R")
 """Variables of the paper's profiles."""
 DISTANCES = ("r", "z", "R")
-
-
-@dataclass(frozen=True)
-class PaperSettings:
-    """Choices of a run of the whole paper.
-
-    Attributes
-    ----------
-    seed : int
-        Of the mock, the bootstraps and everything else that is drawn.
-    rows : int
-        Rows of the mock survey.
-    bootstrap : int
-        Replicates behind the intervals; 0 for none.
-    expected : int
-        Mock surveys that the mock's noise-free counts are averaged over; 0 for none.
-    draws : int
-        Draws of the regularisation search; 0 for none.
-    device : str
-        As in `FitSettings`.
-    """
-
-    seed: int = 1
-    rows: int = 60_000
-    bootstrap: int = 200
-    expected: int = 6
-    draws: int = 60
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name in ("seed", "bootstrap", "expected", "draws"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} must be >= 0, got {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)
@@ -131,11 +99,11 @@ class Study:
         *,
         truth_file: Path | None = None,
         galaxies: tuple[Galaxy, ...] = (),
-        progress: Callable[[str, int, int], None] | None = None,
+        progress: Progress = silent,
     ) -> None:
         self.table, self.settings, self.truth_file = table, settings, truth_file
         self._galaxies = galaxies
-        self.progress = progress or (lambda stage, done, total: None)
+        self.progress = progress
         self._two: dict[str, Two | HalonmfError] = {}
         self._replicates: dict[str, dict[str, np.ndarray]] = {}
         self._setups: dict[str, Setups] = {}

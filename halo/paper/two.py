@@ -9,8 +9,7 @@ import numpy as np
 from astropy import units
 from astropy.table import QTable, Table, vstack
 
-from ..figures import fit as figures
-from ..figures import four as fourplots
+from .. import figures
 from ..orbits.frames import SUN_POSITION, SUN_VELOCITY
 from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import tracks
@@ -99,7 +98,7 @@ def kinematically_pure(study: Study) -> Part:
         truth = true[0] - true[1]
     return Part(
         values={"R4.closer": Value(closer[0] - closer[1], truth=truth)},
-        pictures={"fig04": fourplots.selection_maps(two.fit, two.map, two.line, other.line)},
+        pictures={"fig04": figures.selection_maps(two.fit, two.map, two.line, other.line)},
         data=fit_data("fig04", two),
         fits={KINEMATIC: two.fit},
         warnings=warned(two.fit, two.map, two.line.application),

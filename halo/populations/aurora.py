@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from astropy import units
@@ -12,19 +11,25 @@ from astropy.table import QTable
 from ..errors import InputError, UsageError
 from ..fits.engine import not_converged
 from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import Bins, columns_of
 from ..mixtures.settings import Chemistry, Plane
 from ..products.boundary import Boundary
+from ..stars.catalogue import StarsLike
+from ..stars.selection import choose
 from ..stars.variables import values
+from .settings import AuroraSettings
 
 PLANE = Plane("AL_FE", "FE_H")
-SHARE = 0.05
+NAME = "LE1"
+"""The component that makes the mask; the paper's."""
+SHARE = AuroraSettings.share
 """Pixels of the mask exceed this share of the component's maximum; the paper's."""
-MAX_FE_H = -1.0
+MAX_FE_H = AuroraSettings.max_fe_h
 """Pixels of the mask lie below this [Fe/H], dex; the paper's."""
-PERCENTILE = 90.0
+PERCENTILE = AuroraSettings.percentile
 """Of [Al/Fe] in each bin; the paper's."""
-ITERATIONS = 1000
+ITERATIONS = AuroraSettings.iterations
 """Resamplings; the paper's number."""
 MIN_STARS = 5
 """Bins with fewer stars in the mask have no value: removing sqrt(N) of them leaves too little."""
@@ -98,8 +103,8 @@ class Aurora:
     def cut_off(self) -> tuple[float, float]:
         """The energy (km2 / s2) at which the 90th percentile of [Al/Fe] drops most sharply, and by how much (dex).
 
-        Of all ways to part the bins by their energy the one with the least squares around the means of both parts; the
-        drop is the lower part's mean minus the upper one's. NaN for fewer than four bins with a value.
+        The bins are split at the energy with the least sum of squares around the means of both parts; the drop is the
+        lower part's mean minus the upper one's. NaN for fewer than four bins with a value.
         """
         known = np.flatnonzero(np.isfinite(self.al_fe))
         if len(known) < 4:
@@ -172,11 +177,11 @@ class Aurora:
 
 
 def aurora(
-    fit: Fit,
-    component: int,
-    stars: Any,
-    bins: Bins | None = None,
+    fit: FitLike,
+    stars: StarsLike,
+    component: str | int | None = None,
     *,
+    bins: Bins | None = None,
     share: float = SHARE,
     max_fe_h: float = MAX_FE_H,
     percentile: float = PERCENTILE,
@@ -187,12 +192,12 @@ def aurora(
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         With an image of [Al/Fe] against [Fe/H].
-    component : int
-        The one whose image makes the mask: LE1 in the paper.
-    stars : Table
-        Prepared stars of the whole halo selection, not of one part of it.
+    stars : Table, Catalogue or path
+        Prepared stars, not of one part of the halo alone; those of the fit's selection are taken.
+    component : str or int, optional
+        Name or index of the one whose image makes the mask; LE1, the paper's, where there is one, else the first.
     bins : Bins, optional
         Of E and Lz; by default the fit's own.
     share, max_fe_h, percentile : float
@@ -200,16 +205,28 @@ def aurora(
     iterations, seed : int
         Resamplings of either kind, and their seed; a bin's numbers do not depend on the others'.
 
+    Returns
+    -------
+    Aurora
+
     Raises
     ------
     UsageError
         No such image or component, or bins of other variables.
     InputError
         No star in the mask.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.aurora("four.h5", "stars.fits", "LE1")  # doctest: +SKIP
+    >>> found.cut_off  # km2 / s2 and dex  # doctest: +SKIP
     """
+    fit = as_fit(fit)
+    index_of = component_index(fit, component)
     chemistry = fit.mixtures.chemistry
     bins = fit.mixtures.bins if bins is None else bins
-    if PLANE not in chemistry.planes or not 0 <= component < len(fit.names):
+    if PLANE not in chemistry.planes or not 0 <= index_of < len(fit.names):
         raise UsageError(
             f"aurora needs component 0 to {len(fit.names) - 1} of a fit with the plane {PLANE}; got component "
             f"{component} and {', '.join(map(str, chemistry.planes))}."
@@ -219,16 +236,17 @@ def aurora(
     if not 0 <= percentile <= 100:
         raise UsageError(f"percentile must lie between 0 and 100, got {percentile:g}.")
     index = chemistry.planes.index(PLANE)
-    image = fit.images[component, index]
+    image = fit.images[index_of, index]
     mask = branch(chemistry, image, share, max_fe_h)
-    column = columns_of(stars, chemistry)[:, index]
+    table, _ = choose(stars, fit.settings.selection)
+    column = columns_of(table, chemistry)[:, index]
     pixel = column - index * chemistry.pixels**2
     chosen = (column >= 0) & mask.ravel()[np.where(column >= 0, pixel, 0)]
-    rows = np.where(chosen, bins.assign(stars), -1)
+    rows = np.where(chosen, bins.assign(table), -1)
     if not (rows >= 0).any():
         raise InputError("no star lies in the mask and the bins; lower share, or check the component.")
     n_stars = np.bincount(rows[rows >= 0], minlength=len(bins))
-    x = np.stack([values(stars, "AL_FE"), values(stars, "FE_H")])
+    x = np.stack([values(table, "AL_FE"), values(table, "FE_H")])
     q = np.array([percentile / 100, 0.5])
     found = np.full((5, 2, len(bins)), np.nan)
     for i, sequence in enumerate(np.random.SeedSequence(seed).spawn(len(bins))):
@@ -238,11 +256,26 @@ def aurora(
             removed, drawn = resample(sample, q, iterations, np.random.default_rng(sequence))
             found[1:3, :, i] = removed.mean(axis=0), removed.std(axis=0, ddof=1)
             found[3:, :, i] = drawn.mean(axis=0), drawn.std(axis=0, ddof=1)
-    mean = [_means(values(stars, name), rows, n_stars) for name in ("E", "Lz")]
+    mean = [_means(values(table, name), rows, n_stars) for name in ("E", "Lz")]
     return Aurora(
         mask, image, chemistry, bins, n_stars, mean[0], mean[1], found[0, 0], found[0, 1],
         found[1], found[2], found[3], found[4], iterations, fit.status, fit.kkt,
     )  # fmt: skip
+
+
+def component_index(fit: Fit, component: str | int | None = None) -> int:
+    """Return the index of a component by its name or index; by default that of LE1, where there is none the first.
+
+    Raises
+    ------
+    UsageError
+        No component of that name.
+    """
+    if component is None:
+        return fit.names.index(NAME) if NAME in fit.names else 0
+    if isinstance(component, str) and component not in fit.names:
+        raise UsageError(f"no component {component!r}; the fit has {', '.join(fit.names)}.")
+    return fit.names.index(component) if isinstance(component, str) else component
 
 
 def branch(chemistry: Chemistry, image: np.ndarray, share: float = SHARE, max_fe_h: float = MAX_FE_H) -> np.ndarray:

@@ -12,16 +12,20 @@ from scipy.stats import ks_2samp, mannwhitneyu
 
 from ..errors import InputError, UsageError
 from ..mixtures.bins import place
+from ..stars.catalogue import StarsLike
+from ..stars.selection import choose
+from ..stars.settings import Selection, as_selection
 from ..stars.variables import VARIABLES, values
 from .regions import REFERENCE, Region, named_region
+from .settings import BifurcationSettings
 
 ACTIONS = ("J_r", "J_z", "J_phi")
 """What is averaged over the pixels; the paper calls J_z the angular action J_theta."""
 STATISTICS = ("median", "mean", "std")
 BRANCHES = ("above", "below")
-FE_H, MG_FE = (-0.9, -0.2), (0.05, 0.35)
+FE_H, MG_FE = BifurcationSettings.fe_h, BifurcationSettings.mg_fe
 """The frame of the bifurcation, dex. The paper says [Fe/H] from about -0.9 to -0.2; of [Mg/Fe] it gives no numbers."""
-LINE = ((-0.9, 0.175), (-0.2, 0.195))
+LINE = BifurcationSettings.line
 """Two points ([Fe/H], [Mg/Fe]) of the line between the branches; the paper draws one and gives no numbers."""
 PIXELS = (14, 12)
 """Pixels along [Fe/H] and [Mg/Fe]."""
@@ -29,7 +33,7 @@ MIN_STARS = 3
 """Pixels with fewer stars have no mean."""
 GIVEN = ("FE_H", "MG_FE", "M_H", "ALPHA_M")
 """Abundances that define the branches, or measure the same."""
-DRAWS = 1000
+DRAWS = BifurcationSettings.draws
 """Bootstrap draws behind the errors."""
 ALPHA = 0.01
 """Level at which a property of the scan counts as different, after correction for the number of properties."""
@@ -52,7 +56,7 @@ class Scanned:
     corrected : float
         The smaller of the two after correction for both tests of every property (Holm 1979).
     by_construction : bool
-        The branches are defined by it, so that a difference says nothing.
+        The branches are defined by it, so that a difference means nothing.
     """
 
     name: str
@@ -77,7 +81,7 @@ class Bifurcation:
     Attributes
     ----------
     region : str
-        Where the stars lie besides; empty for no limit.
+        A region that the stars also lie in; empty for no limit.
     edges : tuple of ndarray
         Edges of the pixels along [Fe/H] and [Mg/Fe], dex.
     line : tuple
@@ -113,7 +117,7 @@ class Bifurcation:
     mg_fe: np.ndarray
 
     def place(self, name: str) -> int | None:
-        """Return the place of a property by how much the branches differ in it, 1 for most; None if not scanned."""
+        """Return the rank of a property by how much the branches differ in it, 1 for most; None if not scanned."""
         names = [row.name for row in self.scan if not row.by_construction]
         return names.index(name) + 1 if name in names else None
 
@@ -182,9 +186,10 @@ class Bifurcation:
 
 
 def bifurcation(
-    stars: Any,
+    stars: StarsLike,
     region: Region | str | None = REFERENCE,
     *,
+    selection: Selection | str | None = None,
     fe_h: tuple[float, float] = FE_H,
     mg_fe: tuple[float, float] = MG_FE,
     line: tuple[tuple[float, float], tuple[float, float]] = LINE,
@@ -196,15 +201,17 @@ def bifurcation(
     """Return the branches of the bifurcation of Eos.
 
     The paper does not say whether its stars are limited in [Al/Fe]. Without a limit GS/E fills the lower branch and
-    Splash the upper one, and the former's radial orbits would turn the paper's finding round; so the stars are those of
-    Eos unless `region` says otherwise.
+    Splash the upper one, and the former's radial orbits would reverse the paper's finding. So the stars are those of
+    Eos unless `region` is another.
 
     Parameters
     ----------
-    stars : Table
-        Prepared stars of a selection, with actions.
+    stars : Table, Catalogue or path
+        Prepared stars, with actions.
     region : Region, str or None
-        Where the stars must lie besides: a region, the name of one of the package's own, or None for no limit.
+        A region that the stars must also lie in: itself, the name of one of the package's own, or None for no limit.
+    selection : Selection or str, optional
+        Which of the stars; the chemically pure halo by default, ``all`` for stars that are chosen already.
     fe_h, mg_fe : tuple of float
         The frame, dex.
     line : two points
@@ -216,23 +223,34 @@ def bifurcation(
     draws, seed : int
         Bootstrap draws, of each branch by itself, and their seed.
 
+    Returns
+    -------
+    Bifurcation
+
     Raises
     ------
     UsageError
         A line that is vertical, a region of another name, or a property that the table lacks.
     InputError
         A branch of fewer than two stars.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.bifurcation("stars.fits", region=None, fe_h=(-1.0, 0.0))  # doctest: +SKIP
+    >>> found.difference, found.difference_interval  # kpc km/s  # doctest: +SKIP
     """
     (x1, y1), (x2, y2) = line
     if x1 == x2:
         raise UsageError(f"the line between the branches must not be vertical; both points have [Fe/H] {x1:g}.")
-    x, y = values(stars, "FE_H"), values(stars, "MG_FE")
+    table, _ = choose(stars, as_selection(selection))
+    x, y = values(table, "FE_H"), values(table, "MG_FE")
     chosen = named_region(region) if isinstance(region, str) else region
-    within = np.ones(len(stars), dtype=bool) if chosen is None else chosen.select(stars)
+    within = np.ones(len(table), dtype=bool) if chosen is None else chosen.select(table)
     inside = within & (x >= fe_h[0]) & (x <= fe_h[1]) & (y >= mg_fe[0]) & (y <= mg_fe[1])
     above = y > y1 + (x - x1) * (y2 - y1) / (x2 - x1)
     sides = [inside & above, inside & ~above]
-    J_r = [values(stars, "J_r")[side] for side in sides]
+    J_r = [values(table, "J_r")[side] for side in sides]
     J_r = [sample[np.isfinite(sample)] for sample in J_r]
     if min(len(sample) for sample in J_r) < 2:
         raise InputError(
@@ -243,7 +261,7 @@ def bifurcation(
     drawn = np.stack([_statistics(sample[rng.integers(0, len(sample), (draws, len(sample)))]) for sample in J_r])
     found = np.stack([_statistics(sample) for sample in J_r])
     edges = np.linspace(*fe_h, pixels[0] + 1), np.linspace(*mg_fe, pixels[1] + 1)
-    counts, means = _means(stars, np.where(inside, x, np.nan), y, edges)
+    counts, means = _means(table, np.where(inside, x, np.nan), y, edges)
     return Bifurcation(
         region="" if chosen is None else chosen.name,
         edges=edges,
@@ -255,7 +273,7 @@ def bifurcation(
         error=drawn.std(axis=1, ddof=1),
         difference=found[0] - found[1],
         difference_interval=np.percentile(drawn[0] - drawn[1], [2.5, 97.5], axis=0),
-        scan=scan(stars, sides, properties),
+        scan=scan(table, sides, properties),
         fe_h=x[inside],
         mg_fe=y[inside],
     )

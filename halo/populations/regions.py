@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,24 @@ from astropy.table import QTable, Table
 from scipy.stats import ks_2samp
 
 from ..errors import InputError, UsageError
+from ..io.toml import read_toml
 from ..mixtures.settings import Plane, parse_plane
+from ..stars.catalogue import StarsLike
 from ..stars.expressions import parse_cut
+from ..stars.selection import choose
+from ..stars.settings import Selection, as_selection
 from ..stars.variables import values
+from .settings import RegionSettings
 
 REGION_FILE = Path(__file__).with_name("regions.toml")
 """The package's own regions; a user's file has the same form."""
-REFERENCE = "Eos"
+REFERENCE = RegionSettings.reference
 """The region that the others are compared with."""
-BINS = 10
+BINS = RegionSettings.bins
 """Bins of the energy histograms; the paper's."""
-E_RANGE = (-2.5e5, -1.0e5)
+E_RANGE = RegionSettings.E_range
 """Their range, km2 / s2; the paper gives none, this is that of its profiles against energy."""
-DRAWS = 1000
+DRAWS = RegionSettings.draws
 """Bootstrap draws behind the support of the nearest region."""
 
 
@@ -80,13 +84,7 @@ def read_regions(path: str | Path = REGION_FILE) -> dict[str, Region]:
         The file cannot be read, or a region in it makes no sense.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            tables = tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"{path}: the regions cannot be read ({error.strerror}); check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the regions are no TOML ({error}); copy halo/regions.toml and edit it.") from error
+    tables = read_toml(path, "the regions", "copy halo/populations/regions.toml and edit it", fault="are no TOML")
     if not tables:
         raise InputError(f"{path}: no region in it; expected tables such as [Eos] with plane and polygon.")
     return {name: _region(path, name, table) for name, table in tables.items()}
@@ -150,7 +148,7 @@ class RegionEnergies:
     p_value : ndarray, shape (regions,)
         Probability of so large a distance between samples of one distribution.
     support : ndarray, shape (regions,)
-        Share of the bootstrap draws in which the region is nearest to the reference; 0 for itself.
+        Fraction of the bootstrap draws in which the region is nearest to the reference; 0 for itself.
     """
 
     names: tuple[str, ...]
@@ -164,7 +162,7 @@ class RegionEnergies:
 
     @property
     def density(self) -> np.ndarray:
-        """Share of a region's stars per 1e5 km2/s2; shape (regions, bins)."""
+        """Fraction of a region's stars per 1e5 km2/s2; shape (regions, bins)."""
         return self.counts / self.n_stars[:, None] / np.diff(self.edges) * 1e5
 
     @property
@@ -188,7 +186,7 @@ class RegionEnergies:
 
     @property
     def places(self) -> dict[str, int]:
-        """The place of each other region by likeness to the reference: 1 for that with the least distance."""
+        """Rank of each other region by similarity to the reference: 1 for that with the least distance."""
         order = np.argsort(self.distance[1:], kind="stable") + 1
         return {self.names[j]: place for place, j in enumerate(order, start=1)}
 
@@ -198,7 +196,7 @@ class RegionEnergies:
         return next(iter(self.places))
 
     def table(self) -> QTable:
-        """Return the histograms as a table, one row per bin of energy; what is compared stands in the metadata.
+        """Return the histograms as a table, one row per bin of energy; the comparison is in the metadata.
 
         Columns ``lower``, ``upper``, and for each region ``n_``, ``density_``, ``density_error_``, ``ratio_`` and
         ``ratio_error_`` with its name.
@@ -240,23 +238,26 @@ class RegionEnergies:
 
 
 def region_energies(
-    stars: Any,
-    regions: Mapping[str, Region] | None = None,
+    stars: StarsLike,
+    regions: Mapping[str, Region] | str | Path | None = None,
     *,
+    selection: Selection | str | None = None,
     reference: str = REFERENCE,
     bins: int = BINS,
     E_range: tuple[float, float] = E_RANGE,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> RegionEnergies:
-    """Return the energy distributions of regions beside that of a reference.
+    """Return the energy distributions of regions compared with that of a reference.
 
     Parameters
     ----------
-    stars : Table
-        Prepared stars of a selection.
-    regions : mapping of str to Region, optional
-        The package's own by default.
+    stars : Table, Catalogue or path
+        Prepared stars.
+    regions : mapping of str to Region, or path, optional
+        Regions, or a file of them; the package's own by default.
+    selection : Selection or str, optional
+        Which of the stars; the chemically pure halo by default, ``all`` for stars that are chosen already.
     reference : str
         The region to compare with.
     bins : int
@@ -268,21 +269,33 @@ def region_energies(
     seed : int
         Of the draws.
 
+    Returns
+    -------
+    RegionEnergies
+
     Raises
     ------
     UsageError
         No region of the reference's name, or nothing to compare it with.
     InputError
-        A region without stars.
+        A region without stars, or a region file that cannot be read.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.regions("stars.fits")  # doctest: +SKIP
+    >>> found.nearest, found.places  # doctest: +SKIP
     """
-    regions = read_regions() if regions is None else regions
+    if regions is None or isinstance(regions, str | Path):
+        regions = read_regions(regions or REGION_FILE)
     if reference not in regions or len(regions) < 2:
         raise UsageError(f"{reference!r} must be one of two or more regions; there are {', '.join(regions)}.")
     names = (reference, *(name for name in regions if name != reference))
-    E = values(stars, "E")
+    sample_stars, _ = choose(stars, as_selection(selection))
+    E = values(sample_stars, "E")
     samples, outside = [], []
     for name in names:
-        chosen = E[regions[name].select(stars)]
+        chosen = E[regions[name].select(sample_stars)]
         sample = np.sort(chosen[(chosen >= E_range[0]) & (chosen <= E_range[1])])
         if len(sample) == 0:
             raise InputError(
@@ -306,7 +319,7 @@ def region_energies(
 
 
 def _support(samples: Sequence[np.ndarray], draws: int, seed: int) -> np.ndarray:
-    """Return how often each sample is nearest to the first when all are drawn anew, with replacement."""
+    """Return how often each sample is nearest to the first when all are drawn again, with replacement."""
     # at the energies of all stars together, cumulative counts of a draw are sums of multinomial numbers
     every = np.unique(np.concatenate(samples))
     rng = np.random.default_rng(seed)

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from astropy import units
-from astropy.table import QTable, Table
+from astropy.table import QTable
 from scipy.ndimage import gaussian_filter1d
 
 from ..errors import UsageError
 from ..fits.apply import Application, apply
-from ..fits.fit import Fit
-from ..fits.settings import FitSettings
+from ..fits.store import FitLike, as_fit
+from ..io.notebook import Shown, curves
 from ..mixtures.settings import Axis
+from ..stars.catalogue import StarsLike
+from ..stars.settings import Selection
 from .compiling import as_python
-from .crossings import boundaries, interpolate
-from .profile import MIN_STARS, Profile
-from .published_line import BK23_OFFSET, belokurov_kravtsov, mean_line
+from .crossings import boundaries
+from .profile import MIN_STARS
+from .published_line import BK23_OFFSET, belokurov_kravtsov
+from .settings import BoundarySettings
 
-E_RANGE, LZ_RANGE = (-3.0e5, -1.0e5), (-2000.0, 2000.0)
-GRID = 10
-LEVEL = 0.5
-SMOOTHING = 1.0
+E_RANGE, LZ_RANGE = BoundarySettings.E_range, BoundarySettings.Lz_range
+GRID, LEVEL, SMOOTHING = BoundarySettings.grid, BoundarySettings.level, BoundarySettings.smoothing
 
 CROSSES, TWICE, NEVER, EMPTY = "crosses", "crosses more than once", "never crosses", "too few stars"
 REVERSED = "crosses the other way only"
@@ -31,9 +31,9 @@ STATUSES = (CROSSES, TWICE, NEVER, EMPTY, REVERSED)
 """What can happen in a column, in the order in which `crossings.boundaries_of_many` numbers them."""
 
 
-@dataclass(frozen=True)
-class Boundary:
-    """E_b(Lz): per Lz column, coming from high energies, where the last component's share first falls below a level.
+@dataclass(frozen=True, repr=False)
+class Boundary(Shown):
+    """E_b(Lz): per Lz column, coming from high energies, where the last component's fraction first falls below a level.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Boundary:
     smoothed : ndarray, shape (columns,)
         The same after a Gaussian filter over the columns that have one.
     n_crossings : ndarray of int, shape (columns,)
-        How often the share passes the level in each column.
+        How often the fraction passes the level in each column.
     status : tuple of str
         What happened in each column.
     n_stars : ndarray of int, shape (columns,)
@@ -93,7 +93,7 @@ class Boundary:
     def table(self) -> QTable:
         """Return the boundary as a table: one row per Lz column, with the line of Belokurov & Kravtsov (2023).
 
-        The metadata say how the fit ended and which cells of the map did not converge: cell ``i * grid + j`` is the
+        The metadata record how the fit ended and which cells of the map did not converge: cell ``i * grid + j`` is the
         j-th in energy of row i.
         """
         action, energy = units.kpc * units.km / units.s, units.km**2 / units.s**2
@@ -128,10 +128,23 @@ class Boundary:
         """Return what did not converge, the fit or cells of the map; empty where all did."""
         return self.application.problems()
 
+    def _shown(self) -> tuple[str, dict[str, str], str]:
+        good = np.isfinite(self.smoothed)
+        low, high = (f(self.smoothed[good]) if good.any() else np.nan for f in (np.min, np.max))
+        facts = {
+            "stars": f"{int(self.n_stars.sum()):,} in {len(self.E)} Lz columns",
+            "found": f"in {self.found} columns, at {100 * self.level:g} % of {self.application.names[-1]}",
+            "E": f"{low:.4g} to {high:.4g} km2 / s2" if good.any() else "nowhere",
+            "status": self.problems() or "converged",
+        }
+        margin = 0.1 * (high - low)
+        picture = curves(self.Lz.tolist(), [self.smoothed.tolist()], (low - margin, high + margin))
+        return f"Boundary of {' and '.join(self.application.names)}", facts, picture
+
 
 def boundary(
-    fit: Fit,
-    table: Any,
+    fit: FitLike,
+    stars: StarsLike,
     *,
     grid: int = GRID,
     E_range: tuple[float, float] = E_RANGE,
@@ -139,28 +152,29 @@ def boundary(
     level: float = LEVEL,
     smoothing: float = SMOOTHING,
     min_stars: int = MIN_STARS,
-    settings: FitSettings | None = None,
+    selection: Selection | str | None = None,
+    device: str | None = None,
 ) -> Boundary:
     """Return the boundary of a fit's components on a regular (Lz, E) grid.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         Of two or more components; the last one counts as accreted.
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     grid : int
         Bins on either axis.
     E_range, Lz_range : (float, float)
         Limits of the grid, km2 / s2 and kpc km/s.
     level : float
-        Share of the last component at the boundary.
+        Fraction of the last component at the boundary.
     smoothing : float
         Sigma of the Gaussian filter, in columns; 0 for none.
     min_stars : int
         Cells with fewer stars are left out.
-    settings : FitSettings, optional
-        Another selection than the fit's.
+    selection, device : optional
+        Others than the fit's, as in `apply`.
 
     Returns
     -------
@@ -170,13 +184,20 @@ def boundary(
     ------
     UsageError
         A fit of one component, or an argument that makes no sense.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> line = halo.boundary("fit.h5", "stars.fits")  # doctest: +SKIP
+    >>> line([-500.0, 0.0, 500.0])  # km2 / s2, at Lz in kpc km / s  # doctest: +SKIP
     """
+    fit = as_fit(fit)
     if len(fit.H) < 2:
         raise UsageError("a boundary lies between components; this fit has one. Fit two or more.")
     if grid < 2:
         raise UsageError(f"grid must be >= 2, got {grid}.")
     _check_line(level, smoothing)
-    application = apply(fit, table, grid_axes(grid, E_range, Lz_range), settings=settings)
+    application = apply(fit, stars, grid_axes(grid, E_range, Lz_range), selection=selection, device=device)
     return boundary_of(application, level=level, smoothing=smoothing, min_stars=min_stars)
 
 
@@ -228,7 +249,7 @@ def grid_axes(
 
 
 def smooth(E: np.ndarray, sigma: float) -> np.ndarray:
-    """Return boundaries after a Gaussian filter of `sigma` columns along the last axis; NaN stay and have no say."""
+    """Return boundaries after a Gaussian filter of `sigma` columns along the last axis; NaN stay and do not count."""
     good = np.isfinite(E)
     if sigma < 0.125 or not good.any():  # so narrow a filter, cut off at four sigma, reaches no other column
         return E.copy()
@@ -236,94 +257,3 @@ def smooth(E: np.ndarray, sigma: float) -> np.ndarray:
     weight = gaussian_filter1d(good.astype(float), sigma, mode="constant")
     total = gaussian_filter1d(np.where(good, E, 0.0), sigma, mode="constant")
     return np.where(good, total / np.where(weight > 0, weight, 1.0), np.nan)
-
-
-@dataclass(frozen=True)
-class Offset:
-    """A boundary minus the line of Belokurov & Kravtsov (2023), in the columns that have a boundary.
-
-    Attributes
-    ----------
-    Lz : ndarray, shape (c,)
-        Centres of the columns, kpc km/s.
-    difference : ndarray, shape (c,)
-        Smoothed boundary minus the line's mean over the column, km2 / s2.
-    """
-
-    Lz: np.ndarray
-    difference: np.ndarray
-
-    def mean(self, side: int = 0) -> float:
-        """Return the mean over the columns of a side: 1 for Lz > 0, -1 for Lz < 0, 0 for both; NaN of none."""
-        chosen = self._side(side)
-        return float(self.difference[chosen].mean()) if chosen.any() else float("nan")
-
-    def lowest(self, side: int = 0) -> float:
-        """Return how far below the line the boundary comes at most (the least difference); NaN of no column."""
-        chosen = self._side(side)
-        return float(self.difference[chosen].min()) if chosen.any() else float("nan")
-
-    def distance(self) -> float:
-        """Return the mean absolute difference; NaN of no column."""
-        return float(np.abs(self.difference).mean()) if len(self.difference) else float("nan")
-
-    def columns(self, side: int = 0) -> int:
-        """Return how many columns there are on a side."""
-        return int(self._side(side).sum())
-
-    def _side(self, side: int) -> np.ndarray:
-        return np.ones(len(self.Lz), dtype=bool) if side == 0 else self.Lz * side > 0
-
-    def table(self) -> Table:
-        """Return the differences as a table, with their means on either side in the metadata (km2 / s2)."""
-        table = Table({"Lz": self.Lz, "difference": self.difference})
-        table["Lz"].unit, table["difference"].unit = "kpc km / s", "km2 / s2"
-        for name, side in (("prograde", 1), ("retrograde", -1), ("both", 0)):
-            table.meta[name] = {
-                "columns": self.columns(side),
-                "mean": self.mean(side),
-                "lowest": self.lowest(side),
-            }
-        return table
-
-    def describe(self) -> str:
-        """Return a line with the mean differences."""
-        sides = ((0, "all"), (1, "prograde"), (-1, "retrograde"))
-        means = ", ".join(f"{self.mean(side):.4g} ({name}, {self.columns(side)} columns)" for side, name in sides)
-        return f"boundary minus the line of Belokurov & Kravtsov (2023), mean in km2 / s2: {means}"
-
-    def problems(self) -> str:
-        """Return the empty string: nothing here can fail to converge."""
-        return ""
-
-
-def offset(line: Boundary, zero_point: float = BK23_OFFSET) -> Offset:
-    """Return how far a boundary is from the line of Belokurov & Kravtsov (2023), lowered by `zero_point` (km2 / s2)."""
-    good = np.isfinite(line.smoothed)
-    published = np.array(
-        [mean_line(low, high, zero_point) for low, high in zip(line.Lz_edges[:-1], line.Lz_edges[1:], strict=True)]
-    )
-    return Offset(line.Lz[good], (line.smoothed - published)[good])
-
-
-def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
-    """Return a component's fraction at a value of the profile's variable, by the spline of its crossings.
-
-    Parameters
-    ----------
-    profile : Profile
-        Such as that against energy.
-    at : float
-        In the variable's unit.
-    component : int
-        Which; the first is that of the lowest energy.
-
-    Returns
-    -------
-    float
-        NaN outside the bins with stars enough.
-    """
-    mixtures = profile.application.mixtures
-    share = profile.application.fractions[:, component]
-    enough = mixtures.n_stars >= profile.min_stars
-    return interpolate(mixtures.bins.bounds[:, 0].mean(axis=-1), np.where(enough, share, np.nan), at)

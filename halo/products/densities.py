@@ -9,13 +9,13 @@ import numpy as np
 from astropy.table import QTable
 
 from ..errors import UsageError
-from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fits
 from .histograms import marginal
 
 FALL = 0.5
 """A density has fallen off where it is below this part of its maximum."""
 PROMINENCE = 0.1
-"""Lesser peaks count when they rise so far, in parts of the maximum, above the higher of the valleys beside them."""
+"""Smaller peaks count where they rise by this part of the maximum above the higher of their two valleys."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Density:
 
     @property
     def peak(self) -> float:
-        """Centre of the highest pixel, dex; NaN for a component of nothing."""
+        """Centre of the highest pixel, dex; NaN for an empty component."""
         return float(self.centres[self.smooth.argmax()]) if self.density.any() else float("nan")
 
     def edge(self, part: float = FALL) -> float:
         """Return where, coming from large values, the density first reaches `part` of its maximum, dex.
 
-        Linear between the centres of pixels; NaN for a component of nothing.
+        Linear between the centres of pixels; NaN for an empty component.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class Density:
         return float(self.centres[i] + share * (self.centres[i + 1] - self.centres[i]))
 
     def peaks(self, prominence: float = PROMINENCE) -> np.ndarray:
-        """Return the centres of all peaks that rise so far above their valleys, in parts of the maximum; dex."""
+        """Return the centres of all peaks that rise by this part of the maximum above their valleys; dex."""
         from scipy.signal import find_peaks
 
         # a zero beyond either end, so that a density may peak in its first or last pixel
@@ -117,14 +117,14 @@ class Densities(tuple[Density, ...]):
         return ""
 
 
-def densities(fits: Sequence[Fit]) -> Densities:
+def densities(fits: FitLike | Sequence[FitLike]) -> Densities:
     """Return the density of every abundance in every component of some fits, those of each from high to low energy.
 
-    An abundance that stands in several planes is averaged over them, so it counts once.
+    An abundance that is in several planes is averaged over them, so it counts once.
 
     Parameters
     ----------
-    fits : sequence of Fit
+    fits : Fit, path or sequence of them
         Such as that of two components and those of its two parts.
 
     Returns
@@ -136,7 +136,14 @@ def densities(fits: Sequence[Fit]) -> Densities:
     ------
     UsageError
         No fit.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> for one in halo.densities("fit.h5"):  # doctest: +SKIP
+    ...     print(one.component, one.variable, one.peak)
     """
+    fits = as_fits(fits)
     if not fits:
         raise UsageError("densities need a fit, got none.")
     found = []

@@ -1,9 +1,8 @@
-"""Eccentricities of the components: each bin's own distribution, weighted by what the component has in it."""
+"""Eccentricities of the components: each bin's own distribution, weighted by the component's weight in the bin."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from astropy.table import QTable
@@ -11,13 +10,15 @@ from astropy.table import QTable
 from ..errors import InputError, UsageError
 from ..fits.bootstrap import Refits
 from ..fits.engine import CONVERGED
-from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fit
+from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
+from .settings import EccentricitySettings
 
-CUT = 0.1
+CUT = EccentricitySettings.cut
 """Bins in which a component has less than this part of its largest weight are left out (the paper's)."""
-BINS = 20
+BINS = EccentricitySettings.bins
 """Bins of eccentricity from 0 to 1; the paper gives no number."""
 
 
@@ -46,7 +47,7 @@ class Eccentricities:
     cut, level : float
         Least part of the largest weight; probability of bands and intervals.
     lost : int
-        Replicates that were not good and have no say.
+        Replicates that were not good and do not count.
     status : str
         How the fit ended.
     """
@@ -101,24 +102,24 @@ class Eccentricities:
 
 
 def eccentricities(
-    fit: Fit,
-    table: Any,
+    fit: FitLike,
+    stars: StarsLike,
     *,
     bins: int = BINS,
     cut: float = CUT,
     refits: Refits | None = None,
-    level: float = 0.68,
+    level: float = EccentricitySettings.level,
 ) -> Eccentricities:
     """Return F_k(e) = sum_i W_ik f_i(e) over the bins in which W_ik is above `cut` of its maximum (equation 5).
 
-    f_i integrates to one, so that a bin's number of stars has no say beside its weight; bins without a star of known
-    eccentricity have no f.
+    f_i integrates to one, so that a bin counts by its weight and not by its number of stars. Bins without a star of
+    known eccentricity have no f.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         In any bins; the paper takes the kinematically pure halo, whose selection does not look at e.
-    table : Table
+    stars : Table, Catalogue or path
         The prepared stars that it was made of.
     bins : int
         Of e, from 0 to 1.
@@ -139,7 +140,14 @@ def eccentricities(
         Other stars than the fit's, or none with an eccentricity.
     UsageError
         A number that makes no sense, or replicates of another fit.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.eccentricities("fit.h5", "stars.fits", refits=halo.refit("fit.h5", 100))  # doctest: +SKIP
+    >>> dict(zip(found.names, found.peaks))  # doctest: +SKIP
     """
+    fit = as_fit(fit)
     if bins < 3:
         raise UsageError(f"bins must be >= 3, got {bins}.")
     if not 0 <= cut < 1:
@@ -150,11 +158,11 @@ def eccentricities(
         raise UsageError(f"{int(refits.good.sum())} of {len(refits.good)} replicates are good, too few.")
     if refits is not None and refits.W.shape[1:] != fit.W.shape:
         raise UsageError("replicates must be those of this fit; make them with refit.refit(fit).")
-    stars, _ = choose(table, fit.settings.selection)
-    rows = fit.mixtures.bins.assign(stars)
+    chosen, _ = choose(stars, fit.settings.selection)
+    rows = fit.mixtures.bins.assign(chosen)
     if not np.array_equal(np.bincount(rows[rows >= 0], minlength=len(fit.W)), fit.mixtures.n_stars):
         raise InputError("these are not the stars that the fit was made of: other numbers fall into its bins.")
-    e, edges = values(stars, "e"), np.linspace(0, 1, bins + 1)
+    e, edges = values(chosen, "e"), np.linspace(0, 1, bins + 1)
     inside = (rows >= 0) & (e >= 0) & (e <= 1)
     if not inside.any():
         raise InputError("no star of the fit has an eccentricity between 0 and 1.")

@@ -13,63 +13,22 @@ from ..errors import InputError, UsageError
 from ..fits.apply import apply_mixtures
 from ..fits.engine import CONVERGED, not_converged
 from ..fits.fit import HE, LE, Fit, fit_mixtures, percentages
+from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import place
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis
+from ..stars.catalogue import StarsLike, as_table
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
 from .boundary import Boundary
 from .boundary import boundary as find_boundary
+from .settings import FILLS, ORDERS, SplitSettings
 from .tracks import percentiles
 
-BINS = 5
-"""q of the parts: the paper's, for parts that are smaller than the sample."""
-FILLS = ("nearest", "drop")
-ORDERS = ("energy", "metallicity")
-MIN_STARS = 10
-"""Fewest stars per bin, on average, of which two components are looked for in a part."""
 IRON = "FE_H"
 ABOVE, BELOW = "E >= E_b(Lz)", "E < E_b(Lz)"
-"""What the cut-flow of a part says last."""
-
-
-@dataclass(frozen=True)
-class SplitSettings:
-    """Choices of the split.
-
-    Attributes
-    ----------
-    bins : int
-        q: each part has q x q equal-count bins of E and Lz.
-    fill : str
-        Where an Lz column has no boundary: ``nearest`` takes it from the columns that have one, linear between them
-        and constant beyond the last; ``drop`` leaves the stars of such columns out.
-    order : str
-        Which of a part's two components is the first: that of higher mean ``energy`` (the paper's words: "in order of
-        decreasing energy"), or that of lower median ``metallicity``. In the paper both say the same.
-    min_stars : int
-        A part with fewer stars per bin on average is refused.
-
-    Raises
-    ------
-    UsageError
-        A value that makes no sense.
-    """
-
-    bins: int = BINS
-    fill: str = FILLS[0]
-    order: str = ORDERS[0]
-    min_stars: int = MIN_STARS
-
-    def __post_init__(self) -> None:
-        if self.bins < 2:
-            raise UsageError(f"bins must be >= 2, got {self.bins}.")
-        for name, known in (("fill", FILLS), ("order", ORDERS)):
-            if getattr(self, name) not in known:
-                raise UsageError(f"{name} must be {' or '.join(known)}, got {getattr(self, name)!r}.")
-        if self.min_stars < 1:
-            raise UsageError(f"min_stars must be >= 1, got {self.min_stars}.")
+"""The last cut in the cut-flow of a part."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +71,7 @@ class Four:
         """Return the components as a table, one row each, HE1 first.
 
         Columns ``component``, ``part`` (HE or LE), ``stars`` of the part, ``share`` (mass fraction within the part) and
-        ``mean_energy``. The metadata say how the sample was split and how the fits ended.
+        ``mean_energy``. The metadata record how the sample was split and how the fits ended.
         """
         rows = [
             (component, name, part.cutflow.passed, share, energy)
@@ -157,14 +116,16 @@ class Four:
         return "\n".join(lines)
 
 
-def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: Boundary | None = None) -> Four:
+def split(
+    fit: FitLike, stars: StarsLike, settings: SplitSettings | None = None, *, line: Boundary | None = None
+) -> Four:
     """Split the stars of a fit of two components at its boundary and find two components in each part (section 4.2).
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         Of two components.
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
     settings : SplitSettings, optional
         The paper's by default.
@@ -181,13 +142,21 @@ def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: 
         Too few stars in a part.
     UsageError
         A fit of another number of components, or a boundary that no column has.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> four = halo.split("fit.h5", "stars.fits", halo.SplitSettings(bins=6))  # doctest: +SKIP
+    >>> four.fit.names  # doctest: +SKIP
+    ('LE2', 'LE1', 'HE2', 'HE1')
     """
+    fit, table = as_fit(fit), as_table(stars)
     settings = settings or SplitSettings()
     if len(fit.H) != 2:
         raise UsageError(f"the sample is split between two components; this fit has {len(fit.H)}. Fit two.")
     line = line or find_boundary(fit, table)
-    stars, flow = choose(table, fit.settings.selection)
-    used, above, own = sides(stars, line, settings.fill)
+    sample, flow = choose(table, fit.settings.selection)
+    used, above, own = sides(sample, line, settings.fill)
     if not used.all():
         missing = int((~used).sum())
         flow = flow.removing("Lz column with a boundary" if settings.fill == "drop" else "E and Lz", missing)
@@ -201,7 +170,7 @@ def split(fit: Fit, table: Any, settings: SplitSettings | None = None, *, line: 
                 f"{settings.bins} x {settings.bins} bins of {settings.min_stars}; use fewer bins or a wider selection."
             )
         part, agrees = _part(
-            fit, stars[chosen], flow.removing(condition, int(used.sum()) - number), axes, name, settings
+            fit, sample[chosen], flow.removing(condition, int(used.sum()) - number), axes, name, settings
         )
         parts.append(part)
         disagree += [] if agrees else [name]
@@ -255,7 +224,7 @@ def check_whole(fit: Fit) -> None:
     Raises
     ------
     UsageError
-        It is.
+        The fit is such a part.
     """
     if {ABOVE, BELOW} & set(fit.cutflow.names):
         raise UsageError(

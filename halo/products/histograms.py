@@ -14,10 +14,11 @@ import numpy as np
 from ..errors import UsageError
 from ..mixtures.settings import Chemistry
 from .compiling import Run
+from .settings import TableSettings
 
 MIN_SHARE = 1e-3
 """Columns of an image with a smaller fraction of it have no median track."""
-PERCENTILES = (10.0, 50.0, 90.0)
+PERCENTILES = TableSettings.percentiles
 """Those of the paper's Table 1."""
 
 

@@ -1,4 +1,4 @@
-"""From which component each star comes: probabilities from its bin and its pixels, and whether they can be relied upon.
+"""From which component each star comes: probabilities from its bin and its pixels, and how reliable they are.
 
 A star of bin i is of component k with the probability that the fit gives its bin and its chemistry,
 
@@ -12,7 +12,7 @@ count it P times over and be far too sure. What is assumed is that the y_p are i
 An image is known from M_k = sum_i W_ik counts only, and a pixel that none of them fell on is not impossible. Each
 distribution is therefore smoothed by `PRIOR_COUNTS` spread evenly over its pixels, the mean of a Dirichlet posterior:
 p = (M_k H + a / l) / (M_k H_f + a), with H_f the sum over the column. Where a star lies outside an image, or lacks an
-abundance, that image has no say.
+abundance, that image does not count.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from astropy.table import Table
 from ..errors import UsageError
 from ..fits.engine import not_converged
 from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import place
 from ..mixtures.settings import Chemistry, Plane
+from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
-
-PRIOR_COUNTS = 1.0
-"""Counts spread evenly over the pixels of each distribution before it is read off an image."""
+from .settings import PRIOR_COUNTS as PRIOR_COUNTS
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Memberships:
     bins : ndarray of int, shape (N,)
         Bin of each star, -1 outside.
     images : ndarray of int, shape (N,)
-        How many images had a say: the number of planes for a star inside them all, 0 where only the bin speaks.
+        How many images were used: the number of planes for a star inside them all, 0 where only the bin was.
     names : tuple of str
         Components.
     cutflow : CutFlow
@@ -96,36 +96,47 @@ class Memberships:
         return not_converged(self.fit_status, self.fit_kkt)
 
 
-def memberships(fit: Fit, table: Any, *, prior_counts: float = PRIOR_COUNTS) -> Memberships:
+def memberships(fit: FitLike, stars: StarsLike, *, prior_counts: float = PRIOR_COUNTS) -> Memberships:
     """Return from which component each star of a fit's selection comes.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         Any number of components and of planes that share one variable.
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars; those of the fit's selection are taken.
     prior_counts : float
         a of the module's formula, > 0.
+
+    Returns
+    -------
+    Memberships
 
     Raises
     ------
     UsageError
         Planes without one variable in common, or `prior_counts` that is not positive.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.memberships("fit.h5", "stars.fits")  # doctest: +SKIP
+    >>> found.probability[:, -1] > 0.9  # stars of the highest-energy component  # doctest: +SKIP
     """
+    fit = as_fit(fit)
     if not prior_counts > 0:
         raise UsageError(f"prior_counts must be positive, got {prior_counts:g}: a pixel without stars would forbid.")
-    stars, flow = choose(table, fit.settings.selection)
+    chosen, flow = choose(stars, fit.settings.selection)
     chemistry = fit.mixtures.chemistry
     shared = shared_variable(chemistry)
-    bins = fit.mixtures.bins.assign(stars)
+    bins = fit.mixtures.bins.assign(chosen)
     mass = fit.W.sum(axis=0)
     with np.errstate(divide="ignore"):
         log_weight = np.log(np.where(bins[:, None] >= 0, fit.W[bins], 0.0))
-    index = {name: place(values(stars, name), chemistry.edges(name)) for name in chemistry.variables}
-    f, images = index[shared], np.zeros(len(stars), dtype=np.int64)
+    index = {name: place(values(chosen, name), chemistry.edges(name)) for name in chemistry.variables}
+    f, images = index[shared], np.zeros(len(chosen), dtype=np.int64)
     counts = [_by_shared(picture, plane.x == shared) for picture, plane in _images(fit)]  # (k, l of f, l of y)
-    inside_any = np.zeros(len(stars), dtype=bool)
+    inside_any = np.zeros(len(chosen), dtype=bool)
     for plane, count in zip(chemistry.planes, counts, strict=True):
         y = index[plane.y if plane.x == shared else plane.x]
         inside = (f >= 0) & (y >= 0)
@@ -138,7 +149,7 @@ def memberships(fit: Fit, table: Any, *, prior_counts: float = PRIOR_COUNTS) -> 
     column = np.mean([count.sum(axis=2) for count in counts], axis=0) * mass[:, None] + prior_counts / chemistry.pixels
     column = np.divide(column, mass[:, None], out=np.ones_like(column), where=mass[:, None] > 0)
     log_weight[f >= 0] += np.log(column[:, f[f >= 0]]).T
-    return Memberships(_normalised(log_weight), bins, images, fit.names, flow, stars, fit.status, fit.kkt)
+    return Memberships(_normalised(log_weight), bins, images, fit.names, flow, chosen, fit.status, fit.kkt)
 
 
 def shared_variable(chemistry: Chemistry) -> str:
@@ -163,20 +174,20 @@ def shared_variable(chemistry: Chemistry) -> str:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often what was given a probability is true.
+    """Reliability of probabilities: how often that which was given a probability is true.
 
     Attributes
     ----------
     edges : ndarray, shape (bins + 1,)
         Of the probability.
     predicted, observed, error : ndarray, shape (bins,)
-        Mean probability, share that is true, and its binomial standard error; NaN where a bin is empty.
+        Mean probability, fraction that is true, and its binomial standard error; NaN where a bin is empty.
     n : ndarray of int, shape (bins,)
         Stars.
     brier : float
         Mean squared difference between probability and truth (Brier 1950).
     brier_base : float
-        The same of one probability for all, the share that is true: what the probabilities must beat.
+        The same of one probability for all stars, the fraction that is true: what the probabilities must beat.
     calibration : float
         Mean over stars of |observed - predicted| of their bin: the expected calibration error.
     """
@@ -200,9 +211,9 @@ class Reliability:
         return table
 
     def describe(self) -> str:
-        """Return the scores of probabilities beside the truth."""
+        """Return the scores of the probabilities, compared with the truth."""
         return (
-            f"beside the truth: Brier score {self.brier:.4f} (one probability for all: {self.brier_base:.4f}), "
+            f"compared with the truth: Brier score {self.brier:.4f} (one probability for all: {self.brier_base:.4f}), "
             f"calibration error {self.calibration:.4f}"
         )
 
@@ -212,12 +223,12 @@ class Reliability:
 
 
 def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 10) -> Reliability:
-    """Return the reliability of probabilities beside the truth.
+    """Return the reliability of probabilities, compared with the truth.
 
     Parameters
     ----------
     probability : ndarray, shape (N,)
-        Of being what `truth` says; NaN are left out.
+        That `truth` holds; NaN are left out.
     truth : ndarray of bool, shape (N,)
         Whether it is.
     bins : int
@@ -241,7 +252,9 @@ def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 10) -> R
     predicted, observed = (
         np.where(n > 0, np.bincount(row, weights=x, minlength=bins) / some, np.nan) for x in (p, true)
     )
-    share = np.where(n > 0, (observed * n + 1) / (some + 2), np.nan)  # never quite 0 or 1, where it would have no error
+    share = np.where(
+        n > 0, (observed * n + 1) / (some + 2), np.nan
+    )  # never exactly 0 or 1, where the error would vanish
     return Reliability(
         edges=edges,
         predicted=predicted,

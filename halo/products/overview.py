@@ -1,4 +1,4 @@
-"""What a fit says of its stars, all at once: the map, the boundary, the profile against energy, the samples."""
+"""The main products of a fit, all at once: the map, the boundary, the profile against energy, the samples."""
 
 from __future__ import annotations
 
@@ -12,27 +12,19 @@ from ..mixtures.settings import parse_axes
 from ..stars.selection import choose
 from .boundary import Boundary, boundary
 from .profile import Profile, profile
+from .settings import PROFILES as PROFILES
 
-PROFILES = {
-    "E": "E:20:-2.5e5:-1.0e5",
-    "Lz": "Lz:20:-2000:2000",
-    "r": "r:10:2:14",
-    "z": "z:10:0:10",
-    "R": "R:10:2:14",
-    "e": "e:10:0:1",
-}
-"""Bins of the profiles against each variable: km2 / s2, kpc km / s, kpc; those of E, r, z and R are the paper's."""
 PROFILE_AXES = PROFILES["E"]
 """Bins of the profile that is drawn."""
 MAP_AXES = "Lz:20:-2000:2000,E:20:-3e5:-1e5"
 """Bins of the map, kpc km / s and km2 / s2."""
 SAMPLES = ("chemically-pure", "kinematically-pure")
-"""Selections that are shown beside the fit's own."""
+"""Selections that are shown together with the fit's own."""
 
 
 @dataclass(frozen=True)
 class Products:
-    """Everything that is drawn of a fit.
+    """The main products of a fit.
 
     Attributes
     ----------
@@ -69,7 +61,7 @@ class Products:
 
 
 def products(fit: Fit, table: Any) -> Products:
-    """Return what a fit says of the stars of its own selection.
+    """Return the main products of a fit for the stars of its own selection.
 
     Parameters
     ----------

@@ -1,26 +1,27 @@
-"""How much of the halo each component makes up, against any one or two variables, and where the components cross."""
+"""The fractions of the components along one variable, and where they cross."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from astropy.table import Table
 
 from ..errors import UsageError
 from ..fits.apply import Application, apply
-from ..fits.fit import Fit
-from ..fits.settings import FitSettings
-from ..mixtures.bins import Bins
-from ..mixtures.settings import Axis
+from ..fits.store import FitLike
+from ..io.notebook import Shown, curves
+from ..mixtures.bins import BinsLike
+from ..stars.catalogue import StarsLike
+from ..stars.settings import Selection
 from ..stars.variables import unit_of
-from .crossings import crossings
+from .crossings import crossings, interpolate
+from .settings import ApplySettings
 
 LEVELS = (0.5, 0.9, 0.1)
 """Levels of the last (highest-energy) component's fraction at which crossings are reported."""
-MIN_STARS = 10
+MIN_STARS = ApplySettings.min_stars
 """Bins with fewer stars say too little to carry a crossing."""
 
 
@@ -49,8 +50,8 @@ class Crossing:
         return f"{name} at {places}{' ' + unit if unit else ''}{times}"
 
 
-@dataclass(frozen=True)
-class Profile:
+@dataclass(frozen=True, repr=False)
+class Profile(Shown):
     """Fractions of the components along one variable.
 
     Attributes
@@ -101,13 +102,25 @@ class Profile:
         """Return what did not converge, the fit or the weights of bins; empty where all did."""
         return self.application.problems()
 
+    def _shown(self) -> tuple[str, dict[str, str], str]:
+        found = self.application
+        bins = found.mixtures.bins
+        facts = {
+            "stars": f"{int(found.mixtures.n_stars.sum()):,} in {len(bins)} bins",
+            f"{found.names[-1]} fraction": ", ".join(each.describe(unit_of(self.variable)) for each in self.crossings),
+            "status": self.problems() or "converged",
+        }
+        picture = curves(bins.bounds[:, 0].mean(axis=-1).tolist(), found.fractions.T.tolist(), (0.0, 1.0))
+        return f"Profile of {', '.join(found.names)} against {self.variable}", facts, picture
+
 
 def profile(
-    fit: Fit,
-    table: Any,
-    bins: Bins | Sequence[Axis],
+    fit: FitLike,
+    stars: StarsLike,
+    bins: BinsLike,
     *,
-    settings: FitSettings | None = None,
+    selection: Selection | str | None = None,
+    device: str | None = None,
     levels: Sequence[float] = LEVELS,
     min_stars: int = MIN_STARS,
 ) -> Profile:
@@ -115,14 +128,14 @@ def profile(
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         Whose components to apply.
-    table : Table
+    stars : Table, Catalogue or path
         Prepared stars.
-    bins : Bins or sequence of Axis
-        One axis.
-    settings : FitSettings, optional
-        Another selection than the fit's.
+    bins : Bins, str, Axis or sequence of Axis
+        One axis, such as ``"r:10:2:14"``.
+    selection, device : optional
+        Others than the fit's, as in `apply`.
     levels : sequence of float
         Levels whose crossings to find.
     min_stars : int
@@ -131,8 +144,22 @@ def profile(
     Returns
     -------
     Profile
+
+    Raises
+    ------
+    InputError
+        No star, or none inside the bins and the images.
+    UsageError
+        More than one axis, or a level that does not lie between 0 and 1.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.profile("fit.h5", "stars.fits", "r:10:2:14")  # doctest: +SKIP
+    >>> print(found.crossings[0].describe("kpc"))  # doctest: +SKIP
     """
-    return profile_of(apply(fit, table, bins, settings=settings), levels=levels, min_stars=min_stars)
+    application = apply(fit, stars, bins, selection=selection, device=device)
+    return profile_of(application, levels=levels, min_stars=min_stars)
 
 
 def profile_of(application: Application, *, levels: Sequence[float] = LEVELS, min_stars: int = MIN_STARS) -> Profile:
@@ -146,3 +173,26 @@ def profile_of(application: Application, *, levels: Sequence[float] = LEVELS, mi
     centre = bins.bounds[:, 0].mean(axis=-1)
     share = np.where(application.mixtures.n_stars >= min_stars, application.fractions[:, -1], np.nan)
     return Profile(application, tuple(Crossing(level, crossings(centre, share, level)) for level in levels), min_stars)
+
+
+def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
+    """Return a component's fraction at a value of the profile's variable, by the spline of its crossings.
+
+    Parameters
+    ----------
+    profile : Profile
+        Such as that against energy.
+    at : float
+        In the variable's unit.
+    component : int
+        Which; the first is that of the lowest energy.
+
+    Returns
+    -------
+    float
+        NaN outside the bins with stars enough.
+    """
+    mixtures = profile.application.mixtures
+    share = profile.application.fractions[:, component]
+    enough = mixtures.n_stars >= profile.min_stars
+    return interpolate(mixtures.bins.bounds[:, 0].mean(axis=-1), np.where(enough, share, np.nan), at)

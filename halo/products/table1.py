@@ -1,4 +1,4 @@
-"""Table 1: how much of the halo each component makes up, and the percentiles of its abundances, with intervals."""
+"""Table 1: mass fractions of the components and percentiles of their abundances, with intervals."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from ..fits.bootstrap import Refits
 from ..fits.engine import CONVERGED
 from ..fits.fit import Fit, fractions
 from ..fits.intervals import RECOMMENDED, Ordered, interval_type
+from ..fits.store import FitLike, as_fits
 from .compiling import Run, as_python, compiled
 from .histograms import PERCENTILES, percentiles_of
+from .settings import TableSettings
 
 Limits = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From replicates (B, ...) and the fit's own values to the lower and the upper limits, (2, ...)."""
-LEVEL = 0.68
+LEVEL = TableSettings.level
 """Probability that an interval is to hold."""
 
 
 @dataclass(frozen=True)
 class Table1:
-    """Shares and percentiles of components, each with its interval; NaN where there are no replicates.
+    """Mass fractions and percentiles of components, each with its interval; NaN where there are no replicates.
 
     Attributes
     ----------
@@ -36,7 +38,7 @@ class Table1:
     q : tuple of float
         p percentiles.
     share, mean_share : ndarray, shape (c,)
-        Mass fraction within the component's own fit, and mean over bins of its share in the bin.
+        Mass fraction within the component's own fit, and mean over bins of its fraction in the bin.
     share_interval, mean_share_interval : ndarray, shape (2, c)
     values : ndarray, shape (c, v, p)
         dex.
@@ -112,18 +114,18 @@ class Table1:
 
 
 def table1(
-    fits: Sequence[Fit],
+    fits: FitLike | Sequence[FitLike],
     refits: Sequence[Refits] | None = None,
     *,
     q: Sequence[float] = PERCENTILES,
     level: float = LEVEL,
     interval: str = RECOMMENDED,
 ) -> Table1:
-    """Return shares and abundance percentiles of every component of some fits.
+    """Return mass fractions and abundance percentiles of every component of some fits.
 
     Parameters
     ----------
-    fits : sequence of Fit
+    fits : Fit, path or sequence of them
         Such as that of two components, and those of its two parts; all of the same abundances.
     refits : sequence of Refits, optional
         Bootstrap replicates of each, from which the intervals come.
@@ -142,7 +144,15 @@ def table1(
     ------
     UsageError
         No fit, fits of other abundances, replicates of other fits, too few good ones, or a number out of range.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> fits = [halo.load(name) for name in ("fit.h5", "HE.h5", "LE.h5")]  # doctest: +SKIP
+    >>> table = halo.table1(fits, [halo.refit(fit, 100) for fit in fits])  # doctest: +SKIP
+    >>> dict(zip(table.components, table.share))  # doctest: +SKIP
     """
+    fits = as_fits(fits)
     if not fits:
         raise UsageError("a table needs a fit, got none.")
     if not 0 < level < 1:

@@ -1,4 +1,4 @@
-"""What a component's chemistry looks like in numbers: percentiles and median tracks, read off its images."""
+"""The chemistry of components in numbers: percentiles and median tracks, read off their images."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from astropy.table import QTable, vstack
 
 from ..errors import UsageError
 from ..fits.fit import Fit
+from ..fits.store import FitLike, as_fit
 from ..mixtures.settings import Plane
 from .compiling import as_python
 from .histograms import MIN_SHARE, PERCENTILES, percentiles_of, tracks_of
@@ -29,7 +30,7 @@ class Track:
     median, deviation : ndarray, shape (l,)
         dex; NaN where the column holds too little.
     weight : ndarray, shape (l,)
-        Share of the component's image in each column.
+        Fraction of the component's image in each column.
     """
 
     plane: Plane
@@ -49,7 +50,7 @@ def track(fit: Fit, component: int, image: int, *, min_share: float = MIN_SHARE)
     component, image : int
         Which ones.
     min_share : float
-        Columns with a smaller share of the image are left out.
+        Columns with a smaller fraction of the image are left out.
 
     Returns
     -------
@@ -112,16 +113,28 @@ class Tracks(tuple[tuple[Track, ...], ...]):
         return ""
 
 
-def tracks(fit: Fit, *, min_share: float = MIN_SHARE) -> Tracks:
-    """Return the median tracks of every component of a fit in each of its images.
+def tracks(fit: FitLike, *, min_share: float = MIN_SHARE) -> Tracks:
+    """Return the median tracks of every component in every image of a fit.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or path
         The fit.
     min_share : float
-        Columns with a smaller share of the image are left out.
+        Columns with a smaller fraction of the image are left out.
+
+    Returns
+    -------
+    Tracks
+        By component, in the order of the fit, and by plane.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> low, high = halo.tracks("fit.h5")  # doctest: +SKIP
+    >>> low[0].median - high[0].median  # dex, along the first plane  # doctest: +SKIP
     """
+    fit = as_fit(fit)
     planes = range(len(fit.mixtures.chemistry.planes))
     rows = [[track(fit, j, i, min_share=min_share) for i in planes] for j in range(len(fit.names))]
     return Tracks(fit.names, rows)
@@ -143,137 +156,3 @@ def percentiles(fit: Fit, name: str, q: tuple[float, ...] = PERCENTILES) -> np.n
     if name not in chemistry.variables:
         raise UsageError(f"no plane shows {name}; the planes have {', '.join(chemistry.variables)}.")
     return percentiles_of(fit.H[None], chemistry, (name,), q, run=as_python)[0, 0]
-
-
-POOR = -1.5
-"""[Fe/H] below which simple cuts had become unreliable (the paper's section 7)."""
-
-
-@dataclass(frozen=True)
-class Separation:
-    """Two tracks in one plane, where both have a median.
-
-    Attributes
-    ----------
-    plane : Plane
-        The image.
-    names : tuple of str
-        The two components, lower energy first.
-    x : ndarray, shape (c,)
-        Centres of the columns, dex.
-    difference : ndarray, shape (c,)
-        Median of the first minus that of the second, dex.
-    deviation : ndarray, shape (2, c)
-        Their median absolute deviations, dex.
-    """
-
-    plane: Plane
-    names: tuple[str, str]
-    x: np.ndarray
-    difference: np.ndarray
-    deviation: np.ndarray
-
-    @property
-    def ratio(self) -> np.ndarray:
-        """Distance over the sum of both deviations, with the sign of the difference: bands overlap between -1 and 1."""
-        total = self.deviation.sum(axis=0)
-        # of tracks without any scatter, a distance is infinitely many deviations
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.difference == 0, 0.0, self.difference / total)
-
-    def above(self, below: float = np.inf) -> float:
-        """Return the share of columns, with x below a limit, in which the first track is above; NaN of no column."""
-        chosen = self.x < below
-        return float((self.difference[chosen] > 0).mean()) if chosen.any() else float("nan")
-
-    def smallest(self, below: float = np.inf) -> tuple[float, float]:
-        """Return the smallest ratio in the columns with x below a limit, and where it is; NaN of no column.
-
-        It is negative where the tracks have changed places.
-        """
-        chosen = np.flatnonzero(self.x < below)
-        if len(chosen) == 0:
-            return float("nan"), float("nan")
-        i = chosen[self.ratio[chosen].argmin()]
-        return float(self.ratio[i]), float(self.x[i])
-
-
-def separation(first: Track, second: Track, names: tuple[str, str]) -> Separation:
-    """Return how far two tracks of the same plane are apart, in the columns in which both have a median.
-
-    Raises
-    ------
-    UsageError
-        Tracks of different planes or columns.
-    """
-    if first.plane != second.plane or not np.array_equal(first.x, second.x):
-        raise UsageError(f"tracks must be of one plane and its columns; got {first.plane} and {second.plane}.")
-    both = np.isfinite(first.median) & np.isfinite(second.median)
-    return Separation(
-        plane=first.plane,
-        names=names,
-        x=first.x[both],
-        difference=(first.median - second.median)[both],
-        deviation=np.stack([first.deviation, second.deviation])[:, both],
-    )
-
-
-class Separations(tuple[Separation, ...]):
-    """How far the tracks of two components are apart, by plane: a tuple of `Separation`."""
-
-    __slots__ = ()
-
-    def table(self, poor: float = POOR) -> QTable:
-        """Return separations as a table: a row per plane and column; what is least, and where, in the metadata."""
-        parts = []
-        meta: dict[str, Any] = {}
-        for s in self:
-            part = QTable()
-            part["plane"] = [str(s.plane)] * len(s.x)
-            part["x"], part["difference"] = s.x, s.difference
-            part[f"deviation_{s.names[0]}"], part[f"deviation_{s.names[1]}"] = s.deviation
-            part["ratio"] = s.ratio
-            parts.append(part)
-            least, at = s.smallest()
-            least_poor, _ = s.smallest(poor)
-            meta[str(s.plane)] = {
-                "columns": len(s.x),
-                f"share_{s.names[0]}_above": s.above(),
-                f"share_{s.names[0]}_above_poor": s.above(poor),
-                "smallest_ratio": least,
-                "smallest_ratio_at": at,
-                "smallest_ratio_poor": least_poor,
-            }
-        table = vstack(parts) if parts else QTable()
-        table.meta.update(planes=meta, poor=poor)
-        return table
-
-    def describe(self) -> str:
-        """Return a line per plane: in how many columns the first track is above, and where they come nearest."""
-        lines = []
-        for s in self:
-            least, at = s.smallest()
-            above = f"{s.names[0]} above {s.names[1]} in {100 * s.above():.0f} % of {len(s.x)} columns"
-            lines.append(f"{s.plane}: {above}; smallest ratio {least:.2f} at {at:.2f}")
-        return "\n".join(lines)
-
-    def problems(self) -> str:
-        """Return the empty string: nothing here can fail to converge."""
-        return ""
-
-
-def separations(fit: Fit, *, min_share: float = MIN_SHARE) -> Separations:
-    """Return how far the tracks of a fit's first and last component are apart, in every plane.
-
-    Raises
-    ------
-    UsageError
-        A fit of one component.
-    """
-    if len(fit.names) < 2:
-        raise UsageError("tracks are apart of two components; this fit has one.")
-    names = fit.names[0], fit.names[-1]
-    return Separations(
-        separation(track(fit, 0, i, min_share=min_share), track(fit, len(fit.names) - 1, i, min_share=min_share), names)
-        for i in range(len(fit.settings.chemistry.planes))
-    )

@@ -287,7 +287,7 @@ def _counts(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray, shape: t
 
 
 def _in_parallel(base: Base, work: Callable[[int, int], None], count: int, grain: int) -> None:
-    from nmfcore.kernels.parallel import in_parallel
+    from nmfcore import in_parallel
 
     if resolve_device(base.setup.fit.solver.device) == "cpu":
         in_parallel(work, count, grain=grain)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from astropy import units as u
 from astropy.table import Table
 
 from ..errors import InputError
+from ..io.toml import read_toml
 
 HDF5 = (".h5", ".hdf5", ".hdf")
 COLUMNS = {"position": u.kpc, "velocity": u.km / u.s, "mass": u.Msun, "fe_h": None, "iron": None}
@@ -33,13 +33,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     InputError
         It cannot be read, or makes no sense.
     """
-    try:
-        with path.open("rb") as file:
-            mapping = tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"{path}: the mapping cannot be read ({error.strerror}); check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the mapping is not TOML ({error}); see docs/simulations.md.") from error
+    mapping = read_toml(path, "the mapping", "see docs/simulations.md")
     for section, known in (
         ("", ("galaxy", "columns")),
         ("galaxy", GALAXY_KEYS),
@@ -70,7 +64,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Source:
-    """Where columns come from: the blocks, the mapping, and the tables that were read already."""
+    """Where columns come from: the blocks of the snapshot, the mapping, and the tables that are already read."""
 
     paths: tuple[Path, ...]
     mapping: Path
@@ -104,7 +98,7 @@ class Source:
             stated = u.Unit(spec["unit"]) if "unit" in spec else None
             if stated is not None and own is not None and not np.isclose(own.to(stated), 1.0):
                 raise InputError(
-                    f"{self.mapping}: {name} is said to be in {stated}, the file says {own}; correct one of them."
+                    f"{self.mapping}: {name} is in {stated} by the mapping, in {own} by the file; correct one of them."
                 )
             source = stated if stated is not None else own
             factor = 1.0 if unit is None or source is None else float(source.to(unit))
@@ -157,13 +151,13 @@ def _read_table(path: Path, form: str) -> Table:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # unit spellings and header keywords change nothing here
             return Table.read(path, **arguments)
-    except Exception as error:  # every reader has its own
+    except Exception as error:  # every reader raises its own
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{path}: cannot be read as a table ({reason}); expected HDF5, FITS or ECSV.") from error
 
 
 def _hdf5_item(path: Path, file: h5py.File, name: str, mapping: Path) -> Any:
-    """Return what a path in an HDF5 file leads to, by hard links alone: a file must not make us read others."""
+    """Return what a path in an HDF5 file leads to, by hard links alone, so that no other file is read."""
     here: Any = file
     for part in name.strip("/").split("/"):
         if not isinstance(here, h5py.Group) or part not in here:

@@ -1,9 +1,10 @@
-"""How much of a simulated galaxy's halo was accreted, in truth, against r, z and R under the paper's cuts (R11)."""
+"""True fractions of a simulated galaxy's halo born in situ and accreted, against r, z and R, under the paper's cuts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,15 @@ from ..products.profile import Profile
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
 from ..stars.variables import unit_of, values
-from .particles import Galaxy
+from .particles import Galaxy, read_galaxy
+from .settings import SimulationSettings
 
-MAX_FE_H = -1.1
+MAX_FE_H = SimulationSettings.max_fe_h
 """Only particles below this [Fe/H] count, dex; the paper's."""
-AXES = ("r:10:2:14", "z:10:0:10", "R:10:2:14")
+AXES = SimulationSettings.axes
 """Bins in kpc; the paper's."""
-MIN_PARTICLES = 10
-"""Bins with fewer particles carry no crossing."""
+MIN_PARTICLES = SimulationSettings.min_particles
+"""Bins with fewer particles are left out of crossings."""
 ORIGINS = ("in_situ", "accreted")
 
 
@@ -136,9 +138,10 @@ class Simulated:
 
 
 def simulate(
-    galaxy: Galaxy,
+    galaxy: Galaxy | str | Path | Sequence[str | Path],
     axes: Sequence[str | Axis] = AXES,
     *,
+    columns: str | Path | None = None,
     max_fe_h: float = MAX_FE_H,
     cuts: Sequence[str] = (),
     min_particles: int = MIN_PARTICLES,
@@ -147,24 +150,40 @@ def simulate(
 
     Parameters
     ----------
-    galaxy : Galaxy
-        As `particles.read_galaxy` gives it.
+    galaxy : Galaxy, path or sequence of path
+        Its star particles, as `particles.read_galaxy` gives them or in the files that it reads.
     axes : sequence of str or Axis
         One regular axis each, such as ``"r:10:2:14"``.
+    columns : path, optional
+        The TOML file that names the columns of such files.
     max_fe_h : float
         Upper limit of [Fe/H], exclusive; infinity for none.
     cuts : sequence of str
         Further conditions on the particles, such as ``"R<20"``.
     min_particles : int
-        Bins with fewer carry no crossing.
+        Bins with fewer are left out of crossings.
+
+    Returns
+    -------
+    Simulated
 
     Raises
     ------
     InputError
-        No particle passes.
+        No particle passes, or files that cannot be read.
     UsageError
-        Axes or cuts that make no sense.
+        Axes or cuts that make no sense; files without `columns`.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> found = halo.simulate("snapshot_600.hdf5", columns="fire2.toml")  # doctest: +SKIP
+    >>> found.profiles["r"].crossing  # kpc  # doctest: +SKIP
     """
+    if not isinstance(galaxy, Galaxy):
+        if columns is None:
+            raise UsageError("files of particles need columns, a TOML file that names theirs (docs/simulations.md).")
+        galaxy = read_galaxy(galaxy, columns)
     limit = [] if np.isposinf(max_fe_h) else [Cut(f"FE_H < {max_fe_h:g}", lambda t: values(t, "FE_H") < max_fe_h)]
     mask, flow = apply_cuts(galaxy.table, (*limit, *user_cuts(cuts)))
     if not mask.any():
@@ -194,7 +213,7 @@ def simulate(
 
 
 def _error(mass: np.ndarray, squares: np.ndarray) -> np.ndarray:
-    """Return the standard error of a mass fraction whose particles are Poisson numbers: squares are sums of mass^2."""
+    """Return the standard error of a mass fraction of Poisson numbers of particles; `squares` are sums of mass^2."""
     total = mass.sum(axis=1)
     share = np.divide(mass[:, 1], total, out=np.zeros_like(total), where=total > 0)
     variance = (1 - share) ** 2 * squares[:, 1] + share**2 * squares[:, 0]
@@ -204,7 +223,7 @@ def _error(mass: np.ndarray, squares: np.ndarray) -> np.ndarray:
 def unlikeness(simulated: SimulatedProfile, profile: Profile) -> float:
     """Return the rms difference between a simulation's accreted fraction and that of the highest-energy component.
 
-    Over the bins where both have one. The less it is, the more does the galaxy look like the Milky Way.
+    Over the bins where both have one. A smaller difference means a galaxy more like the Milky Way.
 
     Raises
     ------

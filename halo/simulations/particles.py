@@ -15,13 +15,13 @@ from ..errors import InputError
 from .columns import IDS, Source, hubble_constant, read_mapping
 
 IN_SITU_WITHIN = 30.0
-"""Stars born within so many kpc of the galaxy's centre are its own, where the mapping does not say otherwise."""
+"""Stars born within this radius are in situ unless the mapping gives another, kpc."""
 LEAST_METALLICITY = -10.0
-"""[Fe/H] of particles without iron, whose logarithm has no value."""
+"""[Fe/H] given to particles without iron, whose logarithm is infinite."""
 AXIS_WITHIN = 10.0
-"""The disc's axis is the angular momentum of the stars within so many kpc."""
+"""The disc's axis is the angular momentum of the stars within this radius, kpc."""
 SHRINK, FEWEST, LEAST_RADIUS = 0.8, 200, 1.0
-"""The sphere that finds the centre shrinks by this factor until it holds so few particles, or is so many kpc small."""
+"""The sphere that finds the centre shrinks by this factor until it holds so few particles or has this radius, kpc."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def read_galaxy(files: Sequence[str | Path] | str | Path, mapping_path: str | Pa
 
 
 def _metallicity(iron: np.ndarray, spec: Any) -> np.ndarray:
-    """Return [Fe/H] of mass fractions of iron beside the Sun's."""
+    """Return [Fe/H] of mass fractions of iron relative to the Sun's."""
     solar = float(spec.get("solar", np.nan)) if isinstance(spec, Mapping) else np.nan
     if not solar > 0:
         raise InputError("iron in [columns] needs solar, the Sun's mass fraction of iron, such as solar = 1.73e-3.")

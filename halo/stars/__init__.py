@@ -1,1 +1,1 @@
-"""What a star's properties are called, cuts on them and their record, the prepared catalogue."""
+"""Variables of stars, cuts on them and the cut-flow, the prepared catalogue."""

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from astropy.io import fits
@@ -17,13 +17,13 @@ from ..io.fits import open_fits
 from ..io.provenance import plain
 from .cutflow import CutFlow
 
-__all__ = ["Catalogue", "read_catalogue", "write_catalogue"]
+__all__ = ["Catalogue", "StarsLike", "as_table", "read_catalogue", "write_catalogue"]
 
 SCHEMA = 1
-"""Version of the file layout; it rises when a reader of the old one would go wrong."""
+"""Version of the file layout; it rises when a reader of the old one would misread the new."""
 
 REQUIRED = ("APOGEE_ID", "E", "Lz")
-"""Columns without which a table is no prepared catalogue."""
+"""Columns that every prepared catalogue has."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,23 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self.table)
+
+
+StarsLike: TypeAlias = Table | Catalogue | str | Path
+"""Prepared stars: a table, a catalogue, or the path of its file."""
+
+
+def as_table(stars: StarsLike) -> Any:
+    """Return the table of prepared stars, which may be given as a table, a catalogue, or the path of its file.
+
+    Raises
+    ------
+    InputError
+        As `read_catalogue`.
+    """
+    if isinstance(stars, str | Path):
+        stars = read_catalogue(stars)
+    return stars.table if isinstance(stars, Catalogue) else stars
 
 
 def write_catalogue(
@@ -85,7 +102,7 @@ def write_catalogue(
     OutputError
         The file exists, or cannot be written.
     ValueError
-        The cut-flow does not belong to the table.
+        The cut-flow does not end with the number of stars in the table.
     """
     path = Path(path)
     if cutflow.passed != len(table):

@@ -1,4 +1,4 @@
-"""The cut-flow: how many stars each cut removed, so that removed and left always sum to the total."""
+"""The cut-flow: how many stars each cut removed; removed and left always sum to the total."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ class CutFlow:
     names : tuple of str
         The cuts.
     removed : tuple of int
-        Stars removed by each, of those that the cuts before had left.
+        Stars removed by each, of those that the cuts before it left.
     """
 
     total: int

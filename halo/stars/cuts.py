@@ -1,4 +1,4 @@
-"""Conditions that stars must meet, and how many met them."""
+"""Cuts: conditions that stars must meet, and how many meet them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def apply_cuts(table: Table, cuts: Sequence[Cut]) -> tuple[np.ndarray, CutFlow]:
     mask : ndarray of bool, shape (len(table),)
         True for the stars that pass every cut.
     cutflow : CutFlow
-        What each cut removed of what the ones before had left.
+        What each cut removed, of the stars that the cuts before it left.
     """
     mask = np.ones(len(table), dtype=bool)
     flow = CutFlow(len(table))

@@ -1,4 +1,4 @@
-"""Conditions written as text, such as ``0.1 < MG_FE < 0.3``: a tokenizer and a parser, so that no text is ever run.
+"""Conditions written as text, such as ``0.1 < MG_FE < 0.3``: a tokenizer and a parser; no text is executed.
 
 condition   := comparison (("and" | "&" | "&&" | ",") comparison)*
 comparison  := term (("<" | "<=" | ">" | ">=" | "==" | "!=" | "=") term)+

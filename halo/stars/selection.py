@@ -1,19 +1,17 @@
-"""Which stars count: the quality cuts of the survey, the halo selections, and the table of what each cut removed."""
+"""The halo selections: their cuts, the stars that pass them, and the cut-flow."""
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import UsageError
+from .catalogue import StarsLike, as_table
 from .cutflow import CutFlow
 from .cuts import Cut, apply_cuts, user_cuts
 from .settings import SELECTIONS, Selection
 from .variables import values
-
-if TYPE_CHECKING:
-    from astropy.table import Table
 
 
 def halo_cuts(selection: str, *, max_fe_h: float = -1.1, min_eccentricity: float = 0.7) -> tuple[Cut, ...]:
@@ -38,7 +36,7 @@ def halo_cuts(selection: str, *, max_fe_h: float = -1.1, min_eccentricity: float
     if math.isnan(max_fe_h) or math.isnan(min_eccentricity):
         raise UsageError(f"max_fe_h and min_eccentricity must be numbers, got {max_fe_h:g} and {min_eccentricity:g}.")
     if selection == "chemically-pure":
-        # the paper leaves out Lz = 0 exactly; such a star is as halo-like as any
+        # the paper leaves out Lz = 0 exactly; such a star belongs to the halo as well
         name = f"Lz < 0 or e > {min_eccentricity:g}"
         return (
             Cut(name, lambda t: (values(t, "Lz") < 0) | ((values(t, "Lz") >= 0) & (values(t, "e") > min_eccentricity))),
@@ -53,8 +51,8 @@ def halo_cuts(selection: str, *, max_fe_h: float = -1.1, min_eccentricity: float
 
 
 def select(
-    table: "Table",
-    selection: str = "chemically-pure",
+    stars: StarsLike,
+    selection: Selection | str = "chemically-pure",
     *,
     max_fe_h: float = -1.1,
     min_eccentricity: float = 0.7,
@@ -64,34 +62,41 @@ def select(
 
     Parameters
     ----------
-    table : Table
+    stars : Table, Catalogue or path
         The prepared catalogue.
-    selection, max_fe_h, min_eccentricity
+    selection : str or Selection
+        A name as in `halo_cuts`; a `Selection` has its own limits and cuts, and the other arguments have no effect.
+    max_fe_h, min_eccentricity : float
         As in `halo_cuts`.
     cuts : sequence of str
         Further conditions, as in `user_cuts`.
 
     Returns
     -------
-    mask : ndarray of bool, shape (len(table),)
+    mask : ndarray of bool, shape (N,)
+        Which stars are chosen.
     cutflow : CutFlow
+        How many stars each cut removed.
 
     Raises
     ------
     UsageError
         An unknown selection, a text that is no condition, or a variable that the table lacks.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> stars = halo.load("stars.fits")  # doctest: +SKIP
+    >>> mask, cutflow = halo.select(stars, "retrograde", cuts=["LOGG<2.5"])  # doctest: +SKIP
     """
-    chosen = halo_cuts(selection, max_fe_h=max_fe_h, min_eccentricity=min_eccentricity)
-    return apply_cuts(table, (*chosen, *user_cuts(cuts)))
+    if isinstance(selection, str):
+        selection = Selection(selection, max_fe_h, min_eccentricity, tuple(cuts))
+    chosen = halo_cuts(selection.name, max_fe_h=selection.max_fe_h, min_eccentricity=selection.min_eccentricity)
+    return apply_cuts(as_table(stars), (*chosen, *user_cuts(selection.cuts)))
 
 
-def choose(table: Any, selection: Selection) -> tuple[Any, CutFlow]:
-    """Return the stars of a selection and their cut-flow."""
-    mask, flow = select(
-        table,
-        selection.name,
-        max_fe_h=selection.max_fe_h,
-        min_eccentricity=selection.min_eccentricity,
-        cuts=selection.cuts,
-    )
+def choose(stars: StarsLike, selection: Selection | str) -> tuple[Any, CutFlow]:
+    """Return the table of the stars of a selection and their cut-flow."""
+    table = as_table(stars)
+    mask, flow = select(table, selection)
     return table[mask], flow

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from ..fields import Option
 
 SELECTIONS = ("chemically-pure", "kinematically-pure", "retrograde", "all")
 """Names of the halo selections; see `selection.halo_cuts`."""
+Cuts = Annotated[
+    tuple[str, ...], 'Condition that stars must meet, such as "LOGG<2.5" or "|z|<2"; repeatable.', Option("--cut")
+]
 
 
 @dataclass(frozen=True)
@@ -24,10 +30,28 @@ class Selection:
         Further conditions to keep, such as ``"LOGG<2.5"``.
     """
 
-    name: str = "chemically-pure"
-    max_fe_h: float = -1.1
-    min_eccentricity: float = 0.7
-    cuts: tuple[str, ...] = ()
+    name: Annotated[str, "Halo selection.", Option("--selection", keyword="selection", choices=SELECTIONS)] = (
+        "chemically-pure"
+    )
+    max_fe_h: Annotated[float, "[Fe/H] limit of kinematically-pure."] = -1.1
+    min_eccentricity: Annotated[float, "Prograde limit of chemically-pure."] = 0.7
+    cuts: Cuts = ()
 
     def __str__(self) -> str:
         return self.name
+
+
+def as_selection(selection: Selection | str | None, own: Selection | None = None) -> Selection:
+    """Return the selection that is meant: one as it is, a name with the limits and cuts of `own`, or `own` itself.
+
+    Parameters
+    ----------
+    selection : Selection, str or None
+        What a user gave.
+    own : Selection, optional
+        What holds where nothing else is said, such as that of a fit; the paper's by default.
+    """
+    own = own or Selection()
+    if isinstance(selection, str):
+        return replace(own, name=selection)
+    return own if selection is None else selection

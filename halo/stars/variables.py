@@ -1,4 +1,4 @@
-"""The variables that bins, cuts, axes and the command line speak of, and the columns they are kept in."""
+"""The variables of bins, cuts, axes and the command line, and the columns that hold them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ def _table() -> dict[str, Variable]:
     ]
     found = {name: Variable(name, column, unit, _label(symbol, unit)) for name, column, unit, symbol in rows}
     found["z"] = Variable("z", "z_gal", "kpc", _label("|z|", "kpc"), absolute=True)
-    # astropy has no plain unit for a logarithm of one, so the values are bare and the label says what they are
+    # astropy has no plain unit for the logarithm of a quantity: values have none, and the label names it
     found["LOGG"] = Variable("LOGG", "LOGG", "", r"$\log_{10}\,(g\,/\,\mathrm{cm\,s^{-2}})$")
     return found
 

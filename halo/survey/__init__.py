@@ -1,1 +1,1 @@
-"""A survey's files, or a user's own, to the prepared catalogue."""
+"""From the files of a survey, or a user's own catalogue, to the prepared catalogue."""

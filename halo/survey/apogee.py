@@ -13,16 +13,15 @@ from astropy.table import Column, Table
 
 from ..errors import InputError
 from ..io.fits import FitsTable, find_table, read_columns
+from ..progress import Progress, silent
 from .match import JOIN_WITNESSES, pair_rows
 from .quality import DEFAULT_ELEMENTS, EXTRATARG_DUPLICATE, check_elements, no_bits
+from .settings import DEFAULT_COLUMNS
 
 __all__ = ["DEFAULT_COLUMNS", "clean", "read_survey"]
 
-DEFAULT_COLUMNS = ("TEFF", "SNR", "M_H", "ALPHA_M")
-"""Columns of allStar that are carried along where the file has them."""
-
 SENTINELS = (-9999.99, -9999.0, 99.99)
-"""Values that stand for nothing, besides NaN and anything as large as 1e20."""
+"""Sentinels of missing values, besides NaN and anything as large as 1e20."""
 
 _ABSURD = 9.9e19
 _TEXT = ("APOGEE_ID", "PROGRAMNAME", "TELESCOPE", "FIELD")
@@ -41,7 +40,7 @@ PLAUSIBLE_PC = (50.0, 1e5)
 
 @dataclass(frozen=True)
 class _Kind:
-    """What one of the two files must hold, and how to tell the others by."""
+    """What one of the two files must hold, and how it is told from others."""
 
     title: str
     required: tuple[str, ...]
@@ -53,7 +52,7 @@ def read_survey(
     *,
     elements: Sequence[str] = DEFAULT_ELEMENTS,
     columns: Sequence[str] = DEFAULT_COLUMNS,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Table:
     """Every row of allStar with its distance and velocity, missing values as NaN.
 
@@ -116,16 +115,22 @@ def read_survey(
     _check_sky(stars.path, s)
     distance = np.where(v["WEIGHTED_DIST"] > 0, v["WEIGHTED_DIST"], np.nan)
     _check_distance(vac.path, distance)
+    return _table(s, v, rows, distance, (*carried, *chemistry))
 
+
+def _table(
+    s: dict[str, np.ndarray], v: dict[str, np.ndarray], rows: np.ndarray, distance: np.ndarray, names: Sequence[str]
+) -> Table:
+    """Return the table of `read_survey` from the columns of allStar (s), those of astroNN (v) and its rows."""
     table = Table()
     table["APOGEE_ID"] = s["APOGEE_ID"]
     table["SOURCE_ID"] = s["GAIAEDR3_SOURCE_ID"].astype(np.int64)
     for name, unit in (("RA", u.deg), ("DEC", u.deg)):
         table[name] = Column(s[name], unit=unit)
-    for name in ("PROGRAMNAME", "ASPCAPFLAG", "EXTRATARG", "LOGG", *carried, *chemistry):
+    for name in ("PROGRAMNAME", "ASPCAPFLAG", "EXTRATARG", "LOGG", *names):
         if name not in table.colnames:
             table[name] = s[name]
-    kpc_per_pc, unknown = 1e-3, np.full(vac.n_rows, np.nan)
+    kpc_per_pc, unknown = 1e-3, np.full(len(distance), np.nan)
     for name, array, unit in (
         ("distance", distance * kpc_per_pc, u.kpc),
         ("distance_error", v.get("WEIGHTED_DIST_ERROR", unknown) * kpc_per_pc, u.kpc),
@@ -150,7 +155,7 @@ def clean(array: np.ndarray, *, error: bool = False, sky: bool = False) -> np.nd
     error : bool
         An uncertainty: zero and below are missing, since a sentinel error would pass "below 0.2".
     sky : bool
-        A position, where 99.99 deg is as good as any other.
+        A position, where 99.99 deg is a valid value.
 
     Returns
     -------
@@ -161,7 +166,7 @@ def clean(array: np.ndarray, *, error: bool = False, sky: bool = False) -> np.nd
     data = np.asarray(array)
     out = data.astype(data.dtype.newbyteorder("="), copy=True)
     bad = ~(np.abs(out) < _ABSURD)
-    # compared in single precision: a float64 column may hold a sentinel that was rounded to float32 on its way
+    # compared in single precision: a float64 column may hold a sentinel that was once rounded to float32
     single = np.where(bad, np.nan, out).astype(np.float32)
     for value in SENTINELS:
         if not (sky and value > 0):
@@ -188,8 +193,8 @@ def _taken(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return out
 
 
-def _stage(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:
-    return None if progress is None else lambda done, total: progress(name, done, total)
+def _stage(progress: Progress, name: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(name, done, total)
 
 
 def _is_scalar(table: FitsTable, name: str) -> bool:

@@ -1,8 +1,7 @@
-"""A user's own catalogue, brought in through a small TOML file that names its columns (docs/catalogue-mapping.md)."""
+"""A user's own catalogue, read through a TOML file that names its columns (docs/catalogue-mapping.md)."""
 
-import tomllib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from astropy.table import Column, Table
 
 from ..errors import InputError, UsageError
 from ..io.fits import check_signature, find_table, is_html
+from ..io.toml import read_toml
+from ..progress import Progress, silent
 from ..stars.expressions import parse_cut
 from ..stars.variables import VARIABLES
 from .apogee import clean
@@ -65,7 +66,7 @@ def read_mapped(
     path: str | Path,
     mapping_path: str | Path,
     *,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> MappedCatalogue:
     """Read a catalogue through its mapping.
 
@@ -88,7 +89,7 @@ def read_mapped(
         A file that cannot be read, a mapping that makes no sense, columns that are missing or in contradictory units.
     """
     path, mapping_path = Path(path), Path(mapping_path)
-    mapping = _read_toml(mapping_path)
+    mapping = _read_mapping(mapping_path)
     options = mapping.get("catalogue", {})
     raw = _read_table(path, options)
     columns, abundances = mapping.get("columns", {}), mapping.get("abundances", {})
@@ -135,19 +136,12 @@ def read_mapped(
         keep = parse_cut(quality)(raw) if quality else np.ones(len(raw), dtype=bool)
     except UsageError as error:
         raise InputError(f"{mapping_path}: quality: {error}") from error
-    if progress is not None:
-        progress("read catalogue", len(raw), len(raw))
+    progress("read catalogue", len(raw), len(raw))
     return MappedCatalogue(table, tuple(abundances), keep, quality, has_orbits, mapping)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            mapping = tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"{path}: the mapping cannot be read ({error.strerror}); check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the mapping is not TOML ({error}); see docs/catalogue-mapping.md.") from error
+def _read_mapping(path: Path) -> dict[str, Any]:
+    mapping = read_toml(path, "the mapping", "see docs/catalogue-mapping.md")
     known_columns = (*IDENTIFIERS, *SKY_KEYS, *(v.name for v in VARIABLES.values()))
     for section, known in (
         ("", SECTIONS),
@@ -191,14 +185,14 @@ def _read_table(path: Path, options: Mapping[str, Any]) -> Table:
     if head.startswith(b"SIMPLE  =") or path.suffix.lower() in (".fits", ".fit"):
         extension = int(options.get("extension", 1))
         check_signature(path)
-        find_table(path, extension)  # our own words for whatever is wrong with it
+        find_table(path, extension)  # whatever is wrong is reported in our own words
         arguments = {"format": "fits", "hdu": extension, "character_as_bytes": False}
     try:
         with warnings.catch_warnings():
             # astropy warns of unit spellings and header keywords that change nothing here
             warnings.simplefilter("ignore")
             table = Table.read(path, **arguments)
-    except Exception as error:  # every reader has its own
+    except Exception as error:  # every reader raises its own
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{path}: cannot be read as a table ({reason or type(error).__name__}); expected FITS, ECSV, CSV, HDF5 or "
@@ -251,7 +245,7 @@ def _factor(key: str, column: Column, spec: Mapping[str, Any], unit: str, mappin
         own = column.unit
         if stated is not None and own is not None and not np.isclose(own.to(stated), 1.0):
             raise InputError(
-                f"{mapping_path}: {key} is said to be in {stated}, the file says {own}; correct one of them."
+                f"{mapping_path}: {key} is in {stated} by the mapping, in {own} by the file; correct one of them."
             )
         source = stated or own
         return 1.0 if source is None or not unit else float(source.to(unit))

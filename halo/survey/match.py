@@ -1,4 +1,4 @@
-"""Pair the rows of two catalogues of the same stars by identifier, or refuse."""
+"""Match the rows of two catalogues of the same stars by identifier."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,10 +8,10 @@ import numpy as np
 from ..errors import InputError
 
 JOIN_WITNESSES = ("TELESCOPE", "LOCATION_ID", "VHELIO_AVG")
-"""Columns that both files copy from the same visit spectra: they tell apart the rows of a star that comes twice."""
+"""Columns that both files copy from the same visit spectra: they distinguish the rows of a star that has several."""
 
 MIN_MATCHED = 0.5
-"""Share of allStar that must be found, or else the files are of different releases."""
+"""Fraction of allStar that must be found; with fewer, the files are of different releases."""
 
 _VALUES = ("WEIGHTED_DIST", "PMRA", "PMDEC", "VHELIO_AVG")
 
@@ -98,7 +98,7 @@ def _decide(
     for name in witnesses:
         value = stars[name][star]
         agree = candidates[vac[name][candidates].astype(stars[name].dtype) == value]
-        # a witness that is blank or NaN in one file testifies nothing
+        # a witness that is blank or NaN in one file decides nothing
         candidates = agree if agree.size else candidates
     same = all(len(np.unique(vac[name][candidates])) == 1 for name in _VALUES)  # NaN equals NaN here
     return int(candidates[0]) if len(candidates) == 1 or same else None

@@ -3,7 +3,7 @@
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
@@ -12,11 +12,11 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..io.fits import find_table, is_html, read_columns
+from ..progress import Progress, silent
+from .settings import DEFAULT_PROBABILITY as DEFAULT_PROBABILITY
 
 ID_COLUMN, PROBABILITY_COLUMN = 0, 16
 """Columns of source_id and memberprob in the text files (Zenodo 4891252)."""
-
-DEFAULT_PROBABILITY = 0.8
 
 _ID_NAMES = ("SOURCE_ID", "GAIAEDR3_SOURCE_ID", "GAIA_SOURCE_ID")
 _PROBABILITY_NAMES = ("PROB", "MEMBERPROB", "MEMBER_PROB")
@@ -26,7 +26,7 @@ def read_members(
     path: str | Path,
     min_probability: float = DEFAULT_PROBABILITY,
     *,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> np.ndarray:
     """Gaia EDR3 source ids of the cluster members, sorted, each once.
 
@@ -63,8 +63,7 @@ def read_members(
                 f"expected source_id in column {ID_COLUMN} and memberprob in column {PROBABILITY_COLUMN}, from 0."
             )
         found.append(ids[probability >= min_probability])  # NaN never passes
-        if progress is not None:
-            progress("cluster members", done, total)
+        progress("cluster members", done, total)
     return np.unique(np.concatenate(found))
 
 
@@ -101,10 +100,10 @@ def _zipped(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int]
             names = sorted(
                 name
                 for name in archive.namelist()
-                # archives made on a Mac carry shadow files under __MACOSX
+                # archives made on a Mac have shadow files under __MACOSX
                 if PurePosixPath(name).suffix == ".txt" and not name.startswith("__MACOSX/")
             )
-            # clusters.zip holds other text files beside the catalogues
+            # clusters.zip also holds other text files
             names = [name for name in names if PurePosixPath(name).parent.name == "catalogues"] or names
             if not names:
                 raise InputError(f"{path}: no *.txt in this archive; expected clusters.zip with catalogues/*.txt.")

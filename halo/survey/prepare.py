@@ -3,8 +3,8 @@
 Stars are cut by everything that needs no orbit first, so that orbits are computed only for those that remain.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,89 +13,40 @@ from astropy.table import Column, QTable, Table
 
 from ..errors import HalonmfError, InputError, UsageError
 from ..io.provenance import plain, provenance
+from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
 from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
-from .apogee import DEFAULT_COLUMNS, read_survey
+from .apogee import read_survey
 from .mapping import MappedCatalogue, read_mapped
-from .members import DEFAULT_PROBABILITY, read_members
-from .quality import DEFAULT_ELEMENTS, QualityCuts, mapped_quality_cuts, quality_cuts
+from .members import read_members
+from .quality import mapped_quality_cuts, quality_cuts
+from .settings import PrepareSettings as PrepareSettings
 
 LZ_SUN = 1994.76
 """Lz of the Sun, kpc km/s, prograde positive: 8.122 kpc less the height of 20.8 pc, times 245.6 km/s."""
 
 
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class PrepareSettings:
-    """Thresholds and choices of `prepare`.
-
-    Attributes
-    ----------
-    elements : tuple of str
-        Abundances that must be measured well, ``FE_H`` or ``X_FE``.
-    max_error : float
-        Upper limit of abundance errors, dex, exclusive.
-    max_logg : float
-        Upper limit of log g, exclusive.
-    max_distance : float
-        Upper limit of the heliocentric distance, kpc, exclusive.
-    member_probability : float
-        Cluster members at or above it are removed.
-    flags : bool
-        Apply the flag cuts.
-    columns : tuple of str
-        Further columns of allStar to carry along where present.
-    cuts : tuple of str
-        Conditions to keep, such as ``"SNR>70"``, applied last.
-    potential_backend : str
-        ``auto``, ``agama``, ``builtin`` or ``galpy``, as `orbits.kinematics` takes it.
-    eccentricity : str
-        ``staeckel`` or ``orbit``.
-    """
-
-    elements: tuple[str, ...] = DEFAULT_ELEMENTS
-    max_error: float = 0.2
-    max_logg: float = 3.0
-    max_distance: float = 10.0
-    member_probability: float = DEFAULT_PROBABILITY
-    flags: bool = True
-    columns: tuple[str, ...] = DEFAULT_COLUMNS
-    cuts: tuple[str, ...] = ()
-    potential_backend: str = "auto"
-    eccentricity: str = "staeckel"
-
-    def __post_init__(self) -> None:
-        _ = self.quality
-        user_cuts(self.cuts)  # a misspelt condition is to fail now, not after the orbits
-        if not 0 <= self.member_probability <= 1:
-            raise UsageError(f"member_probability must lie between 0 and 1, got {self.member_probability}.")
-
-    @property
-    def quality(self) -> QualityCuts:
-        """The thresholds of the quality cuts."""
-        return QualityCuts(self.elements, self.max_error, self.max_logg, self.max_distance, self.flags)
-
-
 def prepare(
     allstar: str | Path,
-    astronn: str | Path,
+    astronn: str | Path | None = None,
     members: str | Path | None = None,
     *,
+    columns: str | Path | None = None,
     settings: PrepareSettings | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Catalogue:
-    """Stars of APOGEE DR17 that pass every quality cut and are bound, with orbits in McMillan (2017).
+    """Return the stars of a survey that pass every quality cut and are bound, with orbits in McMillan (2017).
 
     Parameters
     ----------
     allstar, astronn : path
-        As `apogee.read_survey` reads them.
+        APOGEE DR17's catalogues, as `apogee.read_survey` reads them; with `columns` a catalogue of one's own alone.
     members : path, optional
         Cluster members, as `members.read_members` reads them; without it none are removed.
+    columns : path, optional
+        The TOML file that names the columns of one's own catalogue, as `prepare_mapped` takes it.
     settings : PrepareSettings, optional
         The paper's by default.
     progress : callable, optional
@@ -111,9 +62,20 @@ def prepare(
     InputError
         Files that are damaged, incomplete or not what they claim to be; or no star passes.
     UsageError
-        A setting that makes no sense.
+        A setting that makes no sense; neither an astroNN catalogue nor `columns`, or both.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> stars = halo.prepare("allStar.fits", "astroNN.fits", "members/")  # doctest: +SKIP
+    >>> halo.save("stars.fits", stars)  # doctest: +SKIP
     """
+    if (columns is None) == (astronn is None):
+        raise UsageError("give ALLSTAR and ASTRONN, or one catalogue with --columns.")
     settings = settings or PrepareSettings()
+    if columns is not None:
+        return prepare_mapped(allstar, columns, members, settings=settings, progress=progress)
+    assert astronn is not None
     _check_backend(settings)
     table = read_survey(allstar, astronn, elements=settings.elements, columns=settings.columns, progress=progress)
     ids = None if members is None else read_members(members, settings.member_probability, progress=progress)
@@ -128,7 +90,7 @@ def prepare_mapped(
     members: str | Path | None = None,
     *,
     settings: PrepareSettings | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Catalogue:
     """Stars of a user's own catalogue that pass its quality filter and are bound, with orbits where it has none.
 
@@ -180,7 +142,7 @@ def _finish(
     settings: PrepareSettings,
     inputs: Sequence[Path],
     command: str,
-    progress: Progress | None,
+    progress: Progress,
     mapped: MappedCatalogue | None = None,
 ) -> Catalogue:
     has_orbits = mapped is not None and mapped.has_orbits
@@ -189,7 +151,7 @@ def _finish(
         cuts = (*cuts, Cut("6-d phase space", lambda t: _finite(t, needed)))
     mask, flow = apply_cuts(table, cuts)
     _refuse_empty(flow, inputs)
-    _report(progress, "quality cuts", len(table), len(table))
+    progress("quality cuts", len(table), len(table))
     stars = table[mask]
     if not has_orbits:
         stars = _with_orbits(stars, settings, progress)
@@ -215,7 +177,7 @@ def _check_backend(settings: PrepareSettings) -> None:
     orbits.find_backend(settings.potential_backend)  # an absent one is to fail now, not after reading the survey
 
 
-def _with_orbits(stars: Table, settings: PrepareSettings, progress: Progress | None) -> Table:
+def _with_orbits(stars: Table, settings: PrepareSettings, progress: Progress) -> Table:
     # imported here: reading and cutting need neither galpy nor the potential's tables
     from ..orbits import frames
     from ..orbits import kinematics as orbits
@@ -275,12 +237,6 @@ def _refuse_empty(flow: CutFlow, inputs: Sequence[Path]) -> None:
         raise InputError(
             f"{inputs[0]}: no star of {flow.total:,} passes the cuts ({steps}); check the columns and cuts."
         )
-
-
-def _report(progress: Progress | None, stage: str, done: int, total: int) -> None:
-    """Tell `progress`, if there is one."""
-    if progress is not None:
-        progress(stage, done, total)
 
 
 def _ordered(stars: Table, settings: PrepareSettings) -> QTable:

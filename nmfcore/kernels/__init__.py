@@ -1,1 +1,1 @@
-"""Compiled hot loops through numba, `cpu` and `cuda`; imported only where they are used."""
+"""Compiled hot loops through numba: here for the CPU, in `cuda` for GPUs; imported only where they are used."""

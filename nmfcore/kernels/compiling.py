@@ -1,4 +1,4 @@
-"""Telling a user who waits that kernels are being compiled, which happens once for each k and type on a machine."""
+"""Tell a user who waits that kernels are being compiled: once for each number of components and type on a machine."""
 
 from __future__ import annotations
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit
 
 OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
 # Sweeps over a row's or a column's components before the next one's turn.
 SWEEPS = 2
+
+
+class Entries(NamedTuple):
+    """One matrix by column, and which of its entries are left out."""
+
+    values: Any  # (cells,); those of column j are start[j] to start[j + 1] - 1
+    rows: Any  # (cells,)
+    start: Any  # (filled + 1,)
+    out_rows: Any  # rows of the entries that are left out, by column
+    out_start: Any  # (filled + 1,)
+    left_out: Any  # (cells,) of bool: which cells are among them
 
 
 @njit(**OPTIONS)
@@ -29,7 +42,7 @@ def descend(gram, goal, l1, l2, x):
 
 @njit(**OPTIONS)
 def balance(penalty, W, H):
-    """Share each component's scale out between its column of W and of H (filled, k) so that the penalties are least.
+    """Divide each component's scale between its column of W and of H (filled, k) so that the penalties are least.
 
     The product stays as it is. Without it the scale creeps towards that place over thousands of sweeps, or a component
     is given up because it began far from it. Where only one factor is penalised there is no such place.
@@ -63,22 +76,13 @@ def balance(penalty, W, H):
 
 
 @njit(**OPTIONS)
-def solve(values, rows, start, out_rows, out_start, left_out, penalty, tol, max_iter, W, H):
+def solve(entries, penalty, tol, max_iter, W, H):
     """Fit W (m, k) and H (filled, k) in place; returns the objective, the iterations, and whether it converged.
 
-    Parameters
-    ----------
-    values, rows, start
-        The cells of V by column: those of column j are start[j] to start[j + 1] - 1.
-    out_rows, out_start
-        Rows of the entries that are left out, by column.
-    left_out : ndarray of bool, shape (cells,)
-        Which cells are among them.
-    penalty : tuple of float
-        l1 and l2 on W, l1 and l2 on H.
-    tol : float
-        Converged where an iteration lowers the objective by no more than this share of it.
+    `penalty` is l1 and l2 on W, l1 and l2 on H. It has converged where an iteration lowers the objective by no more
+    than the fraction `tol` of it.
     """
+    values, rows, start, out_rows, out_start, left_out = entries
     (m, k), n = W.shape, len(start) - 1
     l1_W, l2_W, l1_H, l2_H = penalty
     grams, goals = np.empty((m, k, k)), np.empty((m, k))
@@ -140,8 +144,9 @@ def solve(values, rows, start, out_rows, out_start, left_out, penalty, tol, max_
 
 
 @njit(**OPTIONS)
-def squared_error(values, rows, start, out_rows, out_start, left_out, W, H):
+def squared_error(entries, W, H):
     """Return the sum of (V - W H)^2 over the entries left out, over all others, and of V^2 over either."""
+    values, rows, start, out_rows, out_start, left_out = entries
     k, n = W.shape[1], len(start) - 1
     out, whole, squares_out, squares = 0.0, 0.0, 0.0, 0.0
     gram = W.T @ W
@@ -170,21 +175,17 @@ def squared_error(values, rows, start, out_rows, out_start, left_out, W, H):
 
 
 @njit(**OPTIONS)
-def fit_many(
-    values, rows, start, out_rows, out_start, left_out, penalties, tol, max_iter, W0, H0, W, H, out, first, last
-):
-    """Fit the problems first to last - 1, which differ in their penalties alone, all from W0 and H0.
+def fit_many(entries, penalties, tol, max_iter, start, W, H, out, first, last):
+    """Fit the problems first to last - 1, which differ in their penalties alone, all from the `start` (W, H).
 
     `out` (problems, 7) is filled with the objective, the iterations, whether it converged, and what `squared_error`
     returns.
     """
     for b in range(first, last):
-        W[b], H[b] = W0, H0
+        W[b], H[b] = start[0], start[1]
         penalty = (penalties[b, 0], penalties[b, 1], penalties[b, 2], penalties[b, 3])
-        objective, n_iter, converged = solve(
-            values, rows, start, out_rows, out_start, left_out, penalty, tol, max_iter, W[b], H[b]
-        )
-        errors = squared_error(values, rows, start, out_rows, out_start, left_out, W[b], H[b])
+        objective, n_iter, converged = solve(entries, penalty, tol, max_iter, W[b], H[b])
+        errors = squared_error(entries, W[b], H[b])
         out[b, 0], out[b, 1], out[b, 2] = objective, n_iter, converged
         for i in range(4):
             out[b, 3 + i] = errors[i]

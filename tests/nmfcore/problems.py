@@ -1,6 +1,21 @@
 """Problems shared by the engine's tests; each is a (name, V) of float64."""
 
+import inspect
+
 import numpy as np
+
+import nmfcore
+from nmfcore.losses import as_loss
+from nmfcore.request import Request
+
+
+def asked(V, n_components=2, **options):
+    """The request that `factorize` makes of these arguments."""
+    defaults = {name: x.default for name, x in inspect.signature(nmfcore.factorize).parameters.items()}
+    fields = defaults | {"V": V, "n_components": n_components} | options
+    fields["loss"] = as_loss(fields["loss"])
+    fields["penalty"], fields["stop"] = fields["penalty"] or nmfcore.Penalty(), fields["stop"] or nmfcore.Stop()
+    return Request(**fields)
 
 
 def dense(m, n, k, seed):

@@ -14,7 +14,7 @@ import pytest
 
 import nmfcore
 from nmfcore import bench
-from nmfcore.kernels import launch
+from nmfcore.kernels.cuda import devices
 
 STARS = bench.mock_stars(stars=900, bins=9, pixels=8)
 
@@ -44,7 +44,7 @@ def test_the_ratio_is_of_the_best_rounds():
 
 def test_rounds_are_taken_in_turn_after_one_untimed_call():
     calls = []
-    pair = bench.beside(lambda: calls.append("ours"), lambda: calls.append("peer"), rounds=2)
+    pair = bench.in_turn(lambda: calls.append("ours"), lambda: calls.append("peer"), rounds=2)
     assert calls == ["ours", "ours", "peer", "ours", "peer"]
     assert [len(x) for x in pair] == [2, 2]
 
@@ -168,7 +168,7 @@ def test_a_run_is_saved_with_where_it_was_made_and_then_compared(scripts, tmp_pa
 
 def test_the_report_fills_its_place_in_the_readme_and_leaves_the_rest(scripts):
     report = importlib.import_module("report")
-    page = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs" / "speed.md").read_text()
     rows = [
         {"target": "dense_fit", "threads": 1, "value": 0.5, "sense": "most", "must": 1.0},
         {"target": "dense_fit", "threads": 1, "value": 0.75, "sense": "most", "must": 1.0},
@@ -210,7 +210,7 @@ def test_the_gpu_benchmark_needs_nothing_but_the_engine():
 
 
 def test_the_gpu_script_says_where_there_is_no_gpu(tmp_path):
-    if launch.visible_devices("cuda"):
+    if devices.visible_devices("cuda"):
         pytest.skip("a GPU is here")
     environment = os.environ | {"PYTHON": sys.executable}
     command = ["bash", str(ROOT / "benchmarks" / "gpu.sh"), str(tmp_path / "new")]

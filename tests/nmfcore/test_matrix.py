@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import nmfcore
-from nmfcore import Penalty, ProblemError, SharedPattern, Stop, factorise, initialise, matrix, spectrum
+from nmfcore import Penalty, ProblemError, SharedPattern, Stop, factorise, initialise, matrix
 from nmfcore.matrix import SparseMatrix
+from nmfcore.sparse import spectrum
 
 from .problems import PROBLEMS
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import nmfcore
-from nmfcore import Stop, factorise
+from nmfcore import Stop, dense
 
 B, M, N = 5, 6, 9
 RNG = np.random.default_rng(0)
@@ -17,7 +17,7 @@ START = RNG.random((B, M, 2)), RNG.random((2, N))
 def sizes(monkeypatch):
     """The batches that were tried, where none of more than two fits."""
     tried = []
-    build = factorise.build_problem
+    build = dense.build_problem
 
     def scarce(data, **options):
         tried.append(len(data))
@@ -25,7 +25,7 @@ def sizes(monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate more.")
         return build(data, **options)
 
-    monkeypatch.setattr(factorise, "build_problem", scarce)
+    monkeypatch.setattr(dense, "build_problem", scarce)
     return tried
 
 
@@ -55,7 +55,7 @@ def test_one_problem_that_does_not_fit_is_an_error(monkeypatch):
     def never(data, **options):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(factorise, "build_problem", never)
+    monkeypatch.setattr(dense, "build_problem", never)
     for data in (V[0], V[:1], V):
         with pytest.raises(torch.OutOfMemoryError):
             nmfcore.factorize(data, 2)

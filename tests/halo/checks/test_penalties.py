@@ -6,10 +6,10 @@ from typer.testing import CliRunner
 
 import nmfcore
 from halonmf.cli import app
+from halonmf.halo import figures
 from halonmf.halo.checks.penalties import ALPHAS, L1_RATIOS, Choice, draw_choices, folds, is_none, search
 from halonmf.halo.commands import search_command
 from halonmf.halo.errors import UsageError
-from halonmf.halo.figures import penalties as searchplot
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.io.tables import load_table
@@ -108,7 +108,7 @@ def test_only_least_squares_is_searched():
 
 
 def test_the_figure_shows_every_setting_that_leaves_a_component(found, searched):
-    picture = searchplot.search(searched)
+    picture = figures.search(searched)
     drawn = picture.figure.axes[0].collections[0].get_offsets()
     assert len(drawn) == (found["components"] > 0).sum()
     assert "60 draws" in picture.caption

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from halonmf.halo.checks.stability import Stability, _beside, stability
+from halonmf.halo.checks.stability import Stability, _compared, stability
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.fits.apply import held_components
 from halonmf.halo.fits.fit import fit
@@ -63,7 +63,7 @@ def test_components_come_in_the_bases_order_whatever_their_own():
 def test_a_fit_with_its_components_the_other_way_round_is_the_same():
     base = fit(planted(3000)[0], SETTINGS)
     swapped = replace(base, W=base.W[:, ::-1], H=base.H[::-1])
-    share, cosine = _beside(base, swapped, False)
+    share, cosine = _compared(base, swapped, False)
     np.testing.assert_allclose(share, base.mass_fractions)
     np.testing.assert_allclose(cosine, 1)
 
@@ -74,7 +74,7 @@ def test_components_of_another_sample_are_not_called_the_same():
     shuffled = stars.copy()
     shuffled["FE_H"] = np.random.default_rng(0).permutation(stars["FE_H"])
     other = fit(shuffled, SETTINGS)
-    assert _beside(base, other, False)[1].min() < 0.9
+    assert _compared(base, other, False)[1].min() < 0.9
 
 
 def test_held_weights_give_back_the_components():

@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from halonmf.halo.commands import ensemble as ensemble_commands
-from halonmf.halo.ensembles import gpus
+from halonmf.halo.ensembles import gpus, launch
 from halonmf.halo.ensembles.plan import Plan
 from halonmf.halo.ensembles.run import open_run
 from halonmf.halo.ensembles.runner import ensemble
+from halonmf.halo.ensembles.settings import RunOptions
 from halonmf.halo.ensembles.sweeps import parse_sweep
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.replicates.setup import Setup
@@ -37,14 +37,14 @@ def stars(tmp_path_factory):
 @pytest.mark.slow
 def test_processes_side_by_side_make_the_files_of_one(stars, tmp_path):
     seen = []
-    outcome = gpus.side_by_side(stars, tmp_path / "two", PLAN, 2, progress=lambda *x: seen.append(x))
+    outcome = gpus.side_by_side(stars, tmp_path / "two", PLAN, 2, RunOptions(progress=lambda *x: seen.append(x)))
     ensemble(stars, tmp_path / "one", PLAN)
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
     assert outcome.run.complete
     assert outcome.fits == PLAN.fits
-    assert seen[-1] == (PLAN.fits, PLAN.fits)
+    assert seen[-1] == ("fits", PLAN.fits, PLAN.fits)
     with pytest.raises(UsageError, match="batch: 4 there, 5 here"):
-        gpus.side_by_side(stars, tmp_path / "two", dataclasses.replace(PLAN, batch=5), 2, resume=True)
+        gpus.side_by_side(stars, tmp_path / "two", dataclasses.replace(PLAN, batch=5), 2, RunOptions(resume=True))
 
 
 @pytest.mark.slow
@@ -104,7 +104,7 @@ def test_each_process_sees_one_device(stars, tmp_path, monkeypatch):
 
 def test_all_devices_are_used_where_there_are_several(monkeypatch, stars, tmp_path):
     calls = []
-    monkeypatch.setattr(ensemble_commands, "device_count", lambda device: 4)
+    monkeypatch.setattr(launch, "device_count", lambda device: 4)
     monkeypatch.setattr(gpus, "side_by_side", lambda *x, **_: calls.append(x[3]))
-    ensemble_commands.ensemble(stars, tmp_path / "run", PLAN)
+    launch.ensemble(stars, tmp_path / "run", PLAN)
     assert calls == [4]

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from halonmf.cli import app
+from halonmf.halo import figures
 from halonmf.halo.ensembles import archive as summary_files
 from halonmf.halo.ensembles.plan import Plan
 from halonmf.halo.ensembles.run import open_run
@@ -20,7 +21,6 @@ from halonmf.halo.ensembles.statistics import STATISTICS
 from halonmf.halo.ensembles.summary import Summary, groups, summarise, summarise_setup
 from halonmf.halo.ensembles.sweeps import parse_sweep
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.figures import ensembles as bands
 from halonmf.halo.io.tables import load_table
 from halonmf.halo.mixtures.settings import Chemistry, parse_axes
 from halonmf.halo.replicates.replicate import begin, delete_factor, reduce
@@ -175,7 +175,7 @@ def test_no_interval_of_a_share_reaches_beyond_its_limits():
 
 def test_the_table_has_a_row_for_every_number_with_its_unit(run, tmp_path):
     folder = shutil.copytree(run, tmp_path / "run")
-    made = summary_files.publish(folder, formats=()).summary
+    made = summary_files.archive(folder).summary
     table = load_table(folder / "summary.ecsv")
     assert len(table) == sum(x[0].size for of in (*made.parts, *made.groups) for x in of.statistics.values())
     assert table.meta["provenance"]["command"] == "summary"
@@ -207,7 +207,7 @@ def test_the_arrays_are_those_of_the_summary(run):
 
 
 def test_every_question_has_its_figures(run):
-    drawn = bands.draw(summarise(open_run(run)))
+    drawn = figures.ensemble(summarise(open_run(run)))
     assert list(drawn) == [f"{name}-{i}" for i in (1, 2) for name in ("fractions", "boundary", "tracks")] + ["setups"]
     assert "12 replicates each" in drawn["fractions-2"].caption
     axes = drawn["fractions-1"].figure.axes
@@ -265,7 +265,7 @@ def test_a_set_up_that_failed_is_listed_with_its_reason(stars, tmp_path):
     assert found.exit_code == 4
     assert "bins=200: 40000 equal-count bins need at least as many stars" in found.output
     with pytest.raises(InputError, match="no run is there"):
-        summary_files.publish(tmp_path)
+        summary_files.archive(tmp_path)
 
 
 # real stars

@@ -95,7 +95,7 @@ def test_an_empty_bin_has_no_weight_and_no_share(stars):
 
 def test_another_selection_may_be_weighed(stars):
     settings = planted_fit().settings.replace(selection="kinematically-pure", chemistry=Chemistry(pixels=3))
-    found = apply(planted_fit(), stars, FINE, settings=settings)
+    found = apply(planted_fit(), stars, FINE, selection=settings.selection)
     assert len(found.mixtures.rows) == (stars["FE_H"] <= -1.1).sum()
     assert found.mixtures.chemistry == planted_fit().mixtures.chemistry
 
@@ -120,7 +120,8 @@ def test_re_application_on_cuda_without_cuda_is_refused(stars, monkeypatch):
     with pytest.raises(UsageError, match="sees no CUDA device"):
         apply(elsewhere, stars, FINE)
     assert np.array_equal(
-        apply(elsewhere, stars, FINE, settings=planted_fit().settings).W, apply(planted_fit(), stars, FINE).W
+        apply(elsewhere, stars, FINE, device=planted_fit().settings.solver.device).W,
+        apply(planted_fit(), stars, FINE).W,
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from halonmf.halo.ensembles import runner
 from halonmf.halo.ensembles import worker as work
 from halonmf.halo.ensembles.plan import Plan
+from halonmf.halo.ensembles.settings import RunOptions
 from halonmf.halo.ensembles.sweeps import parse_sweep
 from halonmf.halo.errors import HalonmfError, UsageError
 from halonmf.halo.fits.settings import FitSettings
@@ -62,13 +63,13 @@ def faked(begin=begin, reduce=reduce):
         yield
 
 
-def run(folder, plan=PLAN, *, stars=None, begin=begin, reduce=reduce, **options):
+def run(folder, plan=PLAN, *, stars=None, begin=begin, reduce=reduce, executor=None, **options):
     """Run an ensemble of made-up fits; the catalogue is any file."""
     stars = stars or Path(folder).parent / "stars.fits"
     if not stars.exists():
         stars.write_bytes(b"stars")
     with faked(begin, reduce):
-        return runner.ensemble(stars, Path(folder), plan, **options)
+        return runner.ensemble(stars, Path(folder), plan, RunOptions(**options), executor=executor)
 
 
 def main(folder, seconds="0", *options):

@@ -111,9 +111,9 @@ def test_a_recovery_within_the_limits_passes(changes):
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"share": 0.361, "noise_free_share": 0.372}, "share off by"),
-        ({"share": 0.299, "noise_free_share": 0.288}, "share off by -0.0310"),
-        ({"share": np.nan}, "share"),
+        ({"share": 0.361, "noise_free_share": 0.372}, "fraction off by"),
+        ({"share": 0.299, "noise_free_share": 0.288}, "fraction off by -0.0310"),
+        ({"share": np.nan}, "fraction off by"),
         ({"rms_after_bias": 0.061}, "rms"),
         ({"rms_after_bias": np.nan}, "rms"),
         ({"crossing": (-1.6595e5,)}, "crossing off by"),

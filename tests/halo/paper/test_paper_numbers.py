@@ -5,11 +5,11 @@ import pytest
 from halonmf.halo.mixtures.settings import parse_axes
 from halonmf.halo.paper.numbers import two_components
 from halonmf.halo.paper.scoreboard import numbers
-from halonmf.halo.products.boundary import boundary, fraction_at
+from halonmf.halo.products.boundary import boundary
 from halonmf.halo.products.overview import PROFILES
-from halonmf.halo.products.profile import profile
+from halonmf.halo.products.profile import fraction_at, profile
 from halonmf.halo.products.published_line import belokurov_kravtsov, mean_line
-from halonmf.halo.products.tracks import separations
+from halonmf.halo.products.separations import separations
 from halonmf.halo.replicates.replicate import begin
 from halonmf.halo.replicates.setup import Setup
 

@@ -39,7 +39,7 @@ def fit_and_stars(n=4000, seed=0):
 @pytest.fixture(scope="module")
 def found():
     fit, stars, bins = fit_and_stars()
-    return aurora(fit, 0, stars, bins, iterations=200), stars
+    return aurora(fit, stars, 0, bins=bins, iterations=200), stars
 
 
 def test_the_mask_is_what_the_paper_says():
@@ -66,7 +66,7 @@ def test_only_stars_of_the_mask_count(found):
     others = stars.copy()
     others["AL_FE"][::2] = -0.5
     fit, _, bins = fit_and_stars()
-    assert aurora(fit, 0, others, bins, iterations=2).n_stars.sum() < 0.6 * result.n_stars.sum()
+    assert aurora(fit, others, 0, bins=bins, iterations=2).n_stars.sum() < 0.6 * result.n_stars.sum()
 
 
 def test_bootstrap_errors_are_standard_errors(found):
@@ -99,9 +99,9 @@ def test_removing_is_without_replacement():
 
 def test_a_bins_numbers_do_not_depend_on_the_others():
     fit, stars, bins = fit_and_stars()
-    whole = aurora(fit, 0, stars, bins, iterations=50, seed=3)
+    whole = aurora(fit, stars, 0, bins=bins, iterations=50, seed=3)
     first = bins.assign(stars) == 1
-    alone = aurora(fit, 0, stars[first], bins, iterations=50, seed=3)
+    alone = aurora(fit, stars[first], 0, bins=bins, iterations=50, seed=3)
     np.testing.assert_array_equal(whole.drawn_std[:, 1], alone.drawn_std[:, 1])
     assert np.isnan(alone.al_fe[[0, 2, 3]]).all()
 
@@ -116,7 +116,7 @@ def test_metal_poor_retrograde_bins_are_marked():
     stars["FE_H"][poor] -= 0.4
     stars["FE_H"][rows == 7] -= 0.4  # a prograde one, which is not to be marked
     fit, *_ = fit_and_stars()
-    result = aurora(fit, 0, stars, bins, iterations=2)
+    result = aurora(fit, stars, 0, bins=bins, iterations=2)
     assert result.metal_poor[4]
     assert not result.metal_poor[7]
     assert result.retrograde.sum() == 12
@@ -125,16 +125,16 @@ def test_metal_poor_retrograde_bins_are_marked():
 
 def test_the_cut_off_is_where_the_planted_one_is():
     fit, stars, _ = fit_and_stars(20_000)
-    result = aurora(fit, 0, stars, make_bins(stars, [Axis("E", 8), Axis("Lz", 2)]), iterations=2)
+    result = aurora(fit, stars, 0, bins=make_bins(stars, [Axis("E", 8), Axis("Lz", 2)]), iterations=2)
     E, drop = result.cut_off
     assert -1.85e5 < E < -1.65e5
     assert drop == pytest.approx(0.18, abs=0.03)
-    few = aurora(fit, 0, stars, make_bins(stars, GRID[:1] + GRID[1:]), iterations=2)
+    few = aurora(fit, stars, 0, bins=make_bins(stars, GRID[:1] + GRID[1:]), iterations=2)
     assert np.isfinite(few.cut_off[0])
 
 
 def test_bins_above_a_boundary_are_told_by_the_mean_of_their_stars(found):
-    from ..figures.test_figures import make_boundary, make_fit
+    from ..helpers.drawn import make_boundary, make_fit
 
     result, _ = found
     line = make_boundary(make_fit())  # at -1.6e5 for Lz = -500 and -1.7e5 for 500, nowhere else
@@ -147,7 +147,7 @@ def test_bins_above_a_boundary_are_told_by_the_mean_of_their_stars(found):
 
 def test_bins_of_few_stars_have_no_value():
     fit, stars, bins = fit_and_stars()
-    few = aurora(fit, 0, stars[:12], bins, iterations=2)
+    few = aurora(fit, stars[:12], 0, bins=bins, iterations=2)
     assert np.isnan(few.al_fe[few.n_stars < 5]).all()
     assert np.isfinite(few.al_fe[few.n_stars >= 5]).all()
 
@@ -155,15 +155,15 @@ def test_bins_of_few_stars_have_no_value():
 def test_what_makes_no_sense_is_refused():
     fit, stars, bins = fit_and_stars()
     with pytest.raises(UsageError, match="component 0 to 0"):
-        aurora(fit, 1, stars, bins)
+        aurora(fit, stars, 1, bins=bins)
     other = Chemistry.of([Plane("MG_FE", "FE_H")], pixels=8)
     with pytest.raises(UsageError, match="with the plane AL_FE:FE_H"):
-        aurora(hand_made_fit(np.ones(64), other), 0, stars, bins)
+        aurora(hand_made_fit(np.ones(64), other), stars, 0, bins=bins)
     with pytest.raises(UsageError, match="bins of E and Lz"):
-        aurora(fit, 0, stars, make_bins(stars, [Axis("E", 3)]))
+        aurora(fit, stars, 0, bins=make_bins(stars, [Axis("E", 3)]))
     stars["FE_H"] = 0.0
     with pytest.raises(InputError, match="no star lies in the mask"):
-        aurora(fit, 0, stars, bins)
+        aurora(fit, stars, 0, bins=bins)
 
 
 def test_the_table_says_which_error_is_which(found):

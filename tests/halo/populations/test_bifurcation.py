@@ -33,7 +33,7 @@ def two_branches(n=2000, seed=0, above=600.0, below=400.0):
 @pytest.fixture(scope="module")
 def split():
     stars, up = two_branches()
-    return bifurcation(stars, None, line=LINE, draws=300), stars, up
+    return bifurcation(stars, None, line=LINE, draws=300, selection="all"), stars, up
 
 
 def test_statistics_are_those_of_exponential_distributions(split):
@@ -73,7 +73,7 @@ def test_branches_alike_differ_in_nothing_most_of_the_time():
     alarms = 0
     for seed in range(40):
         stars, _ = two_branches(300, seed, above=500, below=500)
-        alarms += any(row.differs for row in bifurcation(stars, None, line=LINE, draws=2).scan)
+        alarms += any(row.differs for row in bifurcation(stars, None, line=LINE, draws=2, selection="all").scan)
     assert alarms <= 3  # 0.4 expected at the level of 1 %
 
 
@@ -81,7 +81,7 @@ def test_without_correction_alarms_would_be_common():
     raw = [
         min(row.p_ks, row.p_rank) < 0.05
         for seed in range(25)
-        for row in bifurcation(two_branches(200, seed, 500, 500)[0], None, line=LINE, draws=2).scan
+        for row in bifurcation(two_branches(200, seed, 500, 500)[0], None, line=LINE, draws=2, selection="all").scan
         if not row.by_construction
     ]
     assert np.mean(raw) > 0.02
@@ -108,27 +108,27 @@ def test_a_slanted_line_parts_the_stars_by_its_own_height():
             **{name: np.arange(8.0) for name in ("J_r", "J_z", "J_phi")},
         }
     )
-    result = bifurcation(stars, None, line=((-0.8, 0.1), (-0.3, 0.3)), draws=2)
+    result = bifurcation(stars, None, line=((-0.8, 0.1), (-0.3, 0.3)), draws=2, selection="all")
     np.testing.assert_allclose(result.statistics[:, 1], [np.mean([0, 2, 4, 6]), np.mean([1, 3, 5, 7])])
 
 
 def test_a_region_limits_the_stars():
     stars, _ = two_branches()
     poor = Region("poor", None, None, "AL_FE < 0")
-    limited = bifurcation(stars, poor, line=LINE, draws=2)
+    limited = bifurcation(stars, poor, line=LINE, draws=2, selection="all")
     assert limited.n_stars.sum() == limited.counts.sum() == (stars["AL_FE"] < 0).sum()
     assert limited.region == "poor"
-    assert 0 < bifurcation(stars, line=LINE, draws=2).n_stars.sum() < len(stars)  # Eos, by default
+    assert 0 < bifurcation(stars, line=LINE, draws=2, selection="all").n_stars.sum() < len(stars)  # Eos, by default
     with pytest.raises(UsageError, match="no region 'Eros'"):
-        bifurcation(stars, "Eros")
+        bifurcation(stars, "Eros", selection="all")
 
 
 def test_what_cannot_be_split_is_refused():
     stars, _ = two_branches(50)
     with pytest.raises(UsageError, match="must not be vertical"):
-        bifurcation(stars, None, line=((-0.5, 0.1), (-0.5, 0.3)))
+        bifurcation(stars, None, line=((-0.5, 0.1), (-0.5, 0.3)), selection="all")
     with pytest.raises(InputError, match="have 0 and"):
-        bifurcation(stars, None, line=((-0.9, 0.9), (-0.2, 0.9)))
+        bifurcation(stars, None, line=((-0.9, 0.9), (-0.2, 0.9)), selection="all")
 
 
 def test_holm_corrects_as_its_definition_says():

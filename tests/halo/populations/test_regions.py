@@ -127,7 +127,7 @@ def normal(mean, n, seed):
 @pytest.fixture(scope="module")
 def compared():
     samples = [normal(-1.7e5, 4000, 10), normal(-1.71e5, 900, 2), normal(-1.5e5, 7000, 13)]
-    return region_energies(stars_of(samples), REGIONS, draws=100)
+    return region_energies(stars_of(samples), REGIONS, draws=100, selection="all")
 
 
 def test_the_region_of_like_energies_is_nearest(compared):
@@ -146,7 +146,7 @@ def test_the_distance_is_that_between_normal_distributions(compared):
 
 def test_the_ratio_of_a_sample_to_itself_is_one_and_its_error_counts():
     E = np.repeat(np.linspace(-2.4e5, -1.1e5, 14), 25)
-    found = region_energies(stars_of([E, E, E]), REGIONS, draws=3, bins=5)
+    found = region_energies(stars_of([E, E, E]), REGIONS, draws=3, bins=5, selection="all")
     some = found.counts[0] > 0
     np.testing.assert_allclose(found.ratio[1][some], 1)
     np.testing.assert_allclose(found.ratio_error[1][some], np.sqrt(2 / found.counts[0][some]))
@@ -157,7 +157,9 @@ def test_counting_errors_are_those_of_many_samples():
     ratios, errors = [], []
     for seed in range(60):
         samples = [normal(-1.7e5, 300, 3 * seed), normal(-1.7e5, 300, 3 * seed + 1), normal(-1.7e5, 300, 3 * seed + 2)]
-        found = region_energies(stars_of(samples), REGIONS, draws=1, bins=5, E_range=(-1.95e5, -1.45e5))
+        found = region_energies(
+            stars_of(samples), REGIONS, draws=1, bins=5, E_range=(-1.95e5, -1.45e5), selection="all"
+        )
         ratios.append(found.ratio[1][2])
         errors.append(found.ratio_error[1][2])
     # the density's normalisation shrinks the scatter below that of independent counts
@@ -173,7 +175,7 @@ def test_bins_without_stars_have_no_ratio(compared):
 
 def test_stars_outside_the_energies_are_counted():
     samples = [normal(-1.7e5, 50, 1), normal(-1.7e5, 50, 2), np.append(normal(-1.6e5, 50, 3), [-9e5, -5e3])]
-    found = region_energies(stars_of(samples), REGIONS, draws=1)
+    found = region_energies(stars_of(samples), REGIONS, draws=1, selection="all")
     assert found.n_stars.tolist() == [50, 50, 50]
     assert found.outside.tolist() == [0, 0, 2]
 
@@ -181,9 +183,9 @@ def test_stars_outside_the_energies_are_counted():
 def test_an_empty_region_and_a_missing_reference_are_errors():
     stars = stars_of([normal(-1.7e5, 50, 1), normal(-1.7e5, 50, 2)])
     with pytest.raises(InputError, match="region far: none of 100 stars"):
-        region_energies(stars, REGIONS)
+        region_energies(stars, REGIONS, selection="all")
     with pytest.raises(UsageError, match="'Aurora' must be one of"):
-        region_energies(stars, REGIONS, reference="Aurora")
+        region_energies(stars, REGIONS, reference="Aurora", selection="all")
 
 
 def test_the_table_holds_the_histograms_and_the_verdict(compared):

@@ -155,7 +155,7 @@ def test_no_column_at_all_is_no_function(monkeypatch, fitted):
 
 def test_another_selection_may_be_used(fitted, stars):
     chosen = fitted.settings.replace(selection="retrograde")
-    assert boundary(fitted, stars, settings=chosen).n_stars[5:].tolist() == [0] * 5
+    assert boundary(fitted, stars, selection=chosen.selection).n_stars[5:].tolist() == [0] * 5
 
 
 @pytest.mark.parametrize(

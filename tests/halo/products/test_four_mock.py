@@ -13,7 +13,7 @@ from halonmf.halo.products.eccentricity import eccentricities
 from halonmf.halo.products.four import split
 from halonmf.halo.products.overview import PROFILES
 from halonmf.halo.products.profile import profile
-from halonmf.halo.products.tracks import separations
+from halonmf.halo.products.separations import separations
 from halonmf.halo.stars.selection import choose
 from halonmf.halo.stars.variables import values
 from halonmf.halo.survey.prepare import PrepareSettings, prepare

@@ -125,11 +125,11 @@ def by_hand(table, base, weights):
     made = fit_mixtures(mix(stars, bins, settings.chemistry), stars, flow, settings)
     found = {"mass_fraction": made.mass_fractions, "mean_energy": made.mean_energy, "loss": made.loss}
     for name in ("E", "Lz", "e"):
-        line = profile.profile(made, stars, parse_axes(PROFILES[name]), settings=settings.replace(selection="all"))
+        line = profile.profile(made, stars, parse_axes(PROFILES[name]), selection="all")
         found[f"fraction_{name}"] = line.application.fractions
         at = line.crossings[0].at
         found[f"crossing_{name}"] = at[0] if len(at) == 1 else np.nan
-    line = boundary.boundary(made, stars, settings=settings.replace(selection="all"))
+    line = boundary.boundary(made, stars, selection="all")
     found |= {"boundary": line.E, "boundary_smoothed": line.smoothed, "boundary_number": line.n_crossings}
     found["percentile_AL_FE"] = tracks.percentiles(made, "AL_FE")
     found["track_MG_FE:FE_H"] = np.array([tracks.track(made, i, 1).median for i in range(len(made.H))])

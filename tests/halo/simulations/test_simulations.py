@@ -201,7 +201,7 @@ def test_a_files_own_units_are_used_and_contradictions_refused(tmp_path):
     mapping.write_text(
         PLAIN.replace('position = ["x", "y", "z"]', 'position = { column = ["x", "y", "z"], unit = "kpc" }')
     )
-    with pytest.raises(InputError, match="said to be in kpc, the file says pc"):
+    with pytest.raises(InputError, match="in kpc by the mapping, in pc by the file"):
         read_galaxy(path, mapping)
     mapping.write_text(PLAIN)
     table["z"].unit = "kpc"

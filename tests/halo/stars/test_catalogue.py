@@ -336,7 +336,7 @@ def test_units_that_contradict_the_file_are_refused(tmp_path, mapping):
     table = mine()
     table["d"].unit = u.kpc
     table.write(tmp_path / "mine.fits")
-    with pytest.raises(InputError, match="said to be in pc, the file says kpc"):
+    with pytest.raises(InputError, match="in pc by the mapping, in kpc by the file"):
         read_mapped(tmp_path / "mine.fits", mapping)
 
 

@@ -1,0 +1,203 @@
+"""When a replicate is done: what `nmfcore.stopping` asks of dense problems, asked of a tile."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
+from .settings import CONVERGED, MAX_ITER, NON_FINITE, STUCK
+from .tiles import INLINE, OPTIONS
+
+
+# Few functions take a whole tile: compiling one that does takes half a second.
+class Side(NamedTuple):
+    """One factor's side of a tile: the factor and its gradient, and what of the other factor they depend on."""
+
+    factor: Any  # (length, k, LANES)
+    D: Any  # (length, k, LANES)
+    length: int
+    mass: Any  # sums of V over the other axis, (length, LANES)
+    others: Any  # sums of the other factor, (k, LANES)
+    top: Any  # the largest scaled negative half of the gradient, (LANES,)
+    l1: float  # penalties on the factor
+    l2: float
+
+
+@njit(**INLINE)
+def penalised(rule):
+    """Tell whether the rule has any penalty."""
+    return rule.W.l1 > 0 or rule.W.l2 > 0 or rule.H.l1 > 0 or rule.H.l2 > 0
+
+
+@njit(**OPTIONS)
+def relative_change(factor, previous, count, sums, by_sum, out, scales, units):
+    """Write to out the largest change of the unit-sum factor and its largest entry; remember the factor.
+
+    `scales` (k, LANES) is scratch.
+    """
+    k = len(units)
+    zero, one = splat(0.0, factor), splat(1.0, factor)
+    change, size = zero, zero
+    for c in range(k):
+        total = load(sums, c * LANES, factor)
+        total = where_positive(total, total, one)
+        store(scales, c * LANES, total if by_sum else one / total)
+    for i in range(count):
+        for c in range(k):
+            place = (i * k + c) * LANES
+            value = load(factor, place, factor) * load(scales, c * LANES, factor)
+            before = load(previous, place, factor)
+            store(previous, place, value)
+            size = lanes_max(size, value)
+            change = lanes_max(change, lanes_max(value - before, before - value))
+    store(out, 0, change)
+    store(out, LANES, size)
+
+
+@njit(**OPTIONS)
+def candidates(tile, limits, verdict, count, m, units):
+    """Write to `verdict` how far each living lane's factors have settled; return whether any may be done."""
+    k = len(units)
+    width = k * LANES
+    relative_change(tile.W, tile.W_before, m, tile.sums, True, tile.out, tile.h, units)
+    relative_change(tile.H, tile.H_before, count, tile.sums, False, tile.out2, tile.h, units)
+    verdict[:] = -1
+    wanted = False
+    for lane in range(LANES):
+        if tile.alive[lane] <= 0:
+            continue
+        iteration = tile.iteration[lane]
+        total = 0.0
+        for place in range(lane, m * width, LANES):
+            total += tile.W[place]
+        for c in range(k):
+            total += tile.sums[c * LANES + lane]
+        if not np.isfinite(total):
+            verdict[lane] = NON_FINITE
+            wanted = True
+            continue
+        if iteration % limits.every == 0:
+            change = 0.0
+            for out in (tile.out, tile.out2):
+                moved, size = np.float64(out[lane]), np.float64(out[LANES + lane])
+                if size > 0:
+                    change = max(change, moved / size)
+                elif moved > 0:
+                    change = np.inf
+            ratio = 0.0 if np.isinf(tile.change[lane]) else change / tile.change[lane]
+            ratio = min(ratio, limits.slowest)
+            tile.change[lane] = change
+            to_come = 0.0 if change <= limits.rounding else change / (1.0 - ratio)
+            if limits.tol > 0 and to_come <= limits.tol:
+                verdict[lane] = CONVERGED
+                wanted = True
+        if iteration == limits.max_iter and verdict[lane] < 0:
+            verdict[lane] = MAX_ITER
+            wanted = True
+    return wanted
+
+
+@njit(**OPTIONS)
+def gradient(side, G, sums, by_sum, unreached, missing, units):
+    """Turn side.D from the negative half of the objective's gradient by one factor into the gradient.
+
+    G is the Gram matrix of the other factor; None stands for Kullback-Leibler, where the positive half is that factor's
+    sums. `sums` are those of H. Writes the largest scaled negative half to side.top and raises missing[0:LANES] to the
+    mass that positive entries still ask for, missing[LANES:] to that of zeros; `unreached` is what zeros ask for in
+    lanes where nothing is modelled. See `optimality.missing_mass`.
+    """
+    k, factor, D = len(units), side.factor, side.D
+    zero, one, l1, l2 = splat(0.0, factor), splat(1.0, factor), splat(side.l1, factor), splat(side.l2, factor)
+    largest, growing, locked = zero, zero, zero
+    for i in range(side.length):
+        by_positive, by_zero, reach = zero, zero, zero
+        for c in range(k):
+            place = (i * k + c) * LANES
+            negative, entry = load(D, place, factor), load(factor, place, factor)
+            other = load(side.others, c * LANES, factor)
+            if G is None:
+                positive = other + l1 + l2 * entry
+            else:
+                positive = l1 + l2 * entry
+                for d in range(k):
+                    value = load(factor, (i * k + d) * LANES, factor)
+                    positive = positive + load(G, (c * k + d) * LANES, factor) * value
+            store(D, place, positive - negative)
+            total = load(sums, c * LANES, factor)
+            total = where_positive(total, total, one)
+            largest = lanes_max(largest, negative / total if by_sum else negative * total)
+            wanted = where_less(positive, negative, one - positive / negative, zero)
+            by_positive = lanes_max(by_positive, where_positive(entry, wanted, zero))
+            by_zero = lanes_max(by_zero, where_positive(entry, zero, wanted))
+            reach = reach + entry * other
+        by_zero = where_positive(reach, by_zero, lanes_max(by_zero, unreached))
+        growing = growing + by_positive * load(side.mass, i * LANES, factor)
+        locked = locked + by_zero * load(side.mass, i * LANES, factor)
+    store(side.top, 0, largest)
+    store(missing, 0, lanes_max(load(missing, 0, factor), growing))
+    store(missing, LANES, lanes_max(load(missing, LANES, factor), locked))
+
+
+@njit(**OPTIONS)
+def judge(missing, row_mass, iteration, limits, verdict, m, locked):
+    """Ask the lanes that have settled for the mass that is missing; return whether any may be done.
+
+    What entries at zero ask for counts only where `locked` says so: when both factors have been asked.
+    """
+    limit = max(limits.tol, limits.mass_rounding)
+    finished = False
+    for lane in range(LANES):
+        if verdict[lane] == CONVERGED:
+            total = 0.0
+            for i in range(m):
+                total += row_mass[i * LANES + lane]
+            total = total if total > 0 else 1.0
+            if missing[lane] / total > limit:
+                verdict[lane] = MAX_ITER if iteration[lane] == limits.max_iter else -1
+            elif locked and missing[LANES + lane] / total > limit:
+                verdict[lane] = STUCK
+        finished = finished or verdict[lane] >= 0
+    return finished
+
+
+@njit(**OPTIONS)
+def residual(side, sums, by_sum, out, units):
+    """Raise out (LANES) to the KKT residual of one factor, as `optimality.kkt_residual` defines it."""
+    k, factor, D, count = len(units), side.factor, side.D, side.length
+    zero, one = splat(0.0, factor), splat(1.0, factor)
+    size = zero
+    for c in range(k):
+        total = load(sums, c * LANES, factor)
+        total = where_positive(total, total, one)
+        scale = total if by_sum else one / total
+        for i in range(count):
+            size = lanes_max(size, load(factor, (i * k + c) * LANES, factor) * scale)
+    per_entry = one / where_positive(size, size, one)
+    largest = load(side.top, 0, factor)
+    per_slope = one / where_positive(largest, largest, one)
+    worst = load(out, 0, factor)
+    for c in range(k):
+        total = load(sums, c * LANES, factor)
+        total = where_positive(total, total, one)
+        scale = total if by_sum else one / total
+        chain = one / total if by_sum else total
+        for i in range(count):
+            place = (i * k + c) * LANES
+            distance = lanes_min(
+                load(factor, place, factor) * scale * per_entry, load(D, place, factor) * chain * per_slope
+            )
+            worst = lanes_max(worst, lanes_max(distance, zero - distance))
+    store(out, 0, worst)
+
+
+@njit(**OPTIONS)
+def record(verdict, job, iteration, residuals, alive, answers):
+    """Record how the lanes with a verdict ended, and free them."""
+    for lane in range(LANES):
+        if verdict[lane] >= 0:
+            answers.status[job[lane]], answers.n_iter[job[lane]] = verdict[lane], iteration[lane]
+            answers.numbers[job[lane], 2] = residuals[lane]
+            alive[lane] = 0

@@ -1,0 +1,1 @@
+"""The least-squares loop and the resampling on NVIDIA GPUs."""

@@ -1,0 +1,57 @@
+"""What the compiled loops are told, the rule and when to stop, and the words in which they answer; plain Python."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..rules.hals import HALS, ExtrapolatedHALS
+from ..rules.multiplicative import MultiplicativeUpdate
+from ..rules.newton import NewtonKL
+from ..rules.rank_two import RankTwo
+
+# Kinds of half-steps.
+MU, SWEEPS, RANK2, NEWTON = 0, 1, 2, 3
+# How a fit ended: the values of `nmfcore.Status`.
+CONVERGED, MAX_ITER, NON_FINITE, STUCK = 0, 1, 2, 3
+
+
+class Limits(NamedTuple):
+    """When to stop: see `nmfcore.Stop`; `rounding` and `mass_rounding` are what counts as nothing."""
+
+    tol: float
+    slowest: float
+    rounding: float
+    mass_rounding: float
+    max_iter: int
+    every: int
+
+
+class HalfStep(NamedTuple):
+    """How one factor is updated: the kind of update, its sweeps, and the coefficients of the penalties on it."""
+
+    kind: int
+    sweeps: int
+    l1: float
+    l2: float
+
+
+class Rule(NamedTuple):
+    """How to iterate: the half-step of either factor, and whether W is extrapolated."""
+
+    W: HalfStep
+    H: HalfStep
+    extrapolated: bool
+
+
+def rule_of(rule: MultiplicativeUpdate | HALS | ExtrapolatedHALS | RankTwo | NewtonKL, penalties: list[float]) -> Rule:
+    """Return the compiled form of a rule with the penalty coefficients (l1_W, l2_W, l1_H, l2_H)."""
+    if isinstance(rule, ExtrapolatedHALS):
+        kind, sweeps_W, sweeps_H = SWEEPS, rule.sweeps_W, rule.sweeps_H
+    elif isinstance(rule, RankTwo):
+        kind, sweeps_W, sweeps_H = RANK2, 1, 1
+    else:
+        kind = NEWTON if isinstance(rule, NewtonKL) else SWEEPS if isinstance(rule, HALS) else MU
+        sweeps_W = sweeps_H = rule.inner
+    l1_W, l2_W, l1_H, l2_H = penalties
+    extrapolated = isinstance(rule, ExtrapolatedHALS)
+    return Rule(HalfStep(kind, sweeps_W, l1_W, l2_W), HalfStep(kind, sweeps_H, l1_H, l2_H), extrapolated)

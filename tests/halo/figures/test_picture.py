@@ -1,0 +1,99 @@
+"""Figures are written whole or not at all, and leave the caller's settings as they were."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import matplotlib as mpl
+import pytest
+
+from halonmf.halo import figures
+from halonmf.halo.errors import OutputError, UsageError
+from halonmf.halo.figures import picture
+from halonmf.halo.mixtures.settings import Chemistry
+
+from ..helpers.drawn import (
+    make_fit,
+    make_profile,
+    make_stars,
+)
+
+
+def test_the_callers_settings_are_left_as_they_were():
+    # to ask for the backend is to choose one
+    before = {name: mpl.rcParams[name] for name in mpl.rcParams if name != "backend"}
+    figures.fractions(make_profile(make_fit()))
+    assert {name: mpl.rcParams[name] for name in before} == before
+
+
+def test_drawing_loads_neither_pyplot_nor_torch(tmp_path):
+    code = """
+import sys
+from astropy.table import Table
+from halonmf.halo import figures
+stars = Table({"E": [-1.7e5, -1.6e5], "Lz": [0.0, 100.0]})
+figures.save(figures.sample({"all": stars}), sys.argv[1])
+sys.exit(bool({"matplotlib.pyplot", "torch"} & set(sys.modules)))
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code, tmp_path / "a"], check=True, timeout=120)
+
+
+def one_panel():
+    return figures.chemistry(make_stars(), images=Chemistry.of(Chemistry().planes[:1]))
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return one_panel()
+
+
+def test_save_writes_png_and_pdf(drawn, tmp_path):
+    paths = figures.save(drawn, tmp_path / "run.1")
+    assert paths == [tmp_path / "run.1.png", tmp_path / "run.1.pdf"]
+    assert paths[0].read_bytes().startswith(b"\x89PNG")
+    assert paths[1].read_bytes().startswith(b"%PDF")
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+def test_suffix_names_a_format_not_the_file(drawn, tmp_path):
+    assert [path.name for path in figures.save(drawn, tmp_path / "a.svg", ["png"])] == ["a.png", "a.svg"]
+
+
+def test_same_picture_gives_the_same_bytes(drawn, tmp_path):
+    first = [path.read_bytes() for path in figures.save(drawn, tmp_path / "a", picture.FORMATS)]
+    assert [path.read_bytes() for path in figures.save(one_panel(), tmp_path / "b", picture.FORMATS)] == first
+
+
+def test_caption_travels_in_the_file(drawn, tmp_path):
+    (path,) = figures.save(drawn, tmp_path / "a", ["png"])
+    assert drawn.caption.encode("latin-1") in path.read_bytes()
+
+
+def test_save_refuses_to_replace_a_file(drawn, tmp_path):
+    (tmp_path / "a.pdf").write_text("mine")
+    with pytest.raises(OutputError, match="exists already"):
+        figures.save(drawn, tmp_path / "a")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf"]
+    figures.save(drawn, tmp_path / "a", overwrite=True)
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_save_into_no_folder_is_an_error(drawn, tmp_path):
+    with pytest.raises(OutputError, match="does not exist"):
+        figures.save(drawn, tmp_path / "absent" / "a")
+
+
+def test_full_disk_leaves_no_file(drawn, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(drawn.figure, "savefig", full)
+    with pytest.raises(OutputError, match="No space left"):
+        figures.save(drawn, tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_format_is_refused(drawn, tmp_path):
+    with pytest.raises(UsageError, match="formats must be among png, pdf, svg; got gif"):
+        figures.save(drawn, tmp_path / "a", ["gif"])

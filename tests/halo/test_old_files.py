@@ -1,0 +1,50 @@
+"""Files that version 0.1.0 wrote before its rooms were made: they still open, and give the numbers they gave."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from halonmf.halo import load
+from halonmf.halo.ensembles.run import open_run
+from halonmf.halo.fits.fit import fit
+
+GOLDEN = Path(__file__).parent / "golden" / "version-0.1.0"
+
+
+def test_an_old_catalogue_opens():
+    catalogue = load(GOLDEN / "stars.fits")
+    assert len(catalogue.table) == 300
+    assert catalogue.cutflow.names[-1] == "chosen at random"
+    assert catalogue.cutflow.passed == 300
+
+
+def test_an_old_fit_opens_with_its_settings_and_is_what_a_fit_of_today_gives():
+    old = load(GOLDEN / "fit.h5")
+    assert old.mass_fractions.tolist() == pytest.approx([0.5756648262747712, 0.4243351737252289], rel=1e-12)
+    assert (old.settings.selection.name, old.settings.chemistry.pixels) == ("all", 5)
+    assert (old.settings.solver.components, old.settings.solver.device) == (2, "auto")
+    new = fit(load(GOLDEN / "stars.fits").table, old.settings)
+    # machines with other vector units round otherwise
+    np.testing.assert_allclose(new.W, old.W, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(new.H, old.H, rtol=1e-9, atol=1e-12)
+
+
+def test_old_tables_open():
+    profile, boundary = load(GOLDEN / "profile.ecsv"), load(GOLDEN / "boundary.ecsv")
+    assert profile.colnames[:4] == ["lower", "upper", "centre", "n_stars"]
+    assert len(profile) == 3
+    assert len(boundary) == 4
+
+
+def test_an_old_run_opens_is_complete_and_has_nothing_left_to_compute(tmp_path):
+    from halonmf.halo.ensembles.plan import decode, encode
+
+    folder = tmp_path / "runs"
+    shutil.copytree(GOLDEN / "runs", folder)
+    run = open_run(folder)
+    assert run.complete
+    assert len(run.setups) == 2
+    assert [setup.fit.chemistry.pixels for setup in run.setups] == [4, 5]
+    assert encode(decode(encode(run.plan))) == encode(run.plan)

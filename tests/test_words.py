@@ -1,0 +1,98 @@
+"""The words of help and documents: terms that readers know, each idea by one name."""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGES = [
+    *(path for path in (ROOT / "docs").glob("*.md") if path.name != "gallery.md"),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CONVENTIONS.md")),
+]
+
+RETIRED = {
+    r"set-ups?": "configuration",
+    r"beside": "compared with, next to",
+    r"whole line": "whole pipeline",
+    r"what an? \w+ says": "results of",
+    r"bring along": "give",
+    r"cannot be had": "is not available",
+    r"a killed run": "an interrupted run",
+    r"Most fits": "Maximum fits",
+    r"for untested": "as untested",
+    r"in truth, against": "against",
+}
+"""Words that are no longer used, and what to write in their place."""
+
+SHARE = r"(?<![-\w.`])shares?(?![-\w`(])"
+# to divide work or memory, and to have something in common, is to share; a part of a whole is a fraction
+SHARING = (
+    r"\b(?:that|which|to|they|sample|backends|configurations|HE2|planes|workers|processes|machines|numbers?) shares?\b"
+    r"|\bones? shares?\b"
+    r"|\b(?:replicates|and) share\b|shares? (?:the work|work|one|a |the same|its|their|no |the cells|the outer)"
+    r"|\bshare of the work\b"
+)
+
+
+def wrong(text):
+    """Retired words in a text, with what to write in their place."""
+    text = re.sub(
+        r"```.*?```|`[^`]*`|\]\([^)]*\)", " ", text, flags=re.DOTALL
+    )  # code and links have names of their own
+    found = [f"{m.group(0)!r}: {better}" for word, better in RETIRED.items()
+             for m in re.finditer(rf"(?<![-\w]){word}(?![-\w])", text, re.IGNORECASE)]  # fmt: skip
+    sharing = [m.span() for m in re.finditer(SHARING, text)]
+    for m in re.finditer(SHARE, text, re.IGNORECASE):
+        if not any(a <= m.start() < b for a, b in sharing):
+            found.append(f"{text[max(0, m.start() - 30) : m.end() + 20]!r}: fraction")
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_pages_use_the_fields_words(page):
+    assert wrong(page.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "caught"),
+    [
+        ("the set-ups of a sweep", True),
+        ("the share of HE", True),
+        ("shown beside the truth", True),
+        ("workers share the work", False),
+        ("`--share` is an option", False),
+        ("a fraction of the stars", False),
+        ("besides", False),
+    ],
+)
+def test_retired_words_are_caught_and_others_are_not(text, caught):
+    assert bool(wrong(text)) == caught
+
+
+def commands():
+    import sys
+
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import reference
+    finally:
+        sys.path.remove(str(ROOT / "docs"))
+    return reference.commands()
+
+
+def test_help_uses_the_fields_words():
+    import click
+
+    for name, command in commands().items():
+        context = click.Context(command, info_name=name)
+        text = "\n".join([command.help or "", *(p.help or "" for p in command.params if getattr(p, "help", None))])
+        assert wrong(text) == [], name
+        assert context.info_name == name
+
+
+def test_documents_use_the_front_door():
+    for page in PAGES:
+        if page.name == "ARCHITECTURE.md":  # for those who build it
+            continue
+        assert not re.findall(r"halonmf\.halo\.\w+|import halonmf\.", page.read_text()), page.name
