@@ -16,8 +16,9 @@ from halonmf.halo.fits.fit import fit
 from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.mixtures.settings import DEFAULT_PLANES, DEFAULT_RANGES, Chemistry, parse_axes
 from halonmf.halo.mock import survey as mock
+from halonmf.halo.products.crossings import crossings
 from halonmf.halo.products.overview import PROFILE_AXES
-from halonmf.halo.products.profile import MIN_STARS, crossings, profile
+from halonmf.halo.products.profile import MIN_STARS, profile
 from halonmf.halo.survey.prepare import prepare
 
 OUTPUT = RESULTS / "choices.json"

@@ -30,14 +30,17 @@ from halonmf.halo.fits.fit import fractions
 from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.mixtures.settings import Axis, Chemistry
 from halonmf.halo.mock import survey as mock
-from halonmf.halo.products import boundary, tracks
-from halonmf.halo.products.boundary import _column
-from halonmf.halo.products.profile import LEVELS, MIN_STARS, crossings
+from halonmf.halo.products import boundary
+from halonmf.halo.products.histograms import MIN_SHARE
+from halonmf.halo.products.profile import LEVELS, MIN_STARS
 from halonmf.halo.replicates.replicate import Stars, begin, reduce
 from halonmf.halo.replicates.setup import Setup
 from halonmf.halo.stars.catalogue import read_catalogue, write_catalogue
 from halonmf.halo.survey.prepare import prepare
 from nmfcore import bench
+
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "tests" / "halo" / "helpers"))
+from oracles import column, crossings, deviation, marginal, quantile
 
 MUST = {"ratio": 15.0, "bootstrap_s": 6.0, "sweep_s": 15.0, "peak_gb": 2.0}
 SETUP = Setup(FitSettings.of(device="cpu"))
@@ -97,7 +100,7 @@ class Peer:
     def boundary(self, bins, told):
         columns, cells = (axis.count for axis in bins.axes)
         E = bins.edges[1][0]
-        line = np.array([_column(0.5 * (E[1:] + E[:-1]), share, 0.5)[0] for share in told.reshape(columns, cells)])
+        line = np.array([column(0.5 * (E[1:] + E[:-1]), share, 0.5)[0] for share in told.reshape(columns, cells)])
         return {"boundary": line, "boundary_smoothed": boundary.smooth(line, boundary.SMOOTHING)}
 
 
@@ -115,17 +118,17 @@ def chemical(chemistry, H):
     found = {}
     for name in chemistry.variables:
         edges = chemistry.edges(name)
-        rows = [tracks.marginal(chemistry, row, name) for row in H]
-        found[f"percentile_{name}"] = [[tracks.quantile(edges, row, p / 100) for p in (10, 50, 90)] for row in rows]
+        rows = [marginal(chemistry, row, name) for row in H]
+        found[f"percentile_{name}"] = [[quantile(edges, row, p / 100) for p in (10, 50, 90)] for row in rows]
     images = chemistry.images(H)
     for i, plane in enumerate(chemistry.planes):
         edges = chemistry.edges(plane.y)
         medians, deviations = np.full((2, len(H), chemistry.pixels), np.nan)
         for c, picture in enumerate(images[:, i]):
             weight = picture.sum(axis=0) / picture.sum()
-            for x in np.flatnonzero((weight >= tracks.MIN_SHARE) & (weight > 0)):
-                medians[c, x] = tracks.quantile(edges, picture[:, x], 0.5)
-                deviations[c, x] = tracks._deviation(edges, picture[:, x], medians[c, x])
+            for x in np.flatnonzero((weight >= MIN_SHARE) & (weight > 0)):
+                medians[c, x] = quantile(edges, picture[:, x], 0.5)
+                deviations[c, x] = deviation(edges, picture[:, x], medians[c, x])
         found[f"track_{plane}"], found[f"deviation_{plane}"] = medians, deviations
     return found
 

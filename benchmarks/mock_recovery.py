@@ -21,7 +21,8 @@ from halonmf.halo.mixtures.settings import parse_axes
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.mock.expected import expected
 from halonmf.halo.mock.truth import Limits, population_images, read_truth, recover, shortfalls, true_fractions
-from halonmf.halo.products.profile import MIN_STARS, crossings, profile
+from halonmf.halo.products.crossings import crossings
+from halonmf.halo.products.profile import MIN_STARS, profile
 from halonmf.halo.stars.selection import choose, select
 from halonmf.halo.survey.prepare import prepare
 

@@ -17,7 +17,7 @@ from peers import Bootstrap, multiply, spread, start_of
 import nmfcore
 from nmfcore import bench
 from nmfcore.initialise import nndsvd
-from nmfcore.spectrum import leading_svd
+from nmfcore.sparse.spectrum import leading_svd
 
 # Rules of least squares, and of Kullback-Leibler.
 RULES = {

@@ -16,7 +16,8 @@ PAGE = ROOT / "ARCHITECTURE.md"
 BEGIN, END = "<!-- rooms: made by docs/rooms.py -->", "<!-- rooms end -->"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("halo.errors", "halo.progress", "halo.fields"),
+    ("halo.errors", "halo.progress"),
+    ("halo.fields",),
     ("halo.io",),
     ("halo.orbits",),
     ("halo.stars",),
@@ -162,7 +163,7 @@ def picture(root: pathlib.Path = ROOT) -> str:
             inside = [name for name in known if room_of(name) == room]
             if not inside:
                 continue
-            calls = [target.removeprefix("halo.") for target in sorted(arrows.get(room, ()), key=_height)]
+            calls = [target.removeprefix("halo.") for target in sorted(arrows.get(room, ()), key=lambda name: (_height(name), name))]
             label = "cli.py" if room == "cli" else room.replace(".", "/") + ("/" if len(inside) > 1 else ".py")
             total = sum(lines[name] for name in inside)
             out.append(f"{label:<19} {len(inside):>3} files {total:>5} lines   -> {', '.join(calls) or '-'}")

@@ -97,17 +97,21 @@ _OTHERWISE = {"regions": "region_energies"}
 __all__ = [*_HOME]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # to a type checker a name that is not above is an error
 
-        return version("halonmf")
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; see dir({__name__.rpartition('.')[2]}).")
-    module = import_module(f".{_HOME[name]}", __name__)
-    found = module if name == _HOME[name] else getattr(module, _OTHERWISE.get(name, name))
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("halonmf")
+        if name not in _HOME:
+            raise AttributeError(
+                f"module {__name__!r} has no attribute {name!r}; see dir({__name__.rpartition('.')[2]})."
+            )
+        module = import_module(f".{_HOME[name]}", __name__)
+        found = module if name == _HOME[name] else getattr(module, _OTHERWISE.get(name, name))
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -11,9 +11,9 @@ import numpy as np
 from .errors import ProblemError
 
 FLOOR = 0.5
-# All permutations are tried up to so many components; 24 of them for four.
+# All permutations are tried up to this many components; 24 permutations for four.
 FEW = 4
-# Sums of cosines that differ by no more than some of these count as equal, in units of rounding.
+# Sums of cosines that differ by at most this count as equal, in units of rounding.
 TIE = 64
 
 
@@ -28,7 +28,7 @@ class Alignment:
     similarity : ndarray, shape (B, k)
         Cosine between the two, in the reference's order; 0 where either has nothing or is not finite.
     refused : ndarray of bool, shape (B,)
-        Whether the least of the similarities is below the floor: the match is the best there is, but none to trust.
+        Whether the least of the similarities is below the floor: the match is the best possible, but not reliable.
     """
 
     permutation: np.ndarray
@@ -54,7 +54,7 @@ def align(H: Any, reference: Any, *, floor: float = FLOOR) -> Alignment:
     reference : array, shape (k, n)
         Components to match them to.
     floor : float
-        Least cosine that a match may have; see `Alignment.refused`.
+        Smallest cosine that a match may have; see `Alignment.refused`.
 
     Returns
     -------

@@ -25,9 +25,9 @@ from .stopping import Stop
 # looser ones come first: its test is relative to how far off the start was.
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 WARM_TOLERANCES = (1e-1, 1e-2, 1e-3, *TOLERANCES)
-# What makes a BLAS library leave the kernels that it would choose for the processor.
+# Variables that make a BLAS library leave the kernels that it would choose for the processor.
 CHOOSING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "BLIS_ARCH_TYPE")
-# Losses are equal within this share.
+# Losses are equal within this fraction.
 EQUAL = 1e-6
 
 
@@ -59,10 +59,10 @@ def mock_stars(seed: int = 0, *, stars: int = 13147, bins: int = 64, pixels: int
         Bins and pixels of every star; -1 outside an image.
     """
     rng = np.random.default_rng(seed)
-    share = 1 / (1 + np.exp(-np.linspace(-4, 4, bins)))
+    fraction = 1 / (1 + np.exp(-np.linspace(-4, 4, bins)))
     rows, columns = [], []
     for i, number in enumerate(np.bincount(np.arange(stars) % bins, minlength=bins)):
-        accreted = rng.random(number) < share[i]
+        accreted = rng.random(number) < fraction[i]
         fe = np.where(accreted, rng.normal(-1.2, 0.35, number), rng.normal(-0.6, 0.45, number))
         al = np.where(accreted, -0.2, 0.18 + 0.1 * (fe + 0.6)) + rng.normal(0, 0.1, number)
         mg = np.where(accreted, 0.18, 0.3) - 0.15 * (fe + 0.8) + rng.normal(0, 0.05, number)
@@ -139,7 +139,7 @@ class Pair(NamedTuple):
         return min(self.peer) / min(self.ours)
 
 
-def beside(ours: Callable[[], Any], peer: Callable[[], Any], rounds: int = 3) -> Pair:
+def in_turn(ours: Callable[[], Any], peer: Callable[[], Any], rounds: int = 3) -> Pair:
     """Time two things in turn, after one untimed call of ours: kernels are compiled or loaded in it."""
     ours()
     pair = Pair([], [])
@@ -153,7 +153,7 @@ def beside(ours: Callable[[], Any], peer: Callable[[], Any], rounds: int = 3) ->
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Compute on so many threads inside the block."""
+    """Compute on this number of threads inside the block."""
     # Loaded here, because libraries that are loaded later would not be limited.
     import sklearn.decomposition  # noqa: F401
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -178,7 +178,7 @@ class Row(NamedTuple):
 
 
 def short_table(progress: Callable[[int, int], None] | None = None) -> list[Row]:
-    """Time the engine beside scikit-learn on this machine, in some ten seconds on one thread.
+    """Time the engine in turn with scikit-learn on this machine, in about ten seconds on one thread.
 
     Kernels that are not compiled and cached yet take some ten seconds more, untimed.
 
@@ -212,7 +212,7 @@ def describe(rows: list[Row]) -> str:
 
 
 def blas() -> str:
-    """Return what multiplies matrices in this process: libraries, the processor's kind they are for, and who says so.
+    """Return which BLAS multiplies matrices in this process, for which processor, and whether the environment chose it.
 
     OpenBLAS chooses its kernels by the processor unless the environment names others; a choice below the processor's
     own slows NumPy, SciPy and scikit-learn down, but not what is compiled here.
@@ -234,7 +234,7 @@ def _bootstraps(stars: Stars, replicates: int = 500, peers: int = 20) -> Row:
 
     few = bootstrap(stars.rows, stars.columns, stars.shape, replicates=4)
     tol = tolerance(sparse_problems(few, range(4)), factorize(few, 2).loss, 2)
-    pair = beside(ours, lambda: [peer_fit(resampled(stars, seed), 2, tol=tol) for seed in range(peers)])
+    pair = in_turn(ours, lambda: [peer_fit(resampled(stars, seed), 2, tol=tol) for seed in range(peers)])
     return _row("bootstrap, resampled to converged", pair, replicates, f"cd, sparse, tol {tol:g}", peers)
 
 
@@ -249,14 +249,14 @@ def _iterations(stars: Stars, replicates: int = 128, number: int = 50) -> Row:
         W, H = (x.copy() for x in start)
         return peer_fit(V, 2, tol=0, solver="mu", init="custom", W=W, H=H, max_iter=number)
 
-    pair = beside(lambda: factorize(batch, 2, init=start, update="mu", stop=stop), peer)
+    pair = in_turn(lambda: factorize(batch, 2, init=start, update="mu", stop=stop), peer)
     return _row("multiplicative iteration, in a batch", pair, replicates * number, "mu, dense, float32", number)
 
 
 def _converged(stars: Stars) -> Row:
     V = dense_counts(stars)
     tol = tolerance([V], [factorize(V, 2).loss], 2)
-    pair = beside(lambda: factorize(V, 2), lambda: peer_fit(V, 2, tol=tol), rounds=10)
+    pair = in_turn(lambda: factorize(V, 2), lambda: peer_fit(V, 2, tol=tol), rounds=10)
     return _row("one dense fit to convergence", pair, 1, f"cd, dense, tol {tol:g}", 1)
 
 

@@ -1,5 +1,5 @@
-"""What the engine raises when it is asked for something that cannot be done."""
+"""The error that the engine raises for data or arguments that it cannot use."""
 
 
 class ProblemError(ValueError):
-    """The data or an argument make no sense; the message says which, what was expected and what was found."""
+    """The data or an argument cannot be used; the message tells which, what was expected and what was found."""

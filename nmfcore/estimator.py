@@ -49,7 +49,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     beta_loss : {"frobenius", "kullback-leibler", "itakura-saito"}, float or object
         A beta divergence by name or beta, or a loss as `nmfcore.Loss`.
     tol : float
-        Tolerance of `nmfcore.Stop`: the distance of the factors from where they are going. 0 runs `max_iter`
+        Tolerance of `nmfcore.Stop`: the distance of the factors from their limit. 0 runs `max_iter`
         iterations.
     max_iter : int
         Most iterations of a fit, and of each sample of a transform.
@@ -60,9 +60,9 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     alpha_H : float or "same"
         Strength of the penalty on H; it counts n_samples times.
     l1_ratio : float
-        Share of the L1 part in the penalties, in [0, 1]; the rest is L2.
+        Fraction of the L1 part in the penalties, in [0, 1]; the rest is L2.
     n_init : int
-        Starts, of which the best is kept: `init`, then random ones. Beyond two components several are worth their time.
+        Starts, of which the best is kept: `init`, then random ones. Several are recommended beyond two components.
     device : str or None
         Where to compute, such as "cuda"; None is the CPU. Arrays go in and come out.
 
@@ -309,12 +309,12 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         status = np.atleast_1d(status)
         broken = int((status == Status.NON_FINITE).sum())
         if broken:
-            raise FloatingPointError(f"{_share(broken, status.size)}: {Status.NON_FINITE.message}")
+            raise FloatingPointError(f"{_number_of(broken, status.size)}: {Status.NON_FINITE.message}")
         for kind in Status:
             count = int((status == kind).sum())
             # tol = 0 asks for a number of iterations and not for convergence
             if count and kind != Status.CONVERGED and self.tol > 0:
-                warnings.warn(f"{_share(count, status.size)}: {kind.message}", ConvergenceWarning, stacklevel=3)
+                warnings.warn(f"{_number_of(count, status.size)}: {kind.message}", ConvergenceWarning, stacklevel=3)
 
 
 def _dense(X: Any) -> np.ndarray:
@@ -326,5 +326,5 @@ def _without_empty(W: np.ndarray, H: np.ndarray) -> np.ndarray:
     return np.where(H.any(axis=1), W, W.dtype.type(0))
 
 
-def _share(count: int, total: int) -> str:
+def _number_of(count: int, total: int) -> str:
     return "the factorisation" if total == 1 else f"{count} of {total} samples"

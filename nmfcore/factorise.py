@@ -1,4 +1,4 @@
-"""factorize(): validate what is asked, plan how to solve it, solve, finish."""
+"""factorize(): validate the request, plan how to solve it, solve, finish."""
 
 from __future__ import annotations
 

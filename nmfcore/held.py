@@ -1,4 +1,4 @@
-"""Weights under given components: every sample alone, from what of it enters the problem and nothing else."""
+"""Weights under given components: every sample alone, from the part of its data that enters the problem."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .problem import Penalty
 from .rules.newton import KEPT, NEGLIGIBLE
 from .stopping import EVERY, MASS_ROUNDING, ROUNDING, SLOWEST, Status, Stop
 
-# Samples are worked on together as long as they hold no more than so many entries: all of a dense matrix's, or the
+# Samples are worked on together as long as they hold at most this many entries: all of a dense matrix's, or the
 # cells of a sparse one.
 ENTRIES = 2**22
 

@@ -22,7 +22,7 @@ class Loss(Protocol):
     """What `MultiplicativeUpdate` needs of a loss; any object with these two methods is one.
 
     An optional attribute ``exponent`` (float, default 1) is the power to which the multiplicative step is raised,
-    for losses whose descent proof asks for one. An optional attribute ``degree`` (float) says that
+    for losses whose proof of descent needs one. An optional attribute ``degree`` (float) says that
     ``value(c V, c Y) = c**degree * value(V, Y)``; with it, data of extreme scale are rescaled internally.
     """
 
@@ -147,5 +147,5 @@ def as_loss(loss: str | float | Loss) -> Loss:
 
 
 def degree_of(loss: Loss) -> float | None:
-    """Return the loss's degree of homogeneity, None where it does not say: then its data are never rescaled."""
+    """Return the loss's degree of homogeneity, or None where it has none: its data are then never rescaled."""
     return getattr(loss, "degree", None)

@@ -1,4 +1,4 @@
-"""Least squares with entries left out, under many penalties: what cross-validation of a factorisation asks for."""
+"""Least squares with entries left out, under many penalties: for the cross-validation of a factorisation."""
 
 from __future__ import annotations
 
@@ -60,9 +60,10 @@ def fit_masked(
 ) -> MaskedResult:
     """Factorise V ~ W H by least squares without some of its entries, once for every penalty.
 
-    HALS with the normal equations of each row and column less what the entries left out would add, and with the scale
-    of each component shared out between W and H as the penalties like it best: the same optimum as
-    ``factorize(V, k, weight=~left_out, penalty=penalty)``, on few entries left out and a sparse V many times faster.
+    HALS with the normal equations of each row and column without what the entries left out would add, and with the
+    scale of each component divided between W and H so that the penalties are least: the same optimum as
+    ``factorize(V, k, weight=~left_out, penalty=penalty)``, many times faster where few entries are left out and V is
+    sparse.
 
     Parameters
     ----------
@@ -71,11 +72,11 @@ def fit_masked(
     penalties : sequence of Penalty
         P of them, each a problem of its own.
     init : (array, array)
-        W and H to begin at, shapes (m, k) and (k, n).
+        The start, W and H, shapes (m, k) and (k, n).
     left_out : array of bool, shape (m, n), optional
         Entries that do not count. In columns where V is zero throughout they make no difference: H is zero there.
     tol : float
-        Converged where an iteration lowers the objective by no more than this share of it.
+        Converged where an iteration lowers the objective by no more than this fraction of it.
     max_iter : int
         Most iterations.
 
@@ -100,19 +101,7 @@ def fit_masked(
     from .kernels import masked
     from .kernels.parallel import in_parallel
 
-    data, W0, H0 = (np.asarray(x, dtype=np.float64) for x in (V, *init))
-    if (
-        data.ndim != 2
-        or W0.ndim != 2
-        or (*W0.shape, *H0.shape) != (data.shape[0], *H0.shape[:1], *H0.shape[:1], data.shape[1])
-    ):
-        raise ProblemError(f"W and H of shapes {W0.shape} and {H0.shape} do not fit V of shape {data.shape}")
-    for name, x in (("V", data), ("W", W0), ("H", H0)):
-        if not np.isfinite(x).all() or (x < 0).any():
-            raise ProblemError(f"{name} must be finite and non-negative")
-    without = np.zeros(data.shape, bool) if left_out is None else np.asarray(left_out, dtype=bool)
-    if without.shape != data.shape:
-        raise ProblemError(f"left_out has shape {without.shape}, V {data.shape}")
+    data, W0, H0, without = _checked(V, init, left_out)
     filled = np.flatnonzero(data.any(axis=0))
     columns, rows = np.nonzero(data[:, filled].T)
     out_columns, out_rows = np.nonzero(without[:, filled].T)
@@ -142,3 +131,21 @@ def fit_masked(
         n_iter=out[:, 1].astype(np.int64),
         converged=out[:, 2] > 0,
     )
+
+
+def _checked(V: Any, init: tuple[Any, Any], left_out: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    # V, W, H in float64, and which entries do not count.
+    data, W0, H0 = (np.asarray(x, dtype=np.float64) for x in (V, *init))
+    if (
+        data.ndim != 2
+        or W0.ndim != 2
+        or (*W0.shape, *H0.shape) != (data.shape[0], *H0.shape[:1], *H0.shape[:1], data.shape[1])
+    ):
+        raise ProblemError(f"W and H of shapes {W0.shape} and {H0.shape} do not fit V of shape {data.shape}")
+    for name, x in (("V", data), ("W", W0), ("H", H0)):
+        if not np.isfinite(x).all() or (x < 0).any():
+            raise ProblemError(f"{name} must be finite and non-negative")
+    without = np.zeros(data.shape, bool) if left_out is None else np.asarray(left_out, dtype=bool)
+    if without.shape != data.shape:
+        raise ProblemError(f"left_out must have V's shape {data.shape}; got {without.shape}")
+    return data, W0, H0, without

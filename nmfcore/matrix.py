@@ -1,4 +1,4 @@
-"""One large sparse matrix in the place of V: the least-squares rules ask for its products alone, so it stays sparse."""
+"""One large sparse matrix in the place of V: the least-squares rules need its products alone, so it stays sparse."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SparseMatrix:
 
     @classmethod
     def of(cls, V: Any, dtype: torch.dtype | None = None) -> SparseMatrix:
-        """Return a scipy.sparse matrix as one of these; integers become float64, unless `dtype` says otherwise.
+        """Return a scipy.sparse matrix as one of these; integers become float64, unless `dtype` is given.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class SparseMatrix:
     def squared_distance(self, W: Tensor, H: Tensor) -> Tensor:
         """Return the sum of (V - W H)^2, in float64; shape (1,).
 
-        Cells with data are taken one by one; the others' share is that of all cells less theirs.
+        Cells with data are summed one by one; the sum of the others is that of all cells less theirs.
         """
         W, H = W.double(), H.double()
         V, total, inside = self._rows, 0.0, 0.0
@@ -145,7 +145,7 @@ class SparseMatrix:
         m, n = self._rows.shape
         if m * n <= DENSE_ENTRIES or 2 * k >= min(m, n):
             return None
-        # ARPACK would begin at random: a start of our own, with every direction in it, makes the answer repeatable.
+        # ARPACK would begin at random: a fixed start, with every direction in it, makes the result repeatable.
         v0 = np.random.default_rng(0).standard_normal(min(m, n))
         U, S, Vh = scipy.sparse.linalg.svds(self._rows.astype(np.float64), k, v0=v0)
         down = np.argsort(-S)

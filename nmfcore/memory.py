@@ -12,7 +12,7 @@ from .result import Result, concatenate
 
 
 def in_halves(solve: Callable[[Request], Result], request: Request) -> Result:
-    """Return solve(request); where torch says that memory ran out, of either half of the batch, and each half again.
+    """Return solve(request); where torch runs out of memory, of either half of the batch, and each half again.
 
     Replicates do not depend on what else is in the batch, so nothing changes but the time it takes.
 

@@ -1,4 +1,4 @@
-"""How far factors are from optimal: the KKT residual, and the mass that entries still ask for."""
+"""How far factors are from optimal: the KKT residual, and the mass that entries would still gain."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def kkt_residual(problem: Problem, factors: Factors) -> Tensor:
 
 
 def missing_mass(problem: Problem, factors: Factors) -> tuple[Tensor, Tensor]:
-    """Estimate the share of the data's sum that entries wanting to grow would still take up.
+    """Estimate the fraction of the data's sum that growing entries would still gain.
 
-    Let N and P be the halves of the objective's gradient by an entry of H in column j. Where N > P the entry wants to
-    grow. Had component and column one constant value each, w and y, N / P would be v / y for every beta divergence,
-    and the entry would grow by (v - y) / w: by the share 1 - P / N of the column's sum. Summed over the columns, with
-    the largest such share in each, and likewise over the rows for W; the larger of the two counts. A column or row of
-    zeros has nothing to ask for. Scaling V or the components changes nothing.
+    Let N and P be the halves of the objective's gradient by an entry of H in column j. Where N > P the entry
+    grows. Had component and column one constant value each, w and y, N / P would be v / y for every beta divergence,
+    and the entry would grow by (v - y) / w: by the fraction 1 - P / N of the column's sum. This is summed over the
+    columns, with the largest such fraction in each, and likewise over the rows for W; the larger of the two counts. A
+    column or row of zeros adds nothing. Scaling V or the components changes nothing.
 
     Returns
     -------
     growing, locked : Tensor, shape (B,)
-        By entries above zero and by entries at zero, as shares of the (weighted) sum of V, in [0, 1].
+        By entries above zero and by entries at zero, as fractions of the (weighted) sum of V, in [0, 1].
     """
     data = problem.V if problem.weight is None else problem.weight * problem.V
     total = _positive(data.sum(dim=(-2, -1)))

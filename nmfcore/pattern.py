@@ -113,7 +113,7 @@ class SharedPattern:
         ----------
         V : array or Tensor, shape (m, n) or (B, m, n)
             Non-negative data. The cells are those that any replicate fills; they set the order of sums, so that a
-            replicate's answer in another batch may differ by rounding.
+            replicate's result in another batch may differ by rounding.
         dtype : dtype, optional
             Type of the values; by default the smallest that holds them: 8 or 16 bits for small integers, else float32.
 

@@ -1,4 +1,4 @@
-"""All that is asked of `factorize`, as one object that is checked once."""
+"""The arguments of `factorize` as one object, checked once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEVERAL = 8
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What `factorize` was asked for; the fields are its arguments, and mean the same.
+    """The arguments of `factorize`; the fields have their names and meaning.
 
     Checked when made: everything that does not depend on the data. The data are checked where they take the form that
     is solved: by `build_problem`, `SparseMatrix.of` or the constructors of `SharedPattern`. There are as many fields as
@@ -32,7 +32,7 @@ class Request:
     Raises
     ------
     ProblemError
-        If an argument makes no sense, or two of them together.
+        If an argument cannot be used, or contradicts another.
     """
 
     V: Any

@@ -1,8 +1,8 @@
-"""Resampled counts: from where each star falls to B replicates of the counts, without ever holding dense matrices."""
+"""Resampled counts: from the bin and pixels of each star to B replicates of the counts, never as dense matrices."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def bootstrap(
     seed, first_replicate : int
         Replicate b draws from a stream named by (seed, first_replicate + b): it is the same in every batch.
     device : {"cpu", "cuda"}
-        Where the counts are drawn and kept. "cuda" shares the replicates out among the visible devices, "cuda:1" takes
+        Where the counts are drawn and kept. "cuda" divides the replicates among the visible devices, "cuda:1" takes
         that one; `factorize` then solves them there. The counts are the same everywhere.
 
     Returns
@@ -80,11 +80,7 @@ def bootstrap(
     from .kernels.cuda import launch
 
     m, n = (int(x) for x in shape)
-    row = _indices(rows, m, "rows")
-    pixel = _indices(columns, n, "columns")
-    pixel = pixel.reshape(len(pixel), -1)
-    if row.ndim != 1 or len(row) != len(pixel):
-        raise ProblemError(f"rows must have shape (n_stars,) like columns; got {row.shape} and {pixel.shape}")
+    row, pixel = _places(rows, columns, m, n)
     _check(scheme, replicates, seed, first_replicate)
     remote = device.partition(":")[0] == "cuda"
     if not remote and device != "cpu":
@@ -95,31 +91,21 @@ def bootstrap(
             f"device {device!r} was asked for, but numba sees no such CUDA device; use device='cpu', or install the "
             "extra 'cuda' and check nvidia-smi"
         )
-    counted = (row[:, None] >= 0) & (pixel >= 0)
-    keys, inverse = np.unique((pixel * m + row[:, None])[counted], return_inverse=True)
-    if len(keys) == 0:
-        raise ProblemError("no star falls into a bin and an image")
-    order = order_of(keys // m)
-    keys, place = keys[order], np.empty_like(order)
-    place[order] = np.arange(len(order))
-    cell = np.full(pixel.shape, -1, dtype=np.int32)
-    cell[counted] = place[inverse]
-    base = np.bincount(cell[counted], minlength=len(keys)).astype(np.float64)
-    cell_rows, filled, start = compress(keys % m, keys // m, m)
-
+    cells = _cells_of(row, pixel, m)
     # Room for ten standard deviations above the largest count, so that no replicate overflows.
-    largest = base.max() + 10 * np.sqrt(base.max()) + 20 if scheme != "delete" else base.max()
+    most = cells.base.max()
+    largest = most + 10 * np.sqrt(most) + 20 if scheme != "delete" else most
     dtype = smallest_dtype(largest, True)
     tiles = 0 if remote else -(-replicates // LANES)
-    values = np.zeros((tiles, len(keys) * LANES), dtype=dtype)
+    values = np.zeros((tiles, len(cells.rows) * LANES), dtype=dtype)
     order, bins, drops = _deletions(row, m, drop) if scheme == "delete" else NO_DELETIONS
-    names = cell, SCHEMES.index(scheme), seed, first_replicate, replicates, order, bins, drops
-    parts = launch.draw(*names, len(keys), dtype, devices) if remote else None
+    names = cells.of_star, SCHEMES.index(scheme), seed, first_replicate, replicates, order, bins, drops
+    parts = launch.draw(*names, len(cells.rows), dtype, devices) if remote else None
     if not remote:
         sampling.fill(values, *names)
     return SharedPattern(
-        cell_rows, filled, start, values, (replicates, m, n), base=base, seed=seed, first_replicate=first_replicate,
-        on_device=parts,
+        cells.rows, cells.columns, cells.start, values, (replicates, m, n), base=cells.base, seed=seed,
+        first_replicate=first_replicate, on_device=parts,
     )  # fmt: skip
 
 
@@ -175,6 +161,40 @@ def _check(scheme: str, replicates: int, seed: int, first_replicate: int) -> Non
         raise ProblemError(
             f"replicates must be >= 1, seed and first_replicate >= 0; got {replicates}, {seed} and {first_replicate}"
         )
+
+
+class _Cells(NamedTuple):
+    """The cells that the full sample fills, as `SharedPattern` keeps them."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    start: np.ndarray
+    base: np.ndarray  # counts of the full sample
+    of_star: np.ndarray  # (n_stars, n_images), int32; -1 where a star does not count
+
+
+def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int) -> _Cells:
+    counted = (row[:, None] >= 0) & (pixel >= 0)
+    keys, inverse = np.unique((pixel * m + row[:, None])[counted], return_inverse=True)
+    if len(keys) == 0:
+        raise ProblemError("no star falls into a bin and an image")
+    order = order_of(keys // m)
+    keys, place = keys[order], np.empty_like(order)
+    place[order] = np.arange(len(order))
+    of_star = np.full(pixel.shape, -1, dtype=np.int32)
+    of_star[counted] = place[inverse]
+    base = np.bincount(of_star[counted], minlength=len(keys)).astype(np.float64)
+    return _Cells(*compress(keys % m, keys // m, m), base, of_star)
+
+
+def _places(rows: Any, columns: Any, m: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    # Each star's bin (n_stars,), and its pixel in every image (n_stars, n_images).
+    row = _indices(rows, m, "rows")
+    pixel = _indices(columns, n, "columns")
+    pixel = pixel.reshape(len(pixel), -1)
+    if row.ndim != 1 or len(row) != len(pixel):
+        raise ProblemError(f"rows must have shape (n_stars,) like columns; got {row.shape} and {pixel.shape}")
+    return row, pixel
 
 
 def _indices(x: Any, size: int, name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""When a replicate is finished, and how: one definition for every rule."""
+"""When a replicate is finished, and how: one definition for all rules."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .errors import ProblemError
 from .optimality import missing_mass, unit_sum
 from .problem import Factors, Problem
 
-# The slowest convergence between two checks that is believed; what counts as none, in units of rounding: changes of
-# the factors, and missing mass, which is a sum over columns.
+# The slowest convergence between two checks that is taken into account; changes of the factors, and missing mass (a sum
+# over columns), that count as none, in units of rounding.
 SLOWEST = 0.999
 ROUNDING = 4.0
 MASS_ROUNDING = 64.0
@@ -42,7 +42,7 @@ _MESSAGES = {
     Status.MAX_ITER: "reached max_iter before converging; raise max_iter, loosen tol, or use a faster rule",
     Status.NON_FINITE: "became NaN or infinite and was abandoned; look at its data and start, or use float64",
     Status.STUCK: (
-        "stuck: the optimum wants entries that are zero, which multiplicative updates cannot move; "
+        "stuck: the optimum needs entries that are zero, which multiplicative updates cannot change; "
         "start from nndsvda or random, or use hals"
     ),
 }
@@ -54,14 +54,14 @@ class Stop:
 
     With ``criterion="change"`` a replicate has converged when two estimates are at most `tol`.
 
-    The first is the distance of its factors from where they are going. With each row of H scaled to unit sum (and W
+    The first is the distance of its factors from their limit. With each row of H scaled to unit sum (and W
     inversely), c is the largest change of H and of W since the check before, each relative to its own largest entry,
     and r the ratio of this c to the one before it (at most 0.999); the changes still to come then add up to about
     c / (1 - r). Changes of a few units of rounding count as none.
 
-    The second is the mass that is missing: the share of V's sum that entries still wanting to grow would take up (see
+    The second is the mass that is missing: the fraction of V's sum that growing entries would still gain (see
     `optimality.missing_mass`). Small entries that grow slowly do not show in the first. If entries at zero, which
-    multiplicative updates cannot move, are what asks for more than `tol`, the replicate ends as `Status.STUCK`.
+    multiplicative updates cannot move, would gain more than `tol`, the replicate ends as `Status.STUCK`.
 
     Both are estimates, not bounds. ``benchmarks/stopping.py`` measures how far fits that stopped are from the optimum
     of their basin; ``benchmarks/results/stopping.json`` has the figures. Scaling V changes nothing.
@@ -102,7 +102,7 @@ class Stop:
         return int(getattr(rule, "every", EVERY)) if self.every is None else self.every
 
     def criterion_for(self, problem: Problem, factors: Factors) -> Criterion:
-        """Return the test at its start, to be asked every `every` iterations."""
+        """Return the test at its start, to be applied every `every` iterations."""
         return Change(self.tol, factors) if self.criterion == "change" else LossFall(self.tol, problem, factors)
 
 

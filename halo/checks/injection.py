@@ -24,16 +24,17 @@ from ..mixtures.settings import Chemistry
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
+from .settings import COMPONENTS as COMPONENTS
+from .settings import InjectionSettings
+from .settings import Stream as Stream
 
-WIDTHS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""Widths: the fraction of the sample's stars that lie where the stream does in (E, Lz)."""
-NUMBERS = (200, 400, 600, 800, 1200, 1600, 2400, 3200)
+WIDTHS = InjectionSettings.widths
+"""Widths: the share of the sample's stars that lie where the stream does in (E, Lz)."""
+NUMBERS = InjectionSettings.numbers
 """Stars of the stream."""
-REPEATS = 5
-"""Streams drawn independently for every width and number."""
-COMPONENTS = 3
-"""Two for the sample, one for the stream."""
-THRESHOLD = 0.8
+REPEATS = InjectionSettings.repeats
+"""Streams drawn anew for every width and number."""
+THRESHOLD = InjectionSettings.threshold
 """Least cosine between a component's images and the stream's for it to count as found."""
 CONTRAST = 1.0
 """A stream is thought possible where it has at most so many stars for each star of the sample that it lies among."""
@@ -43,26 +44,6 @@ IMAGE_STREAM = 0x57
 """Tells the random numbers of the stream's image from others of the same seed."""
 SPREAD = (16, 84)
 """Half of the distance between these percentiles is the sample's spread: as a standard deviation, but for outliers."""
-
-
-@dataclass(frozen=True)
-class Stream:
-    """What is planted: a normal distribution in every property.
-
-    Attributes
-    ----------
-    abundances : tuple of (str, float)
-        Mean of each abundance of the images, dex; the default lies where few stars of the halo do.
-    scatter : float
-        Standard deviation of each, dex.
-    E, Lz : float
-        Mean energy (km2 / s2) and angular momentum (kpc km / s).
-    """
-
-    abundances: tuple[tuple[str, float], ...] = (("FE_H", -1.3), ("AL_FE", 0.35), ("MG_FE", 0.1))
-    scatter: float = 0.06
-    E: float = -1.6e5
-    Lz: float = -500.0
 
 
 @dataclass(frozen=True)

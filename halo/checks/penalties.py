@@ -15,8 +15,9 @@ from ..mixtures.counts import mix
 from ..progress import Progress, silent
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
+from .settings import SearchSettings
 
-DRAWS, FOLDS = 5000, 5
+DRAWS, FOLDS = SearchSettings.draws, SearchSettings.folds
 ALPHAS = (0.0, *np.linspace(1e-3, 1.0, 50).tolist())
 """Strengths of either penalty: the paper's 50 linear steps, and zero, which it kept but did not have on its grid."""
 L1_RATIOS = (0.0, 0.25, 0.5, 0.75, 1.0)

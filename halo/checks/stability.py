@@ -19,12 +19,13 @@ from ..mixtures.counts import mix
 from ..mixtures.settings import Axis, Chemistry
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
+from .settings import StabilitySettings
 
-STARTS = 10
+STARTS = StabilitySettings.starts
 """Random starts."""
-BINS = (5, 6, 7, 8, 9, 10, 11, 12)
+BINS = StabilitySettings.bins
 """q, bins along each axis of equal counts."""
-PIXELS = (10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60)
+PIXELS = StabilitySettings.pixels
 """l; the paper's range, in steps that it does not give."""
 KINDS = ("start", "q", "l")
 

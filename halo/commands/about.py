@@ -1,19 +1,40 @@
-"""What files of this software hold, as plain text for a terminal."""
+"""About: what a file holds, and how fast this machine is."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from .. import load
-from ..fits.engine import CONVERGED, not_converged
-from ..fits.fit import Fit
-from ..io.provenance import plain
-from ..stars.catalogue import Catalogue
+import typer
+
+from ..fields import Argument
+from .console import Terminal, compiling
+from .options import Quiet, command
 
 
-def info(path: str | Path) -> str:
+@command("halonmf info fit.h5")
+def info(file: Annotated[Path, "A .fits, .h5 or .ecsv file of this software.", Argument("FILE")]) -> None:
+    """Show what a file holds and how it was made."""
+    typer.echo(contents(file))
+
+
+@command("halonmf bench")
+def bench(quiet: Quiet = False) -> None:
+    """Time the engine against scikit-learn on this machine.
+
+    One thread each, at equal work or loss; some ten seconds. The ratio is scikit-learn's time over the engine's. Below
+    it stands what multiplies matrices on either side: a library held to another processor's kernels, by
+    OPENBLAS_CORETYPE or its like, would make the comparison unfair.
+    """
+    from nmfcore import bench as benchmark
+
+    with Terminal(quiet) as progress, compiling(quiet):
+        rows = benchmark.short_table(lambda done, total: progress("compared with scikit-learn", done, total))
+    typer.echo(benchmark.describe(rows))
+
+
+def contents(path: str | Path) -> str:
     """Return what a file holds and how it was made.
 
     Raises
@@ -21,6 +42,11 @@ def info(path: str | Path) -> str:
     InputError
         The file is missing, damaged or of another kind.
     """
+    from ..fits.engine import CONVERGED, not_converged
+    from ..fits.files import load
+    from ..fits.fit import Fit
+    from ..stars.catalogue import Catalogue
+
     content = load(path)
     if isinstance(content, Catalogue):
         parts, record = [f"prepared catalogue: {len(content):,} stars", str(content.cutflow)], content.provenance
@@ -43,4 +69,6 @@ def info(path: str | Path) -> str:
 
 
 def _json(value: Any) -> str:
+    from ..io.provenance import plain
+
     return json.dumps(plain(value), indent=1, sort_keys=True)

@@ -1,122 +1,139 @@
-"""Commands on simulated galaxies and on what a fit misses. Files in and out, as in `commands`."""
+"""Checks: do components hold, what does a fit miss, which penalties, and what simulated galaxies hold in truth."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from ..checks import injection as injecting
-from ..checks import stability as repeating
+import typer
+
+from ..checks.settings import COMPONENTS, ORBIT, InjectionSettings, SearchSettings, StabilitySettings, Stream
+from ..fields import Argument, Option
 from ..fits.settings import FitSettings
-from ..io.atomic import TABLES, check_output
-from ..io.provenance import provenance
-from ..io.tables import save_table
-from ..simulations import fractions as simulating
-from ..simulations.particles import read_galaxy
-from ..stars.catalogue import read_catalogue
-from .output import check_figure, draw_figure
+from ..simulations.settings import SimulationSettings
+from .console import Terminal, leave, tell
+from .options import Columns, Figure, Only, Overwrite, Quiet, Stars, Table, command
+from .output import Output
+
+SAMPLE = ("selection", "max_fe_h", "min_eccentricity", "cuts", "bins", "pixels", "components")
+"""Choices of a fit that its checks leave open: the sample, the bins, the pixels and the number of components."""
 
 
-def simulation(
-    files: Sequence[Path],
-    columns: Path,
-    output: Path,
-    *,
-    by: Sequence[str] = simulating.AXES,
-    max_fe_h: float = simulating.MAX_FE_H,
-    cuts: Sequence[str] = (),
-    min_particles: int = simulating.MIN_PARTICLES,
-    figure: Path | None = None,
-    overwrite: bool = False,
-) -> simulating.Simulated:
-    """Write the true mass fractions of a simulated galaxy; the choices are those of `simulations.simulate`.
-
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `particles.read_galaxy` and `simulations.simulate`; `output` exists, or cannot be written.
-    """
-    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(*files, columns))
-    check_figure(figure, overwrite)
-    galaxy = read_galaxy(files, columns)
-    result = simulating.simulate(galaxy, by, max_fe_h=max_fe_h, cuts=cuts, min_particles=min_particles)
-    choices = {"by": by, "max_fe_h": max_fe_h, "cuts": cuts, "min_particles": min_particles, "mapping": galaxy.mapping}
-    record = provenance("simulation", choices, inputs=[*files, columns])
-    save_table(output, result.table(), record, overwrite=overwrite)
-    draw_figure(figure, lambda figures: figures.simulations([result]), record, overwrite)
-    return result
-
-
+@command("halonmf stability stars.fits -o stability.ecsv")
 def stability(
-    stars: Path,
-    output: Path,
-    settings: FitSettings | None = None,
+    stars: Stars,
+    output: Table = Path("stability.ecsv"),
     *,
-    starts: int = repeating.STARTS,
-    bins: Sequence[int] = repeating.BINS,
-    pixels: Sequence[int] = repeating.PIXELS,
-    figure: Path | None = None,
-    overwrite: bool = False,
-) -> repeating.Stability:
-    """Write how components hold over random starts, bins and pixels; the choices are those of `stability.stability`.
+    settings: Annotated[FitSettings, Only(*SAMPLE)],
+    varied: StabilitySettings,
+    figure: Figure = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit again from other starts, bins and pixels, and compare.
 
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `commands.fit`.
+    Random starts, other numbers of bins and of pixels; the components are compared with those of the first fit.
     """
-    settings = settings or FitSettings()
-    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(stars,))
-    check_figure(figure, overwrite)
-    choices: dict[str, Any] = {"starts": starts, "bins": bins, "pixels": pixels}
-    result = repeating.stability(read_catalogue(stars).table, settings, **choices)
-    record = provenance("stability", {**choices, "fit": settings}, inputs=[stars], seeds=[settings.solver.seed])
-    save_table(output, result.table(), record, overwrite=overwrite)
-    draw_figure(figure, lambda figures: figures.stabilities(result), record, overwrite)
-    return result
+    from ..checks.stability import stability as repeat
+    from ..stars.catalogue import read_catalogue
+
+    out = Output.table(output, (stars,), overwrite, figure=figure)
+    result = repeat(read_catalogue(stars).table, settings, **vars(varied))
+    record = out.record("stability", {**vars(varied), "fit": settings}, seeds=[settings.solver.seed])
+    out.save(result, record)
+    out.draw(lambda figures: figures.stabilities(result), record)
+    tell(result, output, quiet)
 
 
+@command("halonmf injection stars.fits -o injection.ecsv")
 def injection(
-    stars: Path,
-    output: Path,
-    settings: FitSettings | None = None,
-    stream: injecting.Stream | None = None,
+    stars: Stars,
+    output: Table = Path("injection.ecsv"),
     *,
-    widths: Sequence[float] = injecting.WIDTHS,
-    numbers: Sequence[int] = injecting.NUMBERS,
-    repeats: int = injecting.REPEATS,
-    threshold: float = injecting.THRESHOLD,
-    seed: int = 0,
-    figure: Path | None = None,
-    overwrite: bool = False,
-) -> injecting.Injection:
-    """Write which planted streams a fit finds; the choices are those of `injection.inject`.
+    settings: Annotated[FitSettings, Only(*SAMPLE, components=COMPONENTS)],
+    stream: Stream,
+    orbit: Annotated[tuple[float, float], "E:LZ of the stream [km2/s2, kpc km/s].", Option(form=ORBIT)] = (
+        Stream.E,
+        Stream.Lz,
+    ),
+    planted: InjectionSettings,
+    figure: Figure = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Plant streams in the sample and see which of them a fit finds.
 
-    Parameters
-    ----------
-    settings : FitSettings, optional
-        Selection, bins, images and the number of components: two for the sample and one for the stream by default.
-
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `commands.fit`.
+    Shows how wide and how populous a stream must be for that.
     """
-    settings = settings or FitSettings.of(components=injecting.COMPONENTS)
-    stream = stream or injecting.Stream()
-    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(stars,))
-    check_figure(figure, overwrite)
-    choices: dict[str, Any] = {
-        "widths": tuple(widths),
-        "numbers": tuple(numbers),
-        "repeats": repeats,
-        "threshold": threshold,
-        "seed": seed,
-    }
-    table = read_catalogue(stars).table
-    result = injecting.inject(table, settings, stream, components=settings.solver.components, **choices)
-    record = provenance("injection", {**choices, "stream": stream, "fit": settings}, inputs=[stars], seeds=[seed])
-    save_table(output, result.table(), record, overwrite=overwrite)
-    draw_figure(figure, lambda figures: figures.injections(result), record, overwrite)
-    return result
+    from ..checks.injection import inject
+    from ..stars.catalogue import read_catalogue
+
+    E, Lz = orbit
+    stream = replace(stream, E=E, Lz=Lz)
+    out = Output.table(output, (stars,), overwrite, figure=figure)
+    components = settings.solver.components
+    result = inject(read_catalogue(stars).table, settings, stream, components=components, **vars(planted))
+    record = out.record("injection", {**vars(planted), "stream": stream, "fit": settings}, seeds=[planted.seed])
+    out.save(result, record)
+    out.draw(lambda figures: figures.injections(result), record)
+    tell(result, output, quiet)
+
+
+@command("halonmf search stars.fits -o search.ecsv --draws 5000")
+def search(
+    stars: Stars,
+    output: Annotated[Path, "Table to write, the figure beside it.", Option("--output", "-o")] = Path("search.ecsv"),
+    *,
+    searched: SearchSettings,
+    settings: Annotated[FitSettings, Only(*SAMPLE, "planes", "ranges")],
+    figure: Annotated[bool, "Draw it beside the table."] = True,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Search for penalties as the paper did, zero included.
+
+    Compares errors of fits, and of entries that the fits did not see.
+    """
+    from ..checks.penalties import search as find
+    from ..stars.catalogue import read_catalogue
+
+    settings = settings.replace(seed=searched.seed, device="cpu")
+    out = Output.table(output, (stars,), overwrite, figure=output.with_suffix("") if figure else None)
+    with Terminal(quiet) as progress:
+        table = read_catalogue(stars).table
+        found = find(table, settings, searched.draws, searched.seed, number=searched.folds, progress=progress)
+    seeds = [searched.seed, settings.solver.seed]
+    record = out.record("search", {"fit": settings, **vars(searched)}, seeds=seeds, device="cpu")
+    out.save(found, record)
+    out.draw(lambda figures: figures.search(found), record)
+    typer.echo(f"{found.describe()}\n{len(found.table()):,} settings -> {output}")
+    leave(found.problems())
+
+
+@command("halonmf simulation snapshot_600.*.hdf5 --columns fire2.toml -o m12f.ecsv")
+def simulation(
+    files: Annotated[list[Path], "Star particles: HDF5, FITS or ECSV; blocks in order.", Argument("FILE...")],
+    columns: Columns,
+    output: Table = Path("simulation.ecsv"),
+    *,
+    settings: SimulationSettings,
+    figure: Figure = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure the true accreted fraction of a simulated galaxy.
+
+    By mass, against r, |z| and R.
+    """
+    from ..simulations.fractions import simulate
+    from ..simulations.particles import read_galaxy
+
+    out = Output.table(output, (*files, columns), overwrite, figure=figure)
+    galaxy = read_galaxy(files, columns)
+    choices: dict[str, Any] = {name: x for name, x in vars(settings).items() if name != "axes"}
+    result = simulate(galaxy, settings.axes, **choices)
+    record = out.record("simulation", {"by": settings.axes, **choices, "mapping": galaxy.mapping})
+    out.save(result, record)
+    out.draw(lambda figures: figures.simulations([result]), record)
+    tell(result, output, quiet)

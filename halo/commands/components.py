@@ -1,171 +1,187 @@
-"""Commands on components: split a sample into four, Table 1, eccentricities. Files in and out, as in `commands`."""
+"""Results: a sample split into four components, Table 1, eccentricities, and each star's membership."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from ..errors import UsageError
-from ..fits.bootstrap import REPLICATES, Refits, refit
-from ..fits.engine import resolve_device
-from ..fits.fit import Fit
-from ..fits.intervals import RECOMMENDED, interval_type
-from ..fits.store import load_fit, save_fit
-from ..io.atomic import TABLES, check_output
-from ..io.provenance import provenance
-from ..io.tables import save_table
-from ..mixtures.settings import parse_axes
-from ..products.boundary import GRID, LEVEL, SMOOTHING, boundary
-from ..products.eccentricity import BINS, CUT, Eccentricities, eccentricities
-from ..products.four import Four, SplitSettings
-from ..products.four import split as split_sample
-from ..products.overview import PROFILES
-from ..products.profile import profile
-from ..products.table1 import LEVEL as INTERVAL
-from ..products.table1 import Table1, table1
-from ..products.tracks import PERCENTILES
-from ..stars.catalogue import read_catalogue
-from ..stars.variables import VARIABLES
-from .fit import make_folder
-
-DISTANCES = ("r", "z", "R")
-"""What the four components are re-applied against (the paper's Fig 10)."""
-SPLIT_FILES = (
-    "HE.h5",
-    "LE.h5",
-    "four.h5",
-    "boundary.ecsv",
-    "table1.ecsv",
-    # by column names: r and R are one name to some file systems
-    *(f"{VARIABLES[name].column}.ecsv" for name in DISTANCES),
+from ..fields import Argument, Option
+from ..fits.settings import Bootstrap, Device, Solver
+from ..products.settings import (
+    PRIOR_COUNTS,
+    PROFILES,
+    BoundarySettings,
+    EccentricitySettings,
+    SplitSettings,
+    TableSettings,
 )
+from .console import leave, tell
+from .options import Figure, FitFile, Only, Overwrite, Quiet, Stars, Table, Truth, command
+from .output import Output
+
+if TYPE_CHECKING:
+    from ..fits.bootstrap import Refits
+    from ..fits.fit import Fit
+
+DISTANCES = {"r": "r_sph", "z": "z_gal", "R": "R_cyl"}
+"""What the four components are re-applied against (the paper's Fig 10), with the names of their tables: those of the
+columns, since r and R are one name to some file systems."""
+SPLIT_FILES = ("HE.h5", "LE.h5", "four.h5", "boundary.ecsv", "table1.ecsv", *(f"{x}.ecsv" for x in DISTANCES.values()))
 
 
+@command("halonmf split fit.h5 stars.fits -o four/")
 def split(
-    fit: Path,
-    stars: Path,
-    folder: Path,
-    settings: SplitSettings,
+    fit: FitFile,
+    stars: Stars,
+    output: Annotated[Path, "Folder for the fits and tables.", Option("--output", "-o")] = Path("four"),
     *,
-    grid: int = GRID,
-    level: float = LEVEL,
-    smoothing: float = SMOOTHING,
-    bootstrap: int = REPLICATES,
-    seed: int = 0,
-    device: str = "auto",
-    overwrite: bool = False,
-) -> tuple[Four, Table1]:
-    """Split a fit's sample at its boundary, find two components in each part, and write `SPLIT_FILES` into a folder.
+    settings: SplitSettings,
+    line: Annotated[BoundarySettings, Only("grid", "level", "smoothing")],
+    bootstrap: Bootstrap,
+    device: Device = Solver.device,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Split a sample at its boundary into HE1, HE2, LE1 and LE2.
 
-    Parameters
-    ----------
-    fit, stars : Path
-        A fit of two components and the prepared stars it was made of.
-    folder : Path
-        Made where there is none.
-    settings : SplitSettings
-        How to split.
-    grid, level, smoothing
-        Of the boundary, as in `boundary.boundary`.
-    bootstrap : int
-        Replicates behind the intervals of Table 1; 0 for no intervals.
-    seed : int
-        Of the replicates.
-
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `commands.apply`; also where a part has too few stars.
+    Finds two components in each part of a fit's stars, above and below the boundary. Writes the parts' fits (HE.h5,
+    LE.h5), the four components together (four.h5, for halonmf apply), Table 1 and the fractions against r, z and R.
     """
+    from ..fits.engine import resolve_device
+    from ..fits.store import load_fit
+    from ..products.boundary import boundary
+    from ..products.four import split as find
+    from ..products.profile import profile
+    from ..products.table1 import table1
+    from ..stars.catalogue import read_catalogue
+
     where = resolve_device(device)
-    _check_replicates(bootstrap)
-    make_folder(folder)
-    paths = {name: folder / name for name in SPLIT_FILES}
-    for path in paths.values():
-        check_output(path, overwrite=overwrite, inputs=(fit, stars))
+    out = Output.folder(output, SPLIT_FILES, (fit, stars), overwrite)
     whole, table = load_fit(fit), read_catalogue(stars).table
     whole = replace(whole, settings=whole.settings.replace(device=device))
-    choices: dict[str, Any] = {"grid": grid, "level": level, "smoothing": smoothing}
-    four = split_sample(whole, table, settings, line=boundary(whole, table, **choices))
+    choices: dict[str, Any] = {"grid": line.grid, "level": line.level, "smoothing": line.smoothing}
+    four = find(whole, table, settings, line=boundary(whole, table, **choices))
     fits = (whole, four.high, four.low)
-    summary = table1(fits, _refits(fits, bootstrap, seed))
-    choices |= {"fit": whole.settings, "split": settings, "bootstrap": bootstrap}
-    record = provenance("split", choices, inputs=[fit, stars], seeds=[whole.settings.solver.seed, seed], device=where)
+    summary = table1(fits, _refits(fits, bootstrap))
+    choices |= {"fit": whole.settings, "split": settings, "bootstrap": bootstrap.replicates}
+    record = out.record("split", choices, seeds=[whole.settings.solver.seed, bootstrap.seed], device=where)
     for name, found in (("HE.h5", four.high), ("LE.h5", four.low), ("four.h5", four.fit)):
-        save_fit(paths[name], replace(found, provenance=record), overwrite=overwrite)
-    tables = {"boundary.ecsv": four.boundary.table(), "table1.ecsv": summary.table()}
-    for name in DISTANCES:
-        along = profile(four.fit, table, parse_axes(PROFILES[name]))
-        tables[f"{VARIABLES[name].column}.ecsv"] = along.table()
-    for name, product in tables.items():
-        save_table(paths[name], product, record, overwrite=overwrite)
-    return four, summary
+        out.save_fit(found, record, name)
+    out.save(four.boundary, record, "boundary.ecsv")
+    out.save(summary, record, "table1.ecsv")
+    for name, column in DISTANCES.items():
+        out.save(profile(four.fit, table, PROFILES[name]), record, f"{column}.ecsv")
+    if not quiet:
+        *rows, _ = summary.describe().splitlines()
+        typer.echo("\n".join([four.describe(), *rows]))
+    typer.echo(f"{len(SPLIT_FILES)} files -> {output}")
+    leave(four.problems())
 
 
+@command("halonmf table fit.h5 four/HE.h5 four/LE.h5 -o table1.ecsv")
 def table(
-    fits: Sequence[Path],
-    output: Path,
+    fits: Annotated[list[Path], "Fits, from halonmf fit or split.", Argument("FIT...")],
+    output: Table = Path("table1.ecsv"),
     *,
-    percentiles: Sequence[float] = PERCENTILES,
-    bootstrap: int = REPLICATES,
-    level: float = INTERVAL,
-    interval: str = RECOMMENDED,
-    seed: int = 0,
-    overwrite: bool = False,
-) -> Table1:
-    """Write the shares and abundance percentiles of some fits' components, with bootstrap intervals.
+    settings: TableSettings,
+    bootstrap: Bootstrap,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make Table 1: fractions and abundances of fits' components.
 
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `commands.apply`; also fits of different abundances.
+    Abundances are percentiles; intervals come from bootstrap replicates.
     """
-    _check_replicates(bootstrap)
-    interval_type(interval)
-    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=tuple(fits))
+    from ..fits.store import load_fit
+    from ..products.table1 import table1
+
+    out = Output.table(output, fits, overwrite)
     found = [load_fit(path) for path in fits]
-    result = table1(found, _refits(found, bootstrap, seed), q=percentiles, level=level, interval=interval)
-    choices = {"percentiles": percentiles, "bootstrap": bootstrap, "level": level, "interval": interval}
-    save_table(output, result.table(), provenance("table", choices, inputs=fits, seeds=[seed]), overwrite=overwrite)
-    return result
+    result = table1(
+        found,
+        _refits(found, bootstrap),
+        q=settings.percentiles,
+        level=settings.level,
+        interval=settings.interval,
+    )
+    choices = {**vars(settings), "bootstrap": bootstrap.replicates}
+    out.save(result, out.record("table", choices, seeds=[bootstrap.seed]))
+    tell(result, output, quiet)
 
 
+@command("halonmf eccentricity fit.h5 stars.fits -o eccentricity.ecsv")
 def eccentricity(
-    fit: Path,
-    stars: Path,
-    output: Path,
+    fit: FitFile,
+    stars: Stars,
+    output: Table = Path("eccentricity.ecsv"),
     *,
-    bins: int = BINS,
-    cut: float = CUT,
-    bootstrap: int = REPLICATES,
-    level: float = INTERVAL,
-    seed: int = 0,
-    overwrite: bool = False,
-) -> Eccentricities:
-    """Write the distributions of eccentricity of a fit's components, with bands from bootstrap replicates.
+    settings: EccentricitySettings,
+    bootstrap: Bootstrap,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the distribution of eccentricity of each component.
 
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `commands.apply`; also where the stars are not those of the fit.
+    Best of a kinematically pure halo, whose selection leaves the eccentricities alone.
     """
-    _check_replicates(bootstrap)
-    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(fit, stars))
+    from ..fits.bootstrap import refit
+    from ..fits.store import load_fit
+    from ..products.eccentricity import eccentricities
+    from ..stars.catalogue import read_catalogue
+
+    out = Output.table(output, (fit, stars), overwrite)
     found = load_fit(fit)
-    refits = refit(found, bootstrap, seed=seed) if bootstrap else None
-    result = eccentricities(found, read_catalogue(stars).table, bins=bins, cut=cut, refits=refits, level=level)
-    choices = {"bins": bins, "cut": cut, "bootstrap": bootstrap, "level": level}
-    record = provenance("eccentricity", choices, inputs=[fit, stars], seeds=[seed])
-    save_table(output, result.table(), record, overwrite=overwrite)
-    return result
+    refits = refit(found, bootstrap.replicates, seed=bootstrap.seed) if bootstrap.replicates else None
+    result = eccentricities(found, read_catalogue(stars).table, refits=refits, **vars(settings))
+    choices = {**vars(settings), "bootstrap": bootstrap.replicates}
+    out.save(result, out.record("eccentricity", choices, seeds=[bootstrap.seed]))
+    tell(result, output, quiet)
 
 
-def _check_replicates(bootstrap: int) -> None:
-    if bootstrap == 1 or bootstrap < 0:
-        raise UsageError(f"bootstrap must be 0, for no intervals, or two replicates and more; got {bootstrap}.")
+@command("halonmf members fit.h5 stars.fits -o members.fits")
+def members(
+    fit: FitFile,
+    stars: Stars,
+    output: Annotated[Path, "Catalogue to write.", Option("--output", "-o")] = Path("members.fits"),
+    prior_counts: Annotated[float, "Counts spread over the pixels of each distribution beforehand."] = PRIOR_COUNTS,
+    truth: Truth | None = None,
+    figure: Figure = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write each star's probability of every component.
+
+    The probabilities, given a star's bin and its pixels, are the columns P_LE, P_HE, ... of a prepared catalogue, so
+    that --cut "P_HE>0.9" selects from it. [Fe/H] counts once, though it stands in both planes.
+    """
+    from ..fits.store import load_fit
+    from ..mock.truth import read_truth
+    from ..products.memberships import memberships, reliability
+    from ..stars.catalogue import read_catalogue
+
+    if figure is not None and truth is None:
+        raise UsageError("the figure compares probabilities with the truth; give --truth too, or no --figure.")
+    out = Output.catalogue(output, (fit, stars, truth), overwrite, figure=figure)
+    found = load_fit(fit)
+    result = memberships(found, read_catalogue(stars).table, prior_counts=prior_counts)
+    record = out.record("members", {"fit": found.settings, "prior_counts": prior_counts})
+    compared = None
+    if truth is not None:
+        compared = reliability(result.probability[:, -1], read_truth(truth, result.stars).accreted)
+    out.save_stars(result.table(), result.cutflow, record)
+    if compared is not None:
+        out.draw(lambda figures: figures.reliabilities({result.names[-1]: compared}), record)
+    tell(result, output, quiet, *([] if compared is None else [compared.describe()]))
 
 
-def _refits(fits: Sequence[Fit], bootstrap: int, seed: int) -> list[Refits] | None:
-    return [refit(fit, bootstrap, seed=seed) for fit in fits] if bootstrap else None
+def _refits(fits: Sequence[Fit], bootstrap: Bootstrap) -> list[Refits] | None:
+    from ..fits.bootstrap import refit
+
+    if not bootstrap.replicates:
+        return None
+    return [refit(fit, bootstrap.replicates, seed=bootstrap.seed) for fit in fits]

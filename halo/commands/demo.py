@@ -21,8 +21,9 @@ from ..mixtures.settings import parse_axes
 from ..mock.survey import make
 from ..mock.truth import read_truth, true_fractions
 from ..products.boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary, boundary
+from ..products.crossings import crossings
 from ..products.overview import MAP_AXES, PROFILE_AXES
-from ..products.profile import MIN_STARS, Profile, crossings, profile
+from ..products.profile import MIN_STARS, Profile, profile
 from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue, write_catalogue
 from ..stars.selection import choose

@@ -1,58 +1,174 @@
-"""What `halonmf ensemble` does: choose who computes, run, and sum up."""
+"""Ensembles: thousands of fits of resampled stars and varied settings, and their summary."""
 
 from __future__ import annotations
 
+import json
 import math
+import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
-from ..ensembles import launch
+import typer
+
 from ..ensembles.plan import Plan
-from ..ensembles.run import Run
-from ..ensembles.runner import Outcome, check
 from ..ensembles.settings import Cluster, RunOptions
-from ..progress import Progress, silent
+from ..fields import Argument, Option
+from ..products.settings import Interval, TableSettings
+from .console import Meter, compiling, leave, say
+from .options import Overwrite, Quiet, Stars, command
+from .output import make_folder, save_figure
 
 if TYPE_CHECKING:
     from ..ensembles.estimate import Estimate
+    from ..ensembles.rows import Summary
+    from ..ensembles.run import Run
+    from ..ensembles.runner import Outcome
+
+Figures = Annotated[bool, "Draw figures too, in figures/ of the run: as PNG, a summary also as PDF."]
+Json = Annotated[bool, "Print JSON, for programs.", Option("--json")]
+FIGURES = "figures"
 
 
+@command("halonmf ensemble stars.fits -o runs/ --bootstrap 1000")
 def ensemble(
-    stars: Path,
-    folder: Path,
-    plan: Plan,
+    stars: Stars,
+    output: Annotated[Path, "Folder for the run.", Option("--output", "-o")] = Path("runs"),
     *,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: tuple[int, int] | None = None,
-    cluster: Cluster | None = None,
-    threads: int | None = None,
-    progress: Progress = silent,
-) -> Outcome:
-    """Compute what is missing of an ensemble; the choices are those of `runner.ensemble`.
+    plan: Plan,
+    dry_run: Annotated[bool, "Estimate time and size; write nothing."] = False,
+    options: RunOptions,
+    cluster: Cluster,
+    figures: Figures = True,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit thousands of resampled samples or varied settings.
 
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `runner.ensemble`.
+    An interrupted run continues with --resume; several machines or GPUs share the work.
     """
-    options = RunOptions(resume, overwrite, shard, threads, progress)
-    return launch.ensemble(stars, folder, plan, options=options, cluster=cluster)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads work on replicates, not inside each of them
+    from ..ensembles.signals import stoppable
+
+    with stoppable():
+        from ..ensembles.launch import ensemble as compute
+
+        record: dict[str, Any] = {"setups": len(plan.setups), "fits": plan.fits, "batches": len(plan.batches)}
+        if dry_run:
+            found = _estimate(stars, plan, options.threads)
+            record |= {"estimated_seconds": found.seconds, "estimated_bytes": found.size, "problems": found.problems}
+            say(as_json, estimated(plan, found), event="plan", **record)
+            leave("; ".join(found.problems))
+            return
+        where = cluster if cluster.address or cluster.file else None
+        with Meter(quiet, as_json) as progress, compiling(quiet or as_json):
+            options = replace(options, overwrite=overwrite, progress=progress)
+            outcome = compute(stars, output, plan, options=options, cluster=where)
+        for line in outcome.notes:
+            typer.echo(f"halonmf: {line}", err=True)
+        _report(outcome, output, options, figures=figures, as_json=as_json, quiet=quiet)
 
 
-def estimate(stars: Path, plan: Plan, *, threads: int | None = None) -> Estimate:
-    """Return what an ensemble will take; see `estimate.estimate`."""
+def _estimate(stars: Path, plan: Plan, threads: int | None) -> Estimate:
     from ..ensembles.estimate import estimate
+    from ..ensembles.runner import check
 
     check(plan)
     return estimate(stars, plan, threads=threads)
 
 
+def _report(outcome: Outcome, output: Path, options: RunOptions, *, figures: bool, as_json: bool, quiet: bool) -> None:
+    """Print what came of a run; where it is complete, summarise it too."""
+    run = outcome.run
+    record: dict[str, Any] = {
+        "complete": run.complete,
+        "fits": outcome.fits,
+        "notes": outcome.notes,
+        "failed": [{"setup": one.label, "reason": one.reason} for one in run.failed],
+    }
+    said, problems = done(outcome), failures(run)
+    if run.complete and options.shard is None and len(run.failed) < len(run.setups):
+        # PDFs take as long again; halonmf summary draws them.
+        made, _ = publish(output, formats=("png",) if figures else ())
+        record["summary"] = made.record()
+        said = said if quiet else f"{made.describe()}\n{said}"
+        problems = problems or made.problems()
+    say(as_json, f"{said} -> {output}", event="done", **record)
+    leave(problems)
+
+
+@command("halonmf summary runs/")
+def summary(
+    directory: Annotated[Path, "An ensemble, from halonmf ensemble.", Argument("DIR")],
+    interval: Interval = TableSettings.interval,
+    figures: Figures = True,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Summarise an ensemble.
+
+    Every product with its sampling error, and its spread over configurations. Writes summary.ecsv, summary.h5 and
+    figures/ in DIR anew. What failed or is not there yet is listed, and exits 4.
+    """
+    made, files = publish(directory, interval=interval, formats=("png", "pdf") if figures else ())
+    if as_json:
+        typer.echo(json.dumps(made.record(), allow_nan=False))
+    else:
+        if not quiet:
+            typer.echo(made.describe())
+        typer.echo(f"{len(files)} files -> {directory}")
+    leave(made.problems())
+
+
+def publish(
+    folder: Path, *, interval: str = TableSettings.interval, formats: Sequence[str] = ("png", "pdf")
+) -> tuple[Summary, list[Path]]:
+    """Write the summary of the ensemble in a folder, with figures in some formats, in place of an earlier one.
+
+    Parameters
+    ----------
+    folder : Path
+        A run, whole or not.
+    interval : str
+        A type of `intervals.TYPES`.
+    formats : sequence of str
+        Of the figures, among `picture.FORMATS`; with none no figures are drawn, which take longer than all the rest.
+
+    Returns
+    -------
+    summary : Summary
+    files : list of Path
+        What was written.
+
+    Raises
+    ------
+    InputError
+        No run, or nothing of it is there yet.
+    UsageError
+        An unknown type of interval.
+    OutputError
+        A file cannot be written.
+    """
+    from ..ensembles.archive import archive
+
+    kept = archive(folder, interval=interval)
+    files = list(kept.files)
+    if formats:
+        from .. import figures
+
+        make_folder(folder / FIGURES)
+        for name, picture in figures.ensemble(kept.summary).items():
+            files += save_figure(picture, folder / FIGURES / name, kept.record, formats, overwrite=True)
+    return kept.summary, files
+
+
 def estimated(plan: Plan, found: Estimate) -> str:
     """Return what a plan comes to and what it will take, with where that comes from."""
     if math.isnan(found.seconds):
-        return f"{planned(plan)}; none of the set-ups that were tried can be computed"
-    tried = number(len(found.tried), "set-up")
+        return f"{planned(plan)}; none of the configurations that were tried can be computed"
+    tried = number(len(found.tried), "configuration")
     return (
         f"{planned(plan)}\nabout {duration(found.seconds)} and {disk(found.size)} on this machine: an estimate from "
         f"some fits of {tried}, start-up left out"
@@ -74,7 +190,7 @@ def failures(run: Run, most: int = 5) -> str:
         return ""
     said = "; ".join(f"{failure.label}: {failure.reason}" for failure in run.failed[:most])
     more = f"; and {len(run.failed) - most} more, in manifest.json" if len(run.failed) > most else ""
-    return f"{len(run.failed)} of {len(run.setups)} set-ups could not be computed: {said}{more}"
+    return f"{len(run.failed)} of {len(run.setups)} configurations could not be computed: {said}{more}"
 
 
 def number(count: int, noun: str) -> str:
@@ -84,8 +200,9 @@ def number(count: int, noun: str) -> str:
 
 
 def planned(plan: Plan) -> str:
-    """Return what a plan comes to, such as ``48 set-ups, 4,848 fits in 48 batches``."""
-    return f"{number(len(plan.setups), 'set-up')}, {number(plan.fits, 'fit')} in {number(len(plan.batches), 'batch')}"
+    """Return what a plan comes to, such as ``48 configurations, 4,848 fits in 48 batches``."""
+    configurations, batches = number(len(plan.setups), "configuration"), number(len(plan.batches), "batch")
+    return f"{configurations}, {number(plan.fits, 'fit')} in {batches}"
 
 
 def duration(seconds: float) -> str:

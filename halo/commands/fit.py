@@ -1,206 +1,141 @@
-"""One function per command: files in, the product on disk with its provenance, the product back to be reported.
-
-Outputs are checked before anything is computed.
-"""
+"""Fit: components of a sample, in other bins, their boundary, and the figures of a fit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from ..errors import UsageError
-from ..fits.apply import Application
-from ..fits.apply import apply as apply_components
-from ..fits.engine import resolve_device
-from ..fits.fit import Fit
-from ..fits.fit import fit as fit_components
-from ..fits.settings import FitSettings
-from ..fits.store import load_fit, save_fit
-from ..io.atomic import CATALOGUES, FITS, TABLES, check_output, make_folder
-from ..io.provenance import provenance
-from ..io.tables import save_table, save_text
-from ..mixtures.settings import Axis
-from ..products.boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Boundary
-from ..products.boundary import boundary as find_boundary
-from ..products.four import check_whole
-from ..products.overview import MAP_AXES, PROFILE_AXES, products
-from ..products.profile import MIN_STARS, Profile, profile_of
-from ..progress import Progress, silent
-from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
-from ..survey import prepare as preparing
+import typer
+
+from ..fields import Argument, Option
+from ..fits.settings import Elsewhere, FitSettings
+from ..products.settings import ApplySettings, BoundarySettings
+from .console import leave, tell
+from .options import FitFile, Overwrite, Quiet, Stars, Table, command
+from .output import Output, save_figure
 
 
-def prepare(
-    allstar: Path,
-    astronn: Path | None,
-    output: Path,
-    settings: preparing.PrepareSettings,
+@command("halonmf fit stars.fits -o fit.h5 --bins E:8,Lz:8 --pixels 50 --components 2")
+def fit(
+    stars: Stars,
+    output: Annotated[Path, "Fit to write.", Option("--output", "-o")] = Path("fit.h5"),
     *,
-    members: Path | None = None,
-    columns: Path | None = None,
-    progress: Progress = silent,
-    overwrite: bool = False,
-) -> Catalogue:
-    """Write the prepared catalogue of APOGEE's files, or with `columns` of a user's own, and return it.
+    settings: FitSettings,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit chemical components to the stars of a halo selection.
 
-    Raises
-    ------
-    UsageError
-        Neither an astroNN catalogue nor `columns`, or both.
-    InputError
-        Files that cannot be read, or hold something else.
-    OutputError
-        `output` exists, is one of the inputs, or cannot be written.
+    Stars are binned in energy and angular momentum, or other variables.
     """
-    if (columns is None) == (astronn is None):
-        raise UsageError("give ALLSTAR and ASTRONN, or one catalogue with --columns.")
-    if columns is not None and (settings.columns, settings.elements) != (
-        preparing.DEFAULT_COLUMNS,
-        preparing.DEFAULT_ELEMENTS,
-    ):
-        raise UsageError("with --columns the mapping names abundances and other columns; leave out --element, --keep.")
-    check_output(output, overwrite=overwrite, suffixes=CATALOGUES, inputs=(allstar, astronn, members, columns))
-    made = preparing.prepare(allstar, astronn, members, columns=columns, settings=settings, progress=progress)
-    write_catalogue(output, made.table, made.cutflow, made.provenance, overwrite=overwrite)
-    return made
+    from ..fits.fit import fit as find
+    from ..stars.catalogue import read_catalogue
+
+    out = Output.fit(output, (stars,), overwrite)
+    found = find(read_catalogue(stars), settings)
+    record = out.record("fit", {"fit": settings}, seeds=[settings.solver.seed], device=found.device)
+    out.save_fit(found, record)
+    tell(found, output, quiet)
 
 
-def fit(stars: Path, output: Path, settings: FitSettings, *, overwrite: bool = False) -> Fit:
-    """Fit components to a prepared catalogue, write the fit and return it, converged or not.
-
-    Raises
-    ------
-    UsageError
-        Settings that make no sense, or no device of that name.
-    InputError
-        No prepared catalogue, or too few stars.
-    OutputError
-        `output` exists, or cannot be written.
-    """
-    check_output(output, overwrite=overwrite, suffixes=FITS, inputs=(stars,))
-    found = fit_components(read_catalogue(stars).table, settings)
-    record = provenance("fit", {"fit": settings}, inputs=[stars], seeds=[settings.solver.seed], device=found.device)
-    found = replace(found, provenance=record)
-    save_fit(output, found, overwrite=overwrite)
-    return found
-
-
+@command("halonmf apply fit.h5 stars.fits --by E:20:-2.5e5:-1.0e5 -o profile.ecsv")
 def apply(
-    fit: Path,
-    stars: Path,
-    output: Path,
-    axes: Sequence[Axis],
+    fit: FitFile,
+    stars: Stars,
+    output: Table = Path("profile.ecsv"),
     *,
-    selection: str | None = None,
-    cuts: Sequence[str] | None = None,
-    min_stars: int = MIN_STARS,
-    device: str = "auto",
-    overwrite: bool = False,
-) -> Profile | Application:
-    """Apply a fit to stars in other bins and write the table: a profile of one variable, a map of two.
+    settings: ApplySettings,
+    elsewhere: Elsewhere,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find a fit's components in stars binned another way.
 
-    Parameters
-    ----------
-    selection : str, optional
-        Another than the fit's.
-    cuts : sequence of str, optional
-        In place of the fit's.
-
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `fit`.
+    Gives their fractions along one variable, a profile, or along two, a map.
     """
-    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(fit, stars))
+    from ..fits.apply import apply as find
+    from ..fits.engine import resolve_device
+    from ..fits.store import load_fit
+    from ..mixtures.settings import parse_axes
+    from ..products.four import check_whole
+    from ..products.profile import profile_of
+    from ..stars.catalogue import read_catalogue
+
+    axes = parse_axes(settings.by)
+    out = Output.table(output, (fit, stars), overwrite)
     found = load_fit(fit)
     check_whole(found)
-    settings = _elsewhere(found, selection, cuts, device)
-    application = apply_components(found, read_catalogue(stars), axes, selection=settings.selection, device=device)
-    result = profile_of(application, min_stars=min_stars) if len(axes) == 1 else application
-    choices = {"by": axes, "fit": settings, "min_stars": min_stars}
-    record = provenance("apply", choices, inputs=[fit, stars], device=resolve_device(device))
-    save_table(output, result.table(), record, overwrite=overwrite)
-    return result
+    there = elsewhere.change(found.settings)
+    application = find(found, read_catalogue(stars), axes, selection=there.selection, device=elsewhere.device)
+    result = profile_of(application, min_stars=settings.min_stars) if len(axes) == 1 else application
+    choices = {"by": axes, "fit": there, "min_stars": settings.min_stars}
+    out.save(result, out.record("apply", choices, device=resolve_device(elsewhere.device)))
+    tell(result, output, quiet)
 
 
+@command("halonmf boundary fit.h5 stars.fits -o boundary.ecsv")
 def boundary(
-    fit: Path,
-    stars: Path,
-    output: Path,
+    fit: FitFile,
+    stars: Stars,
+    output: Table = Path("boundary.ecsv"),
     *,
-    grid: int = GRID,
-    level: float = LEVEL,
-    smoothing: float = SMOOTHING,
-    E_range: tuple[float, float] = E_RANGE,
-    Lz_range: tuple[float, float] = LZ_RANGE,
-    min_stars: int = MIN_STARS,
-    selection: str | None = None,
-    cuts: Sequence[str] | None = None,
-    device: str = "auto",
-    overwrite: bool = False,
-) -> Boundary:
-    """Find the boundary between a fit's components and write it; the choices are those of `boundary.boundary`.
+    settings: BoundarySettings,
+    elsewhere: Elsewhere,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the boundary E_b(Lz) between accreted and in-situ stars."""
+    from ..fits.engine import resolve_device
+    from ..fits.store import load_fit
+    from ..products.boundary import boundary as find
+    from ..products.four import check_whole
+    from ..stars.catalogue import read_catalogue
 
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `apply`.
-    """
-    check_output(output, overwrite=overwrite, suffixes=TABLES, inputs=(fit, stars))
-    choices: dict[str, Any] = {
-        "grid": grid,
-        "level": level,
-        "smoothing": smoothing,
-        "E_range": E_range,
-        "Lz_range": Lz_range,
-        "min_stars": min_stars,
-    }
+    out = Output.table(output, (fit, stars), overwrite)
     found = load_fit(fit)
     check_whole(found)
-    settings = _elsewhere(found, selection, cuts, device)
-    line = find_boundary(found, read_catalogue(stars), selection=settings.selection, device=device, **choices)
-    record = provenance("boundary", {**choices, "fit": settings}, inputs=[fit, stars], device=resolve_device(device))
-    save_table(output, line.table(), record, overwrite=overwrite)
-    return line
+    there, choices = elsewhere.change(found.settings), vars(settings)
+    line = find(found, read_catalogue(stars), selection=there.selection, device=elsewhere.device, **choices)
+    out.save(line, out.record("boundary", {**choices, "fit": there}, device=resolve_device(elsewhere.device)))
+    tell(line, output, quiet)
 
 
-def plot(fit: Path, stars: Path | None, folder: Path, *, overwrite: bool = False) -> tuple[dict[str, list[Path]], str]:
-    """Draw a fit, with its stars also what it says of them; return the files by figure, and what did not converge.
+@command("halonmf plot fit.h5 stars.fits -o figures/")
+def plot(
+    fit: FitFile,
+    stars: Annotated[Path | None, "Prepared catalogue, for maps and the sample.", Argument("[STARS]")] = None,
+    output: Annotated[Path, "Folder for the figures.", Option("--output", "-o")] = Path("figures"),
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw a fit's components; with stars also maps and profiles.
 
-    Raises
-    ------
-    UsageError, InputError, OutputError
-        As `apply`.
+    With its stars also the map, the boundary, the energy profile and the sample. PNG and PDF, captions as text.
     """
     from .. import figures
+    from ..fits.engine import resolve_device
+    from ..fits.store import load_fit
+    from ..products.four import check_whole
+    from ..products.overview import MAP_AXES, PROFILE_AXES, products
+    from ..stars.catalogue import read_catalogue
 
     found = load_fit(fit)
     if stars is not None:
         check_whole(found)
     names = figures.NAMES if stars is not None else figures.NAMES[:1]
-    make_folder(folder)
-    for name in names:
-        for suffix in ("png", "pdf", "txt"):
-            check_output(folder / f"{name}.{suffix}", overwrite=overwrite)
+    files = [f"{name}.{suffix}" for name in names for suffix in ("png", "pdf", "txt")]
+    out = Output.folder(output, files, (fit,) if stars is None else (fit, stars), overwrite)
     if stars is None:
-        pictures, said = {"components": figures.components(found)}, found.problems()
-        record = provenance("plot", {"fit": found.settings}, inputs=[fit])
+        pictures, problems = {"components": figures.components(found)}, found.problems()
+        record = out.record("plot", {"fit": found.settings})
     else:
         shown = products(found, read_catalogue(stars).table)
-        pictures, said = figures.every(shown), shown.problems()
+        pictures, problems = figures.every(shown), shown.problems()
         choices = {"fit": found.settings, "map": MAP_AXES, "profile": PROFILE_AXES}
-        record = provenance("plot", choices, inputs=[fit, stars], device=resolve_device(found.settings.solver.device))
-    files = {}
+        record = out.record("plot", choices, device=resolve_device(found.settings.solver.device))
     for name, picture in pictures.items():
-        files[name] = figures.save(picture, folder / name, overwrite=overwrite, provenance=record)
-        files[name].append(save_text(folder / f"{name}.txt", picture.caption, overwrite=overwrite))
-    return files, said
-
-
-def _elsewhere(fit: Fit, selection: str | None, cuts: Sequence[str] | None, device: str) -> FitSettings:
-    settings = fit.settings.replace(device=device)
-    if selection is not None:
-        settings = settings.replace(selection=selection)
-    return settings if cuts is None else settings.replace(cuts=tuple(cuts))
+        made = save_figure(picture, output / name, record, overwrite=overwrite)
+        if not quiet:
+            typer.echo(f"{name}: {', '.join(file.name for file in made)}")
+    typer.echo(f"{len(pictures)} figure{'s' * (len(pictures) > 1)}, in three files each -> {output}")
+    leave(problems)

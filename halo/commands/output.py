@@ -1,31 +1,149 @@
-"""Figures beside the table of a command: checked before anything is computed, drawn only where they are asked for."""
+"""Outputs of a command: checked before anything is computed, recorded with where they came from, and saved."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..io.atomic import check_output
-from ..io.tables import save_text
+from ..io.atomic import CATALOGUES, FITS, TABLES, check_output, make_folder
+from ..io.provenance import provenance
 
 if TYPE_CHECKING:
     from ..figures import Picture
+    from ..fits.fit import Fit
 
 SUFFIXES = (".png", ".pdf", ".txt")
 """Files of a figure: two formats, and its caption."""
 
 
-def check_figure(figure: Path | None, overwrite: bool) -> None:
-    """Raise where writing a figure of this name must fail.
+@dataclass(frozen=True)
+class Output:
+    """Where a command writes what it makes, or the folder for several files.
 
-    Raises
-    ------
-    OutputError
-        One of its files exists, or cannot be written.
+    Attributes
+    ----------
+    path : Path
+        The file, or the folder.
+    inputs : tuple of Path
+        What is read; no output replaces it.
+    overwrite : bool
+        Replace existing files.
+    figure : Path or None
+        Name of the figure to draw too.
     """
-    for path in () if figure is None else figure_files(figure):
-        check_output(path, overwrite=overwrite)
+
+    path: Path
+    inputs: tuple[Path, ...] = ()
+    overwrite: bool = False
+    figure: Path | None = None
+
+    @classmethod
+    def file(
+        cls,
+        path: Path,
+        suffixes: Sequence[str],
+        inputs: Sequence[Path | None],
+        overwrite: bool,
+        *,
+        figure: Path | None = None,
+        beside: Sequence[Path] = (),
+    ) -> Output:
+        """Return the output of a command that writes a file, and maybe a figure and other files beside it.
+
+        Raises
+        ------
+        UsageError
+            A name whose ending does not tell what the file holds.
+        OutputError
+            A file exists, is an input, or cannot be written.
+        """
+        for one in (path, *beside):
+            check_output(one, overwrite=overwrite, suffixes=suffixes, inputs=inputs)
+        for one in () if figure is None else figure_files(figure):
+            check_output(one, overwrite=overwrite)
+        return cls(path, tuple(one for one in inputs if one is not None), overwrite, figure)
+
+    @classmethod
+    def table(cls, path: Path, inputs: Sequence[Path | None], overwrite: bool, **others: Any) -> Output:
+        """Return the output of a command that writes a table."""
+        return cls.file(path, TABLES, inputs, overwrite, **others)
+
+    @classmethod
+    def fit(cls, path: Path, inputs: Sequence[Path | None], overwrite: bool) -> Output:
+        """Return the output of a command that writes a fit."""
+        return cls.file(path, FITS, inputs, overwrite)
+
+    @classmethod
+    def catalogue(cls, path: Path, inputs: Sequence[Path | None], overwrite: bool, **others: Any) -> Output:
+        """Return the output of a command that writes a prepared catalogue."""
+        return cls.file(path, CATALOGUES, inputs, overwrite, **others)
+
+    @classmethod
+    def folder(cls, path: Path, names: Sequence[str], inputs: Sequence[Path], overwrite: bool) -> Output:
+        """Return the output of a command that writes files of these names into a folder, made where there is none.
+
+        Raises
+        ------
+        OutputError
+            A file exists, is an input, or cannot be written.
+        """
+        make_folder(path)
+        for name in names:
+            check_output(path / name, overwrite=overwrite, inputs=inputs)
+        return cls(path, tuple(inputs), overwrite)
+
+    def record(
+        self, command: str, settings: Mapping[str, Any], *, seeds: Sequence[int] = (), device: str | None = None
+    ) -> dict[str, Any]:
+        """Return the provenance of what the command makes of its inputs."""
+        return provenance(command, settings, inputs=self.inputs, seeds=seeds, device=device)
+
+    def save(self, product: Any, record: Mapping[str, Any], name: str = "") -> Path:
+        """Write a product's table, or a table, with its provenance; under a name in the folder, or beside the file.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written.
+        """
+        from ..io.tables import save_table
+
+        table = product.table() if callable(getattr(product, "table", None)) else product
+        return save_table(self._at(name), table, record, overwrite=self.overwrite)
+
+    def save_fit(self, fit: Fit, record: Mapping[str, Any], name: str = "") -> Path:
+        """Write a fit with its provenance."""
+        from ..fits.store import save_fit
+
+        return save_fit(self._at(name), replace(fit, provenance=dict(record)), overwrite=self.overwrite)
+
+    def save_stars(self, table: Any, cutflow: Any, record: Mapping[str, Any]) -> Path:
+        """Write a prepared catalogue with its cut-flow and provenance."""
+        from ..stars.catalogue import write_catalogue
+
+        return write_catalogue(self.path, table, cutflow, record, overwrite=self.overwrite)
+
+    def draw(self, draw: Callable[[Any], Picture], record: Mapping[str, Any]) -> None:
+        """Write the figure that was asked for; without a name draw nothing and load no matplotlib.
+
+        Parameters
+        ----------
+        draw : callable
+            Given the functions that draw, returns the picture.
+        record : mapping
+            Its provenance.
+        """
+        if self.figure is not None:
+            from .. import figures
+
+            save_figure(draw(figures), figure_files(self.figure)[0].with_suffix(""), record, overwrite=self.overwrite)
+
+    def _at(self, name: str) -> Path:
+        if not name:
+            return self.path
+        return self.path / name if self.path.is_dir() else self.path.with_name(name)
 
 
 def figure_files(figure: Path) -> list[Path]:
@@ -34,15 +152,18 @@ def figure_files(figure: Path) -> list[Path]:
     return [stem.with_name(stem.name + suffix) for suffix in SUFFIXES]
 
 
-def draw_figure(
-    figure: Path | None, draw: Callable[[Any], Picture], record: Mapping[str, Any], overwrite: bool
-) -> None:
-    """Write a figure as PNG and PDF, with its caption as text; without a name draw nothing and load no matplotlib."""
-    if figure is None:
-        return
+def save_figure(
+    picture: Picture,
+    stem: Path,
+    record: Mapping[str, Any],
+    formats: Sequence[str] = ("png", "pdf"),
+    *,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write a picture in some formats, and its caption as text."""
     from .. import figures
+    from ..io.tables import save_text
 
-    picture = draw(figures)
-    *_, text = figure_files(figure)
-    figures.save(picture, text.with_suffix(""), overwrite=overwrite, provenance=record)
-    save_text(text, picture.caption, overwrite=overwrite)
+    files = figures.save(picture, stem, formats, overwrite=overwrite, provenance=record)
+    caption = stem.with_name(f"{stem.name}.txt")
+    return [*files, save_text(caption, picture.caption, overwrite=overwrite)]

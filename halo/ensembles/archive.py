@@ -1,9 +1,9 @@
-"""An ensemble's summary on disk: the table, the arrays, the figures."""
+"""An ensemble's summary on disk: the table and the arrays."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,30 +11,31 @@ from typing import Any
 import numpy as np
 
 from ..fits.intervals import RECOMMENDED, interval_type
-from ..io.atomic import make_folder, write_bytes
+from ..io.atomic import write_bytes
 from ..io.hdf5 import pack
 from ..io.provenance import plain, provenance
-from ..io.tables import save_table, save_text
+from ..io.tables import save_table
 from .rows import Summary
 from .run import SETTINGS, open_run
 from .statistics import OVER, STATISTICS, TIMES
 from .summary import summarise
 
-TABLE, ARRAYS, FIGURES = "summary.ecsv", "summary.h5", "figures"
+TABLE, ARRAYS = "summary.ecsv", "summary.h5"
 SCHEMA = 1
 """Version of the layout of the arrays."""
 
 
 @dataclass(frozen=True)
-class Published:
-    """A summary and the files that hold it."""
+class Archive:
+    """A summary, the files that hold it, and their provenance."""
 
     summary: Summary
     files: tuple[Path, ...]
+    record: Mapping[str, Any]
 
 
-def publish(folder: str | Path, *, interval: str = RECOMMENDED, formats: Sequence[str] = ("png", "pdf")) -> Published:
-    """Write the summary of the ensemble in a folder, as far as it is complete, in place of an earlier one.
+def archive(folder: str | Path, *, interval: str = RECOMMENDED) -> Archive:
+    """Summarise the ensemble in a folder, as far as it is there, and write `TABLE` and `ARRAYS` into the folder anew.
 
     Parameters
     ----------
@@ -42,12 +43,10 @@ def publish(folder: str | Path, *, interval: str = RECOMMENDED, formats: Sequenc
         A run, whole or not.
     interval : str
         A type of `intervals.TYPES`.
-    formats : sequence of str
-        Of the figures, among `picture.FORMATS`; with none no figures are drawn, which take longer than all the rest.
 
     Returns
     -------
-    Published
+    Archive
 
     Raises
     ------
@@ -63,13 +62,11 @@ def publish(folder: str | Path, *, interval: str = RECOMMENDED, formats: Sequenc
     run = open_run(folder)
     summary = summarise(run, interval=interval)
     record = provenance("summary", {"interval": interval, "run": run.sha256}, inputs=[folder / SETTINGS])
-    files = [
+    files = (
         save_table(folder / TABLE, summary.table(), record, overwrite=True),
         write_bytes(folder / ARRAYS, image(summary, record), overwrite=True),
-    ]
-    if formats:
-        files += _draw(folder / FIGURES, summary, record, formats)
-    return Published(summary, tuple(files))
+    )
+    return Archive(summary, files, record)
 
 
 def image(summary: Summary, record: Mapping[str, Any]) -> bytes:
@@ -103,14 +100,3 @@ def image(summary: Summary, record: Mapping[str, Any]) -> bytes:
         "provenance": record,
     }
     return pack(arrays, attributes={"record": json.dumps(plain(content), sort_keys=True)})
-
-
-def _draw(folder: Path, summary: Summary, record: Mapping[str, Any], formats: Sequence[str]) -> list[Path]:
-    from .. import figures
-
-    make_folder(folder)
-    files = []
-    for name, picture in figures.ensemble(summary).items():
-        files += figures.save(picture, folder / name, formats, overwrite=True, provenance=record)
-        files.append(save_text(folder / f"{name}.txt", picture.caption, overwrite=True))
-    return files

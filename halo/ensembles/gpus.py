@@ -69,7 +69,7 @@ def side_by_side(
 
 def child(stars: str, folder: str, shard: str, threads: str) -> int:
     """Compute one shard of the run whose settings are in the folder; return the exit code."""
-    from .plan import parse_shard
+    from .settings import parse_shard
     from .signals import stoppable
 
     try:

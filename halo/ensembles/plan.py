@@ -7,9 +7,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from ..errors import UsageError
+from ..fields import Form, Option
 from ..fits.settings import settings_of
 from ..io.provenance import plain
 from ..replicates.setup import Setup
@@ -65,10 +66,19 @@ class Plan:
     """
 
     base: Setup
-    sweeps: tuple[Sweep, ...] = ()
-    replicates: int = 0
-    batch: int = BATCH
-    keep_factors: bool = False
+    sweeps: Annotated[
+        tuple[Sweep, ...],
+        "AXIS=LOW:HIGH[:STEP] or AXIS=VALUE,...: pixels, bins, components, loss, seed, selection and others "
+        "(docs/ensembles.md); repeatable, the product is computed.",
+        Option("--sweep", keyword="sweep", form=Form(parse_sweep), repeat=True),
+    ] = ()
+    replicates: Annotated[
+        int, "Replicates of every configuration.", Option("--bootstrap", keyword="bootstrap", minimum=0)
+    ] = 0
+    batch: Annotated[int, "Maximum fits per file; an interrupted run loses at most one file.", Option(minimum=1)] = (
+        BATCH
+    )
+    keep_factors: Annotated[bool, "Keep W and H of every replicate."] = False
 
     def __post_init__(self) -> None:
         if self.replicates < 0:
@@ -168,23 +178,6 @@ class Plan:
         for sweep, value in zip(self.sweeps, values, strict=True):
             setup = AXES[sweep.name].put(setup, value)
         return setup
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """Return (i, N) of a text such as ``3/8``: the third of eight parts of a run.
-
-    Raises
-    ------
-    UsageError
-        It is no such text, or i is not from 1 to N.
-    """
-    try:
-        i, n = (int(field) for field in text.split("/"))
-    except ValueError:
-        raise UsageError(f"shard {text!r}: expected i/N, such as 3/8.") from None
-    if not 1 <= i <= n:
-        raise UsageError(f"shard {text!r}: the first number must be from 1 to {n}.")
-    return i, n
 
 
 def share(batches: Sequence[Batch], i: int, n: int) -> tuple[Batch, ...]:

@@ -1,4 +1,4 @@
-"""An ensemble's summary as a long table, one number a row, and as the lines that a terminal shows."""
+"""The summary of an ensemble: as a table with one number per row, as JSON, and as text for a terminal."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from ..fits.engine import CONVERGED
 from ..fits.fit import component_names
 from ..fits.intervals import RECOMMENDED
 from ..io.notebook import Shown, curves
-from ..products.boundary import LEVEL
+from ..replicates.table import find, key, subjects
 from ..stars.variables import unit_of
-from .statistics import OVER, STATISTICS, TIMES, Group, Part, axis_of
+from .statistics import OVER, STATISTICS, TIMES, Group, Part
 
 KEYS = ("label", "product", "component", "at", "lower", "upper", "axis_unit", "unit")
-"""Columns that say what a row's number is."""
+"""Columns that identify the number of a row."""
 COLUMNS = (*STATISTICS, "spread", "lowest", "highest", "n_setups")
 ALL = "all set-ups"
+"""Label of the rows over configurations, as files have it."""
 
 
 @dataclass(frozen=True, repr=False)
 class Summary(Shown):
-    """All that an ensemble says.
+    """The results of an ensemble.
 
     Attributes
     ----------
     parts : tuple of Part
-        By set-up.
+        By configuration.
     groups : tuple of Group
-        Of two set-ups or more.
+        Of two configurations or more.
     interval : str
         Type of the intervals.
     failed : tuple of (str, str)
-        Set-ups that could not be computed, and why.
+        Configurations that could not be computed, and why.
     missing : tuple of str
-        What is not there yet.
+        What has not been computed yet.
     run : str
         Hash that names the run.
     """
@@ -56,13 +57,13 @@ class Summary(Shown):
         return not (self.failed or self.missing)
 
     def table(self) -> QTable:
-        """Return the summary as a table: a row for every number of every set-up, and of the spread over set-ups.
+        """Return the summary as a table: a row for every number of every configuration, and of the spread over them.
 
-        Columns: ``label`` of the set-up (`ALL`, with what sets a group apart, for the spread over set-ups);
+        Columns: ``label`` of the configuration (`ALL`, with the label of a group, for the spread over its members);
         ``product``, ``component``, ``at`` (the level of a crossing, the percentile of an abundance), ``lower`` and
         ``upper`` edge of the bin or pixel and their unit; the `STATISTICS` in ``unit``; ``spread``, ``lowest``,
-        ``highest`` and ``n_setups`` over set-ups. What a row does not have is NaN. Units stand in columns because one
-        column holds numbers of several; energies are in km2 / s2.
+        ``highest`` and ``n_setups`` over configurations. What a row does not have is NaN. Units are a
+        column because one column holds numbers of several units; energies are in km2 / s2.
         """
         rows: dict[str, list[Any]] = {name: [] for name in KEYS}
         blocks: list[np.ndarray] = []
@@ -96,7 +97,7 @@ class Summary(Shown):
         return made
 
     def describe(self) -> str:
-        """Return what an ensemble says of mass fractions and crossings, what was left out, and what is missing."""
+        """Return mass fractions and crossings with their errors, what was left out, and what is missing."""
         lines = [*_heads(self)]
         if len(self.parts) == 1:
             lines += _whole(self.parts[0])
@@ -105,14 +106,14 @@ class Summary(Shown):
         for group in self.groups:
             lines += ["", *_apart(group, len(self.groups) > 1)]
         if self.failed:
-            lines += ["", f"could not be computed, {len(self.failed)} of the set-ups:"]
+            lines += ["", f"could not be computed, {len(self.failed)} of the configurations:"]
             lines += [f"  {label}: {reason}" for label, reason in self.failed]
         if self.missing:
             lines += ["", "not there yet (run again with --resume):", *(f"  {what}" for what in self.missing)]
         return "\n".join(lines)
 
     def problems(self) -> str:
-        """Return what is missing, failed, did not converge or has no error, in a line; empty where all is well."""
+        """Return what is missing, failed, did not converge or has no error, in one line; empty where nothing did."""
         said = []
         if self.failed:
             said.append(f"{_setups(len(self.failed))} could not be computed")
@@ -130,7 +131,7 @@ class Summary(Shown):
         return "; ".join(said)
 
     def record(self) -> dict[str, Any]:
-        """Return the summary as JSON can hold it: every product's statistics by set-up and group; None for no number.
+        """Return the summary for JSON: every product's statistics by configuration and group; None for no number.
 
         Tracks and fractions are arrays along their bins, whose edges are under ``coordinates``.
         """
@@ -186,43 +187,29 @@ class Summary(Shown):
 
 def _describe(rows: dict[str, list[Any]], label: str, name: str, shape: tuple[int, ...], of: Part | Group) -> None:
     # One entry for every cell of a product, in the order of its flattened axes.
-    number = int(np.prod(shape))
-    component, at = np.full(shape, "", dtype="U32"), np.full(shape, np.nan)
-    lower, upper = np.full(shape, np.nan), np.full(shape, np.nan)
-    names = np.array(component_names(of.setup.fit.solver.components))
-    axis = axis_of(name)
-    if axis is not None:
-        edges = of.coordinates[f"edges_{axis}"]
-        along = (slice(None), None) if name.startswith("fraction_") else (slice(None),)
-        lower[...], upper[...] = edges[:-1][along], edges[1:][along]
-    if name.startswith(("fraction_", "mass_", "mean_")):
-        component[...] = names
-    elif name.startswith(("track_", "deviation_", "percentile_")):
-        component[...] = names[:, None]
-        if name.startswith("percentile_"):
-            at[...] = of.coordinates["percentiles"]
-    elif name.startswith("crossing_"):
-        component[...], at[...] = names[-1], of.coordinates["levels"]
-    else:
-        component[...], at[...] = names[-1], LEVEL
+    found, names = find(name), np.array(component_names(of.setup.fit.solver.components))
+    axes, number = found.product.axes, int(np.prod(shape))
+
+    def along(x: np.ndarray, *kinds: str) -> np.ndarray:
+        # x along the first of these axes that the product has, the same along all others
+        at = next(axes.index(kind) for kind in kinds if kind in axes)
+        return np.broadcast_to(x.reshape(-1, *[1] * (len(shape) - at - 1)), shape).ravel()
+
+    component = along(names, "component") if "component" in axes else np.full(number, names[-1])
+    at = np.full(number, np.nan if found.product.at is None else found.product.at)
+    for kind in ("level", "percentile"):
+        if kind in axes:
+            at = along(of.coordinates[f"{kind}s"], kind)
+    lower = upper = np.full(number, np.nan)
+    if found.axis is not None:
+        edges = of.coordinates[f"edges_{found.axis}"]
+        lower, upper = (along(x, "bin", "column", "pixel") for x in (edges[:-1], edges[1:]))
     rows["label"] += [label] * number
     rows["product"] += [name] * number
-    rows["component"] += component.ravel().tolist()
-    rows["at"] += at.ravel().tolist()
-    rows["lower"] += lower.ravel().tolist()
-    rows["upper"] += upper.ravel().tolist()
-    rows["axis_unit"] += [_axis_unit(axis)] * number
-    rows["unit"] += [_unit(name)] * number
-
-
-def _axis_unit(axis: str | None) -> str:
-    return "" if axis is None else unit_of("Lz" if axis == "boundary" else axis)
-
-
-def _unit(name: str) -> str:
-    if name.startswith("crossing_"):
-        return unit_of(name.removeprefix("crossing_"))
-    return unit_of("E") if name.startswith(("boundary", "mean_energy")) else ""
+    rows["axis_unit"] += [found.axis_unit] * number
+    rows["unit"] += [found.unit] * number
+    for column, x in (("component", component), ("at", at), ("lower", lower), ("upper", upper)):
+        rows[column] += x.tolist()
 
 
 def _listed(x: Any) -> Any:
@@ -235,7 +222,7 @@ def _listed(x: Any) -> Any:
 
 
 def _setups(number: int) -> str:
-    return f"{number:,} set-up{'s' * (number != 1)}"
+    return f"{number:,} configuration{'s' * (number != 1)}"
 
 
 def _heads(summary: Summary) -> Iterator[str]:
@@ -243,7 +230,7 @@ def _heads(summary: Summary) -> Iterator[str]:
     replicates, refused = sum(p.replicates for p in parts), sum(p.refused for p in parts)
     unconverged = sum(p.unconverged for p in parts)
     yield (
-        f"{len(parts):,} set-up{'s' * (len(parts) > 1)}, {replicates:,} replicates: {refused:,} refused, "
+        f"{len(parts):,} configuration{'s' * (len(parts) > 1)}, {replicates:,} replicates: {refused:,} refused, "
         f"{unconverged:,} not converged; 68 % intervals ({summary.interval})"
     )
     bad = [p.label for p in parts if p.base_status != CONVERGED]
@@ -254,43 +241,41 @@ def _heads(summary: Summary) -> Iterator[str]:
 
 
 def _whole(part: Part) -> Iterator[str]:
-    for name, title in (("mass_fraction", "mass fraction"), ("mean_fraction", "mean over bins")):
+    for name in (key("mass_fraction"), key("mean_fraction")):
         for j, component in enumerate(part.names):
-            yield f"  {title} {component:3s} {_percent(part, name, (j,))}"
+            yield f"  {find(name).product.label} {component:3s} {_percent(part, name, (j,))}"
     for j, component in enumerate(part.names):
         yield f"  mean energy {component:5s} {_energy(part, 'mean_energy', (j,))}"
-    for name in part.statistics:
-        if name.startswith("crossing_"):
-            for i, level in enumerate(part.coordinates["levels"]):
-                yield f"  {part.names[-1]} {100 * level:2.0f} % against {name[9:]:2s}  {_crossing(part, name, i)}"
+    for variable in subjects("crossing", part.statistics):
+        for i, level in enumerate(part.coordinates["levels"]):
+            yield f"  {part.names[-1]} {100 * level:2.0f} % against {variable:2s}  {_crossing(part, variable, i)}"
 
 
 def _short(summary: Summary) -> Iterator[str]:
     width = max(len(p.label) for p in summary.parts)
-    yield f"  {'set-up':{width}s}  {'mass fraction of the last component':38s}  its 50 % crossing in E"
+    yield f"  {'configuration':{width}s}  {'mass fraction of the last component':38s}  its 50 % crossing in E"
     for p in summary.parts:
-        crossing = _crossing(p, "crossing_E", 0) if "crossing_E" in p.statistics else ""
+        crossing = _crossing(p, "E", 0) if "E" in subjects("crossing", p.statistics) else ""
         lost = f"  {p.refused:,} refused" * bool(p.refused) + f"  {p.unconverged:,} not converged" * bool(p.unconverged)
         yield f"  {p.label:{width}s}  {_percent(p, 'mass_fraction', (-1,)):38s}  {crossing}{lost}"
 
 
 def _apart(group: Group, labelled: bool) -> Iterator[str]:
     label = f" ({group.label})" if labelled and group.label else ""
-    yield f"over {len(group.members):,} set-ups{label}: mean, spread over set-ups, sampling error within one"
+    yield f"over {len(group.members):,} configurations{label}: mean, spread over them, sampling error within one"
     names = component_names(group.setup.fit.solver.components)
     for j, name in enumerate(names):
         mean, spread, se = (100 * group("mass_fraction", x)[j] for x in ("mean", "spread", "se"))
         yield f"  mass fraction {name:3s} {mean:6.2f} %   spread {spread:.2f}   sampling {_known(se, '.2f')}"
-    for name in group.statistics:
-        if not name.startswith("crossing_"):
-            continue
-        scale, unit, digits = _scale(name)
+    for variable in subjects("crossing", group.statistics):
+        name = key("crossing", variable)
+        scale, unit, digits = _scale(variable)
         for i, level in enumerate(group.coordinates["levels"]):
             mean, spread, se = (group(name, x)[i] / scale for x in ("mean", "spread", "se"))
             number = int(group(name, "n_setups")[i])
             if number:
                 yield (
-                    f"  {names[-1]} {100 * level:2.0f} % against {name[9:]:2s} {mean:8.{digits}f}{unit}   "
+                    f"  {names[-1]} {100 * level:2.0f} % against {variable:2s} {mean:8.{digits}f}{unit}   "
                     f"spread {_known(spread, f'.{digits}f')}   sampling {_known(se, f'.{digits}f')}   "
                     f"crosses once in {number} of {len(group.members)}"
                 )
@@ -309,8 +294,9 @@ def _energy(part: Part, name: str, at: tuple[int, ...]) -> str:
     return f"{base:.4f}e5 km2 / s2{interval}"
 
 
-def _crossing(part: Part, name: str, i: int) -> str:
-    scale, unit, digits = _scale(name)
+def _crossing(part: Part, variable: str, i: int) -> str:
+    scale, unit, digits = _scale(variable)
+    name = key("crossing", variable)
     base, low, high = (part(name, x)[i] / scale for x in ("base", "low_68", "high_68"))
     said = f"{base:.{digits}f}{unit}" if np.isfinite(base) else "no single crossing"
     if not part.used:
@@ -322,8 +308,7 @@ def _crossing(part: Part, name: str, i: int) -> str:
     return f"{said}  crosses once in {once:,} of {part.used:,}{' (' * bool(why)}{', '.join(why)}{')' * bool(why)}"
 
 
-def _scale(name: str) -> tuple[float, str, int]:
-    variable = name.removeprefix("crossing_")
+def _scale(variable: str) -> tuple[float, str, int]:
     if variable == "E":
         return 1e5, "e5 km2 / s2", 4
     unit = unit_of(variable)

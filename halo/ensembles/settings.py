@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from ..errors import UsageError
+from ..fields import Form, Option
 from ..progress import Progress, silent
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Return (i, N) of a text such as ``3/8``: the third of eight parts of a run.
+
+    Raises
+    ------
+    UsageError
+        It is no such text, or i is not from 1 to N.
+    """
+    try:
+        i, n = (int(field) for field in text.split("/"))
+    except ValueError:
+        raise UsageError(f"shard {text!r}: expected i/N, such as 3/8.") from None
+    if not 1 <= i <= n:
+        raise UsageError(f"shard {text!r}: the first number must be from 1 to {n}.")
+    return i, n
 
 
 @dataclass(frozen=True)
@@ -33,10 +52,14 @@ class RunOptions:
         `overwrite` together with `resume` or `shard`.
     """
 
-    resume: bool = False
+    resume: Annotated[bool, "Continue the run that is there."] = False
     overwrite: bool = False
-    shard: tuple[int, int] | None = None
-    threads: int | None = None
+    shard: Annotated[
+        tuple[int, int] | None,
+        "i/N: compute the i-th of N parts, as in a job array.",
+        Option(form=Form(parse_shard, lambda part: f"{part[0]}/{part[1]}")),
+    ] = None
+    threads: Annotated[int | None, "Number of threads (default: all cores).", Option(minimum=1)] = None
     progress: Progress = silent
 
     def __post_init__(self) -> None:
@@ -54,5 +77,11 @@ class RunOptions:
 class Cluster:
     """A dask scheduler, by its address or by the file it wrote."""
 
-    address: str | None = None
-    file: Path | None = None
+    address: Annotated[
+        str | None,
+        "Address of a dask scheduler, whose workers compute.",
+        Option("--scheduler", keyword="scheduler"),
+    ] = None
+    file: Annotated[
+        Path | None, "The same, by the file it wrote.", Option("--scheduler-file", keyword="scheduler_file")
+    ] = None

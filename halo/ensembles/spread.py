@@ -1,4 +1,4 @@
-"""Fractions along a variable with both errors apart: the spread over set-ups, a trend, and the bootstrap, noise."""
+"""Fractions along a variable with two separate errors: the spread over configurations, and that of the bootstrap."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ from ..fits.fit import Fit
 from ..fits.fit import fit as fit_components
 from ..fits.settings import FitSettings
 from ..mixtures.settings import Axis, parse_axes
+from ..products.compiling import as_python, compiled
+from ..products.crossings import crossings, single_crossings
 from ..products.overview import PROFILES
-from ..products.profile import LEVELS, MIN_STARS, Crossing, Profile, crossings, profile
+from ..products.profile import LEVELS, MIN_STARS, Crossing, Profile, profile
 from ..stars.variables import unit_of
+from .statistics import OVER, over_configurations
 
 PIXELS = (10, 20, 30, 40, 50, 60)
-"""l of the set-ups: the paper's limits, and steps that it does not give."""
+"""l of the configurations: the paper's limits, and steps that it does not give."""
 INTERVAL = 0.68
 
 
 @dataclass(frozen=True)
 class Setups:
-    """Fractions of the components in every set-up, along one or more variables.
+    """Fractions of the components in every configuration, along one or more variables.
 
     Attributes
     ----------
     settings : tuple of FitSettings
-        S set-ups, those that converged.
+        S configurations, those that converged.
     failed : tuple of FitSettings
-        Those that did not, which are in no mean.
+        Those that did not; they are left out.
     names : tuple of str
         Components, in order of increasing energy.
     edges : dict of str to ndarray, shape (m + 1,)
@@ -57,14 +60,14 @@ def over_setups(
     *,
     find: Callable[[Any, FitSettings], Fit] = fit_components,
 ) -> Setups:
-    """Return the fractions that the components of every set-up have along some variables.
+    """Return the fractions that the components of every configuration have along some variables.
 
     Parameters
     ----------
     table : Table
         Prepared stars.
     settings : sequence of FitSettings
-        Set-ups of one selection and as many components, such as `vary_pixels` makes.
+        Configurations of one selection and as many components, such as `vary_pixels` makes.
     variables : sequence of str, or mapping of str to axes
         Names in `products.PROFILES`, or axes of one's own by name.
     find : callable
@@ -77,12 +80,11 @@ def over_setups(
     Raises
     ------
     UsageError
-        No set-up, none that converged, or another number of components in some.
+        No configuration, none that converged, or another number of components in some.
     """
     axes = variables if isinstance(variables, Mapping) else {name: parse_axes(PROFILES[name]) for name in variables}
     found: list[dict[str, Profile]] = []
-    good: list[FitSettings] = []
-    failed: list[FitSettings] = []
+    good, failed = list[FitSettings](), list[FitSettings]()
     for each in settings:
         made = find(table, each)
         profiles = {name: profile(made, table, one) for name, one in axes.items()}
@@ -91,10 +93,12 @@ def over_setups(
         if whole:
             found.append(profiles)
     if not found:
-        raise UsageError(f"none of {len(settings)} set-ups converged; raise max_iter or loosen tol.")
+        raise UsageError(f"none of {len(settings)} configurations converged; raise max_iter or loosen tol.")
     names = [next(iter(p.values())).application.names for p in found]
     if len(set(names)) > 1:
-        raise UsageError("set-ups must have the same components; these have " + ", ".join(map(str, set(names))) + ".")
+        raise UsageError(
+            "configurations must have the same components; these have " + ", ".join(map(str, set(names))) + "."
+        )
     first = {name: p.application.mixtures for name, p in found[0].items()}
     return Setups(
         settings=tuple(good),
@@ -107,7 +111,7 @@ def over_setups(
 
 
 def vary_pixels(settings: FitSettings, pixels: Sequence[int] = PIXELS) -> tuple[FitSettings, ...]:
-    """Return the set-ups over which the paper takes its error bars: other numbers of pixels l."""
+    """Return the configurations over which the paper takes its error bars: other numbers of pixels l."""
     return tuple(settings.replace(pixels=l) for l in pixels)  # noqa: E741
 
 
@@ -124,15 +128,15 @@ class Spread:
         In the variable's unit.
     n_stars : ndarray of int, shape (m,)
     mean : ndarray, shape (m, k)
-        Over set-ups; NaN in bins without stars.
+        Over configurations; NaN in bins without stars.
     sigma : ndarray, shape (m, k)
-        Standard deviation over set-ups: what the choice of l makes of the fractions, no sampling error.
+        Standard deviation over configurations: the effect of the choice of l, not a sampling error.
     noise : ndarray, shape (2, m, k)
         Lower and upper limit of the bootstrap replicates minus their median; NaN without any.
     crossings : tuple of Crossing
         Of the last component's mean.
     crossing_sigma : ndarray, shape (levels,)
-        Standard deviation over set-ups of where each of them crosses; NaN unless all do, and once.
+        Standard deviation over configurations of where each of them crosses; NaN unless all do, and once.
     crossing_noise : ndarray, shape (2, levels)
         Limits of the replicates' crossings minus their median, of those that cross once.
     crossing_lost : ndarray of int, shape (levels,)
@@ -140,7 +144,7 @@ class Spread:
     setups, replicates : int
         How many there are.
     min_stars : int
-        Bins with fewer stars have no say in crossings.
+        Bins with fewer stars are left out of crossings.
     level : float
         Probability of the limits.
     """
@@ -175,8 +179,8 @@ class Spread:
         """Return a spread as a table: a row per bin.
 
         Columns ``lower``, ``upper``, ``centre``, ``n_stars``; for the component j of increasing energy ``fraction_j``,
-        ``setups_j`` (standard deviation over set-ups), ``noise_lower_j`` and ``noise_upper_j`` (limits of the bootstrap
-        minus its median). The metadata hold the crossings with both errors.
+        ``setups_j`` (standard deviation over configurations), ``noise_lower_j`` and ``noise_upper_j`` (limits of the
+        bootstrap minus its median). The metadata hold the crossings with both errors.
         """
         table = QTable()
         unit = unit_of(self.variable)
@@ -221,7 +225,7 @@ class Spread:
         return "\n".join(lines)
 
     def problems(self) -> str:
-        """Return the empty string: configurations that did not converge are counted by `Setups`."""
+        """Return the empty string: `Setups` counts configurations that did not converge."""
         return ""
 
 
@@ -237,9 +241,10 @@ def spread(
     min_stars: int = MIN_STARS,
     level: float = INTERVAL,
 ) -> Spread:
-    """Return mean fractions with their spread over set-ups and, apart from it, their bootstrap error.
+    """Return mean fractions with their spread over configurations and, apart from it, their bootstrap error.
 
-    However the arrays were made: `over_setups` gives the set-ups', an ensemble's ``fraction_E`` the replicates'.
+    The arrays can come from anywhere: those of configurations from `over_setups`, those of replicates from an
+    ensemble's ``fraction_E``.
 
     Parameters
     ----------
@@ -250,15 +255,15 @@ def spread(
     names : sequence of str
         The k components, in order of increasing energy.
     setups : ndarray, shape (S, m, k)
-        Fractions in every set-up.
+        Fractions in every configuration.
     n_stars : ndarray of int, shape (m,)
         Stars of each bin.
     replicates : ndarray, shape (B, m, k), optional
-        Fractions in bootstrap replicates of one set-up.
+        Fractions in bootstrap replicates of one configuration.
     levels : sequence of float
         Of the last component, whose crossings to find.
     min_stars : int
-        Bins with fewer stars have no say in crossings.
+        Bins with fewer stars are left out of crossings.
     level : float
         Probability of the limits.
 
@@ -281,30 +286,27 @@ def spread(
     if not 0 < level < 1 or not all(0 < x < 1 for x in levels):
         raise UsageError(f"level and levels must lie between 0 and 1, got {level:g} and {tuple(levels)}.")
     centres = 0.5 * (np.asarray(edges)[:-1] + np.asarray(edges)[1:])
-    told = n_stars >= min_stars
+    enough = n_stars >= min_stars
 
-    def once(curves: np.ndarray) -> np.ndarray:
-        """Where each curve crosses each level, NaN unless it does so once; shape (curves, levels)."""
-        at = [[crossings(centres, np.where(told, curve, np.nan), x) for x in levels] for curve in curves]
-        return np.array([[one[0] if len(one) == 1 else np.nan for one in row] for row in at])
-
-    mean, sigma = _mean_and_sigma(setups)
-    of_setups = once(setups[:, :, -1])
+    over = dict(zip(OVER, over_configurations(setups, np.full_like(setups, np.nan)), strict=True))
+    last = np.where(enough, over["mean"][:, -1], np.nan)
+    of_setups, _ = single_crossings(centres, np.where(enough, setups[:, :, -1], np.nan), levels, run=as_python)
     noise, crossing_noise = np.full((2, *shape), np.nan), np.full((2, len(levels)), np.nan)
     lost = np.zeros(len(levels), dtype=int)
     if replicates is not None:
-        noise = _limits(np.asarray(replicates, dtype=float), level)
-        of_replicates = once(np.asarray(replicates, dtype=float)[:, :, -1])
+        drawn = np.asarray(replicates, dtype=float)
+        noise = _limits(drawn, level)
+        of_replicates, _ = single_crossings(centres, np.where(enough, drawn[:, :, -1], np.nan), levels, run=compiled)
         crossing_noise, lost = _limits(of_replicates, level), np.isnan(of_replicates).sum(axis=0)
     return Spread(
         variable=variable,
         names=tuple(names),
         edges=np.asarray(edges, dtype=float),
         n_stars=n_stars,
-        mean=mean,
-        sigma=sigma,
+        mean=over["mean"],
+        sigma=over["spread"],
         noise=noise,
-        crossings=tuple(Crossing(x, crossings(centres, np.where(told, mean[:, -1], np.nan), x)) for x in levels),
+        crossings=tuple(Crossing(x, crossings(centres, last, x)) for x in levels),
         crossing_sigma=of_setups.std(axis=0, ddof=1) if len(setups) > 1 else np.full(len(levels), np.nan),
         crossing_noise=crossing_noise,
         crossing_lost=lost,
@@ -316,7 +318,7 @@ def spread(
 
 
 def spreads(setups: Setups, replicates: Mapping[str, np.ndarray] | None = None, **choices: Any) -> dict[str, Spread]:
-    """Return the spread along every variable of some set-ups.
+    """Return the spread along every variable of some configurations.
 
     Parameters
     ----------
@@ -327,27 +329,13 @@ def spreads(setups: Setups, replicates: Mapping[str, np.ndarray] | None = None, 
     **choices
         Of `spread`.
     """
+    drawn = replicates or {}
     return {
         name: spread(
-            name,
-            setups.edges[name],
-            setups.names,
-            fractions,
-            setups.n_stars[name],
-            replicates=(replicates or {}).get(name),
-            **choices,
+            name, setups.edges[name], setups.names, x, setups.n_stars[name], replicates=drawn.get(name), **choices
         )
-        for name, fractions in setups.fractions.items()
+        for name, x in setups.fractions.items()
     }
-
-
-def _mean_and_sigma(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # a bin is empty in all set-ups or in none, but a component may have nothing to share out in some
-    good = np.isfinite(x)
-    number = good.sum(axis=0)
-    mean = np.where(good, x, 0.0).sum(axis=0) / np.where(number > 0, number, np.nan)
-    square = np.where(good, (x - mean) ** 2, 0.0).sum(axis=0)
-    return mean, np.sqrt(square / np.where(number > 1, number - 1, np.nan))
 
 
 def _limits(x: np.ndarray, level: float) -> np.ndarray:

@@ -10,7 +10,6 @@ import numpy as np
 from ..fits import intervals
 from ..fits.fit import component_names
 from ..fits.intervals import COVERAGES, RECOMMENDED, Ordered, interval_type
-from ..products.overview import PROFILES
 from ..replicates.setup import Setup
 
 STATISTICS = (
@@ -21,46 +20,35 @@ deviation of the replicates and their mean less the value; how many replicates h
 
 
 OVER = ("mean", "spread", "lowest", "highest", "se", "n_setups")
-"""Of every number over set-ups: mean, standard deviation and range of the values; the root mean square of the standard
-errors; how many set-ups have one."""
+"""Of every number over configurations: mean, standard deviation and range of the values; the root mean square of the
+standard errors; how many configurations have one."""
 
 
 TIMES = ("never", "once", "more than once", "too few stars")
-"""How often a share can pass a level."""
-
-
-NUMBERS = ("mass_fraction", "mean_fraction", "mean_energy")
-"""Products of a fit that have one number for each component."""
-
-
-KEPT = (*NUMBERS, "fraction_", "crossing_", "boundary", "percentile_", "track_", "deviation_")
-
-
-COUNTS = ("_number", "_status")
-"""Ends of the names of products that are counted, not averaged."""
+"""How often a fraction can cross a level."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What the replicates of one set-up say.
+    """Statistics of the replicates of one configuration.
 
     Attributes
     ----------
     index : int
-        Place of the set-up in the run.
+        Place of the configuration in the run.
     label : str
-        What sets it apart.
+        What distinguishes it from the others.
     setup : Setup
         The configuration.
     statistics : dict of str to ndarray
         By product, shape (len(STATISTICS), ...).
     counts : dict of str to ndarray
-        By product ``crossing_X`` or ``boundary``: how many of the replicates used pass the level how often; shape
+        By product ``crossing_X`` or ``boundary``: how many of the replicates used cross the level how often; shape
         (len(TIMES), ...).
     coordinates : dict of str to ndarray
         What the axes are.
     replicates, refused, unconverged : int
-        How many there are; refused by the alignment; converged not. Neither of the two counts anywhere else.
+        Number of all, of those refused by the alignment, and of those not converged. The statistics have neither.
     base_status : str
         How the fit of the full sample ended.
     factor : float
@@ -96,14 +84,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Group:
-    """Set-ups that ask the same of the same stars, and how far their answers differ.
+    """Configurations of the same stars that differ in technical choices alone, and the spread of their results.
 
     Attributes
     ----------
     label : str
-        What the set-ups share that others do not; empty where there is one group.
+        What the configurations have in common that others do not; empty where there is one group.
     members : tuple of int
-        Places of the set-ups in `Summary.parts`.
+        Places of the configurations in `Summary.parts`.
     statistics : dict of str to ndarray
         By product, shape (len(OVER), ...); of those products whose axes are the same in all of them.
     coordinates : dict of str to ndarray
@@ -134,18 +122,16 @@ def describe(base: np.ndarray, replicates: np.ndarray, interval: str = RECOMMEND
     return np.stack([*rows, intervals.standard_error(x), intervals.bias(x, base), ordered.number.astype(float)])
 
 
-def _rank(product: str) -> tuple[int, int, str]:
-    # Files hold names in alphabetical order; here they come as in the paper.
-    kind = next(i for i, start in enumerate(KEPT) if product.startswith(start))
-    variable = product.partition("_")[2]
-    return kind, list(PROFILES).index(variable) if variable in PROFILES else len(PROFILES), product
-
-
-def _times(number: np.ndarray) -> np.ndarray:
+def times(number: np.ndarray) -> np.ndarray:
+    """Return how many replicates have how many, from their numbers (B, ...); shape (len(TIMES), ...)."""
     return np.stack([(number == 0), (number == 1), (number > 1), (number < 0)]).sum(axis=1)
 
 
-def _spread(base: np.ndarray, se: np.ndarray) -> np.ndarray:
+def over_configurations(base: np.ndarray, se: np.ndarray) -> np.ndarray:
+    """Return the `OVER` of a product: values and standard errors in S configurations, (S, ...), to (len(OVER), ...).
+
+    What is NaN in a configuration is left out there.
+    """
     good, number = np.isfinite(base), np.isfinite(base).sum(axis=0)
     some = np.where(number > 0, 1.0, np.nan)
     mean = np.where(good, base, 0.0).sum(axis=0) / np.maximum(number, 1) * some
@@ -154,13 +140,3 @@ def _spread(base: np.ndarray, se: np.ndarray) -> np.ndarray:
     squares = np.where(known, se, 0.0) ** 2
     rms = np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1)) * np.where(known.any(axis=0), 1.0, np.nan)
     return np.stack([mean, intervals.standard_error(base), lowest, highest, rms, number.astype(float)])
-
-
-def axis_of(product: str) -> str | None:
-    """Return the variable along whose bins or pixels a product lies; None for one that has none."""
-    kind, _, rest = product.partition("_")
-    if kind == "fraction":
-        return rest
-    if kind in ("track", "deviation"):
-        return rest.partition(":")[2]
-    return "boundary" if kind == "boundary" else None

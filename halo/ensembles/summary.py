@@ -1,8 +1,8 @@
-"""What an ensemble says: every number of every set-up with its sampling error, and its spread over set-ups.
+"""Summarise an ensemble: every number of every configuration with its sampling error, and the spread over them.
 
-Two things are kept apart that the paper's error bars mix: how far a number would move with another sample of stars
-(``se`` and the intervals, from the replicates of one set-up), and how far it moves with choices that are ours
-(``spread``, over the set-ups).
+The paper's error bars mix two errors that are separate here: how much a number changes with another sample of stars
+(``se`` and the intervals, from the replicates of one configuration), and how much it changes with the choices of the
+analysis (``spread``, over configurations).
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from ..errors import InputError
 from ..fits.engine import CONVERGED
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.provenance import plain
+from ..replicates import table
 from ..replicates.setup import Setup
 from .rows import Summary
 from .run import Run, as_run
-from .statistics import COUNTS, KEPT, STATISTICS, Group, Part, _rank, _spread, _times, axis_of, describe
+from .statistics import STATISTICS, Group, Part, describe, over_configurations, times
 
 TECHNICAL: dict[str, Any] = {
     "loss": "frobenius", "update": "auto", "init": "nndsvda", "starts": None, "seed": 0, "tol": 1e-5,
     "max_iter": 10_000, "alpha_W": 0.0, "alpha_H": 0.0, "l1_ratio": 0.0, "device": "cpu",
 }  # fmt: skip
-"""Choices of a fit, beside bins and pixels, over which a spread is taken: the same stars, the same question."""
+"""Choices of a fit, in addition to bins and pixels, over which the spread is taken."""
 
 
 def summarise(run: Run | str | Path, *, interval: str = RECOMMENDED) -> Summary:
-    """Return what an ensemble says, as far as it is there.
+    """Return the results of an ensemble, as far as they are computed.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def summarise(run: Run | str | Path, *, interval: str = RECOMMENDED) -> Summary:
     Raises
     ------
     InputError
-        Nothing is there yet.
+        No configuration is complete yet.
     UsageError
         An unknown type of interval.
 
@@ -66,7 +67,9 @@ def summarise(run: Run | str | Path, *, interval: str = RECOMMENDED) -> Summary:
             parts.append(summarise_setup(i, label, setup, base, coordinates, run.replicates(i), interval=interval))
     if not parts:
         why = "; ".join(f"{run.labels[i]}: {reason}" for i, reason in list(failed.items())[:3])
-        raise InputError(f"{run.folder}: no set-up is complete yet{f' ({why})' if why else ''}; run with --resume.")
+        raise InputError(
+            f"{run.folder}: no configuration is complete yet{f' ({why})' if why else ''}; run with --resume."
+        )
     return Summary(
         parts=tuple(parts),
         groups=groups(parts),
@@ -87,12 +90,12 @@ def summarise_setup(
     *,
     interval: str = RECOMMENDED,
 ) -> Part:
-    """Return what the replicates of one set-up say.
+    """Return the statistics of one configuration's replicates.
 
     Parameters
     ----------
     index, label, setup
-        The set-up.
+        The configuration.
     base, coordinates : dict of str to ndarray
         As `replicates.begin` makes them.
     replicates : dict of str to ndarray
@@ -104,17 +107,17 @@ def summarise_setup(
     converged = replicates["status"] == 0 if number else np.zeros(0, bool)
     refused = converged & replicates["refused"] if number else converged
     good = converged & ~refused
-    products = sorted((name for name in base if name.startswith(KEPT) and not name.endswith(COUNTS)), key=_rank)
     none = np.zeros(0)
     statistics, counts = {}, {}
-    for name in products:
+    for name in table.averaged(base):
+        found = table.find(name)
         x = replicates[name][good] if number else none.reshape(0, *([1] * np.ndim(base[name])))
         statistics[name] = describe(base[name], x, interval)
-        if "fraction" in name:  # no share lies beyond its limits, wherever an interval is centred
+        if found.product.limits is not None:  # wherever an interval is centred, no value lies beyond them
             ends = [STATISTICS.index(end) for end in ("low_68", "high_68", "low_95", "high_95")]
-            statistics[name][ends] = np.clip(statistics[name][ends], 0.0, 1.0)
-        if f"{name}_number" in base and number:
-            counts[name] = _times(replicates[f"{name}_number"][good])
+            statistics[name][ends] = np.clip(statistics[name][ends], *found.product.limits)
+        if found.counted is not None and found.counted in base and number:
+            counts[name] = times(replicates[found.counted][good])
     return Part(
         index=index,
         label=label,
@@ -131,9 +134,9 @@ def summarise_setup(
 
 
 def groups(parts: Sequence[Part]) -> tuple[Group, ...]:
-    """Return the groups of two set-ups or more that differ in nothing but bins, pixels and `TECHNICAL` choices.
+    """Return the groups of two configurations or more that differ in nothing but bins, pixels and `TECHNICAL` choices.
 
-    Set-ups whose fit of all stars did not converge are in none.
+    Configurations whose fit of all stars did not converge are in none.
     """
     members: dict[Any, list[int]] = {}
     for i, part in enumerate(parts):
@@ -154,7 +157,7 @@ def _question(setup: Setup) -> Setup:
 
 
 def _labels(setups: Sequence[Setup]) -> list[str]:
-    # Only what differs between the groups is worth saying.
+    # A label names only what differs between the groups.
     flat = [{**plain(setup), **plain(setup)["fit"]} for setup in setups]
     names = [
         name for name in flat[0] if name not in ("fit", *TECHNICAL, "axes", "chemistry")
@@ -173,8 +176,9 @@ def _over(parts: Sequence[Part]) -> tuple[dict[str, np.ndarray], dict[str, np.nd
     found = {}
     for name, statistics in parts[0].statistics.items():
         same = all(name in p.statistics and p.statistics[name].shape == statistics.shape for p in parts)
-        if same and (axis_of(name) is None or f"edges_{axis_of(name)}" in shared):
+        axis = table.find(name).axis
+        if same and (axis is None or f"edges_{axis}" in shared):
             base = np.stack([p(name, "base") for p in parts])
             se = np.stack([p(name, "se") for p in parts])
-            found[name] = _spread(base, se)
+            found[name] = over_configurations(base, se)
     return found, shared

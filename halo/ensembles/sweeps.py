@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import UsageError
-from ..replicates.setup import Setup
-from ..stars.selection import SELECTIONS
+from ..replicates.setup import Setup, parse_drop
+from ..stars.settings import SELECTIONS
 
 MOST_SETUPS = 100_000
 """More configurations than a run is planned for; a mistyped range makes them easily."""
@@ -101,20 +101,6 @@ def _put_pixels(setup: Setup, pixels: int) -> Setup:
 
 def _put_bins(setup: Setup, count: int) -> Setup:
     return replace(setup, fit=setup.fit.replace(axes=tuple(replace(axis, count=count) for axis in setup.fit.axes)))
-
-
-def parse_drop(text: str) -> int | str:
-    """Return how many stars `delete` takes from a bin: ``sqrt``, or a number.
-
-    Raises
-    ------
-    UsageError
-        Neither.
-    """
-    try:
-        return text if text == "sqrt" else int(text)
-    except ValueError:
-        raise UsageError(f"drop must be sqrt or a number of stars >= 0; got {text!r}.") from None
 
 
 def _selection(text: str) -> str:

@@ -21,6 +21,8 @@ from ..mixtures.settings import Plane
 from ..products.boundary import LEVEL
 from ..products.profile import MIN_STARS
 from ..products.published_line import belokurov_kravtsov
+from ..replicates.table import key
+from ..replicates.table import subjects as of_kind
 from . import captions
 from .picture import Picture, styled
 from .style import LINES, colours, label, scale
@@ -51,7 +53,7 @@ def ensemble(summary: Summary) -> dict[str, Picture]:
     for i, subject in enumerate(asked[:MOST_SUBJECTS]):
         end = f"-{i + 1}" if len(asked) > 1 else ""
         pictures[f"fractions{end}"] = fractions(subject)
-        if subject.line("boundary") is not None:
+        if subject.line(key("boundary")) is not None:
             pictures[f"boundary{end}"] = boundary(subject)
         pictures[f"tracks{end}"] = tracks(subject)
     if len(summary.parts) > 1:
@@ -62,7 +64,7 @@ def ensemble(summary: Summary) -> dict[str, Picture]:
 @styled
 def fractions(subject: Subject) -> Picture:
     """Draw the fractions of the components against every variable, with crossings of one half and their intervals."""
-    names = [name.removeprefix("fraction_") for name in subject.part.statistics if name.startswith("fraction_")]
+    names = of_kind("fraction", subject.part.statistics)
     columns = min(3, max(1, len(names)))
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(0.6 + 3.5 * columns, 0.9 + 2.7 * rows), layout="constrained")
@@ -88,14 +90,14 @@ def _fraction(axes: Any, subject: Subject, name: str) -> None:
     edges = coordinates[f"edges_{name}"] / unit
     centre = 0.5 * (edges[:-1] + edges[1:])
     told = coordinates[f"n_stars_{name}"] >= MIN_STARS
-    line = subject.line(f"fraction_{name}")
+    line = subject.line(key("fraction", name))
     assert line is not None
     axes.axhline(0.5, c="0.45", lw=0.9, ls=(0, (1, 2)), zorder=1)
     for j, shade in enumerate(subject.shades):
         _band(axes, centre, line, (slice(None), j), shade, told)
         style = LINES[j % len(LINES)] if len(subject.shades) > 2 else "-"
         axes.plot(centre, np.where(told, line.value[:, j], np.nan), c=shade, lw=1.1, ls=style, marker="o", ms=2)
-    crossing = subject.line(f"crossing_{name}")
+    crossing = subject.line(key("crossing", name))
     if crossing is not None and np.isfinite(crossing.value[0]):
         at, low, high = (x[0] / unit for x in (crossing.value, crossing.low, crossing.high))
         if np.isfinite([low, high]).all():
@@ -141,7 +143,7 @@ def boundary(subject: Subject) -> Picture:
     x, y = scale("Lz").factor, scale("E").factor
     edges = subject.part.coordinates["edges_boundary"]
     centre = 0.5 * (edges[:-1] + edges[1:]) / x
-    line = subject.line("boundary_smoothed")
+    line = subject.line(key("boundary_smoothed"))
     assert line is not None
     scaled = Line(line.value / y, line.low / y, line.high / y, None if line.spread is None else line.spread / y)
     _band(axes, centre, scaled, slice(None), "k", np.isfinite(scaled.value))
@@ -150,7 +152,7 @@ def boundary(subject: Subject) -> Picture:
     for chosen, face in ((sure, "k"), (~sure, "w")):
         axes.plot(centre[chosen], scaled.value[chosen], "o", mec="k", mfc=face, ms=5, zorder=5)
     # a column that only some replicates give a boundary has an interval, but no value of the full sample
-    low, high = (subject.part("boundary_smoothed", name) / y for name in ("p16", "p84"))
+    low, high = (subject.part(key("boundary_smoothed"), name) / y for name in ("p16", "p84"))
     for i in np.flatnonzero(~np.isfinite(scaled.value) & np.isfinite(low + high)):
         axes.plot([centre[i]] * 2, [low[i], high[i]], c="0.5", lw=1.6, marker="_", ms=6, mew=1.6)
     Lz = np.linspace(edges[0], edges[-1], 401)
@@ -187,7 +189,7 @@ def _plain(axes: Any) -> None:
 
 
 def _sure(subject: Subject) -> np.ndarray:
-    used = subject.part("boundary_smoothed", "n_used")
+    used = subject.part(key("boundary_smoothed"), "n_used")
     return used >= THINLY * subject.part.used
 
 
@@ -218,8 +220,8 @@ def tracks(subject: Subject) -> Picture:
 def _track(axes: Any, part: Part, shades: Sequence[Any], plane: Plane) -> None:
     edges = part.coordinates[f"edges_{plane.x}"]
     centre = 0.5 * (edges[:-1] + edges[1:])
-    deviation = part(f"deviation_{plane}", "base")
-    line = alone(part, f"track_{plane}")
+    deviation = part(key("deviation", str(plane)), "base")
+    line = alone(part, key("track", str(plane)))
     for j, shade in enumerate(shades):
         # where the full sample has no track, replicates that have one are few
         _band(axes, centre, line, j, shade, np.isfinite(line.value[j]))

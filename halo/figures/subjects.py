@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ensembles.statistics import Group, Part
 from ..ensembles.summary import Summary
+from ..replicates.table import find
 from .style import colours
 
 
@@ -51,8 +52,9 @@ class Subject:
             return alone(self.part, product)
         mean, spread, se = (self.group(product, name) for name in ("mean", "spread", "se"))
         low, high = mean - se, mean + se
-        if product.startswith("fraction_"):
-            low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
+        limits = find(product).product.limits
+        if limits is not None:
+            low, high = np.maximum(low, limits[0]), np.minimum(high, limits[1])
         return Line(mean, low, high, spread)
 
     @property

@@ -9,9 +9,10 @@ import numpy as np
 from ..errors import UsageError
 from .engine import CONVERGED, solve
 from .fit import NAMES, Fit
+from .settings import Bootstrap
 from .store import FitLike, as_fit
 
-REPLICATES = 200
+REPLICATES = Bootstrap.replicates
 FLOOR = 0.5
 """Least cosine between a component of a replicate and that of the fit which it is matched to."""
 

@@ -12,11 +12,10 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from ..errors import UsageError
+from .settings import RECOMMENDED as RECOMMENDED
 
 COVERAGES = (0.68, 0.95)
 """Those that are reported: from 16 to 84 and from 2.5 to 97.5 %."""
-RECOMMENDED = "centred"
-"""The type that, at worst, covers most of what it is to cover: see docs/uncertainties.md."""
 
 
 @dataclass(frozen=True)

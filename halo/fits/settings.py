@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, Unpack
+from typing import Annotated, Any, TypedDict, Unpack
 
 from ..errors import UsageError
-from ..mixtures.settings import Axis, Chemistry, Plane, as_axes, parse_plane, parse_ranges
-from ..stars.settings import Selection
+from ..fields import Option
+from ..mixtures.settings import AXES, Axis, Chemistry, Plane, as_axes, parse_plane, parse_ranges
+from ..stars.settings import SELECTIONS, Cuts, Selection, as_selection
 
 DEFAULT_AXES = (Axis("E", 8), Axis("Lz", 8))
 LEAST_SQUARES = ("frobenius", "2", "2.0")
 """Names of the loss whose minimum is that of the squared error."""
+Device = Annotated[str, "auto, cpu or cuda (cuda:1, ...)."]
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,24 @@ class Solver:
         ``auto``, ``cpu`` or ``cuda``.
     """
 
-    components: int = 2
-    loss: str = "frobenius"
-    update: str = "auto"
-    init: str = "nndsvda"
-    alpha_W: float = 0.0
-    alpha_H: float = 0.0
-    l1_ratio: float = 0.0
-    starts: int | None = None
-    seed: int = 0
-    tol: float = 1e-5
-    max_iter: int = 10_000
-    device: str = "auto"
+    components: Annotated[int, "Number of components.", Option("--components", "-k", minimum=1)] = 2
+    loss: Annotated[
+        str,
+        "frobenius, kullback-leibler, itakura-saito or a number beta; beta <= 0 (itakura-saito) needs data "
+        "without zeros, which counts never are: prefer kullback-leibler for them.",
+    ] = "frobenius"
+    update: Annotated[str, "auto, mu (Lee & Seung), amu, hals, ehals, rank2 or newton."] = "auto"
+    init: Annotated[str, "nndsvda, nndsvd, nndsvdar or random."] = "nndsvda"
+    alpha_W: Annotated[float, "Penalty on W, as scikit-learn scales it."] = 0.0
+    alpha_H: Annotated[float, "Penalty on H, as scikit-learn scales it."] = 0.0
+    l1_ratio: Annotated[float, "Fraction of L1 in the penalties."] = 0.0
+    starts: Annotated[
+        int | None, "Starts, the best of which is kept: 1 for two components, else 8.", Option(minimum=1)
+    ] = None
+    seed: Annotated[int, "Seed of random starts, and of the resampling in an ensemble."] = 0
+    tol: Annotated[float, "Convergence: relative change still to come."] = 1e-5
+    max_iter: Annotated[int, "Maximum number of iterations."] = 10_000
+    device: Device = "auto"
 
     @property
     def least_squares(self) -> bool:
@@ -106,7 +114,11 @@ class FitSettings:
     """
 
     selection: Selection = field(default_factory=Selection)
-    axes: tuple[Axis, ...] = DEFAULT_AXES
+    axes: Annotated[
+        tuple[Axis, ...],
+        "VARIABLE:COUNT (equal counts) or VARIABLE:COUNT:LOW:HIGH; one or two.",
+        Option("--bins", keyword="bins", form=AXES),
+    ] = DEFAULT_AXES
     chemistry: Chemistry = field(default_factory=Chemistry)
     solver: Solver = field(default_factory=Solver)
 
@@ -205,3 +217,66 @@ def settings_of(record: Mapping[str, Any]) -> FitSettings:
             ),
         }
     )
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Other stars than those of a fit, and another device.
+
+    Attributes
+    ----------
+    selection : str or None
+        Name of another selection than the fit's, whose limits it keeps.
+    cuts : tuple of str or None
+        Conditions in place of the fit's.
+    device : str
+        As in `Solver`.
+    """
+
+    selection: Annotated[str | None, "Another selection than the fit's.", Option(choices=SELECTIONS)] = None
+    cuts: Cuts | None = None
+    device: Device = Solver.device
+
+    def change(self, settings: FitSettings) -> FitSettings:
+        """Return the settings of a fit with these changes."""
+        selection = as_selection(self.selection, settings.selection)
+        if self.cuts is not None:
+            selection = dataclasses.replace(selection, cuts=self.cuts)
+        return settings.replace(selection=selection, device=self.device)
+
+
+INTERVALS = ("percentile", "basic", "bias-corrected", "centred")
+"""Types of intervals from replicates; see `intervals.TYPES`."""
+RECOMMENDED = "centred"
+"""The type that, at worst, covers most of what it is to cover: see docs/uncertainties.md."""
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Replicates behind the intervals of a product.
+
+    Attributes
+    ----------
+    replicates : int
+        How many; 0 for no intervals.
+    seed : int
+        Of the replicates.
+
+    Raises
+    ------
+    UsageError
+        A single replicate, which has no spread.
+    """
+
+    replicates: Annotated[
+        int,
+        "Bootstrap replicates behind the intervals; 0 for no intervals.",
+        Option("--bootstrap", keyword="bootstrap", minimum=0),
+    ] = 200
+    seed: Annotated[int, "Seed of the replicates."] = 0
+
+    def __post_init__(self) -> None:
+        if self.replicates == 1 or self.replicates < 0:
+            raise UsageError(
+                f"bootstrap must be 0, for no intervals, or two replicates and more; got {self.replicates}."
+            )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from ..errors import UsageError
+from ..fields import Form, Option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,6 +91,9 @@ def as_axes(axes: str | Axis | Sequence[Axis]) -> tuple[Axis, ...]:
     return (axes,) if isinstance(axes, Axis) else tuple(axes)
 
 
+AXES = Form(parse_axes, lambda axes: ",".join(map(str, axes)))
+"""One or two axes as text."""
+
 DEFAULT_RANGES: dict[str, tuple[float, float]] = {"FE_H": (-2.5, 0.7), "AL_FE": (-0.6, 0.6), "MG_FE": (-0.2, 0.5)}
 """Default histogram ranges, dex; the paper states none, these enclose its figures."""
 
@@ -122,9 +126,15 @@ class Chemistry:
         l: each image has l x l pixels.
     """
 
-    planes: tuple[Plane, ...] = DEFAULT_PLANES
-    ranges: tuple[tuple[str, tuple[float, float]], ...] = tuple(DEFAULT_RANGES.items())
-    pixels: int = 50
+    planes: Annotated[
+        tuple[Plane, ...], "Abundance plane Y:X; repeatable. AL_FE:FE_H and MG_FE:FE_H.", Option("--plane")
+    ] = DEFAULT_PLANES
+    ranges: Annotated[
+        tuple[tuple[str, tuple[float, float]], ...],
+        "Histogram range, such as FE_H:-2.5:0.7; repeatable.",
+        Option("--range"),
+    ] = tuple(DEFAULT_RANGES.items())
+    pixels: Annotated[int, "Pixels along one side of each image.", Option(minimum=1)] = 50
 
     def __post_init__(self) -> None:
         if not self.planes:

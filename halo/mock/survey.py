@@ -18,6 +18,7 @@ from . import tables as mock_files
 from .expected import expected
 from .observe import observe
 from .populations import DISC_THINNING
+from .settings import MockSettings
 from .stars import REPEATS, draw_stars
 
 __all__ = ["MockPaths", "MockSurvey", "draw", "expected", "make", "write"]
@@ -80,7 +81,9 @@ class MockPaths:
     n_rows: int
 
 
-def draw(n_stars: int = 60_000, seed: int = 1, full: bool = False, progress: Progress = silent) -> MockSurvey:
+def draw(
+    n_stars: int = MockSettings.stars, seed: int = MockSettings.seed, full: bool = False, progress: Progress = silent
+) -> MockSurvey:
     """Draw a mock survey.
 
     Parameters
@@ -176,8 +179,8 @@ def write(directory: str | Path, survey: MockSurvey, overwrite: bool = False, pr
 
 def make(
     directory: str | Path,
-    n_stars: int = 60_000,
-    seed: int = 1,
+    n_stars: int = MockSettings.stars,
+    seed: int = MockSettings.seed,
     full: bool = False,
     progress: Progress = silent,
     overwrite: bool = False,

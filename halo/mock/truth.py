@@ -17,7 +17,8 @@ from ..fits.fit import Fit, fit_mixtures
 from ..mixtures.bins import Bins, columns_of
 from ..mixtures.counts import Mixtures, mix
 from ..mixtures.settings import Axis, Chemistry
-from ..products.profile import MIN_STARS, crossings
+from ..products.crossings import crossings
+from ..products.profile import MIN_STARS
 from ..stars.selection import choose
 
 ACCRETED = "accreted"

@@ -15,11 +15,10 @@ from ..errors import UsageError
 from ..progress import Progress, silent
 from .frames import lengths, phase_space
 from .mcmillan17 import table
+from .settings import BACKENDS as BACKENDS
+from .settings import ECCENTRICITIES
 
 __all__ = ["BACKENDS", "angular_momentum", "circular_speed", "energy", "kinematics", "orbit_mask", "potential"]
-
-BACKENDS = ("auto", "agama", "builtin", "galpy")
-ECCENTRICITIES = ("staeckel", "orbit")
 
 KM_S = units.km / units.s
 ENERGY = KM_S**2

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from ..fits.apply import Application
 from ..fits.fit import HE, LE, Fit
 from ..products.boundary import Boundary
-from ..products.profile import MIN_STARS, crossings
+from ..products.crossings import crossings, interpolate
+from ..products.profile import MIN_STARS
 from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import PERCENTILES, percentiles, track
+from ..replicates.table import key
 from .amounts import amount
 from .scoreboard import Value, numbers
 
 Products = Mapping[str, np.ndarray]
-"""Products of a fit by name, as `reduced.reduced` names them, without the axis of replicates."""
+"""Products of a fit by name, as `replicates.products.reduced` names them, without the axis of replicates."""
 
 LINE_MEAN = -1.56e5
 """Mean of the line of Belokurov & Kravtsov (2023) as the paper quotes it, km2 / s2; LE's fraction is read off there."""
@@ -33,16 +34,16 @@ LEAST_REPLICATES = 20
 
 def products_of(fit: Fit, applications: Mapping[str, Application], line: Boundary | None) -> dict[str, np.ndarray]:
     """Return those products of a fit that numbers are read off, from its applications by variable."""
-    found = {"mass_fraction": fit.mass_fractions, "mean_fraction": fit.mean_fractions}
+    found = {key("mass_fraction"): fit.mass_fractions, key("mean_fraction"): fit.mean_fractions}
     for name, application in applications.items():
-        found[f"fraction_{name}"] = application.fractions
+        found[key("fraction", name)] = application.fractions
     if line is not None:
-        found["boundary_smoothed"] = line.smoothed
+        found[key("boundary_smoothed")] = line.smoothed
     chemistry = fit.mixtures.chemistry
     for name in chemistry.variables:
-        found[f"percentile_{name}"] = percentiles(fit, name)
+        found[key("percentile", name)] = percentiles(fit, name)
     for i, plane in enumerate(chemistry.planes):
-        found[f"track_{plane}"] = np.array([track(fit, j, i).median for j in range(len(fit.names))])
+        found[key("track", str(plane))] = np.array([track(fit, j, i).median for j in range(len(fit.names))])
     return found
 
 
@@ -57,14 +58,14 @@ def two_components(selection: str, products: Products, coordinates: Products) ->
         As `replicates.Base` holds them.
     """
     found: dict[str, float] = {}
-    if "fraction_E" in products:
+    if key("fraction", "E") in products:
         half = np.nan
         for level in LEVELS[selection]:
             at = crossing(products, coordinates, "E", level / 100, near=half)
             half = at if level == 50 else half
             found[f"R9.{selection}.{level}"] = at
     for name in "rzR":
-        if f"fraction_{name}" in products:
+        if key("fraction", name) in products:
             found[f"R10.{selection}.{name}"] = crossing(products, coordinates, name, 0.5)
     if selection == "kinematically-pure":
         far = _fraction(products, coordinates, "r")
@@ -74,20 +75,20 @@ def two_components(selection: str, products: Products, coordinates: Products) ->
             found["R11.in_situ"] = float(1 - beyond.min()) if len(beyond) else np.nan
         return found
     for i, name in ((0, LE), (-1, HE)):
-        found[f"R1.mass.{name}"] = 100 * float(products["mass_fraction"][i])
+        found[f"R1.mass.{name}"] = 100 * float(products[key("mass_fraction")][i])
         for abundance in ("FE_H", "AL_FE", "MG_FE"):
-            if f"percentile_{abundance}" in products:
-                for q, x in zip(PERCENTILES, products[f"percentile_{abundance}"][i], strict=True):
+            if key("percentile", abundance) in products:
+                for q, x in zip(PERCENTILES, products[key("percentile", abundance)][i], strict=True):
                     found[f"R6.{name}.{abundance}.{q:g}"] = float(x)
-    if "boundary_smoothed" in products:
-        below = offsets(products["boundary_smoothed"], coordinates)
+    if key("boundary_smoothed") in products:
+        below = offsets(products[key("boundary_smoothed")], coordinates)
         found["R2.offset.prograde"], found["R2.offset.retrograde"] = _mean(below[1]), _least(below[0])
-    if "fraction_E" in products:
+    if key("fraction", "E") in products:
         found["R2.low_energy"] = 1 - _spline(products, coordinates, "E", LINE_MEAN)
     for y in ("AL_FE", "MG_FE"):
-        if f"track_{y}:FE_H" in products:
+        if key("track", f"{y}:FE_H") in products:
             edges = coordinates["edges_FE_H"]
-            x, tracks = 0.5 * (edges[:-1] + edges[1:]), products[f"track_{y}:FE_H"]
+            x, tracks = 0.5 * (edges[:-1] + edges[1:]), products[key("track", f"{y}:FE_H")]
             found[f"R3.apart.{y}"] = _apart(tracks, (x > SPAN[0]) & (x < SPAN[1]))
             if y == "AL_FE":
                 found[f"R3.apart.{y}.poor"] = _apart(tracks, (x > SPAN[0]) & (x < POOR))
@@ -151,18 +152,17 @@ def values(
 
 
 def _fraction(products: Products, coordinates: Products, name: str) -> tuple[np.ndarray, np.ndarray] | None:
-    if f"fraction_{name}" not in products:
+    if key("fraction", name) not in products:
         return None
     edges = coordinates[f"edges_{name}"]
     enough = coordinates[f"n_stars_{name}"] >= MIN_STARS
-    return 0.5 * (edges[:-1] + edges[1:]), np.where(enough, products[f"fraction_{name}"][:, -1], np.nan)
+    return 0.5 * (edges[:-1] + edges[1:]), np.where(enough, products[key("fraction", name)][:, -1], np.nan)
 
 
 def _spline(products: Products, coordinates: Products, name: str, at: float) -> float:
     found = _fraction(products, coordinates, name)
     assert found is not None
-    x, y = (column[np.isfinite(found[1])] for column in found)
-    return float(PchipInterpolator(x, y, extrapolate=False)(at)) if len(x) > 1 else np.nan
+    return interpolate(*found, at)
 
 
 def _apart(tracks: np.ndarray, where: np.ndarray) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..ensembles.spread import Setups, Spread, over_setups, spreads, vary_pixels
-from ..errors import HalonmfError, InputError, UsageError
+from ..errors import HalonmfError, InputError
 from ..fits.apply import Application, apply, apply_mixtures
 from ..fits.bootstrap import Refits, refit
 from ..fits.fit import Fit, fit_mixtures
@@ -26,49 +26,18 @@ from ..replicates.four import four_replicates
 from ..replicates.replicate import Base, begin, reduce, usable
 from ..replicates.sample import Stars
 from ..replicates.setup import Setup
+from ..replicates.table import key
 from ..simulations.particles import Galaxy
 from ..stars.variables import VARIABLES as COLUMNS
 from .galaxies import mock_galaxy
 from .numbers import products_of, two_components
+from .settings import PaperSettings as PaperSettings
 
 CHEMICAL, KINEMATIC = "chemically-pure", "kinematically-pure"
 SELECTIONS = (CHEMICAL, KINEMATIC)
 VARIABLES = ("E", "r", "z", "R")
 """Variables of the paper's profiles."""
 DISTANCES = ("r", "z", "R")
-
-
-@dataclass(frozen=True)
-class PaperSettings:
-    """Choices of a run of the whole paper.
-
-    Attributes
-    ----------
-    seed : int
-        Of the mock, the bootstraps and everything else that is drawn.
-    rows : int
-        Rows of the mock survey.
-    bootstrap : int
-        Replicates behind the intervals; 0 for none.
-    expected : int
-        Mock surveys that the mock's noise-free counts are averaged over; 0 for none.
-    draws : int
-        Draws of the regularisation search; 0 for none.
-    device : str
-        As in `FitSettings`.
-    """
-
-    seed: int = 1
-    rows: int = 60_000
-    bootstrap: int = 200
-    expected: int = 6
-    draws: int = 60
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name in ("seed", "bootstrap", "expected", "draws"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} must be >= 0, got {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)
@@ -189,7 +158,7 @@ class Study:
     def _fit_two(self, selection: str) -> Two:
         base = begin(self.stars, Setup(self.fit_settings(selection)))
         # the paper reads fractions and crossings off the mean over set-ups of l
-        means = {f"fraction_{name}": x.mean(axis=0) for name, x in self.setups(selection).fractions.items()}
+        means = {key("fraction", name): x.mean(axis=0) for name, x in self.setups(selection).fractions.items()}
         return Two(
             base=base,
             applications={name: apply(base.fit, self.table, parse_axes(PROFILES[name])) for name in self.variables},
@@ -254,7 +223,7 @@ class Study:
     def spreads(self, selection: str) -> dict[str, Spread]:
         """Return the fractions along every variable as means over the set-ups of l, with both of their errors."""
         made = self.replicates(selection)
-        noise = {name: made[f"fraction_{name}"] for name in self.variables} if made else None
+        noise = {name: made[key("fraction", name)] for name in self.variables} if made else None
         return spreads(self.setups(selection), noise)
 
     def setups(self, selection: str) -> Setups:

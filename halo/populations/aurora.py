@@ -18,17 +18,18 @@ from ..products.boundary import Boundary
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
+from .settings import AuroraSettings
 
 PLANE = Plane("AL_FE", "FE_H")
 NAME = "LE1"
 """The component that makes the mask; the paper's."""
-SHARE = 0.05
-"""Pixels of the mask exceed this fraction of the component's maximum; the paper's."""
-MAX_FE_H = -1.0
+SHARE = AuroraSettings.share
+"""Pixels of the mask exceed this share of the component's maximum; the paper's."""
+MAX_FE_H = AuroraSettings.max_fe_h
 """Pixels of the mask lie below this [Fe/H], dex; the paper's."""
-PERCENTILE = 90.0
+PERCENTILE = AuroraSettings.percentile
 """Of [Al/Fe] in each bin; the paper's."""
-ITERATIONS = 1000
+ITERATIONS = AuroraSettings.iterations
 """Resamplings; the paper's number."""
 MIN_STARS = 5
 """Bins with fewer stars in the mask have no value: removing sqrt(N) of them leaves too little."""

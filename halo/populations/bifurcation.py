@@ -17,14 +17,15 @@ from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
 from ..stars.variables import VARIABLES, values
 from .regions import REFERENCE, Region, named_region
+from .settings import BifurcationSettings
 
 ACTIONS = ("J_r", "J_z", "J_phi")
 """What is averaged over the pixels; the paper calls J_z the angular action J_theta."""
 STATISTICS = ("median", "mean", "std")
 BRANCHES = ("above", "below")
-FE_H, MG_FE = (-0.9, -0.2), (0.05, 0.35)
-"""The frame of the bifurcation, dex. The paper gives [Fe/H] from about -0.9 to -0.2, and no numbers for [Mg/Fe]."""
-LINE = ((-0.9, 0.175), (-0.2, 0.195))
+FE_H, MG_FE = BifurcationSettings.fe_h, BifurcationSettings.mg_fe
+"""The frame of the bifurcation, dex. The paper says [Fe/H] from about -0.9 to -0.2; of [Mg/Fe] it gives no numbers."""
+LINE = BifurcationSettings.line
 """Two points ([Fe/H], [Mg/Fe]) of the line between the branches; the paper draws one and gives no numbers."""
 PIXELS = (14, 12)
 """Pixels along [Fe/H] and [Mg/Fe]."""
@@ -32,7 +33,7 @@ MIN_STARS = 3
 """Pixels with fewer stars have no mean."""
 GIVEN = ("FE_H", "MG_FE", "M_H", "ALPHA_M")
 """Abundances that define the branches, or measure the same."""
-DRAWS = 1000
+DRAWS = BifurcationSettings.draws
 """Bootstrap draws behind the errors."""
 ALPHA = 0.01
 """Level at which a property of the scan counts as different, after correction for the number of properties."""

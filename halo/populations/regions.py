@@ -20,16 +20,17 @@ from ..stars.expressions import parse_cut
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
 from ..stars.variables import values
+from .settings import RegionSettings
 
 REGION_FILE = Path(__file__).with_name("regions.toml")
 """The package's own regions; a user's file has the same form."""
-REFERENCE = "Eos"
+REFERENCE = RegionSettings.reference
 """The region that the others are compared with."""
-BINS = 10
+BINS = RegionSettings.bins
 """Bins of the energy histograms; the paper's."""
-E_RANGE = (-2.5e5, -1.0e5)
+E_RANGE = RegionSettings.E_range
 """Their range, km2 / s2; the paper gives none, this is that of its profiles against energy."""
-DRAWS = 1000
+DRAWS = RegionSettings.draws
 """Bootstrap draws behind the support of the nearest region."""
 
 

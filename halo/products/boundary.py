@@ -16,18 +16,19 @@ from ..io.notebook import Shown, curves
 from ..mixtures.settings import Axis
 from ..stars.catalogue import StarsLike
 from ..stars.settings import Selection
+from .compiling import as_python
+from .crossings import boundaries
 from .profile import MIN_STARS
 from .published_line import BK23_OFFSET, belokurov_kravtsov
+from .settings import BoundarySettings
 
-E_RANGE, LZ_RANGE = (-3.0e5, -1.0e5), (-2000.0, 2000.0)
-GRID = 10
-LEVEL = 0.5
-SMOOTHING = 1.0
+E_RANGE, LZ_RANGE = BoundarySettings.E_range, BoundarySettings.Lz_range
+GRID, LEVEL, SMOOTHING = BoundarySettings.grid, BoundarySettings.level, BoundarySettings.smoothing
 
 CROSSES, TWICE, NEVER, EMPTY = "crosses", "crosses more than once", "never crosses", "too few stars"
 REVERSED = "crosses the other way only"
 STATUSES = (CROSSES, TWICE, NEVER, EMPTY, REVERSED)
-"""What can happen in a column."""
+"""What can happen in a column, in the order in which `crossings.boundaries_of_many` numbers them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -219,14 +220,13 @@ def boundary_of(
     shape = tuple(axis.count for axis in bins.axes)
     n_stars = application.mixtures.n_stars.reshape(shape)
     share = np.where(n_stars >= min_stars, application.fractions[:, -1].reshape(shape), np.nan)
-    found = [_column(centres, column, level) for column in share]
-    E = np.array([e for e, _, _ in found])
+    E, number, status = boundaries(centres, share[None], level, run=as_python)
     return Boundary(
         Lz_edges=bins.edges[0],
-        E=E,
-        smoothed=smooth(E, smoothing),
-        n_crossings=np.array([n for _, n, _ in found]),
-        status=tuple(status for _, _, status in found),
+        E=E[0],
+        smoothed=smooth(E[0], smoothing),
+        n_crossings=number[0],
+        status=tuple(STATUSES[i] for i in status[0]),
         n_stars=n_stars.sum(axis=1),
         level=level,
         smoothing=smoothing,
@@ -246,22 +246,6 @@ def grid_axes(
 ) -> tuple[Axis, Axis]:
     """Return the axes of the map behind a boundary: columns of Lz, cells of E in each."""
     return Axis("Lz", grid, *Lz_range), Axis("E", grid, *E_range)
-
-
-def _column(E: np.ndarray, share: np.ndarray, level: float) -> tuple[float, int, str]:
-    good = np.isfinite(share)
-    E, share = E[good][::-1], share[good][::-1]  # from high energies down
-    if len(E) < 2:
-        return np.nan, 0, EMPTY
-    above = share >= level
-    number = int((above[1:] != above[:-1]).sum())
-    falls = np.flatnonzero(above[:-1] & ~above[1:])
-    if len(falls) == 0:
-        return np.nan, number, REVERSED if number else NEVER
-    i = falls[0]
-    # linear between the two cells on either side of the level
-    part = (share[i] - level) / (share[i] - share[i + 1])
-    return float(E[i] + part * (E[i + 1] - E[i])), number, CROSSES if number == 1 else TWICE
 
 
 def smooth(E: np.ndarray, sigma: float) -> np.ndarray:

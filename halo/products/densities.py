@@ -10,7 +10,7 @@ from astropy.table import QTable
 
 from ..errors import UsageError
 from ..fits.store import FitLike, as_fits
-from .tracks import marginal
+from .histograms import marginal
 
 FALL = 0.5
 """A density has fallen off where it is below this part of its maximum."""

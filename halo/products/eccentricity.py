@@ -14,10 +14,11 @@ from ..fits.store import FitLike, as_fit
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
+from .settings import EccentricitySettings
 
-CUT = 0.1
+CUT = EccentricitySettings.cut
 """Bins in which a component has less than this part of its largest weight are left out (the paper's)."""
-BINS = 20
+BINS = EccentricitySettings.bins
 """Bins of eccentricity from 0 to 1; the paper gives no number."""
 
 
@@ -107,7 +108,7 @@ def eccentricities(
     bins: int = BINS,
     cut: float = CUT,
     refits: Refits | None = None,
-    level: float = 0.68,
+    level: float = EccentricitySettings.level,
 ) -> Eccentricities:
     """Return F_k(e) = sum_i W_ik f_i(e) over the bins in which W_ik is above `cut` of its maximum (equation 5).
 

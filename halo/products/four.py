@@ -23,55 +23,12 @@ from ..stars.selection import choose
 from ..stars.variables import values
 from .boundary import Boundary
 from .boundary import boundary as find_boundary
+from .settings import FILLS, ORDERS, SplitSettings
 from .tracks import percentiles
 
-BINS = 5
-"""q of the parts: the paper's, for parts that are smaller than the sample."""
-FILLS = ("nearest", "drop")
-ORDERS = ("energy", "metallicity")
-MIN_STARS = 10
-"""Fewest stars per bin, on average, of which two components are looked for in a part."""
 IRON = "FE_H"
 ABOVE, BELOW = "E >= E_b(Lz)", "E < E_b(Lz)"
 """The last cut in the cut-flow of a part."""
-
-
-@dataclass(frozen=True)
-class SplitSettings:
-    """Choices of the split.
-
-    Attributes
-    ----------
-    bins : int
-        q: each part has q x q equal-count bins of E and Lz.
-    fill : str
-        Where an Lz column has no boundary: ``nearest`` takes it from the columns that have one, linear between them
-        and constant beyond the last; ``drop`` leaves the stars of such columns out.
-    order : str
-        Which of a part's two components is the first: that of higher mean ``energy`` (the paper's words: "in order of
-        decreasing energy"), or that of lower median ``metallicity``. In the paper both give the same order.
-    min_stars : int
-        A part with fewer stars per bin on average is refused.
-
-    Raises
-    ------
-    UsageError
-        A value that makes no sense.
-    """
-
-    bins: int = BINS
-    fill: str = FILLS[0]
-    order: str = ORDERS[0]
-    min_stars: int = MIN_STARS
-
-    def __post_init__(self) -> None:
-        if self.bins < 2:
-            raise UsageError(f"bins must be >= 2, got {self.bins}.")
-        for name, known in (("fill", FILLS), ("order", ORDERS)):
-            if getattr(self, name) not in known:
-                raise UsageError(f"{name} must be {' or '.join(known)}, got {getattr(self, name)!r}.")
-        if self.min_stars < 1:
-            raise UsageError(f"min_stars must be >= 1, got {self.min_stars}.")
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,7 @@ from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
-
-PRIOR_COUNTS = 1.0
-"""Prior counts, spread evenly over the pixels of each distribution read off an image."""
+from .settings import PRIOR_COUNTS as PRIOR_COUNTS
 
 
 @dataclass(frozen=True)

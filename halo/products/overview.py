@@ -12,16 +12,8 @@ from ..mixtures.settings import parse_axes
 from ..stars.selection import choose
 from .boundary import Boundary, boundary
 from .profile import Profile, profile
+from .settings import PROFILES as PROFILES
 
-PROFILES = {
-    "E": "E:20:-2.5e5:-1.0e5",
-    "Lz": "Lz:20:-2000:2000",
-    "r": "r:10:2:14",
-    "z": "z:10:0:10",
-    "R": "R:10:2:14",
-    "e": "e:10:0:1",
-}
-"""Bins of the profiles against each variable: km2 / s2, kpc km / s, kpc; those of E, r, z and R are the paper's."""
 PROFILE_AXES = PROFILES["E"]
 """Bins of the profile that is drawn."""
 MAP_AXES = "Lz:20:-2000:2000,E:20:-3e5:-1e5"

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from astropy.table import Table
-from scipy.interpolate import PchipInterpolator
-from scipy.optimize import brentq
 
 from ..errors import UsageError
 from ..fits.apply import Application, apply
@@ -19,11 +16,13 @@ from ..mixtures.bins import BinsLike
 from ..stars.catalogue import StarsLike
 from ..stars.settings import Selection
 from ..stars.variables import unit_of
+from .crossings import crossings, interpolate
+from .settings import ApplySettings
 
 LEVELS = (0.5, 0.9, 0.1)
 """Levels of the last (highest-energy) component's fraction at which crossings are reported."""
-MIN_STARS = 10
-"""Bins with fewer stars are too uncertain to place a crossing."""
+MIN_STARS = ApplySettings.min_stars
+"""Bins with fewer stars say too little to carry a crossing."""
 
 
 @dataclass(frozen=True)
@@ -176,40 +175,6 @@ def profile_of(application: Application, *, levels: Sequence[float] = LEVELS, mi
     return Profile(application, tuple(Crossing(level, crossings(centre, share, level)) for level in levels), min_stars)
 
 
-def crossings(x: np.ndarray, y: np.ndarray, level: float) -> tuple[float, ...]:
-    """Return every place where the spline through (x, y) passes `level`.
-
-    The spline is the monotone cubic of Fritsch & Carlson (1980, SIAM J. Numer. Anal. 17, 238): it makes no
-    turning points of its own, so every crossing is one of the data. To touch the level is not to cross it; where the
-    data lie on it and leave it on the other side, the crossing is where they reach it.
-
-    Parameters
-    ----------
-    x : ndarray, shape (m,)
-        Rising.
-    y : ndarray, shape (m,)
-        Values; NaN are left out.
-    level : float
-        The level.
-
-    Returns
-    -------
-    tuple of float
-        In rising order; empty if there is none.
-    """
-    good = np.isfinite(y)
-    if good.sum() < 2:
-        return ()
-    x, y = x[good], y[good]
-    spline, side = PchipInterpolator(x, y), np.sign(y - level)
-    off = np.flatnonzero(side)
-    found = []
-    for i, j in pairwise(off):
-        if side[i] != side[j]:
-            found.append(float(x[i + 1]) if j > i + 1 else brentq(lambda at: float(spline(at)) - level, x[i], x[j]))
-    return tuple(found)
-
-
 def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
     """Return a component's fraction at a value of the profile's variable, by the spline of its crossings.
 
@@ -229,8 +194,5 @@ def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
     """
     mixtures = profile.application.mixtures
     share = profile.application.fractions[:, component]
-    good = (mixtures.n_stars >= profile.min_stars) & np.isfinite(share)
-    if good.sum() < 2:
-        return float("nan")
-    centre = mixtures.bins.bounds[good, 0].mean(axis=-1)
-    return float(PchipInterpolator(centre, share[good], extrapolate=False)(at))
+    enough = mixtures.n_stars >= profile.min_stars
+    return interpolate(mixtures.bins.bounds[:, 0].mean(axis=-1), np.where(enough, share, np.nan), at)

@@ -15,11 +15,13 @@ from ..fits.engine import CONVERGED
 from ..fits.fit import Fit, fractions
 from ..fits.intervals import RECOMMENDED, Ordered, interval_type
 from ..fits.store import FitLike, as_fits
-from .tracks import PERCENTILES, marginal, quantile
+from .compiling import Run, as_python, compiled
+from .histograms import PERCENTILES, percentiles_of
+from .settings import TableSettings
 
 Limits = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From replicates (B, ...) and the fit's own values to the lower and the upper limits, (2, ...)."""
-LEVEL = 0.68
+LEVEL = TableSettings.level
 """Probability that an interval is to hold."""
 
 
@@ -201,7 +203,7 @@ def _of_fit(fit: Fit, refits: Refits | None, q: tuple[float, ...], limits: Limit
     own = {
         "share": fit.mass_fractions,
         "mean_share": fit.mean_fractions,
-        "values": _percentiles(fit, fit.H, q),
+        "values": _percentiles(fit, fit.H[None], q, as_python)[0],
     }
     if refits is None:
         found = {name: np.full((2, *x.shape), np.nan) for name, x in own.items()}
@@ -212,7 +214,7 @@ def _of_fit(fit: Fit, refits: Refits | None, q: tuple[float, ...], limits: Limit
         drawn = {
             "share": W.sum(axis=1) / W.sum(axis=(1, 2))[:, None],
             "mean_share": np.nanmean(fractions(W), axis=1),
-            "values": np.stack([_percentiles(fit, rows, q) for rows in H]),
+            "values": _percentiles(fit, H, q, compiled),
         }
         found = {name: limits(x, own[name]) for name, x in drawn.items()}
     return {
@@ -223,16 +225,7 @@ def _of_fit(fit: Fit, refits: Refits | None, q: tuple[float, ...], limits: Limit
     }
 
 
-def _percentiles(fit: Fit, H: np.ndarray, q: tuple[float, ...]) -> np.ndarray:
-    """Percentiles of every abundance in rows of H; shape (k, v, p)."""
+def _percentiles(fit: Fit, H: np.ndarray, q: tuple[float, ...], run: Run) -> np.ndarray:
+    """Percentiles of every abundance in the components of many fits; shape (B, k, v, p)."""
     chemistry = fit.settings.chemistry
-    return np.array(
-        [
-            [
-                [quantile(chemistry.edges(name), weight, p / 100) for p in q]
-                for name in chemistry.variables
-                for weight in [marginal(chemistry, row, name)]
-            ]
-            for row in H
-        ]
-    )
+    return percentiles_of(H, chemistry, chemistry.variables, q, run=run).swapaxes(1, 2)

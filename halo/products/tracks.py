@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,9 @@ from astropy.table import QTable, vstack
 from ..errors import UsageError
 from ..fits.fit import Fit
 from ..fits.store import FitLike, as_fit
-from ..mixtures.settings import Chemistry, Plane
-
-MIN_SHARE = 1e-3
-"""Columns of an image with a smaller fraction of it have no median track."""
-PERCENTILES = (10.0, 50.0, 90.0)
-"""Those of the paper's Table 1."""
+from ..mixtures.settings import Plane
+from .compiling import as_python
+from .histograms import MIN_SHARE, PERCENTILES, percentiles_of, tracks_of
 
 
 @dataclass(frozen=True)
@@ -59,17 +56,12 @@ def track(fit: Fit, component: int, image: int, *, min_share: float = MIN_SHARE)
     -------
     Track
     """
-    chemistry = fit.mixtures.chemistry
-    plane = chemistry.planes[image]
-    picture = fit.images[component, image]
-    total = picture.sum()
-    weight = picture.sum(axis=0) / (total if total > 0 else 1.0)
-    edges = chemistry.edges(plane.y)
-    median, deviation = np.full(len(weight), np.nan), np.full(len(weight), np.nan)
-    for i in np.flatnonzero((weight >= min_share) & (weight > 0)):
-        median[i] = quantile(edges, picture[:, i], 0.5)
-        deviation[i] = _deviation(edges, picture[:, i], median[i])
-    return Track(plane, chemistry.centres(plane.x), median, deviation, weight)
+    chemistry = replace(fit.mixtures.chemistry, planes=(fit.mixtures.chemistry.planes[image],))
+    (plane,), picture = chemistry.planes, fit.images[component, image]
+    median, deviation = tracks_of(picture.reshape(1, 1, -1), chemistry, min_share, run=as_python)
+    whole = picture.sum()
+    weight = picture.sum(axis=0) / (whole if whole > 0 else 1.0)
+    return Track(plane, chemistry.centres(plane.x), median[0, 0, 0], deviation[0, 0, 0], weight)
 
 
 class Tracks(tuple[tuple[Track, ...], ...]):
@@ -148,39 +140,6 @@ def tracks(fit: FitLike, *, min_share: float = MIN_SHARE) -> Tracks:
     return Tracks(fit.names, rows)
 
 
-def marginal(chemistry: Chemistry, row: np.ndarray, name: str) -> np.ndarray:
-    """Return the distribution of one abundance in a component, averaged over the images that show it; sums to 1.
-
-    Parameters
-    ----------
-    chemistry : Chemistry
-        What the row's pixels are.
-    row : ndarray, shape (n,)
-        A row of H.
-    name : str
-        The abundance; one of the chemistry's variables.
-
-    Returns
-    -------
-    ndarray, shape (l,)
-
-    Raises
-    ------
-    UsageError
-        No plane shows the abundance.
-    """
-    if name not in chemistry.variables:
-        raise UsageError(f"no plane shows {name}; the planes have {', '.join(chemistry.variables)}.")
-    shown = [
-        picture.sum(axis=0 if plane.x == name else 1)
-        for plane, picture in zip(chemistry.planes, chemistry.images(row), strict=True)
-        if name in (plane.x, plane.y)
-    ]
-    # [Fe/H] stands in every plane: the mean counts it once.
-    total = np.mean([x / x.sum() if x.sum() > 0 else x for x in shown], axis=0)
-    return total / total.sum() if total.sum() > 0 else total
-
-
 def percentiles(fit: Fit, name: str, q: tuple[float, ...] = PERCENTILES) -> np.ndarray:
     """Return percentiles of an abundance in each component, dex; shape (k, len(q)).
 
@@ -194,31 +153,6 @@ def percentiles(fit: Fit, name: str, q: tuple[float, ...] = PERCENTILES) -> np.n
     chemistry = fit.mixtures.chemistry
     if not all(0 <= p <= 100 for p in q):
         raise UsageError(f"percentiles must lie between 0 and 100, got {q}.")
-    rows = [marginal(chemistry, row, name) for row in fit.H]
-    edges = chemistry.edges(name)
-    return np.array([[quantile(edges, row, p / 100) for p in q] for row in rows])
-
-
-def quantile(edges: np.ndarray, weight: np.ndarray, p: float) -> float:
-    """Return the p-quantile of a histogram, linear within bins; NaN where it is empty."""
-    total = weight.sum()
-    if not total > 0:
-        return float("nan")
-    cumulative = np.concatenate([[0.0], np.cumsum(weight) / total])
-    # Empty bins make flat stretches, on which the quantile is any point: the first is taken.
-    filled = np.flatnonzero(np.diff(cumulative) > 0)
-    i = filled[min(int(np.searchsorted(cumulative[filled + 1], p)), len(filled) - 1)]
-    share = min((p - cumulative[i]) / (cumulative[i + 1] - cumulative[i]), 1.0)
-    return float(edges[i] + share * (edges[i + 1] - edges[i]))
-
-
-def _deviation(edges: np.ndarray, weight: np.ndarray, median: float) -> float:
-    # The distance within which half of the weight lies, each pixel's spread evenly over it.
-    cumulative = np.concatenate([[0.0], np.cumsum(weight) / weight.sum()])
-    distance = np.unique(np.append(np.abs(edges - median), 0.0))
-    inside = np.interp(median + distance, edges, cumulative) - np.interp(median - distance, edges, cumulative)
-    i = int(np.searchsorted(inside, 0.5))
-    if i == 0 or i == len(inside):
-        return float(distance[min(i, len(distance) - 1)])
-    share = (0.5 - inside[i - 1]) / (inside[i] - inside[i - 1])
-    return float(distance[i - 1] + share * (distance[i] - distance[i - 1]))
+    if name not in chemistry.variables:
+        raise UsageError(f"no plane shows {name}; the planes have {', '.join(chemistry.variables)}.")
+    return percentiles_of(fit.H[None], chemistry, (name,), q, run=as_python)[0, 0]

@@ -1,1 +1,1 @@
-"""Resampled stars and every product of many fits at once."""
+"""Replicates: resampled stars, their fits, and every product of many fits."""

@@ -12,6 +12,7 @@ from ..products.four import Four, sides
 from ..products.overview import PROFILES
 from .products import reduced
 from .sample import Stars
+from .table import key
 
 CHUNK = 64
 """Replicates whose products are in memory at once."""
@@ -20,10 +21,10 @@ CHUNK = 64
 def four_replicates(
     four: Four, table: Any, replicates: int = REPLICATES, *, seed: int = 0, floor: float = FLOOR
 ) -> dict[str, np.ndarray]:
-    """Return the fractions of four components along every variable of `products.PROFILES`, in every replicate.
+    """Return the fractions of four components along every variable of `overview.PROFILES`, in every replicate.
 
-    The boundary is held: what is drawn is the stars of either part, and of these same stars both the components and
-    the bins along a variable are made. Replicates of a part that did not converge, or whose components could not be
+    The boundary is held fixed. The stars of either part are resampled; the components and the bins along a variable
+    are made of the same resampled stars. Replicates of a part that did not converge, or whose components could not be
     matched, are left out.
 
     Parameters
@@ -37,7 +38,7 @@ def four_replicates(
     seed : int
         Of the draws of the upper part; those of the lower one have the next.
     floor : float
-        As in `refit.refit`.
+        As in `bootstrap.refit`.
 
     Returns
     -------
@@ -70,6 +71,6 @@ def four_replicates(
         W = np.ones((len(some), *four.fit.W.shape))  # the products kept here are of H alone
         made = reduced(sample, weights[some], W, H, rows, columns, four.fit.settings)
         for name in PROFILES:
-            if f"fraction_{name}" in made:
-                found[name].append(made[f"fraction_{name}"])
+            if key("fraction", name) in made:
+                found[name].append(made[key("fraction", name)])
     return {name: np.concatenate(parts) for name, parts in found.items() if parts}

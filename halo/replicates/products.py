@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ..fits.apply import held_weights
-from ..fits.fit import fractions
 from ..fits.settings import FitSettings
-from ..mixtures.settings import Chemistry
-from ..products.boundary import LEVEL, SMOOTHING, smooth
-from ..products.profile import LEVELS, MIN_STARS
-from ..products.tracks import MIN_SHARE, PERCENTILES
-from ..stars.variables import values
-from . import compiled as reductions
-from .sample import Places, Sample
-
-"""Names of the loss that the compiled loop solves."""
-DIVERGENCE = ("kullback-leibler", "1", "1.0")
+from ..products.histograms import PERCENTILES
+from ..products.profile import LEVELS
+from . import table
+from .many import Many
+from .sample import Sample
 
 
 def reduced(
@@ -52,21 +43,14 @@ def reduced(
     Returns
     -------
     dict of str to ndarray
-        ``mass_fraction``, ``mean_fraction``, ``mean_energy`` (B, k); for every variable X of `products.PROFILES` that
-        the stars have ``fraction_X`` (B, bins, k), ``crossing_X`` (B, levels), NaN unless there is exactly one, and
-        ``crossing_X_number``, how many there are, -1 where too few bins have stars; ``boundary``,
-        ``boundary_smoothed`` and ``boundary_number`` and ``boundary_status`` (an index into `boundary.STATUSES`), all
-        (B, columns), where there are two components; for every abundance A ``percentile_A`` (B, k, percentiles); for
-        every plane P ``track_P`` and ``deviation_P`` (B, k, pixels).
+        By key, of every product in `table.PRODUCTS` that the stars and the components allow, shape (B, ...).
     """
     W, H = np.ascontiguousarray(W, np.float64), np.ascontiguousarray(H, np.float64)
-    out = {
-        "mass_fraction": W.sum(axis=1) / W.sum(axis=(1, 2))[:, None],
-        "mean_fraction": _mean(fractions(W)),
-        "mean_energy": _mean_energy(sample, weights, W, rows),
-    }
-    out |= _shares(sample.places, weights, columns, H, settings)
-    return out | _chemistry(H, settings.chemistry)
+    fits = Many(sample, weights, W, H, rows, columns, settings)
+    found: dict[str, np.ndarray] = {}
+    for product in table.PRODUCTS:
+        found |= product.made(fits)
+    return found
 
 
 def coordinates(sample: Sample, settings: FitSettings) -> dict[str, np.ndarray]:
@@ -89,93 +73,3 @@ def coordinates(sample: Sample, settings: FitSettings) -> dict[str, np.ndarray]:
     for name in settings.chemistry.variables:
         found[f"edges_{name}"] = settings.chemistry.edges(name)
     return found
-
-
-def _mean(shares: np.ndarray) -> np.ndarray:
-    # over bins that have anything
-    good = np.isfinite(shares)
-    number = good.sum(axis=1)
-    return np.where(good, shares, 0.0).sum(axis=1) / np.where(number > 0, number, np.nan)
-
-
-def _mean_energy(sample: Sample, weights: np.ndarray, W: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    x = values(sample.stars, "E") if "E" in sample.stars.colnames else None
-    if x is None:
-        return np.full((len(W), W.shape[2]), np.nan)
-    total, number = np.zeros(W.shape[:2]), np.zeros(W.shape[:2])
-    reductions.bin_sums(weights, rows, x, total, number)
-    held = np.where(number[:, :, None] > 0, W, 0.0)
-    mass = held.sum(axis=1)
-    mean = total / np.where(number > 0, number, 1.0)
-    return (held * mean[:, :, None]).sum(axis=1) / np.where(mass > 0, mass, np.nan)
-
-
-def _shares(
-    places: Places, weights: np.ndarray, columns: np.ndarray, H: np.ndarray, settings: FitSettings
-) -> dict[str, np.ndarray]:
-    B, k = H.shape[:2]
-    W, number = np.zeros((B, len(places), k)), np.zeros((B, len(places)), np.int64)
-    columns = columns.astype(np.int32, copy=False)
-    if settings.solver.least_squares:
-        reductions.held_weights(weights, columns, places.index, H, W, number, 0, B)
-    else:
-        for b in range(B):
-            V = reductions.count(weights[b], columns, places.index, number[b], H.shape[2])
-            W[b], _ = held_weights(*_narrow(V, H[b], settings), settings.solver)
-    share = fractions(W)
-    out, levels = {}, np.array(LEVELS)
-    told = np.where(number >= MIN_STARS, share[:, :, -1], np.nan)
-    for name, bins in places.bins.items():
-        if name == "map":
-            continue
-        part = places.part(name)
-        out[f"fraction_{name}"] = share[:, part]
-        at, found = np.empty((B, len(levels))), np.empty((B, len(levels)), np.int64)
-        centre = bins.bounds[:, 0].mean(axis=-1)
-        reductions.crossings(centre, np.ascontiguousarray(told[:, part]), levels, at, found, 0, B)
-        out[f"crossing_{name}"], out[f"crossing_{name}_number"] = at, found
-    if "map" in places.bins and k > 1:
-        out |= _boundary(places, told)
-    return out
-
-
-def _narrow(V: np.ndarray, H: np.ndarray, settings: FitSettings) -> tuple[np.ndarray, np.ndarray]:
-    # Where V is zero, Kullback-Leibler sees nothing of H but its sum: all columns without a star are as good as one.
-    if settings.solver.loss not in DIVERGENCE:
-        return V, H
-    filled = V.any(axis=0)
-    empty = H[:, ~filled].sum(axis=1, keepdims=True)
-    return np.append(V[:, filled], np.zeros((len(V), 1)), axis=1), np.append(H[:, filled], empty, axis=1)
-
-
-def _boundary(places: Places, told: np.ndarray) -> dict[str, np.ndarray]:
-    bins = places.bins["map"]
-    columns, cells = (axis.count for axis in bins.axes)
-    E = bins.edges[1][0]
-    grid = np.ascontiguousarray(told[:, places.part("map")]).reshape(-1, columns, cells)
-    at = np.empty(grid.shape[:2])
-    number, status = np.empty(at.shape, np.int64), np.empty(at.shape, np.int64)
-    reductions.boundaries(0.5 * (E[:-1] + E[1:]), grid, LEVEL, at, number, status, 0, len(grid))
-    return {
-        "boundary": at,
-        "boundary_smoothed": smooth(at, SMOOTHING),
-        "boundary_number": number,
-        "boundary_status": status,
-    }
-
-
-def _chemistry(H: np.ndarray, chemistry: Chemistry) -> dict[str, np.ndarray]:
-    B, k = H.shape[:2]
-    l, names, planes = chemistry.pixels, chemistry.variables, chemistry.planes  # noqa: E741 - the paper's letter
-    shown = np.array([[1 if plane.x == name else 2 * (plane.y == name) for plane in planes] for name in names])
-    q = np.array(PERCENTILES) / 100
-    found = np.empty((B, len(names), k, len(q)))
-    edges = np.array([chemistry.edges(name) for name in names])
-    reductions.percentiles(H, l, shown, edges, q, found, 0, B)
-    median, deviation = np.empty((B, k, len(planes), l)), np.empty((B, k, len(planes), l))
-    y_edges = np.array([chemistry.edges(plane.y) for plane in planes])
-    reductions.tracks(H, l, y_edges, MIN_SHARE, median, deviation, 0, B)
-    out: dict[str, Any] = {f"percentile_{name}": found[:, i] for i, name in enumerate(names)}
-    for i, plane in enumerate(planes):
-        out[f"track_{plane}"], out[f"deviation_{plane}"] = median[:, :, i], deviation[:, :, i]
-    return out

@@ -1,4 +1,8 @@
-"""What is computed for every replicate of an ensemble: resampled stars, their fit, and every product of it."""
+"""A replicate of an ensemble: resampled stars, their fit, and every product of the fit.
+
+`begin` fits the full sample of a configuration; `reduce` makes its replicates. Where these have the bins of the full
+sample, all are resampled and fitted together, else one after the other.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +29,13 @@ if TYPE_CHECKING:
 
 CHUNK = 256
 """Replicates whose factors are in memory at once."""
-SHARE, SEVERAL = 16, 8
-"""With three or more components one replicate in so many tries so many starts, unless their number is given."""
+EVERY, SEVERAL = 16, 8
+"""With three or more components, one replicate in 16 tries 8 starts, unless the number of starts is given."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """A set-up's full sample: its fit, and what its replicates are compared with.
+    """The full sample of a configuration: its fit, with which the replicates are compared.
 
     Attributes
     ----------
@@ -40,9 +44,9 @@ class Base:
     fit : Fit
         Of all stars of the selection; the replicates' components are matched to its.
     products : dict of str to ndarray
-        Every product of the fit; see `reduced.reduced`.
+        Every product of the fit; see `products.reduced`.
     coordinates : dict of str to ndarray
-        What the axes of the products are; see `reduced.coordinates`. Also ``fit_status`` and ``fit_kkt``, how the fit
+        What the axes of the products are; see `products.coordinates`. Also ``fit_status`` and ``fit_kkt``, how the fit
         ended, and ``delete_factor``.
     sample : Sample
         The selected stars.
@@ -59,12 +63,13 @@ class Base:
 
 
 def begin(stars: Any, setup: Setup) -> Base:
-    """Return the fit of a set-up's full sample and every product of it.
+    """Return the fit of a configuration's full sample and every product of it.
 
     Parameters
     ----------
     stars : Table or Stars
-        Prepared stars, before the selection; as `Stars` what set-ups share is computed once.
+        Prepared stars, before the selection; as `Stars`, selections and bins that configurations have in common are
+        computed once.
     setup : Setup
         The configuration.
 
@@ -89,16 +94,16 @@ def begin(stars: Any, setup: Setup) -> Base:
     once = np.ones((1, len(sample)), np.uint8)
     found = reduced(sample, once, made.W[None], made.H[None], mixtures.rows, mixtures.columns, settings)
     products = {name: x[0] for name, x in found.items()}
-    told = {
+    ended = {
         "fit_status": np.array(made.status),
         "fit_kkt": np.array(made.kkt),
         "delete_factor": np.array(delete_factor(setup, mixtures.n_stars)),
     }
-    return Base(setup, made, products, coordinates(sample, settings) | told, sample, stars)
+    return Base(setup, made, products, coordinates(sample, settings) | ended, sample, stars)
 
 
 def delete_factor(setup: Setup, n_stars: np.ndarray) -> float:
-    """Return what the spread of replicates is to be multiplied by for a standard error; 1 but for ``delete``.
+    """Return the factor from the spread of replicates to a standard error; 1 but for ``delete``.
 
     Leaving out d of N without replacement makes estimates whose variance is d / (N - d) of the sampling variance
     (the delete-d jackknife of Shao & Wu 1989); d and N are summed over bins.
@@ -111,12 +116,12 @@ def delete_factor(setup: Setup, n_stars: np.ndarray) -> float:
 
 
 def reduce(base: Base, first: int, count: int, *, keep_factors: bool = False) -> dict[str, np.ndarray]:
-    """Return every product of the replicates first to first + count - 1 of one set-up.
+    """Return every product of the replicates first to first + count - 1 of one configuration.
 
     Parameters
     ----------
     base : Base
-        The set-up's full sample.
+        The configuration's full sample.
     first, count : int
         Replicate b is the same in every batch that holds it.
     keep_factors : bool
@@ -125,7 +130,7 @@ def reduce(base: Base, first: int, count: int, *, keep_factors: bool = False) ->
     Returns
     -------
     dict of str to ndarray
-        The products of `reduced.reduced`, and of each fit ``loss``, ``kkt``, ``n_iter``, ``status`` (an
+        The products of `products.reduced`, and of each fit ``loss``, ``kkt``, ``n_iter``, ``status`` (an
         `nmfcore.Status`), ``start`` (which won, 0 being the full sample's solution), ``similarity`` and ``permutation``
         (B, k) and ``refused``, as `nmfcore.align` says. The leading axis of each is the replicate.
 
@@ -137,7 +142,7 @@ def reduce(base: Base, first: int, count: int, *, keep_factors: bool = False) ->
     import nmfcore
 
     fixed = base.setup.edges == "fixed" and base.setup.errors == "none"
-    work = _together if fixed else _singly
+    work = _in_common_bins if fixed else _in_own_bins
     try:
         parts = []
         for start in range(first, first + count, CHUNK):
@@ -156,8 +161,8 @@ def usable(replicates: dict[str, np.ndarray]) -> np.ndarray:
     return (replicates["status"] == nmfcore.Status[CONVERGED]) & ~refused
 
 
-def _together(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
-    # Of the same stars in the same bins: one pattern, and one pass of the compiled loops over many replicates.
+def _in_common_bins(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
+    # The same stars in the same bins: one sparse pattern, and one call of the compiled loops for many replicates.
     import nmfcore
 
     mixtures, (scheme, drop) = base.fit.mixtures, _scheme(base.setup)
@@ -179,8 +184,8 @@ def _together(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
     return out | _joined(parts)
 
 
-def _singly(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
-    # Each with bins or stars of its own: no pattern is shared, and what a replicate is must not depend on its batch.
+def _in_own_bins(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
+    # Each has bins or stars of its own, so that there is no common pattern; no replicate depends on its batch.
     parts: dict[int, dict[str, np.ndarray]] = {}
 
     def work(begin: int, end: int) -> None:
@@ -188,7 +193,7 @@ def _singly(base: Base, first: int, count: int) -> dict[str, np.ndarray]:
             try:
                 parts[b] = _one(base, first + b)
             except InputError:
-                # Its stars are others than the user's: too few of them for the bins are no reason to lose the others.
+                # Its stars are not the user's: where they are too few for the bins, the other replicates go on.
                 parts[b] = _abandoned(base)
 
     _in_parallel(base, work, count, 1)
@@ -214,7 +219,7 @@ def _one(base: Base, replicate: int) -> dict[str, np.ndarray]:
 
 
 def _abandoned(base: Base) -> dict[str, np.ndarray]:
-    # What stands for a replicate that cannot be binned: nothing, and a status that keeps it out of every statistic.
+    # A replicate that cannot be binned: no numbers, and a status that keeps it out of every statistic.
     import nmfcore
 
     k = base.setup.fit.solver.components
@@ -239,7 +244,7 @@ def _nothing(x: np.ndarray) -> np.ndarray:
 
 
 def _scheme(setup: Setup) -> tuple[str, int | str]:
-    # To keep every star is to take none away.
+    # Keeping every star is deleting none.
     return ("delete", 0) if setup.scheme == "none" else (setup.scheme, setup.drop)
 
 
@@ -253,15 +258,15 @@ def _weights(setup: Setup, rows: np.ndarray, first: int, count: int) -> np.ndarr
 
 
 def _fits(base: Base, counts: SharedPattern, first: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    # What is said of the replicates' fits, and their factors in the base fit's order, H at unit sum.
+    # How the replicates' fits ended, and their factors in the base fit's order, H at unit sum.
     import nmfcore
 
     solver, start = base.setup.fit.solver, (base.fit.W, base.fit.H)
     result = solve(counts, solver, init=start, starts=solver.starts, first_replicate=first)
     fields = {name: getattr(result, name) for name in ("W", "H", "loss", "kkt", "n_iter", "status", "start")}
     if solver.components > 2 and solver.starts is None:
-        # How often random starts win says whether the full sample's optimum is the replicates' own.
-        for b in range(-first % SHARE, len(counts), SHARE):
+        # How often a random start wins tells whether the full sample's optimum is also that of the replicates.
+        for b in range(-first % EVERY, len(counts), EVERY):
             tried = solve(counts.select([b]), solver, init=start, starts=SEVERAL, first_replicate=first + b)
             for name, x in fields.items():
                 x[b] = getattr(tried, name)[0]
@@ -287,7 +292,7 @@ def _in_parallel(base: Base, work: Callable[[int, int], None], count: int, grain
     if resolve_device(base.setup.fit.solver.device) == "cpu":
         in_parallel(work, count, grain=grain)
     else:
-        work(0, count)  # one GPU is not helped by several threads
+        work(0, count)  # several threads do not speed up one GPU
 
 
 def _joined(parts: dict[int, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The stars of one selection as the loops over replicates take them: plain arrays, each star's places in every bin."""
+"""The stars of a selection as arrays for the loops over replicates: the bin of each star in every binning."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Places:
     Attributes
     ----------
     bins : dict of str to Bins
-        Binnings by name: the variables of `products.PROFILES` that the stars have, and ``map``, that of the boundary.
+        Binnings by name: the variables of `overview.PROFILES` that the stars have, and ``map``, that of the boundary.
     index : ndarray of int32, shape (N, binnings)
         Places; -1 outside.
     first : dict of str to int
@@ -65,7 +65,7 @@ def places(stars: Any) -> Places:
 
 
 class Sample:
-    """The stars of a selection; what is asked for again is not computed again.
+    """The stars of a selection; bins and columns are computed once.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Sample:
 
 
 class Stars:
-    """Prepared stars whose selections are made once, for set-ups that share them.
+    """Prepared stars whose selections are made once, for all configurations that use them.
 
     Attributes
     ----------

@@ -13,9 +13,9 @@ from ..errors import UsageError
 from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
 
 STREAM = 0x5CA77E2
-"""Tells the random numbers of measurement errors from others of the same seed."""
+"""Separates the random numbers of measurement errors from others of the same seed."""
 NEAREST = 0.1
-"""Share of its measured distance below which no star is scattered: a distance must stay positive."""
+"""Fraction of its measured distance below which no star is scattered: a distance must stay positive."""
 BACKEND = "builtin"
 """Source of the orbits, on every machine the same."""
 
@@ -36,7 +36,7 @@ def scatter(table: Any, elements: Sequence[str], seed: int, replicate: int) -> T
 
     Every error is taken for Gaussian and independent of the others; a star whose error is not known keeps that
     measurement. Stars that are then unbound, or without an orbit, are left out. The quality cuts are not made again:
-    a star beyond them could come in as well as one within them go, and the catalogue has only the latter.
+    scattering moves stars across them both ways, and the catalogue has only those that passed.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def scatter(table: Any, elements: Sequence[str], seed: int, replicate: int) -> T
     elements : sequence of str
         Abundances to scatter.
     seed, replicate : int
-        Name the random numbers.
+        Select the random numbers.
 
     Returns
     -------

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from ..errors import UsageError
+from ..fields import Form, Option
 from ..fits.settings import FitSettings
 
 SCHEMES = ("multinomial", "poisson", "delete", "none")
-
-
 EDGES = ("fixed", "redrawn")
-
-
 ERRORS = ("none", "redrawn")
+
+
+def parse_drop(text: str) -> int | str:
+    """Return how many stars `delete` takes from a bin: ``sqrt``, or a number.
+
+    Raises
+    ------
+    UsageError
+        Neither.
+    """
+    try:
+        return text if text == "sqrt" else int(text)
+    except ValueError:
+        raise UsageError(f"drop must be sqrt or a number of stars >= 0; got {text!r}.") from None
 
 
 @dataclass(frozen=True)
 class Setup:
-    """One configuration of an ensemble: what its replicates have in common.
+    """One configuration of an ensemble, common to its replicates.
 
     Attributes
     ----------
@@ -45,11 +57,17 @@ class Setup:
     """
 
     fit: FitSettings = field(default_factory=FitSettings)
-    scheme: str = "multinomial"
-    drop: int | str = "sqrt"
-    edges: str = "fixed"
-    errors: str = "none"
-    floor: float = 0.5
+    scheme: Annotated[str, "How stars are resampled; delete is the paper's.", Option(choices=SCHEMES)] = "multinomial"
+    drop: Annotated[int | str, "Stars delete takes from a bin: sqrt or a number.", Option(form=Form(parse_drop))] = (
+        "sqrt"
+    )
+    edges: Annotated[str, "Bins of the full sample, or of each replicate's own stars.", Option(choices=EDGES)] = "fixed"
+    errors: Annotated[str, "redrawn scatters every star by its errors in each replicate.", Option(choices=ERRORS)] = (
+        "none"
+    )
+    floor: Annotated[
+        float, "Replicates whose components match less well are refused.", Option(minimum=0, maximum=1)
+    ] = 0.5
 
     def __post_init__(self) -> None:
         for name, known in (("scheme", SCHEMES), ("edges", EDGES), ("errors", ERRORS)):

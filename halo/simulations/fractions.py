@@ -14,17 +14,19 @@ from astropy.table import QTable, vstack
 from ..errors import InputError, UsageError
 from ..mixtures.bins import Bins, make_bins
 from ..mixtures.settings import Axis, parse_axes
-from ..products.profile import Profile, crossings
+from ..products.crossings import crossings
+from ..products.profile import Profile
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
 from ..stars.variables import unit_of, values
 from .particles import Galaxy, read_galaxy
+from .settings import SimulationSettings
 
-MAX_FE_H = -1.1
+MAX_FE_H = SimulationSettings.max_fe_h
 """Only particles below this [Fe/H] count, dex; the paper's."""
-AXES = ("r:10:2:14", "z:10:0:10", "R:10:2:14")
+AXES = SimulationSettings.axes
 """Bins in kpc; the paper's."""
-MIN_PARTICLES = 10
+MIN_PARTICLES = SimulationSettings.min_particles
 """Bins with fewer particles are left out of crossings."""
 ORIGINS = ("in_situ", "accreted")
 

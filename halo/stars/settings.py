@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
+
+from ..fields import Option
 
 SELECTIONS = ("chemically-pure", "kinematically-pure", "retrograde", "all")
 """Names of the halo selections; see `selection.halo_cuts`."""
+DEFAULT_ELEMENTS = ("FE_H", "AL_FE", "MG_FE")
+"""Abundances of the paper's two planes."""
+Cuts = Annotated[
+    tuple[str, ...], 'Condition that stars must meet, such as "LOGG<2.5" or "|z|<2"; repeatable.', Option("--cut")
+]
 
 
 @dataclass(frozen=True)
@@ -24,10 +32,12 @@ class Selection:
         Further conditions to keep, such as ``"LOGG<2.5"``.
     """
 
-    name: str = "chemically-pure"
-    max_fe_h: float = -1.1
-    min_eccentricity: float = 0.7
-    cuts: tuple[str, ...] = ()
+    name: Annotated[str, "Halo selection.", Option("--selection", keyword="selection", choices=SELECTIONS)] = (
+        "chemically-pure"
+    )
+    max_fe_h: Annotated[float, "[Fe/H] limit of kinematically-pure."] = -1.1
+    min_eccentricity: Annotated[float, "Prograde limit of chemically-pure."] = 0.7
+    cuts: Cuts = ()
 
     def __str__(self) -> str:
         return self.name

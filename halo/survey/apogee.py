@@ -16,11 +16,9 @@ from ..io.fits import FitsTable, find_table, read_columns
 from ..progress import Progress, silent
 from .match import JOIN_WITNESSES, pair_rows
 from .quality import DEFAULT_ELEMENTS, EXTRATARG_DUPLICATE, check_elements, no_bits
+from .settings import DEFAULT_COLUMNS
 
 __all__ = ["DEFAULT_COLUMNS", "clean", "read_survey"]
-
-DEFAULT_COLUMNS = ("TEFF", "SNR", "M_H", "ALPHA_M")
-"""Columns of allStar that are carried along where the file has them."""
 
 SENTINELS = (-9999.99, -9999.0, 99.99)
 """Sentinels of missing values, besides NaN and anything as large as 1e20."""

@@ -13,11 +13,10 @@ import numpy as np
 from ..errors import InputError, UsageError
 from ..io.fits import find_table, is_html, read_columns
 from ..progress import Progress, silent
+from .settings import DEFAULT_PROBABILITY as DEFAULT_PROBABILITY
 
 ID_COLUMN, PROBABILITY_COLUMN = 0, 16
 """Columns of source_id and memberprob in the text files (Zenodo 4891252)."""
-
-DEFAULT_PROBABILITY = 0.8
 
 _ID_NAMES = ("SOURCE_ID", "GAIAEDR3_SOURCE_ID", "GAIA_SOURCE_ID")
 _PROBABILITY_NAMES = ("PROB", "MEMBERPROB", "MEMBER_PROB")

@@ -4,7 +4,7 @@ Stars are cut by everything that needs no orbit first, so that orbits are comput
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,64 +18,14 @@ from ..stars.catalogue import Catalogue
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
 from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
-from .apogee import DEFAULT_COLUMNS, read_survey
+from .apogee import read_survey
 from .mapping import MappedCatalogue, read_mapped
-from .members import DEFAULT_PROBABILITY, read_members
-from .quality import DEFAULT_ELEMENTS, QualityCuts, mapped_quality_cuts, quality_cuts
+from .members import read_members
+from .quality import mapped_quality_cuts, quality_cuts
+from .settings import PrepareSettings as PrepareSettings
 
 LZ_SUN = 1994.76
 """Lz of the Sun, kpc km/s, prograde positive: 8.122 kpc less the height of 20.8 pc, times 245.6 km/s."""
-
-
-@dataclass(frozen=True)
-class PrepareSettings:
-    """Thresholds and choices of `prepare`.
-
-    Attributes
-    ----------
-    elements : tuple of str
-        Abundances that must be measured well, ``FE_H`` or ``X_FE``.
-    max_error : float
-        Upper limit of abundance errors, dex, exclusive.
-    max_logg : float
-        Upper limit of log g, exclusive.
-    max_distance : float
-        Upper limit of the heliocentric distance, kpc, exclusive.
-    member_probability : float
-        Cluster members at or above it are removed.
-    flags : bool
-        Apply the flag cuts.
-    columns : tuple of str
-        Further columns of allStar to carry along where present.
-    cuts : tuple of str
-        Conditions to keep, such as ``"SNR>70"``, applied last.
-    potential_backend : str
-        ``auto``, ``agama``, ``builtin`` or ``galpy``, as `orbits.kinematics` takes it.
-    eccentricity : str
-        ``staeckel`` or ``orbit``.
-    """
-
-    elements: tuple[str, ...] = DEFAULT_ELEMENTS
-    max_error: float = 0.2
-    max_logg: float = 3.0
-    max_distance: float = 10.0
-    member_probability: float = DEFAULT_PROBABILITY
-    flags: bool = True
-    columns: tuple[str, ...] = DEFAULT_COLUMNS
-    cuts: tuple[str, ...] = ()
-    potential_backend: str = "auto"
-    eccentricity: str = "staeckel"
-
-    def __post_init__(self) -> None:
-        _ = self.quality
-        user_cuts(self.cuts)  # a misspelt condition is to fail now, not after the orbits
-        if not 0 <= self.member_probability <= 1:
-            raise UsageError(f"member_probability must lie between 0 and 1, got {self.member_probability}.")
-
-    @property
-    def quality(self) -> QualityCuts:
-        """The thresholds of the quality cuts."""
-        return QualityCuts(self.elements, self.max_error, self.max_logg, self.max_distance, self.flags)
 
 
 def prepare(

@@ -11,14 +11,11 @@ import numpy as np
 
 from ..errors import UsageError
 from ..stars.cuts import Cut
+from ..stars.settings import DEFAULT_ELEMENTS
 from ..stars.variables import ELEMENTS, values
 
 if TYPE_CHECKING:
     from astropy.table import Table
-
-
-DEFAULT_ELEMENTS = ("FE_H", "AL_FE", "MG_FE")
-"""Abundances of the paper's two planes."""
 
 
 ASPCAP_BAD = {"TEFF_BAD": 16, "LOGG_BAD": 17, "STAR_BAD": 23}

@@ -29,8 +29,8 @@ class MultiplicativeUpdate:
     ----------
     inner : int
         Updates of one factor before turning to the other. For the Frobenius loss without weights they share the costly
-        product with V ("accelerated" updates, Gillis & Glineur 2012, Neural Computation 24, 1085); otherwise they are
-        as dear as any.
+        product with V ("accelerated" updates, Gillis & Glineur 2012, Neural Computation 24, 1085); otherwise they
+        cost as much as others.
     """
 
     inner: int = 1
@@ -77,7 +77,7 @@ def _step(H: Tensor, negative: Tensor, positive: Tensor, exponent: float) -> Ten
     step = negative / torch.where(positive == 0, FLOOR, positive)
     if exponent != 1:
         step = step.pow_(exponent)
-    # Entries that shrink stop short of zero, from where they could not come back if the optimum wants them after all.
-    # (scikit-learn zeroes entries below 2^-52 where beta <= 1.) NaN passes, to be found.
+    # Entries that shrink stop short of zero, from where they could not grow again if the optimum needs them.
+    # (scikit-learn zeroes entries below 2^-52 where beta <= 1.) NaN passes, and is found later.
     floor = smallest(H.dtype) * ((negative > 0) & (H > 0)).to(H.dtype)
     return torch.maximum(step.mul_(H), floor)

@@ -39,7 +39,7 @@ OURS = (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, NewtonKL)
 
 
 def resolve_rule(update: str | UpdateRule, problem: Problem) -> UpdateRule:
-    """Return the rule that `update` names, after asking whether it can solve `problem`.
+    """Return the rule that `update` names, if it can solve `problem`.
 
     Raises
     ------

@@ -28,7 +28,7 @@ def plan_pattern(request: Request) -> Solver:
     pattern, loss = request.V, request.loss
     if request.device is None and pattern.on_device is not None:
         request = request.with_data(pattern, device="cuda")
-    # What may be asked of a rule does not depend on the data: none of these are made dense for that.
+    # Whether a rule supports the problem does not depend on the data, which therefore need not be made dense.
     one = np.ones((1, 1))
     stand_in = build_problem(
         one, loss=loss, weight=None if request.weight is None else one, penalty=request.penalty, hold=request.hold
@@ -39,7 +39,7 @@ def plan_pattern(request: Request) -> Solver:
     devices = [] if request.on_cpu else visible_devices(request.device)
     if refusal(request, rule, devices) is not None:
         return Dense(request)
-    assert isinstance(loss, BetaDivergence), "`refusal` has asked"
+    assert isinstance(loss, BetaDivergence), "checked by `refusal`"
     dtype = precision_of(request)
     kernel = Kernel(pattern, rule, loss.beta, request.penalty, request.stop, dtype, tuple(devices))
     return Cuda(request, kernel) if devices else Compiled(request, kernel)

@@ -32,7 +32,7 @@ LONG = 32
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """What a compiled kernel needs besides the starts.
+    """What a compiled kernel needs in addition to the starts.
 
     Attributes
     ----------

@@ -10,9 +10,10 @@ from .. import initialise
 from ..kernels.parallel import in_parallel
 from ..pattern import LANES, SharedPattern
 
-# Vectors carried beside the wanted ones, which then converge faster; how far from eigenvectors they may be, relative to
-# the largest eigenvalue, in units of rounding; and when to leave a replicate to LAPACK, which then is as fast.
-BESIDE = 6
+# Additional vectors, with which the others converge faster; how far from eigenvectors they may be, relative to
+# the largest eigenvalue, in units of rounding; and iterations after which a replicate is left to LAPACK, which then is
+# as fast.
+ADDITIONAL = 6
 ROUNDINGS = 4
 MOST = 4
 # Up to this many rows LAPACK is faster: the eigenvalues of counts fall slowly, and so the iteration converges.
@@ -58,7 +59,7 @@ def leading_svd(
     if m <= SHORT:
         squares, vectors = torch.linalg.eigh(gram)
         return _triplets(pattern, replicates, vectors.flip(-1)[..., :k].contiguous(), squares.flip(-1)[:, :k])
-    width = min(m, k + BESIDE)
+    width = min(m, k + ADDITIONAL)
     size = gram.diagonal(dim1=-2, dim2=-1).sum(-1).clamp_min(torch.finfo(torch.float64).tiny)
     mean = (gram / size[:, None, None]).mean(dim=0)
     guess = torch.linalg.eigh(mean).eigenvectors.flip(-1)[:, :width]

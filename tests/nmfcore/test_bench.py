@@ -44,7 +44,7 @@ def test_the_ratio_is_of_the_best_rounds():
 
 def test_rounds_are_taken_in_turn_after_one_untimed_call():
     calls = []
-    pair = bench.beside(lambda: calls.append("ours"), lambda: calls.append("peer"), rounds=2)
+    pair = bench.in_turn(lambda: calls.append("ours"), lambda: calls.append("peer"), rounds=2)
     assert calls == ["ours", "ours", "peer", "ours", "peer"]
     assert [len(x) for x in pair] == [2, 2]
 

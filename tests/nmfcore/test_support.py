@@ -15,7 +15,7 @@ from nmfcore.matrix import SparseMatrix
 from nmfcore.rules.resolve import resolve_rule
 from nmfcore.sparse import plan
 
-from .problems import asked
+from . import problems
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "engine.md"
 
@@ -159,7 +159,7 @@ def test_gpus_do_what_the_page_says(rule, kind, loss, taken, monkeypatch):
         if refused(rule, kind, "weight" in change):
             continue
         taken.clear()
-        plan.plan_pattern(asked(pattern, **{**plain, **change}))
+        plan.plan_pattern(problems.asked(pattern, **{**plain, **change}))
         said = "as above" if what is None else besides(what, PATHS[2])
         assert taken == [where(rule, kind, PATHS[2]) if said == "as above" else said], what
 

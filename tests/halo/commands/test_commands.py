@@ -332,11 +332,11 @@ def test_what_follows_an_unconverged_fit_says_so_and_exits_4(small, hasty, tmp_p
 
 def test_bins_that_did_not_converge_exit_4_though_the_fit_did(small, tmp_path, monkeypatch):
     folder, _ = small
-    from halonmf.halo.commands import fit as commands
+    from halonmf.halo.fits import store
 
-    load = commands.load_fit
+    load = store.load_fit
     few = load(folder / "fit.h5").settings.replace(max_iter=1, update="mu")
-    monkeypatch.setattr(commands, "load_fit", lambda path: dataclasses.replace(load(path), settings=few))
+    monkeypatch.setattr(store, "load_fit", lambda path: dataclasses.replace(load(path), settings=few))
     result = run("apply", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "p.ecsv")
     assert result.exit_code == 4
     assert re.search(r"not converged: the weights of \d+ bins", result.output)

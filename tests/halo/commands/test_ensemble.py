@@ -1,18 +1,13 @@
 """The command for ensembles: what it takes, what it says, what it leaves, and how it exits."""
 
-import inspect
 import json
 import re
 
 import pytest
 
-import halonmf.cli as cli
-from halonmf.halo.commands import ensemble as ensemble_commands
-from halonmf.halo.ensembles.plan import BATCH, Plan
+from halonmf.halo.commands import console
 from halonmf.halo.ensembles.run import open_run
 from halonmf.halo.ensembles.sweeps import AXES
-from halonmf.halo.errors import HalonmfError
-from halonmf.halo.replicates.setup import EDGES, ERRORS, SCHEMES, Setup
 
 from .test_help import run
 
@@ -42,7 +37,7 @@ def batches(folder):
 
 def test_an_ensemble_ends_with_its_summary(made):
     folder, result = made
-    assert "1 set-up, 21 fits in 3 batches: complete, 21 fits computed now" in result.output
+    assert "1 configuration, 21 fits in 3 batches: complete, 21 fits computed now" in result.output
     assert "mass fraction HE" in result.output
     assert (folder / "summary.ecsv").exists()
     assert open_run(folder).complete
@@ -82,7 +77,7 @@ def test_a_dry_run_says_what_it_will_take_and_writes_nothing(stars, tmp_path):
     )
     result = run(*arguments)
     assert result.exit_code == 0, result.output
-    assert "3 set-ups, 153 fits in 3 batches" in result.output
+    assert "3 configurations, 153 fits in 3 batches" in result.output
     assert re.search(r"about [\d.]+ (s|min) and [\d.]+ [kM]B on this machine: an estimate", result.output)
     assert set(tmp_path.iterdir()) == before
     record = json.loads(run(*arguments, "--json").stdout)
@@ -93,7 +88,7 @@ def test_a_dry_run_says_what_it_will_take_and_writes_nothing(stars, tmp_path):
     assert record["estimated_bytes"] == pytest.approx(size, rel=0.3)
 
 
-def test_a_dry_run_names_set_ups_that_cannot_be_computed(stars, tmp_path):
+def test_a_dry_run_names_configurations_that_cannot_be_computed(stars, tmp_path):
     result = run("ensemble", stars, "-o", tmp_path / "run", "--sweep", "loss=frobenius,-1", *SMALL, "--dry-run")
     assert result.exit_code == 4
     assert "loss=-1: " in result.stderr
@@ -141,7 +136,7 @@ def test_what_cannot_be_computed_exits_4_with_the_reason_and_the_others_are_ther
         "ensemble", stars, "-o", tmp_path / "run", "--sweep", "loss=frobenius,-1", "--bootstrap", 4, *SMALL, "-q"
     )
     assert result.exit_code == 4
-    assert re.search(r"1 of 2 set-ups could not be computed: loss=-1: .*zero", result.stderr)
+    assert re.search(r"1 of 2 configurations could not be computed: loss=-1: .*zero", result.stderr)
     assert len(open_run(tmp_path / "run").replicates(0)["loss"]) == 4
 
 
@@ -175,33 +170,6 @@ def test_a_folder_for_which_the_command_has_no_leave_is_told_before_the_stars_ar
     assert "is a file" in result.stderr
 
 
-# its defaults are those of the functions that it calls
-
-
-class CallError(HalonmfError):
-    """Stands for the call; holds its arguments."""
-
-
-def test_an_ensemble_without_choices_is_that_of_the_library(monkeypatch, tmp_path):
-    def stand_in(*args, **options):
-        raise CallError(args, options)
-
-    signature = inspect.signature(ensemble_commands.ensemble)
-    monkeypatch.setattr(ensemble_commands, "ensemble", stand_in)
-    with pytest.raises(CallError) as caught:
-        inspect.unwrap(cli.ensemble)(tmp_path / "stars.fits")
-    given = signature.bind(*caught.value.args[0], **caught.value.args[1]).arguments
-    assert given["plan"] == Plan(Setup(), batch=BATCH)
-    for name, parameter in signature.parameters.items():
-        if parameter.default is not parameter.empty and name != "progress":
-            assert given[name] == parameter.default, name
-
-
-@pytest.mark.parametrize(("choices", "known"), [(cli.Scheme, SCHEMES), (cli.Edges, EDGES), (cli.Errors, ERRORS)])
-def test_the_choices_are_those_of_the_library(choices, known):
-    assert tuple(choice.value for choice in choices) == known
-
-
 def test_the_page_names_every_axis():
     import pathlib
 
@@ -216,12 +184,12 @@ def test_the_page_names_every_axis():
 @pytest.fixture
 def clock(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(cli.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
     return now
 
 
 def test_a_log_has_a_line_now_and_then_with_rate_and_time_left(clock, capsys):
-    with cli.Meter(quiet=False) as progress:
+    with console.Meter(quiet=False) as progress:
         progress("fits", 1000, 5000)  # done by an earlier run: no part of the rate
         for seconds, done in ((1.0, 1010), (14.0, 1500), (16.0, 2600), (20.0, 3000), (40.0, 5000)):
             clock[0] = 100.0 + seconds
@@ -233,7 +201,7 @@ def test_a_log_has_a_line_now_and_then_with_rate_and_time_left(clock, capsys):
 
 
 def test_progress_for_programs_says_the_same(clock, capsys):
-    with cli.Meter(quiet=False, as_json=True) as progress:
+    with console.Meter(quiet=False, as_json=True) as progress:
         progress("fits", 0, 100)
         clock[0] += 2.0
         progress("fits", 50, 100)
@@ -243,8 +211,8 @@ def test_progress_for_programs_says_the_same(clock, capsys):
 
 
 def test_a_terminal_has_a_bar(clock, capsys, monkeypatch):
-    monkeypatch.setattr(cli.sys.stderr, "isatty", lambda: True)
-    with cli.Meter(quiet=False) as progress:
+    monkeypatch.setattr(console.sys.stderr, "isatty", lambda: True)
+    with console.Meter(quiet=False) as progress:
         progress("fits", 0, 100)
         clock[0] += 2.0
         progress("fits", 50, 100)
@@ -252,7 +220,7 @@ def test_a_terminal_has_a_bar(clock, capsys, monkeypatch):
 
 
 def test_quiet_progress_says_nothing(clock, capsys):
-    with cli.Meter(quiet=True) as progress:
+    with console.Meter(quiet=True) as progress:
         progress("fits", 0, 100)
         clock[0] += 100.0
         progress("fits", 100, 100)
@@ -263,4 +231,4 @@ def test_quiet_progress_says_nothing(clock, capsys):
     ("seconds", "said"), [(59.4, "0 min 59 s left"), (125, "2 min 05 s left"), (7384, "2 h 03 min left")]
 )
 def test_the_time_left_is_said_in_units_that_suit_it(seconds, said):
-    assert cli._left(seconds) == said
+    assert console._left(seconds) == said

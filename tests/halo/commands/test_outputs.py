@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-import halonmf.cli as cli
+from halonmf.halo.commands import console
 from halonmf.halo.errors import OutputError
 from halonmf.halo.io.atomic import check_output
 
@@ -49,8 +49,8 @@ def test_a_write_protected_file_is_never_overwritten_not_even_by_root(tmp_path):
 
 def test_the_time_of_a_stage_is_that_since_the_one_before(monkeypatch, capsys):
     clock = iter([100.0, 103.0, 107.5])
-    monkeypatch.setattr(cli.time, "monotonic", lambda: next(clock))
-    with cli.Terminal(quiet=False) as progress:
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    with console.Terminal(quiet=False) as progress:
         progress("read", 1, 1)
         progress("orbits", 1, 2)
         progress("orbits", 2, 2)

@@ -8,7 +8,6 @@ import pytest
 from astropy.table import Table
 
 import halonmf.halo as halo
-from halonmf.halo.commands import populations as study_commands
 from halonmf.halo.mock.galaxy import MockGalaxy, write_galaxy
 from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
@@ -168,5 +167,6 @@ def test_the_documents_region_file_is_one(tmp_path):
     stars["FE_H"], stars["AL_FE"] = rng.uniform(-2, 0, n), rng.uniform(-0.3, 0.3, n)
     stars["z_gal"], stars["ecc"] = rng.normal(0, 1, n), 0.5
     write_catalogue(tmp_path / "stars.fits", stars, CutFlow(n), {})
-    result = study_commands.regions(tmp_path / "stars.fits", tmp_path / "r.ecsv", file=tmp_path / "doc.toml")
-    assert result.names == ("Eos", "metal-poor, in plane")
+    ok("regions", tmp_path / "stars.fits", "-o", tmp_path / "r.ecsv", "--regions", tmp_path / "doc.toml")
+    known = halo.load(tmp_path / "r.ecsv").meta["provenance"]["settings"]["regions"]
+    assert sorted(known) == ["Eos", "metal-poor, in plane"]

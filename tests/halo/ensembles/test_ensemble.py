@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halonmf.halo.ensembles.plan import Part, Plan, decode, encode, parse_shard, share
+from halonmf.halo.ensembles.plan import Part, Plan, decode, encode, share
 from halonmf.halo.ensembles.runner import check
+from halonmf.halo.ensembles.settings import parse_shard
 from halonmf.halo.ensembles.sweeps import Sweep, parse_sweep
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.settings import FitSettings

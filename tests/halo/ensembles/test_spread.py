@@ -1,4 +1,4 @@
-"""Fractions with the spread over set-ups and the bootstrap error apart: numbers made by hand, and fits in earnest."""
+"""Fractions with the spread over configurations and the bootstrap error: numbers made by hand, and fits."""
 
 from dataclasses import replace
 
@@ -11,8 +11,9 @@ from halonmf.halo.ensembles.spread import over_setups, spread, spreads, vary_pix
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.mixtures.settings import Axis
+from halonmf.halo.products.crossings import crossings
 from halonmf.halo.products.four import split
-from halonmf.halo.products.profile import crossings, profile
+from halonmf.halo.products.profile import profile
 
 from ..helpers.four import four_found, four_planted
 from ..helpers.planted import SMALL, planted
@@ -52,13 +53,13 @@ def test_crossings_are_the_means_and_their_sigma_that_of_the_setups():
 
 def test_bootstrap_limits_are_kept_apart_and_relative_to_their_own_median():
     rng = np.random.default_rng(1)
-    replicates = curves(*(-1.6e5 + 2e3 * rng.standard_normal(400)))  # about another energy than the set-ups
+    replicates = curves(*(-1.6e5 + 2e3 * rng.standard_normal(400)))  # about another energy than the configurations
     found = of(curves(-1.7e5), replicates=replicates)
     low, middle, high = np.percentile(replicates, (16, 50, 84), axis=0)
     assert found.noise == pytest.approx(np.stack([low - middle, high - middle]))
     assert found.mean == pytest.approx(curves(-1.7e5)[0])
     assert found.crossing_noise[:, 0] == pytest.approx([-2e3, 2e3], rel=0.15)
-    assert np.isnan(found.sigma).all()  # of one set-up there is no spread
+    assert np.isnan(found.sigma).all()  # of one configuration there is no spread
 
 
 def test_replicates_that_do_not_cross_once_are_counted_and_have_no_say():
@@ -148,7 +149,7 @@ def test_setups_that_do_not_converge_are_listed_and_left_out():
     short = SMALL.replace(max_iter=1, chemistry=replace(SMALL.chemistry, pixels=15))
     found = over_setups(table, [SMALL, short], AXES)
     assert (found.settings, found.failed) == ((SMALL,), (short,))
-    with pytest.raises(UsageError, match="none of 1 set-ups converged"):
+    with pytest.raises(UsageError, match="none of 1 configurations converged"):
         over_setups(table, [short], AXES)
 
 

@@ -1,4 +1,4 @@
-"""What an ensemble says: statistics of its replicates, what was left out, the spread over set-ups, and the files."""
+"""Summaries of ensembles: statistics of replicates, what was left out, the spread over configurations, the files."""
 
 import io
 import json
@@ -43,7 +43,7 @@ def stars(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(stars, tmp_path_factory):
-    """A run of six set-ups: three numbers of pixels, of two and of three components."""
+    """A run of six configurations: three numbers of pixels, of two and of three components."""
     folder = tmp_path_factory.mktemp("run") / "run"
     plan = Plan(BASE, tuple(map(parse_sweep, ("components=2,3", "pixels=10:14:2"))), 12, batch=5)
     ensemble(stars, folder, plan)
@@ -51,7 +51,7 @@ def run(stars, tmp_path_factory):
 
 
 def one(replicates, base=None, **own):
-    """The summary of a set-up with the given replicates in place of its own."""
+    """The summary of a configuration with the given replicates in place of its own."""
     made = begin(planted(1000)[0], replace(BASE, **own))
     found = reduce(made, 0, 4)
     number = len(replicates["status"])
@@ -86,7 +86,7 @@ def test_refused_and_unconverged_replicates_count_nowhere_but_in_their_numbers()
 def test_a_set_up_all_of_whose_replicates_are_refused_is_warned_of():
     x = np.array([[0.5, 0.5]] * 3)
     part = one({"mass_fraction": x, "status": np.zeros(3, int), "refused": np.full(3, True)})
-    assert Summary((part,)).problems() == "no replicate counts, and no error is known, in 1 set-up"
+    assert Summary((part,)).problems() == "no replicate counts, and no error is known, in 1 configuration"
 
 
 def test_crossings_that_are_not_there_are_counted_and_not_invented():
@@ -124,7 +124,7 @@ def test_the_spread_over_set_ups_stands_apart_from_the_sampling_error(run):
     np.testing.assert_allclose(group("mass_fraction", "se"), np.sqrt((se**2).mean(axis=0)))
     np.testing.assert_allclose(group("mass_fraction", "highest"), base.max(axis=0))
     assert "fraction_E" in group.statistics
-    assert "track_AL_FE:FE_H" not in group.statistics  # of other pixels in every set-up
+    assert "track_AL_FE:FE_H" not in group.statistics  # of other pixels in every configuration
 
 
 def test_only_set_ups_that_ask_the_same_are_grouped(run):
@@ -141,7 +141,7 @@ def test_a_set_up_whose_own_fit_did_not_converge_is_in_no_spread_and_is_named(ru
     assert [group.members for group in groups(parts)] == [(0, 2), (3, 4, 5)]
     said = Summary(tuple(parts), groups(parts)).describe()
     assert f"not converged: the fit of all stars for {parts[1].label}" in said
-    assert "the fit of all stars did not converge in 1 set-up" in Summary(tuple(parts)).problems()
+    assert "the fit of all stars did not converge in 1 configuration" in Summary(tuple(parts)).problems()
 
 
 def test_deleting_has_a_factor_that_makes_its_spread_a_standard_error():
@@ -175,7 +175,7 @@ def test_no_interval_of_a_share_reaches_beyond_its_limits():
 
 def test_the_table_has_a_row_for_every_number_with_its_unit(run, tmp_path):
     folder = shutil.copytree(run, tmp_path / "run")
-    made = summary_files.publish(folder, formats=()).summary
+    made = summary_files.archive(folder).summary
     table = load_table(folder / "summary.ecsv")
     assert len(table) == sum(x[0].size for of in (*made.parts, *made.groups) for x in of.statistics.values())
     assert table.meta["provenance"]["command"] == "summary"
@@ -230,7 +230,7 @@ def test_the_command_writes_all_of_it_anew(run, tmp_path):
     folder = shutil.copytree(run, tmp_path / "run")
     first = said(folder)
     assert first.exit_code == 0, first.output
-    assert "over 3 set-ups (components=2): mean, spread over set-ups, sampling error within one" in first.output
+    assert "over 3 configurations (components=2): mean, spread over them, sampling error within one" in first.output
     names = {path.name for path in (folder / "figures").iterdir()}
     assert {"fractions-1.png", "fractions-1.pdf", "fractions-1.txt", "setups.png"} <= names
     (folder / "summary.ecsv").write_text("spoilt")
@@ -265,7 +265,7 @@ def test_a_set_up_that_failed_is_listed_with_its_reason(stars, tmp_path):
     assert found.exit_code == 4
     assert "bins=200: 40000 equal-count bins need at least as many stars" in found.output
     with pytest.raises(InputError, match="no run is there"):
-        summary_files.publish(tmp_path)
+        summary_files.archive(tmp_path)
 
 
 # real stars

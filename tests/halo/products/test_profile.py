@@ -15,7 +15,8 @@ from halonmf.halo.fits.apply import apply
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.mixtures.settings import Chemistry, parse_axes
-from halonmf.halo.products.profile import MIN_STARS, Crossing, crossings, profile, profile_of
+from halonmf.halo.products.crossings import crossings
+from halonmf.halo.products.profile import MIN_STARS, Crossing, profile, profile_of
 from halonmf.halo.products.tracks import percentiles
 from halonmf.halo.stars.variables import unit_of
 from halonmf.halo.survey.prepare import prepare

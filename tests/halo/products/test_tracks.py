@@ -12,7 +12,8 @@ from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.mixtures.bins import columns_of
 from halonmf.halo.mixtures.settings import Chemistry, Plane
-from halonmf.halo.products.tracks import marginal, percentiles, quantile, track
+from halonmf.halo.products.histograms import marginal, quantile
+from halonmf.halo.products.tracks import percentiles, track
 
 from ..helpers.planted import SMALL, hand_made_fit, planted
 

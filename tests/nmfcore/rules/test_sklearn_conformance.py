@@ -175,7 +175,7 @@ def test_headline_mass_fractions_reach_the_optimum(update, init, dtype, headline
     if (update, init) == ("mu", "nndsvd"):  # its zeros, a third of the entries, stay
         assert int(ours.status) == nmfcore.Status.STUCK
         assert off > 0.01
-        assert "1 stuck: the optimum wants entries that are zero" in ours.summary()
+        assert "1 stuck: the optimum needs entries that are zero" in ours.summary()
         return
     assert bool(ours.converged)
     assert off < 1e-4

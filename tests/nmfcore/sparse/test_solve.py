@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nmfcore
-from nmfcore import Penalty, SharedPattern, Status, Stop, dense, request
+from nmfcore import Penalty, SharedPattern, Status, Stop, request
 from nmfcore.sparse import plan, solve, spectrum
 
 PENALTIES = {
@@ -159,7 +159,7 @@ def test_what_has_no_fast_path_has_the_dense_answer(options):
 def test_a_weight_for_every_replicate_is_cut_with_the_batch(monkeypatch):
     V = counts(40, seed=2)
     weight = np.random.default_rng(0).random(V.shape)
-    monkeypatch.setattr(dense, "CHUNK_ENTRIES", 1)
+    monkeypatch.setattr("nmfcore.dense.CHUNK_ENTRIES", 1)
     options = {"init": start(2), "weight": weight, "stop": Stop(tol=0, max_iter=5)}
     ours, whole = both(V, 2, np.float64, **options)
     np.testing.assert_allclose(ours.W, whole.W, atol=1e-10 * whole.W.max())
@@ -169,7 +169,7 @@ def test_dense_chunks_hold_no_more_entries_than_they_may(monkeypatch):
     pattern = SharedPattern.from_dense(counts(7, seed=2))
     options = {"init": start(2), "loss": 1.5, "stop": Stop(tol=0, max_iter=3)}
     whole = nmfcore.factorize(pattern, 2, **options)
-    monkeypatch.setattr(dense, "CHUNK_ENTRIES", 3 * 9 * 40 + 1)
+    monkeypatch.setattr("nmfcore.dense.CHUNK_ENTRIES", 3 * 9 * 40 + 1)
     sizes, to_dense = [], SharedPattern.to_dense
     monkeypatch.setattr(
         SharedPattern, "to_dense", lambda self, some, **x: sizes.append(len(some)) or to_dense(self, some, **x)

@@ -1,0 +1,109 @@
+"""Choices of the checks on fits; plain Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from ..fields import LIMITS, NAMED, NUMBERS, STEPS, WHOLE_NUMBERS, Form, Option
+
+COMPONENTS = 3
+"""Of a fit with a planted stream: two for the sample, one for the stream."""
+ORBIT = Form(LIMITS.read, LIMITS.write, "E:LZ")
+"""Energy and angular momentum as text."""
+
+
+@dataclass(frozen=True)
+class StabilitySettings:
+    """What is varied to see how components hold; see `stability.stability`.
+
+    Attributes
+    ----------
+    starts : int
+        Random starts.
+    bins : tuple of int
+        q, bins along each axis of equal counts.
+    pixels : tuple of int
+        l; the paper's range, in steps that it does not give.
+    """
+
+    starts: Annotated[int, "Random starts.", Option(minimum=0)] = 10
+    bins: Annotated[tuple[int, ...], "LOW:HIGH[:STEP], bins on each axis.", Option(keyword="vary_bins", form=STEPS)] = (
+        tuple(range(5, 13))
+    )
+    pixels: Annotated[tuple[int, ...], "LOW:HIGH[:STEP], pixels.", Option(keyword="vary_pixels", form=STEPS)] = tuple(
+        range(10, 61, 5)
+    )
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What is planted: a normal distribution in every property.
+
+    Attributes
+    ----------
+    abundances : tuple of (str, float)
+        Mean of each abundance of the images, dex; the default lies where few stars of the halo do.
+    scatter : float
+        Standard deviation of each, dex.
+    E, Lz : float
+        Mean energy (km2 / s2) and angular momentum (kpc km / s).
+    """
+
+    abundances: Annotated[
+        tuple[tuple[str, float], ...],
+        "NAME:MEAN of the stream, for each of the images'; repeatable.",
+        Option("--abundance", form=NAMED, repeat=True),
+    ] = (("FE_H", -1.3), ("AL_FE", 0.35), ("MG_FE", 0.1))
+    scatter: Annotated[float, "Scatter of the stream's abundances [dex]."] = 0.06
+    E: float = -1.6e5
+    Lz: float = -500.0
+
+
+@dataclass(frozen=True)
+class InjectionSettings:
+    """Which streams are planted; see `injection.inject`.
+
+    Attributes
+    ----------
+    widths : tuple of float
+        The fractions of the sample's stars that lie where the stream does in (E, Lz).
+    numbers : tuple of int
+        Stars of the stream.
+    repeats : int
+        Streams drawn anew for every width and number.
+    threshold : float
+        Least cosine between a component's images and the stream's for it to count as found.
+    seed : int
+        Of the streams.
+    """
+
+    widths: Annotated[
+        tuple[float, ...], "Fractions of the sample whose orbits the stream has.", Option(form=NUMBERS)
+    ] = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+    numbers: Annotated[tuple[int, ...], "Stars of the stream.", Option(form=WHOLE_NUMBERS)] = (
+        *(200, 400, 600, 800),
+        *(1200, 1600, 2400, 3200),
+    )
+    repeats: Annotated[int, "Streams of each width and number.", Option(minimum=1)] = 5
+    threshold: Annotated[float, "Least cosine of a stream that is found."] = 0.8
+    seed: Annotated[int, "Seed of the streams."] = 0
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How penalties are searched for; see `penalties.search`.
+
+    Attributes
+    ----------
+    draws : int
+        Settings drawn from the grid.
+    folds : int
+        Parts of the entries, held out in turn.
+    seed : int
+        Of all that is random.
+    """
+
+    draws: Annotated[int, "Settings drawn from the grid.", Option(minimum=1)] = 5000
+    folds: Annotated[int, "Parts of the entries, held out in turn.", Option(minimum=2)] = 5
+    seed: Annotated[int, "Seed of the draws, the folds and random starts."] = 0

@@ -1,0 +1,6 @@
+"""What orbits can be computed with; plain Python."""
+
+BACKENDS = ("auto", "agama", "builtin", "galpy")
+"""Libraries; ``auto`` is AGAMA where installed, else the built-in one."""
+ECCENTRICITIES = ("staeckel", "orbit")
+"""Ways to peri- and apocentre: the Staeckel estimate, or integrated orbits."""

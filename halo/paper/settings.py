@@ -1,0 +1,44 @@
+"""Choices of a run of the whole paper; plain Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from ..errors import UsageError
+from ..fields import Option
+from ..fits.settings import Device, Solver
+from ..mock.settings import MockSettings
+
+
+@dataclass(frozen=True)
+class PaperSettings:
+    """Choices of a run of the whole paper.
+
+    Attributes
+    ----------
+    seed : int
+        Of the mock, the bootstraps and everything else that is drawn.
+    rows : int
+        Rows of the mock survey.
+    bootstrap : int
+        Replicates behind the intervals; 0 for none.
+    expected : int
+        Mock surveys that the mock's noise-free counts are averaged over; 0 for none.
+    draws : int
+        Draws of the regularisation search; 0 for none.
+    device : str
+        As in `FitSettings`.
+    """
+
+    seed: Annotated[int, "Seed of the mock, the bootstraps and all else."] = MockSettings.seed
+    rows: Annotated[int, "Rows of the mock survey."] = MockSettings.stars
+    bootstrap: Annotated[int, "Resamples behind the intervals; 0 for none.", Option(minimum=0)] = 200
+    expected: int = 6
+    draws: Annotated[int, "Draws of the search for penalties; the paper took 5000, 0 for none.", Option(minimum=0)] = 60
+    device: Device = Solver.device
+
+    def __post_init__(self) -> None:
+        for name in ("seed", "bootstrap", "expected", "draws"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} must be >= 0, got {getattr(self, name)}.")

@@ -1,0 +1,78 @@
+"""How a survey's catalogues are prepared; plain Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from ..errors import UsageError
+from ..fields import Option
+from ..orbits.settings import BACKENDS, ECCENTRICITIES
+from ..stars.settings import DEFAULT_ELEMENTS, Cuts
+
+if TYPE_CHECKING:
+    from .quality import QualityCuts
+
+DEFAULT_COLUMNS = ("TEFF", "SNR", "M_H", "ALPHA_M")
+"""Columns of allStar that are carried along where the file has them."""
+DEFAULT_PROBABILITY = 0.8
+"""Probability of cluster membership at which stars are removed."""
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """Thresholds and choices of `prepare`.
+
+    Attributes
+    ----------
+    elements : tuple of str
+        Abundances that must be measured well, ``FE_H`` or ``X_FE``.
+    max_error : float
+        Upper limit of abundance errors, dex, exclusive.
+    max_logg : float
+        Upper limit of log g, exclusive.
+    max_distance : float
+        Upper limit of the heliocentric distance, kpc, exclusive.
+    member_probability : float
+        Cluster members at or above it are removed.
+    flags : bool
+        Apply the flag cuts.
+    columns : tuple of str
+        Further columns of allStar to carry along where present.
+    cuts : tuple of str
+        Conditions to keep, such as ``"SNR>70"``, applied last.
+    potential_backend : str
+        ``auto``, ``agama``, ``builtin`` or ``galpy``, as `orbits.kinematics` takes it.
+    eccentricity : str
+        ``staeckel`` or ``orbit``.
+    """
+
+    elements: Annotated[tuple[str, ...], "Abundance to use; repeatable. FE_H, AL_FE, MG_FE.", Option("--element")] = (
+        DEFAULT_ELEMENTS
+    )
+    max_error: Annotated[float, "Largest abundance error [dex]."] = 0.2
+    max_logg: Annotated[float, "Largest log g."] = 3.0
+    max_distance: Annotated[float, "Largest distance from the Sun [kpc]."] = 10.0
+    member_probability: Annotated[float, "Members at or above it are removed."] = DEFAULT_PROBABILITY
+    flags: Annotated[bool, "Apply the survey's flags."] = True
+    columns: tuple[str, ...] = DEFAULT_COLUMNS
+    cuts: Cuts = ()
+    potential_backend: Annotated[str, "auto is AGAMA where installed, else builtin.", Option(choices=BACKENDS)] = "auto"
+    eccentricity: Annotated[str, "Staeckel estimate, or integrated orbits (slow).", Option(choices=ECCENTRICITIES)] = (
+        "staeckel"
+    )
+
+    def __post_init__(self) -> None:
+        from ..stars.cuts import user_cuts  # needs numpy, which the help of commands does without
+
+        _ = self.quality
+        user_cuts(self.cuts)  # a misspelt condition is to fail now, not after the orbits
+        if not 0 <= self.member_probability <= 1:
+            raise UsageError(f"member_probability must lie between 0 and 1, got {self.member_probability}.")
+
+    @property
+    def quality(self) -> QualityCuts:
+        """The thresholds of the quality cuts."""
+        from .quality import QualityCuts
+
+        return QualityCuts(self.elements, self.max_error, self.max_logg, self.max_distance, self.flags)
