@@ -18,33 +18,33 @@ version = release = halo.__version__
 
 extensions = [
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "myst_nb",
     "sphinx_copybutton",
+    "linking",  # links from the names of commands and functions to the references
 ]
+nitpicky = True
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 html_theme = "furo"
 html_title = "halonmf"
 html_static_path = ["_static"]
-html_css_files = ["gallery.css"]
+html_css_files = ["halonmf.css"]
 
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 
-autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc's sections have types, shapes and units
 default_role = "code"  # docstrings name things in single backticks
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
-# the repository's pages link to each other with paths that the site does not have
 suppress_warnings = ["mystnb.unknown_mime_type"]
 
 
@@ -52,6 +52,6 @@ def setup(app):
     """Write the pages that are made from the code before Sphinx reads the folder."""
     reference.write(HERE / "reference")
     reference.copy(HERE.parent, HERE / "reference")
-    if not list(gallery.FOLDER.glob("*.png")):
+    if not gallery.TEXTS.exists():
         gallery.make()
     (HERE / "gallery.md").write_text(gallery.page())

@@ -12,14 +12,23 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SITE = ROOT / "docs" / "_build" / "html"
 
 
-@pytest.fixture(scope="module")
-def links():
-    """docs/check_links.py as a module."""
+def script(name):
+    """A script of docs/ as a module."""
     sys.path.insert(0, str(ROOT / "docs"))
     try:
-        return importlib.import_module("check_links")
+        return importlib.import_module(name)
     finally:
         sys.path.remove(str(ROOT / "docs"))
+
+
+@pytest.fixture(scope="module")
+def links():
+    return script("check_links")
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return script("reference")
 
 
 def built():
@@ -38,20 +47,29 @@ def test_links_of_the_site_lead_somewhere(links):
     assert links.broken(built()) == []
 
 
-def test_every_command_has_its_place_in_the_reference(links):
-    page = links.Page()
-    page.feed((built() / "reference" / "commands.html").read_text())
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        names = importlib.import_module("reference").commands()
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
+def test_every_command_and_option_has_its_place_in_the_reference(links, reference):
+    names = reference.commands()
     assert len(names) >= 23
-    assert {f"command-{name}" for name in names} <= page.anchors
+    assert sorted(name for group in reference.groups().values() for name in group) == sorted(names)
+    for name, command in names.items():
+        page = links.Page()
+        page.feed((built() / "reference" / "commands" / f"{name}.html").read_text())
+        assert {f"command-{name}", *(anchor for _, anchor, _, _ in reference.rows(name, command))} <= page.anchors
+
+
+def test_every_public_name_has_a_page_that_says_what_it_is(reference):
+    for door in reference.DOORS:
+        for name, value in reference.names_of(door).items():
+            page = (built() / "reference" / f"{reference.place(door, name, value)}.html").read_text()
+            if reference.kind(value) in ("function", "class"):
+                assert f'id="{door}.{name}"' in page
+                assert value.__doc__, name
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["index.html", "tutorial.html", "reference/commands.html"])
+@pytest.mark.parametrize(
+    "page", ["index.html", "tutorial.html", "gallery.html", "reference/commands/fit.html", "reference/halo/fit.html"]
+)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_pages_open_in_a_browser_with_all_their_pictures(page, width, tmp_path):
     path = built() / page
@@ -62,6 +80,8 @@ def test_pages_open_in_a_browser_with_all_their_pictures(page, width, tmp_path):
         opened.visit(path.as_uri(), width)
         shown = opened.value("[...document.images].map(i => i.complete && i.naturalWidth > 0)")
         assert all(shown)
+        assert opened.complaints() == []
+        assert all(asked.startswith(("file:", "data:")) for asked in opened.requests()), "a page that needs the network"
         assert opened.value("document.querySelectorAll('h1').length") >= 1
         assert opened.value("document.documentElement.scrollWidth") <= width
     finally:

@@ -81,14 +81,10 @@ def commands():
     return reference.commands()
 
 
-def test_help_uses_the_fields_words():
-    import click
-
-    for name, command in commands().items():
-        context = click.Context(command, info_name=name)
-        text = "\n".join([command.help or "", *(p.help or "" for p in command.params if getattr(p, "help", None))])
-        assert wrong(text) == [], name
-        assert context.info_name == name
+@pytest.mark.parametrize(("name", "command"), commands().items(), ids=str)
+def test_help_uses_the_fields_words(name, command):
+    told = [command.help, command.epilog, *(getattr(parameter, "help", None) for parameter in command.params)]
+    assert wrong("\n\n".join(filter(None, told))) == []
 
 
 def test_documents_use_the_front_door():
