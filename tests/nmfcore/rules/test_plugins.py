@@ -73,3 +73,14 @@ def test_a_loss_that_turns_nan_is_found():
 def test_two_free_factors_without_a_start_are_refused():
     with pytest.raises(nmfcore.ProblemError, match="all components alike"):
         nmfcore.factorize(np.ones((3, 3)), 1, init=(None, None))
+
+
+def test_a_rule_of_the_package_is_one_function_and_one_line(monkeypatch):
+    from nmfcore.rules import resolve
+
+    with pytest.raises(nmfcore.ProblemError, match="update must be"):
+        nmfcore.factorize(dense(8, 12, 3, 0), 3, update="plain")
+    monkeypatch.setitem(resolve.RULES, "plain", lambda: lee_seung)
+    V, stop = dense(8, 12, 3, 0), Stop(tol=0, max_iter=25)
+    named = nmfcore.factorize(V, 3, update="plain", stop=stop, starts=1)
+    np.testing.assert_array_equal(named.W, nmfcore.factorize(V, 3, update=lee_seung, stop=stop).W)
