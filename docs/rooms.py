@@ -163,7 +163,8 @@ def picture(root: pathlib.Path = ROOT) -> str:
             inside = [name for name in known if room_of(name) == room]
             if not inside:
                 continue
-            calls = [target.removeprefix("halo.") for target in sorted(arrows.get(room, ()), key=lambda name: (_height(name), name))]
+            targets = sorted(arrows.get(room, ()), key=lambda name: (_height(name), name))
+            calls = [target.removeprefix("halo.") for target in targets]
             label = "cli.py" if room == "cli" else room.replace(".", "/") + ("/" if len(inside) > 1 else ".py")
             total = sum(lines[name] for name in inside)
             out.append(f"{label:<19} {len(inside):>3} files {total:>5} lines   -> {', '.join(calls) or '-'}")
