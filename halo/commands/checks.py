@@ -83,7 +83,7 @@ def injection(
 @command("halonmf search stars.fits -o search.ecsv --draws 5000")
 def search(
     stars: Stars,
-    output: Annotated[Path, "Table to write; the figure has the same name.", Option("--output", "-o")] = Path(
+    output: Annotated[Path, "Table to write, and the figure by its name.", Option("--output", "-o")] = Path(
         "search.ecsv"
     ),
     *,
