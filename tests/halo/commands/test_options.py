@@ -349,3 +349,14 @@ def test_completion_knows_commands_options_and_choices():
     assert complete("halonmf bo") == ["boundary"]
     assert "--level" in complete("halonmf boundary --le")
     assert complete("halonmf fit --selection retro") == ["retrograde"]
+
+
+def test_contributing_shows_that_command():
+    text = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text()
+    shown = next(block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "Greeting" in block)
+    ours = textwrap.dedent(NEW).strip()
+    for line in [
+        line.strip() for line in ours.splitlines() if line.strip() and "import" not in line and "own." not in line
+    ]:
+        assert line in shown, line
+    assert '"hello": ("hello",)' in text
