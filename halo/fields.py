@@ -84,7 +84,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of a command, by the name that its help has for it: ``STARS``, or ``[STARS]`` for an optional one."""
+    """An argument of a command, by the name that its help has for it, such as ``STARS``."""
 
     metavar: str
 

@@ -83,13 +83,13 @@ def injection(
 @command("halonmf search stars.fits -o search.ecsv --draws 5000")
 def search(
     stars: Stars,
-    output: Annotated[Path, "Table to write, and the figure by its name.", Option("--output", "-o")] = Path(
+    output: Annotated[Path, "Table to write, and the figure next to it.", Option("--output", "-o")] = Path(
         "search.ecsv"
     ),
     *,
     searched: SearchSettings,
     settings: Annotated[FitSettings, Only(*SAMPLE, "planes", "ranges")],
-    figure: Annotated[bool, "Draw it too, next to the table."] = True,
+    figure: Annotated[bool, "Draw a figure next to the table."] = True,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:

@@ -103,7 +103,7 @@ def boundary(
 @command("halonmf plot fit.h5 stars.fits -o figures/")
 def plot(
     fit: FitFile,
-    stars: Annotated[Path | None, "Prepared catalogue, for maps and the sample.", Argument("[STARS]")] = None,
+    stars: Annotated[Path | None, "Prepared catalogue, for maps and the sample.", Argument("STARS")] = None,
     output: Annotated[Path, "Folder for the figures.", Option("--output", "-o")] = Path("figures"),
     overwrite: Overwrite = False,
     quiet: Quiet = False,

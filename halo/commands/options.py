@@ -283,12 +283,14 @@ class Command:
             self.call(**given)
 
         parameters = [one.parameter() for one in self.fields]
-        config = inspect.Parameter(
-            "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Path | None, CONFIG]
-        )
+        if any(one.flags for one in self.fields):
+            kind = inspect.Parameter.KEYWORD_ONLY
+            parameters.append(
+                inspect.Parameter("config", kind, default=None, annotation=Annotated[Path | None, CONFIG])
+            )
         run = guarded(typed)
-        run.__signature__ = inspect.Signature([*parameters, config])  # type: ignore[attr-defined]
-        run.__annotations__ = {one.name: one.annotation for one in (*parameters, config)}
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
         run.__doc__ = self.__doc__
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         alone.command(self.__name__, epilog=f"Example: {self.example}", context_settings=HELP_NAMES)(run)

@@ -52,12 +52,12 @@ def regions(
 @command("halonmf bifurcation stars.fits -o bifurcation.ecsv")
 def bifurcation(
     stars: Stars,
-    output: Annotated[Path, "Table to write, with -scan and -pixels next to it.", Option("--output", "-o")] = Path(
-        "bifurcation.ecsv"
-    ),
+    output: Annotated[
+        Path, "Table to write, and next to it those of -scan and -pixels.", Option("--output", "-o")
+    ] = Path("bifurcation.ecsv"),
     *,
     selection: Selection,
-    region: Annotated[str, "Region that the stars lie in too, or none."] = RegionSettings.reference,
+    region: Annotated[str, "Region that the stars must lie in too, or none."] = RegionSettings.reference,
     file: RegionFile = None,
     settings: BifurcationSettings,
     figure: Figure = None,

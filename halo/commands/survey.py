@@ -35,7 +35,7 @@ def mock(directory: Folder, *, settings: MockSettings, overwrite: Overwrite = Fa
 @command("halonmf prepare allStarLite-dr17-synspec_rev1.fits apogee_astroNN-DR17.fits -o stars.fits")
 def prepare(
     allstar: Annotated[Path, "allStarLite, or your own catalogue.", Argument("ALLSTAR")],
-    astronn: Annotated[Path | None, "astroNN catalogue; none with --columns.", Argument("[ASTRONN]")] = None,
+    astronn: Annotated[Path | None, "astroNN catalogue; none with --columns.", Argument("ASTRONN")] = None,
     output: Annotated[Path, "Prepared catalogue to write.", Option("--output", "-o")] = Path("stars.fits"),
     *,
     settings: PrepareSettings,
