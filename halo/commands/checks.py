@@ -83,7 +83,9 @@ def injection(
 @command("halonmf search stars.fits -o search.ecsv --draws 5000")
 def search(
     stars: Stars,
-    output: Annotated[Path, "Table to write, the figure next to it.", Option("--output", "-o")] = Path("search.ecsv"),
+    output: Annotated[Path, "Table to write, and the figure next to it.", Option("--output", "-o")] = Path(
+        "search.ecsv"
+    ),
     *,
     searched: SearchSettings,
     settings: Annotated[FitSettings, Only(*SAMPLE, "planes", "ranges")],

@@ -50,7 +50,7 @@ class Output:
         figure: Path | None = None,
         beside: Sequence[Path] = (),
     ) -> Output:
-        """Return the output of a command that writes a file, and maybe a figure and other files beside it.
+        """Return the output of a command that writes a file, and maybe a figure and other files next to it.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class Output:
         return provenance(command, settings, inputs=self.inputs, seeds=seeds, device=device)
 
     def save(self, product: Any, record: Mapping[str, Any], name: str = "") -> Path:
-        """Write a product's table, or a table, with its provenance; under a name in the folder, or beside the file.
+        """Write a product's table, or a table, with its provenance; under a name in the folder, or next to the file.
 
         Raises
         ------

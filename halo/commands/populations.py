@@ -52,9 +52,9 @@ def regions(
 @command("halonmf bifurcation stars.fits -o bifurcation.ecsv")
 def bifurcation(
     stars: Stars,
-    output: Annotated[Path, "Table to write; -scan and -pixels next to it.", Option("--output", "-o")] = Path(
-        "bifurcation.ecsv"
-    ),
+    output: Annotated[
+        Path, "Table to write, and next to it those of -scan and -pixels.", Option("--output", "-o")
+    ] = Path("bifurcation.ecsv"),
     *,
     selection: Selection,
     region: Annotated[str, "Region that the stars must lie in too, or none."] = RegionSettings.reference,

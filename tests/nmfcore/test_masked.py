@@ -91,7 +91,7 @@ def test_problems_do_not_depend_on_each_other():
         ({"V": -np.ones((3, 4))}, "V must be finite and non-negative"),
         ({"V": np.full((3, 4), np.nan)}, "V must be finite"),
         ({"V": np.ones((3, 5))}, "do not fit V"),
-        ({"left_out": np.ones((4, 3), bool)}, "left_out has shape"),
+        ({"left_out": np.ones((4, 3), bool)}, "left_out must have V's shape"),
     ],
 )
 def test_bad_arguments_are_named(change, word):
