@@ -7,11 +7,10 @@ from typer.testing import CliRunner
 import nmfcore
 from halonmf.cli import app
 from halonmf.halo import figures
+from halonmf.halo.checks import penalties
 from halonmf.halo.checks.penalties import ALPHAS, L1_RATIOS, Choice, draw_choices, folds, is_none, search
-from halonmf.halo.commands import search_command
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
-from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.io.tables import load_table
 from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
@@ -136,6 +135,7 @@ def test_the_command_writes_table_and_figure(tmp_path):
 
 def test_outputs_are_checked_before_anything_is_computed(tmp_path, monkeypatch):
     (tmp_path / "found.pdf").write_text("mine")
-    monkeypatch.setattr(search_command, "find", lambda *args, **options: pytest.fail("computed first"))
-    with pytest.raises(Exception, match=r"found\.pdf: exists already"):
-        search_command.search(tmp_path / "stars.fits", tmp_path / "found.ecsv", FitSettings())
+    monkeypatch.setattr(penalties, "search", lambda *args, **options: pytest.fail("computed first"))
+    result = CliRunner().invoke(app, ["search", str(tmp_path / "stars.fits"), "-o", str(tmp_path / "found.ecsv")])
+    assert result.exit_code == 5
+    assert "found.pdf: exists already" in result.output
