@@ -1,8 +1,12 @@
-"""Four components, their eccentricities and their tracks beside the truth of the default mock survey."""
+"""Four components, their eccentricities and their tracks compared with the truth of the default mock survey."""
+
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from halonmf import halo
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.mixtures.settings import parse_axes
@@ -77,3 +81,15 @@ def test_eccentricities_of_the_accreted_stars_come_back(survey):
         true = np.histogram(values(stars, "e")[chosen], found.edges, density=True)[0]
         # half of the summed difference of two densities: the share of stars in other bins
         assert 0.5 * np.abs(found.density[j] - true).mean() < 0.15
+
+
+def test_the_pages_python_runs(survey, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    halo.save("stars.fits", survey[0])
+    page = (Path(__file__).parents[3] / "docs" / "components.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(block, "components.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "6 components" in printed
+    assert re.search(r"^LE2 MG_FE \[", printed, re.MULTILINE)
+    assert Path("four-components.png").stat().st_size > 0
