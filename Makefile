@@ -39,9 +39,9 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The tutorial and the gallery run when the pages are built; what they made is kept until the folder is removed.
+# The tutorial and the gallery run when the pages are built, and again when the code has changed.
 docs: $(STAMP)
-	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -E -b html -W --keep-going -q docs docs/_build/html
 	$(BIN)/python docs/check_links.py docs/_build/html
 
 bench: $(STAMP)

@@ -24,6 +24,7 @@ extensions = [
     "linking",  # links from the names of commands and functions to the references
 ]
 nitpicky = True
+highlight_language = "text"  # of blocks that name none
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 html_theme = "furo"
 html_title = "halonmf"
@@ -33,6 +34,7 @@ html_css_files = ["halonmf.css"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
+nb_execution_cache_path = str(HERE / "_build" / "executed" / reference.code())
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
@@ -52,6 +54,5 @@ def setup(app):
     """Write the pages that are made from the code before Sphinx reads the folder."""
     reference.write(HERE / "reference")
     reference.copy(HERE.parent, HERE / "reference")
-    if not gallery.TEXTS.exists():
-        gallery.make()
+    gallery.fresh(reference.code())
     (HERE / "gallery.md").write_text(gallery.page())

@@ -1,6 +1,7 @@
 """Make the gallery: every figure that `halonmf paper` draws, on a small mock survey, with its caption.
 
-Run by docs/conf.py where the pictures are not there yet; `python docs/gallery.py` makes them again.
+Run by docs/conf.py where the pictures are not there yet, or were made by other code; `python docs/gallery.py` makes
+them again.
 """
 
 from __future__ import annotations
@@ -59,6 +60,14 @@ def make(folder: pathlib.Path = FOLDER) -> None:
             caption = " ".join(picture.with_suffix(".txt").read_text().split())
             texts[picture.stem] = {"caption": caption, "alt": alternatives.found[picture.stem]}
         (folder / TEXTS.name).write_text(json.dumps(texts, indent=1))
+
+
+def fresh(code: str, folder: pathlib.Path = FOLDER) -> None:
+    """Make the pictures where those that are there, if any, were made by code of another hash."""
+    stamp = folder / "code"
+    if not stamp.exists() or stamp.read_text() != code:
+        make(folder)
+        stamp.write_text(code)
 
 
 def headings() -> dict[str, str]:

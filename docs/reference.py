@@ -5,6 +5,7 @@ Run by docs/conf.py when the documentation is built; `python docs/reference.py F
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import pathlib
@@ -28,6 +29,18 @@ KINDS = {"function": "Functions", "class": "Types", "module": "Modules", "data":
 
 INHERITED = "get_metadata_routing, set_fit_request, set_transform_request"
 """Methods that scikit-learn adds to estimators, with references into its own documentation."""
+
+
+def code() -> str:
+    """Return a hash of the packages' files: what was run with other code is run again."""
+    root = pathlib.Path(__file__).resolve().parents[1]
+    files = [
+        path for name in ("halo", "nmfcore") for path in (root / name).rglob("*") if "__pycache__" not in path.parts
+    ]
+    made = hashlib.sha256()
+    for path in sorted(path for path in [*files, root / "cli.py"] if path.is_file()):
+        made.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return made.hexdigest()[:16]
 
 
 def top() -> Any:
@@ -148,7 +161,7 @@ def _callables(module: types.ModuleType) -> list[str]:
 def module_page(door: str, name: str, value: types.ModuleType) -> str:
     """Return the page of a public module: its functions one after the other."""
     drawn = "\n\n".join(f".. autofunction:: {door}.{name}.{one}" for one in _callables(value))
-    return f"# {name}\n\n{_text(first(value.__doc__))}\n\n```{{eval-rst}}\n{drawn}\n```\n"
+    return f"# {name}\n\n{_told(value)}\n\n```{{eval-rst}}\n{drawn}\n```\n"
 
 
 def python_index(door: str) -> str:

@@ -32,6 +32,40 @@ def test_links_and_pictures_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+OTHERS = {"benchmarks/results/gpu.json"}  # made on a machine with a GPU
+ENDINGS = {"py", "toml", "json", "ecsv", "fits", "h5", "html"}  # of files, which are no functions of a module
+CODE = [*(ROOT / "halo").rglob("*"), *(ROOT / "nmfcore").rglob("*"), *(ROOT / "benchmarks").glob("*")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_files_that_documents_name_exist(page):
+    for path in re.findall(r"`((?:halo|nmfcore|tests|docs|benchmarks)/[\w./-]+)`", page.read_text()):
+        assert path in OTHERS or (ROOT / path.removesuffix("__pycache__")).exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_functions_and_constants_that_documents_name_are_in_their_modules(page):
+    modules = {}
+    for path in CODE:
+        modules.setdefault(path.stem, []).append(path)
+    for module, name in re.findall(r"`(?:\w+\.)*?(\w+)\.([A-Za-z_]\w*)(?:\([^`]*\))?`", page.read_text()):
+        files = [path for path in modules.get(module, ()) if path.suffix == ".py"]
+        if files and name not in ENDINGS:
+            assert any(re.search(rf"\b{name}\b", path.read_text()) for path in files), f"{module}.{name}"
+
+
+def test_the_names_of_the_front_doors_in_documents_are_there():
+    import nmfcore
+    from halonmf import halo
+
+    for page in PAGES:
+        for door, name in re.findall(r"\b(halo|nmfcore)\.([a-zA-Z_]\w*)(?!\w*[./])", page.read_text()):
+            public = {"halo": halo, "nmfcore": nmfcore}[door]
+            assert hasattr(public, name) or page.name in {"ARCHITECTURE.md", "CHANGELOG.md"}, (
+                f"{page.name}: {door}.{name}"
+            )
+
+
 def options():
     group = typer.main.get_command(app)
     return {name: {o for p in c.params for o in p.opts} for name, c in group.commands.items()}

@@ -8,7 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGES = [
     *(path for path in (ROOT / "docs").glob("*.md") if path.name != "gallery.md"),
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CONVENTIONS.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CONVENTIONS.md", "CHANGELOG.md")),
 ]
 
 RETIRED = {
@@ -22,6 +22,15 @@ RETIRED = {
     r"Most fits": "Maximum fits",
     r"for untested": "as untested",
     r"in truth, against": "against",
+    r"anew": "again; recomputed, redrawn",
+    r"a say": "is used, is excluded",
+    r"and said|is said|are said": "and reported, is reported",
+    r"is told|are told": "is reported",
+    r"taken for": "treated as",
+    r"sums? up": "summarises, adds up",
+    r"one's own": "your own",
+    r"hoped for": "stretch goal",
+    r"all but a": "nearly a",
 }
 """Words that are no longer used, and what to write in their place."""
 

@@ -110,7 +110,7 @@ def summary(
     """Summarise an ensemble.
 
     Every product with its sampling error, and its spread over configurations. Writes summary.ecsv, summary.h5 and
-    figures/ in DIR anew. What failed or is not there yet is listed, and exits 4.
+    figures/ in DIR again. Failed and missing batches are listed, and the exit code is then 4.
     """
     made, files = publish(directory, interval=interval, formats=("png", "pdf") if figures else ())
     if as_json:
