@@ -3,8 +3,7 @@
 import pytest
 
 import nmfcore
-from nmfcore import Status
-from nmfcore.factorise import RULES
+from nmfcore import RULES, Status
 from nmfcore.kernels import settings
 from nmfcore.kernels.settings import MU, NEWTON, RANK2, SWEEPS, HalfStep, rule_of
 
