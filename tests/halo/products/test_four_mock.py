@@ -18,6 +18,8 @@ from halonmf.halo.products.four import split
 from halonmf.halo.products.overview import PROFILES
 from halonmf.halo.products.profile import profile
 from halonmf.halo.products.separations import separations
+from halonmf.halo.stars.catalogue import Catalogue
+from halonmf.halo.stars.cutflow import CutFlow
 from halonmf.halo.stars.selection import choose
 from halonmf.halo.stars.variables import values
 from halonmf.halo.survey.prepare import PrepareSettings, prepare
@@ -85,7 +87,7 @@ def test_eccentricities_of_the_accreted_stars_come_back(survey):
 
 def test_the_pages_python_runs(survey, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    halo.save("stars.fits", survey[0])
+    halo.save("stars.fits", Catalogue(survey[0], CutFlow(len(survey[0])), {}))
     page = (Path(__file__).parents[3] / "docs" / "components.md").read_text()
     (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     exec(compile(block, "components.md", "exec"), {})
