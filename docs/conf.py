@@ -24,6 +24,7 @@ extensions = [
     "linking",  # links from the names of commands and functions to the references
 ]
 nitpicky = True
+smartquotes = False  # quotes and -- are typed into a shell
 highlight_language = "text"  # of blocks that name none
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 html_theme = "furo"

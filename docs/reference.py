@@ -79,14 +79,14 @@ def rows(name: str, command: Any) -> Iterator[tuple[bool, str, str, str]]:
 def command_page(name: str, command: Any) -> str:
     """Return the page of a command: what it does, how it is called, its arguments and options."""
     usage = command.get_usage(command.make_context(f"halonmf {name}", [], resilient_parsing=True))
-    parts = [f"(command-{name})=\n# halonmf {name}", _text(command.help or "")]
+    parts = [f"(command-{name})=\n# halonmf {name}", _told_by_help(command.help or "")]
     parts.append(f"```text\n{' '.join(usage.removeprefix('Usage: ').split())}\n```")
     if command.epilog:
         parts.append(f"```console\n$ {' '.join(command.epilog.removeprefix('Example:').split())}\n```")
     listed = list(rows(name, command))
     for title, argument in (("Arguments", True), ("Options", False)):
-        entries = [f"({anchor})=\n`{what}`\n: {_text(told) or '-'}" for is_argument, anchor, what, told in listed
-                   if is_argument == argument]  # fmt: skip
+        chosen = [rest for is_argument, *rest in listed if is_argument == argument]
+        entries = [f"({anchor})=\n`{what}`\n: {_told_by_help(told) or '-'}" for anchor, what, told in chosen]
         if entries:
             parts.append("\n\n".join([f"## {title}", *entries]))
     return "\n\n".join(parts) + "\n"
@@ -111,7 +111,14 @@ def first(text: str | None) -> str:
 def _text(text: str) -> str:
     """Return help as Markdown that shows it as it is; paragraphs stay."""
     paragraphs = re.split(r"\n\s*\n", text.replace("\b", "").strip())
-    return "\n\n".join(re.sub(r"([\\*_<>\[\]`#$])", r"\\\1", " ".join(part.split())) for part in paragraphs)
+    plain = (re.sub(r"([\\*_<>\[\]`#$])", r"\\\1", " ".join(part.split())) for part in paragraphs)
+    return "\n\n".join(plain)
+
+
+def _told_by_help(text: str) -> str:
+    """Return the help of a command or option; options in it are code, pages of docs/ that it names are links."""
+    text = re.sub(r"(?<![\w-])--[\w-]*\w", lambda option: f"`{option[0]}`", _text(text))
+    return re.sub(r"docs/([\w-]+)\.md", r"[docs/\1.md](../../\1.md)", text)
 
 
 def _cell(text: str) -> str:

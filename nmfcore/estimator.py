@@ -40,7 +40,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     n_components : int, "auto" or None
-        k. "auto" is that of a given start, else the number of features; None is the number of features.
+        Number of components, k; "auto" is that of a given start, else the number of features, as None is.
     init : {None, "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}
         Start. None is "nndsvda" where k <= min(n_samples, n_features), else "random"; "custom" takes W and H from the
         arguments of `fit`.
