@@ -41,7 +41,7 @@ format: $(STAMP)
 
 # The tutorial and the gallery run when the pages are built, and again when the code has changed.
 docs: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -E -b html -W --keep-going -q docs docs/_build/html
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -E -b html -W --keep-going -q docs docs/_build/html
 	$(BIN)/python docs/check_links.py docs/_build/html
 
 bench: $(STAMP)

@@ -29,7 +29,7 @@ from .settings import InjectionSettings
 from .settings import Stream as Stream
 
 WIDTHS = InjectionSettings.widths
-"""Widths: the share of the sample's stars that lie where the stream does in (E, Lz)."""
+"""Widths: the fraction of the sample's stars that lie where the stream does in (E, Lz)."""
 NUMBERS = InjectionSettings.numbers
 """Stars of the stream."""
 REPEATS = InjectionSettings.repeats

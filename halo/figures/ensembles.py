@@ -131,7 +131,7 @@ def _keys(subject: Subject, colour: Any = "0.3") -> list[Any]:
     if subject.part.used:
         handles.append(Patch(color=colour, alpha=SHADE, lw=0, label="sampling, 68 %"))
     if subject.group is not None:
-        handles.append(Line2D([], [], c=colour, label="set-ups, $\\pm\\sigma$", **DOTTED))
+        handles.append(Line2D([], [], c=colour, label="configurations, $\\pm\\sigma$", **DOTTED))
     return handles
 
 

@@ -42,8 +42,8 @@ def injections(result: Injection) -> Picture:
     first.minorticks_off()
     first.tick_params(length=0)
     first.set_xlabel("stars of the stream")
-    first.set_ylabel("share of the (E, $L_z$) bins that it spans")
-    figure.colorbar(drawn, ax=first, label=f"share of streams found (cosine $\\geq$ {result.threshold:g})")
+    first.set_ylabel("fraction of the (E, $L_z$) bins that it spans")
+    figure.colorbar(drawn, ax=first, label=f"fraction of streams found (cosine $\\geq$ {result.threshold:g})")
     shades = look.colours(len(result.widths)) if len(result.widths) <= 7 else [None] * len(result.widths)
     for i, shade in enumerate(shades):
         cosine = result.cosine[i]

@@ -36,7 +36,7 @@ def reliabilities(results: Mapping[str, Reliability], what: str = "accreted") ->
         lower.stairs(
             np.maximum(result.n, 0.5), result.edges, color=shades[i], lw=1.6, ls=look.LINES[i % len(look.LINES)]
         )
-    upper.set(ylabel=f"share that is {what}", xlim=(0, 1), ylim=(-0.02, 1.02))
+    upper.set(ylabel=f"fraction that is {what}", xlim=(0, 1), ylim=(-0.02, 1.02))
     upper.legend(loc="upper left")
     lower.set(xlabel=f"probability of being {what}", ylabel="stars", yscale="log")
     scores = "; ".join(

@@ -132,7 +132,7 @@ def energies(
                 middle + offset, ratio, spread, marker=look.MARKERS[j], ms=5, lw=1.8, elinewidth=1.2,
                 label=f"{result.names[0]} / {name}", **style,
             )  # fmt: skip
-    for axes, text in ((second, "share of the stars per $10^5$ km$^2$ s$^{-2}$"), (third, "ratio of the shares")):
+    for axes, text in ((second, "fraction of the stars per $10^5$ km$^2$ s$^{-2}$"), (third, "ratio of the fractions")):
         look.label(axes, "E")
         axes.set_ylabel(text)
         axes.set_xlim(*(result.edges[[0, -1]] / unit))

@@ -153,7 +153,7 @@ def _caption(found: Mapping[str, Mapping[str, Spread]], fits: Mapping[str, Fit] 
     parts = [
         f"Fractional contribution of {captions.listed(one.names[::-1])} against {captions.listed(variables)}: the mean "
         f"over {one.setups} configurations{' and the monotone spline through it' if len(one.names) == 2 else ''}; dark "
-        "bands (set-ups) are the standard deviation over configurations, which is no sampling error"
+        "bands are the standard deviation over configurations, which is no sampling error"
     ]
     parts[0] += (
         f"; light bands hold {100 * one.level:g} % of {one.replicates} bootstrap replicates." if one.replicates else "."
@@ -273,7 +273,11 @@ def _figures(x: float) -> str:
 
 def _bands(spreads: Any) -> list[Any]:
     spreads = list(spreads)
-    found = [Patch(fc="0.3", alpha=SETUPS, label="set-ups, 1$\\sigma$")] if any(s.setups > 1 for s in spreads) else []
+    found = (
+        [Patch(fc="0.3", alpha=SETUPS, label="configurations, 1$\\sigma$")]
+        if any(s.setups > 1 for s in spreads)
+        else []
+    )
     if any(s.replicates for s in spreads):
         found.append(Patch(fc="0.3", alpha=NOISE, label=f"bootstrap, {100 * spreads[0].level:g} %"))
     return found

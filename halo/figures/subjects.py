@@ -64,7 +64,7 @@ class Subject:
         if self.group is None:
             return f"{part.label}: {part.used:,} of {part.replicates:,} replicates ({part.setup.scheme})."
         return (
-            f"Mean over {len(self.group.members)} configurations; dotted (set-ups), their standard deviation; shaded, "
+            f"Mean over {len(self.group.members)} configurations; dotted, their standard deviation; shaded, "
             f"the sampling error within one ({part.setup.scheme}, {part.replicates:,} replicates each)."
         )
 

@@ -93,7 +93,7 @@ class Fit(Shown):
 
     @property
     def mean_fractions(self) -> np.ndarray:
-        """Mean over bins of each component's share in its bin: every bin weighs the same; shape (k,)."""
+        """Mean over bins of each component's fraction in its bin: every bin weighs the same; shape (k,)."""
         return np.nanmean(fractions(self.W), axis=0)
 
     @property

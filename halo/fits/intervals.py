@@ -51,7 +51,7 @@ class Ordered:
         return np.where(np.isfinite(p), found, np.nan)
 
     def share_below(self, value: np.ndarray) -> np.ndarray:
-        """Return which share of the replicates lies below a value, equal ones half; NaN where none has one."""
+        """Return which fraction of the replicates lies below a value, equal ones half; NaN where none has one."""
         with np.errstate(invalid="ignore"):
             less, equal = (self.x < value).sum(axis=0), (self.x == value).sum(axis=0)
             return np.where((self.number > 0) & np.isfinite(value), (less + 0.5 * equal) / self.number, np.nan)

@@ -70,7 +70,7 @@ def repeats(study: Study) -> Part:
     found = stability(study.table, study.fit_settings(CHEMICAL))
     table = found.table()
     table.meta["caption"] = (
-        "Fits from random starts, in q x q bins and with l x l pixels: shares of the components, and the cosine "
+        "Fits from random starts, in q x q bins and with l x l pixels: fractions of the components, and the cosine "
         "between each component and that of the fiducial fit."
     )
     bad = int((~found.good).sum())
@@ -89,7 +89,7 @@ def streams(study: Study) -> Part:
     """R16: how wide and how populous an injected stream must be to be found."""
     found = inject(study.table, study.fit_settings(CHEMICAL), seed=study.settings.seed)
     table = found.table()
-    table.meta["caption"] = "Planted streams: the share of the repeats in which a component took the stream's shape."
+    table.meta["caption"] = "Planted streams: the fraction of the repeats in which a component took the stream's shape."
     narrowest = 100 * found.narrowest()
     note = (
         f"Of streams with at most as many stars as the sample has where they lie; found: cosine {found.threshold:g} "

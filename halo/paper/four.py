@@ -43,13 +43,13 @@ def percentiles(study: Study) -> Part:
     refits = study.refits if study.settings.bootstrap > 1 else None
     made = table1((two.fit, *study.parts), refits)
     found = two_values(study, CHEMICAL, ("R6",))
-    # the shares that the mean over bins gives is the other reading of "%"
+    # the fractions that the mean over bins gives is the other reading of "%"
     found["R6.percent"] = Value(float(100 * made.mean_share[made.components.index(HE)]))
     found |= _values(made)
     table = made.table()
     table.meta["caption"] = (
-        "Table 1. Percentiles of the abundances of each component [dex] and its contribution: share of sum(W), and the "
-        "mean over bins of its share in the bin; lower and upper limits hold 68 % of bootstraps."
+        "Table 1. Percentiles of the abundances of each component [dex] and its contribution: fraction of sum(W), and "
+        "the mean over bins of its fraction in the bin; lower and upper limits hold 68 % of bootstraps."
     )
     said = made.problems()
     # intervals leave a few lost replicates out; many of them would say that something is wrong
@@ -83,7 +83,7 @@ def _sheet(made: Table1, caption: str) -> Sheet:
             numbers = [cell(made.values[i, j, k], made.intervals[:, i, j, k]) for j in range(len(made.variables))]
             rows.append((name, share if k == 0 else "", mean if k == 0 else "", f"{q:g}", *numbers))
     abundances = (VARIABLES[name].label for name in made.variables)
-    header = ("component", "share [%]", "mean over bins [%]", "percentile", *abundances)
+    header = ("component", "fraction [%]", "mean over bins [%]", "percentile", *abundances)
     return Sheet("table1", caption, header, tuple(rows))
 
 

@@ -108,7 +108,8 @@ def _setups_said(selection: str, spread: Spread) -> str:
         if np.isfinite(sigma)
     ]
     words = selection.replace("-", " ")
-    return f"Over {spread.setups} set-ups of l the crossings of the {words} halo scatter: {', '.join(parts) or 'none'}."
+    said = ", ".join(parts) or "none"
+    return f"Over {spread.setups} configurations of l the crossings of the {words} halo scatter: {said}."
 
 
 def _failed(study: Study) -> tuple[str, ...]:
@@ -117,5 +118,5 @@ def _failed(study: Study) -> tuple[str, ...]:
         failed = study.setups(selection).failed
         if failed:
             pixels = ", ".join(str(settings.chemistry.pixels) for settings in failed)
-            said.append(f"not converged: set-ups of l = {pixels}, {selection}")
+            said.append(f"not converged: configurations of l = {pixels}, {selection}")
     return tuple(said)

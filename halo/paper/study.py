@@ -157,7 +157,7 @@ class Study:
 
     def _fit_two(self, selection: str) -> Two:
         base = begin(self.stars, Setup(self.fit_settings(selection)))
-        # the paper reads fractions and crossings off the mean over set-ups of l
+        # the paper reads fractions and crossings off the mean over configurations of l
         means = {key("fraction", name): x.mean(axis=0) for name, x in self.setups(selection).fractions.items()}
         return Two(
             base=base,
@@ -221,13 +221,13 @@ class Study:
         return tuple(found)
 
     def spreads(self, selection: str) -> dict[str, Spread]:
-        """Return the fractions along every variable as means over the set-ups of l, with both of their errors."""
+        """Return the fractions along every variable: means over the configurations of l, with both of their errors."""
         made = self.replicates(selection)
         noise = {name: made[key("fraction", name)] for name in self.variables} if made else None
         return spreads(self.setups(selection), noise)
 
     def setups(self, selection: str) -> Setups:
-        """Return the fractions along every variable in every set-up of l."""
+        """Return the fractions along every variable in every configuration of l."""
         if selection not in self._setups:
             settings = vary_pixels(self.fit_settings(selection))
             self._setups[selection] = over_setups(self.table, settings, self.variables)
@@ -240,7 +240,7 @@ class Study:
 
     @cached_property
     def four_spreads(self) -> dict[str, Spread]:
-        """The fractions of the four components against distances, over set-ups of l that each split the sample."""
+        """The fractions of the four components against distances; each configuration of l splits the sample itself."""
 
         def find(table: Any, settings: FitSettings) -> Fit:
             return split(fit_components(table, settings), table).fit

@@ -24,7 +24,7 @@ PLANE = Plane("AL_FE", "FE_H")
 NAME = "LE1"
 """The component that makes the mask; the paper's."""
 SHARE = AuroraSettings.share
-"""Pixels of the mask exceed this share of the component's maximum; the paper's."""
+"""Pixels of the mask exceed this fraction of the component's maximum; the paper's."""
 MAX_FE_H = AuroraSettings.max_fe_h
 """Pixels of the mask lie below this [Fe/H], dex; the paper's."""
 PERCENTILE = AuroraSettings.percentile

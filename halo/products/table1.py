@@ -96,7 +96,7 @@ class Table1:
 
     def describe(self) -> str:
         """Return a line per component, medians between the outer percentiles, and the number of components."""
-        lines = ["component   share  " + "".join(f"{name:>26}" for name in self.variables)]
+        lines = ["component fraction " + "".join(f"{name:>26}" for name in self.variables)]
         for i, name in enumerate(self.components):
             cells: list[Any] = [" / ".join(f"{x:5.2f}" for x in column) for column in self.values[i]]
             lines.append(f"{name:<9} {100 * self.share[i]:6.2f} %" + "".join(f"{cell:>26}" for cell in cells))
