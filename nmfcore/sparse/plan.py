@@ -40,6 +40,9 @@ def plan_pattern(request: Request) -> Solver:
     if refusal(request, rule, devices) is not None:
         return Dense(request)
     assert isinstance(loss, BetaDivergence), "checked by `refusal`"
+    if not devices and pattern.on_device is not None:
+        pattern = pattern.to_host()  # counts that a GPU drew, to be solved on the CPU
+        request = request.with_data(pattern, device=request.device)
     dtype = precision_of(request)
     kernel = Kernel(pattern, rule, loss.beta, request.penalty, request.stop, dtype, tuple(devices))
     return Cuda(request, kernel) if devices else Compiled(request, kernel)

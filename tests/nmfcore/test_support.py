@@ -67,7 +67,7 @@ def where(rule, kind, path):
 
 
 def besides(what, path):
-    return next(row[path] for row in BESIDES if row["asked for besides"].startswith(what))
+    return next(row[path] for row in BESIDES if row["asked for in addition"].startswith(what))
 
 
 @pytest.fixture

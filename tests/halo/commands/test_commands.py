@@ -551,7 +551,7 @@ def test_ctrl_c_exits_130(tmp_path):
 @pytest.mark.slow
 def test_demo_tells_the_truth_and_leaves_every_product(tmp_path):
     said = ok("demo", tmp_path / "demo", "--stars", 30000, "--seed", 2)
-    assert "true accreted share" in said
+    assert "true accreted fraction" in said
     for name in ("stars.fits", "fit.h5", "profile.ecsv", "map.ecsv", "boundary.ecsv", "summary.png", "summary.pdf"):
         assert (tmp_path / "demo" / name).stat().st_size > 0
     table = QTable.read(tmp_path / "demo" / "profile.ecsv")

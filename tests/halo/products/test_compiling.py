@@ -18,7 +18,8 @@ from halonmf.halo.products.histograms import PERCENTILES, marginal, percentiles_
 from ..helpers import oracles
 
 seeded = settings(derandomize=True, deadline=None, max_examples=150)
-FRACTIONS = st.one_of(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0, np.nan]), st.floats(0, 1))
+# rounded: where values differ by less than the smallest normal number, SciPy's own spline overflows
+FRACTIONS = st.one_of(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0, np.nan]), st.floats(0, 1).map(lambda x: round(x, 12)))
 CELLS = st.one_of(st.just(0.0), st.floats(1e-6, 10.0))
 CHEMISTRY = Chemistry(pixels=6)
 H = hnp.arrays(np.float64, (2, 2, CHEMISTRY.n), elements=CELLS)

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 import nmfcore
-from nmfcore import Penalty, SharedPattern, Status, Stop, resample, sparse
+from nmfcore import Penalty, SharedPattern, Status, Stop, resample
 from nmfcore.kernels import settings
 from nmfcore.kernels.cuda import devices, launch, placement
+from nmfcore.sparse import plan
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 READY = SIMULATED or bool(devices.visible_devices("cuda"))
@@ -218,7 +219,7 @@ def test_several_devices_share_the_drawing_and_the_solving(monkeypatch):
     alone = nmfcore.bootstrap(*stars(), (M, N), device="cuda", **options)
     settings = {"init": start(2), "update": "hals", "stop": Stop(tol=0, max_iter=1)}
     whole = nmfcore.factorize(alone, 2, **settings)
-    for module in (resample, sparse):
+    for module in (resample, plan):
         monkeypatch.setattr(module, "visible_devices", lambda device: [0, 0])  # one GPU plays two
     monkeypatch.setattr(devices, "ThreadPoolExecutor", OneByOne)
     shared = nmfcore.bootstrap(*stars(), (M, N), device="cuda", **options)
