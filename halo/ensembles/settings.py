@@ -63,6 +63,10 @@ class RunOptions:
     progress: Progress = silent
 
     def __post_init__(self) -> None:
+        if self.shard is not None:
+            i, n = parse_shard(self.shard) if isinstance(self.shard, str) else self.shard
+            parse_shard(f"{i}/{n}")  # the same limits for numbers
+            object.__setattr__(self, "shard", (i, n))
         if self.overwrite and (self.resume or self.shard):
             other = "--resume" if self.resume else "--shard"
             raise UsageError(f"--overwrite does not go with {other}: it removes the run.")

@@ -153,7 +153,9 @@ class FitSettings:
         selection, solver = parts.get("selection", self.selection), parts.get("solver", self.solver)
         if isinstance(selection, str):
             selection = dataclasses.replace(self.selection, name=selection)
-        axes = choices.pop("bins", None) or parts.get("axes", self.axes)
+        if "bins" in choices and "axes" in parts:
+            raise UsageError("bins and axes mean the same; give one of them.")
+        axes = choices.pop("bins") if "bins" in choices else parts.get("axes", self.axes)
         chemistry = parts.get("chemistry", self.chemistry)
         images = {name: choices.pop(name) for name in ("planes", "ranges", "pixels") if name in choices}
         unknown = sorted(choices.keys() - _SELECTION - _SOLVER)

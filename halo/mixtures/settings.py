@@ -84,11 +84,13 @@ def parse_axes(text: str) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
-def as_axes(axes: str | Axis | Sequence[Axis]) -> tuple[Axis, ...]:
+def as_axes(axes: str | Axis | Sequence[str | Axis]) -> tuple[Axis, ...]:
     """Return the axes that are meant: text as `parse_axes` reads it, one axis, or several."""
     if isinstance(axes, str):
         return parse_axes(axes)
-    return (axes,) if isinstance(axes, Axis) else tuple(axes)
+    if isinstance(axes, Axis):
+        return (axes,)
+    return tuple(axis for one in axes for axis in (parse_axes(one) if isinstance(one, str) else (one,)))
 
 
 AXES = Form(parse_axes, lambda axes: ",".join(map(str, axes)))

@@ -42,7 +42,7 @@ class Four:
         increasing energy.
     fit : Fit
         The four together, LE2, LE1, HE2, HE1, held while their weights are found in the bins of the fit of two: what
-        `model.apply` re-applies. Its loss is the sum of the parts', its residual the larger of theirs.
+        `fits.apply.apply` re-applies. Its loss is the sum of the parts', its residual the larger of theirs.
     boundary : Boundary
         Where the sample was split.
     settings : SplitSettings

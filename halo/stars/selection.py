@@ -90,7 +90,7 @@ def select(
     >>> mask, cutflow = halo.select(stars, "retrograde", cuts=["LOGG<2.5"])  # doctest: +SKIP
     """
     if isinstance(selection, str):
-        selection = Selection(selection, max_fe_h, min_eccentricity, tuple(cuts))
+        selection = Selection(selection, max_fe_h, min_eccentricity, (cuts,) if isinstance(cuts, str) else tuple(cuts))
     chosen = halo_cuts(selection.name, max_fe_h=selection.max_fe_h, min_eccentricity=selection.min_eccentricity)
     return apply_cuts(as_table(stars), (*chosen, *user_cuts(selection.cuts)))
 

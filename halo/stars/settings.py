@@ -39,6 +39,10 @@ class Selection:
     min_eccentricity: Annotated[float, "Prograde limit of chemically-pure."] = 0.7
     cuts: Cuts = ()
 
+    def __post_init__(self) -> None:
+        # one text is one condition, not its letters
+        object.__setattr__(self, "cuts", (self.cuts,) if isinstance(self.cuts, str) else tuple(self.cuts))
+
     def __str__(self) -> str:
         return self.name
 

@@ -121,7 +121,7 @@ def multiply(factor, place, pull, at, sums, alive, step, units):
 
 @njit(**INLINE)
 def newton(factor, place, up, pull, curvature, threshold, mass, alive, step):
-    """Update one entry of a factor, factor[place:], by Newton's rule; see `solvers.newton_step`."""
+    """Update one entry of a factor, factor[place:], by Newton's rule; see `rules.newton`."""
     zero, one = splat(0.0, factor), splat(1.0, factor)
     old = load(factor, place, factor)
     slope = up - pull + splat(step.l1, factor) + splat(step.l2, factor) * old
