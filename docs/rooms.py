@@ -87,8 +87,8 @@ def graph(root: pathlib.Path = ROOT, *, typing: bool = False) -> dict[str, set[s
 def room_of(module: str) -> str:
     """Return the room of a module: its folder, or the module itself on the ground floor and at the door."""
     parts = module.split(".")
-    if parts[0] == "nmfcore" or parts == ["cli"] or parts == [DOOR]:
-        return parts[0] if parts != [DOOR] else DOOR
+    if parts[0] == "nmfcore":
+        return parts[0]
     return ".".join(parts[:2])
 
 

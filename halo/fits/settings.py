@@ -162,12 +162,11 @@ class FitSettings:
         if unknown:
             known = sorted({*_PARTS, *_SELECTION, *_SOLVER, "bins", "planes", "ranges", "pixels"})
             raise UsageError(f"a fit has no setting {', '.join(unknown)}; it has {', '.join(known)}.")
-        chosen = {name: _texts(value) if name == "cuts" else value for name, value in choices.items()}
         return FitSettings(
-            selection=dataclasses.replace(selection, **{n: x for n, x in chosen.items() if n in _SELECTION}),
+            selection=dataclasses.replace(selection, **{n: x for n, x in choices.items() if n in _SELECTION}),
             axes=as_axes(axes),
             chemistry=_images(chemistry, **images) if images else chemistry,
-            solver=dataclasses.replace(solver, **{n: x for n, x in chosen.items() if n in _SOLVER}),
+            solver=dataclasses.replace(solver, **{n: x for n, x in choices.items() if n in _SOLVER}),
         )
 
     def record(self) -> dict[str, Any]:
