@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -83,6 +82,8 @@ def save(
 ) -> list[Path]:
     """Write a picture in every format; under its final name a file is complete or absent.
 
+    The first time a picture is written its layout is settled, and stays.
+
     The same picture gives the same bytes: no dates are written. The caption goes into the file's metadata, and with it
     the version, the hash of the settings and the hashes of the inputs, as JSON: in PNG as the text ``Provenance``, in
     PDF as ``Keywords``, in SVG as ``Source``.
@@ -123,22 +124,22 @@ def save(
     targets = [stem.with_name(f"{stem.name}.{name}") for name in wanted]
     for target in targets:
         check_output(target, overwrite=overwrite)
-    with mpl.style.context(STYLE), laid_out(figure):
+    with mpl.style.context(STYLE):
+        lay_out(figure)
         for target, name in zip(targets, wanted, strict=True):
             _write(figure, target, name, _metadata(name, caption, provenance))
     return targets
 
 
-@contextmanager
-def laid_out(figure: Figure) -> Iterator[None]:
-    """Lay a figure out once, at the resolution of files, for all that is written inside the block.
+def lay_out(figure: Figure) -> None:
+    """Lay a figure out at the resolution of files, once and for all.
 
-    Left to itself, matplotlib does it again for every file, and draws all once more without a trace before that.
-    Ticks without labels point inwards and take no room; there are many, and without them it takes half as long.
+    Left to itself, matplotlib does it again for every file, from where it ended before, and draws all once more without
+    a trace each time. Ticks without labels point inwards and take no room; there are many, and without them it takes
+    half as long.
     """
     engine, dpi = figure.get_layout_engine(), figure.dpi
     if engine is None:
-        yield
         return
     # axes that share their ticks are asked once
     axes = {id(x.minor): x for each in figure.axes for x in (each.xaxis, each.yaxis)}.values()
@@ -147,16 +148,12 @@ def laid_out(figure: Figure) -> Iterator[None]:
     try:
         for x, _ in bare:
             x.minor.locator = NullLocator()
-        try:
-            engine.execute(figure)
-        finally:
-            for x, locator in bare:
-                x.minor.locator = locator
-        figure.set_layout_engine(None)
-        yield
+        engine.execute(figure)
     finally:
-        figure.set_layout_engine(engine)
+        for x, locator in bare:
+            x.minor.locator = locator
         figure.dpi = dpi
+    figure.set_layout_engine(None)
 
 
 def _metadata(name: str, caption: str, record: Mapping[str, Any] | None) -> dict[str, Any]:

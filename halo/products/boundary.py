@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units
 from astropy.table import QTable
-from scipy.ndimage import gaussian_filter1d
 
 from ..errors import UsageError
 from ..fits.apply import Application, apply
@@ -254,6 +253,8 @@ def smooth(E: np.ndarray, sigma: float) -> np.ndarray:
     if sigma < 0.125 or not good.any():  # so narrow a filter, cut off at four sigma, reaches no other column
         return E.copy()
     # the filter is renormalised over the columns that have a boundary
+    from scipy.ndimage import gaussian_filter1d  # a tenth of a second to load: summaries need it not
+
     weight = gaussian_filter1d(good.astype(float), sigma, mode="constant")
     total = gaussian_filter1d(np.where(good, E, 0.0), sigma, mode="constant")
     return np.where(good, total / np.where(weight > 0, weight, 1.0), np.nan)

@@ -60,6 +60,23 @@ def test_suffix_names_a_format_not_the_file(drawn, tmp_path):
     assert [path.name for path in figures.save(drawn, tmp_path / "a.svg", ["png"])] == ["a.png", "a.svg"]
 
 
+def test_unlabelled_ticks_are_back_once_a_figure_is_laid_out(tmp_path):
+    made = one_panel()
+    axis = made.figure.axes[0].xaxis
+    before = axis.minor.locator
+    figures.save(made, tmp_path / "a", ["png"])
+    assert axis.minor.locator is before
+    assert len(axis.get_minor_ticks()) > 0
+
+
+def test_a_layout_stays_from_one_format_to_the_next(tmp_path):
+    made = one_panel()
+    figures.save(made, tmp_path / "a", ["png"])
+    place = made.figure.axes[0].get_position().bounds
+    figures.save(made, tmp_path / "b", ["pdf"])
+    assert made.figure.axes[0].get_position().bounds == place
+
+
 def test_same_picture_gives_the_same_bytes(drawn, tmp_path):
     first = [path.read_bytes() for path in figures.save(drawn, tmp_path / "a", picture.FORMATS)]
     assert [path.read_bytes() for path in figures.save(one_panel(), tmp_path / "b", picture.FORMATS)] == first
