@@ -115,7 +115,8 @@ def summary(
     """Summarise an ensemble.
 
     Every product with its sampling error, and its spread over configurations. Writes summary.ecsv and summary.h5 in DIR
-    again, and those figures in figures/ that would come out different. Failed and missing batches are listed, and the exit code is then 4.
+    again, and the figures in figures/ that would come out different. Failed and missing batches are listed, and the
+    exit code is then 4.
     """
     made, files = publish(directory, interval=interval, formats=formats(figures, pdf))
     if as_json:
