@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import torch
-from peers import Bootstrap, FromStarts, Iterate, multiply, spread, start_of, typical
+from peers import Bootstrap, FromStarts, Iterate, at_its_best, multiply, spread, start_of, typical
 from rcppml import MissingError, RcppML
 from rounds import ROUNDS, NotMeasurableError, cost, differences, in_turn
 
@@ -180,7 +180,10 @@ def mu(run):
     for name, data in (("", dense), (" on non-empty columns", dense[:, :, filled].contiguous())):
         W, H = torch.from_numpy(W32).expand(32, -1, -1), torch.from_numpy(H32)[:, : data.shape[2]].expand(32, -1, -1)
         for threads in run.threads:
-            yield one(
-                None, f"MU iteration, batch of {B}, ours float32 / torch.bmm float32{name}",
-                lambda number, d=data, W=W, H=H: cost(lambda: multiply(d, W, H, number), 32)(), threads,
-            )  # fmt: skip
+
+            def batch(number=few, d=data, W=W, H=H):
+                return cost(lambda: multiply(d, W, H, number), 32)()
+
+            peer, used = at_its_best(batch, threads)
+            row = one(None, f"MU iteration, batch of {B}, ours float32 / torch.bmm float32{name}", peer, threads)
+            yield row | {"peer_threads": used}

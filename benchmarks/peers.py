@@ -44,6 +44,37 @@ def _group(work, items):
     return found
 
 
+def at_its_best(peer, threads, rounds=3):
+    """Return the peer on at most so many threads of its own libraries, whichever number it is faster on, and that.
+
+    On small products scikit-learn's and torch's threads wait for each other: held to all of them they would flatter us.
+
+    Parameters
+    ----------
+    peer : callable
+        Returns its cost.
+    threads : int
+    rounds : int
+    """
+    if threads == 1:
+        return peer, 1
+
+    def limited(number):
+        def call(*arguments):
+            with bench.threads(number):
+                return peer(*arguments)
+
+        return call
+
+    found = {number: limited(number) for number in (1, threads)}
+    seconds = {number: [] for number in found}
+    for _ in range(rounds):
+        for number, call in found.items():
+            seconds[number].append(call().clock)
+    best = min(found, key=lambda number: statistics.median(seconds[number]))
+    return found[best], best
+
+
 class Bootstrap:
     """Resample the stars, build V and fit it: what one replicate costs with scikit-learn; the item is a seed."""
 

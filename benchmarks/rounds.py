@@ -101,10 +101,15 @@ def differences(ours, peer, few, many, rounds=ROUNDS):
     NotMeasurableError
         Of twice as many rounds, more than half had a difference at or below zero: noise is larger than it.
     """
+
+    def iteration(side):
+        short, long = side(few), side(many)
+        return (long - short) / (many - few)
+
     ours(few), peer(few)
     found = Rounds()
     while len(found.ours) < rounds:
-        mine, other = ((side(many) - side(few)) / (many - few) for side in (ours, peer))
+        mine, other = iteration(ours), iteration(peer)
         if min(*mine, *other) > 0:
             found.ours.append(mine)
             found.peer.append(other)
