@@ -212,6 +212,7 @@ def child(line, folder):
 
 
 def main():
+    fair.require()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("stars", nargs="?", type=pathlib.Path, help="prepared catalogue; by default that of the mock")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
