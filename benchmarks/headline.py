@@ -74,7 +74,7 @@ def rcppml(run, few, losses, number):
 
 def k4_starts(run):
     """Four components to the best of several starts, the same for both; and as the engine does it by default."""
-    stars, k, number, peers = run.stars, 4, *((16, 2) if run.quick else (128, 8))
+    stars, k, number, peers = run.stars, 4, *((8, 2) if run.quick else (128, 8))
     pattern = draw(stars, number)
     problems = bench.sparse_problems(pattern, range(peers))
     ours = nmfcore.factorize(pattern, k, init="nndsvda", starts=STARTS)
