@@ -12,7 +12,8 @@ from ..kernels.cuda.launch import holds
 from ..losses import BetaDivergence
 from ..problem import SAFE_MAXIMUM, build_problem
 from ..request import Request
-from ..rules.rank_two import RankTwo
+from ..rules.hals import ExtrapolatedHALS
+from ..rules.rank_two import AcceleratedRankTwo, RankTwo
 from ..rules.resolve import OURS, UpdateRule, resolve_rule
 from .solve import Compiled, Cuda, Kernel, precision_of
 
@@ -35,7 +36,9 @@ def plan_pattern(request: Request) -> Solver:
     )
     if request.weight is None and isinstance(loss, BetaDivergence) and loss.beta <= 0:
         pattern.require_positive(loss.beta)
-    rule = resolve_rule(request.update, stand_in)
+    rule = resolve_rule(request.update, stand_in, request.n_components)
+    if request.update == "auto" and isinstance(rule, AcceleratedRankTwo):
+        rule = ExtrapolatedHALS()
     devices = [] if request.on_cpu else visible_devices(request.device)
     if refusal(request, rule, devices) is not None:
         return Dense(request)
@@ -72,6 +75,8 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
     if request.stop.max_iter == 0:
         return "no iteration is asked for"
     if not isinstance(rule, OURS):
+        return "the rule has no compiled form"
+    if isinstance(rule, AcceleratedRankTwo):
         return "the rule has no compiled form"
     if isinstance(rule, RankTwo) and request.n_components != 2:
         return "the rule is for two components"
