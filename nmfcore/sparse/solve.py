@@ -64,7 +64,7 @@ class Kernel:
         """Return the kernel for so many copies of the sample that the replicates were drawn from."""
         pattern = self.pattern
         assert pattern.base is not None
-        cells = np.broadcast_to(pattern.base.astype(pattern.values.dtype), (replicates, len(pattern.base)))
+        cells = np.broadcast_to(pattern.base.astype(pattern.dtype), (replicates, len(pattern.base)))
         shape = (replicates, *pattern.shape[1:])
         return replace(self, pattern=replace(pattern, values=to_tiles(cells), shape=shape, base=None))
 
