@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse
 import torch
 
+from .alternating.solve import Alternating
+from .alternating.solve import refusal as not_alternating
 from .dense import Dense, Products, Solver
 from .losses import BetaDivergence, Loss, as_loss
 from .matrix import DENSE_ENTRIES, SparseMatrix
@@ -114,7 +116,9 @@ def plan(request: Request) -> Solver:
     """Return the solver of a request: what the form of V, the loss, the rule and the device allow."""
     if scipy.sparse.issparse(request.V):
         return plan_matrix(request)
-    return plan_pattern(request) if isinstance(request.V, SharedPattern) else Dense(request)
+    if isinstance(request.V, SharedPattern):
+        return plan_pattern(request)
+    return Alternating(request) if not_alternating(request) is None else Dense(request)
 
 
 def plan_matrix(request: Request) -> Solver:
@@ -128,7 +132,8 @@ def plan_matrix(request: Request) -> Solver:
     known = isinstance(request.update, (str, *OURS))
     if known and request.weight is None and request.on_cpu:
         if beta == 2:
-            return Products(request.with_data(matrix))
+            request = request.with_data(matrix)
+            return Alternating(request) if not_alternating(request) is None else Products(request)
         if beta == 1 and np.prod(matrix.shape) > DENSE_ENTRIES:
             pattern = SharedPattern.from_scipy(request.V)
             if pattern.values.dtype == np.float32 and matrix.dtype != torch.float32:

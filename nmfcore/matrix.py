@@ -115,6 +115,13 @@ class SparseMatrix:
         columns = self._columns[index.numpy()]
         return SparseMatrix(scipy.sparse.csr_array(columns.T), columns)
 
+    def rows_of(self, rows: np.ndarray, columns: np.ndarray) -> Any:
+        """Return some rows and columns as a csr_array; all of them, in order, without a copy."""
+        V = self._rows
+        if len(columns) < V.shape[1]:
+            V = scipy.sparse.csr_array(self._columns[columns].T)
+        return V[rows] if len(rows) < V.shape[0] else V
+
     def to_dense(self) -> Tensor:
         """Return the matrix as a Tensor, shape (1, m, n)."""
         return torch.from_numpy(self._rows.toarray())[None]

@@ -94,8 +94,8 @@ class Stop:
             raise ProblemError(f"max_iter must be >= 0; got {self.max_iter}")
         if self.every is not None and self.every < 1:
             raise ProblemError(f"every must be >= 1; got {self.every}")
-        if self.criterion not in ("change", "sklearn"):
-            raise ProblemError(f"criterion must be 'change' or 'sklearn'; got {self.criterion!r}")
+        if self.criterion not in ("change", "loss", "sklearn"):
+            raise ProblemError(f"criterion must be 'change', 'loss' or 'sklearn'; got {self.criterion!r}")
 
     def interval(self, rule: object) -> int:
         """Return the iterations between checks for a rule."""
