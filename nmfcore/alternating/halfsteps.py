@@ -24,18 +24,22 @@ def fit(target: np.ndarray, gram: np.ndarray, factor: np.ndarray, sweeps: int) -
     if k == 2:
         return pairs(target, gram, factor)
     factor = factor.copy()
-    size = np.diagonal(gram)
-    alive = [j for j in range(k) if size[j] > 0]
-    inverse = (1.0 / np.where(size > 0, size, 1.0))[:, None]
-    goal, slope = target * inverse, gram * -inverse
-    np.fill_diagonal(slope, 0.0)
-    row = np.empty(factor.shape[1])
-    for _ in range(sweeps):
+    size = gram.diagonal()
+    alive = range(k)
+    if not size.all():
         # Where the other factor's component is zero this one has no effect, and stays as it is.
-        for j in alive:
-            np.dot(slope[j], factor, out=row)
-            row += goal[j]
-            np.maximum(row, 0.0, out=factor[j])
+        alive = [j for j in alive if size[j] > 0]  # type: ignore[assignment]
+        size = np.where(size > 0, size, 1.0)
+    inverse = (1.0 / size)[:, None]
+    goal, slope = target * inverse, gram * -inverse
+    slope.flat[:: k + 1] = 0.0
+    row = np.empty(factor.shape[1])
+    parts = [(slope[j], goal[j], factor[j]) for j in alive]
+    for _ in range(sweeps):
+        for weights, minimum, out in parts:
+            np.dot(weights, factor, out=row)
+            np.add(row, minimum, out=row)
+            np.maximum(row, 0.0, out=out)
     return factor
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,8 +23,8 @@ SCATTERED = 0.1
 SQUARE = 192
 # The squares' eigenvalues are squared singular values: below this ratio rounding hides the smaller ones.
 GRAM_RANGE = 1e-4
-# Steps of the block Krylov iteration, where it need not end exactly and where it must, and the residual, relative to the
-# largest square, at which it ends.
+# Steps of the block Krylov iteration, where it need not end exactly and where it must, and the residual, relative to
+# the largest square, at which it ends.
 STEPS, THOROUGH, ACCURATE = 8, 40, 1e-9
 # Entries that are compared with their reconstruction at once.
 BLOCK = 2**18
@@ -47,12 +48,14 @@ class Matrix(Protocol):
         """Return V V^T, shape (m, m); its upper half may be all there is."""
         ...
 
+    @property
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the sums of the rows and of the columns."""
+        """The sums of the rows and of the columns."""
         ...
 
+    @property
     def squared(self) -> float:
-        """Return the sum of squares."""
+        """The sum of squares."""
         ...
 
     def distance(self, W: np.ndarray, H: np.ndarray) -> float:
@@ -80,12 +83,14 @@ class Full:
         """Return the upper half of V V^T."""
         return scipy.linalg.blas.dsyrk(1.0, self.V.T.astype(np.float64, copy=False), trans=1)
 
+    @cached_property
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the sums of the rows and of the columns."""
+        """The sums of the rows and of the columns."""
         return self.V.sum(axis=1, dtype=np.float64), self.V.sum(axis=0, dtype=np.float64)
 
+    @cached_property
     def squared(self) -> float:
-        """Return the sum of squares."""
+        """The sum of squares."""
         if not self.single:
             return float(np.vdot(self.V, self.V))
         rows = max(1, BLOCK // self.shape[1])
@@ -130,12 +135,14 @@ class Scattered:
         rows = self.rows.astype(np.float64, copy=False)
         return (rows @ rows.T).toarray()
 
+    @cached_property
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the sums of the rows and of the columns."""
+        """The sums of the rows and of the columns."""
         return self.rows.sum(axis=1, dtype=np.float64), self.columns.sum(axis=1, dtype=np.float64)
 
+    @cached_property
     def squared(self) -> float:
-        """Return the sum of squares."""
+        """The sum of squares."""
         return float(np.square(self.rows.data, dtype=np.float64).sum())
 
     def distance(self, W: np.ndarray, H: np.ndarray) -> float:
@@ -175,7 +182,7 @@ def leading_vectors(
             return None if exact else _by_residuals(V, U)
         return U, S, V.down(U) / S[:, None]
     block = np.random.default_rng(0).standard_normal((width, m))
-    block[0] = V.sums()[0]
+    block[0] = V.sums[0]
     basis, images, close = np.empty((0, m)), np.empty((0, n)), False
     for step in range(steps):
         for _ in range(2):

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..initialise import fill_zeros, nndsvd, require_components, start_factors
 from ..losses import BetaDivergence
 from ..matrix import SparseMatrix
-from ..problem import Problem, build_problem
+from ..problem import Factors, Problem, build_problem
 from ..request import Request
 from ..result import Result, clearly_better
 from ..rules.multiplicative import smallest
@@ -21,7 +21,7 @@ from ..stopping import Status
 from .iterate import Ended, iterate
 from .products import SCATTERED, SINGLE, STEPS, THOROUGH, Full, Matrix, Scattered, leading_vectors
 
-# Below this fraction of the sum of squares a loss is summed entry by entry: the difference of the sums would be rounding.
+# Below this fraction of the sum of squares a loss is summed entry by entry: as a difference it would be rounding.
 CLOSE = 1e-3
 
 
@@ -106,66 +106,71 @@ class Narrow:
 
     def solve(self, request: Request, b: int, start: int) -> Ended:
         """Return where a start of replicate `b` ends, as factors of the whole matrix: W (m, k) and H (k, n)."""
-        W, H = self.start(request, b, start)
+        (_, m, n), k = self.problem.V.shape, request.n_components
+        kept, double = str(self.problem.V.dtype).removeprefix("torch."), np.dtype(np.float64)
         if self.matrix is None:
-            return Ended(np.zeros_like(W), np.zeros_like(H), 0.0, 1, Status.CONVERGED, 0.0)
-        short, long = W[self.rows].T, H[:, self.columns]
-        if self.turned:
-            short, long = long, short
-        double = np.dtype(np.float64)
-        ended = iterate(self.matrix, short.astype(double), long.astype(double), request.stop)
+            return Ended(np.zeros((m, k), kept), np.zeros((k, n), kept), 0.0, 1, Status.CONVERGED, 0.0)
+        ended = iterate(self.matrix, *self.start(request, b, start), request.stop)
         size = [np.sqrt(np.square(x).sum(axis=1)) for x in (ended.W, ended.H)]
         # Both factors get the same size, as those of singular vectors have it.
         level = np.sqrt(size[1] / np.where(size[0] > 0, size[0], 1.0))
         level = np.where(level > 0, level, 1.0)[:, None]
-        kept = str(self.problem.V.dtype).removeprefix("torch.")
         W, H = ((ended.W * level).astype(kept), (ended.H / level).astype(kept))
         for factor in (W, H):
             factor[factor <= smallest(self.problem.V.dtype)] = 0.0
-        if self.matrix.single or ended.loss < CLOSE * self.matrix.squared():
+        if self.matrix.single or ended.loss < CLOSE * self.matrix.squared:
             ended.loss = 0.5 * self.matrix.distance(W.astype(double), H.astype(double))
         if self.turned:
             W, H = H, W
-        _, m, n = self.problem.V.shape
         ended.W, ended.H = np.zeros((m, len(W)), kept), np.zeros((len(H), n), kept)
         ended.W[self.rows], ended.H[:, self.columns] = W.T, H
         return ended
 
     def start(self, request: Request, b: int, start: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return W (m, k) and H (k, n) at which a start begins."""
+        """Return the factors at which a start begins, components as rows, as the matrix is solved."""
         init, k = "random" if start else request.first_init, request.n_components
         number = request.first_replicate + b
-        svd = None if init == "random" or not isinstance(init, str) else self.singular(request)
-        if svd is None:
-            init = request.part_of_init(init, slice(b, b + 1))
-            factors = start_factors(
-                self.problem, k, init, seed=request.seed, start=start, first_replicate=number
-            )  # fmt: skip
-        else:
-            means = self.problem.V.mean(dim=(-2, -1))
-            like = torch.empty(self.problem.V.shape, dtype=means.dtype, device="meta")
-            factors = fill_zeros(init, nndsvd(like, k, svd=svd), means, request.seed, start, [number])
-        return factors.W[0].numpy(), factors.H[0].numpy()
+        if isinstance(init, str) and init.startswith("nndsvd"):
+            factors = self.singular(request, init, start, number)
+            if factors is not None:
+                return factors
+        init = request.part_of_init(init, slice(b, b + 1))
+        W, H = start_factors(self.problem, k, init, seed=request.seed, start=start, first_replicate=number)
+        return self.cut(W[0].numpy(), H[0].numpy())
 
-    def singular(self, request: Request) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Return the leading singular vectors of the whole, or None where they must come from elsewhere.
+    def cut(self, W: np.ndarray, H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the factors of the matrix as it is solved, components as rows, of those of the whole."""
+        short, long = W[self.rows].T, H[:, self.columns]
+        if self.turned:
+            short, long = long, short
+        return np.array(short, dtype=np.float64, order="C"), np.array(long, dtype=np.float64, order="C")
+
+    def singular(self, request: Request, init: str, start: int, number: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the start by singular vectors, or None where they must come from elsewhere.
 
         Those of a start that was asked for by name are as exact as those of LAPACK.
         """
-        k = request.n_components
-        if self.matrix is None or k > self.matrix.shape[0]:
+        V, k = self.matrix, request.n_components
+        assert V is not None
+        if k > V.shape[0]:
             return None
         named = request.init != "auto"
-        found = leading_vectors(self.matrix, k, THOROUGH if named else STEPS, exact=named)
+        found = leading_vectors(V, k, THOROUGH if named else STEPS, exact=named)
         if found is None:
             return None
-        left, S, right = found
-        if self.turned:
-            left, right = right, left
+        U, S, X = (torch.from_numpy(np.ascontiguousarray(x))[None] for x in found)
+        factors = nndsvd(torch.empty((1, *V.shape), dtype=torch.float64, device="meta"), k, svd=(U.mT, S, X))
         _, m, n = self.problem.V.shape
-        U, Vh = np.zeros((m, k)), np.zeros((k, n))
-        U[self.rows], Vh[:, self.columns] = left.T, right
-        return torch.from_numpy(U)[None], torch.from_numpy(np.ascontiguousarray(S))[None], torch.from_numpy(Vh)[None]
+        level = float(V.sums[0].sum()) / (m * n)
+        if init == "nndsvdar":
+            # Its small random values have their places in the whole.
+            nothing = Factors(torch.zeros((1, m, k)), torch.zeros((1, k, n)))
+            noise = fill_zeros(init, nothing, torch.tensor([level]), request.seed, start, [number])
+            fill = self.cut(noise.W[0].numpy(), noise.H[0].numpy())
+        else:
+            fill = (level, level) if init == "nndsvda" else (0.0, 0.0)
+        W, H = factors.W[0].numpy().T, factors.H[0].numpy()
+        return np.where(W == 0, fill[0], W), np.where(H == 0, fill[1], H)
 
 
 def _result(V: Any, problem: Problem, best: list[tuple[Ended, int]]) -> Result:
