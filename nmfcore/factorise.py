@@ -19,6 +19,7 @@ from .problem import Penalty
 from .request import Request
 from .result import Result
 from .rules.resolve import OURS, UpdateRule
+from .sparse.batch import Tiled, suits
 from .sparse.plan import plan_pattern
 from .stopping import Stop
 
@@ -118,7 +119,8 @@ def plan(request: Request) -> Solver:
         return plan_matrix(request)
     if isinstance(request.V, SharedPattern):
         return plan_pattern(request)
-    return Alternating(request) if not_alternating(request) is None else Dense(request)
+    one_by_one: Solver = Alternating(request) if not_alternating(request) is None else Dense(request)
+    return Tiled(request, one_by_one) if suits(request) else one_by_one
 
 
 def plan_matrix(request: Request) -> Solver:

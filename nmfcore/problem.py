@@ -263,6 +263,13 @@ def as_tensor(
     return tensor.to(device=device, dtype=dtype)
 
 
+def checked(V: Any, dtype: torch.dtype | None) -> Tensor:
+    """Return data as a tensor, as `build_problem` takes them, after the same checks of their type and entries."""
+    data = as_tensor(V, "V", dtype=dtype)
+    _require_non_negative(data, "V")
+    return data
+
+
 def require_float(dtype: torch.dtype | None) -> None:
     """Raise unless `dtype` is None, float32 or float64."""
     if dtype is not None and dtype not in FLOAT_DTYPES:

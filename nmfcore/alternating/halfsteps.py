@@ -7,6 +7,9 @@ import numpy as np
 # Components whose Gram matrix is singular to this many units of rounding are as good as parallel.
 PARALLEL = 16 * float(np.finfo(np.float64).eps)
 
+# Rows of at most so many entries.
+FEW = 256
+
 
 def fit(target: np.ndarray, gram: np.ndarray, factor: np.ndarray, sweeps: int) -> np.ndarray:
     """Return the factor that fits best, or a better one.
@@ -20,26 +23,37 @@ def fit(target: np.ndarray, gram: np.ndarray, factor: np.ndarray, sweeps: int) -
     sweeps : int
         How often each row is set to its minimum in turn; two rows are solved at once, and for good.
     """
-    k = len(gram)
-    if k == 2:
-        return pairs(target, gram, factor)
-    factor = factor.copy()
+    return pairs(target, gram, factor) if len(gram) == 2 else sweeps_of(target, gram, factor, sweeps)
+
+
+def sweeps_of(target: np.ndarray, gram: np.ndarray, begin: np.ndarray, sweeps: int) -> np.ndarray:
+    """Return the factor after so many sweeps, in each of which every row is set to its minimum, the others held."""
+    k, p = begin.shape
     size = gram.diagonal()
     alive = range(k)
-    if not size.all():
+    if size.min() <= 0.0:
         # Where the other factor's component is zero this one has no effect, and stays as it is.
         alive = [j for j in alive if size[j] > 0]  # type: ignore[assignment]
         size = np.where(size > 0, size, 1.0)
-    inverse = (1.0 / size)[:, None]
-    goal, slope = target * inverse, gram * -inverse
+    slope = gram / -size[:, None]
     slope.flat[:: k + 1] = 0.0
-    row = np.empty(factor.shape[1])
-    parts = [(slope[j], goal[j], factor[j]) for j in alive]
-    for _ in range(sweeps):
-        for weights, minimum, out in parts:
-            np.dot(weights, factor, out=row)
-            np.add(row, minimum, out=row)
-            np.maximum(row, 0.0, out=out)
+    # With each row's goal beneath the factor one product makes its minimum: few entries cost calls, not arithmetic.
+    joined = p <= FEW
+    both = np.empty((2 * k if joined else k, p))
+    factor, goal = both[:k], both[k:] if joined else np.empty((k, p))
+    factor[:] = begin
+    np.divide(target, size[:, None], out=goal)
+    if joined:
+        weights = np.zeros((k, 2 * k))
+        weights[:, :k], weights.flat[k :: 2 * k + 1] = slope, 1.0
+        for j in [*alive] * sweeps:
+            np.maximum(np.dot(weights[j], both), 0.0, out=factor[j])
+        return factor
+    row = np.empty(p)
+    for j in [*alive] * sweeps:
+        np.dot(slope[j], factor, out=row)
+        np.add(row, goal[j], out=row)
+        np.maximum(row, 0.0, out=factor[j])
     return factor
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Status, Stop
+from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, STEADY, Status, Stop
 from .halfsteps import fit
 from .memory import FEW, MOST, TRUST, Memory, Momentum
 from .products import Matrix
@@ -21,8 +21,6 @@ SLACK, SLACK_SINGLE = 1e-14, 2e-7
 UNSEEN = 3.0
 # Single precision that has not come closer for so many iterations has come as close as it can.
 PATIENCE = 8
-# The loss's fall is taken to shrink no faster than by this factor an iteration.
-STEADY = 0.7
 
 
 @dataclass
@@ -52,8 +50,25 @@ class Ended:
     kkt: float
 
 
-def iterate(V: Matrix, W: np.ndarray, H: np.ndarray, stop: Stop) -> Ended:
-    """Return where alternating least squares ends, from W (k, m) and H (k, n).
+def iterate(run: Run, stop: Stop) -> Ended:
+    """Return where a start ends."""
+    every = stop.every or run.every
+    for n_iter in range(1, stop.max_iter + 1):
+        new = run.step()
+        if not np.isfinite(new.loss):
+            return Ended(new.W, new.H, np.nan, n_iter, Status.NON_FINITE, np.nan)
+        if not run.accepts(new):
+            continue
+        previous, move = run.advance(new)
+        if stop.tol > 0 and n_iter % every == 0:
+            status = run.verdict(previous, move)
+            if status is not None:
+                return run.end(n_iter, status)
+    return run.end(stop.max_iter, Status.MAX_ITER)
+
+
+class Run:
+    """One start from W (k, m) and H (k, n): the best point, the W that comes next, and what is remembered.
 
     Each iteration fits H to W, then W to that H. What this makes of W is extrapolated by Anderson's method. An
     extrapolation after which the loss is higher is dropped: the best W so far goes on by momentum for a while.
@@ -63,27 +78,12 @@ def iterate(V: Matrix, W: np.ndarray, H: np.ndarray, stop: Stop) -> Ended:
     Anderson (1965), Journal of the ACM 12, 547; Ang & Gillis (2019), Neural Computation 31, 417 (momentum); Gillis &
     Glineur (2012), Neural Computation 24, 1085 (sweeps).
     """
-    run = Run(V, W, H, stop)
-    for n_iter in range(1, stop.max_iter + 1):
-        new = run.step()
-        if not np.isfinite(new.loss):
-            return Ended(new.W, new.H, np.nan, n_iter, Status.NON_FINITE, np.nan)
-        if not run.accepts(new):
-            continue
-        previous, move = run.advance(new)
-        if stop.tol > 0 and n_iter % (stop.every or 1) == 0:
-            status = run.verdict(previous, move)
-            if status is not None:
-                return run.end(n_iter, status)
-    return run.end(stop.max_iter, Status.MAX_ITER)
 
-
-class Run:
-    """The state of one start: the best point, the W that comes next, and what is remembered."""
+    every = 1
 
     def __init__(self, V: Matrix, W: np.ndarray, H: np.ndarray, stop: Stop) -> None:
         self.V, self.stop = V, stop
-        total = _positive(W.sum(axis=1))[:, None]
+        total = positive(W.sum(axis=1))[:, None]
         self.ahead = W / total
         self.best = Point(self.ahead, H * total, np.zeros_like(W), np.zeros((len(W), len(W))), np.inf)
         self.slack = (SLACK_SINGLE if V.single else SLACK) * V.squared
@@ -104,7 +104,7 @@ class Run:
         target, gram = self.V.across(H), H @ H.T
         W = fit(target, gram, W, SWEEPS)
         loss = 0.5 * (self.V.squared - 2 * float(np.vdot(W, target)) + float(np.vdot(W @ W.T, gram)))
-        total = _positive(W.sum(axis=1))[:, None]
+        total = positive(W.sum(axis=1))[:, None]
         return Point(W / total, H * total, target * total, gram * (total * total.T), loss)
 
     def accepts(self, new: Point) -> bool:
@@ -126,13 +126,13 @@ class Run:
         weight = new.H.sum(axis=1)[:, None]
         move = new.W - self.ahead
         found = self.memory.extrapolate(new.W, move, weight)
-        on = self.momentum.extrapolate(new.W, before.W, move, weight)
+        on = self.momentum.extrapolate(new.W, before.W, move * (weight * weight))
         if self.careful:
             self.careful -= 1
             found = on
         elif found is not None:
             self.distrust = max(FEW, TRUST * self.distrust)
-        self.ahead = new.W if found is None else found / _positive(found.sum(axis=1))[:, None]
+        self.ahead = new.W if found is None else found / positive(found.sum(axis=1))[:, None]
         return before, move
 
     def verdict(self, before: Point, move: np.ndarray) -> Status | None:
@@ -152,7 +152,8 @@ class Run:
         """Return by how much the loss is thought to be still above its limit, as the last two falls have it."""
         if len(self.falls) < 2 or not all(np.isfinite(self.falls)):
             return np.inf
-        first, last = (max(x, 0.0) for x in self.falls)
+        # Momentum may raise the loss, and what rises is not at rest.
+        first, last = (abs(x) for x in self.falls)
         ratio = min(max(STEADY, last / first if first > 0 else 0.0), SLOWEST)
         return max(first * ratio, last) * ratio / (1 - ratio)
 
@@ -160,7 +161,7 @@ class Run:
         """Return how far the factors are thought to be from their limit; see `Stop`."""
         new = self.best
         weight = new.H.sum(axis=1)[:, None]
-        largest = _positive((new.W * weight).max())
+        largest = positive((new.W * weight).max())
         step = float(np.abs(move * weight).max()) / largest
         ratio, self.step_before = min(step / self.step_before, SLOWEST), step
         if self.careful or self.memory.known <= 2:
@@ -170,8 +171,8 @@ class Run:
         if distance > self.stop.tol and step > ROUNDING * self.eps:
             return distance
         # H has followed W; it is looked at where W is at rest.
-        now = new.H / _positive(weight)
-        change = float(np.abs(now - before.H / _positive(before.H.sum(axis=1))[:, None]).max()) / _positive(now.max())
+        now = new.H / positive(weight)
+        change = float(np.abs(now - before.H / positive(before.H.sum(axis=1))[:, None]).max()) / positive(now.max())
         return 0.0 if max(step, change) <= ROUNDING * self.eps else max(distance, float(change))
 
     def at_rest(self, distance: float) -> bool:
@@ -196,9 +197,9 @@ class Run:
     def missing_mass(self) -> tuple[float, float]:
         """Return what `optimality.missing_mass` does: the fractions of V that growing and locked entries would gain."""
         growing = locked = 0.0
-        total = _positive(float(self.V.sums[0].sum()))
-        for (entry, other, negative, positive), mass in zip(self.sides(), self.V.sums, strict=True):
-            wanted = np.where(negative > positive, 1.0 - positive / _positive(negative), 0.0)
+        total = positive(float(self.V.sums[0].sum()))
+        for (entry, other, down, up), mass in zip(self.sides(), self.V.sums, strict=True):
+            wanted = np.where(down > up, 1.0 - up / positive(down), 0.0)
             by_growing = np.where(entry > 0, wanted, 0.0).max(axis=0)
             by_locked = np.where(entry == 0, wanted, 0.0).max(axis=0)
             if ((entry.sum(axis=1) == 0) & (other.sum(axis=1) == 0)).any():
@@ -209,14 +210,15 @@ class Run:
 
     def residual(self) -> float:
         """Return what `optimality.kkt_residual` does."""
-        total = _positive(self.best.H.sum(axis=1))[:, None]
+        total = positive(self.best.H.sum(axis=1))[:, None]
         worst = 0.0
-        for (entry, _, negative, positive), size in zip(self.sides(), (total, 1.0 / total), strict=True):
-            share = entry * (size / _positive((entry * size).max()))
-            slope = (positive - negative) * (1.0 / (size * _positive((negative / size).max())))
+        for (entry, _, down, up), size in zip(self.sides(), (total, 1.0 / total), strict=True):
+            share = entry * (size / positive((entry * size).max()))
+            slope = (up - down) * (1.0 / (size * positive((down / size).max())))
             worst = max(worst, float(np.abs(np.minimum(share, slope)).max()))
         return worst
 
 
-def _positive(x: np.ndarray | float) -> np.ndarray:
+def positive(x: np.ndarray | float) -> np.ndarray:
+    """Return x with ones in place of what is not above zero, to divide by."""
     return np.where(x > 0, x, 1.0)  # type: ignore[return-value]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -10,22 +12,24 @@ import scipy.linalg
 import scipy.sparse
 import torch
 
+from ..initialise import NNDSVD_FLOOR
+
 # Products of more multiplications than this go to torch, whose own library then is the faster one; below it, its calls
 # and threads cost more than the work.
 SMALL = 2**19
 # Single precision is kept where V has more entries than this: smaller ones cost little in double precision, which
 # spares the iterations that rounding would add.
-SINGLE = 2**20
-# A sparse matrix is kept as its cells where they fill less than this fraction of the rows and columns that have any:
-# a cell costs as much as so many entries of a dense product.
-SCATTERED = 0.1
+SINGLE = 2**17
+# A matrix is kept as its cells where they fill less than this fraction of the rows and columns that have any: a cell
+# costs as much as so many entries of a dense product. Half of it in single precision.
+SCATTERED = 0.06
 # Up to this length of the short side the singular vectors come from the square of the matrix.
 SQUARE = 192
 # The squares' eigenvalues are squared singular values: below this ratio rounding hides the smaller ones.
 GRAM_RANGE = 1e-4
-# Steps of the block Krylov iteration, where it need not end exactly and where it must, and the residual, relative to
-# the largest square, at which it ends.
-STEPS, THOROUGH, ACCURATE = 8, 40, 1e-9
+# Steps of the block Krylov iteration for a start, and the most where it must be exact: then it ends at this residual,
+# relative to the largest square.
+STEPS, THOROUGH, ACCURATE = 3, 40, 1e-9
 # Entries that are compared with their reconstruction at once.
 BLOCK = 2**18
 
@@ -115,20 +119,21 @@ class Full:
 
 
 class Scattered:
-    """A sparse V, by rows and by columns, so that either product runs along the memory."""
+    """A sparse V and its transpose, so that either product runs along the memory."""
 
-    def __init__(self, rows: Any) -> None:
-        self.rows, self.columns = rows, scipy.sparse.csr_array(rows.T)
+    def __init__(self, rows: Any, columns: Any) -> None:
+        self.rows = rows
         self.shape = rows.shape
         self.single = rows.dtype == np.float32
+        self._across, self._down = multiplier(rows), multiplier(columns)
 
     def down(self, W: np.ndarray) -> np.ndarray:
         """Return W V."""
-        return self._product(self.columns, W)
+        return self._product(self._down, W)
 
     def across(self, H: np.ndarray) -> np.ndarray:
         """Return H V^T."""
-        return self._product(self.rows, H)
+        return self._product(self._across, H)
 
     def square(self) -> np.ndarray:
         """Return V V^T."""
@@ -138,7 +143,9 @@ class Scattered:
     @cached_property
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """The sums of the rows and of the columns."""
-        return self.rows.sum(axis=1, dtype=np.float64), self.columns.sum(axis=1, dtype=np.float64)
+        data = self.rows.data.astype(np.float64, copy=False)
+        by_row = np.add.reduceat(data, self.rows.indptr[:-1])
+        return by_row, np.bincount(self.rows.indices, data, self.shape[1])
 
     @cached_property
     def squared(self) -> float:
@@ -159,9 +166,19 @@ class Scattered:
             inside += float(np.square(Y).sum())
         return total + max(0.0, float(((W @ W.T) * (H @ H.T)).sum()) - inside)
 
-    def _product(self, V: Any, factor: np.ndarray) -> np.ndarray:
-        product = V @ np.ascontiguousarray(factor.T, dtype=V.dtype)
+    def _product(self, times: Callable[[np.ndarray], np.ndarray], factor: np.ndarray) -> np.ndarray:
+        product = times(np.ascontiguousarray(factor.T, dtype=self.rows.dtype))
         return np.ascontiguousarray(product.T, dtype=np.float64)
+
+
+def multiplier(V: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function that multiplies a csr_array with a dense matrix: by torch's MKL where it has it."""
+    if not torch.backends.mkl.is_available():
+        return V.__matmul__  # type: ignore[no-any-return]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that sparse tensors may change
+        tensor = torch.sparse_csr_tensor(*(torch.from_numpy(x) for x in (V.indptr, V.indices, V.data)), size=V.shape)
+    return lambda x: (tensor @ torch.from_numpy(x)).numpy()
 
 
 def leading_vectors(
@@ -177,7 +194,7 @@ def leading_vectors(
     width = k + 4
     if m <= max(SQUARE, 3 * width):
         values, vectors = scipy.linalg.eigh(V.square(), lower=False, subset_by_index=(m - k, m - 1), check_finite=False)
-        U, S = np.ascontiguousarray(vectors[:, ::-1].T), np.sqrt(np.maximum(values[::-1], 0.0))
+        U, S = np.array(vectors[:, ::-1].T, order="C"), np.sqrt(np.maximum(values[::-1], 0.0))
         if S[-1] <= GRAM_RANGE * S[0]:
             return None if exact else _by_residuals(V, U)
         return U, S, V.down(U) / S[:, None]
@@ -189,20 +206,41 @@ def leading_vectors(
             block = np.linalg.qr((block - (block @ basis.T) @ basis).T)[0].T
         image = V.down(np.ascontiguousarray(block))
         basis, images = np.concatenate([basis, block]), np.concatenate([images, image])
-        squares, turns = np.linalg.eigh(images @ images.T)
-        if step == steps - 1 or len(basis) + width > m:
+        last = step == steps - 1 or len(basis) + width > m
+        if not last:
+            block = V.across(image)
+        if last or exact:
+            squares, turns = np.linalg.eigh(images @ images.T)
+        if last:
             break
-        block = V.across(image)
-        # What V V^T makes of the last block of every vector is all that a vector misses.
-        beyond = block - (block @ basis.T) @ basis
-        missed = turns[-width:, -k:].T @ beyond
-        close = float(np.linalg.norm(missed, axis=1).max()) <= ACCURATE * squares[-1]
-        if close:
-            break
+        if exact:
+            # What V V^T makes of the last block of every vector is all that a vector misses.
+            beyond = block - (block @ basis.T) @ basis
+            missed = turns[-width:, -k:].T @ beyond
+            close = float(np.linalg.norm(missed, axis=1).max()) <= ACCURATE * squares[-1]
+            if close:
+                break
     if exact and not close:
         return None
     turns, S = turns[:, ::-1][:, :k].T, np.sqrt(np.maximum(squares[::-1][:k], 0.0))
     return turns @ basis, S, (turns @ images) / np.where(S > 0, S, 1.0)[:, None]
+
+
+def nndsvd(U: np.ndarray, S: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `initialise.nndsvd` does of singular vectors, as factors with components as rows."""
+    up = [np.maximum(x, 0.0) for x in (U, X)]
+    down = [np.maximum(-x, 0.0) for x in (U, X)]
+    sizes_up, sizes_down = ([np.linalg.norm(x, axis=1) for x in side] for side in (up, down))
+    choose_up = sizes_up[0] * sizes_up[1] > sizes_down[0] * sizes_down[1]
+    chosen = [np.where(choose_up[:, None], x, y) for x, y in zip(up, down, strict=True)]
+    norms = [np.where(choose_up, x, y) for x, y in zip(sizes_up, sizes_down, strict=True)]
+    size = np.sqrt(S * norms[0] * norms[1])
+    W, H = (x * (size / np.where(norm > 0, norm, 1.0))[:, None] for x, norm in zip(chosen, norms, strict=True))
+    root = np.sqrt(S[0])
+    W[0], H[0] = root * np.abs(U[0]), root * np.abs(X[0])
+    for factor in (W, H):
+        factor[factor < NNDSVD_FLOOR] = 0.0
+    return W, H
 
 
 def _by_residuals(V: Matrix, U: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

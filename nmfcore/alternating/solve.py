@@ -10,16 +10,18 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from ..initialise import fill_zeros, nndsvd, require_components, start_factors
+from ..initialise import fill_zeros, require_components, start_factors
 from ..losses import BetaDivergence
-from ..matrix import SparseMatrix
+from ..matrix import DENSE_ENTRIES, SparseMatrix
 from ..problem import Factors, Problem, build_problem
 from ..request import Request
 from ..result import Result, clearly_better
 from ..rules.multiplicative import smallest
+from ..sparse.batch import is_small
 from ..stopping import Status
-from .iterate import Ended, iterate
-from .products import SCATTERED, SINGLE, STEPS, THOROUGH, Full, Matrix, Scattered, leading_vectors
+from .extrapolated import Extrapolated
+from .iterate import Ended, Run, iterate
+from .products import SCATTERED, SINGLE, STEPS, THOROUGH, Full, Matrix, Scattered, leading_vectors, nndsvd
 
 # Below this fraction of the sum of squares a loss is summed entry by entry: as a difference it would be rounding.
 CLOSE = 1e-3
@@ -82,27 +84,23 @@ class Narrow:
     def of(cls, problem: Problem) -> Narrow:
         """Return the matrix of a problem of one replicate."""
         rows, columns = (np.flatnonzero(x[0].numpy()) for x in (problem.filled_rows, problem.filled_columns))
-        turned = len(rows) > len(columns)
+        _, m, n = problem.V.shape
+        if is_small((m, n), problem.V.dtype) and len(rows):
+            rows, columns = np.arange(m), np.arange(n)
+        turned = len(rows) > len(columns) and not is_small((m, n), problem.V.dtype)
         if not len(rows):
             return cls(problem, None, rows, columns, turned)
-        _, m, n = problem.V.shape
-        if isinstance(problem.V, SparseMatrix):
-            cells = problem.V.rows_of(rows, columns)
-            few = cells.nnz <= SCATTERED * cells.shape[0] * cells.shape[1]
-            V = cells if few else cells.toarray()
+        V = problem.V
+        if isinstance(V, SparseMatrix):
+            pair = V.filled(rows, columns)
         else:
-            V = problem.V[0].numpy()
+            V = V[0].numpy()
             if len(columns) < n:
                 V = V.take(columns, axis=1)
             if len(rows) < m:
                 V = V.take(rows, axis=0)
-            if np.count_nonzero(V) <= SCATTERED * V.size:
-                V = scipy.sparse.csr_array(V)
-        V = V.T if turned else V
-        if V.shape[0] * V.shape[1] <= SINGLE:
-            V = V.astype(np.float64, copy=False)
-        matrix = Scattered(scipy.sparse.csr_array(V)) if scipy.sparse.issparse(V) else Full(np.ascontiguousarray(V))
-        return cls(problem, matrix, rows, columns, turned)
+            pair = None
+        return cls(problem, _matrix(V, pair, turned), rows, columns, turned)
 
     def solve(self, request: Request, b: int, start: int) -> Ended:
         """Return where a start of replicate `b` ends, as factors of the whole matrix: W (m, k) and H (k, n)."""
@@ -110,7 +108,8 @@ class Narrow:
         kept, double = str(self.problem.V.dtype).removeprefix("torch."), np.dtype(np.float64)
         if self.matrix is None:
             return Ended(np.zeros((m, k), kept), np.zeros((k, n), kept), 0.0, 1, Status.CONVERGED, 0.0)
-        ended = iterate(self.matrix, *self.start(request, b, start), request.stop)
+        rule = Extrapolated if is_small((m, n), self.problem.V.dtype) and k > 2 else Run
+        ended = iterate(rule(self.matrix, *self.start(request, b, start), request.stop), request.stop)
         size = [np.sqrt(np.square(x).sum(axis=1)) for x in (ended.W, ended.H)]
         # Both factors get the same size, as those of singular vectors have it.
         level = np.sqrt(size[1] / np.where(size[0] > 0, size[0], 1.0))
@@ -158,8 +157,7 @@ class Narrow:
         found = leading_vectors(V, k, THOROUGH if named else STEPS, exact=named)
         if found is None:
             return None
-        U, S, X = (torch.from_numpy(np.ascontiguousarray(x))[None] for x in found)
-        factors = nndsvd(torch.empty((1, *V.shape), dtype=torch.float64, device="meta"), k, svd=(U.mT, S, X))
+        W, H = nndsvd(*found)
         _, m, n = self.problem.V.shape
         level = float(V.sums[0].sum()) / (m * n)
         if init == "nndsvdar":
@@ -169,8 +167,26 @@ class Narrow:
             fill = self.cut(noise.W[0].numpy(), noise.H[0].numpy())
         else:
             fill = (level, level) if init == "nndsvda" else (0.0, 0.0)
-        W, H = factors.W[0].numpy().T, factors.H[0].numpy()
         return np.where(W == 0, fill[0], W), np.where(H == 0, fill[1], H)
+
+
+def _matrix(V: Any, pair: tuple[Any, Any] | None, turned: bool) -> Matrix:
+    # Of a dense V, or of a sparse one and its transpose: as cells where they are few, or where all entries would not
+    # fit into memory.
+    shape = V.shape if pair is None else pair[0].shape
+    entries, single = shape[0] * shape[1], (V if pair is None else pair[0]).dtype == np.float32
+    few = SCATTERED * entries / (2 if single else 1)
+    scattered = (np.count_nonzero(V) if pair is None else pair[0].nnz) <= few
+    double = entries <= SINGLE
+    if scattered or (pair is not None and entries > DENSE_ENTRIES):
+        if pair is None:
+            rows = scipy.sparse.csr_array(V)
+            pair = rows, scipy.sparse.csr_array(rows.T)
+        rows, columns = (x.astype(np.float64) for x in pair) if double else pair
+        return Scattered(columns, rows) if turned else Scattered(rows, columns)
+    V = V if pair is None else pair[0].toarray()
+    V = V.T if turned else V
+    return Full(np.ascontiguousarray(V, dtype=np.float64 if double else V.dtype))
 
 
 def _result(V: Any, problem: Problem, best: list[tuple[Ended, int]]) -> Result:
