@@ -8,7 +8,7 @@ import numpy as np
 PARALLEL = 16 * float(np.finfo(np.float64).eps)
 
 # Rows of at most so many entries.
-FEW = 256
+FEW = 1024
 
 
 def fit(target: np.ndarray, gram: np.ndarray, factor: np.ndarray, sweeps: int) -> np.ndarray:
@@ -58,27 +58,36 @@ def sweeps_of(target: np.ndarray, gram: np.ndarray, begin: np.ndarray, sweeps: i
 
 
 def pairs(target: np.ndarray, gram: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Return the exact minimum for two components: every pair is one of four closed forms.
+    """Return the exact minimum for two components of products that are not negative: one of three closed forms.
+
+    Either both entries are positive, or one of them is the better the more alone it stands. With data and factors that
+    are not negative no entry is best without either.
 
     References
     ----------
     Gillis, Kuang & Park (2015), IEEE Transactions on Geoscience and Remote Sensing 53, 2066.
     """
     (a, b), (_, c) = gram.tolist()
-    x, y = target
     determinant = a * c - b * b
-    out = np.empty_like(target)
-    if determinant > PARALLEL * a * c:
-        np.multiply(x, c, out=out[0])
-        np.multiply(y, a, out=out[1])
-        out -= b * target[::-1]
-        out /= determinant
-        bad = np.flatnonzero(out.min(axis=0) <= 0.0)
-    else:
-        bad = np.arange(target.shape[1])
-    if len(bad):
-        u, v = np.maximum(x[bad], 0.0), np.maximum(y[bad], 0.0)
-        first = u * u * c >= v * v * a if a > 0 and c > 0 else np.full(len(bad), a > 0)
-        out[0, bad] = np.where(first, u / a, 0.0) if a > 0 else factor[0, bad]
-        out[1, bad] = np.where(first, 0.0, v / c) if c > 0 else factor[1, bad]
+    if not determinant > PARALLEL * a * c:
+        return _parallel(target, a, c, factor)
+    both = np.dot(np.array([[c, -b], [-b, a]]) / determinant, target)
+    x, y = both
+    out = np.maximum(both, 0.0)
+    np.divide(target[0], a, out=out[0], where=y < 0.0)
+    np.divide(target[1], c, out=out[1], where=x < 0.0)
+    return out
+
+
+def _parallel(target: np.ndarray, a: float, c: float, factor: np.ndarray) -> np.ndarray:
+    # One of two components that are as good as parallel serves as well as both; of an empty one the factor stays.
+    out = factor.copy()
+    if a > 0:
+        out[0] = target[0] / a
+    if c > 0:
+        out[1] = target[1] / c
+    if a > 0 and c > 0:
+        first = target[0] * out[0] >= target[1] * out[1]
+        out[0] *= first
+        out[1] *= ~first
     return out

@@ -14,11 +14,13 @@ from .products import Matrix
 # Steps before the last that an extrapolation uses: of two components, which each half-step solves exactly, and of more.
 DEPTH_PAIR, DEPTH = 2, 6
 # Sweeps over either factor for one product with V.
-SWEEPS = 4
+SWEEPS_W, SWEEPS_H = 4, 4
 # By this fraction of the sum of squares a loss may rise by rounding: with products in double precision, and in single.
 SLACK, SLACK_SINGLE = 1e-14, 2e-7
 # How many times as far as an extrapolation reaches the limit may be: it sees but the directions of the last steps.
 UNSEEN = 3.0
+# A loss that falls by more than so many squared tolerances of the sum of squares is that of factors far from rest.
+FALLING = 100.0
 # Single precision that has not come closer for so many iterations has come as close as it can.
 PATIENCE = 8
 
@@ -100,9 +102,9 @@ class Run:
         """Return H fitted to the W that comes next, and W fitted to that H."""
         W = self.ahead
         target = self.best.target_H if W is self.best.W and self.best.target_H is not None else self.V.down(W)
-        H = fit(target, W @ W.T, self.best.H, SWEEPS)
+        H = fit(target, W @ W.T, self.best.H, SWEEPS_H)
         target, gram = self.V.across(H), H @ H.T
-        W = fit(target, gram, W, SWEEPS)
+        W = fit(target, gram, W, SWEEPS_W)
         loss = 0.5 * (self.V.squared - 2 * float(np.vdot(W, target)) + float(np.vdot(W @ W.T, gram)))
         total = positive(W.sum(axis=1))[:, None]
         return Point(W / total, H * total, target * total, gram * (total * total.T), loss)
@@ -139,6 +141,9 @@ class Run:
         """Return how the start has ended, or None if it has not."""
         if self.stop.criterion == "loss":
             return Status.CONVERGED if self.still_to_fall() <= self.stop.tol * self.best.loss else None
+        if self.falls[-1] > FALLING * self.stop.tol**2 * self.V.squared:
+            self.step_before = np.inf
+            return None
         distance = self.distance(before, move)
         if distance > self.stop.tol and not self.at_rest(distance):
             return None

@@ -29,7 +29,7 @@ SQUARE = 192
 GRAM_RANGE = 1e-4
 # Steps of the block Krylov iteration for a start, and the most where it must be exact: then it ends at this residual,
 # relative to the largest square.
-STEPS, THOROUGH, ACCURATE = 3, 40, 1e-9
+STEPS, STEPS_PAIR, THOROUGH, ACCURATE = 5, 2, 40, 1e-9
 # Entries that are compared with their reconstruction at once.
 BLOCK = 2**18
 
@@ -77,15 +77,23 @@ class Full:
 
     def down(self, W: np.ndarray) -> np.ndarray:
         """Return W V."""
-        return self._product(W, self.V, self._tensor)
+        W = W.astype(self.V.dtype, copy=False)
+        if len(W) * self.V.size <= SMALL:
+            return (W @ self.V).astype(np.float64, copy=False)
+        return (_tensor(W) @ self._tensor).numpy().astype(np.float64, copy=False)
 
     def across(self, H: np.ndarray) -> np.ndarray:
         """Return H V^T."""
-        return self._product(H, self.V.T, self._tensor.T)
+        H = H.astype(self.V.dtype, copy=False)
+        if len(H) * self.V.size <= SMALL:
+            return (H @ self.V.T).astype(np.float64, copy=False)
+        # Its transpose is the faster product.
+        return np.array((self._tensor @ _tensor(H).T).numpy().T, dtype=np.float64, order="C")
 
     def square(self) -> np.ndarray:
         """Return the upper half of V V^T."""
-        return scipy.linalg.blas.dsyrk(1.0, self.V.T.astype(np.float64, copy=False), trans=1)
+        syrk = scipy.linalg.blas.ssyrk if self.single else scipy.linalg.blas.dsyrk
+        return syrk(1.0, self.V.T, trans=1).astype(np.float64, copy=False)  # type: ignore[no-any-return]
 
     @cached_property
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
@@ -109,13 +117,9 @@ class Full:
             total += float(np.vdot(apart, apart))
         return total
 
-    def _product(self, factor: np.ndarray, V: np.ndarray, tensor: torch.Tensor) -> np.ndarray:
-        factor = factor.astype(self.V.dtype, copy=False)
-        if factor.shape[0] * V.size <= SMALL:
-            product = factor @ V
-        else:
-            product = (torch.from_numpy(np.ascontiguousarray(factor)) @ tensor).numpy()
-        return product.astype(np.float64, copy=False)
+
+def _tensor(x: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(x))
 
 
 class Scattered:
@@ -191,8 +195,10 @@ def leading_vectors(
     they should be `exact` and are not.
     """
     m, n = V.shape
-    width = k + 4
-    if m <= max(SQUARE, 3 * width):
+    width = k + 2 if k == 2 else k + 4
+    if not exact and k == 2 and m > (STEPS_PAIR + 1) * width:
+        steps = STEPS_PAIR
+    elif m <= max(SQUARE, 3 * width):
         values, vectors = scipy.linalg.eigh(V.square(), lower=False, subset_by_index=(m - k, m - 1), check_finite=False)
         U, S = np.array(vectors[:, ::-1].T, order="C"), np.sqrt(np.maximum(values[::-1], 0.0))
         if S[-1] <= GRAM_RANGE * S[0]:
@@ -202,7 +208,7 @@ def leading_vectors(
     block[0] = V.sums[0]
     basis, images, close = np.empty((0, m)), np.empty((0, n)), False
     for step in range(steps):
-        for _ in range(2):
+        for _ in range(2 if len(basis) else 1):
             block = np.linalg.qr((block - (block @ basis.T) @ basis).T)[0].T
         image = V.down(np.ascontiguousarray(block))
         basis, images = np.concatenate([basis, block]), np.concatenate([images, image])
