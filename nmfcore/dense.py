@@ -62,7 +62,7 @@ def solve_batch(request: Request) -> Result:
         request.V, loss=request.loss, weight=request.weight, penalty=request.penalty, hold=request.hold,
         device=request.device, dtype=request.dtype,
     )  # fmt: skip
-    rule = resolve_rule(request.update, problem)
+    rule = resolve_rule(request.update, problem, request.n_components)
     B, starts = problem.V.shape[0], request.number_of_starts
     best: Outcome | None = None
     # Small problems spend their time in calls, which are faster so; rules and losses of users may need gradients.

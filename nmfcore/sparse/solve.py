@@ -14,7 +14,9 @@ from ..pattern import LANES, SharedPattern, to_tiles
 from ..problem import Penalty
 from ..request import Request
 from ..result import FIELDS, Result, clearly_better, concatenate
+from ..rules.rank_two import AcceleratedRankTwo
 from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Stop
+from .accelerated import distinct, solver_of
 from .starts import Beginning, Starts, compilable, join
 
 # Chunks hold at most this many entries of the factors, of every start, and of V V^T.
@@ -64,7 +66,7 @@ class Kernel:
         """Return the kernel for so many copies of the sample that the replicates were drawn from."""
         pattern = self.pattern
         assert pattern.base is not None
-        cells = np.broadcast_to(pattern.base.astype(pattern.values.dtype), (replicates, len(pattern.base)))
+        cells = np.broadcast_to(pattern.base.astype(pattern.dtype), (replicates, len(pattern.base)))
         shape = (replicates, *pattern.shape[1:])
         return replace(self, pattern=replace(pattern, values=to_tiles(cells), shape=shape, base=None))
 
@@ -83,7 +85,8 @@ class Kernel:
         jobs, (m, n) = len(chosen), pattern.shape[1:]
         eps = float(np.finfo(self.dtype).eps)
         limits = Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, stop.interval(self.rule))
-        rule = rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
+        fast = isinstance(self.rule, AcceleratedRankTwo)
+        rule = None if fast else rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
         if self.devices:
             W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, *starts, rule, limits, self.devices)
             return _result(W, H, n_iter, status, numbers)
@@ -96,8 +99,11 @@ class Kernel:
             H.fill(0)
         n_iter, status, numbers = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64), np.zeros((jobs, 3))
 
-        cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
         answers = Answers(W, H, n_iter, status, numbers)
+        if fast:
+            in_parallel(solver_of(pattern, chosen, starts, columns, limits, answers), -(-jobs // LANES), grain=LONG)
+            return _result(W, H, n_iter, status, numbers)
+        cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
 
         def work(first: int, last: int) -> None:
             solve(cells, given, first * LANES, min(last * LANES, jobs), rule, limits, (0,) * k, answers)
@@ -119,7 +125,7 @@ class Compiled:
         number, guided = request.number_of_starts, request.guided
         init = self.solve_sample() if guided else request.first_init
         given = not isinstance(init, str)
-        if given and not compilable(init, request.V, request.n_components):
+        if given and not (compilable(init, request.V, request.n_components) and distinct(init, self.kernel.rule)):
             return Dense(replace(request, init=init, starts=number)).solve()
         return self.on_host(given).solve_from(init, number, sparing=guided and request.starts is None)
 
