@@ -27,6 +27,9 @@ class Extrapolated(Run):
         self.seen = _unit_sum(W, H)
         self.change = np.inf
 
+    def begin(self) -> None:
+        """Do nothing: this rule always fits W to the given H first."""
+
     def step(self) -> Point:
         """Return H after its sweeps for the W that comes next, and W after its own for that H."""
         W = self.ahead

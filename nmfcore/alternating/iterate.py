@@ -98,6 +98,14 @@ class Run:
         self.step_before = np.inf
         self.waited, self.nearest = 0, np.inf
 
+    def begin(self) -> None:
+        """Fit W to the H that is given; without this H counts but as where sweeps begin."""
+        H = self.best.H
+        W = fit(self.V.across(H), H @ H.T, self.best.W, SWEEPS_W)
+        total = positive(W.sum(axis=1))[:, None]
+        self.best.W, self.best.H = W / total, H * total
+        self.ahead = self.best.W
+
     def step(self) -> Point:
         """Return H fitted to the W that comes next, and W fitted to that H."""
         W = self.ahead

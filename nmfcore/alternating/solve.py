@@ -17,6 +17,7 @@ from ..problem import Factors, Problem, build_problem
 from ..request import Request
 from ..result import Result, clearly_better
 from ..rules.multiplicative import smallest
+from ..rules.rank_two import AcceleratedRankTwo
 from ..sparse.batch import is_small
 from ..stopping import Status
 from .extrapolated import Extrapolated
@@ -31,7 +32,8 @@ def refusal(request: Request) -> str | None:
     """Return why these iterations do not solve a request, or None if they do."""
     if not (isinstance(request.loss, BetaDivergence) and request.loss.beta == 2):
         return "the loss is not that of least squares"
-    if request.update != "auto":
+    accelerated = request.update == "arank2" or isinstance(request.update, AcceleratedRankTwo)
+    if not (request.update == "auto" or (accelerated and request.n_components == 2)):
         return "another rule is asked for"
     penalised = request.penalty.alpha_W > 0 or (request.penalty.alpha_H or 0) > 0
     if request.weight is not None or request.hold is not None or penalised:
@@ -109,7 +111,11 @@ class Narrow:
         if self.matrix is None:
             return Ended(np.zeros((m, k), kept), np.zeros((k, n), kept), 0.0, 1, Status.CONVERGED, 0.0)
         rule = Extrapolated if is_small((m, n), self.problem.V.dtype) and k > 2 else Run
-        ended = iterate(rule(self.matrix, *self.start(request, b, start), request.stop), request.stop)
+        run = rule(self.matrix, *self.start(request, b, start), request.stop)
+        if start == 0 and not isinstance(request.init, str):
+            # Of a pair either factor may say nothing, where it was filled with a constant.
+            run.begin()
+        ended = iterate(run, request.stop)
         size = [np.sqrt(np.square(x).sum(axis=1)) for x in (ended.W, ended.H)]
         # Both factors get the same size, as those of singular vectors have it.
         level = np.sqrt(size[1] / np.where(size[0] > 0, size[0], 1.0))
