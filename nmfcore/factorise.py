@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse
 import torch
 
+from .alternating.solve import Alternating
+from .alternating.solve import refusal as not_alternating
 from .dense import Dense, Products, Solver
 from .losses import BetaDivergence, Loss, as_loss
 from .matrix import DENSE_ENTRIES, SparseMatrix
@@ -17,6 +19,7 @@ from .problem import Penalty
 from .request import Request
 from .result import Result
 from .rules.resolve import OURS, UpdateRule
+from .sparse.batch import Tiled, suits
 from .sparse.plan import plan_pattern
 from .stopping import Stop
 
@@ -115,7 +118,10 @@ def plan(request: Request) -> Solver:
     """Return the solver of a request: what the form of V, the loss, the rule and the device allow."""
     if scipy.sparse.issparse(request.V):
         return plan_matrix(request)
-    return plan_pattern(request) if isinstance(request.V, SharedPattern) else Dense(request)
+    if isinstance(request.V, SharedPattern):
+        return plan_pattern(request)
+    one_by_one: Solver = Alternating(request) if not_alternating(request) is None else Dense(request)
+    return Tiled(request, one_by_one) if suits(request) else one_by_one
 
 
 def plan_matrix(request: Request) -> Solver:
@@ -129,7 +135,8 @@ def plan_matrix(request: Request) -> Solver:
     known = isinstance(request.update, (str, *OURS))
     if known and request.weight is None and request.on_cpu:
         if beta == 2:
-            return Products(request.with_data(matrix))
+            request = request.with_data(matrix)
+            return Alternating(request) if not_alternating(request) is None else Products(request)
         if beta == 1 and np.prod(matrix.shape) > DENSE_ENTRIES:
             pattern = SharedPattern.from_scipy(request.V)
             if pattern.values.dtype == np.float32 and matrix.dtype != torch.float32:

@@ -19,6 +19,8 @@ from .problem import Factors, Problem
 SLOWEST = 0.999
 ROUNDING = 4.0
 MASS_ROUNDING = 64.0
+# The fall of a loss is taken to shrink by no more than this from check to check.
+STEADY = 0.7
 PENDING = -1
 EVERY = 10
 
@@ -70,13 +72,17 @@ class Stop:
     loss since the check before, relative to the loss of the start, is below `tol`. It stops early; it is here for
     comparison.
 
+    ``criterion="loss"`` asks for the loss alone: it has converged when what it is still to fall is at most `tol` times
+    the loss. Falls since the last two checks are extrapolated as a geometric series, with a ratio of 0.7 at least and
+    0.999 at most. A loss within 1e-6 of its limit leaves factors that may be 1e-3 from theirs. `Stop.loss` makes it.
+
     Parameters
     ----------
     tol : float
         Tolerance; 0 runs all `max_iter` iterations.
     max_iter : int
         Most iterations.
-    criterion : {"change", "sklearn"}
+    criterion : {"change", "loss", "sklearn"}
         The test.
     every : int, optional
         Iterations between checks; by default what suits the rule: its attribute ``every``, or 10.
@@ -94,8 +100,16 @@ class Stop:
             raise ProblemError(f"max_iter must be >= 0; got {self.max_iter}")
         if self.every is not None and self.every < 1:
             raise ProblemError(f"every must be >= 1; got {self.every}")
-        if self.criterion not in ("change", "sklearn"):
-            raise ProblemError(f"criterion must be 'change' or 'sklearn'; got {self.criterion!r}")
+        if self.criterion not in ("change", "loss", "sklearn"):
+            raise ProblemError(f"criterion must be 'change', 'loss' or 'sklearn'; got {self.criterion!r}")
+
+    @classmethod
+    def loss(cls, tol: float = 1e-6, max_iter: int = 10_000) -> Stop:
+        """Return the test that asks for the loss alone: within this fraction of what it would become.
+
+        Factors may still be far from their limit then, where many fit nearly as well.
+        """
+        return cls(tol, max_iter, "loss")
 
     def interval(self, rule: object) -> int:
         """Return the iterations between checks for a rule."""
@@ -103,7 +117,9 @@ class Stop:
 
     def criterion_for(self, problem: Problem, factors: Factors) -> Criterion:
         """Return the test at its start, to be applied every `every` iterations."""
-        return Change(self.tol, factors) if self.criterion == "change" else LossFall(self.tol, problem, factors)
+        if self.criterion == "change":
+            return Change(self.tol, factors)
+        return (LossFall if self.criterion == "sklearn" else LossLeft)(self.tol, problem, factors)
 
 
 class Criterion(Protocol):
@@ -164,6 +180,35 @@ class Change:
         self.previous = Factors(self.previous.W, self.previous.H.index_select(-1, columns))
 
 
+class LossLeft:
+    """The test of the loss: its falls up to the last two checks, and what is still to come by them."""
+
+    def __init__(self, tol: float, problem: Problem, factors: Factors) -> None:
+        self.tol = tol
+        self.previous = self._loss(problem, factors)
+        self.fall = torch.full_like(self.previous, torch.inf)
+
+    def verdict(self, problem: Problem, factors: Factors, pending: Tensor) -> Tensor:
+        """Return converged where the loss is still to fall by at most tol times itself, else `PENDING`."""
+        loss = self._loss(problem, factors)
+        # Extrapolated steps may raise the loss, and what rises is not at rest.
+        fall = (self.previous - loss).abs()
+        left = still_to_fall(self.fall, fall)
+        self.previous, self.fall = loss, fall
+        return torch.where(pending & (left <= self.tol * loss) & (self.tol > 0), int(Status.CONVERGED), PENDING)
+
+    def select(self, rows: Tensor) -> None:
+        """Keep the replicates `rows`."""
+        self.previous, self.fall = (x.index_select(0, rows) for x in (self.previous, self.fall))
+
+    def narrow(self, columns: Tensor) -> None:
+        """Do nothing: columns where data and reconstruction are zero add nothing to the loss."""
+
+    @staticmethod
+    def _loss(problem: Problem, factors: Factors) -> Tensor:
+        return problem.divergence(factors) + problem.penalty(factors)
+
+
 class LossFall:
     """scikit-learn's test: the loss of the start and of the check before."""
 
@@ -189,6 +234,12 @@ class LossFall:
     @staticmethod
     def _error(problem: Problem, factors: Factors) -> Tensor:
         return (2.0 * problem.divergence(factors).clamp_min(0)).sqrt()
+
+
+def still_to_fall(before: Tensor, fall: Tensor) -> Tensor:
+    """Return by how much a loss is thought to be above its limit after two falls, one after the other."""
+    ratio = (fall / before).nan_to_num(0.0).clamp(STEADY, SLOWEST)
+    return torch.maximum(before * ratio, fall) * ratio / (1 - ratio)
 
 
 def _relative(now: Tensor, before: Tensor) -> Tensor:
