@@ -8,8 +8,9 @@ import numpy as np
 
 from .drawing import NO_DELETIONS, SCHEMES, Drawing
 from .errors import ProblemError
+from .kernels import LANES
 from .kernels.cuda.devices import visible_devices
-from .pattern import LANES, SharedPattern, compress, order_of, smallest_dtype
+from .pattern import SharedPattern, compress, order_of, smallest_dtype
 
 # Cells are counted in a table of V up to so many entries of it for each count; in a larger V their places are sorted.
 ENTRIES_PER_COUNT = 64

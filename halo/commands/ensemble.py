@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..ensembles.runner import Outcome
 
 Figures = Annotated[bool, "Draw figures too, in figures/ of the run, as PNG."]
-Pdf = Annotated[bool, "Draw the figures as PDF too; those that are there already are drawn anew unasked."]
+Pdf = Annotated[bool, "Draw the figures as PDF too; those that are there already are drawn again unasked."]
 Json = Annotated[bool, "Print JSON, for programs.", Option("--json")]
 FIGURES = "figures"
 
@@ -147,7 +147,7 @@ def publish(
     formats : sequence of str
         Of the figures, among `picture.FORMATS`; with none no figures are drawn, which take longer than all the rest.
         Where all are there and would come out the same they are left as they are; else those formats of them that are
-        there are drawn anew too.
+        there are drawn again too.
 
     Returns
     -------
