@@ -182,7 +182,7 @@ def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int, n: int) -> _Cells:
         raise ProblemError("no star falls into a bin and an image")
     if m * n <= ENTRIES_PER_COUNT * len(key):
         number = np.bincount(key, minlength=m * n)
-        keys, of_entry = np.flatnonzero(number), np.empty(m * n, dtype=np.int32)
+        keys, of_entry = np.flatnonzero(number > 0), np.empty(m * n, dtype=np.int32)
         of_entry[keys] = np.arange(len(keys), dtype=np.int32)
         number, inverse = number[keys], of_entry[key]
     else:
