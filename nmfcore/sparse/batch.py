@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from ..dense import Dense, Solver
+from ..kernels import LANES
 from ..losses import BetaDivergence
-from ..pattern import LANES, SharedPattern
+from ..pattern import SharedPattern
 from ..problem import checked
 from ..request import Request
 from ..result import Result

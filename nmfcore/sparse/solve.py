@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from ..dense import Dense, solve_sample
+from ..kernels import LANES
 from ..kernels.parallel import in_parallel, kernels_only, number_of_threads
-from ..pattern import LANES, SharedPattern, to_tiles
+from ..pattern import SharedPattern, to_tiles
 from ..problem import Penalty
 from ..request import Request
 from ..result import FIELDS, Result, clearly_better, concatenate
