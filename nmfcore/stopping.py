@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .errors import ProblemError
-from .optimality import missing_mass, unit_sum
+from .optimality import examine, unit_sum
 from .problem import Factors, Problem
 
 # The slowest convergence between two checks that is taken into account; changes of the factors, and missing mass (a sum
@@ -19,6 +19,8 @@ from .problem import Factors, Problem
 SLOWEST = 0.999
 ROUNDING = 4.0
 MASS_ROUNDING = 64.0
+# A replicate has not converged as long as its KKT residual exceeds the limit of the missing mass by more than this.
+KKT_MARGIN = 100.0
 PENDING = -1
 EVERY = 10
 
@@ -42,8 +44,8 @@ _MESSAGES = {
     Status.MAX_ITER: "reached max_iter before converging; raise max_iter, loosen tol, or use a faster rule",
     Status.NON_FINITE: "became NaN or infinite and was abandoned; look at its data and start, or use float64",
     Status.STUCK: (
-        "stuck: the optimum needs entries that are zero, which multiplicative updates cannot change; "
-        "start from nndsvda or random, or use hals"
+        "stuck: the optimum needs entries that are zero and stay so, or a component that is; "
+        "start from nndsvda or random, use hals, or ask for fewer components"
     ),
 }
 
@@ -52,7 +54,8 @@ _MESSAGES = {
 class Stop:
     """When to stop.
 
-    With ``criterion="change"`` a replicate has converged when two estimates are at most `tol`.
+    With ``criterion="change"`` a replicate has converged when two estimates are at most `tol`, and the residual of the
+    optimality conditions (`Result.kkt`) at most 100 `tol`.
 
     The first is the distance of its factors from their limit. With each row of H scaled to unit sum (and W
     inversely), c is the largest change of H and of W since the check before, each relative to its own largest entry,
@@ -61,7 +64,8 @@ class Stop:
 
     The second is the mass that is missing: the fraction of V's sum that growing entries would still gain (see
     `optimality.missing_mass`). Small entries that grow slowly do not show in the first. If entries at zero, which
-    multiplicative updates cannot move, would gain more than `tol`, the replicate ends as `Status.STUCK`.
+    multiplicative updates cannot move, would gain more than `tol`, the replicate ends as `Status.STUCK`. Below 64 units
+    of rounding `tol` asks for no more here and of the residual.
 
     Both are estimates, not bounds. ``benchmarks/stopping.py`` measures how far fits that stopped are from the optimum
     of their basin; ``benchmarks/results/stopping.json`` has the figures. Scaling V changes nothing.
@@ -140,9 +144,11 @@ class Change:
             return status
         if len(settled) < len(pending):
             problem, factors = problem.select(settled), Factors(*(x[settled] for x in factors))
-        growing, locked = missing_mass(problem, factors)
-        limit = max(self.tol, MASS_ROUNDING * torch.finfo(growing.dtype).eps)
-        ended = torch.where(locked <= limit, int(Status.CONVERGED), int(Status.STUCK))
+        growing, locked, kkt = examine(problem, factors)
+        limit = mass_limit(self.tol, growing.dtype)
+        # NaN passes none of these.
+        optimal = (locked <= limit) & (kkt <= KKT_MARGIN * limit)
+        ended = torch.where(optimal, int(Status.CONVERGED), torch.where(locked > limit, int(Status.STUCK), PENDING))
         status[settled] = torch.where(growing <= limit, ended, PENDING)
         return status
 
@@ -189,6 +195,11 @@ class LossFall:
     @staticmethod
     def _error(problem: Problem, factors: Factors) -> Tensor:
         return (2.0 * problem.divergence(factors).clamp_min(0)).sqrt()
+
+
+def mass_limit(tol: float, dtype: torch.dtype) -> float:
+    """Return the fraction of V's sum that may be missing."""
+    return max(tol, MASS_ROUNDING * torch.finfo(dtype).eps)
 
 
 def _relative(now: Tensor, before: Tensor) -> Tensor:
