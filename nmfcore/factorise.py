@@ -21,7 +21,7 @@ from .result import Result
 from .rules.resolve import OURS, UpdateRule
 from .sparse.batch import Tiled, suits
 from .sparse.plan import plan_pattern
-from .stopping import Stop
+from .stopping import Status, Stop
 
 
 @torch.no_grad()
@@ -56,7 +56,8 @@ def factorize(
         k.
     init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar"} or (W, H)
         Start. A given pair may have None for one factor, which then starts at sqrt(mean(V) / k). "auto" is "nndsvda",
-        and the full sample's solution for the replicates of a `SharedPattern` that were drawn from one.
+        "random" where k exceeds m or n, and the full sample's solution for the replicates of a `SharedPattern` that
+        were drawn from one.
     loss : {"frobenius", "kullback-leibler", "itakura-saito"}, float or object
         A beta divergence by name or beta, or an object with ``value`` and ``split`` (see `Loss`).
     update : {"auto", "mu", "amu", "hals", "ehals", "rank2", "arank2", "newton"} or callable
@@ -146,6 +147,8 @@ def plan_matrix(request: Request) -> Solver:
 
 
 def finish(V: Any, result: Result) -> Result:
-    """Return the result without the replicate axis where V had none."""
+    """Return the result without the replicate axis where V had none; no status hides a number that is not finite."""
+    finite = abs(result.loss + result.kkt) < float("inf")
+    result.status[~finite] = int(Status.NON_FINITE)
     single = V.ndim == 2 if hasattr(V, "ndim") else len(result.W) == 1
     return result.map(lambda x: x[0, ...]) if single else result
