@@ -50,7 +50,7 @@ class RankTwo:
 class Trail(NamedTuple):
     """What an accelerated run remembers: the last two points W and how far each was from what it is mapped to."""
 
-    fresh: bool  # whether H has not been fitted to W yet
+    fresh: Tensor  # whether H has not been fitted to W yet, (B,)
     size: Tensor  # the sum at which columns of W are held, (B, 1, 1)
     depth: Tensor  # points remembered, (B,)
     fit: Tensor  # what the last point explained of the sum of V^2, halved, (B,)
@@ -61,7 +61,7 @@ class Trail(NamedTuple):
 
     def select(self, rows: Tensor) -> Trail:
         """Keep the replicates `rows`."""
-        return Trail(self.fresh, *(x.index_select(0, rows) for x in self[1:]))
+        return Trail(*(x.index_select(0, rows) for x in self))
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class AcceleratedRankTwo:
             if bool(alike.any()):
                 W = torch.where(alike[:, None, None], best_W(problem, factors), W)
             W = _held(W, size)
-        return Trail(True, size, none, none, W, W, W, W)
+        return Trail(torch.ones_like(none, dtype=torch.bool), size, none, none, W, W, W, W)
 
     def __call__(self, problem: Problem, factors: Factors, memory: Trail) -> tuple[Factors, Trail]:
         """Return the factors and the memory after one iteration."""
@@ -116,9 +116,10 @@ class AcceleratedRankTwo:
             return Factors(W, best_H(problem, factors)), memory
         if problem.hold == "H":
             return Factors(best_W(problem, factors), H), memory
-        if memory.fresh:
-            W = memory.W1
-            H = best_H(problem, Factors(W, H))
+        if bool(memory.fresh.any()):
+            new = memory.fresh[:, None, None]
+            W = torch.where(new, memory.W1, W)
+            H = torch.where(new, best_H(problem, Factors(W, H)), H)
         gram, target = _normal(problem.V.mT, H.mT)
         F = _held(_pairs(gram, target, W.mT, problem.filled_rows).mT, memory.size) - W
         fit = (W.mT * target).sum((-2, -1)) - 0.5 * (W.mT @ W * gram).sum((-2, -1))
@@ -131,7 +132,7 @@ class AcceleratedRankTwo:
             back = worse[:, None, None]
             new = torch.where(back, memory.W1 + memory.F1, new)
             fit, depth = torch.where(worse, memory.fit, fit), torch.where(worse, 0.0, depth)
-        trail = Trail(False, memory.size, depth, fit, W1, F1, memory.W1, memory.F1)
+        trail = Trail(torch.zeros_like(memory.fresh), memory.size, depth, fit, W1, F1, memory.W1, memory.F1)
         return Factors(new, best_H(problem, Factors(new, H))), trail
 
 
