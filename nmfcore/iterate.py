@@ -111,7 +111,7 @@ def iterate(
     criterion = stop.criterion_for(problem, factors)
     step: Any = rule
     remembers = hasattr(rule, "begin")
-    memory = step.begin(problem, factors) if remembers else None
+    memory: Any = step.begin(problem, factors) if remembers else None
     balanced = may_balance(problem, rule, memory)
     revival = Revival.of(problem, rule, stop.tol)
     every = stop.interval(rule)
@@ -134,7 +134,10 @@ def iterate(
         by = excess(factors) if balanced else None
         if by is not None:
             factors, memory = rescale(factors, by), None if memory is None else memory.rescale(by)
-        status = criterion.verdict(problem, factors, pending & finite) if check else torch.full_like(rows, PENDING)
+        asked = pending & finite
+        if hasattr(memory, "distance") and stop.criterion == "change":
+            asked = asked & (memory.distance <= stop.tol)  # the rule's own estimate
+        status = criterion.verdict(problem, factors, asked) if check else torch.full_like(rows, PENDING)
         if revival is not None and bool((status != PENDING).any()):
             factors, status, renew = revival.apply(problem, factors, status)
             if renew is not None and remembers:
