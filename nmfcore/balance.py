@@ -33,7 +33,7 @@ def excess(factors: Factors) -> Tensor | None:
     if not bool(lopsided.any()):
         return None
     halves = torch.round(0.5 * (torch.log2(H.double()) - torch.log2(W.double())))
-    return torch.where(lopsided, torch.exp2(torch.where(lopsided, halves, 0.0)), 1.0).to(W.dtype)
+    return torch.exp2(torch.where(lopsided, halves, 0.0)).to(W.dtype)
 
 
 def rescale(factors: Factors, by: Tensor) -> Factors:
@@ -45,4 +45,4 @@ def rescale(factors: Factors, by: Tensor) -> Factors:
 
 
 def _scaled(factor: Tensor, by: Tensor) -> Tensor:
-    return torch.maximum(factor * by, torch.where(factor > 0, smallest(factor.dtype), 0.0).to(factor.dtype))
+    return torch.maximum(factor * by, smallest(factor.dtype) * (factor > 0).to(factor.dtype))

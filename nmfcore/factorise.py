@@ -22,9 +22,11 @@ from .rules.resolve import OURS, UpdateRule
 from .sparse.batch import Tiled, suits
 from .sparse.plan import plan_pattern
 from .stopping import Status, Stop
+from .surroundings import undisturbed
 
 
 @torch.no_grad()
+@undisturbed()
 def factorize(
     V: Any,
     n_components: int,
@@ -108,9 +110,9 @@ def factorize(
     ((6, 2), (2, 4), True)
     """
     request = Request(
-        V, n_components, init=init, loss=as_loss(loss), update=update, weight=weight, penalty=penalty or Penalty(),
-        hold=hold, stop=stop or Stop(), starts=starts, seed=seed, first_replicate=first_replicate, device=device,
-        dtype=dtype, progress=progress,
+        V, n_components, init=init, loss=as_loss(loss), update=update, weight=weight, hold=hold, starts=starts,
+        penalty=Penalty() if penalty is None else penalty, stop=Stop() if stop is None else stop, seed=seed,
+        first_replicate=first_replicate, device=device, dtype=dtype, progress=progress,
     )  # fmt: skip
     return finish(V, plan(request).solve())
 

@@ -206,6 +206,8 @@ def _places(rows: Any, columns: Any, m: int, n: int) -> tuple[np.ndarray, np.nda
 
 
 def _indices(x: Any, size: int, name: str) -> np.ndarray:
+    if np.ma.is_masked(x):
+        raise ProblemError(f"{name} has masked entries; fill them with -1, which counts nowhere")
     array = np.asarray(x)
     if array.dtype.kind not in "iu":
         raise ProblemError(f"{name} must hold integers; got {array.dtype}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Protocol
 
 import torch
@@ -98,6 +99,11 @@ class Stop:
     every: int | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.tol, bool) or not isinstance(self.tol, Real):
+            raise ProblemError(f"tol must be a finite number >= 0; got {self.tol!r}")
+        for name, value in (("max_iter", self.max_iter), ("every", 1 if self.every is None else self.every)):
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise ProblemError(f"{name} must be an integer; got {value!r}")
         if not (self.tol >= 0 and math.isfinite(self.tol)):
             raise ProblemError(f"tol must be a finite number >= 0; got {self.tol}")
         if self.max_iter < 0:
