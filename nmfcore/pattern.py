@@ -202,7 +202,8 @@ class SharedPattern:
         shape = (len(chosen), *self.shape[1:])
         ranged = len(chosen) > 0 and self._holds(chosen) and bool((np.diff(chosen) == 1).all())
         if self.draw is not None and not self.drawn and ranged:
-            return replace(self, values=None, shape=shape, draw=self.draw.since(int(chosen[0])))
+            undrawn: Any = None
+            return replace(self, values=undrawn, shape=shape, draw=self.draw.since(int(chosen[0])))
         return replace(self, values=to_tiles(self.cells(chosen)), shape=shape, on_device=None)
 
     def to_host(self) -> SharedPattern:

@@ -102,10 +102,12 @@ def bootstrap(
     drawing = Drawing(
         cells.of_star, len(cells.rows), smallest_dtype(largest, True), scheme, seed, first_replicate, deletions
     )
-    values, parts = None, None
+    values: Any = None
+    parts: Any = None
     if remote:
         of_star = np.where(cells.of_star < drawing.cells, cells.of_star, -1)
-        names = of_star, SCHEMES.index(scheme), seed, first_replicate, replicates, *deletions
+        order, bins, drops = deletions
+        names = of_star, SCHEMES.index(scheme), seed, first_replicate, replicates, order, bins, drops
         parts = launch.draw(*names, drawing.cells, drawing.dtype, devices)
         values = np.zeros((0, drawing.cells * LANES), drawing.dtype)
     return SharedPattern(
@@ -176,8 +178,11 @@ class _Cells(NamedTuple):
 
 
 def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int, n: int) -> _Cells:
-    counted = (row[:, None] >= 0) & (pixel >= 0)
-    key = (pixel * m + row[:, None])[counted]
+    # Images first: loops over stars are long, those over images would be short.
+    pixel = np.ascontiguousarray(pixel.T)
+    counted = (row >= 0) & (pixel >= 0)
+    key = pixel * m + row
+    key = key.ravel() if counted.all() else key[counted]
     if len(key) == 0:
         raise ProblemError("no star falls into a bin and an image")
     if m * n <= ENTRIES_PER_COUNT * len(key):
@@ -192,7 +197,9 @@ def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int, n: int) -> _Cells:
     place[order] = np.arange(len(order), dtype=np.int32)
     of_star = np.full(pixel.shape, len(keys), dtype=np.int32)
     of_star[counted] = place[inverse]
-    return _Cells(*compress(keys % m, keys // m, m), number[order].astype(np.float64), of_star)
+    columns = keys // m
+    of_star = np.ascontiguousarray(of_star.T)
+    return _Cells(*compress(keys - columns * m, columns, m), number[order].astype(np.float64), of_star)
 
 
 def _places(rows: Any, columns: Any, m: int, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,10 @@ from numba import njit
 from ..rules.multiplicative import ROOM
 from .lanes import LANES, copy_lanes, lanes_max, lanes_min, load, splat, store, transpose, where_less, where_positive
 from .pairs import WIDTH
-from .tiles import BLOCK, OPTIONS, ROWS
+from .tiles import OPTIONS, ROWS
+
+# Columns whose sums are carried in the factors' precision where the difference of sums counts.
+TOGETHER = 8
 
 
 @njit(**OPTIONS)
@@ -66,28 +69,39 @@ def residual_W(work, m):
 
 
 @njit(**OPTIONS)
-def residual_H(work, count):
-    """Raise the KKT residual in out to that of H, and write what is explained of the sum of V^2 to loss."""
-    H, r, G = work.H, work.r, work.GW
+def residual_H(work, count, m):
+    """Raise the KKT residual in out to that of H, and write the loss less half the sum of V^2."""
+    H, r, G, loss, some = work.H, work.r, work.GW, work.loss, work.square
     zero, one = splat(0.0, H), splat(1.0, H)
     s0, s1 = load(work.sums, 0, H), load(work.sums, LANES, H)
     s0, s1 = where_positive(s0, s0, one), where_positive(s1, s1, one)
     per0, per1 = one / s0, one / s1
     a, b, c = load(G, 0, H), load(G, LANES, H), load(G, 3 * LANES, H)
     size, steepest, beyond = zero, zero, 2 * ROWS * WIDTH
-    explained = splat(0.0, work.loss)
-    for block in range(0, count, BLOCK):
-        part = zero
-        for j in range(block, min(block + BLOCK, count)):
+    # The loss is a small difference of these: a few columns at a time in the factors' precision, the sums in float64.
+    none = splat(0.0, loss)
+    h00, h01, h11, explained = none, none, none, none
+    for block in range(0, count, TOGETHER):
+        q00, q01, q11, part = zero, zero, zero, zero
+        for j in range(block, min(block + TOGETHER, count)):
             at = j * WIDTH
             h0, h1 = load(H, at, H), load(H, at + LANES, H)
             n0, n1 = load(r, beyond + at, H), load(r, beyond + at + LANES, H)
+            q00, q01, q11 = q00 + h0 * h0, q01 + h0 * h1, q11 + h1 * h1
             part = part + h0 * n0 + h1 * n1
             size = lanes_max(size, lanes_max(h0 * per0, h1 * per1))
             steepest = lanes_max(steepest, lanes_max(n0 * s0, n1 * s1))
-        store(work.out, 3 * LANES, part)
-        explained = explained + load(work.out, 3 * LANES, work.loss)
-    store(work.loss, 0, explained)
+        store(some, 0, q00)
+        store(some, LANES, q01)
+        store(some, 2 * LANES, q11)
+        store(some, 3 * LANES, part)
+        h00, h01 = h00 + load(some, 0, loss), h01 + load(some, LANES, loss)
+        h11, explained = h11 + load(some, 2 * LANES, loss), explained + load(some, 3 * LANES, loss)
+    w00, w01, w11 = none, none, none
+    for i in range(m):
+        y0, y1 = load(work.Y, i * WIDTH, loss), load(work.Y, i * WIDTH + LANES, loss)
+        w00, w01, w11 = w00 + y0 * y0, w01 + y0 * y1, w11 + y1 * y1
+    store(loss, 0, splat(0.5, loss) * (w00 * h00 + w11 * h11) + w01 * h01 - explained)
     size = one / where_positive(size, size, one)
     steepest = one / where_positive(steepest, steepest, one)
     worst, u0, u1, v0, v1 = load(work.out, 2 * LANES, H), per0 * size, per1 * size, s0 * steepest, s1 * steepest
@@ -109,16 +123,14 @@ def emit(work, by_place, answers, first, number, m, n):
     W_out, H_out, width = answers.W, answers.H, answers.H.shape[2]
     least = W_out.dtype.type(ROOM * np.finfo(W_out.dtype).tiny)
     for lane in range(number):
-        job, mass, product = first + lane, work.mass[lane], 0.0
+        job, mass = first + lane, work.mass[lane]
         size = np.sqrt((mass if mass > 0 else 1.0) * m / (2 * n))
         work.fit[lane] = 1 / size
         for c in range(2):
             for i in range(m):
                 value = work.Y[i * WIDTH + c * LANES + lane] * size
                 W_out[job, i, c] = 0.0 if value <= least else value
-        for c in range(4):
-            product += np.float64(work.GW[c * LANES + lane]) * np.float64(work.GH[c * LANES + lane])
-        loss = 0.5 * (work.energy[lane] + product) - work.loss[lane]
+        loss = 0.5 * work.energy[lane] + work.loss[lane]
         answers.numbers[job, 0], answers.numbers[job, 1] = loss, loss
         answers.numbers[job, 2] = work.out[2 * LANES + lane]
         answers.status[job], answers.n_iter[job] = work.verdict[lane], work.iteration[lane]

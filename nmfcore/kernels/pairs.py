@@ -50,7 +50,7 @@ class Work(NamedTuple):
     row_mass: Any  # (m, LANES)
     mass: Any  # sum of V, (LANES,), as are those that follow; float64
     energy: Any  # sum of V^2, float64
-    loss: Any  # float64
+    loss: Any  # less half of energy, float64
     depth: Any  # points remembered
     fit: Any  # what the last point explained of the sum of V^2, halved
     alive: Any  # 1 in lanes at work

@@ -231,6 +231,6 @@ def accelerated(cells, by_row, recipe, jobs, first, last, n, limits, answers):
                 living -= settle(work, limits)
             pass_over(work, cells, by_row, m, True)
             residual_W(work, m)
-            residual_H(work, count)
+            residual_H(work, count, m)
             living = judge(work, cells, limits, number, m)
         emit(work, by_row.by_place, answers, job, number, m, n)

@@ -34,18 +34,19 @@ def solver_of(
     from ..kernels.tiles import Cells, Jobs
 
     m, n = pattern.shape[1:]
-    here = pattern.draw is None or pattern.drawn or chosen[0] % LANES != 0 or bool((np.diff(chosen) != 1).any())
-    nothing = np.zeros(0, np.int64)
-    recipe = Recipe(np.zeros(0, np.int32), 0, 0, np.zeros(0, np.uint32), 0, 0, 0, nothing, nothing, nothing)
-    if here:
-        values = pattern.values
+    drawing, own_tiles = pattern.draw, chosen[0] % LANES == 0 and bool((np.diff(chosen) == 1).all())
+    if drawing is not None and not pattern.drawn and own_tiles:
+        values, recipe = np.zeros((0, len(pattern.rows) * LANES), pattern.dtype), drawing.recipe()
     else:
-        values, recipe = np.zeros((0, len(pattern.rows) * LANES), pattern.dtype), pattern.draw.recipe()
+        nothing: Any = np.zeros(0, np.int64)
+        recipe = Recipe(nothing.astype(np.int32), 0, 0, nothing.astype(np.uint32), 0, 0, 0, nothing, nothing, nothing)
+        values = pattern.values
     cells, given = Cells(values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
-    nothing = len(pattern.columns) * 2 * LANES  # where H is zero
-    by_place = np.full(answers.H.shape[2] + 1, nothing, np.int64)
+    # Behind all columns H is zero.
+    by_place = np.full(answers.H.shape[2] + 1, len(pattern.columns) * 2 * LANES, np.int64)
     by_place[columns] = np.arange(len(columns)) * 2 * LANES
-    by_row = Blocks(*blocks(pattern.rows, pattern.start, m), by_place)
+    cell, column, begin, row = blocks(pattern.rows, pattern.start, m)
+    by_row = Blocks(cell, column, begin, row, by_place)
 
     def work(first: int, last: int) -> None:
         jobs = first * LANES, min(last * LANES, len(chosen))

@@ -88,7 +88,7 @@ class Kernel:
         eps = float(np.finfo(self.dtype).eps)
         limits = Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, stop.interval(self.rule))
         fast = isinstance(self.rule, AcceleratedRankTwo)
-        rule = None if fast else rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
+        rule: Any = None if fast else rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
         if self.devices:
             W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, *starts, rule, limits, self.devices)
             return _result(W, H, n_iter, status, numbers)
