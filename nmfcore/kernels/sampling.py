@@ -6,9 +6,10 @@ import numpy as np
 from numba import njit
 
 from ..pattern import LANES
+from .compiling import can_keep
 from .parallel import in_parallel
 
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+OPTIONS = {"cache": can_keep(), "nogil": True, "error_model": "numpy"}
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
