@@ -45,7 +45,11 @@ def _compiled(function: FunctionType) -> Callable[..., Any]:
 
     for each in _called(function):
         _callable(each)
-    return njit(**OPTIONS)(function)
+    try:
+        return njit(**OPTIONS)(function)
+    except RuntimeError:
+        # No folder can be written to: the engine, whose kernels were asked for before, has said so.
+        return njit(**OPTIONS | {"cache": False})(function)
 
 
 @cache

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+from .compiling import can_keep
+
+OPTIONS = {"cache": can_keep(), "nogil": True, "error_model": "numpy"}
 # Sweeps over a row's or a column's components before the next one's turn.
 SWEEPS = 2
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import numpy as np
 import torch
 
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
@@ -35,6 +36,15 @@ def number_of_threads() -> int:
     return _threads.get() or torch.get_num_threads()
 
 
+def _wrapping(work: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    # Random numbers wrap around; where kernels run as plain Python NumPy would warn of it.
+    def quiet(first: int, last: int) -> None:
+        with np.errstate(over="ignore"):
+            work(first, last)
+
+    return quiet
+
+
 def in_parallel(work: Callable[[int, int], None], count: int, *, grain: int = 1) -> None:
     """Call work(first, last) on ranges that cover 0 to count, on as many threads as torch uses.
 
@@ -42,6 +52,7 @@ def in_parallel(work: Callable[[int, int], None], count: int, *, grain: int = 1)
     changes a result: replicates are independent.
     """
     threads = max(1, min(number_of_threads(), count))
+    work = _wrapping(work)
     if threads == 1:
         work(0, count)
         return

@@ -13,9 +13,10 @@ from numba import njit
 
 from ..rules.hals import MOMENTUM
 from ..rules.multiplicative import ROOM
+from .compiling import can_keep
 from .lanes import LANES, load, splat, store, where_positive
 
-ALLOCATING: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+ALLOCATING: dict[str, Any] = {"cache": can_keep(), "nogil": True, "error_model": "numpy"}
 # What allocates nothing need not count references to arrays: counting takes longer than a column's arithmetic.
 OPTIONS = ALLOCATING | {"_nrt": False}
 INLINE = OPTIONS | {"forceinline": True}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..dense import Dense, Solver
+from ..kernels.compiling import switched_off
 from ..kernels.cuda.devices import visible_devices
 from ..kernels.cuda.launch import holds
 from ..losses import BetaDivergence
@@ -56,6 +57,8 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
 
     `devices` are the GPUs to use; none on the CPU, or where no GPU is visible.
     """
+    if switched_off():
+        return "numba compiles nothing here"
     if not request.on_cpu:
         if not devices:
             return "numba sees no such CUDA device"
