@@ -98,15 +98,16 @@ class Full:
     @cached_property
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """The sums of the rows and of the columns."""
-        return self.V.sum(axis=1, dtype=np.float64), self.V.sum(axis=0, dtype=np.float64)
+        # In the precision of V: that is enough for fractions of masses.
+        by_row, by_column = self.V.sum(axis=1), self.V.sum(axis=0)
+        return by_row.astype(np.float64, copy=False), by_column.astype(np.float64, copy=False)
 
     @cached_property
     def squared(self) -> float:
         """The sum of squares."""
         if not self.single:
             return float(np.vdot(self.V, self.V))
-        rows = max(1, BLOCK // self.shape[1])
-        return sum(float(np.square(self.V[i : i + rows], dtype=np.float64).sum()) for i in range(0, len(self.V), rows))
+        return float(np.einsum("ij,ij->i", self.V, self.V).sum(dtype=np.float64))
 
     def distance(self, W: np.ndarray, H: np.ndarray) -> float:
         """Return the sum of (V - W^T H)^2, a few rows at a time."""
