@@ -202,9 +202,7 @@ def table(saved):
         one = next(iter(by_threads.values()))
         what = (f"{batch:,} x " if batch > 1 else "") + f"{m:,} x {n:,}"
         ratios = [
-            f"{by_threads[t][name]:.2f}" if t in by_threads else ""
-            for name in ("ratio", "loss_ratio")
-            for t in threads
+            f"{by_threads[t][name]:.2f}" if t in by_threads else "" for name in ("ratio", "loss_ratio") for t in threads
         ]
         lines.append(f"| {what} | {k} | {100 * one['filled']:.2g} % | {kind}, {dtype}, {form} | {' | '.join(ratios)} |")
     record = saved["provenance"]

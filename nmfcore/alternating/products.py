@@ -14,9 +14,9 @@ import torch
 
 from ..initialise import NNDSVD_FLOOR
 
-# Products of more multiplications than this go to torch, whose own library then is the faster one; below it, its calls
-# and threads cost more than the work.
-SMALL = 2**19
+# Products of more multiplications than this go to torch: NumPy's library would share them out among threads, which spin
+# for longer than such products take; torch's own threads are held back where V is not large.
+SMALL = 2**18
 # Single precision is kept where V has more entries than this: smaller ones cost little in double precision, which
 # spares the iterations that rounding would add.
 SINGLE = 2**17
@@ -49,7 +49,7 @@ class Matrix(Protocol):
         ...
 
     def square(self) -> np.ndarray:
-        """Return V V^T, shape (m, m); its upper half may be all there is."""
+        """Return V V^T, shape (m, m)."""
         ...
 
     @property
@@ -91,9 +91,8 @@ class Full:
         return np.array((self._tensor @ _tensor(H).T).numpy().T, dtype=np.float64, order="C")
 
     def square(self) -> np.ndarray:
-        """Return the upper half of V V^T."""
-        syrk = scipy.linalg.blas.ssyrk if self.single else scipy.linalg.blas.dsyrk
-        return syrk(1.0, self.V.T, trans=1).astype(np.float64, copy=False)  # type: ignore[no-any-return]
+        """Return V V^T."""
+        return (self._tensor @ self._tensor.T).numpy().astype(np.float64, copy=False)
 
     @cached_property
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
