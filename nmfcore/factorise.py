@@ -21,10 +21,12 @@ from .result import Result
 from .rules.resolve import OURS, UpdateRule
 from .sparse.batch import Tiled, suits
 from .sparse.plan import plan_pattern
-from .stopping import Stop
+from .stopping import Status, Stop
+from .surroundings import undisturbed
 
 
 @torch.no_grad()
+@undisturbed()
 def factorize(
     V: Any,
     n_components: int,
@@ -56,7 +58,8 @@ def factorize(
         k.
     init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar"} or (W, H)
         Start. A given pair may have None for one factor, which then starts at sqrt(mean(V) / k). "auto" is "nndsvda",
-        and the full sample's solution for the replicates of a `SharedPattern` that were drawn from one.
+        "random" where k exceeds m or n, and the full sample's solution for the replicates of a `SharedPattern` that
+        were drawn from one.
     loss : {"frobenius", "kullback-leibler", "itakura-saito"}, float or object
         A beta divergence by name or beta, or an object with ``value`` and ``split`` (see `Loss`).
     update : {"auto", "mu", "amu", "hals", "ehals", "rank2", "arank2", "newton"} or callable
@@ -107,9 +110,9 @@ def factorize(
     ((6, 2), (2, 4), True)
     """
     request = Request(
-        V, n_components, init=init, loss=as_loss(loss), update=update, weight=weight, penalty=penalty or Penalty(),
-        hold=hold, stop=stop or Stop(), starts=starts, seed=seed, first_replicate=first_replicate, device=device,
-        dtype=dtype, progress=progress,
+        V, n_components, init=init, loss=as_loss(loss), update=update, weight=weight, hold=hold, starts=starts,
+        penalty=Penalty() if penalty is None else penalty, stop=Stop() if stop is None else stop, seed=seed,
+        first_replicate=first_replicate, device=device, dtype=dtype, progress=progress,
     )  # fmt: skip
     return finish(V, plan(request).solve())
 
@@ -146,6 +149,8 @@ def plan_matrix(request: Request) -> Solver:
 
 
 def finish(V: Any, result: Result) -> Result:
-    """Return the result without the replicate axis where V had none."""
+    """Return the result without the replicate axis where V had none; no status hides a number that is not finite."""
+    finite = abs(result.loss + result.kkt) < float("inf")
+    result.status[~finite] = int(Status.NON_FINITE)
     single = V.ndim == 2 if hasattr(V, "ndim") else len(result.W) == 1
     return result.map(lambda x: x[0, ...]) if single else result

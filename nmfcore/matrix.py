@@ -161,6 +161,14 @@ class SparseMatrix:
         everywhere = float(((W.mT @ W) * (H @ H.mT)).sum())
         return torch.tensor([total + max(0.0, everywhere - inside)], dtype=torch.float64)
 
+    def positive_residual(self, W: Tensor, H: Tensor) -> Any:
+        """Return the positive part of V - W H, which is zero where V is: a csr_array, shape (m, n)."""
+        rows = np.repeat(np.arange(self._rows.shape[0]), np.diff(self._rows.indptr))
+        components = np.ascontiguousarray(H[0].numpy().T)
+        Y = np.einsum("pc,pc->p", W[0].numpy()[rows], components[self._rows.indices])
+        left = np.maximum(self._rows.data - Y, 0)
+        return scipy.sparse.csr_array((left, self._rows.indices, self._rows.indptr), self._rows.shape)
+
     def leading_svd(self, k: int) -> tuple[Tensor, Tensor, Tensor] | None:
         """Return the k leading singular triplets, or None where the dense matrix serves as well."""
         m, n = self._rows.shape

@@ -242,6 +242,10 @@ def as_tensor(
             "use device='cpu', or install a CUDA build of torch and check nvidia-smi"
         )
     if isinstance(x, Tensor):
+        if x.layout != torch.strided:
+            raise ProblemError(
+                f"{name} is a sparse tensor ({x.layout}); pass {name}.to_dense(), or a scipy.sparse matrix as V"
+            )
         tensor = x.detach()
     else:
         if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):

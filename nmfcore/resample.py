@@ -182,7 +182,7 @@ def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int, n: int) -> _Cells:
         raise ProblemError("no star falls into a bin and an image")
     if m * n <= ENTRIES_PER_COUNT * len(key):
         number = np.bincount(key, minlength=m * n)
-        keys, of_entry = np.flatnonzero(number), np.empty(m * n, dtype=np.int32)
+        keys, of_entry = np.flatnonzero(number > 0), np.empty(m * n, dtype=np.int32)
         of_entry[keys] = np.arange(len(keys), dtype=np.int32)
         number, inverse = number[keys], of_entry[key]
     else:
@@ -206,6 +206,8 @@ def _places(rows: Any, columns: Any, m: int, n: int) -> tuple[np.ndarray, np.nda
 
 
 def _indices(x: Any, size: int, name: str) -> np.ndarray:
+    if np.ma.is_masked(x):
+        raise ProblemError(f"{name} has masked entries; fill them with -1, which counts nowhere")
     array = np.asarray(x)
     if array.dtype.kind not in "iu":
         raise ProblemError(f"{name} must hold integers; got {array.dtype}")

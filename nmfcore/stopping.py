@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from .errors import ProblemError
-from .optimality import missing_mass, unit_sum
+from .optimality import examine, unit_sum
 from .problem import Factors, Problem
 
 # The slowest convergence between two checks that is taken into account; changes of the factors, and missing mass (a sum
@@ -21,6 +22,8 @@ ROUNDING = 4.0
 MASS_ROUNDING = 64.0
 # The fall of a loss is taken to shrink by no more than this from check to check.
 STEADY = 0.7
+# A replicate has not converged as long as its KKT residual exceeds the limit of the missing mass by more than this.
+KKT_MARGIN = 100.0
 PENDING = -1
 EVERY = 10
 
@@ -44,8 +47,8 @@ _MESSAGES = {
     Status.MAX_ITER: "reached max_iter before converging; raise max_iter, loosen tol, or use a faster rule",
     Status.NON_FINITE: "became NaN or infinite and was abandoned; look at its data and start, or use float64",
     Status.STUCK: (
-        "stuck: the optimum needs entries that are zero, which multiplicative updates cannot change; "
-        "start from nndsvda or random, or use hals"
+        "stuck: the optimum needs entries that are zero and stay so, or a component that is; "
+        "start from nndsvda or random, use hals, or ask for fewer components"
     ),
 }
 
@@ -54,7 +57,8 @@ _MESSAGES = {
 class Stop:
     """When to stop.
 
-    With ``criterion="change"`` a replicate has converged when two estimates are at most `tol`.
+    With ``criterion="change"`` a replicate has converged when two estimates are at most `tol`, and the residual of the
+    optimality conditions (`Result.kkt`) at most 100 `tol`.
 
     The first is the distance of its factors from their limit. With each row of H scaled to unit sum (and W
     inversely), c is the largest change of H and of W since the check before, each relative to its own largest entry,
@@ -63,7 +67,8 @@ class Stop:
 
     The second is the mass that is missing: the fraction of V's sum that growing entries would still gain (see
     `optimality.missing_mass`). Small entries that grow slowly do not show in the first. If entries at zero, which
-    multiplicative updates cannot move, would gain more than `tol`, the replicate ends as `Status.STUCK`.
+    multiplicative updates cannot move, would gain more than `tol`, the replicate ends as `Status.STUCK`. Below 64 units
+    of rounding `tol` asks for no more here and of the residual.
 
     Both are estimates, not bounds. ``benchmarks/stopping.py`` measures how far fits that stopped are from the optimum
     of their basin; ``benchmarks/results/stopping.json`` has the figures. Scaling V changes nothing.
@@ -94,6 +99,11 @@ class Stop:
     every: int | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.tol, bool) or not isinstance(self.tol, Real):
+            raise ProblemError(f"tol must be a finite number >= 0; got {self.tol!r}")
+        for name, value in (("max_iter", self.max_iter), ("every", 1 if self.every is None else self.every)):
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise ProblemError(f"{name} must be an integer; got {value!r}")
         if not (self.tol >= 0 and math.isfinite(self.tol)):
             raise ProblemError(f"tol must be a finite number >= 0; got {self.tol}")
         if self.max_iter < 0:
@@ -156,9 +166,11 @@ class Change:
             return status
         if len(settled) < len(pending):
             problem, factors = problem.select(settled), Factors(*(x[settled] for x in factors))
-        growing, locked = missing_mass(problem, factors)
-        limit = max(self.tol, MASS_ROUNDING * torch.finfo(growing.dtype).eps)
-        ended = torch.where(locked <= limit, int(Status.CONVERGED), int(Status.STUCK))
+        growing, locked, kkt = examine(problem, factors)
+        limit = mass_limit(self.tol, growing.dtype)
+        # NaN passes none of these.
+        optimal = (locked <= limit) & (kkt <= KKT_MARGIN * limit)
+        ended = torch.where(optimal, int(Status.CONVERGED), torch.where(locked > limit, int(Status.STUCK), PENDING))
         status[settled] = torch.where(growing <= limit, ended, PENDING)
         return status
 
@@ -240,6 +252,11 @@ def still_to_fall(before: Tensor, fall: Tensor) -> Tensor:
     """Return by how much a loss is thought to be above its limit after two falls, one after the other."""
     ratio = (fall / before).nan_to_num(0.0).clamp(STEADY, SLOWEST)
     return torch.maximum(before * ratio, fall) * ratio / (1 - ratio)
+
+
+def mass_limit(tol: float, dtype: torch.dtype) -> float:
+    """Return the fraction of V's sum that may be missing."""
+    return max(tol, MASS_ROUNDING * torch.finfo(dtype).eps)
 
 
 def _relative(now: Tensor, before: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..ensembles.runner import Outcome
 
 Figures = Annotated[bool, "Draw figures too, in figures/ of the run, as PNG."]
-Pdf = Annotated[bool, "Draw the figures as PDF too; those that are there already are drawn again unasked."]
+Pdf = Annotated[bool, "Draw the figures as PDF too; existing PDFs are always redrawn with the rest."]
 Json = Annotated[bool, "Print JSON, for programs.", Option("--json")]
 FIGURES = "figures"
 

@@ -11,13 +11,14 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
+from ..dense import solve_batch
 from ..initialise import fill_zeros, require_components, start_factors
 from ..kernels.parallel import kernels_only
 from ..losses import BetaDivergence
 from ..matrix import DENSE_ENTRIES, SparseMatrix
 from ..problem import Factors, Problem, build_problem
 from ..request import Request
-from ..result import Result, clearly_better
+from ..result import FIELDS, Result, clearly_better
 from ..rules.multiplicative import smallest
 from ..rules.rank_two import AcceleratedRankTwo
 from ..sparse.batch import is_small
@@ -80,7 +81,7 @@ class Alternating:
                     best[b] = ended, start
                 if request.progress is not None:
                     request.progress(b * starts + start + 1, B * starts)
-        return _result(request.V, problem, best)
+        return _without_dead(request, _result(request.V, problem, best))
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,23 @@ class Narrow:
         else:
             fill = (level, level) if init == "nndsvda" else (0.0, 0.0)
         return np.where(W == 0, fill[0], W), np.where(H == 0, fill[1], H)
+
+
+def _without_dead(request: Request, result: Result) -> Result:
+    # A component that has died is given back by the loop on tensors, where there are data that it could take.
+    dead = [b for b, (W, H) in enumerate(zip(result.W, result.H, strict=True)) if not (W.any(0) & H.any(1)).all()]
+    if request.stop.tol == 0:
+        return result
+    for b in dead:
+        data = request.V if request.V.ndim == 2 or isinstance(request.V, SparseMatrix) else request.V[b : b + 1]
+        init = result.W[b], result.H[b]
+        further = solve_batch(request.with_data(data, init=init, starts=1, progress=None))
+        if further.loss[0] < result.loss[b]:
+            further.n_iter[0] += result.n_iter[b]
+            further.start[0] = result.start[b]
+            for name in FIELDS:
+                getattr(result, name)[b] = getattr(further, name)[0]
+    return result
 
 
 def _matrix(V: Any, pair: tuple[Any, Any] | None, turned: bool) -> Matrix:

@@ -11,7 +11,7 @@ import operator
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.datamodel import register_default as register_model
 from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import intrinsic, overload
@@ -180,6 +180,19 @@ _divide = _binary(lambda b, x, y: b.fdiv(x, y))
 # NaN in the left operand survives both: a comparison with NaN is false and selects it.
 lanes_max = _binary(lambda b, x, y: b.select(b.fcmp_ordered("<", x, y), y, x))
 lanes_min = _binary(lambda b, x, y: b.select(b.fcmp_ordered(">", x, y), y, x))
+
+
+@intrinsic
+def lanes_sqrt(typingctx: Any, value: Any) -> Any:
+    """Return the square root of every lane."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = args[0].type
+        name = f"llvm.sqrt.v{LANES}f{value.dtype.bitwidth}"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)
+        return builder.call(function, [args[0]])
+
+    return value(value), codegen
 
 
 def _overloaded(symbol: Any, function: Any) -> None:

@@ -55,6 +55,7 @@ class Work(NamedTuple):
     fit: Any  # what the last point explained of the sum of V^2, halved
     alive: Any  # 1 in lanes at work
     due: Any  # 1 in lanes whose convergence is tested
+    slope: Any  # the least change of F per change of the point so far
     change: Any  # of W at the check before
     out: Any  # (4, LANES): what is still to come, sum of W; or missing mass by entries above and at zero, KKT residual
     iteration: Any
@@ -91,6 +92,7 @@ def allocate(values, like, cells, m, count):
         np.zeros(LANES, np.float64),
         np.zeros(LANES, np.float64),
         np.zeros(LANES, np.float64),
+        np.zeros(LANES, dtype),
         np.zeros(LANES, dtype),
         np.zeros(LANES, dtype),
         np.zeros(LANES, dtype),

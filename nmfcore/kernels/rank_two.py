@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..rules.rank_two import BLUR, PARALLEL
+from ..rules.rank_two import BLUR, NOTHING, PARALLEL
 from .answers import emit, residual_H, residual_W, unreached
-from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
+from .lanes import LANES, lanes_max, lanes_min, lanes_sqrt, load, splat, store, where_less, where_positive
 from .pairs import WIDTH, allocate, minima, order_cells, pass_over, prepare
 from .sampling import draw_tile
 from .settings import CONVERGED, MAX_ITER, NON_FINITE, STUCK
@@ -43,14 +43,24 @@ def step(work, limits, m):
     fit = fit - half * (modelled + crossed + crossed)
     per0, per1 = where_positive(t0, one / t0, one), where_positive(t1, one / t1, one)
     a11, a12, a22, b1, b2 = zero, zero, zero, zero, zero
+    square, apart, size = zero, zero, zero
     for p in range(0, m * WIDTH, LANES):
         w = load(T, p, Y) * (per1 if p & LANES else per0)
-        f = w - load(Y, p, Y)
+        y = load(Y, p, Y)
+        f, moved = w - y, where_positive(known1, y - load(Y1, p, Y), zero)
         store(T, p, w)
+        square = square + moved * moved
+        apart, size = lanes_max(apart, lanes_max(f, zero - f)), lanes_max(size, y)
         d1 = where_positive(known1, f - load(F1, p, Y), zero)
         d2 = where_positive(known2, f - load(F2, p, Y), zero)
         a11, a12, a22 = a11 + d1 * d1, a12 + d1 * d2, a22 + d2 * d2
         b1, b2 = b1 + d1 * f, b2 + d2 * f
+    least, slope = load(work.slope, 0, Y), lanes_sqrt(a11 / where_positive(square, square, one))
+    slope = where_positive(slope, lanes_min(least, slope), least)
+    apart = where_positive(size, apart / where_positive(size, size, one), apart)
+    nothing = splat(NOTHING * np.finfo(Y.dtype).eps, Y)
+    distance = where_less(nothing, apart, apart / slope, zero)
+    store(work.slope, 0, where_positive(alive, slope, least))
     safe = where_positive(a11, a11, one)
     across = a22 - a12 * (a12 / safe)
     sound = across - splat(PARALLEL, Y) * a22
@@ -94,6 +104,7 @@ def step(work, limits, m):
     ratio = where_positive(last, lanes_min(change / last, splat(limits.slowest, Y)), zero)
     settled = splat(limits.rounding, Y) - change
     to_come = where_less(settled, zero, change / (one - ratio), zero)
+    to_come = where_positive(worse, splat(np.inf, Y), lanes_max(to_come, distance))
     store(work.out, 0, where_positive(due, to_come, splat(np.inf, Y)))
     store(work.out, LANES, total)
     store(work.change, 0, where_positive(due, change, last))
@@ -170,6 +181,7 @@ def begin(work, jobs, first, number, m):
         array[:] = 0
     for lane in range(number):
         work.alive[lane], work.iteration[lane], work.verdict[lane] = 1, 0, MAX_ITER
+        work.slope[lane] = 1
         if not shared:
             for i in range(m):
                 for c in range(2):

@@ -17,6 +17,8 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 # Thresholds of a weight's distribution, and how many of them are compared for every star: larger weights are rare.
 THRESHOLDS, USUAL = 13, 5
+# Cells are fetched this many stars before they are added to: in large samples they are far from the processor.
+AHEAD = 24
 
 _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _V8, _V32, _V64 = (ir.VectorType(kind, LANES) for kind in (_I8, _I32, _I64))
@@ -83,6 +85,11 @@ class _Stars:
 
     def __init__(self, context: Any, builder: Any, kinds: Any, args: Any) -> None:
         self.context, self.builder, self.kinds, self.args = context, builder, kinds, args
+        self.entries = builder.mul(args[6], args[2])
+        self.ahead = builder.mul(args[2], ir.Constant(_I64, AHEAD))
+        pointer = ir.PointerType(_I8)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32])
+        self.prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
         self.thresholds = [self._threshold(c) for c in range(USUAL)]
         with builder.goto_entry_block():
             self.state, self.total, self.weight = (builder.alloca(kind) for kind in (_V64, _V32, _V32))
@@ -122,8 +129,11 @@ class _Stars:
         at = b.mul(star, self.args[2])
         with cgutils.for_range(b, self.args[2]) as loop:
             data = self.context.make_array(self.kinds[1])(self.context, b, self.args[1]).data
-            cell = b.sext(b.load(b.gep(data, [b.add(at, loop.index)], inbounds=True)), _I64)
-            place = self._place(0, b.mul(cell, ir.Constant(_I64, LANES)), kind)
+            entry = b.add(at, loop.index)
+            later = b.add(entry, self.ahead)
+            later = b.select(b.icmp_signed("<", later, self.entries), later, entry)
+            b.call(self.prefetch, [self._cell(data, later, kind, _I8), *(ir.Constant(_I32, x) for x in (1, 2, 1))])
+            place = self._cell(data, entry, kind, None)
             size = dtype.bitwidth // 8
             before = b.load(place, align=size)
             sums = b.fadd(before, part) if isinstance(dtype, types.Float) else b.add(before, part)
@@ -134,6 +144,13 @@ class _Stars:
         b = self.builder
         b.store(b.load(self.state), self._place(4, None, _V64), align=8)
         b.store(b.load(self.total), self._place(5, None, _V32), align=4)
+
+    def _cell(self, data: Any, entry: Any, kind: ir.VectorType, pointee: Any) -> Any:
+        # The address of the cell that stands at an entry.
+        b = self.builder
+        cell = b.sext(b.load(b.gep(data, [entry], inbounds=True)), _I64)
+        place = self._place(0, b.mul(cell, ir.Constant(_I64, LANES)), kind)
+        return place if pointee is None else b.bitcast(place, ir.PointerType(pointee))
 
     def _count(self, weight: Any, u: Any, threshold: Any) -> Any:
         b = self.builder
