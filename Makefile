@@ -48,6 +48,7 @@ bench: $(STAMP)
 	mkdir -p build
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks $(if $(SLOW),-m "",) --benchmark-only --benchmark-quiet \
 		--benchmark-json=build/bench.json
+	$(BIN)/python benchmarks/shapes.py --output build/shapes.json
 
 bench-compare: bench
 	$(BIN)/python benchmarks/compare.py build/bench.json

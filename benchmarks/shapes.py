@@ -1,6 +1,7 @@
 """One matrix or a dense batch of any shape, ours beside scikit-learn's `cd` at equal loss; saved as JSON.
 
-Run with: python benchmarks/shapes.py [--threads 1 2] [--only NAME ...] [--output FILE]
+Run with: python benchmarks/shapes.py [--threads 1 2] [--only NAME ...] [--output FILE] [--page]
+With --page the table of docs/speed.md is written from the saved file, and nothing is timed.
 Both begin at nndsvda and compute in this process on the same number of threads; the processor's seconds of all threads
 are compared, the best of interleaved rounds of each. Ours by its default test, which asks for converged factors, and by
 `Stop.loss()`, which asks for the loss alone; scikit-learn's tolerance is tightened until its loss is within 1e-6 of
@@ -8,6 +9,7 @@ ours. Where the two end in different optima, and one stays above the other by mo
 """
 
 import argparse
+import json
 import os
 import pathlib
 import time
@@ -15,11 +17,13 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
-from record import RESULTS, save
+from record import RESULTS, ROOT, save
 
 import nmfcore
 from nmfcore import Stop, bench
 
+PAGE = ROOT / "docs" / "speed.md"
+BEGIN, END = "<!-- benchmarks/shapes.py writes what follows -->", "<!-- and this ends here -->"
 # Rounds go on until both sides have taken so long together, but there are at least one and at most so many.
 SECONDS, ROUNDS = 1.0, 9
 
@@ -183,12 +187,50 @@ def line(row):
     )
 
 
+def table(saved):
+    """Return the table of docs/speed.md in Markdown: a line for every shape, a column for every number of threads."""
+    rows = saved["rows"]
+    threads = sorted({row["threads"] for row in rows})
+    names = [f"{t} thread{'s' * (t > 1)}" for t in threads]
+    columns = [f"{name}, {test}" for test in ("converged", "`Stop.loss()`") for name in names]
+    lines = [f"| V | k | filled | | {' | '.join(columns)} |", "|---" * (4 + len(columns)) + "|"]
+    found = {}
+    for row in rows:
+        key = tuple(row[x] for x in ("batch", "m", "n", "k", "kind", "dtype", "form"))
+        found.setdefault(key, {})[row["threads"]] = row
+    for (batch, m, n, k, kind, dtype, form), by_threads in found.items():
+        one = next(iter(by_threads.values()))
+        what = (f"{batch:,} x " if batch > 1 else "") + f"{m:,} x {n:,}"
+        ratios = [
+            f"{by_threads[t][name]:.2f}" if t in by_threads else "" for name in ("ratio", "loss_ratio") for t in threads
+        ]
+        lines.append(f"| {what} | {k} | {100 * one['filled']:.2g} % | {kind}, {dtype}, {form} | {' | '.join(ratios)} |")
+    record = saved["provenance"]
+    machine = f"{record['machine']['processor']}, {record['machine']['cores']} cores"
+    return "\n".join([*lines, "", f"{machine}, at commit {record['commit']}: `python benchmarks/shapes.py`."])
+
+
+def block(text):
+    """Return what stands between the markers, without its last line break."""
+    return text.split(BEGIN + "\n", 1)[1].split(END, 1)[0].removesuffix("\n")
+
+
+def write(text, new):
+    """Return the text with something else between the markers."""
+    before, rest = text.split(BEGIN + "\n", 1)
+    return f"{before}{BEGIN}\n{new}\n{END}{rest.split(END, 1)[1]}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, min(2, os.cpu_count() or 1)}))
     parser.add_argument("--only", nargs="+", default=[], help="names of shapes, or parts of them")
     parser.add_argument("--output", type=pathlib.Path, default=RESULTS / "shapes.json")
+    parser.add_argument("--page", action="store_true", help="write docs/speed.md from the saved file")
     options = parser.parse_args()
+    if options.page:
+        PAGE.write_text(write(PAGE.read_text(), table(json.loads(options.output.read_text()))))
+        return
     rows = []
     for shape in SHAPES:
         if not options.only or any(word in shape.name for word in options.only):

@@ -18,7 +18,8 @@ SWEEPS_W, SWEEPS_H = 4, 4
 # By this fraction of the sum of squares a loss may rise by rounding: with products in double precision, and in single.
 SLACK, SLACK_SINGLE = 1e-14, 2e-7
 # How many times as far as an extrapolation reaches the limit may be: it sees but the directions of the last steps.
-UNSEEN = 3.0
+# That of two components, whose iterations are few, sees nearly all.
+UNSEEN, UNSEEN_PAIR = 3.0, 1.5
 # A loss that falls by more than so many squared tolerances of the sum of squares is that of factors far from rest.
 FALLING = 100.0
 # Single precision that has not come closer for so many iterations has come as close as it can.
@@ -93,6 +94,7 @@ class Run:
         self.memory = Memory(DEPTH_PAIR if len(W) == 2 else DEPTH, W.size)
         self.momentum = Momentum()
         self.ceiling = np.inf  # of the loss
+        self.unseen = UNSEEN_PAIR if len(W) == 2 else UNSEEN
         self.careful, self.distrust = 0, float(FEW)
         self.falls: list[float] = []
         self.step_before = np.inf
@@ -180,13 +182,15 @@ class Run:
         if self.careful or self.memory.known <= 2:
             distance = step / (1 - ratio)
         else:
-            distance = UNSEEN * max(step, float(np.abs((self.ahead - new.W) * weight).max()) / largest)
+            distance = self.unseen * max(step, float(np.abs((self.ahead - new.W) * weight).max()) / largest)
         if distance > self.stop.tol and step > ROUNDING * self.eps:
             return distance
-        # H has followed W; it is looked at where W is at rest.
+        # H follows W; it is looked at where W is at rest, and is still to change as W is compared with its last step.
         now = new.H / positive(weight)
         change = float(np.abs(now - before.H / positive(before.H.sum(axis=1))[:, None]).max()) / positive(now.max())
-        return 0.0 if max(step, change) <= ROUNDING * self.eps else max(distance, float(change))
+        last = float(np.abs((new.W - before.W) * weight).max()) / largest
+        still = change * min(1.0, distance / last) if last > 0 else change
+        return 0.0 if max(step, change) <= ROUNDING * self.eps else max(distance, float(still))
 
     def at_rest(self, distance: float) -> bool:
         """Tell whether single precision allows no more."""

@@ -14,9 +14,9 @@ import torch
 
 from ..initialise import NNDSVD_FLOOR
 
-# Products of more multiplications than this go to torch, whose own library then is the faster one; below it, its calls
-# and threads cost more than the work.
-SMALL = 2**19
+# Products of more multiplications than this go to torch: NumPy's library would share them out among threads, which spin
+# for longer than such products take; torch's own threads are held back where V is not large.
+SMALL = 2**18
 # Single precision is kept where V has more entries than this: smaller ones cost little in double precision, which
 # spares the iterations that rounding would add.
 SINGLE = 2**17
@@ -49,7 +49,7 @@ class Matrix(Protocol):
         ...
 
     def square(self) -> np.ndarray:
-        """Return V V^T, shape (m, m); its upper half may be all there is."""
+        """Return V V^T, shape (m, m)."""
         ...
 
     @property
@@ -91,22 +91,22 @@ class Full:
         return np.array((self._tensor @ _tensor(H).T).numpy().T, dtype=np.float64, order="C")
 
     def square(self) -> np.ndarray:
-        """Return the upper half of V V^T."""
-        syrk = scipy.linalg.blas.ssyrk if self.single else scipy.linalg.blas.dsyrk
-        return syrk(1.0, self.V.T, trans=1).astype(np.float64, copy=False)  # type: ignore[no-any-return]
+        """Return V V^T."""
+        return (self._tensor @ self._tensor.T).numpy().astype(np.float64, copy=False)
 
     @cached_property
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """The sums of the rows and of the columns."""
-        return self.V.sum(axis=1, dtype=np.float64), self.V.sum(axis=0, dtype=np.float64)
+        # In the precision of V: that is enough for fractions of masses.
+        by_row, by_column = self.V.sum(axis=1), self.V.sum(axis=0)
+        return by_row.astype(np.float64, copy=False), by_column.astype(np.float64, copy=False)
 
     @cached_property
     def squared(self) -> float:
         """The sum of squares."""
         if not self.single:
             return float(np.vdot(self.V, self.V))
-        rows = max(1, BLOCK // self.shape[1])
-        return sum(float(np.square(self.V[i : i + rows], dtype=np.float64).sum()) for i in range(0, len(self.V), rows))
+        return float(np.einsum("ij,ij->i", self.V, self.V).sum(dtype=np.float64))
 
     def distance(self, W: np.ndarray, H: np.ndarray) -> float:
         """Return the sum of (V - W^T H)^2, a few rows at a time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from ..dense import solve_batch
 from ..initialise import fill_zeros, require_components, start_factors
+from ..kernels.parallel import kernels_only
 from ..losses import BetaDivergence
 from ..matrix import DENSE_ENTRIES, SparseMatrix
 from ..problem import Factors, Problem, build_problem
@@ -27,6 +29,8 @@ from .products import SCATTERED, SINGLE, STEPS, THOROUGH, Full, Matrix, Scattere
 
 # Below this fraction of the sum of squares a loss is summed entry by entry: as a difference it would be rounding.
 CLOSE = 1e-3
+# Torch computes on one thread where V has no more entries than this.
+THREADED = 2**22
 
 
 def refusal(request: Request) -> str | None:
@@ -54,6 +58,13 @@ class Alternating:
 
     def solve(self) -> Result:
         """Return the best of all starts of every replicate."""
+        shape = np.shape(self.request.V) if isinstance(self.request.V, (list, tuple)) else self.request.V.shape
+        large = np.prod(shape[-2:]) > THREADED
+        # Threads that wait for each other at every product cost several times the work.
+        with nullcontext() if large else kernels_only():
+            return self._solve()
+
+    def _solve(self) -> Result:
         request = self.request
         problem = build_problem(request.V, device=request.device, dtype=request.dtype)
         require_components(request.n_components)
