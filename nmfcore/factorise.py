@@ -17,7 +17,7 @@ from .problem import Penalty
 from .request import Request
 from .result import Result
 from .rules.resolve import OURS, UpdateRule
-from .sparse.plan import plan_pattern
+from .sparse.plan import plan_on_gpu, plan_pattern
 from .stopping import Stop
 
 
@@ -112,9 +112,12 @@ def factorize(
 
 def plan(request: Request) -> Solver:
     """Return the solver of a request: what the form of V, the loss, the rule and the device allow."""
-    if scipy.sparse.issparse(request.V):
-        return plan_matrix(request)
-    return plan_pattern(request) if isinstance(request.V, SharedPattern) else Dense(request)
+    if isinstance(request.V, SharedPattern):
+        return plan_pattern(request)
+    on_gpu = None if request.on_cpu else plan_on_gpu(request)
+    if on_gpu is not None:
+        return on_gpu
+    return plan_matrix(request) if scipy.sparse.issparse(request.V) else Dense(request)
 
 
 def plan_matrix(request: Request) -> Solver:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import ProblemError
-from .kernels.cuda.devices import visible_devices
+from .kernels.cuda.devices import visible_devices, why_missing
 from .pattern import LANES, SharedPattern, compress, order_of, smallest_dtype
 
 SCHEMES = ("multinomial", "poisson", "delete")
@@ -61,7 +61,7 @@ def bootstrap(
     ProblemError
         If indices lie outside `shape`, no star counts, or an argument makes no sense.
     RuntimeError
-        If `device` is CUDA and numba sees none.
+        If `device` is CUDA and there is none.
 
     Notes
     -----
@@ -87,10 +87,7 @@ def bootstrap(
         raise ProblemError(f"device must be 'cpu' or 'cuda': counts are drawn there; got {device!r}")
     devices = visible_devices(device) if remote else []
     if remote and not devices:
-        raise RuntimeError(
-            f"device {device!r} was asked for, but numba sees no such CUDA device; use device='cpu', or install the "
-            "extra 'cuda' and check nvidia-smi"
-        )
+        raise RuntimeError(why_missing(device))
     cells = _cells_of(row, pixel, m)
     # Room for ten standard deviations above the largest count, so that no replicate overflows.
     most = cells.base.max()

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import scipy.sparse
+import torch
 
 from ..dense import Dense, Solver
 from ..kernels.cuda.devices import visible_devices
 from ..kernels.cuda.launch import holds
 from ..losses import BetaDivergence
+from ..pattern import SharedPattern
 from ..problem import SAFE_MAXIMUM, build_problem
 from ..request import Request
+from ..result import Result
 from ..rules.rank_two import RankTwo
 from ..rules.resolve import OURS, UpdateRule, resolve_rule
 from .solve import Compiled, Cuda, Kernel, precision_of
@@ -55,7 +61,7 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
     """
     if not request.on_cpu:
         if not devices:
-            return "numba sees no such CUDA device"
+            return "there is no such CUDA device"
         if not holds(request.n_components, precision_of(request).itemsize):
             return "so many components do not fit into a block's shared memory"
     if request.weight is not None:
@@ -80,3 +86,48 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
     if not (largest == 0 or low <= largest <= high):
         return "data of extreme scale are rescaled first"
     return None
+
+
+# Where torch sees the GPU too, larger matrices are left to its products: one block would take longer for them.
+LARGEST = 2**20
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A solver of a pattern for data that were tensors: its answers are tensors."""
+
+    solver: Solver
+
+    def solve(self) -> Result:
+        """Return the solution."""
+        return self.solver.solve().map(torch.from_numpy)
+
+
+def plan_on_gpu(request: Request) -> Solver | None:
+    """Return the solver by the GPU's kernels of a request whose V is on the host, dense or sparse; None if none can.
+
+    Each matrix becomes the pattern of its filled cells.
+    """
+    V, beta = request.V, request.loss.beta if isinstance(request.loss, BetaDivergence) else None
+    known = isinstance(request.update, (str, *OURS))
+    if request.weight is not None or request.hold is not None or beta != 2 or not known:
+        return None
+    if isinstance(V, torch.Tensor) and (V.device.type != "cpu" or V.layout != torch.strided):
+        return None
+    if not visible_devices(request.device):
+        return None
+    filled = int(V.count_nonzero()) if isinstance(V, torch.Tensor) or scipy.sparse.issparse(V) else None
+    filled = int(np.count_nonzero(V)) if filled is None else filled
+    B = len(V) if len(V.shape) == 3 else 1
+    if torch.cuda.is_available() and filled > B * LARGEST:
+        return None
+    make = SharedPattern.from_scipy if scipy.sparse.issparse(V) else SharedPattern.from_dense
+    wide = str(V.dtype) not in ("float32", "torch.float32")
+    pattern = make(V)
+    if wide and pattern.values.dtype == np.float32:
+        pattern = make(V, dtype=np.float64)
+    dtype = request.dtype or (torch.float64 if wide else torch.float32)
+    solver = plan_pattern(request.with_data(pattern, dtype=dtype))
+    if isinstance(solver, Dense):
+        return None
+    return Returned(solver) if isinstance(V, torch.Tensor) else solver
