@@ -56,11 +56,12 @@ def factorize(
         and the full sample's solution for the replicates of a `SharedPattern` that were drawn from one.
     loss : {"frobenius", "kullback-leibler", "itakura-saito"}, float or object
         A beta divergence by name or beta, or an object with ``value`` and ``split`` (see `Loss`).
-    update : {"auto", "mu", "amu", "hals", "ehals", "rank2", "newton"} or callable
+    update : {"auto", "mu", "amu", "hals", "ehals", "rank2", "arank2", "newton"} or callable
         The rule: multiplicative updates, those with several sweeps per product with V, HALS, extrapolated HALS, exact
-        least squares for two components, coordinate descent for Kullback-Leibler. "auto" is "ehals" for the Frobenius
-        loss without weights and penalties, "hals" with penalties, "newton" for Kullback-Leibler, "mu" otherwise. A
-        callable takes a `Problem` and `Factors` and returns `Factors` (see `UpdateRule`).
+        least squares for two components, the same accelerated, coordinate descent for Kullback-Leibler. "auto" is
+        "arank2" for the Frobenius loss with two components, none held, without weights and penalties, "ehals" with
+        others, "hals" with penalties, "newton" for Kullback-Leibler, "mu" otherwise. A callable takes a `Problem` and
+        `Factors` and returns `Factors` (see `UpdateRule`).
     weight : array or Tensor, broadcastable to V, optional
         Non-negative weight of each entry in the loss; 0 marks a missing one.
     penalty : Penalty, optional

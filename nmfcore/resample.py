@@ -6,12 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .drawing import NO_DELETIONS, SCHEMES, Drawing
 from .errors import ProblemError
 from .kernels.cuda.devices import visible_devices, why_missing
 from .pattern import LANES, SharedPattern, compress, order_of, smallest_dtype
-
-SCHEMES = ("multinomial", "poisson", "delete")
-NO_DELETIONS = (np.zeros(0, np.int64),) * 3
 
 
 def bootstrap(
@@ -48,13 +46,13 @@ def bootstrap(
     seed, first_replicate : int
         Replicate b draws from a stream named by (seed, first_replicate + b): it is the same in every batch.
     device : {"cpu", "cuda"}
-        Where the counts are drawn and kept. "cuda" divides the replicates among the visible devices, "cuda:1" takes
-        that one; `factorize` then solves them there. The counts are the same everywhere.
+        Where `factorize` draws and solves: "cuda" divides the replicates among the visible devices, "cuda:1" takes that
+        one. The counts are the same everywhere.
 
     Returns
     -------
     SharedPattern
-        Its cells are those of the full sample, which is its `base`.
+        Its cells are those of the full sample, which is its `base`. Nothing is drawn before it is used.
 
     Raises
     ------
@@ -66,8 +64,10 @@ def bootstrap(
     Notes
     -----
     Random numbers are SplitMix64's (Steele, Lea & Flood 2014, OOPSLA, 453), whose i-th output is a function of i: the
-    same numbers on every device, in any order. A star is chosen by the upper half of a 32 x 32 bit product, whose
-    departure from uniformity is below n_stars / 2^32.
+    same numbers on every device, in any order. Stars get Poisson weights first, of mean 1 - 3 / sqrt(n_stars) for
+    "multinomial", where stars are then drawn until there are n_stars; in the rare case that there are more, drawn ones
+    are taken away at random. Poisson weights of a given sum are multinomial, so that both steps are exact. A star is
+    chosen by the upper half of a 32 x 32 bit product, whose departure from uniformity is below n_stars / 2^32.
 
     Examples
     --------
@@ -76,34 +76,26 @@ def bootstrap(
     >>> counts.shape, int(counts.to_dense().sum())
     ((3, 2, 4), 12)
     """
-    from .kernels import sampling
-    from .kernels.cuda import launch
-
     m, n = (int(x) for x in shape)
     row, pixel = _places(rows, columns, m, n)
     _check(scheme, replicates, seed, first_replicate)
     remote = device.partition(":")[0] == "cuda"
     if not remote and device != "cpu":
         raise ProblemError(f"device must be 'cpu' or 'cuda': counts are drawn there; got {device!r}")
-    devices = visible_devices(device) if remote else []
-    if remote and not devices:
+    if remote and not visible_devices(device):
         raise RuntimeError(why_missing(device))
     cells = _cells_of(row, pixel, m)
     # Room for ten standard deviations above the largest count, so that no replicate overflows.
     most = cells.base.max()
     largest = most + 10 * np.sqrt(most) + 20 if scheme != "delete" else most
-    dtype = smallest_dtype(largest, True)
-    tiles = 0 if remote else -(-replicates // LANES)
-    values = np.zeros((tiles, len(cells.rows) * LANES), dtype=dtype)
-    order, bins, drops = _deletions(row, m, drop) if scheme == "delete" else NO_DELETIONS
-    names = cells.of_star, SCHEMES.index(scheme), seed, first_replicate, replicates, order, bins, drops
-    parts = launch.draw(*names, len(cells.rows), dtype, devices) if remote else None
-    if not remote:
-        sampling.fill(values, *names)
+    deletions = _deletions(row, m, drop) if scheme == "delete" else NO_DELETIONS
+    drawing = Drawing(
+        cells.of_star, len(cells.rows), smallest_dtype(largest, True), scheme, seed, first_replicate, deletions
+    )
     return SharedPattern(
-        cells.rows, cells.columns, cells.start, values, (replicates, m, n), base=cells.base, seed=seed,
-        first_replicate=first_replicate, on_device=parts,
-    )  # fmt: skip
+        cells.rows, cells.columns, cells.start, None, (replicates, m, n), base=cells.base, seed=seed,
+        first_replicate=first_replicate, on_device=device if remote else None, draw=drawing,
+    )  # type: ignore[arg-type]  # fmt: skip
 
 
 def star_weights(
@@ -139,16 +131,13 @@ def star_weights(
     >>> nmfcore.star_weights([0, 0, 1, 1], replicates=3, seed=1).sum(axis=1).tolist()
     [4, 4, 4]
     """
-    from .kernels import sampling
-
     row = _indices(rows, np.iinfo(np.int64).max, "rows")
     if row.ndim != 1 or len(row) == 0:
         raise ProblemError(f"rows must have shape (n_stars,), one star at least; got {row.shape}")
     _check(scheme, replicates, seed, first_replicate)
     deletions = _deletions(row, int(row.max()) + 1, drop) if scheme == "delete" else NO_DELETIONS
-    out = np.empty((replicates, len(row)), np.uint8)
-    sampling.weigh(out, SCHEMES.index(scheme), seed, first_replicate, *deletions)
-    return out
+    nowhere = np.zeros((len(row), 1), np.int32)
+    return Drawing(nowhere, 0, np.dtype(np.uint8), scheme, seed, first_replicate, deletions).weights(replicates)
 
 
 def _check(scheme: str, replicates: int, seed: int, first_replicate: int) -> None:
@@ -167,7 +156,7 @@ class _Cells(NamedTuple):
     columns: np.ndarray
     start: np.ndarray
     base: np.ndarray  # counts of the full sample
-    of_star: np.ndarray  # (n_stars, n_images), int32; -1 where a star does not count
+    of_star: np.ndarray  # (n_stars, n_images), int32; the number of cells where a star does not count
 
 
 def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int) -> _Cells:
@@ -178,7 +167,7 @@ def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int) -> _Cells:
     order = order_of(keys // m)
     keys, place = keys[order], np.empty_like(order)
     place[order] = np.arange(len(order))
-    of_star = np.full(pixel.shape, -1, dtype=np.int32)
+    of_star = np.full(pixel.shape, len(keys), dtype=np.int32)
     of_star[counted] = place[inverse]
     base = np.bincount(of_star[counted], minlength=len(keys)).astype(np.float64)
     return _Cells(*compress(keys % m, keys // m, m), base, of_star)

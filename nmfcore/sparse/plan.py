@@ -12,15 +12,15 @@ import torch
 
 from ..dense import Dense, Solver
 from ..kernels.cuda.devices import visible_devices
-from ..kernels.cuda.launch import holds
 from ..losses import BetaDivergence
 from ..pattern import SharedPattern
 from ..problem import SAFE_MAXIMUM, build_problem
 from ..request import Request
 from ..result import Result
-from ..rules.rank_two import RankTwo
+from ..rules.rank_two import AcceleratedRankTwo, RankTwo
 from ..rules.resolve import OURS, UpdateRule, resolve_rule
-from .solve import Compiled, Cuda, Kernel, precision_of
+from .gpu import Cuda, holds
+from .solve import Compiled, Kernel, precision_of
 
 
 def plan_pattern(request: Request) -> Solver:
@@ -33,7 +33,7 @@ def plan_pattern(request: Request) -> Solver:
     """
     pattern, loss = request.V, request.loss
     if request.device is None and pattern.on_device is not None:
-        request = request.with_data(pattern, device="cuda")
+        request = request.with_data(pattern, device=pattern.on_device)
     # Whether a rule supports the problem does not depend on the data, which therefore need not be made dense.
     one = np.ones((1, 1))
     stand_in = build_problem(
@@ -41,14 +41,11 @@ def plan_pattern(request: Request) -> Solver:
     )
     if request.weight is None and isinstance(loss, BetaDivergence) and loss.beta <= 0:
         pattern.require_positive(loss.beta)
-    rule = resolve_rule(request.update, stand_in)
+    rule = resolve_rule(request.update, stand_in, request.n_components)
     devices = [] if request.on_cpu else visible_devices(request.device)
     if refusal(request, rule, devices) is not None:
         return Dense(request)
     assert isinstance(loss, BetaDivergence), "checked by `refusal`"
-    if not devices and pattern.on_device is not None:
-        pattern = pattern.to_host()  # counts that a GPU drew, to be solved on the CPU
-        request = request.with_data(pattern, device=request.device)
     dtype = precision_of(request)
     kernel = Kernel(pattern, rule, loss.beta, request.penalty, request.stop, dtype, tuple(devices))
     return Cuda(request, kernel) if devices else Compiled(request, kernel)
@@ -62,8 +59,8 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
     if not request.on_cpu:
         if not devices:
             return "there is no such CUDA device"
-        if not holds(request.n_components, precision_of(request).itemsize):
-            return "so many components do not fit into a block's shared memory"
+        if not holds(request.n_components):
+            return "the kernels are for at most 16 components"
     if request.weight is not None:
         return "no kernel has weights"
     if request.hold is not None:
@@ -79,7 +76,7 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
         return "no iteration is asked for"
     if not isinstance(rule, OURS):
         return "the rule has no compiled form"
-    if isinstance(rule, RankTwo) and request.n_components != 2:
+    if isinstance(rule, (RankTwo, AcceleratedRankTwo)) and request.n_components != 2:
         return "the rule is for two components"
     largest = request.V.largest
     low, high = SAFE_MAXIMUM

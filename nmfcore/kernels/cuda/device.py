@@ -23,16 +23,16 @@ STEP = 2**20
 class Kernel:
     """A kernel on one device, and what the compiler and the driver say of it."""
 
-    def __init__(self, device: Device, code: bytes, name: str) -> None:
-        library = driver()
-        self.name, self._code = name, code
-        self.library = call(library.cuLibraryLoadData, code, [], [], 0, [], [], 0)
-        self.handle = call(library.cuLibraryGetKernel, self.library, name.encode())
+    def __init__(self, device: Device, loaded: Any, name: str) -> None:
+        library, self.name = driver(), name
+        self.handle = call(library.cuLibraryGetKernel, loaded, name.encode())
         self.function = call(library.cuKernelGetFunction, self.handle)
         attribute = library.CUfunction_attribute
         read = functools.partial(self._read, library)
         self.registers = read(attribute.CU_FUNC_ATTRIBUTE_NUM_REGS)
         self.static_shared = read(attribute.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES)
+        self.local = read(attribute.CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES)
+        self.launched: dict[str, int] = {}
         self.allowed = read(attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES)
         self.most_shared = device.most_shared - self.static_shared
         self.parameter_bytes = self._parameter_bytes(library)
@@ -72,19 +72,21 @@ class Device:
         self.handle = call(library.cuDeviceGet, number)
         self.context = call(library.cuDevicePrimaryCtxRetain, self.handle)
         attribute = library.CUdevice_attribute
-        major, minor, self.multiprocessors, self.most_shared, self.threads, self.l2 = (
+        major, minor, self.multiprocessors, self.most_shared, self.all_shared, self.l2 = (
             int(call(library.cuDeviceGetAttribute, name, self.handle))
             for name in (
                 attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
                 attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
                 attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT,
                 attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN,
-                attribute.CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR,
+                attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR,
                 attribute.CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE,
             )
         )
         self.arch = f"sm_{major}{minor}"
         self._kernels: dict[Any, Kernel] = {}
+        self._loaded: dict[Any, Any] = {}
+        self._staged: list[np.ndarray] = []  # on their way to the device
         self._arrays: dict[str, tuple[Any, int]] = {}
         with self:
             self.stream = call(library.cuStreamCreate, 0)
@@ -106,8 +108,22 @@ class Device:
         """Return a kernel of a source of this folder, loaded once."""
         key = name, source, definitions
         if key not in self._kernels:
-            self._kernels[key] = Kernel(self, machine_code(source, definitions, self.arch), name)
+            if key[1:] not in self._loaded:
+                code = machine_code(source, definitions, self.arch)
+                self._loaded[key[1:]] = call(driver().cuLibraryLoadData, code, [], [], 0, [], [], 0)
+            self._kernels[key] = Kernel(self, self._loaded[key[1:]], name)
         return self._kernels[key]
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return what the compiler made of each kernel that was used."""
+        return [
+            {
+                "name": name, "built in": dict(definitions), "registers": kernel.registers,
+                "static shared bytes": kernel.static_shared, "local bytes": kernel.local,
+                "launched as": kernel.launched,
+            }
+            for (name, _, definitions), kernel in self._kernels.items()
+        ]  # fmt: skip
 
     def room(self) -> int:
         """Return the bytes that the arrays of a chunk may take: a part of what is free, and what is kept already."""
@@ -148,7 +164,7 @@ class Device:
             flat = np.ascontiguousarray(x).reshape(-1).view(np.uint8)
             staged[at : at + flat.size] = flat
         call(driver().cuMemcpyHtoDAsync, base, staged.ctypes.data, first[-1], self.stream)
-        self.wait()  # `staged` may be used again
+        self._staged.append(staged)
         return [base + at for at in first[:-1]]
 
     def download(self, array: np.ndarray, address: int) -> None:
@@ -164,6 +180,7 @@ class Device:
             If the driver refuses; the message has the kernel and how it was launched.
         """
         assert ctypes.sizeof(arguments) == kernel.parameter_bytes, "the host and the kernel disagree on the parameter"
+        kernel.launched = {"blocks": blocks, "threads": threads, "shared bytes": shared}
         library, pointers = driver(), (ctypes.c_void_p * 1)(ctypes.addressof(arguments))
         try:
             kernel.allow(shared)
@@ -177,6 +194,7 @@ class Device:
     def wait(self) -> None:
         """Wait until all that was launched and copied is done."""
         call(driver().cuStreamSynchronize, self.stream)
+        self._staged.clear()
 
     def _said(self, kernel: Kernel, blocks: int, threads: int, shared: int) -> str:
         return (

@@ -55,7 +55,7 @@ class Pinned:
             block.madvise(mmap.MADV_HUGEPAGE)
         # Where a limit forbids the lock, it serves as it is, and the driver copies once more.
         with contextlib.suppress(DriverError):
-            call(driver().cuMemHostRegister, np.frombuffer(block, np.uint8).ctypes.data, size, 0)
+            call(driver().cuMemHostRegister, np.frombuffer(block, np.uint8).ctypes.data, size, 1)  # for all devices
         return block
 
     def _back(self, block: mmap.mmap) -> None:

@@ -117,6 +117,7 @@ template <typename T> static T atomicAdd(T *at, T x) { const T before = *at; *at
     }
 #ifdef K
 RUN(solve, Arguments)
+RUN(draw, Arguments)
 RUN(emit, Emission)
 #else
 RUN(scale, Arguments)
