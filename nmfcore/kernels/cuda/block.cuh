@@ -5,6 +5,9 @@
 #ifndef BLOCKS
 #define BLOCKS 1
 #endif
+#ifndef DYNAMIC_SHARED
+#define DYNAMIC_SHARED(name) extern __shared__ __align__(16) u8 name[]
+#endif
 #ifndef WITHOUT
 #define WITHOUT 0
 #endif

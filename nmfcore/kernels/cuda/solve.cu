@@ -8,7 +8,7 @@
 #include "begin.cuh"
 #include "checks.cuh"
 
-extern __shared__ __align__(16) u8 shared[];
+DYNAMIC_SHARED(shared);
 
 // Decide whether the job is done at these factors where the change says `verdict`; writes its numbers if so.
 __device__ inline int examine(
