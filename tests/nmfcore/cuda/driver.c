@@ -2,10 +2,12 @@
 
    Device memory is malloc's, filled with rubbish, and every copy is held to the bounds of what was allocated. Launches are held to
    the limits of an H100 (threads, shared memory that was asked for, arguments) and are then run by the same source, compiled for the CPU: a
-   code object whose bytes hash to X is looked for as $STANDIN_KERNELS/X.so, which exports run_NAME for a kernel NAME.
+   code object whose bytes hash to X is looked for as $STANDIN_KERNELS/X.so, which exports run_NAME for a kernel NAME
+   (kernels.cpp); what it finds wrong is said on standard error, and the launch fails as one that reads wild memory does.
 
    Settings, all environment variables: STANDIN_DEVICES (1), STANDIN_MEMORY (bytes a device has), STANDIN_SHARED (the most
-   shared memory of a block), STANDIN_IDLE (launches are checked, not run), STANDIN_FAIL (the code that launches end with), STANDIN_LOG (a file to
+   shared memory of a block), STANDIN_IDLE (launches are checked, not run), STANDIN_FAIL (the code that launches end with), STANDIN_ORDER (of the threads between
+   barriers, see on_cpu.h), STANDIN_LOG (a file to
    which calls are written). Declarations follow the driver's documented binary interface. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,7 +22,8 @@ enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEV
        INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, OUT_OF_RESOURCES = 701,
        NOT_SUPPORTED = 801 };
 typedef struct { unsigned grid[3], block[3], shared; void *stream; void *attributes; unsigned count; } Launch;
-typedef void (*Run)(unsigned blocks, unsigned threads, unsigned shared, void **arguments);
+typedef int (*Run)(unsigned blocks, unsigned threads, unsigned shared, void **arguments, unsigned order);
+typedef const char *(*Wrong)(void);
 
 enum { PLAIN_SHARED = 48 * 1024, RESERVED = 1024, PER_PROCESSOR = 228 * 1024, REGISTERS = 65536, MOST_DEVICES = 8 };
 static long setting(const char *name, long otherwise) { const char *text = getenv(name); return text ? atol(text) : otherwise; }
@@ -117,7 +120,7 @@ static Result to_host(void *to, const char *from, size_t size) {
 }
 
 /* Code objects: 64-bit ELF, read for what a kernel needs. */
-typedef struct Kernel { char name[256]; int registers, shared, allowed, parameters; size_t offset[32], size[32]; Run run; struct Kernel *next; } Kernel;
+typedef struct Kernel { char name[256]; int registers, shared, allowed, parameters; size_t offset[32], size[32]; Run run; Wrong wrong; struct Kernel *next; } Kernel;
 typedef struct { unsigned char *code; size_t size; void *handle; Kernel *kernels; } Library;
 typedef struct { uint32_t name, type; uint64_t flags, at, offset, size; uint32_t link, info; uint64_t align, each; } Section;
 
@@ -192,6 +195,7 @@ static Result get_kernel(void **out, Library *library, const char *name) {
         describe(library, one);
         snprintf(symbol, sizeof symbol, "run_%s", name);
         one->run = library->handle ? (Run)dlsym(library->handle, symbol) : NULL;
+        one->wrong = library->handle ? (Wrong)dlsym(library->handle, "what_went_wrong") : NULL;
         one->next = library->kernels;
         library->kernels = one;
     }
@@ -234,8 +238,12 @@ static Result launch(const Kernel *kernel, const unsigned *grid, const unsigned 
     if (setting("STANDIN_FAIL", 0)) return (Result)setting("STANDIN_FAIL", 0);
     if (setting("STANDIN_IDLE", 0)) return OK;
     if (!kernel->run) return NOT_FOUND;
-    kernel->run(grid[0], threads, shared, arguments);
-    return OK;
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&one_at_a_time);
+    int failed = kernel->run(grid[0], threads, shared, arguments, (unsigned)setting("STANDIN_ORDER", 0));
+    if (failed) fprintf(stderr, "stand-in driver: %s: %s\n", kernel->name, kernel->wrong());
+    pthread_mutex_unlock(&one_at_a_time);
+    return failed ? ILLEGAL_ADDRESS : OK;
 }
 
 /* The driver's interface. */

@@ -98,8 +98,8 @@ def for_processor(source, definitions, code):
     target = pathlib.Path(os.environ["STANDIN_KERNELS"]) / f"{fowler_noll_vo(code):016x}.so"
     include = ["-I", str(source.parent), "-I", str(HERE), "-I", str(ROOT / "nmfcore/kernels/cuda")]
     macros = [f"-D{name}={value}" for name, value in definitions]
-    _build(["g++", "-shared", "-fPIC", "-std=c++17", "-O1", "-w", *include, *macros, f'-DSOURCE="{source}"',
-            str(HERE / "processor.cpp")], target)  # fmt: skip
+    wrapper = HERE / ("kernels.cpp" if source.stem == "solve" else f"{source.stem}.cpp")
+    _build(["g++", "-shared", "-fPIC", "-std=c++17", "-O1", "-w", *include, *macros, str(wrapper)], target)
 
 
 def fowler_noll_vo(code):
