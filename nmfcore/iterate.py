@@ -109,7 +109,7 @@ def iterate(
     criterion = stop.criterion_for(problem, factors)
     step: Any = rule
     remembers = hasattr(rule, "begin")
-    memory = step.begin(problem, factors) if remembers else None
+    memory: Any = step.begin(problem, factors) if remembers else None
     every = stop.interval(rule)
     columns, n = None, problem.V.shape[-1]
     for n_iter in range(1, stop.max_iter + 1):
@@ -127,7 +127,10 @@ def iterate(
         if not (last or check):
             continue
         finite = _finite(factors)
-        status = criterion.verdict(problem, factors, pending & finite) if check else torch.full_like(rows, PENDING)
+        asked = pending & finite
+        if hasattr(memory, "distance") and stop.criterion == "change":
+            asked = asked & (memory.distance <= stop.tol)  # the rule's own estimate
+        status = criterion.verdict(problem, factors, asked) if check else torch.full_like(rows, PENDING)
         if last:
             status = torch.where(status == PENDING, int(Status.MAX_ITER), status)
         status = torch.where(finite, status, int(Status.NON_FINITE))

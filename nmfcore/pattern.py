@@ -280,9 +280,10 @@ def row_dtype(m: int) -> np.dtype:
 
 
 def order_of(columns: np.ndarray) -> np.ndarray:
-    """Return how to order cells, of which those of each column are in order: short columns first; int64."""
-    _, of, number = np.unique(columns, return_inverse=True, return_counts=True)
-    return np.lexsort((columns, number[of]))
+    """Return how to order cells that are in order by columns: short columns first, else as they are; int64."""
+    length = np.bincount(columns)[columns]
+    # Small integers are sorted by their digits.
+    return np.argsort(length.astype(np.uint16) if length.max(initial=0) < 2**16 else length, kind="stable")
 
 
 def compress(rows: np.ndarray, columns: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,7 +9,10 @@ import numpy as np
 from .drawing import NO_DELETIONS, SCHEMES, Drawing
 from .errors import ProblemError
 from .kernels.cuda.devices import visible_devices, why_missing
-from .pattern import LANES, SharedPattern, compress, order_of, smallest_dtype
+from .pattern import SharedPattern, compress, order_of, smallest_dtype
+
+# Cells are counted in a table of V up to so many entries of it for each count; in a larger V their places are sorted.
+ENTRIES_PER_COUNT = 64
 
 
 def bootstrap(
@@ -84,7 +87,7 @@ def bootstrap(
         raise ProblemError(f"device must be 'cpu' or 'cuda': counts are drawn there; got {device!r}")
     if remote and not visible_devices(device):
         raise RuntimeError(why_missing(device))
-    cells = _cells_of(row, pixel, m)
+    cells = _cells_of(row, pixel, m, n)
     # Room for ten standard deviations above the largest count, so that no replicate overflows.
     most = cells.base.max()
     largest = most + 10 * np.sqrt(most) + 20 if scheme != "delete" else most
@@ -159,18 +162,24 @@ class _Cells(NamedTuple):
     of_star: np.ndarray  # (n_stars, n_images), int32; the number of cells where a star does not count
 
 
-def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int) -> _Cells:
+def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int, n: int) -> _Cells:
     counted = (row[:, None] >= 0) & (pixel >= 0)
-    keys, inverse = np.unique((pixel * m + row[:, None])[counted], return_inverse=True)
-    if len(keys) == 0:
+    key = (pixel * m + row[:, None])[counted]
+    if len(key) == 0:
         raise ProblemError("no star falls into a bin and an image")
+    if m * n <= ENTRIES_PER_COUNT * len(key):
+        number = np.bincount(key, minlength=m * n)
+        keys, of_entry = np.flatnonzero(number > 0), np.empty(m * n, dtype=np.int32)
+        of_entry[keys] = np.arange(len(keys), dtype=np.int32)
+        number, inverse = number[keys], of_entry[key]
+    else:
+        keys, inverse, number = np.unique(key, return_inverse=True, return_counts=True)
     order = order_of(keys // m)
-    keys, place = keys[order], np.empty_like(order)
-    place[order] = np.arange(len(order))
+    keys, place = keys[order], np.empty(len(order), dtype=np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
     of_star = np.full(pixel.shape, len(keys), dtype=np.int32)
     of_star[counted] = place[inverse]
-    base = np.bincount(of_star[counted], minlength=len(keys)).astype(np.float64)
-    return _Cells(*compress(keys % m, keys // m, m), base, of_star)
+    return _Cells(*compress(keys % m, keys // m, m), number[order].astype(np.float64), of_star)
 
 
 def _places(rows: Any, columns: Any, m: int, n: int) -> tuple[np.ndarray, np.ndarray]:

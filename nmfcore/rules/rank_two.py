@@ -14,6 +14,8 @@ from .hals import least_squares_only
 
 # A step is dropped where the explained part of V falls by more than this many units of rounding: less is blur.
 BLUR = 16.0
+# Differences of so many units of rounding count as none.
+NOTHING = 4.0
 # Two differences count as parallel where what one has across the other is less than this fraction of its square.
 PARALLEL = 1e-5
 
@@ -54,6 +56,8 @@ class Trail(NamedTuple):
     size: Tensor  # the sum at which columns of W are held, (B, 1, 1)
     depth: Tensor  # points remembered, (B,)
     fit: Tensor  # what the last point explained of the sum of V^2, halved, (B,)
+    slope: Tensor  # the least |change of F| / |change of W| so far, (B,)
+    distance: Tensor  # how far W may be from its limit, of its largest entry, (B,)
     W1: Tensor  # (B, m, 2), as are those that follow
     F1: Tensor
     W2: Tensor
@@ -74,6 +78,10 @@ class AcceleratedRankTwo:
     dropped: the run goes on from T of the point before, which explains more, with its memory cleared. H is a function
     of W, so that a start needs W alone; where the columns of the given W are parallel, W is first fitted to the given
     H. Frobenius loss, no weights, no penalties, k = 2; with a held factor there is nothing to accelerate.
+
+    Accelerated steps do not shrink evenly, so that their sizes alone would tell too little of what is still to come.
+    F = T(W) - W falls by at least the fraction |dF| / |dW| of any distance: F over the least such slope seen, which
+    steps along the slowest direction set, is asked to be at most `Stop.tol` too.
 
     References
     ----------
@@ -107,7 +115,7 @@ class AcceleratedRankTwo:
             if bool(alike.any()):
                 W = torch.where(alike[:, None, None], best_W(problem, factors), W)
             W = _held(W, size)
-        return Trail(True, size, none, none, W, W, W, W)
+        return Trail(True, size, none, none, none + 1, none + torch.inf, W, W, W, W)
 
     def __call__(self, problem: Problem, factors: Factors, memory: Trail) -> tuple[Factors, Trail]:
         """Return the factors and the memory after one iteration."""
@@ -121,9 +129,13 @@ class AcceleratedRankTwo:
             H = best_H(problem, Factors(W, H))
         gram, target = _normal(problem.V.mT, H.mT)
         F = _held(_pairs(gram, target, W.mT, problem.filled_rows).mT, memory.size) - W
+        eps = torch.finfo(W.dtype).eps
         fit = (W.mT * target).sum((-2, -1)) - 0.5 * (W.mT @ W * gram).sum((-2, -1))
-        worse = (memory.depth > 1) & (fit < memory.fit * (1 - BLUR * torch.finfo(W.dtype).eps))
-        new = _held(_accelerate(W, F, memory).clamp_min_(0), memory.size)
+        worse = (memory.depth > 1) & (fit < memory.fit * (1 - BLUR * eps))
+        ahead, slope = _accelerate(W, F, memory)
+        apart = F.abs().amax((-2, -1)) / W.amax((-2, -1)).clamp_min(torch.finfo(W.dtype).tiny)
+        distance = torch.where(apart <= NOTHING * eps, 0.0, apart / slope)
+        new = _held(ahead.clamp_min_(0), memory.size)
         lost = (new.sum(-2) == 0).any(-1)[:, None, None]
         new = torch.where(lost, W + F, new)
         W1, F1, depth = W, F, (memory.depth + 1).clamp_max(2)
@@ -131,7 +143,8 @@ class AcceleratedRankTwo:
             back = worse[:, None, None]
             new = torch.where(back, memory.W1 + memory.F1, new)
             fit, depth = torch.where(worse, memory.fit, fit), torch.where(worse, 0.0, depth)
-        trail = Trail(False, memory.size, depth, fit, W1, F1, memory.W1, memory.F1)
+            distance = torch.where(worse, torch.inf, distance)
+        trail = Trail(False, memory.size, depth, fit, slope, distance, W1, F1, memory.W1, memory.F1)
         return Factors(new, best_H(problem, Factors(new, H))), trail
 
 
@@ -152,8 +165,8 @@ def require_two(W: Tensor) -> None:
         raise ProblemError(f"rank-two least squares is for 2 components; n_components is {W.shape[-1]}. Use 'ehals'.")
 
 
-def _accelerate(W: Tensor, F: Tensor, memory: Trail) -> Tensor:
-    # The point that would be fixed if T were affine along the last two steps.
+def _accelerate(W: Tensor, F: Tensor, memory: Trail) -> tuple[Tensor, Tensor]:
+    # The point that would be fixed if T were affine along the last two steps, and the least slope so far.
     one, two = (memory.depth >= number for number in (1, 2))
     d1, d2 = ((F - before) * there[:, None, None] for before, there in ((memory.F1, one), (memory.F2, two)))
     a11, a12, a22 = ((x * y).sum((-2, -1)) for x, y in ((d1, d1), (d1, d2), (d2, d2)))
@@ -163,10 +176,12 @@ def _accelerate(W: Tensor, F: Tensor, memory: Trail) -> Tensor:
     sound = across > PARALLEL * a22
     g2 = torch.where(sound, (b2 - a12 * (b1 / safe)) / torch.where(sound, across, 1.0), 0.0)
     g1 = (b1 - a12 * g2) / safe
-    moved = ((W - before) * there[:, None, None] for before, there in ((memory.W1, one), (memory.W2, two)))
-    for d, step, g in zip((d1, d2), moved, (g1, g2), strict=True):
+    first, second = ((W - before) * there[:, None, None] for before, there in ((memory.W1, one), (memory.W2, two)))
+    for d, step, g in ((d1, first, g1), (d2, second, g2)):
         F = F - (step + d) * g[:, None, None]
-    return W + F
+    square = first.square().sum((-2, -1))
+    slope = (a11 / torch.where(square > 0, square, 1.0)).sqrt()
+    return W + F, torch.where(slope > 0, torch.minimum(memory.slope, slope), memory.slope)
 
 
 def _held(W: Tensor, size: Tensor) -> Tensor:

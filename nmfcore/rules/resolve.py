@@ -18,7 +18,8 @@ class UpdateRule(Protocol):
 
     Optional attributes: ``supports(problem)`` returns why the rule cannot solve a problem, or None if it can; ``every``
     is the number of iterations between convergence tests. A rule with a method ``begin(problem, factors)`` has a
-    memory: ``begin`` returns it, the rule then takes and returns it with the factors (see `ExtrapolatedHALS`).
+    memory: ``begin`` returns it, the rule then takes and returns it with the factors (see `ExtrapolatedHALS`). A memory
+    may have ``distance``, how far each replicate may be from its limit, which then is to be at most `Stop.tol` too.
     """
 
     def __call__(self, problem: Problem, factors: Factors, /) -> Factors:

@@ -27,7 +27,8 @@ def solver_of(
 
     Counts that are not drawn yet are drawn where they are solved if the jobs are the pattern's own tiles.
     """
-    from ..kernels.rank_two import Blocks, accelerated, blocks
+    from ..kernels.pairs import Blocks, blocks
+    from ..kernels.rank_two import accelerated
     from ..kernels.sampling import Recipe
     from ..kernels.tiles import Cells, Jobs
 
@@ -40,7 +41,10 @@ def solver_of(
     else:
         values, recipe = np.zeros((0, len(pattern.rows) * LANES), pattern.dtype), pattern.draw.recipe()
     cells, given = Cells(values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
-    by_row = Blocks(*blocks(pattern.rows, pattern.start, m))
+    nothing = len(pattern.columns) * 2 * LANES  # where H is zero
+    by_place = np.full(answers.H.shape[2] + 1, nothing, np.int64)
+    by_place[columns] = np.arange(len(columns)) * 2 * LANES
+    by_row = Blocks(*blocks(pattern.rows, pattern.start, m), by_place)
 
     def work(first: int, last: int) -> None:
         jobs = first * LANES, min(last * LANES, len(chosen))
