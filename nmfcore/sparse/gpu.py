@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.cuda.arguments import KL_MU
 from ..kernels.cuda.launch import Batch, Tries, solve
 from ..kernels.cuda.layout import Layout, layout_of
-from ..kernels.settings import Limits, rule_of
+from ..kernels.settings import MU, Limits, rule_of
 from ..pattern import LANES, to_tiles
 from ..result import Result
 from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST
@@ -70,6 +71,8 @@ class Cuda(Compiled):
             stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, stop.interval(kernel.rule)
         )
         rule = rule_of(kernel.rule, [float(x) for x in kernel.penalty.coefficients(m, n)])
+        if kernel.beta == 1 and rule.W.kind == MU:
+            rule = rule._replace(W=rule.W._replace(kind=KL_MU))
         batch = Batch(pattern, self.layout, rule, limits, W, H, extra, self.request.seed, False)
         found = solve(batch, Tries(chosen, numbers, np.where(few, starts, 1), source), kernel.devices)
         loss, divergence, kkt = (found.numbers[:, i].copy() for i in range(3))

@@ -68,8 +68,6 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
     beta = request.loss.beta if isinstance(request.loss, BetaDivergence) else None
     if beta not in (1, 2):
         return "no kernel minimises the loss"
-    if beta == 1 and devices:
-        return "Kullback-Leibler has no kernel for GPUs"
     if request.stop.criterion != "change":
         return "no kernel has scikit-learn's stopping test"
     if request.stop.max_iter == 0:
@@ -107,7 +105,7 @@ def plan_on_gpu(request: Request) -> Solver | None:
     """
     V, beta = request.V, request.loss.beta if isinstance(request.loss, BetaDivergence) else None
     known = isinstance(request.update, (str, *OURS))
-    if request.weight is not None or request.hold is not None or beta != 2 or not known:
+    if request.weight is not None or request.hold is not None or beta not in (1, 2) or not known:
         return None
     if isinstance(V, torch.Tensor) and (V.device.type != "cpu" or V.layout != torch.strided):
         return None

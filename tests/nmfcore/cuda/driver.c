@@ -248,11 +248,20 @@ static Result launch(const Kernel *kernel, const unsigned *grid, const unsigned 
 
 /* The driver's interface. */
 #define API __attribute__((visibility("default"))) Result
-API cuInit(unsigned flags) { (void)flags; if (setting("STANDIN_DEVICES", 1) < 1) return NO_DEVICE; initialised = 1; return OK; }
+/* CUDA_VISIBLE_DEVICES names some of them, by number. */
+static int devices(void) {
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    int number = (int)setting("STANDIN_DEVICES", 1), named = 1;
+    if (!visible) return number;
+    if (!*visible) return 0;
+    for (const char *at = visible; *at; at++) named += *at == ',';
+    return named < number ? named : number;
+}
+API cuInit(unsigned flags) { (void)flags; if (devices() < 1) return NO_DEVICE; initialised = 1; return OK; }
 API cuGetExportTable(const void **table, const void *id) { (void)id; *table = NULL; return NOT_SUPPORTED; } /* NVRTC asks */
 API cuDriverGetVersion(int *version) { *version = 13000; return OK; }
-API cuDeviceGetCount(int *number) { if (!initialised) return NOT_INITIALIZED; *number = (int)setting("STANDIN_DEVICES", 1); return OK; }
-API cuDeviceGet(int *device, int i) { *device = i; return i < 0 || i >= setting("STANDIN_DEVICES", 1) ? INVALID_DEVICE : OK; }
+API cuDeviceGetCount(int *number) { if (!initialised) return NOT_INITIALIZED; *number = devices(); return OK; }
+API cuDeviceGet(int *device, int i) { *device = i; return i < 0 || i >= devices() ? INVALID_DEVICE : OK; }
 API cuDeviceGetName(char *name, int size, int device) { (void)device; snprintf(name, size, "Stand-in"); return OK; }
 API cuDeviceGetUuid_v2(char *uuid, int device) { memset(uuid, 1 + device, 16); return OK; }
 API cuDeviceTotalMem_v2(size_t *bytes, int device) { (void)device; *bytes = memory(); return OK; }
