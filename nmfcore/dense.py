@@ -105,8 +105,8 @@ def solve_chunks(request: Request) -> Result:
 def solve_sample(request: Request, device: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return W (m, k) and H (k, n) of the sample that the replicates of a `SharedPattern` were drawn from."""
     sample = request.with_data(
-        request.V.base_dense(dtype=np.float64), init="nndsvda", starts=request.number_of_starts, first_replicate=0,
-        device=device, progress=None,
+        request.V.base_dense(dtype=np.float64), init=request.first_init, starts=request.number_of_starts,
+        first_replicate=0, device=device, progress=None,
     )  # fmt: skip
     result = solve_batch(sample)
     return result.W[0], result.H[0]

@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse
 import torch
 
+from .alternating.solve import Alternating
+from .alternating.solve import refusal as not_alternating
 from .dense import Dense, Products, Solver
 from .losses import BetaDivergence, Loss, as_loss
 from .matrix import DENSE_ENTRIES, SparseMatrix
@@ -17,8 +19,9 @@ from .problem import Penalty
 from .request import Request
 from .result import Result
 from .rules.resolve import OURS, UpdateRule
+from .sparse.batch import Tiled, suits
 from .sparse.plan import plan_on_gpu, plan_pattern
-from .stopping import Stop
+from .stopping import Status, Stop
 
 
 @torch.no_grad()
@@ -53,7 +56,8 @@ def factorize(
         k.
     init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar"} or (W, H)
         Start. A given pair may have None for one factor, which then starts at sqrt(mean(V) / k). "auto" is "nndsvda",
-        and the full sample's solution for the replicates of a `SharedPattern` that were drawn from one.
+        "random" where k exceeds m or n, and the full sample's solution for the replicates of a `SharedPattern` that
+        were drawn from one.
     loss : {"frobenius", "kullback-leibler", "itakura-saito"}, float or object
         A beta divergence by name or beta, or an object with ``value`` and ``split`` (see `Loss`).
     update : {"auto", "mu", "amu", "hals", "ehals", "rank2", "arank2", "newton"} or callable
@@ -118,7 +122,10 @@ def plan(request: Request) -> Solver:
     on_gpu = None if request.on_cpu else plan_on_gpu(request)
     if on_gpu is not None:
         return on_gpu
-    return plan_matrix(request) if scipy.sparse.issparse(request.V) else Dense(request)
+    if scipy.sparse.issparse(request.V):
+        return plan_matrix(request)
+    one_by_one: Solver = Alternating(request) if not_alternating(request) is None else Dense(request)
+    return Tiled(request, one_by_one) if suits(request) else one_by_one
 
 
 def plan_matrix(request: Request) -> Solver:
@@ -132,7 +139,8 @@ def plan_matrix(request: Request) -> Solver:
     known = isinstance(request.update, (str, *OURS))
     if known and request.weight is None and request.on_cpu:
         if beta == 2:
-            return Products(request.with_data(matrix))
+            request = request.with_data(matrix)
+            return Alternating(request) if not_alternating(request) is None else Products(request)
         if beta == 1 and np.prod(matrix.shape) > DENSE_ENTRIES:
             pattern = SharedPattern.from_scipy(request.V)
             if pattern.values.dtype == np.float32 and matrix.dtype != torch.float32:
@@ -142,6 +150,8 @@ def plan_matrix(request: Request) -> Solver:
 
 
 def finish(V: Any, result: Result) -> Result:
-    """Return the result without the replicate axis where V had none."""
+    """Return the result without the replicate axis where V had none; no status hides a number that is not finite."""
+    finite = abs(result.loss + result.kkt) < float("inf")
+    result.status[~finite] = int(Status.NON_FINITE)
     single = V.ndim == 2 if hasattr(V, "ndim") else len(result.W) == 1
     return result.map(lambda x: x[0, ...]) if single else result

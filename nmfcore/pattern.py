@@ -12,10 +12,8 @@ import torch
 
 from .drawing import Drawing
 from .errors import ProblemError
+from .kernels import LANES
 from .matrix import SparseMatrix
-
-# Replicates that lie side by side, one per lane of the compiled kernels.
-LANES = 16
 
 
 @dataclass(frozen=True, eq=False)

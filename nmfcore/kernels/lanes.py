@@ -16,7 +16,7 @@ from numba.core.datamodel import register_default as register_model
 from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import intrinsic, overload
 
-from ..pattern import LANES
+from . import LANES
 
 
 class LanesType(types.Type):

@@ -52,7 +52,7 @@ class RankTwo:
 class Trail(NamedTuple):
     """What an accelerated run remembers: the last two points W and how far each was from what it is mapped to."""
 
-    fresh: bool  # whether H has not been fitted to W yet
+    fresh: Tensor  # whether H has not been fitted to W yet, (B,)
     size: Tensor  # the sum at which columns of W are held, (B, 1, 1)
     depth: Tensor  # points remembered, (B,)
     fit: Tensor  # what the last point explained of the sum of V^2, halved, (B,)
@@ -65,7 +65,7 @@ class Trail(NamedTuple):
 
     def select(self, rows: Tensor) -> Trail:
         """Keep the replicates `rows`."""
-        return Trail(self.fresh, *(x.index_select(0, rows) for x in self[1:]))
+        return Trail(*(x.index_select(0, rows) for x in self))
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ class AcceleratedRankTwo:
             if bool(alike.any()):
                 W = torch.where(alike[:, None, None], best_W(problem, factors), W)
             W = _held(W, size)
-        return Trail(True, size, none, none, none + 1, none + torch.inf, W, W, W, W)
+        fresh = torch.ones_like(none, dtype=torch.bool)
+        return Trail(fresh, size, none, none, none + 1, none + torch.inf, W, W, W, W)
 
     def __call__(self, problem: Problem, factors: Factors, memory: Trail) -> tuple[Factors, Trail]:
         """Return the factors and the memory after one iteration."""
@@ -124,9 +125,10 @@ class AcceleratedRankTwo:
             return Factors(W, best_H(problem, factors)), memory
         if problem.hold == "H":
             return Factors(best_W(problem, factors), H), memory
-        if memory.fresh:
-            W = memory.W1
-            H = best_H(problem, Factors(W, H))
+        if bool(memory.fresh.any()):
+            new = memory.fresh[:, None, None]
+            W = torch.where(new, memory.W1, W)
+            H = torch.where(new, best_H(problem, Factors(W, H)), H)
         gram, target = _normal(problem.V.mT, H.mT)
         F = _held(_pairs(gram, target, W.mT, problem.filled_rows).mT, memory.size) - W
         eps = torch.finfo(W.dtype).eps
@@ -144,7 +146,8 @@ class AcceleratedRankTwo:
             new = torch.where(back, memory.W1 + memory.F1, new)
             fit, depth = torch.where(worse, memory.fit, fit), torch.where(worse, 0.0, depth)
             distance = torch.where(worse, torch.inf, distance)
-        trail = Trail(False, memory.size, depth, fit, slope, distance, W1, F1, memory.W1, memory.F1)
+        fresh = torch.zeros_like(memory.fresh)
+        trail = Trail(fresh, memory.size, depth, fit, slope, distance, W1, F1, memory.W1, memory.F1)
         return Factors(new, best_H(problem, Factors(new, H))), trail
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..pattern import LANES, SharedPattern
+from ..kernels import LANES
+from ..pattern import SharedPattern
 from ..rules.rank_two import BLUR, AcceleratedRankTwo
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels import LANES
 from ..kernels.cuda.arguments import KL_MU
 from ..kernels.cuda.launch import Batch, Tries, solve
 from ..kernels.cuda.layout import Layout, layout_of
 from ..kernels.settings import MU, Limits, rule_of
-from ..pattern import LANES, to_tiles
+from ..pattern import to_tiles
 from ..result import Result
 from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST
 from .solve import Compiled

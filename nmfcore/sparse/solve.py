@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..dense import Dense
+from ..dense import Dense, solve_sample
+from ..kernels import LANES
 from ..kernels.parallel import in_parallel, kernels_only, number_of_threads
-from ..pattern import LANES, SharedPattern, to_tiles
+from ..pattern import SharedPattern, to_tiles
 from ..problem import Penalty
 from ..request import Request
 from ..result import FIELDS, Result, clearly_better, concatenate
 from ..rules.rank_two import AcceleratedRankTwo
-from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Stop
+from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Status, Stop
 from .accelerated import distinct, solver_of
+from .again import without_dead
 from .starts import Beginning, Starts, compilable, join
 
 # Chunks hold at most this many entries of the factors, of every start, and of V V^T.
@@ -135,7 +137,7 @@ class Compiled:
             chosen = np.arange(first, min(first + size, B))
             numbers = request.first_replicate + chosen
             few = numbers % SPARING == 0 if sparing else np.ones(len(chosen), dtype=bool)
-            parts.append(self._best(beginning, chosen, starts, few))
+            parts.append(without_dead(request, self._best(beginning, chosen, starts, few), chosen))
             if request.progress is not None:
                 request.progress(int(chosen[-1]) + 1, B)
         return concatenate(parts)
@@ -145,13 +147,15 @@ class Compiled:
         """Return W and H of the sample that the replicates were drawn from: its starts side by side in one tile."""
         request, number = self.request, self.request.number_of_starts
         kernel, alone = self.kernel.on_sample(number), np.zeros(1, dtype=np.int64)
-        beginning = Beginning(kernel.pattern, "nndsvda", request.n_components, request.seed, kernel.dtype)
+        beginning = Beginning(kernel.pattern, request.first_init, request.n_components, request.seed, kernel.dtype)
         starts = join([beginning.of(start, alone, alone, narrow=False) for start in range(number)])
         solved = kernel.run(np.arange(number), starts, narrow=False)
         best = solved.map(lambda x: x[:1])
         for start in range(1, number):
             keep_better(best, _slice(solved, start, start + 1), alone)
-        return best.W[0], best.H[0]
+        # With a dead component every replicate would begin with one.
+        stuck = best.status[0] == int(Status.STUCK)
+        return solve_sample(request, None) if stuck else (best.W[0], best.H[0])
 
     def chunk_size(self, starts: int, *, given: bool) -> int:
         """Return how many replicates to solve at once."""
