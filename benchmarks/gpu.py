@@ -90,7 +90,8 @@ def environment():
     start = time.perf_counter()
     number, reason = count_devices()
     begun = 1e3 * (time.perf_counter() - start)
-    facts = {"provenance": provenance(), "machine": platform.platform(), "devices": number, "driver_ms": round(begun, 1)}
+    facts = {"provenance": provenance(), "machine": platform.platform(), "devices": number}
+    facts["driver_ms"] = round(begun, 1)
     if number == 0:
         return facts | {"error": reason}
     from nmfcore.kernels.cuda.compiler import compiler_version

@@ -10,7 +10,10 @@ from importlib import metadata
 from nmfcore.bench import blas
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-LIBRARIES = ("numpy", "scipy", "torch", "numba", "cuda-core", "cuda-bindings", "nvidia-cuda-nvrtc", "scikit-learn", "threadpoolctl")
+LIBRARIES = (
+    "numpy", "scipy", "torch", "numba", "scikit-learn", "threadpoolctl", "cuda-core", "cuda-bindings",
+    "nvidia-cuda-nvrtc",
+)  # fmt: skip
 
 
 def machine():

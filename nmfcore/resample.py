@@ -95,10 +95,11 @@ def bootstrap(
     drawing = Drawing(
         cells.of_star, len(cells.rows), smallest_dtype(largest, True), scheme, seed, first_replicate, deletions
     )
+    values: Any = None
     return SharedPattern(
-        cells.rows, cells.columns, cells.start, None, (replicates, m, n), base=cells.base, seed=seed,
+        cells.rows, cells.columns, cells.start, values, (replicates, m, n), base=cells.base, seed=seed,
         first_replicate=first_replicate, on_device=device if remote else None, draw=drawing,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def star_weights(

@@ -60,7 +60,7 @@ class Cuda(Compiled):
         return max(LANES, ENTRIES // (self.request.n_components * (m + n)))
 
     def _best(self, beginning: Beginning, chosen: np.ndarray, starts: int, few: np.ndarray) -> Result:
-        kernel, pattern, k = self.kernel, self.kernel.pattern, self.request.n_components
+        kernel, pattern = self.kernel, self.kernel.pattern
         numbers, init = self.request.first_replicate + chosen, beginning.init
         W, H, extra = self._given(beginning, chosen, numbers)
         if isinstance(init, str) and init == "random":
@@ -93,4 +93,4 @@ class Cuda(Compiled):
             number = max(len(W), len(H))
             H = H[:, :, self.kernel.pattern.columns]
             W, H, extra = (np.broadcast_to(x, (number, *x.shape[1:])) for x in (W, H, extra))
-        return tuple(np.ascontiguousarray(x) for x in (W, H, extra))
+        return np.ascontiguousarray(W), np.ascontiguousarray(H), np.ascontiguousarray(extra)

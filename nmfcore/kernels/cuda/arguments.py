@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-POINTERS = (
-    "slice_start slot_row row_start row_entry column star_slot thresholds order bins drops drops_before "
-    "replicate number start source W0 H0 extra counts there W H n_iter status numbers work"
-).split()
+POINTERS = [
+    "slice_start", "slot_row", "row_start", "row_entry", "column", "star_slot", "thresholds", "order", "bins", "drops",
+    "drops_before", "replicate", "number", "start", "source", "W0", "H0", "extra", "counts", "there", "W", "H",
+    "n_iter", "status", "numbers", "work",
+]  # fmt: skip
 NAMES = ["draw_seed", "draw_first", "start_seed", "work_size"]
 REALS = ["tol", "slowest", "rounding", "mass_rounding", "l1_W", "l2_W", "l1_H", "l2_H"]
 WHOLE = ["m", "n", "columns", "stars", "images", "number_of_bins", "max_iter", "every", "fitted", "padding"]

@@ -198,8 +198,8 @@ class Device:
 
     def _said(self, kernel: Kernel, blocks: int, threads: int, shared: int) -> str:
         return (
-            f"{blocks} blocks of {threads} threads with {shared} bytes of shared memory and {kernel.registers} registers "
-            f"on cuda:{self.number} ({self.arch}, at most {self.most_shared} bytes)"
+            f"{blocks} blocks of {threads} threads with {shared} bytes of shared memory and {kernel.registers} "
+            f"registers on cuda:{self.number} ({self.arch}, at most {self.most_shared} bytes)"
         )
 
 

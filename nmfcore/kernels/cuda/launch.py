@@ -1,9 +1,9 @@
-"""The host's side of the GPU kernels: what a batch needs on a device, and one launch for all starts of its replicates."""
+"""The host's side of the GPU kernels: what a batch needs on a device, and one launch for all its starts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -78,8 +78,8 @@ def solve(batch: Batch, tries: Tries, devices: Sequence[int]) -> Answers:
     with device_of(devices[0]) as device:
         # Page-locked memory, to which devices copy by themselves: nothing is copied on the host.
         W, H = device.pinned.empty((count, m, k), dtype), device.pinned.empty((count, k, n), dtype)
-    whole = [np.empty(count, np.int64) for _ in range(3)]
-    answers = Answers(W, H, *whole[:2], np.empty((count, 3)), whole[2])
+    n_iter, status, start = (np.empty(count, np.int64) for _ in range(3))
+    answers = Answers(W, H, n_iter, status, np.empty((count, 3)), start)
 
     def work(device: Device, span: tuple[int, int]) -> None:
         run, begin = _Run(device, batch, int(tries.starts.sum())), span[0]
@@ -189,7 +189,8 @@ class _Run:
             start.astype(np.int32), source.astype(np.int32),
         )  # fmt: skip
         item = self.dtype.itemsize
-        arguments.W, arguments.H = (device.array(x, jobs * y * self.k * item) for x, y in (("W", self.m), ("H", self.columns)))
+        arguments.W = device.array("W", jobs * self.m * self.k * item)
+        arguments.H = device.array("H", jobs * self.columns * self.k * item)
         answers = device.array("answers", 32 * jobs)
         arguments.numbers, arguments.n_iter, arguments.status = answers, answers + 24 * jobs, answers + 28 * jobs
         self._launch(jobs)

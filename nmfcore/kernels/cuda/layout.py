@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Columns of a slice: the threads of a warp.
 LANES = 32
-# What the system keeps of the shared memory of every block, and what a block needs beside the parts that are counted here.
+# What the system keeps of the shared memory of every block, and what a block needs beside the parts counted here.
 RESERVED, BESIDE = 1024, 2048
 # Blocks that should share a multiprocessor: while one waits the others work.
 TOGETHER = 2
@@ -51,12 +51,14 @@ def layout_of(pattern: SharedPattern) -> Layout:
     slot_row[slot] = pattern.rows
     # Small integers are sorted by their digits.
     by_row = np.argsort(pattern.rows.astype(smallest(m - 1)), kind="stable")
-    wide = np.uint32 if max(slice_start[-1], count) <= 2**16 else np.uint64
-    entry = slot[by_row].astype(wide) | (column[by_row].astype(wide) << wide(4 * wide().itemsize))
+    wide = np.dtype(np.uint32 if max(slice_start[-1], count) <= 2**16 else np.uint64)
+    half = np.array(4 * wide.itemsize, wide)
+    entry = slot[by_row].astype(wide) | np.left_shift(column[by_row].astype(wide), half)
     row_start = np.concatenate([[0], np.cumsum(np.bincount(pattern.rows, minlength=m))])
     return Layout(
-        slice_start.astype(np.uint32), slot_row, row_start.astype(np.uint32), entry, pattern.columns.astype(np.uint32), slot
-    )
+        slice_start.astype(np.uint32), slot_row, row_start.astype(np.uint32), entry, pattern.columns.astype(np.uint32),
+        slot,
+    )  # fmt: skip
 
 
 def smallest(largest: int) -> np.dtype[Any]:
@@ -77,16 +79,17 @@ def placements(code: Code, m: int, columns: int, slots: int) -> list[Placement]:
     """Return the ways to divide a fit between shared and global memory, the one with most in shared memory first."""
     item = code.dtype.itemsize
     sizes = code.shorts * m * code.k * item, columns * code.k * item, slots * code.count_dtype.itemsize
-    sizes = tuple(-(-size // 16) * 16 for size in sizes)
+    padded = [-(-size // 16) * 16 for size in sizes]
     ways = [(True, True, True), (True, True, False), (True, False, False), (False, False, False)]
-    return [Placement(*way, sum(size for size, kept in zip(sizes, way, strict=True) if kept)) for way in ways]
+    return [Placement(*way, sum(size for size, kept in zip(padded, way, strict=True) if kept)) for way in ways]
 
 
 def in_order(ways: list[Placement], device: Device, jobs: int) -> list[Placement]:
     """Return the placements in the order in which to try them on a device.
 
-    Shared memory is fast, but a block alone on its multiprocessor waits for itself: first come those that leave room for
-    `TOGETHER` blocks, or for as many as there are jobs for, then those that fit at all; of each the one with most in it.
+    Shared memory is fast, but a block alone on its multiprocessor waits for itself: first come those that leave room
+    for `TOGETHER` blocks, or for as many as there are jobs for, then those that fit at all; of each the one with most
+    in it.
     """
     wanted = min(TOGETHER, -(-jobs // device.multiprocessors))
     fit = [way for way in ways if way.nbytes + BESIDE <= device.most_shared]

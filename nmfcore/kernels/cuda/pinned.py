@@ -1,4 +1,4 @@
-"""Page-locked host memory, lent out as arrays and taken back when nobody holds them: a device copies to it by itself."""
+"""Page-locked host memory, to which devices copy by themselves: lent out as arrays, taken back when none is left."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALLEST = 2**16
 class Pinned:
     """A pool of page-locked memory.
 
-    It is ordinary memory that is registered with the driver, so that a forked process, too, can read arrays that lie in it.
+    It is ordinary memory that is registered with the driver, so that a forked process, too, can read arrays in it.
     """
 
     def __init__(self) -> None:
