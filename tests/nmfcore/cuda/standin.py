@@ -1,7 +1,7 @@
 """A driver without a GPU: builds it, and what it runs in place of machine code; runs programs on it.
 
-Kernels are compiled by NVRTC as ever; the same source is compiled by g++ beside it, under the hash of the machine code, by
-which the driver (driver.c) finds it. This module needs no test library: programs on the stand-in import it too.
+Kernels are compiled by NVRTC as ever; the same source is compiled by g++ beside it, under the hash of the machine code,
+by which the driver (driver.c) finds it. This module needs no test library: programs on the stand-in import it too.
 """
 
 import functools
@@ -47,13 +47,22 @@ def driver():
     """Build the driver, once for each text of it; return its folder."""
     source = HERE / "driver.c"
     folder = FOLDER / hashlib.sha256(source.read_bytes()).hexdigest()[:16]
-    _build(["gcc", "-shared", "-fPIC", "-O1", "-fvisibility=hidden", str(source), "-Wl,-soname,libcuda.so.1", "-ldl", "-lpthread"],
-           folder / "libcuda.so.1")  # fmt: skip
+    options = ["-shared", "-fPIC", "-O1", "-fvisibility=hidden", "-Wl,-soname,libcuda.so.1"]
+    _build(["gcc", *options, str(source), "-ldl", "-lpthread"], folder / "libcuda.so.1")
     return folder
 
 
-def environment(folder, **settings):
-    """Return the variables of a process on the stand-in whose caches are in `folder`; `settings` as in driver.c."""
+@functools.lru_cache(maxsize=1)
+def store():
+    """Return where compiled kernels are kept, for one state of all sources."""
+    sources = [*(ROOT / "nmfcore/kernels/cuda").glob("*.cu*")]
+    sources += [x for x in HERE.iterdir() if x.suffix in (".cpp", ".h", ".cu")]
+    texts = b"\0".join(x.read_bytes() for x in sorted(sources))
+    return FOLDER / hashlib.sha256(texts).hexdigest()[:16]
+
+
+def environment(**settings):
+    """Return the variables of a process on the stand-in; `settings` as in driver.c."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("STANDIN_", "CUDA_"))}
     paths = [str(driver()), *filter(None, [kept.get("LD_LIBRARY_PATH")])]
     python = [str(HERE), *filter(None, [kept.get("PYTHONPATH")]), str(ROOT)]
@@ -61,18 +70,17 @@ def environment(folder, **settings):
         **kept,
         "LD_LIBRARY_PATH": os.pathsep.join(paths),
         "PYTHONPATH": os.pathsep.join(python),
-        "NMFCORE_CACHE_DIR": str(folder / "code"),
-        "STANDIN_KERNELS": str(folder / "kernels"),
+        "NMFCORE_CACHE_DIR": str(store() / "code"),
+        "STANDIN_KERNELS": str(store() / "kernels"),
         **{f"STANDIN_{name}": str(value) for name, value in settings.items()},
     }
 
 
-def run(program, folder, *arguments, check=True, **settings):
+def run(program, *arguments, check=True, **settings):
     """Run a Python program on the stand-in; return what became of it."""
-    folder.mkdir(parents=True, exist_ok=True)
     text = f"import standin; standin.install()\n{program}"
     done = subprocess.run(
-        [sys.executable, "-c", text, *map(str, arguments)], env=environment(folder, **settings), cwd=ROOT,
+        [sys.executable, "-c", text, *map(str, arguments)], env=environment(**settings), cwd=ROOT,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert not check or done.returncode == 0, f"{done.stdout}\n{done.stderr}"

@@ -38,7 +38,9 @@ def test_a_kernel_is_compiled_once_for_all_processes(compiled):
     assert compiled == [WANTED]
 
 
-@pytest.mark.parametrize("other", [("draw.cu", *WANTED[1:]), (WANTED[0], (("K", "3"),), "sm_90"), (*WANTED[:2], "sm_80")])
+@pytest.mark.parametrize(
+    "other", [("draw.cu", *WANTED[1:]), (WANTED[0], (("K", "3"),), "sm_90"), (*WANTED[:2], "sm_80")]
+)
 def test_another_source_option_or_architecture_is_another_kernel(compiled, other):
     again()
     assert compiler.machine_code(*other) == b"code 2"
@@ -91,7 +93,8 @@ def test_compiling_is_said_and_reading_is_not(compiled):
 
 
 @pytest.mark.parametrize(
-    ("variable", "expected"), [("NMFCORE_CACHE_DIR", "here"), ("XDG_CACHE_HOME", "here/nmfcore/cuda"), (None, ".cache/nmfcore/cuda")]
+    ("variable", "expected"),
+    [("NMFCORE_CACHE_DIR", "here"), ("XDG_CACHE_HOME", "here/nmfcore/cuda"), (None, ".cache/nmfcore/cuda")],
 )
 def test_the_cache_is_where_the_environment_says_else_with_the_users(tmp_path, monkeypatch, variable, expected):
     for name in ("NMFCORE_CACHE_DIR", "XDG_CACHE_HOME"):
