@@ -1,113 +1,128 @@
-"""Time batches of headline-size problems on CPU and GPU in the same run; save the times and what the machine is.
+"""Time the CUDA kernels on the paper's problem, most wanted figures first; save what there is after every stage.
 
-Sparse batches: from stars to converged bootstraps, and multiplicative iterations, by the CUDA kernels, the CPU's and
-torch.bmm on the columns that have counts. Dense batches through torch.
+A stage that fails leaves its error in the file, and the next one begins. It needs neither git nor an installed package.
 """
 
 import argparse
 import json
 import pathlib
+import platform
 import sys
 import time
+import traceback
 
 import numpy as np
-import torch
 from machine import provenance
 
 import nmfcore
 from nmfcore.bench import mock_stars
-from nmfcore.kernels.cuda import devices, launch
+from nmfcore.kernels.cuda import measured
+from nmfcore.kernels.cuda.devices import count_devices
 
-# Threads per block and registers per thread that are tried; None leaves the registers to the compiler.
-CONFIGURATIONS = [(128, 96), (128, None), (128, 64), (256, 64), (256, 48), (256, None)]
+TARGETS = {"1,000 bootstraps converged": "must 10 ms, hoped 2 ms", "500 MU iterations": "must 40 ms, hoped 10 ms"}
 
 
-def best(function, rounds=3):
-    """Return the least milliseconds of several calls, after one that compiles; the last call's answer too."""
-    function()
-    times = []
-    for _ in range(rounds):
+class Stages:
+    """What was found out so far, on disk after each stage."""
+
+    def __init__(self, path):
+        self.path, self.found, self.begun = path, {"targets on an H100": TARGETS}, time.perf_counter()
+
+    def run(self, name, work):
+        """Keep what `work` returns under this name, or how it failed."""
         start = time.perf_counter()
+        try:
+            figures = work()
+        except Exception as error:
+            figures = {"error": f"{type(error).__name__}: {error}", "where": traceback.format_exc().splitlines()[-6:]}
+        figures = dict(figures) if isinstance(figures, dict) else {"value": figures}
+        figures["stage_s"] = round(time.perf_counter() - start, 2)
+        self.found[name] = figures
+        self.path.write_text(json.dumps(self.found, indent=1, default=float) + "\n")
+        print(f"{time.perf_counter() - self.begun:6.1f} s  {name}: {json.dumps(figures, default=float)}", flush=True)
+        return figures
+
+    @property
+    def failed(self):
+        return [name for name, figures in self.found.items() if "error" in figures]
+
+
+def timed(function, rounds):
+    """Return the milliseconds of the first call, the median and least of the others, their CPU time, and an answer."""
+    start = time.perf_counter()
+    answer = function()
+    first, wall, busy = time.perf_counter() - start, [], []
+    for _ in range(rounds):
+        clock, processor = time.perf_counter(), time.process_time()
         answer = function()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    return 1e3 * min(times), answer
+        wall.append(time.perf_counter() - clock)
+        busy.append(time.process_time() - processor)
+    figures = {"first_ms": first, "median_ms": np.median(wall), "least_ms": min(wall), "host_cpu_ms": np.median(busy)}
+    return {name: round(1e3 * float(x), 3) for name, x in figures.items()}, answer
 
 
-def bootstraps(stars, device, replicates):
-    return nmfcore.bootstrap(stars.rows, stars.columns, stars.shape, replicates=replicates, device=device)
+def drawn(stars, replicates, device):
+    return nmfcore.bootstrap(stars.rows, stars.columns, stars.shape, replicates=replicates, seed=1, device=device)
 
 
-def sparse(replicates, iterations):
-    """Return the rows of the table for sparse batches on either device."""
-    stars, rows = mock_stars(), []
-    m, n = stars.shape
-    rng = np.random.default_rng(0)
+def converged(stars, replicates, k, device, **options):
+    return nmfcore.factorize(drawn(stars, replicates, device), k, device=device, **options)
+
+
+def multiplied(stars, replicates, device, iterations):
+    (m, n), rng = stars.shape, np.random.default_rng(0)
     start = 0.1 + rng.random((m, 2), dtype=np.float32), 0.1 + rng.random((2, n), dtype=np.float32)
-    mu = {"init": start, "update": "mu", "stop": nmfcore.Stop(tol=0, max_iter=iterations)}
-    reference = {}
-    for device, threads, registers in [("cpu", 0, None), *(("cuda", *pair) for pair in CONFIGURATIONS)]:
-        if device == "cuda":
-            launch.THREADS, launch.REGISTERS = threads, registers
-        rounds = 3 if device == "cuda" else 1
-        drawn, counts = best(lambda d=device: bootstraps(stars, d, replicates), rounds)
-        fixed, slow = best(lambda c=counts, d=device: nmfcore.factorize(c, 2, device=d, **mu), rounds)
-        whole, fast = best(
-            lambda d=device: nmfcore.factorize(bootstraps(stars, d, replicates), 2, update="rank2", device=d), rounds
-        )
-        reference = reference or {"mu": slow.loss, "fast": fast.loss}
-        row = {
-            "device": device, "threads": threads, "registers": registers, "replicates": replicates,
-            "draw_ms": drawn, f"mu_{iterations}_iterations_ms": fixed, "resample_to_converged_ms": whole,
-            "median_iterations": float(np.median(fast.n_iter)), "converged": float(fast.converged.mean()),
-            "largest_loss_difference": float(np.abs(fast.loss / reference["fast"] - 1).max()),
-            "largest_mu_loss_difference": float(np.abs(slow.loss / reference["mu"] - 1).max()),
+    stop = nmfcore.Stop(tol=0, max_iter=iterations)
+    return nmfcore.factorize(drawn(stars, replicates, device), 2, device=device, init=start, update="mu", stop=stop)
+
+
+def said(result):
+    """What an answer says of itself."""
+    return {
+        "median_iterations": float(np.median(result.n_iter)),
+        "converged": float(np.mean(result.converged)),
+        "mean_loss": float(np.mean(result.loss)),
+    }
+
+
+def environment():
+    """Return what computes, and how long the driver takes to be there."""
+    start = time.perf_counter()
+    number, reason = count_devices()
+    begun = 1e3 * (time.perf_counter() - start)
+    facts = {"provenance": provenance(), "machine": platform.platform(), "devices": number}
+    facts["driver_ms"] = round(begun, 1)
+    if number == 0:
+        return facts | {"error": reason}
+    from nmfcore.kernels.cuda.compiler import compiler_version
+    from nmfcore.kernels.cuda.device import device_of
+
+    with device_of(0) as device:
+        facts |= {
+            "name": measured.name_of(0), "arch": device.arch, "multiprocessors": device.multiprocessors,
+            "shared_bytes": device.most_shared, "l2_bytes": device.l2, "free_bytes": device.room(),
+            "nvrtc": compiler_version(),
         }  # fmt: skip
-        rows.append(row)
-        print(row, flush=True)
-    if torch.cuda.is_available():
-        pattern = counts.to_host() if counts.on_device else counts
-        dense = torch.from_numpy(pattern.to_dense()[:, :, pattern.columns]).cuda()
-        W = torch.from_numpy(start[0]).cuda().expand(replicates, -1, -1)
-        H = torch.from_numpy(start[1][:, pattern.columns]).cuda().expand(replicates, -1, -1)
-        taken, _ = best(lambda: multiply(dense, W, H, iterations))
-        rows.append({"device": "cuda, torch.bmm", "replicates": replicates, f"mu_{iterations}_iterations_ms": taken})
-        print(rows[-1], flush=True)
-    return rows
+    return facts
 
 
-def multiply(V, W, H, iterations):
-    """Multiplicative updates as one writes them with torch."""
-    for _ in range(iterations):
-        W = W * (V @ H.mT) / (W @ (H @ H.mT)).clamp_min(1e-30)
-        H = H * (W.mT @ V) / ((W.mT @ W) @ H).clamp_min(1e-30)
-    return W, H
+def kernels():
+    """Return what was compiled and loaded so far, and how it was launched last."""
+    from nmfcore.kernels.cuda.device import device_of
+
+    return {"loaded": device_of(0).described()}
 
 
-def dense(sizes):
-    """Return the rows of the table for dense batches through torch."""
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    rng = np.random.default_rng(0)
-    mean = rng.gamma(0.3, size=(64, 2)) @ (rng.gamma(0.2, size=(2, 5000)) * (rng.random((2, 5000)) < 0.3))
-    mean *= 26294 / mean.sum()
-    rows = []
-    for B in sizes:
-        V = torch.from_numpy(rng.poisson(mean, size=(B, 64, 5000)).astype(np.float32))
-        for name, settings in (
-            ("mu, 100 iterations", {"update": "mu", "stop": nmfcore.Stop(tol=0, max_iter=100)}),
-            ("converged", {}),
-        ):
-            row = {"what": name, "B": B}
-            for device in devices:
-                if device == "cpu" and B > 256:
-                    continue  # minutes of waiting that say nothing new: the time is linear in B there
-                data = V.to(device)
-                taken, _ = best(lambda d=data, s=settings: nmfcore.factorize(d, 2, **s))
-                row[f"{device}_ms_per_fit"] = taken / B
-            rows.append(row)
-            print(row, flush=True)
-    return rows
+def compared(stars, ours, k, replicates, **options):
+    """Return how far the GPU's answers are from the CPU's, and how long the CPU takes."""
+    figures, theirs = timed(lambda: converged(stars, replicates, k, "cpu", **options), 1)
+    order = np.abs(ours.shares - theirs.shares).max()
+    return {
+        **{f"cpu_{name}": x for name, x in figures.items()},
+        "largest_relative_loss_difference": float(np.abs(ours.loss[:replicates] / theirs.loss - 1).max()),
+        "largest_share_difference": float(order),
+        "cpu": said(theirs),
+    }
 
 
 def main():
@@ -115,15 +130,43 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("--replicates", type=int, default=1000)
     parser.add_argument("--iterations", type=int, default=500)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[1, 16, 256, 1024], help="of the dense batches")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--pixels", type=int, default=50, help="of an image's side")
+    parser.add_argument("--stars", type=int, default=13147)
     options = parser.parse_args()
-    if not devices.visible_devices("cuda"):
-        sys.exit("gpu.py: numba sees no CUDA device; it needs an NVIDIA GPU, its driver, and numba-cuda (nvidia-smi)")
-    figures = {"provenance": provenance(), "sparse": sparse(options.replicates, options.iterations)}
-    # The sparse figures are kept even if the dense batches do not fit.
-    options.output.write_text(json.dumps(figures, indent=1) + "\n")
-    figures["dense"] = dense(options.sizes)
-    options.output.write_text(json.dumps(figures, indent=1) + "\n")
+    stages, B, rounds = Stages(options.output), options.replicates, options.rounds
+    if "error" in stages.run("environment", environment):
+        sys.exit("gpu.py: there is no CUDA device that the kernels can use")
+    stars = mock_stars(stars=options.stars, pixels=options.pixels)
+    answers = {}
+
+    def figures(key, work, rounds=rounds):
+        taken, answers[key] = timed(work, rounds)
+        return {**taken, **said(answers[key])}
+
+    few = min(B, 100)
+    stages.run(f"k = 2, {few} bootstraps", lambda: figures("few", lambda: converged(stars, few, 2, "cuda"), 1))
+    stages.run("kernels of k = 2", kernels)
+    two = stages.run("1,000 bootstraps converged", lambda: figures("two", lambda: converged(stars, B, 2, "cuda")))
+    stages.run(
+        "500 MU iterations",
+        lambda: figures("mu", lambda: multiplied(stars, B, "cuda", options.iterations), min(rounds, 3)),
+    )
+    stages.run(
+        "k = 4, best of 8",
+        lambda: figures("four", lambda: converged(stars, B, 4, "cuda", starts=8), min(rounds, 3)),
+    )
+    stages.run("k = 4 as the science asks", lambda: figures("some", lambda: converged(stars, B, 4, "cuda"), 1))
+    beside = stages.run("the CPU beside it, k = 2", lambda: compared(stars, answers["two"], 2, B))
+    stages.run(
+        "the CPU beside it, k = 4",
+        lambda: compared(stars, answers["some"], 4, B) if B <= 100 else {"left out": "minutes; see targets.py"},
+    )
+    stages.run("kernels", kernels)
+    if "median_ms" in two and "cpu_median_ms" in beside and not stages.failed:
+        measured.record(measured.name_of(0), two["median_ms"], beside["cpu_median_ms"])
+    if stages.failed:
+        sys.exit(f"gpu.py: failed: {', '.join(stages.failed)}; see {options.output}")
 
 
 if __name__ == "__main__":

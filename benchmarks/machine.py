@@ -10,7 +10,10 @@ from importlib import metadata
 from nmfcore.bench import blas
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-LIBRARIES = ("numpy", "scipy", "torch", "numba", "numba-cuda", "scikit-learn", "threadpoolctl")
+LIBRARIES = (
+    "numpy", "scipy", "torch", "numba", "scikit-learn", "threadpoolctl", "cuda-core", "cuda-bindings",
+    "nvidia-cuda-nvrtc",
+)  # fmt: skip
 
 
 def machine():
@@ -33,7 +36,10 @@ def commit():
     """Return the commit checked out, with a + where files differ from it."""
 
     def git(*words):
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        try:
+            return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        except OSError:  # a checkout that was copied to where there is no git
+            return ""
 
     return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
 

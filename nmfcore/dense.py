@@ -83,9 +83,8 @@ def solve_batch(request: Request) -> Result:
 def solve_chunks(request: Request) -> Result:
     """Return the solution of a `SharedPattern`, made dense a few replicates at a time."""
     pattern, starts = request.V, request.number_of_starts
-    if pattern.on_device is not None:
-        request = request.with_data(pattern.to_host(), device=request.device or "cuda")
-        pattern = request.V
+    if pattern.on_device is not None and request.device is None:
+        request = request.with_data(pattern, device=pattern.on_device)
     init = solve_sample(request, request.device) if request.guided else request.first_init
     B, m, n = pattern.shape
     numbers = pattern.float_dtype if request.dtype is None else np.dtype(str(request.dtype).removeprefix("torch."))

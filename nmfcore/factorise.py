@@ -20,7 +20,7 @@ from .request import Request
 from .result import Result
 from .rules.resolve import OURS, UpdateRule
 from .sparse.batch import Tiled, suits
-from .sparse.plan import plan_pattern
+from .sparse.plan import plan_on_gpu, plan_pattern
 from .stopping import Status, Stop
 from .surroundings import undisturbed
 
@@ -119,10 +119,13 @@ def factorize(
 
 def plan(request: Request) -> Solver:
     """Return the solver of a request: what the form of V, the loss, the rule and the device allow."""
-    if scipy.sparse.issparse(request.V):
-        return plan_matrix(request)
     if isinstance(request.V, SharedPattern):
         return plan_pattern(request)
+    on_gpu = None if request.on_cpu else plan_on_gpu(request)
+    if on_gpu is not None:
+        return on_gpu
+    if scipy.sparse.issparse(request.V):
+        return plan_matrix(request)
     one_by_one: Solver = Alternating(request) if not_alternating(request) is None else Dense(request)
     return Tiled(request, one_by_one) if suits(request) else one_by_one
 

@@ -40,8 +40,8 @@ class SharedPattern:
         The sample that the replicates were drawn from.
     seed, first_replicate : int
         What names the random streams of the replicates.
-    on_device : tuple of DevicePart, or None
-        Counts that were drawn on GPUs and are there still; `values` has no tiles then.
+    on_device : str or None
+        The GPUs that `bootstrap` was asked for, where `factorize` then draws and solves.
     draw : Drawing, or None
         How the replicates are drawn. Made with None for `values`, a pattern draws them when they are first used and
         keeps them; a solver may draw what it needs by itself.
@@ -55,7 +55,7 @@ class SharedPattern:
     base: np.ndarray | None = None
     seed: int = 0
     first_replicate: int = 0
-    on_device: Any = None
+    on_device: str | None = None
     draw: Drawing | None = None
 
     ndim = 3
@@ -94,15 +94,14 @@ class SharedPattern:
     @property
     def nbytes(self) -> int:
         """Size of the values and their places, or of what they are drawn from, in bytes."""
-        remote = sum(part.words.nbytes for part in self.on_device or ())
         own = self.values if self.draw is None else self.draw.of_star
         kept = self.values.nbytes if self.draw is not None and self.drawn else 0
-        return remote + kept + sum(x.nbytes for x in (self.rows, self.columns, self.start, own))
+        return kept + sum(x.nbytes for x in (self.rows, self.columns, self.start, own))
 
     @property
     def largest(self) -> float:
-        """The largest value; of counts that are on a device or not drawn yet, the largest of their sample."""
-        known = self.values if self.on_device is None and self.draw is None else self.base
+        """The largest value; of counts that are not drawn yet, the largest of their sample."""
+        known = self.values if self.draw is None else self.base
         return float(known.max()) if known is not None and known.size else 0.0
 
     def require_positive(self, beta: float) -> None:
@@ -204,24 +203,13 @@ class SharedPattern:
         if self.draw is not None and not self.drawn and ranged:
             undrawn: Any = None
             return replace(self, values=undrawn, shape=shape, draw=self.draw.since(int(chosen[0])))
-        return replace(self, values=to_tiles(self.cells(chosen)), shape=shape, on_device=None)
-
-    def to_host(self) -> SharedPattern:
-        """Return the pattern with its values in the computer's own memory."""
-        return self if self.on_device is None else self.select(np.arange(len(self)))
+        return replace(self, values=to_tiles(self.cells(chosen)), shape=shape)
 
     def cells(self, replicates: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Return the values of some or all replicates; shape (B, cells)."""
         b = np.arange(len(self)) if replicates is None else np.asarray(replicates, dtype=np.int64)
         if not self._holds(b):
             raise ProblemError(f"replicates must lie in 0 to {len(self) - 1}")
-        if self.on_device is not None:
-            cells = np.empty((len(b), len(self.rows)), self.values.dtype)
-            for part in self.on_device:
-                inside = (part.first <= b) & (b < part.last)
-                if inside.any():
-                    cells[inside] = part.cells(b[inside], len(self.rows))
-            return cells
         if self.draw is not None and not self.drawn and b.size and np.ptp(b) < LANES:
             # A few that stand together need not have all drawn.
             first = int(b.min())

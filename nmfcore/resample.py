@@ -8,8 +8,7 @@ import numpy as np
 
 from .drawing import NO_DELETIONS, SCHEMES, Drawing
 from .errors import ProblemError
-from .kernels import LANES
-from .kernels.cuda.devices import visible_devices
+from .kernels.cuda.devices import visible_devices, why_missing
 from .pattern import SharedPattern, compress, order_of, smallest_dtype
 
 # Cells are counted in a table of V up to so many entries of it for each count; in a larger V their places are sorted.
@@ -50,20 +49,20 @@ def bootstrap(
     seed, first_replicate : int
         Replicate b draws from a stream named by (seed, first_replicate + b): it is the same in every batch.
     device : {"cpu", "cuda"}
-        Where the counts are drawn and kept. "cuda" divides the replicates among the visible devices, "cuda:1" takes
-        that one; `factorize` then solves them there. The counts are the same everywhere.
+        Where `factorize` draws and solves: "cuda" divides the replicates among the visible devices, "cuda:1" takes that
+        one. The counts are the same everywhere.
 
     Returns
     -------
     SharedPattern
-        Its cells are those of the full sample, which is its `base`. On the CPU nothing is drawn before it is used.
+        Its cells are those of the full sample, which is its `base`. Nothing is drawn before it is used.
 
     Raises
     ------
     ProblemError
         If indices lie outside `shape`, no star counts, or an argument makes no sense.
     RuntimeError
-        If `device` is CUDA and numba sees none.
+        If `device` is CUDA and there is none.
 
     Notes
     -----
@@ -80,20 +79,14 @@ def bootstrap(
     >>> counts.shape, int(counts.to_dense().sum())
     ((3, 2, 4), 12)
     """
-    from .kernels.cuda import launch
-
     m, n = (int(x) for x in shape)
     row, pixel = _places(rows, columns, m, n)
     _check(scheme, replicates, seed, first_replicate)
     remote = device.partition(":")[0] == "cuda"
     if not remote and device != "cpu":
         raise ProblemError(f"device must be 'cpu' or 'cuda': counts are drawn there; got {device!r}")
-    devices = visible_devices(device) if remote else []
-    if remote and not devices:
-        raise RuntimeError(
-            f"device {device!r} was asked for, but numba sees no such CUDA device; use device='cpu', or install the "
-            "extra 'cuda' and check nvidia-smi"
-        )
+    if remote and not visible_devices(device):
+        raise RuntimeError(why_missing(device))
     cells = _cells_of(row, pixel, m, n)
     # Room for ten standard deviations above the largest count, so that no replicate overflows.
     most = cells.base.max()
@@ -103,16 +96,9 @@ def bootstrap(
         cells.of_star, len(cells.rows), smallest_dtype(largest, True), scheme, seed, first_replicate, deletions
     )
     values: Any = None
-    parts: Any = None
-    if remote:
-        of_star = np.where(cells.of_star < drawing.cells, cells.of_star, -1)
-        order, bins, drops = deletions
-        names = of_star, SCHEMES.index(scheme), seed, first_replicate, replicates, order, bins, drops
-        parts = launch.draw(*names, drawing.cells, drawing.dtype, devices)
-        values = np.zeros((0, drawing.cells * LANES), drawing.dtype)
     return SharedPattern(
         cells.rows, cells.columns, cells.start, values, (replicates, m, n), base=cells.base, seed=seed,
-        first_replicate=first_replicate, on_device=parts, draw=drawing,
+        first_replicate=first_replicate, on_device=device if remote else None, draw=drawing,
     )  # fmt: skip
 
 

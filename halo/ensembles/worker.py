@@ -103,8 +103,8 @@ def read_stars(stars: Path) -> Any:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    # By name: torch's and numba's errors are known only where those are loaded.
+    # By name: torch's and the driver's errors are known only where those are loaded.
     names = {kind.__name__ for kind in type(error).__mro__}
     return bool(names & {"OutOfMemoryError", "MemoryError"}) or (
-        "CudaAPIError" in names and "OUT_OF_MEMORY" in str(error)
+        "DriverError" in names and "OUT_OF_MEMORY" in str(error)
     )

@@ -68,38 +68,55 @@ def _is_number(text: str) -> bool:
 
 
 def resolve_device(device: str) -> str:
-    """Return ``cpu`` or a CUDA device; ``auto`` is CUDA where there is one.
+    """Return ``cpu`` or a CUDA device; ``auto`` is CUDA where it was measured to be faster on this machine.
 
     Raises
     ------
     UsageError
         CUDA was asked for and is not there; the CPU is never taken silently.
     """
-    import torch
-
+    if device == "cpu":
+        return device
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        from nmfcore.kernels.cuda.measured import gpu_is_faster
+
+        return "cuda" if gpu_is_faster() else "cpu"
+    if not re.fullmatch(r"cuda(:\d+)?", device):
         raise UsageError(f"device must be auto, cpu or cuda (cuda:1, ...); got {device!r}.")
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    number, reason = _devices()
+    if number == 0:
+        import torch
+
         raise UsageError(
-            f"device {device!r} was asked for, but torch {torch.__version__} sees no CUDA device; "
-            "use --device cpu, or install a CUDA build of torch and check nvidia-smi."
+            f"device {device!r} was asked for, but torch {torch.__version__} sees no CUDA device, nor do the compiled "
+            f"kernels ({reason}); use --device cpu, or install the extra 'cuda' and check nvidia-smi."
         )
-    if ":" in device and int(device[5:]) >= torch.cuda.device_count():
-        raise UsageError(
-            f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices, from cuda:0 on."
-        )
+    if ":" in device and int(device[5:]) >= number:
+        raise UsageError(f"device {device!r} was asked for, but there are {number} CUDA devices, from cuda:0 on.")
     return device
 
 
 def device_count(device: str) -> int:
-    """Return how many devices a name stands for: ``cuda`` for all that torch sees, ``cpu`` and ``cuda:1`` for one."""
-    if resolve_device(device) != "cuda":
-        return 1
+    """Return how many devices a name stands for: ``cuda`` for all that are there, ``cpu`` and ``cuda:1`` for one."""
+    return _devices()[0] if resolve_device(device) == "cuda" else 1
+
+
+def _devices() -> tuple[int, str]:
+    # How many devices there are for the kernels or else for torch, and why the kernels have none.
+    from nmfcore.kernels.cuda.devices import count_devices
+
+    number, reason = count_devices()
+    if number == 0:
+        import torch
+
+        number = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return number, reason
+
+
+def _torch_has(device: str) -> bool:
     import torch
 
-    return torch.cuda.device_count()
+    return torch.cuda.is_available() and int(device.partition(":")[2] or 0) < torch.cuda.device_count()
 
 
 def use_threads(number: int) -> None:
@@ -161,6 +178,9 @@ def solve(
     """
     import nmfcore
 
+    where = resolve_device(solver.device if device is None else device)
+    if hold is not None and where != "cpu" and not _torch_has(where):
+        where = "cpu"  # no kernel holds a factor, and one pass over the bins takes milliseconds
     penalty = (solver.alpha_W, solver.alpha_H, solver.l1_ratio) if penalised else (0.0, 0.0, 0.0)
     try:
         return nmfcore.factorize(
@@ -175,7 +195,7 @@ def solve(
             starts=starts,
             seed=solver.seed,
             first_replicate=first_replicate,
-            device=resolve_device(solver.device if device is None else device),
+            device=where,
         )
     except nmfcore.ProblemError as error:
         # The engine's errors name their remedy; here they are the user's settings meeting the user's data.

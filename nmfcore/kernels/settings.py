@@ -7,10 +7,10 @@ from typing import NamedTuple
 from ..rules.hals import HALS, ExtrapolatedHALS
 from ..rules.multiplicative import MultiplicativeUpdate
 from ..rules.newton import NewtonKL
-from ..rules.rank_two import RankTwo
+from ..rules.rank_two import AcceleratedRankTwo, RankTwo
 
 # Kinds of half-steps.
-MU, SWEEPS, RANK2, NEWTON = 0, 1, 2, 3
+MU, SWEEPS, RANK2, NEWTON, ACCELERATED = 0, 1, 2, 3, 4
 # How a fit ended: the values of `nmfcore.Status`.
 CONVERGED, MAX_ITER, NON_FINITE, STUCK = 0, 1, 2, 3
 
@@ -43,12 +43,15 @@ class Rule(NamedTuple):
     extrapolated: bool
 
 
-def rule_of(rule: MultiplicativeUpdate | HALS | ExtrapolatedHALS | RankTwo | NewtonKL, penalties: list[float]) -> Rule:
+def rule_of(
+    rule: MultiplicativeUpdate | HALS | ExtrapolatedHALS | RankTwo | AcceleratedRankTwo | NewtonKL,
+    penalties: list[float],
+) -> Rule:
     """Return the compiled form of a rule with the penalty coefficients (l1_W, l2_W, l1_H, l2_H)."""
     if isinstance(rule, ExtrapolatedHALS):
         kind, sweeps_W, sweeps_H = SWEEPS, rule.sweeps_W, rule.sweeps_H
-    elif isinstance(rule, RankTwo):
-        kind, sweeps_W, sweeps_H = RANK2, 1, 1
+    elif isinstance(rule, (RankTwo, AcceleratedRankTwo)):
+        kind, sweeps_W, sweeps_H = RANK2 if isinstance(rule, RankTwo) else ACCELERATED, 1, 1
     else:
         kind = NEWTON if isinstance(rule, NewtonKL) else SWEEPS if isinstance(rule, HALS) else MU
         sweeps_W = sweeps_H = rule.inner

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse
+import torch
 
 from ..dense import Dense, Solver
 from ..kernels.compiling import switched_off
 from ..kernels.cuda.devices import visible_devices
-from ..kernels.cuda.launch import holds
 from ..losses import BetaDivergence
+from ..pattern import SharedPattern
 from ..problem import SAFE_MAXIMUM, build_problem
 from ..request import Request
-from ..rules.hals import ExtrapolatedHALS
+from ..result import Result
 from ..rules.rank_two import AcceleratedRankTwo, RankTwo
 from ..rules.resolve import OURS, UpdateRule, resolve_rule
-from .solve import Compiled, Cuda, Kernel, precision_of
+from .gpu import Cuda, holds
+from .solve import Compiled, Kernel, precision_of
 
 
 def plan_pattern(request: Request) -> Solver:
@@ -29,7 +33,7 @@ def plan_pattern(request: Request) -> Solver:
     """
     pattern, loss = request.V, request.loss
     if request.device is None and pattern.on_device is not None:
-        request = request.with_data(pattern, device="cuda")
+        request = request.with_data(pattern, device=pattern.on_device)
     # Whether a rule supports the problem does not depend on the data, which therefore need not be made dense.
     one = np.ones((1, 1))
     stand_in = build_problem(
@@ -39,14 +43,9 @@ def plan_pattern(request: Request) -> Solver:
         pattern.require_positive(loss.beta)
     rule = resolve_rule(request.update, stand_in, request.n_components)
     devices = [] if request.on_cpu else visible_devices(request.device)
-    if devices and request.update == "auto" and isinstance(rule, AcceleratedRankTwo):
-        rule = ExtrapolatedHALS()  # which has a kernel for GPUs
     if refusal(request, rule, devices) is not None:
         return Dense(request)
     assert isinstance(loss, BetaDivergence), "checked by `refusal`"
-    if not devices and pattern.on_device is not None:
-        pattern = pattern.to_host()  # counts that a GPU drew, to be solved on the CPU
-        request = request.with_data(pattern, device=request.device)
     dtype = precision_of(request)
     kernel = Kernel(pattern, rule, loss.beta, request.penalty, request.stop, dtype, tuple(devices))
     return Cuda(request, kernel) if devices else Compiled(request, kernel)
@@ -61,9 +60,9 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
         return "numba compiles nothing here"
     if not request.on_cpu:
         if not devices:
-            return "numba sees no such CUDA device"
-        if not holds(request.n_components, precision_of(request).itemsize):
-            return "so many components do not fit into a block's shared memory"
+            return "there is no such CUDA device"
+        if not holds(request.n_components):
+            return "the kernels are for at most 16 components"
     if request.weight is not None:
         return "no kernel has weights"
     if request.hold is not None:
@@ -71,16 +70,12 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
     beta = request.loss.beta if isinstance(request.loss, BetaDivergence) else None
     if beta not in (1, 2):
         return "no kernel minimises the loss"
-    if beta == 1 and devices:
-        return "Kullback-Leibler has no kernel for GPUs"
     if request.stop.criterion != "change":
         return "no kernel has scikit-learn's stopping test"
     if request.stop.max_iter == 0:
         return "no iteration is asked for"
     if not isinstance(rule, OURS):
         return "the rule has no compiled form"
-    if isinstance(rule, AcceleratedRankTwo) and devices:
-        return "the rule has no kernel for GPUs"
     if isinstance(rule, (RankTwo, AcceleratedRankTwo)) and request.n_components != 2:
         return "the rule is for two components"
     largest = request.V.largest
@@ -88,3 +83,48 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
     if not (largest == 0 or low <= largest <= high):
         return "data of extreme scale are rescaled first"
     return None
+
+
+# Where torch sees the GPU too, larger matrices are left to its products: one block would take longer for them.
+LARGEST = 2**20
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A solver of a pattern for data that were tensors: its answers are tensors."""
+
+    solver: Solver
+
+    def solve(self) -> Result:
+        """Return the solution."""
+        return self.solver.solve().map(torch.from_numpy)
+
+
+def plan_on_gpu(request: Request) -> Solver | None:
+    """Return the solver by the GPU's kernels of a request whose V is on the host, dense or sparse; None if none can.
+
+    Each matrix becomes the pattern of its filled cells.
+    """
+    V, beta = request.V, request.loss.beta if isinstance(request.loss, BetaDivergence) else None
+    known = isinstance(request.update, (str, *OURS))
+    if request.weight is not None or request.hold is not None or beta not in (1, 2) or not known:
+        return None
+    if isinstance(V, torch.Tensor) and (V.device.type != "cpu" or V.layout != torch.strided):
+        return None
+    if not visible_devices(request.device):
+        return None
+    filled = int(V.count_nonzero()) if isinstance(V, torch.Tensor) or scipy.sparse.issparse(V) else None
+    filled = int(np.count_nonzero(V)) if filled is None else filled
+    B = len(V) if len(V.shape) == 3 else 1
+    if torch.cuda.is_available() and filled > B * LARGEST:
+        return None
+    make = SharedPattern.from_scipy if scipy.sparse.issparse(V) else SharedPattern.from_dense
+    wide = str(V.dtype) not in ("float32", "torch.float32")
+    pattern = make(V)
+    if wide and pattern.values.dtype == np.float32:
+        pattern = make(V, dtype=np.float64)
+    dtype = request.dtype or (torch.float64 if wide else torch.float32)
+    solver = plan_pattern(request.with_data(pattern, dtype=dtype))
+    if isinstance(solver, Dense):
+        return None
+    return Returned(solver) if isinstance(V, torch.Tensor) else solver

@@ -1,4 +1,4 @@
-"""The two solvers of shared patterns: the compiled loops on the CPU, and their counterparts on GPUs."""
+"""The solver of shared patterns by the compiled loops on the CPU."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ from .starts import Beginning, Starts, compilable, join
 CHUNK_ENTRIES = 2**24
 # Given starts take no room of their own, and chunks serve only to report progress.
 GIVEN_ENTRIES = 2**28
-# Entries of the factors that come back from GPUs at once.
-DEVICE_ENTRIES = 2**28
 # One replicate in so many tries the random starts too where their number is left to us: how often they win tells
 # whether the full sample's optimum is the replicates' own.
 SPARING = 16
@@ -77,7 +75,6 @@ class Kernel:
 
         `narrow` says that H has the pattern's columns alone, in the starts and in the result.
         """
-        from ..kernels.cuda import launch
         from ..kernels.kullback_leibler import kullback_leibler
         from ..kernels.least_squares import frobenius
         from ..kernels.settings import Limits, rule_of
@@ -89,9 +86,6 @@ class Kernel:
         limits = Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, stop.interval(self.rule))
         fast = isinstance(self.rule, AcceleratedRankTwo)
         rule: Any = None if fast else rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
-        if self.devices:
-            W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, *starts, rule, limits, self.devices)
-            return _result(W, H, n_iter, status, numbers)
         solve = kullback_leibler if self.beta == 1 else frobenius
         columns = np.arange(len(pattern.columns)) if narrow else pattern.columns
         width = len(columns) if narrow else n
@@ -129,7 +123,7 @@ class Compiled:
         given = not isinstance(init, str)
         if given and not (compilable(init, request.V, request.n_components) and distinct(init, self.kernel.rule)):
             return Dense(replace(request, init=init, starts=number)).solve()
-        return self.on_host(given).solve_from(init, number, sparing=guided and request.starts is None)
+        return self.solve_from(init, number, sparing=guided and request.starts is None)
 
     def solve_from(self, init: Any, starts: int, *, sparing: bool) -> Result:
         """Return the best of so many starts of every replicate, the first at `init`.
@@ -162,10 +156,6 @@ class Compiled:
         # With a dead component every replicate would begin with one.
         stuck = best.status[0] == int(Status.STUCK)
         return solve_sample(request, None) if stuck else (best.W[0], best.H[0])
-
-    def on_host(self, given: bool) -> Compiled:
-        """Return the same solver with the counts where it needs them: on the CPU they always are."""
-        return self
 
     def chunk_size(self, starts: int, *, given: bool) -> int:
         """Return how many replicates to solve at once."""
@@ -203,30 +193,6 @@ class Compiled:
                     keep_better(best, one, tried)
         assert best is not None
         return _widen(best, self.kernel.pattern) if narrow else best
-
-
-@dataclass(frozen=True)
-class Cuda(Compiled):
-    """The loops on GPUs, a block per replicate; counts that were drawn there stay there."""
-
-    def solve_sample(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return W and H of the sample, from the CPU: one matrix does not occupy a GPU, and torch need not see it."""
-        return solve_sample(self.request, "cpu")
-
-    def on_host(self, given: bool) -> Cuda:
-        """Return the same solver with the counts on the host where starts are made of them."""
-        if given:
-            return self
-        return replace(self, kernel=replace(self.kernel, pattern=self.kernel.pattern.to_host()))
-
-    def chunk_size(self, starts: int, *, given: bool) -> int:
-        """Return how many replicates to solve at once; the launcher divides them further to fit the GPUs."""
-        m, n = self.kernel.pattern.shape[1:]
-        return max(LANES, DEVICE_ENTRIES // (self.request.n_components * (m + n)))
-
-    def pools(self, tries: list[tuple[int, np.ndarray]]) -> list[list[tuple[int, np.ndarray]]]:
-        """Return each start by itself: a GPU has blocks to spare, but not the memory."""
-        return [[one] for one in tries]
 
 
 def precision_of(request: Request) -> np.dtype:

@@ -196,9 +196,10 @@ sys.path.insert(0, "benchmarks")
 import gpu
 from machine import provenance
 stars = gpu.mock_stars(stars=60, bins=3, pixels=3)
-gpu.mock_stars, gpu.CONFIGURATIONS = lambda: stars, []
-rows = gpu.sparse(2, 2) + gpu.dense([1])
-assert [row.get("device", "dense") for row in rows] == ["cpu", "dense", "dense"], rows
+figures, answer = gpu.timed(lambda: gpu.converged(stars, 2, 2, "cpu"), 1)
+assert figures["median_ms"] > 0 and answer.W.shape == (2, 3, 2), figures
+assert gpu.compared(stars, answer, 2, 2)["largest_relative_loss_difference"] == 0
+assert gpu.multiplied(stars, 2, "cpu", 3).n_iter.max() <= 3
 assert {"blas", "processor"} < set(provenance()["machine"])
 """
 

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from .driver import DriverError, call, driver
 
+if TYPE_CHECKING:
+    from .device import Device
 
-@dataclass(frozen=True, eq=False)
-class DevicePart:
-    """The counts of the replicates first to last - 1 on one device: words of 32 bits, shape (replicates, words)."""
-
-    device: int
-    first: int
-    last: int
-    words: Any
-    dtype: np.dtype[Any]
-
-    def cells(self, replicates: np.ndarray, cell_count: int) -> np.ndarray:
-        """Return the counts of some replicates, copied from the device; shape (replicates, cells)."""
-        first, last = int(replicates.min()), int(replicates.max()) + 1
-        words: np.ndarray = np.ascontiguousarray(self.words[first - self.first : last - self.first].copy_to_host())
-        return words.view(self.dtype)[replicates - first, :cell_count]
+MISSING = (
+    "device {device!r} was asked for, but {reason}; use device='cpu', or install the extra 'cuda' and check nvidia-smi"
+)
 
 
 def split(count: int, parts: int) -> list[tuple[int, int]]:
@@ -61,34 +52,49 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "OUT_OF_MEMORY" in f"{error}".upper().replace(" ", "_")
 
 
-def on_devices(work: Callable[[int, Any], None], tasks: Sequence[tuple[int, Any]]) -> None:
-    """Call work(device, task) with each device current, all devices at once."""
-    from numba import cuda
+def on_devices(work: Callable[[Device, Any], None], tasks: Sequence[tuple[int, Any]]) -> None:
+    """Call work(device, task) with each device current and to itself, all devices at once."""
+    from .device import device_of
 
-    def run(device: int, task: Any) -> None:
-        with cuda.gpus[device]:
+    def run(number: int, task: Any) -> None:
+        with device_of(number) as device:
             work(device, task)
 
     if len(tasks) == 1:
         run(*tasks[0])
         return
-    with ThreadPoolExecutor(len(tasks)) as pool:
+    with ThreadPoolExecutor(max(1, len(tasks))) as pool:
         for done in [pool.submit(run, *task) for task in tasks]:
             done.result()
 
 
 def visible_devices(device: Any) -> list[int]:
-    """Return the numbers of the devices that "cuda" or "cuda:1" stands for; none where there are none.
-
-    Importing numba's CUDA support is left to this call; where it is missing there are none either.
-    """
-    try:
-        from numba import cuda
-
-        if not cuda.is_available():
-            return []
-        number = len(list(cuda.gpus))
-    except ImportError:
-        return []
+    """Return the numbers of the devices that "cuda" or "cuda:1" stands for; none where there are none."""
+    number, _ = count_devices()
     _, _, index = str(device).partition(":")
     return list(range(number)) if not index else [int(index)] if int(index) < number else []
+
+
+def why_missing(device: Any) -> str:
+    """Return the error for a device that `visible_devices` does not know."""
+    number, reason = count_devices()
+    reason = reason or f"there are {number} CUDA devices, from cuda:0 on"
+    return MISSING.format(device=str(device), reason=reason)
+
+
+def count_devices() -> tuple[int, str]:
+    """Return how many devices the kernels can use, and why there are none."""
+    return _number_of_devices(os.getpid())
+
+
+@functools.lru_cache(maxsize=2)
+def _number_of_devices(process: int) -> tuple[int, str]:
+    # Their number, and why there are none. A process that was forked off one with a driver has none of its own.
+    try:
+        library = driver()
+        call(library.cuInit, 0)
+        return int(call(library.cuDeviceGetCount)), ""
+    except ImportError as error:
+        return 0, f"the packages of the kernels are not installed ({error})"
+    except (DriverError, RuntimeError, OSError) as error:
+        return 0, f"there is no such CUDA device ({error})"

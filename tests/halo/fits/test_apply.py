@@ -14,6 +14,7 @@ from halonmf.halo.fits.fit import fit, fractions
 from halonmf.halo.mixtures.bins import make_bins
 from halonmf.halo.mixtures.counts import mix
 from halonmf.halo.mixtures.settings import Axis, Chemistry, parse_axes
+from nmfcore.kernels.cuda import devices, measured
 
 from ..helpers.planted import SMALL, accreted_share, planted, planted_fit
 
@@ -116,6 +117,7 @@ def test_bins_that_did_not_converge_are_marked(stars):
 
 def test_re_application_on_cuda_without_cuda_is_refused(stars, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(devices, "count_devices", lambda: (0, "none is here"))
     elsewhere = replace(planted_fit(), settings=planted_fit().settings.replace(device="cuda"))
     with pytest.raises(UsageError, match="sees no CUDA device"):
         apply(elsewhere, stars, FINE)
@@ -140,11 +142,17 @@ def test_mixtures_of_other_images_are_refused(stars):
 
 
 def test_a_cuda_device_beyond_the_last_is_refused(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(devices, "count_devices", lambda: (2, ""))
     assert resolve_device("cuda:1") == "cuda:1"
-    with pytest.raises(UsageError, match="'cuda:2' was asked for, but torch sees 2"):
+    with pytest.raises(UsageError, match="'cuda:2' was asked for, but there are 2"):
         resolve_device("cuda:2")
+
+
+def test_a_device_that_torch_alone_sees_is_one(monkeypatch):
+    monkeypatch.setattr(devices, "count_devices", lambda: (0, "no packages"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert resolve_device("cuda") == "cuda"
 
 
 @pytest.mark.parametrize("device", ["gpu", "", "cuda:", "cuda:x", "cpu:0", "CUDA"])
@@ -153,7 +161,22 @@ def test_unknown_devices_are_refused(device):
         resolve_device(device)
 
 
-@pytest.mark.parametrize(("there", "expected"), [(True, "cuda"), (False, "cpu")])
-def test_auto_is_cuda_where_there_is_one(monkeypatch, there, expected):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [(None, "cpu"), ({"gpu_ms": 5.0, "cpu_ms": 60.0}, "cuda"), ({"gpu_ms": 70.0, "cpu_ms": 60.0}, "cpu")],
+)
+def test_auto_is_cuda_where_it_was_measured_to_be_faster(monkeypatch, tmp_path, figures, expected):
+    monkeypatch.setenv("NMFCORE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(measured, "visible_devices", lambda device: [0])
+    monkeypatch.setattr(measured, "name_of", lambda number: "a card")
+    if figures:
+        measured.record("a card", **figures)
     assert resolve_device("auto") == expected
+
+
+def test_auto_is_the_cpu_where_one_of_the_cards_was_not_measured(monkeypatch, tmp_path):
+    monkeypatch.setenv("NMFCORE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(measured, "visible_devices", lambda device: [0, 1])
+    monkeypatch.setattr(measured, "name_of", lambda number: f"card {number}")
+    measured.record("card 0", gpu_ms=1.0, cpu_ms=60.0)
+    assert resolve_device("auto") == "cpu"

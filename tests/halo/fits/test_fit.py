@@ -16,6 +16,7 @@ from halonmf.halo.mixtures.counts import mix
 from halonmf.halo.mixtures.settings import Chemistry, parse_axes
 from halonmf.halo.stars.selection import choose
 from nmfcore import Status
+from nmfcore.kernels.cuda import devices
 
 from ..helpers.planted import SMALL, planted, planted_fit
 
@@ -270,6 +271,7 @@ def test_a_status_of_another_version_is_not_converged():
 
 def test_cuda_without_cuda_is_refused_and_never_becomes_the_cpu(stars, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(devices, "count_devices", lambda: (0, "none is here"))
     with pytest.raises(UsageError, match=r"device 'cuda' was asked for, but torch .* sees no CUDA device"):
         fit(stars, SMALL.replace(device="cuda"))
 

@@ -1,10 +1,8 @@
 """Which device gets which replicates, and chunks that fit: no device is needed."""
 
-import numpy as np
 import pytest
 
-from nmfcore import SharedPattern
-from nmfcore.kernels.cuda import devices, launch
+from nmfcore.kernels.cuda import devices
 
 
 @pytest.mark.parametrize(("count", "parts"), [(10, 3), (2, 4), (7, 1), (8, 8)])
@@ -14,17 +12,6 @@ def test_a_split_covers_everything_evenly(count, parts):
     lengths = [last - first for first, last in ranges]
     assert max(lengths) - min(lengths) <= 1
     assert len(ranges) == min(count, parts)
-
-
-def test_several_devices_share_a_batch_and_keep_their_own_counts():
-    pattern = SharedPattern.from_dense(np.ones((7, 2, 3)))
-    tasks = launch._tasks(pattern, np.arange(7), [0, 1, 2])
-    assert [device for device, _ in tasks] == [0, 1, 2]
-    assert sorted(np.concatenate([jobs for _, (jobs, _) in tasks])) == list(range(7))
-    parts = tuple(devices.DevicePart(d, 3 * d, 3 * d + 3, None, np.dtype(np.uint8)) for d in range(2))
-    object.__setattr__(pattern, "on_device", parts)
-    tasks = launch._tasks(pattern, np.array([5, 0, 4, 1]), [0])
-    assert [(device, list(jobs)) for device, (jobs, _) in tasks] == [(0, [1, 3]), (1, [0, 2])]
 
 
 def test_chunks_follow_the_free_memory_and_halve_when_it_runs_out():
