@@ -67,7 +67,10 @@ class Request:
     @property
     def first_init(self) -> Any:
         """The first start: a method by its name, or the given factors."""
-        return "nndsvda" if isinstance(self.init, str) and self.init == "auto" else self.init
+        if not (isinstance(self.init, str) and self.init == "auto"):
+            return self.init
+        # There are no more singular vectors than rows or columns.
+        return "nndsvda" if self.n_components <= min(np.shape(self.V)[-2:]) else "random"
 
     @property
     def number_of_starts(self) -> int:

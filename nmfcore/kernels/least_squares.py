@@ -12,7 +12,7 @@ from numba import njit
 from ..losses import FLOOR
 from ..rules.hals import GROW, GROW_LIMIT, SHRINK
 from ..rules.multiplicative import ROOM
-from .checks import Side, candidates, gradient, judge, penalised, record, residual
+from .checks import Side, candidates, confirm, gradient, judge, mark_dead, penalised, record, residual
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .loops import dot_column, gram_rows, scatter_column, sweep_rows
 from .settings import MU, RANK2, SWEEPS
@@ -31,6 +31,8 @@ from .tiles import (
 )
 
 SIDE_BY_SIDE = (0,) * ROWS
+# Below this fraction of the data's own squares the difference of large numbers leaves too few digits of the loss.
+CLOSE = 0.05
 
 
 @njit(**OPTIONS)
@@ -222,12 +224,40 @@ def multiply_columns(values, cells, W, H, out, fit, units):
             store(fit, 0, load(fit, 0, fit) + load(out, place, fit) * load(H, place, fit))
 
 
+@njit(**OPTIONS)
+def squared_distance(values, rows, start, W, H, lane, m, units):
+    """Return half the squared distance of one lane's data from W @ H, in float64 and cell by cell.
+
+    Without the squares of cells outside the pattern, which are those of all cells less those inside.
+    """
+    k, count = len(units), len(start) - 1
+    total, inside, everywhere = 0.0, 0.0, 0.0
+    for j in range(count):
+        for p in range(start[j], start[j + 1]):
+            x = 0.0
+            for c in range(k):
+                x += np.float64(W[(rows[p] * k + c) * LANES + lane]) * np.float64(H[(j * k + c) * LANES + lane])
+            total += (np.float64(values[p * LANES + lane]) - x) ** 2
+            inside += x * x
+    for c in range(k):
+        for d in range(k):
+            of_W, of_H = 0.0, 0.0
+            for i in range(m):
+                place = i * k * LANES + lane
+                of_W += np.float64(W[place + c * LANES]) * np.float64(W[place + d * LANES])
+            for j in range(count):
+                place = j * k * LANES + lane
+                of_H += np.float64(H[place + c * LANES]) * np.float64(H[place + d * LANES])
+            everywhere += of_W * of_H
+    return 0.5 * (total + max(0.0, everywhere - inside))
+
+
 @njit(**ALLOCATING)
 def check(tile, cells, rule, limits, answers, m, units):
     """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record their numbers."""
-    k, count = len(units), len(cells.start) - 1
+    k, count, rows, start = len(units), len(cells.start) - 1, cells.rows, cells.start
     verdict = np.empty(LANES, np.int64)
-    if not candidates(tile, limits, verdict, count, m, units):
+    if not candidates(tile, rule, limits, verdict, count, m, units):
         return
     # The gradients at these factors give what entries still ask for, and the loss with it.
     gram(tile.W, m, tile.G, tile.W_sums, units)
@@ -252,7 +282,7 @@ def check(tile, cells, rule, limits, answers, m, units):
     for lane in range(LANES):
         if verdict[lane] < 0:
             continue
-        divergence = 0.5 * tile.energy[lane] - tile.fit[lane]
+        divergence, half = 0.5 * tile.energy[lane] - tile.fit[lane], 0.5 * tile.energy[lane]
         penalty = 0.0
         for c in range(k):
             penalty += rule.W.l1 * np.float64(tile.W_sums[c * LANES + lane])
@@ -264,11 +294,15 @@ def check(tile, cells, rule, limits, answers, m, units):
                 other = (c * k + d) * LANES + lane
                 product = np.float64(tile.G[other]) - (rule.H.l2 if c == d else 0.0)
                 divergence += 0.5 * product * np.float64(tile.GH[other])
+        if divergence < CLOSE * half:
+            divergence = squared_distance(tile.cells, rows, start, tile.W, tile.H, lane, m, units)
         job = tile.job[lane]
         answers.numbers[job, 0], answers.numbers[job, 1] = divergence + penalty, divergence
     tile.out[:] = 0
     residual(of_H, tile.sums, bool(0), tile.out, units)
     residual(of_W, tile.sums, bool(1), tile.out, units)
+    mark_dead(verdict, tile.W_sums, tile.sums, rule, units)
+    confirm(verdict, tile.job, tile.iteration, tile.out, limits, answers)
     record(verdict, tile.job, tile.iteration, tile.out, tile.alive, answers)
 
 

@@ -9,12 +9,16 @@ import numpy as np
 import torch
 
 from ..dense import Dense, solve_sample
+from ..kernels import LANES
 from ..kernels.parallel import in_parallel, kernels_only, number_of_threads
-from ..pattern import LANES, SharedPattern, to_tiles
+from ..pattern import SharedPattern, to_tiles
 from ..problem import Penalty
 from ..request import Request
 from ..result import FIELDS, Result, clearly_better, concatenate
-from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Stop
+from ..rules.rank_two import AcceleratedRankTwo
+from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Status, Stop
+from .accelerated import distinct, solver_of
+from .again import without_dead
 from .starts import Beginning, Starts, compilable, join
 
 # Chunks hold at most this many entries of the factors, of every start, and of V V^T.
@@ -64,7 +68,7 @@ class Kernel:
         """Return the kernel for so many copies of the sample that the replicates were drawn from."""
         pattern = self.pattern
         assert pattern.base is not None
-        cells = np.broadcast_to(pattern.base.astype(pattern.values.dtype), (replicates, len(pattern.base)))
+        cells = np.broadcast_to(pattern.base.astype(pattern.dtype), (replicates, len(pattern.base)))
         shape = (replicates, *pattern.shape[1:])
         return replace(self, pattern=replace(pattern, values=to_tiles(cells), shape=shape, base=None))
 
@@ -83,7 +87,8 @@ class Kernel:
         jobs, (m, n) = len(chosen), pattern.shape[1:]
         eps = float(np.finfo(self.dtype).eps)
         limits = Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, stop.interval(self.rule))
-        rule = rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
+        fast = isinstance(self.rule, AcceleratedRankTwo)
+        rule = None if fast else rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
         if self.devices:
             W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, *starts, rule, limits, self.devices)
             return _result(W, H, n_iter, status, numbers)
@@ -96,8 +101,11 @@ class Kernel:
             H.fill(0)
         n_iter, status, numbers = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64), np.zeros((jobs, 3))
 
-        cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
         answers = Answers(W, H, n_iter, status, numbers)
+        if fast:
+            in_parallel(solver_of(pattern, chosen, starts, columns, limits, answers), -(-jobs // LANES), grain=LONG)
+            return _result(W, H, n_iter, status, numbers)
+        cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
 
         def work(first: int, last: int) -> None:
             solve(cells, given, first * LANES, min(last * LANES, jobs), rule, limits, (0,) * k, answers)
@@ -119,7 +127,7 @@ class Compiled:
         number, guided = request.number_of_starts, request.guided
         init = self.solve_sample() if guided else request.first_init
         given = not isinstance(init, str)
-        if given and not compilable(init, request.V, request.n_components):
+        if given and not (compilable(init, request.V, request.n_components) and distinct(init, self.kernel.rule)):
             return Dense(replace(request, init=init, starts=number)).solve()
         return self.on_host(given).solve_from(init, number, sparing=guided and request.starts is None)
 
@@ -135,7 +143,7 @@ class Compiled:
             chosen = np.arange(first, min(first + size, B))
             numbers = request.first_replicate + chosen
             few = numbers % SPARING == 0 if sparing else np.ones(len(chosen), dtype=bool)
-            parts.append(self._best(beginning, chosen, starts, few))
+            parts.append(without_dead(request, self._best(beginning, chosen, starts, few), chosen))
             if request.progress is not None:
                 request.progress(int(chosen[-1]) + 1, B)
         return concatenate(parts)
@@ -145,13 +153,15 @@ class Compiled:
         """Return W and H of the sample that the replicates were drawn from: its starts side by side in one tile."""
         request, number = self.request, self.request.number_of_starts
         kernel, alone = self.kernel.on_sample(number), np.zeros(1, dtype=np.int64)
-        beginning = Beginning(kernel.pattern, "nndsvda", request.n_components, request.seed, kernel.dtype)
+        beginning = Beginning(kernel.pattern, request.first_init, request.n_components, request.seed, kernel.dtype)
         starts = join([beginning.of(start, alone, alone, narrow=False) for start in range(number)])
         solved = kernel.run(np.arange(number), starts, narrow=False)
         best = solved.map(lambda x: x[:1])
         for start in range(1, number):
             keep_better(best, _slice(solved, start, start + 1), alone)
-        return best.W[0], best.H[0]
+        # With a dead component every replicate would begin with one.
+        stuck = best.status[0] == int(Status.STUCK)
+        return solve_sample(request, None) if stuck else (best.W[0], best.H[0])
 
     def on_host(self, given: bool) -> Compiled:
         """Return the same solver with the counts where it needs them: on the CPU they always are."""
