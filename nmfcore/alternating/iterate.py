@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, STEADY, Status, Stop
+from ..stopping import KKT_MARGIN, MASS_ROUNDING, ROUNDING, SLOWEST, STEADY, Status, Stop
 from .halfsteps import fit
 from .memory import FEW, MOST, TRUST, Memory, Momentum
 from .products import Matrix
@@ -159,7 +159,7 @@ class Run:
             return None
         growing, locked = self.missing_mass()
         limit = max(self.stop.tol, MASS_ROUNDING * self.eps)
-        if growing > limit:
+        if not (growing <= limit and (locked > limit or self.residual() <= KKT_MARGIN * limit)):
             return None
         return Status.CONVERGED if locked <= limit else Status.STUCK
 
