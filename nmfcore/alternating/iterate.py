@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -236,6 +237,6 @@ class Run:
         return worst
 
 
-def positive(x: np.ndarray | float) -> np.ndarray:
+def positive(x: np.ndarray | float) -> Any:
     """Return x with ones in place of what is not above zero, to divide by."""
-    return np.where(x > 0, x, 1.0)  # type: ignore[return-value]
+    return np.where(x > 0, x, 1.0)
