@@ -204,7 +204,7 @@ def table(saved):
         ratios = [
             f"{by_threads[t][name]:.2f}" if t in by_threads else "" for name in ("ratio", "loss_ratio") for t in threads
         ]
-        lines.append(f"| {what} | {k} | {100 * one['filled']:.2g} % | {kind}, {dtype}, {form} | {' | '.join(ratios)} |")
+        lines.append(f"| {what} | {k} | {100 * one['filled']:.3g} % | {kind}, {dtype}, {form} | {' | '.join(ratios)} |")
     record = saved["provenance"]
     machine = f"{record['machine']['processor']}, {record['machine']['cores']} cores"
     return "\n".join([*lines, "", f"{machine}, at commit {record['commit']}: `python benchmarks/shapes.py`."])

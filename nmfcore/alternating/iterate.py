@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, STEADY, Status, Stop
+from ..stopping import KKT_MARGIN, MASS_ROUNDING, ROUNDING, SLOWEST, STEADY, Status, Stop
 from .halfsteps import fit
 from .memory import FEW, MOST, TRUST, Memory, Momentum
 from .products import Matrix
@@ -18,8 +19,8 @@ SWEEPS_W, SWEEPS_H = 4, 4
 # By this fraction of the sum of squares a loss may rise by rounding: with products in double precision, and in single.
 SLACK, SLACK_SINGLE = 1e-14, 2e-7
 # How many times as far as an extrapolation reaches the limit may be: it sees but the directions of the last steps.
-# That of two components, whose iterations are few, sees nearly all.
-UNSEEN, UNSEEN_PAIR = 3.0, 1.5
+# That of two components remembers two of them alone.
+UNSEEN, UNSEEN_PAIR = 3.0, 6.0
 # A loss that falls by more than so many squared tolerances of the sum of squares is that of factors far from rest.
 FALLING = 100.0
 # Single precision that has not come closer for so many iterations has come as close as it can.
@@ -159,7 +160,7 @@ class Run:
             return None
         growing, locked = self.missing_mass()
         limit = max(self.stop.tol, MASS_ROUNDING * self.eps)
-        if growing > limit:
+        if not (growing <= limit and (locked > limit or self.residual() <= KKT_MARGIN * limit)):
             return None
         return Status.CONVERGED if locked <= limit else Status.STUCK
 
@@ -179,7 +180,7 @@ class Run:
         largest = positive((new.W * weight).max())
         step = float(np.abs(move * weight).max()) / largest
         ratio, self.step_before = min(step / self.step_before, SLOWEST), step
-        if self.careful or self.memory.known <= 2:
+        if self.careful or self.memory.known < min(3, len(self.memory.moves)):
             distance = step / (1 - ratio)
         else:
             distance = self.unseen * max(step, float(np.abs((self.ahead - new.W) * weight).max()) / largest)
@@ -236,6 +237,6 @@ class Run:
         return worst
 
 
-def positive(x: np.ndarray | float) -> np.ndarray:
+def positive(x: np.ndarray | float) -> Any:
     """Return x with ones in place of what is not above zero, to divide by."""
-    return np.where(x > 0, x, 1.0)  # type: ignore[return-value]
+    return np.where(x > 0, x, 1.0)
