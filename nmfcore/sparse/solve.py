@@ -14,8 +14,10 @@ from ..pattern import LANES, SharedPattern, to_tiles
 from ..problem import Penalty
 from ..request import Request
 from ..result import FIELDS, Result, clearly_better, concatenate
+from ..rules.hals import fits_H_first
 from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Stop
 from .starts import Beginning, Starts, compilable, join
+from .tries import Tries
 
 # Chunks hold at most this many entries of the factors, of every start, and of V V^T.
 CHUNK_ENTRIES = 2**24
@@ -26,6 +28,8 @@ DEVICE_ENTRIES = 2**28
 # One replicate in so many tries the random starts too where their number is left to us: how often they win tells
 # whether the full sample's optimum is the replicates' own.
 SPARING = 16
+# Iterations after which new replicates enter a running tile, where each has one start: copying one costs about ten.
+PATIENCE = 24
 # Tiles that a thread should solve in one go: the last ones of each go are not full.
 LONG = 32
 
@@ -69,25 +73,21 @@ class Kernel:
         return replace(self, pattern=replace(pattern, values=to_tiles(cells), shape=shape, base=None))
 
     def run(self, chosen: np.ndarray, starts: Starts, *, narrow: bool) -> Result:
-        """Solve one job per entry of `chosen`: that replicate, from that start.
+        """Solve one job per entry of `chosen`, on GPUs or for Kullback-Leibler: that replicate, from that start.
 
         `narrow` says that H has the pattern's columns alone, in the starts and in the result.
         """
         from ..kernels.cuda import launch
         from ..kernels.kullback_leibler import kullback_leibler
-        from ..kernels.least_squares import frobenius
-        from ..kernels.settings import Limits, rule_of
+        from ..kernels.settings import rule_of
         from ..kernels.tiles import Answers, Cells, Jobs
 
-        pattern, stop, k = self.pattern, self.stop, starts.W.shape[-1]
+        pattern, k, limits = self.pattern, starts.W.shape[-1], self.limits()
         jobs, (m, n) = len(chosen), pattern.shape[1:]
-        eps = float(np.finfo(self.dtype).eps)
-        limits = Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, stop.interval(self.rule))
         rule = rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
         if self.devices:
             W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, *starts, rule, limits, self.devices)
             return _result(W, H, n_iter, status, numbers)
-        solve = kullback_leibler if self.beta == 1 else frobenius
         columns = np.arange(len(pattern.columns)) if narrow else pattern.columns
         width = len(columns) if narrow else n
         W, H = np.zeros((jobs, m, k), self.dtype), np.zeros((jobs, k, width), self.dtype)
@@ -100,10 +100,53 @@ class Kernel:
         answers = Answers(W, H, n_iter, status, numbers)
 
         def work(first: int, last: int) -> None:
-            solve(cells, given, first * LANES, min(last * LANES, jobs), rule, limits, (0,) * k, answers)
+            kullback_leibler(cells, given, first * LANES, min(last * LANES, jobs), rule, limits, (0,) * k, answers)
 
         in_parallel(work, -(-jobs // LANES), grain=LONG)
         return _result(W, H, n_iter, status, numbers)
+
+    def try_all(self, tries: Tries, starts: Starts, seed: int, *, narrow: bool) -> Result:
+        """Solve least squares: return the best of the starts of each job.
+
+        `narrow` says that the given H have the pattern's columns alone.
+        """
+        from ..kernels.least_squares import frobenius
+        from ..kernels.settings import rule_of
+        from ..kernels.tiles import Cells
+        from ..kernels.workspace import Answers, Jobs, allocate
+
+        pattern, k, jobs, (m, n) = self.pattern, starts.W.shape[-1], len(tries.tries), self.pattern.shape[1:]
+        rule = rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
+        W, H = np.zeros((jobs, m, k), self.dtype), np.zeros((jobs, k, n), self.dtype)
+        if number_of_threads() > 1:
+            # New pages that several threads touch at once cost more than writing them twice.
+            H.fill(0)
+        n_iter, status, start = (np.zeros(jobs, np.int64) for _ in range(3))
+        answers = Answers(W, H, n_iter, status, start, np.zeros((jobs, 3)))
+        cells = Cells(pattern.values, pattern.rows, pattern.start, pattern.columns)
+        places = np.arange(len(pattern.columns)) if narrow else pattern.columns
+        patience = 0 if (tries.tries > 1).any() else PATIENCE
+        given = Jobs(
+            tries.replicates, tries.numbers, tries.begin, tries.tries, tries.given, *starts, places, pattern.columns,
+            np.uint64(seed % 2**64), patience,
+        )  # fmt: skip
+
+        def work(first: int, last: int) -> None:
+            tile = allocate(pattern.values, self.dtype, len(pattern.rows), m, len(pattern.columns), k)
+            first, last = first * LANES, min(last * LANES, jobs)
+            frobenius(tile, cells, given, first, last, rule, self.limits(), (0,) * k, answers)
+
+        in_parallel(work, -(-jobs // LANES), grain=LONG)
+        result = _result(W, H, n_iter, status, answers.numbers)
+        result.start[:] = start
+        return result
+
+    def limits(self) -> Any:
+        """Return when to stop, as the kernels take it."""
+        from ..kernels.settings import Limits
+
+        stop, eps = self.stop, float(np.finfo(self.dtype).eps)
+        return Limits(stop.tol, SLOWEST, ROUNDING * eps, MASS_ROUNDING * eps, stop.max_iter, stop.interval(self.rule))
 
 
 @dataclass(frozen=True)
@@ -130,7 +173,7 @@ class Compiled:
         """
         request, B = self.request, len(self.kernel.pattern)
         size, parts = self.chunk_size(starts, given=not isinstance(init, str)), []
-        beginning = Beginning(self.kernel.pattern, init, request.n_components, request.seed, self.kernel.dtype)
+        beginning = self.beginning(self.kernel.pattern, init)
         for first in range(0, B, size):
             chosen = np.arange(first, min(first + size, B))
             numbers = request.first_replicate + chosen
@@ -145,13 +188,24 @@ class Compiled:
         """Return W and H of the sample that the replicates were drawn from: its starts side by side in one tile."""
         request, number = self.request, self.request.number_of_starts
         kernel, alone = self.kernel.on_sample(number), np.zeros(1, dtype=np.int64)
-        beginning = Beginning(kernel.pattern, "nndsvda", request.n_components, request.seed, kernel.dtype)
-        starts = join([beginning.of(start, alone, alone, narrow=False) for start in range(number)])
-        solved = kernel.run(np.arange(number), starts, narrow=False)
+        beginning = self.beginning(kernel.pattern, "nndsvda")
+        if kernel.beta == 2:
+            order = np.arange(number)
+            tries = Tries(order, 0 * order, order, 0 * order + 1, np.where(order == 0, 0, -1))
+            solved = kernel.try_all(tries, beginning.of(0, alone, alone, narrow=True), request.seed, narrow=True)
+        else:
+            starts = join([beginning.of(start, alone, alone, narrow=False) for start in range(number)])
+            solved = kernel.run(np.arange(number), starts, narrow=False)
         best = solved.map(lambda x: x[:1])
         for start in range(1, number):
             keep_better(best, _slice(solved, start, start + 1), alone)
         return best.W[0], best.H[0]
+
+    def beginning(self, pattern: SharedPattern, init: Any) -> Beginning:
+        """Return how replicates of `pattern` begin at `init`."""
+        request, kernel = self.request, self.kernel
+        of_W = fits_H_first(kernel.rule) and not any(kernel.penalty.coefficients(1, 1))
+        return Beginning(pattern, init, request.n_components, request.seed, kernel.dtype, of_W)
 
     def on_host(self, given: bool) -> Compiled:
         """Return the same solver with the counts where it needs them: on the CPU they always are."""
@@ -171,6 +225,8 @@ class Compiled:
     @kernels_only()
     def _best(self, beginning: Beginning, chosen: np.ndarray, starts: int, few: np.ndarray) -> Result:
         # `few` tells which of the chosen replicates try more than the first start.
+        if self.kernel.beta == 2 and not self.kernel.devices:
+            return self._least_squares(beginning, chosen, starts, few)
         everyone, more = np.arange(len(chosen)), np.flatnonzero(few)
         tries = [(start, more if start else everyone) for start in range(starts if len(more) else 1)]
         best: Result | None = None
@@ -193,6 +249,32 @@ class Compiled:
                     keep_better(best, one, tried)
         assert best is not None
         return _widen(best, self.kernel.pattern) if narrow else best
+
+    def _least_squares(self, beginning: Beginning, chosen: np.ndarray, starts: int, few: np.ndarray) -> Result:
+        # The kernel draws the random starts, and keeps the best: those with many go first, so that lanes are busy.
+        order = np.argsort(~few, kind="stable")
+        numbers, random = self.request.first_replicate + chosen[order], beginning.draws_first
+        if random:
+            empty = np.zeros((1, 1, self.request.n_components), beginning.dtype)
+            given = Starts(empty, empty.swapaxes(1, 2), np.zeros((1, 1, 1)))
+            source = np.full(len(chosen), -1)
+        else:
+            narrow = isinstance(beginning.init, str)
+            given = beginning.of(0, chosen, self.request.first_replicate + chosen, narrow=narrow)
+            source = order if len(given.W) > 1 or len(given.H) > 1 else 0 * order
+        tries = Tries(chosen[order], numbers, 0 * order, np.where(few[order], starts, 1), source)
+        split = starts > 1 and len(chosen) < 2 * LANES * number_of_threads()
+        asked = tries.one_by_one() if split else tries
+        solved = self.kernel.try_all(asked, given, self.request.seed, narrow=not random and narrow)
+        if split:
+            firsts = np.cumsum(tries.tries) - tries.tries
+            best = solved.map(lambda x: x[firsts])
+            for start in range(1, starts):
+                more = np.flatnonzero(tries.tries > start)
+                keep_better(best, solved.map(lambda x, at=firsts[more] + start: x[at]), more)
+            solved = best
+        back = np.argsort(order, kind="stable")
+        return solved if (order == np.arange(len(order))).all() else solved.map(lambda x: x[back])
 
 
 @dataclass(frozen=True)
