@@ -1,37 +1,78 @@
 """scikit-learn over all cores, one BLAS thread a process, and a batch through torch.bmm."""
 
-import time
+import statistics
 
 import joblib
 import numpy as np
 import torch
+from rounds import Cost, timed
 
 from nmfcore import bench
 
 
-def timed(function, *arguments, **options):
-    """Return (result, seconds of the clock, seconds of the processor)."""
-    clock, processor = time.perf_counter(), time.process_time()
-    result = function(*arguments, **options)
-    return result, time.perf_counter() - clock, time.process_time() - processor
-
-
 def spread(work, items, jobs):
-    """Call work(item) for all items on so many processes; return (results, clock, processor's seconds of all)."""
+    """Return work(item) of all items, on so many processes."""
+    return [result for result, _ in _each(work, items, jobs)]
+
+
+def typical(work, items, jobs):
+    """Return the cost of one item when so many processes work at once, as the median over items.
+
+    The median, because the few problems on which scikit-learn takes all its iterations would flatter us; starting the
+    processes and handing out the work is not counted.
+    """
+    costs = [one for _, one in _each(work, items, jobs)]
+    return Cost(statistics.median(x.clock for x in costs) / jobs, statistics.median(x.processor for x in costs))
+
+
+def _each(work, items, jobs):
+    items = list(items)
     if jobs == 1:
-        return timed(lambda: [work(item) for item in items])
+        return _group(work, items)
     size = max(1, -(-len(items) // (4 * jobs)))
     groups = [items[i : i + size] for i in range(0, len(items), size)]
-    start = time.perf_counter()
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         done = joblib.Parallel(n_jobs=jobs)(joblib.delayed(_group)(work, group) for group in groups)
-    clock = time.perf_counter() - start
-    return [x for part, _ in done for x in part], clock, sum(seconds for _, seconds in done)
+    return [one for part in done for one in part]
 
 
 def _group(work, items):
-    results, _, seconds = timed(lambda: [work(item) for item in items])
-    return results, seconds
+    found = []
+    for item in items:
+        result, clock, processor = timed(work, item)
+        found.append((result, Cost(clock, processor)))
+    return found
+
+
+def at_its_best(peer, threads, rounds=3):
+    """Return the peer on at most so many threads of its own libraries, whichever number it is faster on, and that.
+
+    On small products scikit-learn's and torch's threads wait for each other: held to all of them they would flatter us.
+
+    Parameters
+    ----------
+    peer : callable
+        Returns its cost.
+    threads : int
+    rounds : int
+    """
+    if threads == 1:
+        return peer, 1
+
+    def limited(number):
+        def call(*arguments):
+            with bench.threads(number):
+                return peer(*arguments)
+
+        return call
+
+    found = {number: limited(number) for number in (1, threads)}
+    seconds = {number: [] for number in found}
+    for _ in range(rounds):
+        for number, call in found.items():
+            seconds[number].append(call().clock)
+    best = min(found, key=lambda number: statistics.median(seconds[number]))
+    return found[best], best
 
 
 class Bootstrap:
@@ -82,3 +123,13 @@ def start_of(stars, k, dtype, seed=0):
     rng = np.random.default_rng(seed)
     m, n = stars.shape
     return (0.1 + rng.random((m, k))).astype(dtype), (0.1 + rng.random((k, n))).astype(dtype)
+
+
+class Iterate:
+    """So many iterations, whatever the item."""
+
+    def __init__(self, function, number):
+        self.function, self.number = function, number
+
+    def __call__(self, _):
+        self.function(self.number)

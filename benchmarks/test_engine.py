@@ -1,18 +1,19 @@
 """The engine part by part, beside a peer in the same run.
 
-Each benchmark saves the microseconds of one fit (or of one iteration of it), the ratio of the peer's best round to
-ours, rounds taken in turn, and counters that do not depend on the load: iterations and loss in float64, bytes
-of the pattern and of all that is read and written (see `moved`), allocations of compiled code. `compare.py` holds a
-run to the saved ones. Both sides compute on one thread but in the last benchmark, where both have all cores.
+Each benchmark saves the microseconds of one fit (or of one iteration of it), the ratio of the peer's time to ours by
+the clock and by the processor, medians over rounds taken in turn, and counters that do not depend on the load:
+iterations and loss in float64, bytes of the pattern and of all that is read and written (see `moved`), allocations of
+compiled code. `compare.py` holds a run to the saved ones. Both sides compute on one thread but in the last benchmark,
+where both have all cores.
 """
 
 import os
-import time
 
 import numpy as np
 import pytest
 import torch
 from peers import Bootstrap, multiply, spread, start_of
+from rounds import ROUNDS, Rounds, cost
 
 import nmfcore
 from nmfcore import bench
@@ -58,24 +59,26 @@ def moved(pattern, result, *starts):
     return sum(int(x.nbytes) for x in (pattern, result.W, result.H, *starts))
 
 
-def compare(benchmark, ours, peer, name, *, fits, peer_fits=1, rounds=5, counters=None):
+def compare(benchmark, ours, peer, name, *, fits, peer_fits=1, rounds=ROUNDS, counters=None):
     """Benchmark ours with a round of the peer before every round of it."""
     _, allocations = counted(ours)
-    seconds = []
+    found = Rounds()
 
     def before():
-        start = time.perf_counter()
-        peer()
-        seconds.append(time.perf_counter() - start)
+        found.peer.append(cost(peer, peer_fits)())
+
+    def measured():
+        found.ours.append(cost(ours, fits)())
 
     peer()
-    benchmark.pedantic(ours, setup=before, rounds=rounds)
+    benchmark.pedantic(measured, setup=before, rounds=rounds)
     benchmark.extra_info["counters"] = {"allocations": allocations, **(counters or {})}
     if benchmark.stats is not None:
-        mine = benchmark.stats.stats.min / fits
+        figures = found.figures()
         benchmark.extra_info |= {
-            "us_per_fit": 1e6 * mine, "peer_us_per_fit": 1e6 * min(seconds) / peer_fits, "peer": name,
-            "ratio": min(seconds) / peer_fits / mine,
+            "us_per_fit": 1e3 * figures["ours_ms"], "peer_us_per_fit": 1e3 * figures["peer_ms"], "peer": name,
+            "ratio": figures["value"], "cpu_ratio": figures["cpu_ratio"],
+            "quartiles": [figures["low"], figures["high"]],
         }  # fmt: skip
 
 
@@ -135,7 +138,7 @@ def test_iteration_by_size(benchmark, q, pixels, k, B, rule):
     counters = {"pattern_bytes": pattern.nbytes}
     compare(
         benchmark, iterate(stars, pattern, k, rule, np.float32), peer, name, fits=B * ITERATIONS,
-        peer_fits=ITERATIONS, rounds=3 if B > 256 else 5, counters=counters,
+        peer_fits=ITERATIONS, rounds=3 if B > 256 else ROUNDS, counters=counters,
     )  # fmt: skip
 
 
@@ -231,7 +234,7 @@ def test_bootstrap(benchmark, q, pixels, k, B):
 
     compare(
         benchmark, lambda: nmfcore.factorize(draw(stars, B), k), lambda: [work(seed) for seed in range(number)],
-        f"scikit-learn cd, tol {tol:g}", fits=B, peer_fits=number, rounds=5 if k == 2 and B <= 1024 else 1,
+        f"scikit-learn cd, tol {tol:g}", fits=B, peer_fits=number, rounds=ROUNDS if k == 2 and B <= 1024 else 3,
         counters={"pattern_bytes": pattern.nbytes, "bytes_moved": moved(pattern, result)},
     )  # fmt: skip
 

@@ -63,7 +63,7 @@ def solve_batch(request: Request) -> Result:
         request.V, loss=request.loss, weight=request.weight, penalty=request.penalty, hold=request.hold,
         device=request.device, dtype=request.dtype,
     )  # fmt: skip
-    rule = resolve_rule(request.update, problem)
+    rule = resolve_rule(request.update, problem, request.n_components)
     B, starts = problem.V.shape[0], request.number_of_starts
     best: Outcome | None = None
     penalised = any(x is not None for x in (problem.l1_W, problem.l2_W, problem.l1_H, problem.l2_H))
@@ -111,8 +111,8 @@ def solve_chunks(request: Request) -> Result:
 def solve_sample(request: Request, device: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return W (m, k) and H (k, n) of the sample that the replicates of a `SharedPattern` were drawn from."""
     sample = request.with_data(
-        request.V.base_dense(dtype=np.float64), init="nndsvda", starts=request.number_of_starts, first_replicate=0,
-        device=device, progress=None,
+        request.V.base_dense(dtype=np.float64), init=request.first_init, starts=request.number_of_starts,
+        first_replicate=0, device=device, progress=None,
     )  # fmt: skip
     result = solve_batch(sample)
     return result.W[0], result.H[0]

@@ -27,7 +27,7 @@ from .stopping import Status, Stop
 # Every sample of a transform carries a copy of H: as many at a time as keep these copies below this many entries.
 TRANSFORM_ENTRIES = 2**20
 # Rules of each beta whose transform goes without dense samples; see `held.weights`.
-HELD_RULES = {1.0: ("auto", "newton"), 2.0: ("auto", "cd", "hals", "ehals", "rank2")}
+HELD_RULES = {1.0: ("auto", "newton"), 2.0: ("auto", "cd", "hals", "ehals", "rank2", "arank2")}
 INPUT = {"accept_sparse": ("csr", "csc"), "dtype": (np.float64, np.float32), "ensure_non_negative": True}
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse
 import torch
 
+from .alternating.solve import Alternating
+from .alternating.solve import refusal as not_alternating
 from .dense import Dense, Products, Solver
 from .losses import BetaDivergence, Loss, as_loss
 from .matrix import DENSE_ENTRIES, SparseMatrix
@@ -17,11 +19,14 @@ from .problem import Penalty
 from .request import Request
 from .result import Result
 from .rules.resolve import OURS, UpdateRule
+from .sparse.batch import Tiled, suits
 from .sparse.plan import plan_pattern
-from .stopping import Stop
+from .stopping import Status, Stop
+from .surroundings import undisturbed
 
 
 @torch.no_grad()
+@undisturbed()
 def factorize(
     V: Any,
     n_components: int,
@@ -53,14 +58,16 @@ def factorize(
         k.
     init : {"auto", "random", "nndsvd", "nndsvda", "nndsvdar"} or (W, H)
         Start. A given pair may have None for one factor, which then starts at sqrt(mean(V) / k). "auto" is "nndsvda",
-        and the full sample's solution for the replicates of a `SharedPattern` that were drawn from one.
+        "random" where k exceeds m or n, and the full sample's solution for the replicates of a `SharedPattern` that
+        were drawn from one.
     loss : {"frobenius", "kullback-leibler", "itakura-saito"}, float or object
         A beta divergence by name or beta, or an object with ``value`` and ``split`` (see `Loss`).
-    update : {"auto", "mu", "amu", "hals", "ehals", "rank2", "newton"} or callable
+    update : {"auto", "mu", "amu", "hals", "ehals", "rank2", "arank2", "newton"} or callable
         The rule: multiplicative updates, those with several sweeps per product with V, HALS, extrapolated HALS, exact
-        least squares for two components, coordinate descent for Kullback-Leibler. "auto" is "ehals" for the Frobenius
-        loss without weights and penalties, "hals" with penalties, "newton" for Kullback-Leibler, "mu" otherwise. A
-        callable takes a `Problem` and `Factors` and returns `Factors` (see `UpdateRule`).
+        least squares for two components, the same accelerated, coordinate descent for Kullback-Leibler. "auto" is
+        "arank2" for the Frobenius loss with two components, none held, without weights and penalties, "ehals" with
+        others, "hals" with penalties, "newton" for Kullback-Leibler, "mu" otherwise. A callable takes a `Problem` and
+        `Factors` and returns `Factors` (see `UpdateRule`).
     weight : array or Tensor, broadcastable to V, optional
         Non-negative weight of each entry in the loss; 0 marks a missing one.
     penalty : Penalty, optional
@@ -103,9 +110,9 @@ def factorize(
     ((6, 2), (2, 4), True)
     """
     request = Request(
-        V, n_components, init=init, loss=as_loss(loss), update=update, weight=weight, penalty=penalty or Penalty(),
-        hold=hold, stop=stop or Stop(), starts=starts, seed=seed, first_replicate=first_replicate, device=device,
-        dtype=dtype, progress=progress,
+        V, n_components, init=init, loss=as_loss(loss), update=update, weight=weight, hold=hold, starts=starts,
+        penalty=Penalty() if penalty is None else penalty, stop=Stop() if stop is None else stop, seed=seed,
+        first_replicate=first_replicate, device=device, dtype=dtype, progress=progress,
     )  # fmt: skip
     return finish(V, plan(request).solve())
 
@@ -114,7 +121,10 @@ def plan(request: Request) -> Solver:
     """Return the solver of a request: what the form of V, the loss, the rule and the device allow."""
     if scipy.sparse.issparse(request.V):
         return plan_matrix(request)
-    return plan_pattern(request) if isinstance(request.V, SharedPattern) else Dense(request)
+    if isinstance(request.V, SharedPattern):
+        return plan_pattern(request)
+    one_by_one: Solver = Alternating(request) if not_alternating(request) is None else Dense(request)
+    return Tiled(request, one_by_one) if suits(request) else one_by_one
 
 
 def plan_matrix(request: Request) -> Solver:
@@ -128,7 +138,8 @@ def plan_matrix(request: Request) -> Solver:
     known = isinstance(request.update, (str, *OURS))
     if known and request.weight is None and request.on_cpu:
         if beta == 2:
-            return Products(request.with_data(matrix))
+            request = request.with_data(matrix)
+            return Alternating(request) if not_alternating(request) is None else Products(request)
         if beta == 1 and np.prod(matrix.shape) > DENSE_ENTRIES:
             pattern = SharedPattern.from_scipy(request.V)
             if pattern.values.dtype == np.float32 and matrix.dtype != torch.float32:
@@ -138,6 +149,8 @@ def plan_matrix(request: Request) -> Solver:
 
 
 def finish(V: Any, result: Result) -> Result:
-    """Return the result without the replicate axis where V had none."""
+    """Return the result without the replicate axis where V had none; no status hides a number that is not finite."""
+    finite = abs(result.loss + result.kkt) < float("inf")
+    result.status[~finite] = int(Status.NON_FINITE)
     single = V.ndim == 2 if hasattr(V, "ndim") else len(result.W) == 1
     return result.map(lambda x: x[0, ...]) if single else result

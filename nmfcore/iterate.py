@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .balance import excess, may_balance, rescale
 from .losses import BetaDivergence
 from .optimality import kkt_residual
 from .problem import Factors, Problem, Thin
 from .result import clearly_better
+from .revive import Revival, renewed
 from .rules.multiplicative import smallest
 from .rules.resolve import OURS, UpdateRule
 from .stopping import PENDING, Status, Stop
@@ -109,7 +111,9 @@ def iterate(
     criterion = stop.criterion_for(problem, factors)
     step: Any = rule
     remembers = hasattr(rule, "begin")
-    memory = step.begin(problem, factors) if remembers else None
+    memory: Any = step.begin(problem, factors) if remembers else None
+    balanced = may_balance(problem, rule, memory)
+    revival = Revival.of(problem, rule, stop.tol)
     every = stop.interval(rule)
     columns, n = None, problem.V.shape[-1]
     for n_iter in range(1, stop.max_iter + 1):
@@ -127,7 +131,17 @@ def iterate(
         if not (last or check):
             continue
         finite = _finite(factors)
-        status = criterion.verdict(problem, factors, pending & finite) if check else torch.full_like(rows, PENDING)
+        by = excess(factors) if balanced else None
+        if by is not None:
+            factors, memory = rescale(factors, by), None if memory is None else memory.rescale(by)
+        asked = pending & finite
+        if hasattr(memory, "distance") and stop.criterion == "change":
+            asked = asked & (memory.distance <= stop.tol)  # the rule's own estimate
+        status = criterion.verdict(problem, factors, asked) if check else torch.full_like(rows, PENDING)
+        if revival is not None and bool((status != PENDING).any()):
+            factors, status, renew = revival.apply(problem, factors, status)
+            if renew is not None and remembers:
+                memory = renewed(step, problem, factors, memory, renew)
         if last:
             status = torch.where(status == PENDING, int(Status.MAX_ITER), status)
         status = torch.where(finite, status, int(Status.NON_FINITE))
@@ -147,6 +161,8 @@ def iterate(
             problem, rows, pending = problem.select(keep), rows[keep], pending[keep]
             factors = Factors(factors.W[keep], factors.H[keep])
             criterion.select(keep)
+            if revival is not None:
+                revival.select(keep)
             memory = None if memory is None else memory.select(keep)
     _conclude(whole, outcome, iterated=stop.max_iter > 0)
     if columns is not None:

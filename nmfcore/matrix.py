@@ -34,7 +34,7 @@ class SparseMatrix:
 
     def __init__(self, rows: Any, columns: Any = None) -> None:
         self._rows = rows
-        self._columns = scipy.sparse.csr_array(rows.T) if columns is None else columns
+        self._columns = columns if columns is not None else scipy.sparse.csr_array(rows.T)
         self.dtype = torch.float32 if rows.dtype == np.float32 else torch.float64
 
     @classmethod
@@ -53,6 +53,7 @@ class SparseMatrix:
         kept = np.float32 if dtype == torch.float32 or (dtype is None and V.dtype == np.float32) else np.float64
         rows = scipy.sparse.csr_array(V, dtype=kept, copy=True)
         rows.sum_duplicates()
+        rows.eliminate_zeros()
         if len(V.shape) != 2 or 0 in V.shape:
             raise ProblemError(f"V must have shape (m, n) with no empty axis; got {V.shape}")
         wild = ~np.isfinite(rows.data)
@@ -89,7 +90,7 @@ class SparseMatrix:
 
     def __truediv__(self, number: Tensor) -> SparseMatrix:
         """Return this matrix divided by one number."""
-        return SparseMatrix(self._rows / float(number))
+        return SparseMatrix(self._rows / float(number), self._columns / float(number))
 
     def sum(self, dim: int | tuple[int, int]) -> Tensor:
         """Return sums over one axis or both, shape (1, m), (1, n) or (1,)."""
@@ -101,19 +102,39 @@ class SparseMatrix:
 
     def amax(self, dim: int | tuple[int, int]) -> Tensor:
         """Return maxima over one axis or both."""
-        largest = self._rows.max(axis=_axis(dim))
+        # Along the memory: that spares a copy.
+        largest = self._columns.max(axis=1) if dim == -2 else self._rows.max(axis=_axis(dim))
         dense = largest.toarray() if scipy.sparse.issparse(largest) else np.atleast_1d(largest)
         return torch.from_numpy(dense)[None].reshape(_reduced(dim))
 
     def double(self) -> SparseMatrix:
         """Return this matrix in float64."""
-        return self if self.dtype == torch.float64 else SparseMatrix(self._rows.astype(np.float64))
+        return (
+            self
+            if self.dtype == torch.float64
+            else SparseMatrix(self._rows.astype(np.float64), self._columns.astype(np.float64))
+        )
 
     def index_select(self, dim: int, index: Tensor) -> SparseMatrix:
         """Return some columns."""
         assert dim == -1, "only columns are left out"
         columns = self._columns[index.numpy()]
         return SparseMatrix(scipy.sparse.csr_array(columns.T), columns)
+
+    def filled(self, rows: np.ndarray, columns: np.ndarray) -> tuple[Any, Any]:
+        """Return some rows and columns as a csr_array, and their transpose; all others are empty."""
+        _, m, n = self.shape
+        parts = []
+        for V, along, across, width in ((self._rows, rows, columns, n), (self._columns, columns, rows, m)):
+            edges, indices = V.indptr, V.indices
+            if len(along) < V.shape[0]:
+                edges = np.append(edges[:1], edges[along + 1])
+            if len(across) < width:
+                place = np.zeros(width, dtype=indices.dtype)
+                place[across] = np.arange(len(across))
+                indices = place[indices]
+            parts.append(scipy.sparse.csr_array((V.data, indices, edges), shape=(len(along), len(across))))
+        return parts[0], parts[1]
 
     def to_dense(self) -> Tensor:
         """Return the matrix as a Tensor, shape (1, m, n)."""
@@ -139,6 +160,14 @@ class SparseMatrix:
             inside += float(np.square(Y).sum())
         everywhere = float(((W.mT @ W) * (H @ H.mT)).sum())
         return torch.tensor([total + max(0.0, everywhere - inside)], dtype=torch.float64)
+
+    def positive_residual(self, W: Tensor, H: Tensor) -> Any:
+        """Return the positive part of V - W H, which is zero where V is: a csr_array, shape (m, n)."""
+        rows = np.repeat(np.arange(self._rows.shape[0]), np.diff(self._rows.indptr))
+        components = np.ascontiguousarray(H[0].numpy().T)
+        Y = np.einsum("pc,pc->p", W[0].numpy()[rows], components[self._rows.indices])
+        left = np.maximum(self._rows.data - Y, 0)
+        return scipy.sparse.csr_array((left, self._rows.indices, self._rows.indptr), self._rows.shape)
 
     def leading_svd(self, k: int) -> tuple[Tensor, Tensor, Tensor] | None:
         """Return the k leading singular triplets, or None where the dense matrix serves as well."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,19 +12,33 @@ from .losses import BetaDivergence
 from .problem import Factors, Problem
 
 
+class Optimality(NamedTuple):
+    """How far each replicate is from a stationary point, and what it lacks; each of shape (B,)."""
+
+    growing: Tensor
+    locked: Tensor
+    kkt: Tensor
+
+
+class _Side(NamedTuple):
+    """A free factor with components as rows, the other with components as columns, the halves of the gradient."""
+
+    name: str
+    entry: Tensor
+    other: Tensor
+    negative: Tensor
+    positive: Tensor
+
+
+def examine(problem: Problem, factors: Factors) -> Optimality:
+    """Return `missing_mass` and `kkt_residual` of the same gradients."""
+    sides = _sides(problem, factors)
+    return Optimality(*_missing_mass(problem, factors, sides), _kkt_residual(factors, sides))
+
+
 def kkt_residual(problem: Problem, factors: Factors) -> Tensor:
     """Return how far each replicate is from a stationary point, shape (B,); see `Result.kkt`."""
-    residual = factors.W.new_zeros(factors.W.shape[0])
-    unit = unit_sum(factors)
-    # Penalties are not invariant under the rescaling to unit sum: gradients are taken at the factors as they are
-    # and carried over by the chain rule.
-    total = _positive(factors.H.sum(-1))[..., None]
-    for name, _, _, negative, positive in _sides(problem, factors):
-        entry, chain = (unit.W.mT, 1.0 / total) if name == "W" else (unit.H, total)
-        slope = (positive - negative) * chain / _largest(negative * chain)
-        distance = torch.minimum(entry / _largest(entry), slope).abs()
-        residual = torch.maximum(residual, distance.amax(dim=(-2, -1)))
-    return residual
+    return _kkt_residual(factors, _sides(problem, factors))
 
 
 def missing_mass(problem: Problem, factors: Factors) -> tuple[Tensor, Tensor]:
@@ -41,11 +55,35 @@ def missing_mass(problem: Problem, factors: Factors) -> tuple[Tensor, Tensor]:
     growing, locked : Tensor, shape (B,)
         By entries above zero and by entries at zero, as fractions of the (weighted) sum of V, in [0, 1].
     """
+    return _missing_mass(problem, factors, _sides(problem, factors))
+
+
+def unit_sum(factors: Factors) -> Factors:
+    """Return the same product with each row of H at unit sum; rows of zeros stay zero."""
+    total = factors.H.sum(dim=-1)
+    return Factors(factors.W * total[:, None, :], factors.H / _positive(total)[:, :, None])
+
+
+def _kkt_residual(factors: Factors, sides: list[_Side]) -> Tensor:
+    residual = factors.W.new_zeros(factors.W.shape[0])
+    unit = unit_sum(factors)
+    # Penalties are not invariant under the rescaling to unit sum: gradients are taken at the factors as they are
+    # and carried over by the chain rule.
+    total = _positive(factors.H.sum(-1))[..., None]
+    for name, _, _, negative, positive in sides:
+        entry, chain = (unit.W.mT, 1.0 / total) if name == "W" else (unit.H, total)
+        slope = (positive - negative) * chain / _largest(negative * chain)
+        distance = torch.minimum(entry / _largest(entry), slope).abs()
+        residual = torch.maximum(residual, distance.amax(dim=(-2, -1)))
+    return residual
+
+
+def _missing_mass(problem: Problem, factors: Factors, sides: list[_Side]) -> tuple[Tensor, Tensor]:
     data = problem.V if problem.weight is None else problem.weight * problem.V
     total = _positive(data.sum(dim=(-2, -1)))
     penalised = any(x is not None for x in (problem.l1_W, problem.l2_W, problem.l1_H, problem.l2_H))
     growing = locked = torch.zeros_like(total)
-    for name, entry, other, negative, positive in _sides(problem, factors):
+    for name, entry, other, negative, positive in sides:
         mass = data.sum(-1 if name == "W" else -2)
         wanted = torch.where(negative > positive, 1.0 - positive / _positive(negative), 0.0)
         by_growing = torch.where(entry > 0, wanted, 0.0).amax(-2)
@@ -62,21 +100,17 @@ def missing_mass(problem: Problem, factors: Factors) -> tuple[Tensor, Tensor]:
     return growing, locked
 
 
-def unit_sum(factors: Factors) -> Factors:
-    """Return the same product with each row of H at unit sum; rows of zeros stay zero."""
-    total = factors.H.sum(dim=-1)
-    return Factors(factors.W * total[:, None, :], factors.H / _positive(total)[:, :, None])
-
-
-def _sides(problem: Problem, factors: Factors) -> Iterator[tuple[str, Tensor, Tensor, Tensor, Tensor]]:
-    # Each free factor, components as rows; the other one, components as columns; the halves of the gradient.
+def _sides(problem: Problem, factors: Factors) -> list[_Side]:
     W, H = factors
     weight_T = None if problem.weight is None else problem.weight.mT
+    sides = []
     if problem.hold != "W":
         parts = gradient_parts(problem.V.mT, H.mT, W.mT, weight_T, problem.loss, problem.l1_W, problem.l2_W)
-        yield "W", W.mT, H.mT, *parts
+        sides.append(_Side("W", W.mT, H.mT, *parts))
     if problem.hold != "H":
-        yield "H", H, W, *gradient_parts(problem.V, W, H, problem.weight, problem.loss, problem.l1_H, problem.l2_H)
+        parts = gradient_parts(problem.V, W, H, problem.weight, problem.loss, problem.l1_H, problem.l2_H)
+        sides.append(_Side("H", H, W, *parts))
+    return sides
 
 
 def _largest(x: Tensor) -> Tensor:

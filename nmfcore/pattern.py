@@ -10,11 +10,10 @@ import numpy as np
 import scipy.sparse
 import torch
 
+from .drawing import Drawing
 from .errors import ProblemError
+from .kernels import LANES
 from .matrix import SparseMatrix
-
-# Replicates that lie side by side, one per lane of the compiled kernels.
-LANES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +42,9 @@ class SharedPattern:
         What names the random streams of the replicates.
     on_device : tuple of DevicePart, or None
         Counts that were drawn on GPUs and are there still; `values` has no tiles then.
+    draw : Drawing, or None
+        How the replicates are drawn. Made with None for `values`, a pattern draws them when they are first used and
+        keeps them; a solver may draw what it needs by itself.
     """
 
     rows: np.ndarray
@@ -54,28 +56,53 @@ class SharedPattern:
     seed: int = 0
     first_replicate: int = 0
     on_device: Any = None
+    draw: Drawing | None = None
 
     ndim = 3
+
+    def __post_init__(self) -> None:
+        if self.values is None:
+            # Without the attribute, `__getattr__` is asked for it.
+            del self.__dict__["values"]
+        else:
+            # Values that were given need not be those that would be drawn.
+            self.__dict__["draw"] = None
+
+    def __getattr__(self, name: str) -> Any:
+        drawing = self.__dict__.get("draw") if name == "values" else None
+        if drawing is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.__dict__.setdefault("values", drawing.counts(len(self)))
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the values are there: they are not where a recipe stands for them."""
+        return "values" in self.__dict__
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the values."""
+        return np.dtype(self.values.dtype if self.draw is None else self.draw.dtype)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __repr__(self) -> str:
         B, m, n = self.shape
-        return (
-            f"SharedPattern({B} x {m} x {n}, {len(self.rows)} cells of {self.values.dtype}, {self.nbytes / 1e6:.1f} MB)"
-        )
+        return f"SharedPattern({B} x {m} x {n}, {len(self.rows)} cells of {self.dtype}, {self.nbytes / 1e6:.1f} MB)"
 
     @property
     def nbytes(self) -> int:
-        """Size of the values and their places, in bytes."""
+        """Size of the values and their places, or of what they are drawn from, in bytes."""
         remote = sum(part.words.nbytes for part in self.on_device or ())
-        return remote + sum(x.nbytes for x in (self.rows, self.columns, self.start, self.values))
+        own = self.values if self.draw is None else self.draw.of_star
+        kept = self.values.nbytes if self.draw is not None and self.drawn else 0
+        return remote + kept + sum(x.nbytes for x in (self.rows, self.columns, self.start, own))
 
     @property
     def largest(self) -> float:
-        """The largest value; of counts that are on a device, the largest of their sample."""
-        known = self.values if self.on_device is None else self.base
+        """The largest value; of counts that are on a device or not drawn yet, the largest of their sample."""
+        known = self.values if self.on_device is None and self.draw is None else self.base
         return float(known.max()) if known is not None and known.size else 0.0
 
     def require_positive(self, beta: float) -> None:
@@ -172,7 +199,11 @@ class SharedPattern:
     def select(self, replicates: Sequence[int] | np.ndarray) -> SharedPattern:
         """Return some replicates, in the order given, as a pattern of their own; the cells stay the same."""
         chosen = np.asarray(replicates, dtype=np.int64)
-        return replace(self, values=to_tiles(self.cells(chosen)), shape=(len(chosen), *self.shape[1:]), on_device=None)
+        shape = (len(chosen), *self.shape[1:])
+        ranged = len(chosen) > 0 and self._holds(chosen) and bool((np.diff(chosen) == 1).all())
+        if self.draw is not None and not self.drawn and ranged:
+            return replace(self, values=None, shape=shape, draw=self.draw.since(int(chosen[0])))
+        return replace(self, values=to_tiles(self.cells(chosen)), shape=shape, on_device=None)
 
     def to_host(self) -> SharedPattern:
         """Return the pattern with its values in the computer's own memory."""
@@ -181,7 +212,7 @@ class SharedPattern:
     def cells(self, replicates: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Return the values of some or all replicates; shape (B, cells)."""
         b = np.arange(len(self)) if replicates is None else np.asarray(replicates, dtype=np.int64)
-        if b.size and not (0 <= b.min() and b.max() < len(self)):
+        if not self._holds(b):
             raise ProblemError(f"replicates must lie in 0 to {len(self) - 1}")
         if self.on_device is not None:
             cells = np.empty((len(b), len(self.rows)), self.values.dtype)
@@ -190,7 +221,14 @@ class SharedPattern:
                 if inside.any():
                     cells[inside] = part.cells(b[inside], len(self.rows))
             return cells
+        if self.draw is not None and not self.drawn and b.size and np.ptp(b) < LANES:
+            # A few that stand together need not have all drawn.
+            first = int(b.min())
+            return self.draw.since(first).counts(int(np.ptp(b)) + 1).reshape(-1, LANES)[:, b - first].T
         return self.values.reshape(len(self.values), -1, LANES)[b // LANES, :, b % LANES]
+
+    def _holds(self, b: np.ndarray) -> bool:
+        return not b.size or bool(0 <= b.min() and b.max() < len(self))
 
     def to_dense(self, replicates: Sequence[int] | np.ndarray | None = None, *, dtype: Any = None) -> np.ndarray:
         """Return some or all replicates as dense matrices.
@@ -234,7 +272,7 @@ class SharedPattern:
     @property
     def float_dtype(self) -> np.dtype:
         """The floating-point type in which the pattern is factorised by default."""
-        return np.dtype(np.float64 if self.values.dtype == np.float64 else np.float32)
+        return np.dtype(np.float64 if self.dtype == np.float64 else np.float32)
 
 
 def smallest_dtype(largest: float, whole: bool) -> np.dtype:
@@ -252,9 +290,10 @@ def row_dtype(m: int) -> np.dtype:
 
 
 def order_of(columns: np.ndarray) -> np.ndarray:
-    """Return how to order cells, of which those of each column are in order: short columns first; int64."""
-    _, of, number = np.unique(columns, return_inverse=True, return_counts=True)
-    return np.lexsort((columns, number[of]))
+    """Return how to order cells that are in order by columns: short columns first, else as they are; int64."""
+    length = np.bincount(columns)[columns]
+    # Small integers are sorted by their digits.
+    return np.argsort(length.astype(np.uint16) if length.max(initial=0) < 2**16 else length, kind="stable")
 
 
 def compress(rows: np.ndarray, columns: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

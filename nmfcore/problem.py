@@ -204,12 +204,12 @@ def build_problem(
                 f"weight of shape {tuple(weights.shape)} does not fit V of shape {tuple(data.shape)}"
             ) from None
         data = torch.where(weights > 0, data, data.new_zeros(()))
-    if isinstance(data, Tensor):
+    by_row, by_column = data.amax(dim=-1), data.amax(dim=-2)
+    if isinstance(data, Tensor) and not (float(data.amin()) >= 0 and bool(torch.isfinite(by_row).all())):
         _require_non_negative(data, "V")
     if isinstance(loss, BetaDivergence) and loss.beta <= 0:
         _require_positive(data, weights, loss.beta)
 
-    by_row = data.amax(dim=-1)
     scale = _scale(by_row, degree_of(loss))
     scaled = bool((scale != 1).any())
     if scaled:
@@ -223,7 +223,7 @@ def build_problem(
         (c / scale.pow(p)).to(data.dtype)[:, None, None] if c > 0 else None
         for c, p in zip(coefficients, powers, strict=True)
     )
-    filled = by_row > 0, data.amax(dim=-2) > 0
+    filled = by_row > 0, by_column > 0
     return Problem(data, weights, loss, l1_W, l2_W, l1_H, l2_H, hold, scale, *filled)
 
 
@@ -242,6 +242,10 @@ def as_tensor(
             "use device='cpu', or install a CUDA build of torch and check nvidia-smi"
         )
     if isinstance(x, Tensor):
+        if x.layout != torch.strided:
+            raise ProblemError(
+                f"{name} is a sparse tensor ({x.layout}); pass {name}.to_dense(), or a scipy.sparse matrix as V"
+            )
         tensor = x.detach()
     else:
         if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
@@ -261,6 +265,13 @@ def as_tensor(
     if dtype is None and tensor.dtype not in FLOAT_DTYPES:
         raise TypeError(f"{name} must be float32 or float64; got {tensor.dtype}. Convert it, or pass dtype=.")
     return tensor.to(device=device, dtype=dtype)
+
+
+def checked(V: Any, dtype: torch.dtype | None) -> Tensor:
+    """Return data as a tensor, as `build_problem` takes them, after the same checks of their type and entries."""
+    data = as_tensor(V, "V", dtype=dtype)
+    _require_non_negative(data, "V")
+    return data
 
 
 def require_float(dtype: torch.dtype | None) -> None:

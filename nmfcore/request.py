@@ -54,12 +54,21 @@ class Request:
     def __post_init__(self) -> None:
         if self.hold not in (None, "W", "H"):
             raise ProblemError(f"hold must be None, 'W' or 'H'; got {self.hold!r}")
-        if self.starts is not None and self.starts < 1:
-            raise ProblemError(f"starts must be >= 1; got {self.starts}")
-        if self.starts is not None and self.starts > 1 and self.hold is not None:
-            raise ProblemError("starts > 1 has no use with a held factor: the problem is convex; leave starts at 1")
+        require_kind("stop", self.stop, Stop)
+        require_kind("penalty", self.penalty, Penalty)
+        for name in ("seed", "first_replicate"):
+            require_whole(name, getattr(self, name))
         if self.seed < 0 or self.first_replicate < 0:
             raise ProblemError(f"seed and first_replicate must be >= 0; got {self.seed} and {self.first_replicate}")
+        if self.starts is not None:
+            require_whole("starts", self.starts)
+            if self.starts < 1:
+                raise ProblemError(f"starts must be >= 1; got {self.starts}")
+            if self.starts > 1 and self.hold is not None:
+                raise ProblemError("starts > 1 has no use with a held factor: the problem is convex; leave starts at 1")
+        if self.progress is not None and not callable(self.progress):
+            raise ProblemError(f"progress must be a callable or None; got {self.progress!r}")
+        require_device(self.device)
         require_float(self.dtype)
         require_components(self.n_components)
         check_init(self.init, self.hold)
@@ -67,7 +76,10 @@ class Request:
     @property
     def first_init(self) -> Any:
         """The first start: a method by its name, or the given factors."""
-        return "nndsvda" if isinstance(self.init, str) and self.init == "auto" else self.init
+        if not (isinstance(self.init, str) and self.init == "auto"):
+            return self.init
+        # There are no more singular vectors than rows or columns.
+        return "nndsvda" if self.n_components <= min(np.shape(self.V)[-2:]) else "random"
 
     @property
     def number_of_starts(self) -> int:
@@ -101,6 +113,30 @@ class Request:
     def part_of_init(self, init: Any, chosen: Any) -> Any:
         """Return the start of the replicates `chosen`; factors that are common to all, and names, stay as they are."""
         return init if isinstance(init, str) else tuple(part(x, chosen, len(self.V)) for x in init)
+
+
+def require_kind(name: str, value: Any, kind: type) -> None:
+    """Raise unless the argument `name` is one of the class that it must be."""
+    if not isinstance(value, kind):
+        raise ProblemError(f"{name} must be an nmfcore.{kind.__name__} or None; got {value!r}")
+
+
+def require_whole(name: str, value: Any) -> None:
+    """Raise unless the argument `name` is an integer."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise ProblemError(f"{name} must be an integer; got {value!r}")
+
+
+def require_device(device: Any) -> None:
+    """Raise unless torch knows such a device."""
+    if device is None or isinstance(device, torch.device):
+        return
+    try:
+        known = isinstance(device, str) and torch.device(device) is not None
+    except RuntimeError:
+        known = False
+    if not known:
+        raise ProblemError(f"device must be a name such as 'cpu' or 'cuda', a torch.device or None; got {device!r}")
 
 
 def part(x: Any, chosen: Any, replicates: int) -> Any:

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .drawing import NO_DELETIONS, SCHEMES, Drawing
 from .errors import ProblemError
+from .kernels import LANES
 from .kernels.cuda.devices import visible_devices
-from .pattern import LANES, SharedPattern, compress, order_of, smallest_dtype
+from .pattern import SharedPattern, compress, order_of, smallest_dtype
 
-SCHEMES = ("multinomial", "poisson", "delete")
-NO_DELETIONS = (np.zeros(0, np.int64),) * 3
+# Cells are counted in a table of V up to so many entries of it for each count; in a larger V their places are sorted.
+ENTRIES_PER_COUNT = 64
 
 
 def bootstrap(
@@ -54,7 +56,7 @@ def bootstrap(
     Returns
     -------
     SharedPattern
-        Its cells are those of the full sample, which is its `base`.
+        Its cells are those of the full sample, which is its `base`. On the CPU nothing is drawn before it is used.
 
     Raises
     ------
@@ -66,8 +68,10 @@ def bootstrap(
     Notes
     -----
     Random numbers are SplitMix64's (Steele, Lea & Flood 2014, OOPSLA, 453), whose i-th output is a function of i: the
-    same numbers on every device, in any order. A star is chosen by the upper half of a 32 x 32 bit product, whose
-    departure from uniformity is below n_stars / 2^32.
+    same numbers on every device, in any order. Stars get Poisson weights first, of mean 1 - 3 / sqrt(n_stars) for
+    "multinomial", where stars are then drawn until there are n_stars; in the rare case that there are more, drawn ones
+    are taken away at random. Poisson weights of a given sum are multinomial, so that both steps are exact. A star is
+    chosen by the upper half of a 32 x 32 bit product, whose departure from uniformity is below n_stars / 2^32.
 
     Examples
     --------
@@ -76,7 +80,6 @@ def bootstrap(
     >>> counts.shape, int(counts.to_dense().sum())
     ((3, 2, 4), 12)
     """
-    from .kernels import sampling
     from .kernels.cuda import launch
 
     m, n = (int(x) for x in shape)
@@ -91,21 +94,23 @@ def bootstrap(
             f"device {device!r} was asked for, but numba sees no such CUDA device; use device='cpu', or install the "
             "extra 'cuda' and check nvidia-smi"
         )
-    cells = _cells_of(row, pixel, m)
+    cells = _cells_of(row, pixel, m, n)
     # Room for ten standard deviations above the largest count, so that no replicate overflows.
     most = cells.base.max()
     largest = most + 10 * np.sqrt(most) + 20 if scheme != "delete" else most
-    dtype = smallest_dtype(largest, True)
-    tiles = 0 if remote else -(-replicates // LANES)
-    values = np.zeros((tiles, len(cells.rows) * LANES), dtype=dtype)
-    order, bins, drops = _deletions(row, m, drop) if scheme == "delete" else NO_DELETIONS
-    names = cells.of_star, SCHEMES.index(scheme), seed, first_replicate, replicates, order, bins, drops
-    parts = launch.draw(*names, len(cells.rows), dtype, devices) if remote else None
-    if not remote:
-        sampling.fill(values, *names)
+    deletions = _deletions(row, m, drop) if scheme == "delete" else NO_DELETIONS
+    drawing = Drawing(
+        cells.of_star, len(cells.rows), smallest_dtype(largest, True), scheme, seed, first_replicate, deletions
+    )
+    values, parts = None, None
+    if remote:
+        of_star = np.where(cells.of_star < drawing.cells, cells.of_star, -1)
+        names = of_star, SCHEMES.index(scheme), seed, first_replicate, replicates, *deletions
+        parts = launch.draw(*names, drawing.cells, drawing.dtype, devices)
+        values = np.zeros((0, drawing.cells * LANES), drawing.dtype)
     return SharedPattern(
         cells.rows, cells.columns, cells.start, values, (replicates, m, n), base=cells.base, seed=seed,
-        first_replicate=first_replicate, on_device=parts,
+        first_replicate=first_replicate, on_device=parts, draw=drawing,
     )  # fmt: skip
 
 
@@ -142,16 +147,13 @@ def star_weights(
     >>> nmfcore.star_weights([0, 0, 1, 1], replicates=3, seed=1).sum(axis=1).tolist()
     [4, 4, 4]
     """
-    from .kernels import sampling
-
     row = _indices(rows, np.iinfo(np.int64).max, "rows")
     if row.ndim != 1 or len(row) == 0:
         raise ProblemError(f"rows must have shape (n_stars,), one star at least; got {row.shape}")
     _check(scheme, replicates, seed, first_replicate)
     deletions = _deletions(row, int(row.max()) + 1, drop) if scheme == "delete" else NO_DELETIONS
-    out = np.empty((replicates, len(row)), np.uint8)
-    sampling.weigh(out, SCHEMES.index(scheme), seed, first_replicate, *deletions)
-    return out
+    nowhere = np.zeros((len(row), 1), np.int32)
+    return Drawing(nowhere, 0, np.dtype(np.uint8), scheme, seed, first_replicate, deletions).weights(replicates)
 
 
 def _check(scheme: str, replicates: int, seed: int, first_replicate: int) -> None:
@@ -170,21 +172,27 @@ class _Cells(NamedTuple):
     columns: np.ndarray
     start: np.ndarray
     base: np.ndarray  # counts of the full sample
-    of_star: np.ndarray  # (n_stars, n_images), int32; -1 where a star does not count
+    of_star: np.ndarray  # (n_stars, n_images), int32; the number of cells where a star does not count
 
 
-def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int) -> _Cells:
+def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int, n: int) -> _Cells:
     counted = (row[:, None] >= 0) & (pixel >= 0)
-    keys, inverse = np.unique((pixel * m + row[:, None])[counted], return_inverse=True)
-    if len(keys) == 0:
+    key = (pixel * m + row[:, None])[counted]
+    if len(key) == 0:
         raise ProblemError("no star falls into a bin and an image")
+    if m * n <= ENTRIES_PER_COUNT * len(key):
+        number = np.bincount(key, minlength=m * n)
+        keys, of_entry = np.flatnonzero(number > 0), np.empty(m * n, dtype=np.int32)
+        of_entry[keys] = np.arange(len(keys), dtype=np.int32)
+        number, inverse = number[keys], of_entry[key]
+    else:
+        keys, inverse, number = np.unique(key, return_inverse=True, return_counts=True)
     order = order_of(keys // m)
-    keys, place = keys[order], np.empty_like(order)
-    place[order] = np.arange(len(order))
-    of_star = np.full(pixel.shape, -1, dtype=np.int32)
+    keys, place = keys[order], np.empty(len(order), dtype=np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    of_star = np.full(pixel.shape, len(keys), dtype=np.int32)
     of_star[counted] = place[inverse]
-    base = np.bincount(of_star[counted], minlength=len(keys)).astype(np.float64)
-    return _Cells(*compress(keys % m, keys // m, m), base, of_star)
+    return _Cells(*compress(keys % m, keys // m, m), number[order].astype(np.float64), of_star)
 
 
 def _places(rows: Any, columns: Any, m: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -198,6 +206,8 @@ def _places(rows: Any, columns: Any, m: int, n: int) -> tuple[np.ndarray, np.nda
 
 
 def _indices(x: Any, size: int, name: str) -> np.ndarray:
+    if np.ma.is_masked(x):
+        raise ProblemError(f"{name} has masked entries; fill them with -1, which counts nowhere")
     array = np.asarray(x)
     if array.dtype.kind not in "iu":
         raise ProblemError(f"{name} must hold integers; got {array.dtype}")

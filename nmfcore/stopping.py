@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from .errors import ProblemError
-from .optimality import missing_mass, unit_sum
+from .optimality import examine, unit_sum
 from .problem import Factors, Problem
 
 # The slowest convergence between two checks that is taken into account; changes of the factors, and missing mass (a sum
@@ -19,6 +20,10 @@ from .problem import Factors, Problem
 SLOWEST = 0.999
 ROUNDING = 4.0
 MASS_ROUNDING = 64.0
+# The fall of a loss is taken to shrink by no more than this from check to check.
+STEADY = 0.7
+# A replicate has not converged as long as its KKT residual exceeds the limit of the missing mass by more than this.
+KKT_MARGIN = 100.0
 PENDING = -1
 EVERY = 10
 
@@ -42,8 +47,8 @@ _MESSAGES = {
     Status.MAX_ITER: "reached max_iter before converging; raise max_iter, loosen tol, or use a faster rule",
     Status.NON_FINITE: "became NaN or infinite and was abandoned; look at its data and start, or use float64",
     Status.STUCK: (
-        "stuck: the optimum needs entries that are zero, which multiplicative updates cannot change; "
-        "start from nndsvda or random, or use hals"
+        "stuck: the optimum needs entries that are zero and stay so, or a component that is; "
+        "start from nndsvda or random, use hals, or ask for fewer components"
     ),
 }
 
@@ -52,7 +57,8 @@ _MESSAGES = {
 class Stop:
     """When to stop.
 
-    With ``criterion="change"`` a replicate has converged when two estimates are at most `tol`.
+    With ``criterion="change"`` a replicate has converged when two estimates are at most `tol`, and the residual of the
+    optimality conditions (`Result.kkt`) at most 100 `tol`.
 
     The first is the distance of its factors from their limit. With each row of H scaled to unit sum (and W
     inversely), c is the largest change of H and of W since the check before, each relative to its own largest entry,
@@ -61,7 +67,8 @@ class Stop:
 
     The second is the mass that is missing: the fraction of V's sum that growing entries would still gain (see
     `optimality.missing_mass`). Small entries that grow slowly do not show in the first. If entries at zero, which
-    multiplicative updates cannot move, would gain more than `tol`, the replicate ends as `Status.STUCK`.
+    multiplicative updates cannot move, would gain more than `tol`, the replicate ends as `Status.STUCK`. Below 64 units
+    of rounding `tol` asks for no more here and of the residual.
 
     Both are estimates, not bounds. ``benchmarks/stopping.py`` measures how far fits that stopped are from the optimum
     of their basin; ``benchmarks/results/stopping.json`` has the figures. Scaling V changes nothing.
@@ -70,13 +77,17 @@ class Stop:
     loss since the check before, relative to the loss of the start, is below `tol`. It stops early; it is here for
     comparison.
 
+    ``criterion="loss"`` asks for the loss alone: it has converged when what it is still to fall is at most `tol` times
+    the loss. Falls since the last two checks are extrapolated as a geometric series, with a ratio of 0.7 at least and
+    0.999 at most. A loss within 1e-6 of its limit leaves factors that may be 1e-3 from theirs. `Stop.loss` makes it.
+
     Parameters
     ----------
     tol : float
         Tolerance; 0 runs all `max_iter` iterations.
     max_iter : int
         Most iterations.
-    criterion : {"change", "sklearn"}
+    criterion : {"change", "loss", "sklearn"}
         The test.
     every : int, optional
         Iterations between checks; by default what suits the rule: its attribute ``every``, or 10.
@@ -88,14 +99,27 @@ class Stop:
     every: int | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.tol, bool) or not isinstance(self.tol, Real):
+            raise ProblemError(f"tol must be a finite number >= 0; got {self.tol!r}")
+        for name, value in (("max_iter", self.max_iter), ("every", 1 if self.every is None else self.every)):
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise ProblemError(f"{name} must be an integer; got {value!r}")
         if not (self.tol >= 0 and math.isfinite(self.tol)):
             raise ProblemError(f"tol must be a finite number >= 0; got {self.tol}")
         if self.max_iter < 0:
             raise ProblemError(f"max_iter must be >= 0; got {self.max_iter}")
         if self.every is not None and self.every < 1:
             raise ProblemError(f"every must be >= 1; got {self.every}")
-        if self.criterion not in ("change", "sklearn"):
-            raise ProblemError(f"criterion must be 'change' or 'sklearn'; got {self.criterion!r}")
+        if self.criterion not in ("change", "loss", "sklearn"):
+            raise ProblemError(f"criterion must be 'change', 'loss' or 'sklearn'; got {self.criterion!r}")
+
+    @classmethod
+    def loss(cls, tol: float = 1e-6, max_iter: int = 10_000) -> Stop:
+        """Return the test that asks for the loss alone: within this fraction of what it would become.
+
+        Factors may still be far from their limit then, where many fit nearly as well.
+        """
+        return cls(tol, max_iter, "loss")
 
     def interval(self, rule: object) -> int:
         """Return the iterations between checks for a rule."""
@@ -103,7 +127,9 @@ class Stop:
 
     def criterion_for(self, problem: Problem, factors: Factors) -> Criterion:
         """Return the test at its start, to be applied every `every` iterations."""
-        return Change(self.tol, factors) if self.criterion == "change" else LossFall(self.tol, problem, factors)
+        if self.criterion == "change":
+            return Change(self.tol, factors)
+        return (LossFall if self.criterion == "sklearn" else LossLeft)(self.tol, problem, factors)
 
 
 class Criterion(Protocol):
@@ -140,9 +166,11 @@ class Change:
             return status
         if len(settled) < len(pending):
             problem, factors = problem.select(settled), Factors(*(x[settled] for x in factors))
-        growing, locked = missing_mass(problem, factors)
-        limit = max(self.tol, MASS_ROUNDING * torch.finfo(growing.dtype).eps)
-        ended = torch.where(locked <= limit, int(Status.CONVERGED), int(Status.STUCK))
+        growing, locked, kkt = examine(problem, factors)
+        limit = mass_limit(self.tol, growing.dtype)
+        # NaN passes none of these.
+        optimal = (locked <= limit) & (kkt <= KKT_MARGIN * limit)
+        ended = torch.where(optimal, int(Status.CONVERGED), torch.where(locked > limit, int(Status.STUCK), PENDING))
         status[settled] = torch.where(growing <= limit, ended, PENDING)
         return status
 
@@ -162,6 +190,35 @@ class Change:
     def narrow(self, columns: Tensor) -> None:
         """Keep the columns `columns` of H."""
         self.previous = Factors(self.previous.W, self.previous.H.index_select(-1, columns))
+
+
+class LossLeft:
+    """The test of the loss: its falls up to the last two checks, and what is still to come by them."""
+
+    def __init__(self, tol: float, problem: Problem, factors: Factors) -> None:
+        self.tol = tol
+        self.previous = self._loss(problem, factors)
+        self.fall = torch.full_like(self.previous, torch.inf)
+
+    def verdict(self, problem: Problem, factors: Factors, pending: Tensor) -> Tensor:
+        """Return converged where the loss is still to fall by at most tol times itself, else `PENDING`."""
+        loss = self._loss(problem, factors)
+        # Extrapolated steps may raise the loss, and what rises is not at rest.
+        fall = (self.previous - loss).abs()
+        left = still_to_fall(self.fall, fall)
+        self.previous, self.fall = loss, fall
+        return torch.where(pending & (left <= self.tol * loss) & (self.tol > 0), int(Status.CONVERGED), PENDING)
+
+    def select(self, rows: Tensor) -> None:
+        """Keep the replicates `rows`."""
+        self.previous, self.fall = (x.index_select(0, rows) for x in (self.previous, self.fall))
+
+    def narrow(self, columns: Tensor) -> None:
+        """Do nothing: columns where data and reconstruction are zero add nothing to the loss."""
+
+    @staticmethod
+    def _loss(problem: Problem, factors: Factors) -> Tensor:
+        return problem.divergence(factors) + problem.penalty(factors)
 
 
 class LossFall:
@@ -189,6 +246,17 @@ class LossFall:
     @staticmethod
     def _error(problem: Problem, factors: Factors) -> Tensor:
         return (2.0 * problem.divergence(factors).clamp_min(0)).sqrt()
+
+
+def still_to_fall(before: Tensor, fall: Tensor) -> Tensor:
+    """Return by how much a loss is thought to be above its limit after two falls, one after the other."""
+    ratio = (fall / before).nan_to_num(0.0).clamp(STEADY, SLOWEST)
+    return torch.maximum(before * ratio, fall) * ratio / (1 - ratio)
+
+
+def mass_limit(tol: float, dtype: torch.dtype) -> float:
+    """Return the fraction of V's sum that may be missing."""
+    return max(tol, MASS_ROUNDING * torch.finfo(dtype).eps)
 
 
 def _relative(now: Tensor, before: Tensor) -> Tensor:

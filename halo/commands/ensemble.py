@@ -21,12 +21,14 @@ from .options import Overwrite, Quiet, Stars, command
 from .output import make_folder, save_figure
 
 if TYPE_CHECKING:
+    from ..ensembles.archive import Archive
     from ..ensembles.estimate import Estimate
     from ..ensembles.rows import Summary
     from ..ensembles.run import Run
     from ..ensembles.runner import Outcome
 
-Figures = Annotated[bool, "Draw figures too, in figures/ of the run: as PNG, a summary also as PDF."]
+Figures = Annotated[bool, "Draw figures too, in figures/ of the run, as PNG."]
+Pdf = Annotated[bool, "Draw the figures as PDF too; existing PDFs are always redrawn with the rest."]
 Json = Annotated[bool, "Print JSON, for programs.", Option("--json")]
 FIGURES = "figures"
 
@@ -41,6 +43,7 @@ def ensemble(
     options: RunOptions,
     cluster: Cluster,
     figures: Figures = True,
+    pdf: Pdf = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -68,7 +71,7 @@ def ensemble(
             outcome = compute(stars, output, plan, options=options, cluster=where)
         for line in outcome.notes:
             typer.echo(f"halonmf: {line}", err=True)
-        _report(outcome, output, options, figures=figures, as_json=as_json, quiet=quiet)
+        _report(outcome, output, options, formats=formats(figures, pdf), as_json=as_json, quiet=quiet)
 
 
 def _estimate(stars: Path, plan: Plan, threads: int | None) -> Estimate:
@@ -79,7 +82,9 @@ def _estimate(stars: Path, plan: Plan, threads: int | None) -> Estimate:
     return estimate(stars, plan, threads=threads)
 
 
-def _report(outcome: Outcome, output: Path, options: RunOptions, *, figures: bool, as_json: bool, quiet: bool) -> None:
+def _report(
+    outcome: Outcome, output: Path, options: RunOptions, *, formats: Sequence[str], as_json: bool, quiet: bool
+) -> None:
     """Print what came of a run; where it is complete, summarise it too."""
     run = outcome.run
     record: dict[str, Any] = {
@@ -90,8 +95,7 @@ def _report(outcome: Outcome, output: Path, options: RunOptions, *, figures: boo
     }
     said, problems = done(outcome), failures(run)
     if run.complete and options.shard is None and len(run.failed) < len(run.setups):
-        # PDFs take as long again; halonmf summary draws them.
-        made, _ = publish(output, formats=("png",) if figures else ())
+        made, _ = publish(output, formats=formats)
         record["summary"] = made.record()
         said = said if quiet else f"{made.describe()}\n{said}"
         problems = problems or made.problems()
@@ -104,15 +108,17 @@ def summary(
     directory: Annotated[Path, "An ensemble, from halonmf ensemble.", Argument("DIR")],
     interval: Interval = TableSettings.interval,
     figures: Figures = True,
+    pdf: Pdf = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Summarise an ensemble.
 
-    Every product with its sampling error, and its spread over configurations. Writes summary.ecsv, summary.h5 and
-    figures/ in DIR again. Failed and missing batches are listed, and the exit code is then 4.
+    Every product with its sampling error, and its spread over configurations. Writes summary.ecsv and summary.h5 in DIR
+    again, and the figures in figures/ that would come out different. Failed and missing batches are listed, and the
+    exit code is then 4.
     """
-    made, files = publish(directory, interval=interval, formats=("png", "pdf") if figures else ())
+    made, files = publish(directory, interval=interval, formats=formats(figures, pdf))
     if as_json:
         typer.echo(json.dumps(made.record(), allow_nan=False))
     else:
@@ -122,8 +128,13 @@ def summary(
     leave(made.problems())
 
 
+def formats(figures: bool, pdf: bool) -> tuple[str, ...]:
+    """Return in which formats figures are drawn; none where none are."""
+    return ("png", *["pdf"] * pdf) if figures else ()
+
+
 def publish(
-    folder: Path, *, interval: str = TableSettings.interval, formats: Sequence[str] = ("png", "pdf")
+    folder: Path, *, interval: str = TableSettings.interval, formats: Sequence[str] = ("png",)
 ) -> tuple[Summary, list[Path]]:
     """Write the summary of the ensemble in a folder, with figures in some formats, in place of an earlier one.
 
@@ -135,12 +146,14 @@ def publish(
         A type of `intervals.TYPES`.
     formats : sequence of str
         Of the figures, among `picture.FORMATS`; with none no figures are drawn, which take longer than all the rest.
+        Where all are there and would come out the same they are left as they are; else those formats of them that are
+        there are drawn again too.
 
     Returns
     -------
     summary : Summary
     files : list of Path
-        What was written.
+        What was written, or is there as it would be written.
 
     Raises
     ------
@@ -154,14 +167,29 @@ def publish(
     from ..ensembles.archive import archive
 
     kept = archive(folder, interval=interval)
-    files = list(kept.files)
-    if formats:
-        from .. import figures
+    drawn = draw(kept, folder / FIGURES, formats) if formats else []
+    return kept.summary, [*kept.files, *drawn]
 
-        make_folder(folder / FIGURES)
-        for name, picture in figures.ensemble(kept.summary).items():
-            files += save_figure(picture, folder / FIGURES / name, kept.record, formats, overwrite=True)
-    return kept.summary, files
+
+def draw(kept: Archive, folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Return the figures of a summary, drawn into a folder unless they are there as they would be drawn."""
+    from ..io.kept import digest, remember, still_there
+
+    code = sorted(path for path in (Path(__file__).parents[1] / FIGURES).iterdir() if path.is_file())
+    source = digest(kept.content.encode(), *(path.read_bytes() for path in code))
+    there = still_there(folder, source)
+    if {f".{name}" for name in formats} <= {path.suffix for path in there}:
+        return there
+    from .. import figures
+    from ..figures.picture import FORMATS
+
+    make_folder(folder)
+    files = []
+    for name, picture in figures.ensemble(kept.summary).items():
+        all_of_it = [x for x in FORMATS if x in formats or (folder / f"{name}.{x}").exists()]
+        files += save_figure(picture, folder / name, kept.record, all_of_it, overwrite=True)
+    remember(folder, source, files)
+    return files
 
 
 def estimated(plan: Plan, found: Estimate) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.atomic import write_bytes
 from ..io.hdf5 import pack
+from ..io.kept import digest
 from ..io.provenance import plain, provenance
 from ..io.tables import save_table
 from .rows import Summary
@@ -27,11 +28,22 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Archive:
-    """A summary, the files that hold it, and their provenance."""
+    """A summary, the files that hold it, and their provenance.
+
+    Attributes
+    ----------
+    summary : Summary
+    files : tuple of Path
+    record : mapping
+        The provenance.
+    content : str
+        Names all that is in it: every number, the settings and the versions; not the time.
+    """
 
     summary: Summary
     files: tuple[Path, ...]
     record: Mapping[str, Any]
+    content: str = ""
 
 
 def archive(folder: str | Path, *, interval: str = RECOMMENDED) -> Archive:
@@ -66,7 +78,12 @@ def archive(folder: str | Path, *, interval: str = RECOMMENDED) -> Archive:
         save_table(folder / TABLE, summary.table(), record, overwrite=True),
         write_bytes(folder / ARRAYS, image(summary, record), overwrite=True),
     )
-    return Archive(summary, files, record)
+    timeless = {name: value for name, value in record.items() if name != "time"}
+    arrays, text = _contents(summary, timeless)
+    names = sorted(arrays)
+    shapes = json.dumps([(name, arrays[name].dtype.str, arrays[name].shape) for name in names])
+    content = digest(text.encode(), shapes.encode(), *(arrays[name].tobytes() for name in names))
+    return Archive(summary, files, record, content)
 
 
 def image(summary: Summary, record: Mapping[str, Any]) -> bytes:
@@ -75,6 +92,12 @@ def image(summary: Summary, record: Mapping[str, Any]) -> bytes:
     The attribute ``record`` is JSON: names of the statistics, labels of configurations and groups, provenance.
     Coordinates are ``SETUP.edges_X`` and so on.
     """
+    arrays, text = _contents(summary, record)
+    return pack(arrays, attributes={"record": text})
+
+
+def _contents(summary: Summary, record: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str]:
+    """Return the arrays of a summary, and what else there is as JSON."""
     arrays: dict[str, np.ndarray] = {}
     for part in summary.parts:
         numbers = {n: x for n, x in part.coordinates.items() if np.asarray(x).dtype.kind in "biuf"}
@@ -99,4 +122,4 @@ def image(summary: Summary, record: Mapping[str, Any]) -> bytes:
         ],
         "provenance": record,
     }
-    return pack(arrays, attributes={"record": json.dumps(plain(content), sort_keys=True)})
+    return arrays, json.dumps(plain(content), sort_keys=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import OutputError, UsageError
 from ..io.atomic import make_folder, remove, set_aside, write_bytes
+from ..io.kept import LIST
 from .run import BATCHES, CLAIMS, DAMAGED, MANIFEST, SETTINGS, Run, batch_path, open_run, read_settings
 
 OURS = (SETTINGS, MANIFEST, BATCHES, DAMAGED, CLAIMS, "summary.ecsv", "summary.h5", "figures")
@@ -174,7 +175,7 @@ def _left(folder: Path) -> list[Path]:
 def _clear(folder: Path) -> None:
     # The settings are removed last: interrupted before, this leaves the old run with fewer batches.
     pictures = [f"figures/{name}*.{kind}" for name in _PICTURES for kind in ("png", "pdf", "txt")]
-    summary = ("summary.ecsv", "summary.h5", *pictures)
+    summary = ("summary.ecsv", "summary.h5", f"figures/{LIST}", *pictures)
     for pattern in (f"{BATCHES}/*.h5", f"{BATCHES}/.*.tmp", f"{DAMAGED}/*", MANIFEST, *summary):
         for path in folder.glob(pattern):
             remove(path)

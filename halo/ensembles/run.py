@@ -19,7 +19,7 @@ from ..errors import InputError, UsageError
 from ..io.provenance import libraries, settings_sha256
 from ..replicates.setup import Setup
 from .batchfile import Computed, Header, decode, read_header
-from .plan import Batch, Plan, encode
+from .plan import Batch, Part, Plan, encode
 from .plan import decode as decode_plan
 
 SCHEMA = 1
@@ -103,9 +103,8 @@ class Run:
         InputError
             It failed, or is not there yet.
         """
-        for one in self._computed(setup):
-            if one.part.first == 0:
-                return dict(one.base), dict(one.coordinates)
+        for one in self._computed(setup, first=True):
+            return dict(one.base), dict(one.coordinates)
         raise InputError(f"{self.folder}: the base fit of {self.labels[setup]} is not there; run again with --resume.")
 
     def replicates(self, setup: int) -> dict[str, np.ndarray]:
@@ -127,14 +126,18 @@ class Run:
             return {}
         return {name: np.concatenate([one.replicates[name] for one in parts]) for name in parts[0].replicates}
 
-    def _computed(self, setup: int) -> list[Computed]:
+    def _computed(self, setup: int, *, first: bool = False) -> list[Computed]:
         failed = {failure.setup: failure.reason for failure in self.failed}
         if setup in failed:
             raise InputError(f"{self.folder}: {self.labels[setup]} could not be computed: {failed[setup]}")
+
+        def wanted(part: Part) -> bool:
+            return part.setup == setup and (part.first == 0 or not first)
+
         found = []
         for index, header in self.headers.items():
-            if any(part.setup == setup for part in header.parts):
-                found += [one for one in self._batch(index) if one.part.setup == setup]
+            if any(wanted(part) for part in header.parts):
+                found += [one for one in self._batch(index) if wanted(one.part)]
         return found
 
     def _batch(self, index: int) -> tuple[Computed, ...]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from ..errors import UsageError
 from .settings import RECOMMENDED as RECOMMENDED
@@ -74,6 +73,8 @@ def basic(replicates: Ordered, estimate: np.ndarray, coverage: float) -> tuple[n
 
 def bias_corrected(replicates: Ordered, estimate: np.ndarray, coverage: float) -> tuple[np.ndarray, np.ndarray]:
     """Return quantiles moved by how far the estimate is from the replicates' median (BC; Efron 1981)."""
+    from scipy.special import ndtr, ndtri  # takes longer to load than the default intervals to compute
+
     # Where all replicates lie on one side, the shift is as far as so many replicates can say.
     few = 1 / (np.maximum(replicates.number, 1) + 1)
     shift = ndtri(np.clip(replicates.share_below(estimate), few, 1 - few))

@@ -48,7 +48,7 @@ class Solver:
         "frobenius, kullback-leibler, itakura-saito or a number beta; beta <= 0 (itakura-saito) needs data "
         "without zeros, which counts never are: prefer kullback-leibler for them.",
     ] = "frobenius"
-    update: Annotated[str, "auto, mu (Lee & Seung), amu, hals, ehals, rank2 or newton."] = "auto"
+    update: Annotated[str, "auto, mu (Lee & Seung), amu, hals, ehals, rank2, arank2 or newton."] = "auto"
     init: Annotated[str, "nndsvda, nndsvd, nndsvdar or random."] = "nndsvda"
     alpha_W: Annotated[float, "Penalty on W, as scikit-learn scales it."] = 0.0
     alpha_H: Annotated[float, "Penalty on H, as scikit-learn scales it."] = 0.0

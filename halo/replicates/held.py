@@ -45,6 +45,8 @@ def weights_of_many(weights, columns, places, H, W, numbers, first, last):
     pixels = np.empty((n, k))
     gram = np.empty((k, k))
     one = np.empty(k)
+    passive, trial, work = np.zeros(k, np.bool_), np.zeros(k), np.empty((k, k + 1))
+    goal = np.empty(k)
     for b in range(first, last):
         for c in range(k):
             for j in range(n):
@@ -75,7 +77,7 @@ def weights_of_many(weights, columns, places, H, W, numbers, first, last):
                     for c in range(k):
                         sums[place, c] += one[c]
         for i in range(sums.shape[0]):
-            nonnegative(gram, sums[i])
+            nonnegative(gram, sums[i], goal, passive, trial, work)
 
 
 @njit(**OPTIONS)
@@ -104,14 +106,16 @@ def bin_sums(weights, rows, x, total, number):
 
 
 @njit(**OPTIONS)
-def nonnegative(gram, x):
-    """Replace x (k,) by the w >= 0 of least w G w / 2 - w x: Lawson & Hanson (1974) on the normal equations."""
+def nonnegative(gram, x, goal, passive, trial, work):
+    """Replace x (k,) by the w >= 0 of least w G w / 2 - w x: Lawson & Hanson (1974) on the normal equations.
+
+    Room to work in is the caller's: goal, passive and trial (k,), work (k, k + 1).
+    """
     k = len(x)
-    goal = x.copy()
+    goal[:] = x
     x[:] = 0.0
-    passive = np.zeros(k, np.bool_)
-    trial = np.zeros(k)
-    work = np.empty((k, k + 1))
+    passive[:] = False
+    trial[:] = 0.0
     for _ in range(CHANGES * k):
         best, worst = -1, 0.0
         for c in range(k):

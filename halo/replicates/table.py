@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..products.boundary import LEVEL, SMOOTHING, smooth
-from ..products.overview import PROFILES
+from ..products.settings import PROFILES
 from ..stars.variables import unit_of
-from .many import Many
 
-Make = Callable[[Many], np.ndarray | Mapping[str, np.ndarray]]
+if TYPE_CHECKING:
+    from .many import Many  # with numba: those who ask for names alone need none of it
+
+Make = Callable[["Many"], np.ndarray | Mapping[str, np.ndarray]]
 AXES = ("component", "level", "percentile", "bin", "column", "pixel")
 """Axes of products: the components; `profile.LEVELS`; `tracks.PERCENTILES`; the bins of a variable; the Lz columns of
 the boundary; the pixels of a plane's x axis."""

@@ -8,8 +8,8 @@ from numba import njit
 from ..rules.hals import MOMENTUM as FIRST_MOMENTUM
 from ..streams import HALF_NORMAL
 from .lanes import LANES, load, splat, store, where_positive
-from .sampling import FIRST, GOLDEN, SECOND, mix, stream
-from .tiles import ALLOCATING, OPTIONS
+from .streams import FIRST, GOLDEN, SECOND, mix, stream
+from .tiles import ALLOCATING, INNER
 from .workspace import (
     BEST,
     CEILING,
@@ -29,13 +29,13 @@ from .workspace import (
 IDLE = 3
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def start_stream(seed, number, start):
     """Return the state that begins the stream of start number `start` of a replicate; see `streams.half_normals`."""
     return mix(stream(seed, number) ^ mix(np.uint64(start) * FIRST + SECOND))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def half_normal(state, entry):
     """Return entry number `entry` of a stream, as `streams.half_normals` does."""
     z = mix(state + np.uint64(entry + 1) * GOLDEN)
@@ -44,7 +44,7 @@ def half_normal(state, entry):
     return np.float32(abs(np.int64(total) - 131070)) * HALF_NORMAL
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def masses(cells, rows, start, work, row_mass, column_mass, m):
     """Write the sums of V over rows and over columns."""
     for i in range(m):
@@ -59,7 +59,7 @@ def masses(cells, rows, start, work, row_mass, column_mass, m):
         store(work, column_mass + j * LANES, total)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def spread(work, H, W, places, at_H, at_W, units):
     """Give every lane the one start that is given."""
     k = len(units)
@@ -70,7 +70,7 @@ def spread(work, H, W, places, at_H, at_W, units):
             store(work, at_W + (i * k + c) * LANES, splat(W[i, c], work))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def draw(work, at, lane, state, size, columns, n, m, fitted, units):
     """Draw a start into a lane, from the stream at `state`; where H is `fitted` to W it begins at zero."""
     k = len(units)
@@ -86,7 +86,7 @@ def draw(work, at, lane, state, size, columns, n, m, fitted, units):
             work[at.W + (i * k + c) * LANES + lane] = value
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def remember(work, at, lane, outside, count, m, units):
     """Set a lane's memory of the check before, and what is zero where H is to be fitted first.
 
@@ -113,7 +113,7 @@ def remember(work, at, lane, outside, count, m, units):
     work[at.alive + lane] = 1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def assign(tile, lane, job):
     """Make a job due in a lane, whose cells are there."""
     tile.lane[JOB * LANES + lane], tile.lane[TRY * LANES + lane] = job, 0
@@ -121,7 +121,7 @@ def assign(tile, lane, job):
     tile.wide[BEST * LANES + lane] = np.inf
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def admit(tile, cells, jobs, following, last, m):
     """Let jobs into empty lanes; return the job that follows.
 
@@ -166,7 +166,7 @@ def admit(tile, cells, jobs, following, last, m):
     return following
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def enter(tile, jobs, none, n, m, fitted, units):
     """Begin the jobs that are due; return whether any begins at factors whose H is not to be fitted first.
 
@@ -212,7 +212,7 @@ def enter(tile, jobs, none, n, m, fitted, units):
     return fresh
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_outside(work, lane, at, given, extra, units):
     """Add the Gram matrices of the columns outside the pattern, which count in the first update of W."""
     k = len(units)
@@ -224,7 +224,7 @@ def add_outside(work, lane, at, given, extra, units):
                     work[at.GH + (c * k + d) * LANES + i] += extra[source, c, d]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def clear_empty(work, at, count, m, units):
     """Set to zero, in fresh lanes, what has no data: it would become zero with its first update anyway."""
     k = len(units)

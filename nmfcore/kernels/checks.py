@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from ..balance import LOPSIDED
+from ..rules.multiplicative import ROOM
+from ..stopping import KKT_MARGIN
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .settings import CONVERGED, MAX_ITER, NON_FINITE, STUCK
-from .tiles import INLINE, OPTIONS
+from .tiles import BLOCK, INLINE, OPTIONS
 
 
 # Few functions take a whole tile: compiling one that does takes half a second.
@@ -30,6 +33,86 @@ class Side(NamedTuple):
 def penalised(rule):
     """Tell whether the rule has any penalty."""
     return rule.W.l1 > 0 or rule.W.l2 > 0 or rule.H.l1 > 0 or rule.H.l2 > 0
+
+
+@njit(**OPTIONS)
+def column_sums(factor, count, out, units):
+    """Write the sums of `factor` (count, k, LANES) over its rows to `out`, by blocks: float32 sums stay short."""
+    k = len(units)
+    for c in range(k):
+        total = splat(0.0, factor)
+        for block in range(0, count, BLOCK):
+            part = splat(0.0, factor)
+            for i in range(block, min(block + BLOCK, count)):
+                part = part + load(factor, (i * k + c) * LANES, factor)
+            total = total + part
+        store(out, c * LANES, total)
+
+
+@njit(**OPTIONS)
+def excess(W_sums, H_sums, by, units):
+    """Write the powers of two by which to multiply W, and then those for H, to `by` (2 k, LANES).
+
+    Returns whether any is not 1; see `nmfcore.balance`.
+    """
+    k, limit = len(units), splat(LOPSIDED, W_sums)
+    one, zero = splat(1.0, W_sums), splat(0.0, W_sums)
+    worst = zero
+    for c in range(k):
+        w, h = load(W_sums, c * LANES, W_sums), load(H_sums, c * LANES, W_sums)
+        too_far = where_less(limit * w, h, one, where_less(limit * h, w, one, zero))
+        worst = lanes_max(worst, where_positive(w, where_positive(h, too_far, zero), zero))
+    store(by, 0, worst)
+    any_far = False
+    for lane in range(LANES):
+        any_far = any_far or by[lane] > 0
+    if not any_far:
+        return False
+    for c in range(k):
+        for lane in range(LANES):
+            place = c * LANES + lane
+            w, h, power = np.float64(W_sums[place]), np.float64(H_sums[place]), 1.0
+            if w > 0 and h > 0 and np.isfinite(w + h) and (h > LOPSIDED * w or w > LOPSIDED * h):
+                power = np.exp2(np.rint(0.5 * (np.log2(h) - np.log2(w))))
+            by[place], by[k * LANES + place] = power, 1.0 / power
+    return True
+
+
+@njit(**OPTIONS)
+def rescale(factor, count, by, at, units):
+    """Multiply the components of `factor` (count, k, LANES) by by[at:] (k, LANES); what is positive stays so."""
+    k = len(units)
+    zero, least = splat(0.0, factor), splat(ROOM * np.finfo(factor.dtype).tiny, factor)
+    for i in range(count):
+        for c in range(k):
+            place = (i * k + c) * LANES
+            value = load(factor, place, factor)
+            scaled = value * load(by, at + c * LANES, factor)
+            store(factor, place, lanes_max(scaled, where_positive(value, least, zero)))
+
+
+@njit(**OPTIONS)
+def balance(tile, count, m, units):
+    """Move scale between the factors of components where one has nearly all of it, and in all that was made of them.
+
+    Unit-sum factors do not change, nor does any product.
+    """
+    k, by = len(units), tile.h
+    column_sums(tile.W, m, tile.W_sums, units)
+    if not excess(tile.W_sums, tile.sums, by, units):
+        return
+    width = k * LANES
+    rescale(tile.W, m, by, 0, units)
+    rescale(tile.Y, m, by, 0, units)
+    rescale(tile.H, count, by, width, units)
+    rescale(tile.A, m, by, width, units)
+    rescale(tile.W_sums, 1, by, 0, units)
+    rescale(tile.sums, 1, by, width, units)
+    for c in range(k):
+        for d in range(k):
+            place = (c * k + d) * LANES
+            moved = load(by, width + c * LANES, by) * load(by, width + d * LANES, by)
+            store(tile.GH, place, load(tile.GH, place, by) * moved)
 
 
 @njit(**OPTIONS)
@@ -58,10 +141,15 @@ def relative_change(factor, previous, count, sums, by_sum, out, scales, units):
 
 
 @njit(**OPTIONS)
-def candidates(tile, limits, verdict, count, m, units):
-    """Write to `verdict` how far each living lane's factors have settled; return whether any may be done."""
+def candidates(tile, rule, limits, verdict, count, m, units):
+    """Write to `verdict` how far each living lane's factors have settled; return whether any may be done.
+
+    Before that the factors are balanced, unless penalties give every scale its price.
+    """
     k = len(units)
     width = k * LANES
+    if not penalised(rule):
+        balance(tile, count, m, units)
     relative_change(tile.W, tile.W_before, m, tile.sums, True, tile.out, tile.h, units)
     relative_change(tile.H, tile.H_before, count, tile.sums, False, tile.out2, tile.h, units)
     verdict[:] = -1
@@ -191,6 +279,35 @@ def residual(side, sums, by_sum, out, units):
             )
             worst = lanes_max(worst, lanes_max(distance, zero - distance))
     store(out, 0, worst)
+
+
+@njit(**OPTIONS)
+def confirm(verdict, job, iteration, residuals, limits, answers):
+    """Take back verdicts that the residual or the loss of their lane contradicts; see `stopping.Change`."""
+    limit = KKT_MARGIN * max(limits.tol, limits.mass_rounding)
+    for lane in range(LANES):
+        if verdict[lane] < 0:
+            continue
+        if not (np.isfinite(residuals[lane]) and np.isfinite(answers.numbers[job[lane], 0])):
+            verdict[lane] = NON_FINITE
+        elif verdict[lane] == CONVERGED and residuals[lane] > limit:
+            verdict[lane] = MAX_ITER if iteration[lane] == limits.max_iter else -1
+
+
+@njit(**OPTIONS)
+def mark_dead(verdict, W_sums, H_sums, rule, units):
+    """Call lanes stuck that settled where a component is zero, or nearly so, in one of its factors.
+
+    Those are asked again by `nmfcore.revive`, which knows whether the component has anything to gain.
+    """
+    if penalised(rule):
+        return
+    least = 2.0**20 * ROOM * np.finfo(W_sums.dtype).tiny
+    for lane in range(LANES):
+        if verdict[lane] == CONVERGED:
+            for c in range(len(units)):
+                if W_sums[c * LANES + lane] <= least or H_sums[c * LANES + lane] <= least:
+                    verdict[lane] = STUCK
 
 
 @njit(**OPTIONS)

@@ -7,20 +7,34 @@ from numba import njit
 
 from ..result import MARGIN
 from ..rules.multiplicative import ROOM
-from .checks import Side, gradient, judge, penalised, relative_change, residual
+from ..stopping import KKT_MARGIN
+from .checks import (
+    Side,
+    column_sums,
+    excess,
+    gradient,
+    judge,
+    mark_dead,
+    penalised,
+    relative_change,
+    rescale,
+    residual,
+)
 from .lanes import LANES, load, splat, store, where_positive
 from .loops import dot_column, gram_rows
 from .settings import CONVERGED, MAX_ITER, NON_FINITE
-from .tiles import OPTIONS
+from .tiles import INNER
 from .workspace import (
     BEST,
     CHANGE,
+    DIVERGENCE,
     DUE,
     EMPTY,
     ENERGY,
     FIT,
     ITERATION,
     JOB,
+    LOSS,
     RUNNING,
     STATE,
     TRY,
@@ -29,8 +43,11 @@ from .workspace import (
     WON,
 )
 
+# Below this fraction of the data's own squares the difference of large numbers leaves too few digits of the loss.
+CLOSE = 0.05
 
-@njit(**OPTIONS)
+
+@njit(**INNER)
 def lost_component(work, sums, W_sums, rule, units):
     """Return 1 in lanes where a component is zero in both factors (and nothing penalises it), else 0."""
     zero, one = splat(0.0, work), splat(1.0, work)
@@ -41,7 +58,7 @@ def lost_component(work, sums, W_sums, rule, units):
     return lost
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def multiply_columns(tile, cells, out, units):
     """Write W.T @ V to work[out:], and sum(H * (W.T @ V)) to the tile's FIT."""
     work, at, width = tile.work, tile.at, len(units) * LANES
@@ -54,12 +71,61 @@ def multiply_columns(tile, cells, out, units):
     store(tile.wide, FIT * LANES, fit)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
+def balance(work, at, count, m, units):
+    """Move scale between the factors of components where one has nearly all of it; see `checks.balance`."""
+    k, width = len(units), len(units) * LANES
+    by, W_sums = work[at.scales : at.scales + 2 * width], work[at.W_sums : at.W_sums + width]
+    sums = work[at.sums : at.sums + width]
+    column_sums(work[at.W : at.W + m * width], m, W_sums, units)
+    if not excess(W_sums, sums, by, units):
+        return
+    for first, length, place in ((at.W, m, 0), (at.Y, m, 0), (at.H, count, width), (at.A, m, width)):
+        rescale(work[first : first + length * width], length, by, place, units)
+    rescale(sums, 1, by, width, units)
+    for c in range(k):
+        for d in range(k):
+            place = at.GH + (c * k + d) * LANES
+            moved = load(by, width + c * LANES, by) * load(by, width + d * LANES, by)
+            store(work, place, load(work, place, work) * moved)
+
+
+@njit(**INNER)
+def squared_distance(values, rows, start, W, H, lane, m, units):
+    """Return half the squared distance of one lane's data from W @ H, in float64 and cell by cell.
+
+    Without the squares of cells outside the pattern, which are those of all cells less those inside.
+    """
+    k, count = len(units), len(start) - 1
+    total, inside, everywhere = 0.0, 0.0, 0.0
+    for j in range(count):
+        for p in range(start[j], start[j + 1]):
+            x = 0.0
+            for c in range(k):
+                x += np.float64(W[(rows[p] * k + c) * LANES + lane]) * np.float64(H[(j * k + c) * LANES + lane])
+            total += (np.float64(values[p * LANES + lane]) - x) ** 2
+            inside += x * x
+    for c in range(k):
+        for d in range(k):
+            of_W, of_H = 0.0, 0.0
+            for i in range(m):
+                place = i * k * LANES + lane
+                of_W += np.float64(W[place + c * LANES]) * np.float64(W[place + d * LANES])
+            for j in range(count):
+                place = j * k * LANES + lane
+                of_H += np.float64(H[place + c * LANES]) * np.float64(H[place + d * LANES])
+            everywhere += of_W * of_H
+    return 0.5 * (total + max(0.0, everywhere - inside))
+
+
+@njit(**INNER)
 def settle(tile, rule, limits, due, m, count, units):
     """Set the lanes aside whose factors have settled and whose W asks for no more; `due` says that it is time."""
     work, at, lane, wide, k = tile.work, tile.at, tile.lane, tile.wide, len(units)
     verdict = lane[VERDICT * LANES : (VERDICT + 1) * LANES]
     width = k * LANES
+    if due and not penalised(rule):
+        balance(work, at, count, m, units)
     if due:
         sums, scales = work[at.sums : at.sums + width], work[at.scales : at.scales + width]
         for of_W in (True, False):
@@ -111,7 +177,7 @@ def settle(tile, rule, limits, due, m, count, units):
             work[at.alive + i] = 0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def ask_W(tile, rule, m, units):
     """Write the gradient by W, and the mass that it asks for; and the Gram matrix of W."""
     work, at, width = tile.work, tile.at, len(units) * LANES
@@ -130,7 +196,7 @@ def ask_W(tile, rule, m, units):
     gradient(side_of_W(tile, rule, m, width), GH, sums, True, lost, missing, units)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def side_of_W(tile, rule, m, width):
     """Return what the gradient by W depends on."""
     work, at = tile.work, tile.at
@@ -141,7 +207,7 @@ def side_of_W(tile, rule, m, width):
     )  # fmt: skip
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def finish(tile, cells, jobs, rule, limits, answers, m, units):
     """Ask the lanes that were set aside for the mass that H still asks for; those done are compared with the best.
 
@@ -174,34 +240,28 @@ def finish(tile, cells, jobs, rule, limits, answers, m, units):
     )  # fmt: skip
     gradient(of_H, work[at.G : at.G + k * width], sums, False, lost, missing, units)
     judge(missing, work[at.row_mass : at.row_mass + m * LANES], iteration, limits, verdict, m, bool(1))
+    value(tile, cells, rule, m, units)
+    worst = work[at.out : at.out + LANES]
+    store(work, at.out, splat(0.0, work))
+    residual(of_H, sums, bool(0), worst, units)
+    residual(side_of_W(tile, rule, m, width), sums, bool(1), worst, units)
+    mark_dead(verdict, work[at.W_sums : at.W_sums + width], sums, rule, units)
     winners = lane[WON * LANES : (WON + 1) * LANES]
-    won = measure(tile, jobs, rule, answers, winners, units)
+    won = decide(tile, jobs, limits, worst, answers, winners)
     if won > 0:
-        worst = work[at.out : at.out + LANES]
-        store(work, at.out, splat(0.0, work))
-        residual(of_H, sums, bool(0), worst, units)
-        residual(side_of_W(tile, rule, m, width), sums, bool(1), worst, units)
-        for q in range(won):
-            answers.numbers[lane[JOB * LANES + winners[q]], 2] = worst[winners[q]]
         emit(tile, cells.columns, winners[:won], answers, m, units)
 
 
-@njit(**OPTIONS)
-def measure(tile, jobs, rule, answers, winners, units):
-    """List the lanes whose start is the best of its job so far, record it, and choose what each lane does next.
-
-    Returns how many have won.
-    """
-    k, work, at, lane, won = len(units), tile.work, tile.at, tile.lane, 0
+@njit(**INNER)
+def value(tile, cells, rule, m, units):
+    """Write the loss and the divergence of the lanes that were set aside."""
+    k, work, at, wide = len(units), tile.work, tile.at, tile.wide
+    width, count = k * LANES, len(cells.start) - 1
     for i in range(LANES):
-        if lane[STATE * LANES + i] != WAITING:
+        if tile.lane[STATE * LANES + i] != WAITING:
             continue
-        if lane[VERDICT * LANES + i] < 0:
-            lane[STATE * LANES + i] = RUNNING
-            work[at.alive + i] = 1
-            continue
-        divergence = 0.5 * tile.wide[ENERGY * LANES + i] - tile.wide[FIT * LANES + i]
-        penalty = 0.0
+        half = 0.5 * wide[ENERGY * LANES + i]
+        divergence, penalty = half - wide[FIT * LANES + i], 0.0
         for c in range(k):
             penalty += rule.W.l1 * np.float64(work[at.W_sums + c * LANES + i])
             penalty += rule.H.l1 * np.float64(work[at.sums + c * LANES + i])
@@ -212,21 +272,47 @@ def measure(tile, jobs, rule, answers, winners, units):
                 other = (c * k + d) * LANES + i
                 product = np.float64(work[at.G + other]) - (rule.H.l2 if c == d else 0.0)
                 divergence += 0.5 * product * np.float64(work[at.GH + other])
-        loss, job, start, best = divergence + penalty, lane[JOB * LANES + i], lane[TRY * LANES + i], BEST * LANES + i
-        before = tile.wide[best]
-        if start == 0 or loss < before * (1 - MARGIN) or (np.isfinite(loss) and not np.isfinite(before)):
+        if divergence < CLOSE * half:
+            W, H = work[at.W : at.W + m * width], work[at.H : at.H + count * width]
+            divergence = squared_distance(tile.cells, cells.rows, cells.start, W, H, i, m, units)
+        wide[LOSS * LANES + i], wide[DIVERGENCE * LANES + i] = divergence + penalty, divergence
+
+
+@njit(**INNER)
+def decide(tile, jobs, limits, residuals, answers, winners):
+    """Take back verdicts that the residual contradicts, list the lanes that are the best of their job so far.
+
+    Records those, chooses what each lane does next, and returns how many have won; see `stopping.Change`.
+    """
+    wide, lane, won = tile.wide, tile.lane, 0
+    limit = KKT_MARGIN * max(limits.tol, limits.mass_rounding)
+    for i in range(LANES):
+        if lane[STATE * LANES + i] != WAITING:
+            continue
+        verdict, iteration, loss = lane[VERDICT * LANES + i], lane[ITERATION * LANES + i], wide[LOSS * LANES + i]
+        if verdict >= 0 and not (np.isfinite(residuals[i]) and np.isfinite(loss)):
+            verdict = NON_FINITE
+        elif verdict == CONVERGED and residuals[i] > limit:
+            verdict = MAX_ITER if iteration == limits.max_iter else -1
+        if verdict < 0:
+            lane[STATE * LANES + i] = RUNNING
+            tile.work[tile.at.alive + i] = 1
+            continue
+        job, number, before = lane[JOB * LANES + i], lane[TRY * LANES + i], wide[BEST * LANES + i]
+        if number == 0 or loss < before * (1 - MARGIN) or (np.isfinite(loss) and not np.isfinite(before)):
             winners[won] = i
             won += 1
-            tile.wide[best] = loss
-            answers.numbers[job, 0], answers.numbers[job, 1] = loss, divergence
-            answers.status[job], answers.n_iter[job] = lane[VERDICT * LANES + i], lane[ITERATION * LANES + i]
-            answers.start[job] = jobs.begin[job] + start
-        lane[TRY * LANES + i] = start + 1
-        lane[STATE * LANES + i] = DUE if start + 1 < jobs.tries[job] else EMPTY
+            wide[BEST * LANES + i] = loss
+            answers.numbers[job, 0], answers.numbers[job, 1] = loss, wide[DIVERGENCE * LANES + i]
+            answers.numbers[job, 2] = residuals[i]
+            answers.status[job], answers.n_iter[job] = verdict, iteration
+            answers.start[job] = jobs.begin[job] + number
+        lane[TRY * LANES + i] = number + 1
+        lane[STATE * LANES + i] = DUE if number + 1 < jobs.tries[job] else EMPTY
     return won
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def emit(tile, columns, lanes, answers, m, units):
     """Write out the factors of the lanes that won."""
     k, work, at, W_out, H_out = len(units), tile.work, tile.at, answers.W, answers.H

@@ -14,10 +14,10 @@ from numba import njit
 from ..losses import FLOOR
 from ..rules.multiplicative import ROOM
 from ..rules.newton import KEPT, NEGLIGIBLE
-from .checks import Side, candidates, gradient, judge, penalised, record, residual
+from .checks import Side, candidates, column_sums, confirm, gradient, judge, mark_dead, penalised, record, residual
 from .lanes import LANES, lanes_max, load, splat, store, where_less, where_positive
 from .settings import MU
-from .tiles import ALLOCATING, BLOCK, INLINE, OPTIONS, admit, allocate, clear_empty, count_iteration, emit
+from .tiles import ALLOCATING, INLINE, OPTIONS, admit, allocate, clear_empty, count_iteration, emit
 
 # An iteration takes as long as about so many of least squares, by which the patience of `admit` is counted.
 WORTH = 12
@@ -32,20 +32,6 @@ def reconstruct(W, row, H, column, units):
     for c in range(1, len(units)):
         x = x + load(W, row + c * LANES, W) * load(H, column + c * LANES, W)
     return lanes_max(x, splat(FLOOR, W))
-
-
-@njit(**OPTIONS)
-def totals(factor, count, out, units):
-    """Write the sums of `factor` (count, k, LANES) over its rows to `out`, by blocks: float32 sums stay short."""
-    k = len(units)
-    for c in range(k):
-        total = splat(0.0, factor)
-        for block in range(0, count, BLOCK):
-            part = splat(0.0, factor)
-            for i in range(block, min(block + BLOCK, count)):
-                part = part + load(factor, (i * k + c) * LANES, factor)
-            total = total + part
-        store(out, c * LANES, total)
 
 
 @njit(**OPTIONS)
@@ -196,7 +182,7 @@ def check(tile, cells, rule, limits, answers, m, units):
     """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record how they ended."""
     k, count, rows, start = len(units), len(cells.start) - 1, cells.rows, cells.start
     verdict = np.empty(LANES, np.int64)
-    if not candidates(tile, limits, verdict, count, m, units):
+    if not candidates(tile, rule, limits, verdict, count, m, units):
         return
     pull_W(tile.cells, rows, start, tile.W, tile.H, tile.D_W, units)
     for j in range(count):
@@ -214,6 +200,8 @@ def check(tile, cells, rule, limits, answers, m, units):
     tile.out[:] = 0
     residual(of_H, tile.sums, bool(0), tile.out, units)
     residual(of_W, tile.sums, bool(1), tile.out, units)
+    mark_dead(verdict, tile.W_sums, tile.sums, rule, units)
+    confirm(verdict, tile.job, tile.iteration, tile.out, limits, answers)
     record(verdict, tile.job, tile.iteration, tile.out, tile.alive, answers)
 
 
@@ -276,7 +264,7 @@ def kullback_leibler(cells, jobs, first, last, rule, limits, units, answers):
         if following > before:
             since = np.int64(0)
             # Lanes in mid-run get the same sums again. What has no data counts in the first update of W, then is zero.
-            totals(tile.H, count, tile.sums, units)
+            column_sums(tile.H, count, tile.sums, units)
             for lane in range(LANES):
                 if tile.top[lane] > 0:
                     for c in range(k):
@@ -285,9 +273,9 @@ def kullback_leibler(cells, jobs, first, last, rule, limits, units, answers):
             clear_empty(tile, count, m, units)
         alive = load(tile.alive, 0, tile.W)
         update_W(tile, cells, rule.W, alive, m, units)
-        totals(tile.W, m, tile.W_sums, units)
+        column_sums(tile.W, m, tile.W_sums, units)
         update_H(tile, cells, rule.H, alive, units)
-        totals(tile.H, count, tile.sums, units)
+        column_sums(tile.H, count, tile.sums, units)
         since += WORTH
         if count_iteration(tile.alive, tile.iteration, limits):
             check(tile, cells, rule, limits, answers, m, units)

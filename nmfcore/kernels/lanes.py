@@ -11,12 +11,12 @@ import operator
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.datamodel import register_default as register_model
 from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import intrinsic, overload
 
-from ..pattern import LANES
+from . import LANES
 
 
 class LanesType(types.Type):
@@ -104,6 +104,54 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic
+def copy_lanes(typingctx: Any, target: Any, at: Any, source: Any, index: Any) -> Any:
+    """Copy LANES consecutive values of `source` from `index` on to target[at:], which has the same type."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        align = source.dtype.bitwidth // 8
+        value = builder.load(pointer_to(context, builder, source, args[2], args[3]), align=align)
+        builder.store(value, pointer_to(context, builder, target, args[0], args[1]), align=align)
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp), codegen
+
+
+@intrinsic
+def transpose(typingctx: Any, source: Any, places: Any, first: Any, offset: Any, target: Any) -> Any:
+    """Write the LANES vectors at source[places[first + i] + offset], i = 0, 1, ..., transposed to target[0:].
+
+    Lane l of vector i becomes target[l * LANES + i]. Places beyond the end of `places` repeat its last.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index, size = ir.IntType(64), source.dtype.bitwidth // 8
+        numbers = context.make_array(places)(context, builder, args[1])
+        last = builder.sub(builder.extract_value(numbers.shape, 0), ir.Constant(index, 1))
+        rows = []
+        for i in range(LANES):
+            at = builder.add(args[2], ir.Constant(index, i))
+            at = builder.select(builder.icmp_signed("<", at, last), at, last)
+            place = builder.add(builder.load(builder.gep(numbers.data, [at], inbounds=True)), args[3])
+            rows.append(builder.load(pointer_to(context, builder, source, args[0], place), align=size))
+        half = LANES
+        # Rows that are `half` apart exchange the blocks off the diagonal, first large blocks, then small ones.
+        while (half := half // 2) > 0:
+            low = [i if i & half == 0 else LANES + i - half for i in range(LANES)]
+            high = [i + half if i & half == 0 else LANES + i for i in range(LANES)]
+            masks = [ir.Constant(ir.VectorType(ir.IntType(32), LANES), mask) for mask in (low, high)]
+            for i in range(LANES):
+                if i & half == 0:
+                    pair = rows[i], rows[i + half]
+                    rows[i], rows[i + half] = (builder.shuffle_vector(*pair, mask) for mask in masks)
+        for lane, row in enumerate(rows):
+            at = ir.Constant(index, lane * LANES)
+            builder.store(row, pointer_to(context, builder, target, args[4], at), align=size)
+        return context.get_dummy_value()
+
+    return types.void(source, places, types.intp, types.intp, target), codegen
+
+
+@intrinsic
 def splat(typingctx: Any, scalar: Any, like: Any) -> Any:
     """Return `scalar` in every lane, in the floating-point type of the array `like`."""
 
@@ -132,6 +180,19 @@ _divide = _binary(lambda b, x, y: b.fdiv(x, y))
 # NaN in the left operand survives both: a comparison with NaN is false and selects it.
 lanes_max = _binary(lambda b, x, y: b.select(b.fcmp_ordered("<", x, y), y, x))
 lanes_min = _binary(lambda b, x, y: b.select(b.fcmp_ordered(">", x, y), y, x))
+
+
+@intrinsic
+def lanes_sqrt(typingctx: Any, value: Any) -> Any:
+    """Return the square root of every lane."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = args[0].type
+        name = f"llvm.sqrt.v{LANES}f{value.dtype.bitwidth}"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)
+        return builder.call(function, [args[0]])
+
+    return value(value), codegen
 
 
 def _overloaded(symbol: Any, function: Any) -> None:

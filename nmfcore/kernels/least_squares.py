@@ -17,20 +17,20 @@ from .conclusion import finish, settle
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .loops import dot_column, gram_rows, multiply_rows, scatter_column, sweep_rows
 from .settings import MU, RANK2, SWEEPS
-from .tiles import ALLOCATING, OPTIONS
+from .tiles import ALLOCATING, INNER
 from .workspace import CEILING, EMPTY, GROUP, ITERATION, JOB, MOMENTUM, ROWS, RUNNING, STATE, TRY, WAITING
 
 SIDE_BY_SIDE = (0,) * ROWS
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def clear(work, first, length):
     """Set `length` entries from `first` on to zero."""
     for place in range(first, first + length, LANES):
         store(work, place, splat(0.0, work))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def gram(work, factor, count, out, sums, units):
     """Write the k x k Gram matrix of the factor at `factor` to work[out:] and its sums to work[sums:]."""
     k = len(units)
@@ -39,7 +39,7 @@ def gram(work, factor, count, out, sums, units):
     gram_rows(work, factor, 0, count, out, sums, units)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def rank2_rows(work, r, G, inverse, source, target, alive, l1, count):
     """Write the exact minimum of `count` rows of two components to work[target:]; see `rules.rank_two`."""
     zero, shrink = splat(0.0, work), splat(l1, work)
@@ -59,7 +59,7 @@ def rank2_rows(work, r, G, inverse, source, target, alive, l1, count):
         store(work, target + place + LANES, where_positive(alive, where_positive(inside, y1, x1), old1))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def update_rows(work, r, G, inverse, source, target, alive, step, count, units):
     """Write the update of `count` rows of a factor, at `source`, to work[target:]; idle lanes keep their values.
 
@@ -84,7 +84,7 @@ def update_rows(work, r, G, inverse, source, target, alive, step, count, units):
             )
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def prepare_gram(work, G, inverse, step, units):
     """Add l2 to the diagonal and write what `update_rows` divides by."""
     k = len(units)
@@ -108,7 +108,7 @@ def prepare_gram(work, G, inverse, step, units):
         store(work, inverse + 2 * LANES, where_positive(trusted, one / lanes_max(determinant, tiny), zero))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def pass_over(tile, cells, factor, step, update, m, units):
     """Update H (if `update`) for the W at `factor`, and write V @ H.T, H @ H.T and the sums of H to the tile."""
     k = len(units)
@@ -129,7 +129,7 @@ def pass_over(tile, cells, factor, step, update, m, units):
             scatter_column(values, rows, start[j], start[j + 1], work, at.A, at.H + j * width, units)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def update_W(tile, source, target, alive, step, m, units):
     """Write the update of `source`, W or its extrapolation, for this H to `target`; idle lanes keep their values."""
     k, work, at = len(units), tile.work, tile.at
@@ -139,7 +139,7 @@ def update_W(tile, source, target, alive, step, m, units):
     update_rows(work, at.A, at.G, at.inverse, source, target, alive, step, m, units)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def extrapolate(tile, m, units):
     """Take the W that is in the making, and choose what the next H is fitted to: further along the way W has moved.
 
@@ -171,7 +171,7 @@ def extrapolate(tile, m, units):
         store(work, at.W + place, where_positive(mask, new, old))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def iterate(tile, cells, rule, m, units):
     """Do one iteration in the lanes that are alive."""
     work, at = tile.work, tile.at
@@ -189,7 +189,7 @@ def iterate(tile, cells, rule, m, units):
             tile.lane[ITERATION * LANES + lane] += 1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def useful(lane, jobs, more):
     """Return how many lanes have ended, or are empty, and can be given something to do; and how many are at work."""
     found, living = 0, 0

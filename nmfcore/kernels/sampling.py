@@ -1,111 +1,163 @@
-"""Compiled resampling: random numbers, and the counts of LANES replicates at a time."""
+"""Compiled resampling: the counts of LANES replicates at a time, and products with them.
+
+The weights of the multinomial scheme are drawn in two steps, of which the first takes nearly all stars and vectors, and
+which together are exact. Every star gets a Poisson weight of a mean a little below 1. Given their sum M, such weights
+are multinomial: M stars drawn with replacement. Where M is too small, further stars are drawn; where it is too large,
+of all drawn ones some are taken away at random.
+"""
 
 from __future__ import annotations
+
+from math import exp, factorial, floor, sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
-from ..pattern import LANES
+from .lanes import LANES
 from .parallel import in_parallel
+from .streams import FIRST, GOLDEN, SECOND, THRESHOLDS, add_stars, mix, stream, weight_of
+from .tiles import ALLOCATING, OPTIONS, copy
 
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+__all__ = ["DELETE", "FIRST", "GOLDEN", "MULTINOMIAL", "POISSON", "POISSON_WEIGHTS", "SECOND", "mix", "stream"]
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-# exp(-1) sum_{i <= c} 1/i!, in units of 2^-32: a Poisson number of mean 1 is how many of these a uniform number
-# reaches.
-POISSON = np.array(
-    [np.floor(2.0**32 * np.exp(-1) * sum(1 / np.prod(np.arange(1.0, i + 1)) for i in range(c + 1))) for c in range(13)]
-).astype(np.uint64)
 MULTINOMIAL, POISSON_WEIGHTS, DELETE = 0, 1, 2
+# The sum of the first weights stays below the number of stars by so many standard deviations.
+BELOW = 3.0
+# More than any star's first weight: a drawn star is found by picking stars and keeping each with its weight over this.
+MOST = 16
 
 
-@njit(**OPTIONS)
-def mix(z):
-    """Return SplitMix64's scrambling of a 64-bit number."""
-    z = (z ^ (z >> np.uint64(30))) * FIRST
-    z = (z ^ (z >> np.uint64(27))) * SECOND
-    return z ^ (z >> np.uint64(31))
+class Recipe(NamedTuple):
+    """How to draw: what `draw_tile` is told.
+
+    The streams are those of `seed` and the replicates from `first` on.
+    """
+
+    cells: Any  # (stars * images,), int32: each star's cells; a spare one where it does not count
+    images: int
+    stars: int
+    thresholds: Any  # (THRESHOLDS,), uint32: see `add_stars`
+    scheme: int
+    seed: int
+    first: int
+    order: Any  # stars by bin, for DELETE, as are those that follow
+    bins: Any  # where each bin begins
+    drops: Any  # how many stars to take from it
 
 
-@njit(**OPTIONS)
-def stream(seed, replicate):
-    """Return the state that begins the stream of (seed, replicate)."""
-    return mix(mix(np.uint64(seed) + GOLDEN) ^ mix(np.uint64(replicate) * FIRST + SECOND))
+def poisson_thresholds(mean: float) -> np.ndarray:
+    """Return floor(2^32 P(weight <= c)) of a Poisson weight, c = 0, 1, ..., as uint32.
+
+    A weight is the number of these that a uniform 32-bit number reaches.
+    """
+    chances = np.cumsum([exp(-mean) * mean**c / factorial(c) for c in range(THRESHOLDS)])
+    return np.array([min(floor(2.0**32 * p), 2**32 - 1) for p in chances], dtype=np.uint32)
 
 
-@njit(**OPTIONS)
-def draw(weight, stars, scheme, seed, first, replicates, order, bins, drops):
-    """Set weight[star * LANES + lane] to how often replicate first + lane has the star, for `replicates` lanes."""
-    low = np.uint64(0xFFFFFFFF)
-    half = np.uint64(32)
-    weight[:] = 0
-    for lane in range(min(LANES, replicates)):
-        state = stream(seed, first + lane)
-        if scheme == MULTINOMIAL:
-            for _ in range(stars // 2):
-                state += GOLDEN
-                z = mix(state)
-                weight[np.int64(((z >> half) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
-                weight[np.int64(((z & low) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
-            if stars % 2:
-                state += GOLDEN
-                z = mix(state)
-                weight[np.int64(((z >> half) * np.uint64(stars)) >> half) * LANES + lane] += np.uint8(1)
-        elif scheme == POISSON_WEIGHTS:
-            for star in range(stars):
-                state += GOLDEN
-                u = mix(state) >> half
-                number = 0
-                for threshold in POISSON:
-                    number += u >= threshold
-                weight[star * LANES + lane] = number
-        else:
-            for star in range(stars):
-                weight[star * LANES + lane] = 1
-            for i in range(len(drops)):
-                number = bins[i + 1] - bins[i]
-                # Floyd's way to a random subset: no star twice, one random number each.
-                for top in range(number - drops[i], number):
-                    state += GOLDEN
-                    u = mix(state) >> half
-                    picked = np.int64((u * np.uint64(top + 1)) >> half)
-                    place = order[bins[i] + picked] * LANES + lane
-                    if weight[place] == 0:
-                        place = order[bins[i] + top] * LANES + lane
-                    weight[place] = 0
+POISSON = poisson_thresholds(1.0).astype(np.uint64)
 
 
-@njit(**OPTIONS)
-def fill_tiles(values, cell, scheme, seed, first, replicates, order, bins, drops, begin, end):
-    """Fill the tiles begin to end - 1 with resampled counts."""
-    stars, images = cell.shape
-    weight = np.zeros(stars * LANES, np.uint8)
+def thresholds_of(scheme: int, stars: int) -> np.ndarray:
+    """Return the thresholds of the first weights for so many stars."""
+    return poisson_thresholds(max(0.0, 1.0 - BELOW / sqrt(stars)) if scheme == MULTINOMIAL else 1.0)
+
+
+@njit(**ALLOCATING)
+def settle(values, recipe, lane, replicate, state, total):
+    """Draw stars, or take some away, until the sum of a replicate's weights is the number of stars."""
+    cells, images = recipe.cells, recipe.images
+    stars, half, low = np.uint64(recipe.stars), np.uint64(32), np.uint64(0xFFFFFFFF)
+    missing = recipe.stars - np.int64(total)
+    for _ in range(missing):
+        state += GOLDEN
+        star = np.int64(((mix(state) >> half) * stars) >> half)
+        for at in range(star * images, (star + 1) * images):
+            values[np.int64(cells[at]) * LANES + lane] += values.dtype.type(1)
+    if missing >= 0:
+        return
+    begin = stream(recipe.seed, replicate)
+    gone, taken = np.empty(-missing, np.int64), 0
+    while taken < len(gone):
+        state += GOLDEN
+        z = mix(state)
+        star = np.int64(((z >> half) * stars) >> half)
+        weight = weight_of(begin, star, recipe.thresholds)
+        for before in gone[:taken]:
+            weight -= before == star
+        if np.int64(((z & low) * np.uint64(MOST)) >> half) < weight:
+            gone[taken] = star
+            taken += 1
+            for at in range(star * images, (star + 1) * images):
+                values[np.int64(cells[at]) * LANES + lane] -= values.dtype.type(1)
+
+
+@njit(**ALLOCATING)
+def delete(values, recipe, state):
+    """Count every star once in each lane, less those that its stream takes away."""
+    cells, images, order, bins = recipe.cells, recipe.images, recipe.order, recipe.bins
+    weight = np.ones(recipe.stars * LANES, np.uint8)
+    for lane in range(LANES):
+        z = state[lane]
+        for i in range(len(recipe.drops)):
+            number = bins[i + 1] - bins[i]
+            # Floyd's way to a random subset: no star twice, one random number each.
+            for top in range(number - recipe.drops[i], number):
+                z += GOLDEN
+                picked = np.int64(((mix(z) >> np.uint64(32)) * np.uint64(top + 1)) >> np.uint64(32))
+                place = order[bins[i] + picked] * LANES + lane
+                if weight[place] == 0:
+                    place = order[bins[i] + top] * LANES + lane
+                weight[place] = 0
+    for star in range(recipe.stars):
+        for at in range(star * images, (star + 1) * images):
+            for lane in range(LANES):
+                values[np.int64(cells[at]) * LANES + lane] += values.dtype.type(weight[star * LANES + lane])
+
+
+@njit(**ALLOCATING)
+def draw_tile(values, recipe, tile, state, total):
+    """Set values (cells, LANES) to the counts of tile number `tile`; state, uint64, and total, uint32, are scratch."""
+    values[:] = 0
+    first = recipe.first + tile * LANES
+    for lane in range(LANES):
+        state[lane] = stream(recipe.seed, first + lane)
+    if recipe.scheme == DELETE:
+        delete(values, recipe, state)
+        return
+    add_stars(values, recipe.cells, recipe.images, recipe.thresholds, state, total, recipe.stars)
+    if recipe.scheme == MULTINOMIAL:
+        for lane in range(LANES):
+            settle(values, recipe, lane, first + lane, state[lane], total[lane])
+
+
+@njit(**ALLOCATING)
+def fill_tiles(values, recipe, replicates, cells, begin, end):
+    """Fill values (tiles, cells * LANES) from tile `begin` to `end` - 1; lanes beyond the replicates are zero."""
+    one = np.zeros((cells + 1) * LANES, values.dtype)
+    state, total = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint32)
     for tile in range(begin, end):
-        done = tile * LANES
-        draw(weight, stars, scheme, seed, first + done, replicates - done, order, bins, drops)
-        for star in range(stars):
-            for image in range(images):
-                at = cell[star, image]
-                if at >= 0:
-                    for lane in range(LANES):
-                        values[tile, at * LANES + lane] += weight[star * LANES + lane]
+        draw_tile(one, recipe, tile, state, total)
+        copy(values[tile], one[: cells * LANES])
+        for lane in range(replicates - tile * LANES, LANES):
+            values[tile, lane::LANES] = 0
 
 
-@njit(**OPTIONS)
-def weigh_tiles(out, scheme, seed, first, order, bins, drops, begin, end):
+@njit(**ALLOCATING)
+def weigh_tiles(out, recipe, begin, end):
     """Fill the rows of out (B, stars) that the tiles begin to end - 1 make with each star's number."""
     replicates, stars = out.shape
     weight = np.zeros(stars * LANES, np.uint8)
+    state, total = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint32)
     for tile in range(begin, end):
+        draw_tile(weight, recipe, tile, state, total)
         done = tile * LANES
-        draw(weight, stars, scheme, seed, first + done, replicates - done, order, bins, drops)
         for lane in range(min(LANES, replicates - done)):
             for star in range(stars):
                 out[done + lane, star] = weight[star * LANES + lane]
 
 
-@njit(**OPTIONS)
+@njit(**ALLOCATING)
 def grams(values, rows, start, replicates, first, last, out):
     """Write V V^T of the replicates first to last - 1 to out (B, m, m)."""
     m = out.shape[1]
@@ -141,29 +193,12 @@ def project(values, rows, start, replicates, vectors, first, last, out):
                         out[b, c, j] += v * vectors[b, row, c]
 
 
-def fill(
-    values: np.ndarray,
-    cell: np.ndarray,
-    scheme: int,
-    seed: int,
-    first: int,
-    replicates: int,
-    order: np.ndarray,
-    bins: np.ndarray,
-    drops: np.ndarray,
-) -> None:
+def fill(values: np.ndarray, recipe: Recipe, replicates: int) -> None:
     """Fill `values` (tiles, cells * LANES) in parallel; see `resample.bootstrap`."""
-    in_parallel(
-        lambda begin, end: fill_tiles(values, cell, scheme, seed, first, replicates, order, bins, drops, begin, end),
-        len(values),
-    )
+    cells = values.shape[1] // LANES
+    in_parallel(lambda begin, end: fill_tiles(values, recipe, replicates, cells, begin, end), len(values))
 
 
-def weigh(
-    out: np.ndarray, scheme: int, seed: int, first: int, order: np.ndarray, bins: np.ndarray, drops: np.ndarray
-) -> None:
+def weigh(out: np.ndarray, recipe: Recipe) -> None:
     """Fill `out` (B, stars) in parallel with the weights that `fill` counts; see `resample.star_weights`."""
-    in_parallel(
-        lambda begin, end: weigh_tiles(out, scheme, seed, first, order, bins, drops, begin, end),
-        -(-len(out) // LANES),
-    )
+    in_parallel(lambda begin, end: weigh_tiles(out, recipe, begin, end), -(-len(out) // LANES))

@@ -16,10 +16,11 @@ from ..rules.multiplicative import ROOM
 from .lanes import LANES, load, splat, store, where_positive
 
 ALLOCATING: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
-# Functions that only other kernels call need no entry from Python and no place in the cache, which take longer to make
-# than the function itself; and what allocates nothing need not count references to arrays: counting takes longer than
-# a column's arithmetic.
-OPTIONS: dict[str, Any] = {
+# What allocates nothing need not count references to arrays: counting takes longer than a column's arithmetic.
+OPTIONS = ALLOCATING | {"_nrt": False}
+# Functions that only other kernels call need no entry from Python (a call from there would crash) and no place in the
+# cache, which take longer to make than the function itself.
+INNER: dict[str, Any] = {
     "nogil": True, "error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True,
 }  # fmt: skip
 INLINE = OPTIONS | {"forceinline": True}

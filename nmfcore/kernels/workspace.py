@@ -19,7 +19,7 @@ GROUP = 16
 # What a lane is doing.
 EMPTY, DUE, RUNNING, WAITING = 0, 1, 2, 3
 # Rows of `Tile.wide` and of `Tile.lane`.
-ENERGY, FIT, CHANGE, MOMENTUM, CEILING, BEST = range(6)
+ENERGY, FIT, CHANGE, MOMENTUM, CEILING, BEST, LOSS, DIVERGENCE = range(8)
 JOB, ITERATION, TRY, STATE, VERDICT, WON = range(6)
 
 
@@ -40,7 +40,7 @@ class Layout(NamedTuple):
     inverse: int  # what an update divides by: see `prepare_gram`
     sums: int  # of H, (k, LANES)
     W_sums: int
-    scales: int
+    scales: int  # (2 k, LANES), scratch
     row_mass: int  # (m, LANES)
     column_mass: int  # (columns, LANES)
     missing: int  # (2, LANES)
@@ -99,15 +99,15 @@ def allocate(values: np.ndarray, dtype: np.dtype, cell_count: int, m: int, count
     short, long = -(-m // ROWS) * ROWS * k, -(-count // GROUP) * GROUP * k
     square = k * k
     sizes = [
-        short, short, short, short, short, long, long, long, square, square, square, max(k, 2) + 1 + square, k, k, k,
-        m, count, 2, GROUP * k, 2, 2, 1, 1, 1,
+        short, short, short, short, short, long, long, long, square, square, square, max(k, 2) + 1 + square,
+        k, k, 2 * k, m, count, 2, GROUP * k, 2, 2, 1, 1, 1,
     ]  # fmt: skip
     places = [0, *np.cumsum(sizes).tolist()]
     at = Layout(*(place * LANES for place in places))
     return Tile(
         np.zeros(cell_count * LANES, values.dtype),
         np.zeros(at.end, dtype),
-        np.zeros(6 * LANES),
+        np.zeros(8 * LANES),
         np.zeros(6 * LANES, np.int64),
         at,
     )

@@ -60,6 +60,10 @@ class Momentum(NamedTuple):
         """Keep the replicates `rows`."""
         return Momentum(*(x.index_select(0, rows) for x in self))
 
+    def rescale(self, by: Tensor) -> Momentum:
+        """Return the memory of a run whose W was multiplied by `by`, shape (B, k)."""
+        return self._replace(ahead=self.ahead * by[:, None, :])
+
 
 @dataclass(frozen=True)
 class ExtrapolatedHALS:
@@ -152,8 +156,10 @@ def sweep(V: Tensor, W: Tensor, H: Tensor, filled: Tensor, l1: Tensor | None, l2
     # than the arithmetic, so there are few of them.
     goal, slope = (target * inverse).unbind(dim=-2), (gram * inverse).neg_()[..., None].unbind(dim=1)
     slopes = [one.unbind(dim=1) for one in slope]
-    # Where the other factor's column is zero a row has no effect; it stays as it is where there are data.
-    idle = None if V.device.type == "cpu" and bool((curvature > 0).all()) else (curvature <= 0).unbind(dim=1)
+    # Where the other factor's column is zero a row has no effect; it stays as it is where there are data, unless an L1
+    # penalty makes zero its minimum.
+    moved = l1 is not None or (V.device.type == "cpu" and bool((curvature > 0).all()))
+    idle = None if moved else (curvature <= 0).unbind(dim=1)
     rows = list(H.unbind(dim=-2))
     for _ in range(sweeps):
         for j, row in enumerate(rows):

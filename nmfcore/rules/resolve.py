@@ -10,7 +10,7 @@ from ..problem import Factors, Problem
 from .hals import HALS, ExtrapolatedHALS
 from .multiplicative import MultiplicativeUpdate
 from .newton import NewtonKL
-from .rank_two import RankTwo
+from .rank_two import AcceleratedRankTwo, RankTwo
 
 
 class UpdateRule(Protocol):
@@ -18,7 +18,8 @@ class UpdateRule(Protocol):
 
     Optional attributes: ``supports(problem)`` returns why the rule cannot solve a problem, or None if it can; ``every``
     is the number of iterations between convergence tests. A rule with a method ``begin(problem, factors)`` has a
-    memory: ``begin`` returns it, the rule then takes and returns it with the factors (see `ExtrapolatedHALS`).
+    memory: ``begin`` returns it, the rule then takes and returns it with the factors (see `ExtrapolatedHALS`). A memory
+    may have ``distance``, how far each replicate may be from its limit, which then is to be at most `Stop.tol` too.
     """
 
     def __call__(self, problem: Problem, factors: Factors, /) -> Factors:
@@ -33,13 +34,14 @@ RULES: dict[str, Callable[[], Any]] = {
     "hals": HALS,
     "ehals": ExtrapolatedHALS,
     "rank2": RankTwo,
+    "arank2": AcceleratedRankTwo,
     "newton": NewtonKL,
 }
-OURS = (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, NewtonKL)
+OURS = (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, AcceleratedRankTwo, NewtonKL)
 
 
-def resolve_rule(update: str | UpdateRule, problem: Problem) -> UpdateRule:
-    """Return the rule that `update` names, if it can solve `problem`.
+def resolve_rule(update: str | UpdateRule, problem: Problem, n_components: int) -> UpdateRule:
+    """Return the rule that `update` names for so many components, if it can solve `problem`.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def resolve_rule(update: str | UpdateRule, problem: Problem) -> UpdateRule:
         If `update` is neither a name nor callable.
     """
     if update == "auto":
-        return _best_rule(problem)
+        return _best_rule(problem, n_components)
     rule: Any
     if isinstance(update, str):
         if update not in RULES:
@@ -65,7 +67,9 @@ def resolve_rule(update: str | UpdateRule, problem: Problem) -> UpdateRule:
     return rule
 
 
-def _best_rule(problem: Problem) -> Any:
+def _best_rule(problem: Problem, n_components: int) -> Any:
+    if n_components == 2 and problem.hold is None and AcceleratedRankTwo().supports(problem) is None:
+        return AcceleratedRankTwo()
     if ExtrapolatedHALS().supports(problem) is None:
         # Penalties may remove a component for good while W is extrapolated; plain HALS is more careful.
         penalised = any(x is not None for x in (problem.l1_W, problem.l2_W, problem.l1_H, problem.l2_H))

@@ -12,7 +12,8 @@ from ..kernels.cuda.launch import holds
 from ..losses import BetaDivergence
 from ..problem import SAFE_MAXIMUM, build_problem
 from ..request import Request
-from ..rules.rank_two import RankTwo
+from ..rules.hals import ExtrapolatedHALS
+from ..rules.rank_two import AcceleratedRankTwo, RankTwo
 from ..rules.resolve import OURS, UpdateRule, resolve_rule
 from .solve import Compiled, Cuda, Kernel, precision_of
 
@@ -35,8 +36,10 @@ def plan_pattern(request: Request) -> Solver:
     )
     if request.weight is None and isinstance(loss, BetaDivergence) and loss.beta <= 0:
         pattern.require_positive(loss.beta)
-    rule = resolve_rule(request.update, stand_in)
+    rule = resolve_rule(request.update, stand_in, request.n_components)
     devices = [] if request.on_cpu else visible_devices(request.device)
+    if devices and request.update == "auto" and isinstance(rule, AcceleratedRankTwo):
+        rule = ExtrapolatedHALS()  # which has a kernel for GPUs
     if refusal(request, rule, devices) is not None:
         return Dense(request)
     assert isinstance(loss, BetaDivergence), "checked by `refusal`"
@@ -73,7 +76,9 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
         return "no iteration is asked for"
     if not isinstance(rule, OURS):
         return "the rule has no compiled form"
-    if isinstance(rule, RankTwo) and request.n_components != 2:
+    if isinstance(rule, AcceleratedRankTwo) and devices:
+        return "the rule has no kernel for GPUs"
+    if isinstance(rule, (RankTwo, AcceleratedRankTwo)) and request.n_components != 2:
         return "the rule is for two components"
     largest = request.V.largest
     low, high = SAFE_MAXIMUM

@@ -9,15 +9,19 @@ import numpy as np
 import torch
 
 from ..dense import Dense, solve_sample
+from ..kernels import LANES
 from ..kernels.parallel import in_parallel, kernels_only, number_of_threads
-from ..pattern import LANES, SharedPattern, to_tiles
+from ..pattern import SharedPattern, to_tiles
 from ..problem import Penalty
 from ..request import Request
-from ..result import FIELDS, Result, clearly_better, concatenate
+from ..result import Result, concatenate
 from ..rules.hals import fits_H_first
-from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Stop
+from ..rules.rank_two import AcceleratedRankTwo
+from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Status, Stop
+from .accelerated import distinct, solver_of
+from .again import without_dead
 from .starts import Beginning, Starts, compilable, join
-from .tries import Tries
+from .tries import Tries, keep_better
 
 # Chunks hold at most this many entries of the factors, of every start, and of V V^T.
 CHUNK_ENTRIES = 2**24
@@ -64,11 +68,21 @@ class Kernel:
     dtype: np.dtype
     devices: tuple[int, ...] = ()
 
+    @property
+    def accelerated(self) -> bool:
+        """Whether the rule is the accelerated one of two components, which has a kernel of its own."""
+        return isinstance(self.rule, AcceleratedRankTwo)
+
+    @property
+    def takes_tries(self) -> bool:
+        """Whether the kernel draws random starts by itself and keeps the best: see `try_all`."""
+        return self.beta == 2 and not self.devices and not self.accelerated
+
     def on_sample(self, replicates: int) -> Kernel:
         """Return the kernel for so many copies of the sample that the replicates were drawn from."""
         pattern = self.pattern
         assert pattern.base is not None
-        cells = np.broadcast_to(pattern.base.astype(pattern.values.dtype), (replicates, len(pattern.base)))
+        cells = np.broadcast_to(pattern.base.astype(pattern.dtype), (replicates, len(pattern.base)))
         shape = (replicates, *pattern.shape[1:])
         return replace(self, pattern=replace(pattern, values=to_tiles(cells), shape=shape, base=None))
 
@@ -84,7 +98,8 @@ class Kernel:
 
         pattern, k, limits = self.pattern, starts.W.shape[-1], self.limits()
         jobs, (m, n) = len(chosen), pattern.shape[1:]
-        rule = rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
+        fast = self.accelerated
+        rule = None if fast else rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
         if self.devices:
             W, H, n_iter, status, numbers = launch.frobenius(pattern, chosen, *starts, rule, limits, self.devices)
             return _result(W, H, n_iter, status, numbers)
@@ -96,8 +111,11 @@ class Kernel:
             H.fill(0)
         n_iter, status, numbers = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64), np.zeros((jobs, 3))
 
-        cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
         answers = Answers(W, H, n_iter, status, numbers)
+        if fast:
+            in_parallel(solver_of(pattern, chosen, starts, columns, limits, answers), -(-jobs // LANES), grain=LONG)
+            return _result(W, H, n_iter, status, numbers)
+        cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
 
         def work(first: int, last: int) -> None:
             kullback_leibler(cells, given, first * LANES, min(last * LANES, jobs), rule, limits, (0,) * k, answers)
@@ -162,7 +180,7 @@ class Compiled:
         number, guided = request.number_of_starts, request.guided
         init = self.solve_sample() if guided else request.first_init
         given = not isinstance(init, str)
-        if given and not compilable(init, request.V, request.n_components):
+        if given and not (compilable(init, request.V, request.n_components) and distinct(init, self.kernel.rule)):
             return Dense(replace(request, init=init, starts=number)).solve()
         return self.on_host(given).solve_from(init, number, sparing=guided and request.starts is None)
 
@@ -178,7 +196,7 @@ class Compiled:
             chosen = np.arange(first, min(first + size, B))
             numbers = request.first_replicate + chosen
             few = numbers % SPARING == 0 if sparing else np.ones(len(chosen), dtype=bool)
-            parts.append(self._best(beginning, chosen, starts, few))
+            parts.append(without_dead(request, self._best(beginning, chosen, starts, few), chosen))
             if request.progress is not None:
                 request.progress(int(chosen[-1]) + 1, B)
         return concatenate(parts)
@@ -188,18 +206,22 @@ class Compiled:
         """Return W and H of the sample that the replicates were drawn from: its starts side by side in one tile."""
         request, number = self.request, self.request.number_of_starts
         kernel, alone = self.kernel.on_sample(number), np.zeros(1, dtype=np.int64)
-        beginning = self.beginning(kernel.pattern, "nndsvda")
-        if kernel.beta == 2:
+        beginning = self.beginning(kernel.pattern, request.first_init)
+        if kernel.takes_tries:
             order = np.arange(number)
-            tries = Tries(order, 0 * order, order, 0 * order + 1, np.where(order == 0, 0, -1))
-            solved = kernel.try_all(tries, beginning.of(0, alone, alone, narrow=True), request.seed, narrow=True)
+            given = -1 if beginning.draws_first else 0
+            tries = Tries(order, 0 * order, order, 0 * order + 1, np.where(order == 0, given, -1))
+            starts = beginning.of(0, alone, alone, narrow=True)
+            solved = kernel.try_all(tries, starts, request.seed, narrow=True)
         else:
             starts = join([beginning.of(start, alone, alone, narrow=False) for start in range(number)])
             solved = kernel.run(np.arange(number), starts, narrow=False)
         best = solved.map(lambda x: x[:1])
         for start in range(1, number):
-            keep_better(best, _slice(solved, start, start + 1), alone)
-        return best.W[0], best.H[0]
+            keep_better(best, _take(solved, slice(start, start + 1)), alone)
+        # With a dead component every replicate would begin with one.
+        stuck = best.status[0] == int(Status.STUCK)
+        return solve_sample(request, None) if stuck else (best.W[0], best.H[0])
 
     def beginning(self, pattern: SharedPattern, init: Any) -> Beginning:
         """Return how replicates of `pattern` begin at `init`."""
@@ -225,7 +247,7 @@ class Compiled:
     @kernels_only()
     def _best(self, beginning: Beginning, chosen: np.ndarray, starts: int, few: np.ndarray) -> Result:
         # `few` tells which of the chosen replicates try more than the first start.
-        if self.kernel.beta == 2 and not self.kernel.devices:
+        if self.kernel.takes_tries:
             return self._least_squares(beginning, chosen, starts, few)
         everyone, more = np.arange(len(chosen)), np.flatnonzero(few)
         tries = [(start, more if start else everyone) for start in range(starts if len(more) else 1)]
@@ -240,7 +262,7 @@ class Compiled:
             solved = self.kernel.run(chosen[jobs], join(drawn), narrow=narrow)
             at = 0
             for start, tried in pool:
-                one = _slice(solved, at, at + len(tried))
+                one = _take(solved, slice(at, at + len(tried)))
                 one.start[:] = start
                 at += len(tried)
                 if best is None:
@@ -268,13 +290,13 @@ class Compiled:
         solved = self.kernel.try_all(asked, given, self.request.seed, narrow=not random and narrow)
         if split:
             firsts = np.cumsum(tries.tries) - tries.tries
-            best = solved.map(lambda x: x[firsts])
+            best = _take(solved, firsts)
             for start in range(1, starts):
                 more = np.flatnonzero(tries.tries > start)
-                keep_better(best, solved.map(lambda x, at=firsts[more] + start: x[at]), more)
+                keep_better(best, _take(solved, firsts[more] + start), more)
             solved = best
         back = np.argsort(order, kind="stable")
-        return solved if (order == np.arange(len(order))).all() else solved.map(lambda x: x[back])
+        return solved if (order == np.arange(len(order))).all() else _take(solved, back)
 
 
 @dataclass(frozen=True)
@@ -308,13 +330,6 @@ def precision_of(request: Request) -> np.dtype:
     return np.dtype(np.float64 if request.dtype == torch.float64 else np.float32)
 
 
-def keep_better(best: Result, other: Result, tried: np.ndarray) -> None:
-    """Put those replicates of `other` into `best` whose loss is clearly lower; they are the replicates `tried`."""
-    wins = clearly_better(other.loss, best.loss[tried])
-    for name in FIELDS:
-        getattr(best, name)[tried[wins]] = getattr(other, name)[wins]
-
-
 def _result(W: np.ndarray, H: np.ndarray, n_iter: np.ndarray, status: np.ndarray, numbers: np.ndarray) -> Result:
     loss, divergence, kkt = (numbers[:, i].copy() for i in range(3))
     return Result(
@@ -323,8 +338,8 @@ def _result(W: np.ndarray, H: np.ndarray, n_iter: np.ndarray, status: np.ndarray
     )  # fmt: skip
 
 
-def _slice(result: Result, begin: int, end: int) -> Result:
-    return result.map(lambda x: x[begin:end])
+def _take(result: Result, chosen: Any) -> Result:
+    return result.map(lambda x: x[chosen])
 
 
 def _widen(result: Result, pattern: SharedPattern) -> Result:

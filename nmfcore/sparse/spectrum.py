@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from .. import initialise
+from ..kernels import LANES
 from ..kernels.parallel import in_parallel
-from ..pattern import LANES, SharedPattern
+from ..pattern import SharedPattern
 
 # Additional vectors, with which the others converge faster; how far from eigenvectors they may be, relative to
 # the largest eigenvalue, in units of rounding; and iterations after which a replicate is left to LAPACK, which then is

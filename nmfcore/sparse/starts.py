@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from ..initialise import SAFE_FACTOR, SAFE_PRODUCT, fill_zeros, nndsvd
+from ..kernels import LANES
 from ..kernels.parallel import in_parallel
-from ..pattern import LANES, SharedPattern
+from ..pattern import SharedPattern
 from ..request import part
 from .spectrum import leading_eigenvectors, leading_svd
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..result import FIELDS, Result, clearly_better
+
 
 @dataclass(frozen=True)
 class Tries:
@@ -20,10 +22,6 @@ class Tries:
     tries: np.ndarray
     given: np.ndarray
 
-    def select(self, chosen: np.ndarray) -> Tries:
-        """Return some of the jobs."""
-        return Tries(*(x[chosen] for x in (self.replicates, self.numbers, self.begin, self.tries, self.given)))
-
     def one_by_one(self) -> Tries:
         """Return the same starts, a job for each of them."""
         jobs = np.repeat(np.arange(len(self.tries)), self.tries)
@@ -31,3 +29,10 @@ class Tries:
         given = np.where(later == 0, self.given[jobs], -1)
         single = np.ones(len(jobs), np.int64)
         return Tries(self.replicates[jobs], self.numbers[jobs], self.begin[jobs] + later, single, given)
+
+
+def keep_better(best: Result, other: Result, tried: np.ndarray) -> None:
+    """Put those replicates of `other` into `best` whose loss is clearly lower; they are the replicates `tried`."""
+    wins = clearly_better(other.loss, best.loss[tried])
+    for name in FIELDS:
+        getattr(best, name)[tried[wins]] = getattr(other, name)[wins]

@@ -102,3 +102,36 @@ def test_only_the_front_doors_have_more_than_twelve_parameters():
 
 def test_no_function_of_the_engine_is_longer_than_120_lines():
     assert not [(name, node.name) for name, node in functions() if node.end_lineno - node.lineno >= 120]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stop", 1e-5),
+        ("penalty", 0.1),
+        ("penalty", 0),
+        ("seed", None),
+        ("seed", 1.5),
+        ("first_replicate", "0"),
+        ("starts", "3"),
+        ("n_components", 2.0),
+        ("dtype", "float32"),
+        ("device", 0),
+        ("device", "gpu"),
+        ("progress", 1),
+    ],
+)
+def test_an_argument_of_the_wrong_kind_is_named_with_its_value(name, value):
+    with pytest.raises(nmfcore.ProblemError, match=rf"^{name} must be .*{value!r}|{value}"):
+        nmfcore.factorize(V, **({"n_components": 2} | {name: value}))
+
+
+@pytest.mark.parametrize(("name", "value"), [("tol", "a"), ("tol", None), ("max_iter", 1.5), ("every", "x")])
+def test_a_stop_of_the_wrong_kind_is_named_with_its_value(name, value):
+    with pytest.raises(nmfcore.ProblemError, match=f"^{name} must be .*{value!r}"):
+        nmfcore.Stop(**{name: value})
+
+
+def test_more_components_than_rows_or_columns_begin_at_random():
+    assert asked(V, 6).first_init == "nndsvda"
+    assert asked(V, 7).first_init == "random"

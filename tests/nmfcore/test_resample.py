@@ -1,7 +1,13 @@
 """Resampled counts: their sums, their statistics, and that a replicate is the same wherever it is drawn."""
 
+import dataclasses
+import itertools
+import math
+import pickle
+
 import numpy as np
 import pytest
+import scipy.stats
 
 import nmfcore
 from nmfcore import ProblemError
@@ -176,3 +182,127 @@ def test_wrong_arguments_are_refused(change, message):
     arguments = {"rows": [0, 1], "columns": [3, 4], "shape": (M, N), **change}
     with pytest.raises(ProblemError, match=message):
         nmfcore.bootstrap(**arguments)
+
+
+def drawn_by_the_definition(stars, seed, replicate):
+    """The multinomial weights, written down once more in plain integers."""
+    whole = 2**64
+
+    def mix(z):
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % whole
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB % whole
+        return z ^ (z >> 31)
+
+    first, second, golden = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0x9E3779B97F4A7C15
+    state = mix(mix((seed + golden) % whole) ^ mix((replicate * first + second) % whole))
+    mean = max(0.0, 1 - 3 / math.sqrt(stars))
+    chances = np.cumsum([math.exp(-mean) * mean**c / math.factorial(c) for c in range(13)])
+    thresholds = [min(math.floor(2.0**32 * p), 2**32 - 1) for p in chances]
+    outputs = (mix((state + i * golden) % whole) for i in itertools.count(1))
+    halves = [half for z in itertools.islice(outputs, -(-stars // 2)) for half in (z >> 32, z % 2**32)]
+    weights = [sum(u >= threshold for threshold in thresholds) for u in halves[:stars]]
+    while sum(weights) < stars:
+        weights[(next(outputs) >> 32) * stars >> 32] += 1
+    while sum(weights) > stars:
+        z = next(outputs)
+        star = (z >> 32) * stars >> 32
+        weights[star] -= (z % 2**32) * 16 >> 32 < weights[star]
+    return weights
+
+
+@pytest.mark.parametrize("number", [*range(1, 21), 400, 401])
+def test_weights_are_those_of_the_definition_bit_for_bit(number):
+    replicates = range(150, 350) if number > 20 else range(40)
+    rows = np.zeros(number, dtype=int)
+    ours = nmfcore.star_weights(rows, replicates=len(replicates), seed=9, first_replicate=replicates[0])
+    expected = [drawn_by_the_definition(number, 9, b) for b in replicates]
+    np.testing.assert_array_equal(ours, expected)
+
+
+def test_too_large_samples_are_cut_down_to_size(monkeypatch):
+    # With Poisson weights of mean 1 half of all samples are too large at first: the rare branch becomes common.
+    monkeypatch.setattr(sampling, "BELOW", 0.0)
+    weights = nmfcore.star_weights(np.zeros(60, dtype=int), replicates=4000, seed=3).astype(float)
+    assert (weights.sum(axis=1) == 60).all()
+    assert abs(weights.var() / (1 - 1 / 60) - 1) < 0.01
+    assert abs((weights.mean(axis=0) - 1) * np.sqrt(4000)).max() < 5
+
+
+@pytest.mark.parametrize("number", [2, 3, 5])
+def test_small_samples_have_the_exact_distribution(number):
+    B = 60_000
+    weights = nmfcore.star_weights(np.zeros(number, dtype=int), replicates=B, seed=1)
+    kinds, seen = np.unique(weights, axis=0, return_counts=True)
+    chances = scipy.stats.multinomial(number, np.full(number, 1 / number)).pmf(kinds)
+    assert chances.sum() == pytest.approx(1)
+    assert scipy.stats.chisquare(seen, B * chances).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("number", [400, 401])
+def test_weights_have_the_statistics_of_numpys_multinomial(number):
+    B = 8000
+    ours = nmfcore.star_weights(np.zeros(number, dtype=int), replicates=B, seed=2).astype(float)
+    theirs = np.random.default_rng(0).multinomial(number, np.full(number, 1 / number), B).astype(float)
+    most = 7
+    tables = np.stack(
+        [np.bincount(np.minimum(x.astype(int).ravel(), most), minlength=most + 1) for x in (ours, theirs)]
+    )
+    # Weights of one replicate are all but independent: the chi-squared test holds.
+    assert scipy.stats.chi2_contingency(tables).pvalue > 1e-4
+    z = (ours.mean(axis=0) - 1) / np.sqrt((1 - 1 / number) / B)
+    assert abs(z).max() < 5
+    for x in (ours, theirs):
+        # Stars side by side share a random number, and differ in nothing from others: Cov = -1 / n.
+        pairs = (x[:, 0 : number - 1 : 2] - 1) * (x[:, 1::2] - 1)
+        assert abs(pairs.mean() + 1 / number) < 5 / np.sqrt(pairs.size)
+        # The sums of halves of the sample: variance n / 4.
+        half = x[:, : number // 2].sum(axis=1)
+        assert half.var() == pytest.approx(number // 2 * (1 - number // 2 / number), rel=0.08)
+
+
+def test_counts_that_are_not_drawn_yet_take_no_room_and_are_the_same():
+    rows, columns = stars(4000)
+    lazy = nmfcore.bootstrap(rows, columns, (M, N), replicates=50, seed=3)
+    eager = nmfcore.bootstrap(rows, columns, (M, N), replicates=50, seed=3)
+    values = eager.values
+    assert not lazy.drawn
+    assert lazy.nbytes < values.nbytes + lazy.draw.of_star.nbytes < eager.nbytes
+    part = lazy.select(range(20, 40))
+    np.testing.assert_array_equal(lazy.to_dense([7, 9]), eager.to_dense([7, 9]))
+    assert not part.drawn
+    assert not lazy.drawn
+    copied = pickle.loads(pickle.dumps(lazy))
+    assert not copied.drawn
+    np.testing.assert_array_equal(part.values, eager.select(range(20, 40)).values)
+    np.testing.assert_array_equal(copied.to_dense(), eager.to_dense())
+    np.testing.assert_array_equal(lazy.values, values)
+    assert lazy.drawn
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(lazy)).values, values)
+    np.testing.assert_array_equal(lazy.select([3, 1]).to_dense(), eager.to_dense([3, 1]))
+    assert lazy.largest == eager.largest == lazy.base.max()
+
+
+def test_values_that_are_changed_are_the_values_that_count():
+    rows, columns = stars()
+    counts = nmfcore.bootstrap(rows, columns, (M, N), replicates=18)
+    counts.values[:] = 1
+    assert (counts.select(range(2, 18)).cells() == 1).all()
+    assert (nmfcore.factorize(counts, 1).divergence == nmfcore.factorize(counts, 1).divergence[0]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_counts_of_every_type_are_the_same(dtype):
+    rows, columns = stars()
+    counts = nmfcore.bootstrap(rows, columns, (M, N), replicates=18, seed=4)
+    other = dataclasses.replace(counts.draw, dtype=np.dtype(dtype)).counts(18)
+    assert other.dtype == dtype
+    np.testing.assert_array_equal(other, counts.values)
+
+
+def test_counts_do_not_depend_on_the_threads():
+    rows, columns = stars()
+    one, three = (nmfcore.bootstrap(rows, columns, (M, N), replicates=100, seed=4) for _ in range(2))
+    with nmfcore.bench.threads(1):
+        values = one.values
+    with nmfcore.bench.threads(3):
+        np.testing.assert_array_equal(three.values, values)

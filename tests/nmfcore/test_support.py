@@ -37,7 +37,9 @@ def own(problem, factors):
     return nmfcore.MultiplicativeUpdate()(problem, factors)
 
 
-RULES = {name: name for name in ("mu", "amu", "hals", "ehals", "rank2", "newton")} | {"a rule of your own": own}
+RULES = {name: name for name in ("mu", "amu", "hals", "ehals", "rank2", "arank2", "newton")} | {
+    "a rule of your own": own
+}
 LOSSES = {"Frobenius": ("frobenius",), "Kullback-Leibler": ("kullback-leibler",), "any other": (1.5, 3.0, Hellinger())}
 PATHS = ("dense V", "`SharedPattern`, CPU", "`SharedPattern`, CUDA", "one scipy.sparse matrix")
 RNG = np.random.default_rng(0)
@@ -103,12 +105,13 @@ def settings(penalty, hold, weight):
     }  # fmt: skip
 
 
-def refused(rule, kind, weight):
+def refused(rule, kind, weight, penalty):
     column = next((c for c in SUPPORT[0] if rule in c.replace("`", "").split(", ")), None)
     if column is None:
         return False
     row = {"Frobenius": 0, "Kullback-Leibler": 1, "any other": 2}[kind]
-    return SUPPORT[row][column].startswith("no") or (weight and SUPPORT[3][column].startswith("no"))
+    asked = [row, *([3] if weight else []), *([4] if penalty else [])]
+    return any(SUPPORT[one][column].startswith("no") for one in asked)
 
 
 @pytest.mark.parametrize("weight", [False, True], ids=["", "weight"])
@@ -117,8 +120,8 @@ def test_every_cell_is_as_the_page_says(rule, kind, loss, weight, taken):
     for penalty, hold in itertools.product([False, True], [None, "W", "H"]):
         options = settings(penalty, hold, weight) | {"loss": loss, "update": RULES[rule]}
         inputs = (V, SharedPattern.from_dense(V), sp.csr_array(V[0]))
-        if refused(rule, kind, weight):
-            assert where(rule, kind, "dense V") is None or weight
+        if refused(rule, kind, weight, penalty):
+            assert where(rule, kind, "dense V") is None or weight or penalty
             for data in inputs:
                 with pytest.raises(ProblemError):
                     nmfcore.factorize(data, 2, **options)
@@ -144,7 +147,7 @@ def test_every_cell_is_as_the_page_says(rule, kind, loss, weight, taken):
 
 @pytest.mark.parametrize(("rule", "kind", "loss"), CELLS, ids=[f"{r}-{getattr(x, 'degree', x)}" for r, _, x in CELLS])
 def test_gpus_do_what_the_page_says(rule, kind, loss, taken, monkeypatch):
-    if refused(rule, kind, False):
+    if refused(rule, kind, False, False):
         return
     monkeypatch.setattr(plan, "visible_devices", lambda device: [0])
     pattern = SharedPattern.from_dense(V)
@@ -156,7 +159,7 @@ def test_gpus_do_what_the_page_says(rule, kind, loss, taken, monkeypatch):
         ({"hold": "H"}, "W or H held"),
         ({"stop": Stop(criterion="sklearn")}, "`Stop(criterion"),
     ):
-        if refused(rule, kind, "weight" in change):
+        if refused(rule, kind, "weight" in change, "penalty" in change):
             continue
         taken.clear()
         plan.plan_pattern(problems.asked(pattern, **{**plain, **change}))
@@ -179,12 +182,17 @@ def test_stopping_tests_and_scales_have_their_paths(taken):
 
 def test_auto_is_what_the_page_says():
     problem = nmfcore.problem.build_problem
-    names = {"Frobenius": "ehals", "Kullback-Leibler": "newton", "any other beta divergence, a loss of your own": "mu"}
-    for row in SUPPORT[:3]:
-        said = [column for column, cell in row.items() if "auto" in cell]
-        assert [names[row[""]] in column for column in said] == [True]
-        loss = {"ehals": 2.0, "newton": 1.0, "mu": 1.5}[names[row[""]]]
-        assert resolve_rule("auto", problem(V, loss=loss)) == nmfcore.RULES[names[row[""]]]()
+    names = {
+        "Frobenius": {3: "ehals", 2: "arank2"},
+        "Kullback-Leibler": {3: "newton", 2: "newton"},
+        "any other beta divergence, a loss of your own": {3: "mu", 2: "mu"},
+    }
+    for row, loss in zip(SUPPORT[:3], (2.0, 1.0, 1.5), strict=True):
+        said = [column.strip("`").split("`")[0] for column, cell in row.items() if "auto" in cell]
+        assert set(said) == set(names[row[""]].values())
+        for k, name in names[row[""]].items():
+            assert resolve_rule("auto", problem(V, loss=loss), k) == nmfcore.RULES[name]()
+    assert resolve_rule("auto", problem(V, hold="W"), 2) == nmfcore.ExtrapolatedHALS()
     penalised = next(row for row in SUPPORT if row[""].startswith("L1"))
     assert "auto" in penalised["`hals`"]
-    assert resolve_rule("auto", problem(V, penalty=Penalty(0.1))) == nmfcore.HALS()
+    assert resolve_rule("auto", problem(V, penalty=Penalty(0.1)), 2) == nmfcore.HALS()

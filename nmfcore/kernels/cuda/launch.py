@@ -93,7 +93,7 @@ class _Runner:
         self.cuda, self.pattern, self.part, self.k, self.dtype = cuda, pattern, part, k, np.dtype(dtype)
         self.m, self.count = pattern.shape[1], len(pattern.columns)
         self.rule = rule
-        kept = pattern.values.dtype
+        kept = pattern.dtype
         # Cells are not wider than the factors, so that they can lie behind them.
         self.value_dtype = self.dtype if kept.itemsize > self.dtype.itemsize else kept
         self.layout = Layout(*(cuda.to_device(x) for x in layout))

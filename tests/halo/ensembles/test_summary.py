@@ -232,11 +232,51 @@ def test_the_command_writes_all_of_it_anew(run, tmp_path):
     assert first.exit_code == 0, first.output
     assert "over 3 configurations (components=2): mean, spread over them, sampling error within one" in first.output
     names = {path.name for path in (folder / "figures").iterdir()}
-    assert {"fractions-1.png", "fractions-1.pdf", "fractions-1.txt", "setups.png"} <= names
+    assert {"fractions-1.png", "fractions-1.txt", "setups.png"} <= names
+    assert not any(name.endswith(".pdf") for name in names)
     (folder / "summary.ecsv").write_text("spoilt")
     again = said(folder, "--no-figures", "--quiet", "--interval", "basic")
     assert again.output == f"2 files -> {folder}\n"
     assert load_table(folder / "summary.ecsv").meta["interval"] == "basic"
+
+
+def when(folder):
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "figures").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def drawn(run, tmp_path_factory):
+    folder = shutil.copytree(run, tmp_path_factory.mktemp("drawn") / "run")
+    assert said(folder, "--pdf").exit_code == 0
+    return folder
+
+
+def test_pdf_is_drawn_on_request(drawn):
+    assert (drawn / "figures" / "fractions-1.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_figures_that_would_come_out_the_same_are_left_as_they_are(drawn):
+    before, files = when(drawn), len(list((drawn / "figures").iterdir())) - 1
+    assert said(drawn, "--quiet").output == f"{files + 2} files -> {drawn}\n"
+    assert when(drawn) == before
+
+
+def test_a_spoilt_figure_is_drawn_again(drawn, tmp_path):
+    folder = shutil.copytree(drawn, tmp_path / "run")
+    figure = folder / "figures" / "setups.png"
+    good = figure.read_bytes()
+    figure.write_bytes(good[:-1])
+    assert said(folder).exit_code == 0
+    assert figure.read_bytes() == good
+
+
+def test_other_numbers_are_drawn_again_in_every_format_that_is_there(drawn, tmp_path):
+    folder = shutil.copytree(drawn, tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (folder / "figures").glob("fractions-1.*")}
+    assert said(folder, "--interval", "basic").exit_code == 0
+    after = {path.name: path.read_bytes() for path in (folder / "figures").glob("fractions-1.*")}
+    assert after.keys() == before.keys()
+    assert all(after[name] != before[name] for name in before if not name.endswith(".txt"))
 
 
 def test_the_command_prints_json(run, tmp_path):

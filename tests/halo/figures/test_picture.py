@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import matplotlib as mpl
+import numpy as np
 import pytest
+from matplotlib import image
 
 from halonmf.halo import figures
 from halonmf.halo.errors import OutputError, UsageError
@@ -58,6 +60,23 @@ def test_save_writes_png_and_pdf(drawn, tmp_path):
 
 def test_suffix_names_a_format_not_the_file(drawn, tmp_path):
     assert [path.name for path in figures.save(drawn, tmp_path / "a.svg", ["png"])] == ["a.png", "a.svg"]
+
+
+def test_what_is_written_is_what_matplotlib_itself_would_draw(tmp_path):
+    figures.save(one_panel(), tmp_path / "a", ["png"])
+    with mpl.style.context(picture.STYLE):
+        one_panel().figure.savefig(tmp_path / "b.png")
+    ours, plain = (255 * np.asarray(image.imread(tmp_path / f"{name}.png")) for name in "ab")
+    # rounding, where marks lie on one another in another order
+    assert np.abs(ours - plain).max() <= 2
+
+
+def test_a_layout_stays_from_one_format_to_the_next(tmp_path):
+    made = one_panel()
+    figures.save(made, tmp_path / "a", ["png"])
+    place = made.figure.axes[0].get_position().bounds
+    figures.save(made, tmp_path / "b", ["pdf"])
+    assert made.figure.axes[0].get_position().bounds == place
 
 
 def test_same_picture_gives_the_same_bytes(drawn, tmp_path):

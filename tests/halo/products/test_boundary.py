@@ -5,6 +5,8 @@ import pytest
 from astropy.table import Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.ndimage import gaussian_filter1d
 
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
@@ -101,6 +103,15 @@ def test_smoothing_is_a_gaussian_mean_of_the_columns_that_have_a_boundary():
         weight = np.exp(-0.5 * ((np.arange(5) - i) / sigma) ** 2)[good]
         # the filter ends at four sigma, of which little is left
         assert module.smooth(E, sigma)[i] == pytest.approx(np.average(E[good], weights=weight), rel=1e-4)
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(
+    E=arrays(float, st.tuples(st.integers(1, 3), st.integers(1, 25)), elements=st.floats(-3e5, -1e5)),
+    sigma=st.floats(0.125, 8),
+)
+def test_the_filter_is_scipy_s_bit_for_bit(E, sigma):
+    assert np.array_equal(module._filtered(E, sigma), gaussian_filter1d(E, sigma, mode="constant"))
 
 
 def test_no_smoothing_changes_nothing():

@@ -1,5 +1,7 @@
 """The faster rules: their half-steps against exact solvers, their optima against scikit-learn's."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -46,10 +48,56 @@ def test_rank_two_half_steps_are_exact(name, penalty):
 
 def test_rank_two_survives_parallel_and_missing_components():
     V = np.outer(np.arange(1.0, 7.0), np.arange(1.0, 5.0))
-    for W in (np.outer(np.arange(1.0, 7.0), [1.0, 1.0]), np.outer(np.arange(1.0, 7.0), [1.0, 0.0])):
-        result = nmfcore.factorize(V, 2, init=(W, np.ones((2, 4))), update="rank2")
+    for update, columns in itertools.product(("rank2", "arank2"), ([1.0, 1.0], [1.0, 0.0])):
+        W = np.outer(np.arange(1.0, 7.0), columns)
+        result = nmfcore.factorize(V, 2, init=(W, np.ones((2, 4))), update=update)
         assert result.converged
         np.testing.assert_allclose(result.W @ result.H, V, rtol=1e-9)
+
+
+def test_accelerated_rank_two_needs_fewer_iterations_than_the_plain_one():
+    V = headline(pixels=20)[::2]
+    V = V[:, V.any(axis=0)]
+    init = start(V, 2)
+    plain, ahead = (
+        nmfcore.factorize(V, 2, init=init, update=update, stop=Stop(tol=1e-8, every=1))
+        for update in ("rank2", "arank2")
+    )
+    assert plain.converged
+    assert ahead.converged
+    assert float(ahead.loss) == pytest.approx(float(plain.loss), rel=1e-10)
+    assert 1.5 * int(ahead.n_iter) < int(plain.n_iter)
+
+
+def test_a_point_that_explains_less_is_dropped_for_the_plain_step():
+    V = PROBLEMS["random"]
+    rule, problem = nmfcore.AcceleratedRankTwo(), build_problem(V)
+    factors = nmfcore.Factors(*(torch.from_numpy(x)[None] for x in start(V, 2)))
+    memory = rule.begin(problem, factors)
+    for _ in range(3):
+        factors, memory = rule(problem, factors, memory)
+    plain = memory.W1 + memory.F1
+    wrong = nmfcore.Factors(*(torch.ones_like(x) for x in factors))
+    dropped, memory = rule(problem, wrong, memory)
+    torch.testing.assert_close(dropped.W, plain)
+    assert memory.depth.tolist() == [0]
+
+
+def test_accelerated_rank_two_begins_at_w_alone_unless_its_columns_are_parallel():
+    V = PROBLEMS["sparse-ish"]
+    W, H = start(V, 2)
+    stop = Stop(tol=0, max_iter=2)
+    by_W = nmfcore.factorize(V, 2, init=(W, None), update="arank2", stop=stop)
+    both = nmfcore.factorize(V, 2, init=(W, H), update="arank2", stop=stop)
+    np.testing.assert_allclose(by_W.W, both.W, rtol=1e-12)
+    by_H = nmfcore.factorize(V, 2, init=(None, H), update="arank2")
+    assert by_H.converged
+    assert (by_H.shares > 0.01).all()
+
+
+def test_accelerated_rank_two_takes_no_penalties():
+    with pytest.raises(nmfcore.ProblemError, match="takes no penalties"):
+        nmfcore.factorize(PROBLEMS["random"], 2, update="arank2", penalty=Penalty(0.1))
 
 
 def test_inner_sweeps_share_the_product_and_repeat_the_update():
@@ -72,10 +120,10 @@ def test_inner_sweeps_share_the_product_and_repeat_the_update():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("k", [2, 3])
-@pytest.mark.parametrize("update", ["auto", "ehals", "amu", "rank2"])
+@pytest.mark.parametrize("update", ["auto", "ehals", "amu", "rank2", "arank2"])
 @pytest.mark.parametrize("name", sorted(PROBLEMS))
 def test_the_optimum_is_no_worse_than_scikit_learns(name, update, k):
-    if update in ("rank2", "amu") and k != 2:
+    if update in ("rank2", "arank2", "amu") and k != 2:
         pytest.skip("for two components, or too slow beyond")
     V = PROBLEMS[name]
     W, H = start(V, k)
@@ -89,7 +137,7 @@ def test_the_optimum_is_no_worse_than_scikit_learns(name, update, k):
 
 
 @pytest.mark.parametrize("hold", ["W", "H"])
-@pytest.mark.parametrize("update", ["ehals", "hals", "rank2"])
+@pytest.mark.parametrize("update", ["ehals", "hals", "rank2", "arank2"])
 def test_a_held_factor_leaves_a_convex_problem_that_is_solved(update, hold):
     V = PROBLEMS["random"]
     W, H = start(V, 2)
@@ -130,7 +178,7 @@ def test_a_rule_with_a_memory_keeps_it_per_replicate():
     assert len(set(whole.n_iter)) > 1
 
 
-@pytest.mark.parametrize("update", ["ehals", "rank2"])
+@pytest.mark.parametrize("update", ["ehals", "rank2", "arank2"])
 def test_least_squares_rules_refuse_other_problems(update):
     with pytest.raises(nmfcore.ProblemError, match="Frobenius loss only"):
         nmfcore.factorize(np.ones((3, 4)), 2, update=update, loss=1.0)

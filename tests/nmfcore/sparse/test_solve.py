@@ -60,10 +60,12 @@ def _no_dense(monkeypatch):
 @pytest.mark.usefixtures("_no_dense")
 @pytest.mark.parametrize("penalty", sorted(PENALTIES))
 @pytest.mark.parametrize("k", [1, 2, 3, 6])
-@pytest.mark.parametrize("update", ["mu", "amu", "hals", "ehals", "rank2"])
+@pytest.mark.parametrize("update", ["mu", "amu", "hals", "ehals", "rank2", "arank2"])
 def test_iterations_equal_the_dense_ones(update, k, penalty):
-    if update == "rank2" and k != 2:
+    if update in ("rank2", "arank2") and k != 2:
         pytest.skip("rank-two least squares is for two components")
+    if update == "arank2" and penalty != "none":
+        pytest.skip("the accelerated rule takes no penalties")
     V = counts(19)
     options = {"init": start(k), "update": update, "penalty": PENALTIES[penalty]}
     for iterations in (1, 7):
@@ -84,7 +86,9 @@ def test_iterations_equal_the_dense_ones(update, k, penalty):
 
 
 @pytest.mark.usefixtures("_no_dense")
-@pytest.mark.parametrize(("update", "k"), [("mu", 2), ("hals", 3), ("ehals", 2), ("ehals", 4), ("rank2", 2)])
+@pytest.mark.parametrize(
+    ("update", "k"), [("mu", 2), ("hals", 3), ("ehals", 2), ("ehals", 4), ("rank2", 2), ("arank2", 2)]
+)
 def test_converged_runs_stop_where_the_dense_ones_do(update, k):
     V = counts(37, seed=3)  # more than two tiles: lanes are refilled
     ours, dense = both(V, k, np.float64, init=start(k), update=update)
@@ -322,9 +326,7 @@ def mixtures(scheme, seed, stars=300, m=8, n=30):
 @given(
     scheme=st.sampled_from(["multinomial", "poisson", "delete"]),
     container=st.sampled_from(["bootstrap", "dense", "scipy", "uint16", "scaled"]),
-    loss=st.sampled_from(
-        [("frobenius", "ehals"), ("frobenius", "rank2"), ("frobenius", "mu"), (1, "newton"), (1.5, "mu")]
-    ),
+    loss=st.sampled_from([("frobenius", x) for x in ("ehals", "rank2", "arank2", "mu")] + [(1, "newton"), (1.5, "mu")]),
     penalty=st.sampled_from([None, "l1", "elastic"]),
     hold=st.sampled_from([None, None, None, "W", "H"]),
     weighted=st.booleans(),
@@ -347,6 +349,7 @@ def test_every_combination_has_the_dense_answer(
     }
     counts = made.get(container, lambda: pattern)()
     weighted &= loss[1] in ("mu", "newton")
+    penalty = None if loss[1] == "arank2" else penalty
     options = {
         "loss": loss[0], "update": loss[1], "penalty": PENALTIES[penalty or "none"], "hold": hold, "stop": stop,
         "weight": np.linspace(0.5, 2, 30) if weighted else None, "starts": 1 if hold else starts, "seed": seed,

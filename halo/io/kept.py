@@ -1,0 +1,55 @@
+"""What files in a folder were made from: so that nothing is made again that would come out the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from .atomic import write_bytes
+
+LIST = "made.json"
+"""The file that tells it, beside them."""
+
+
+def digest(*parts: bytes) -> str:
+    """Return SHA-256 of some parts; where one ends and the next begins counts."""
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(hashlib.sha256(part).digest())
+    return total.hexdigest()
+
+
+def still_there(folder: Path, source: str) -> list[Path]:
+    """Return the files in a folder that were made from a source; none unless all of them are there and unchanged.
+
+    Parameters
+    ----------
+    folder : Path
+        Where `remember` was told of them.
+    source : str
+        Names all that decides what is in them.
+    """
+    try:
+        record = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        if record["source"] != source:
+            return []
+        files = {folder / Path(name).name: sha256 for name, sha256 in record["files"].items()}
+        whole = all(hashlib.sha256(path.read_bytes()).hexdigest() == sha256 for path, sha256 in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []  # no list, or one that this software did not write: all is made again
+    return sorted(files) if whole else []
+
+
+def remember(folder: Path, source: str, files: Iterable[Path]) -> None:
+    """Write down what files in a folder were made from.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    made = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)}
+    text = json.dumps({"source": source, "files": made}, indent=1) + "\n"
+    write_bytes(folder / LIST, text.encode(), overwrite=True)

@@ -1,0 +1,237 @@
+"""Alternating least squares for one matrix, accelerated: one start, iterated until it has converged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, STEADY, Status, Stop
+from .halfsteps import fit
+from .memory import FEW, MOST, TRUST, Memory, Momentum
+from .products import Matrix
+
+# Steps before the last that an extrapolation uses: of two components, which each half-step solves exactly, and of more.
+DEPTH_PAIR, DEPTH = 2, 6
+# Sweeps over either factor for one product with V.
+SWEEPS_W, SWEEPS_H = 4, 4
+# By this fraction of the sum of squares a loss may rise by rounding: with products in double precision, and in single.
+SLACK, SLACK_SINGLE = 1e-14, 2e-7
+# How many times as far as an extrapolation reaches the limit may be: it sees but the directions of the last steps.
+UNSEEN = 3.0
+# A loss that falls by more than so many squared tolerances of the sum of squares is that of factors far from rest.
+FALLING = 100.0
+# Single precision that has not come closer for so many iterations has come as close as it can.
+PATIENCE = 8
+
+
+@dataclass
+class Point:
+    """Factors with components as rows, W (k, m) of unit sum and H (k, n), and what was computed on the way.
+
+    `target_W` is H V^T and `gram_H` is H H^T; `target_H` is W V, once it has been asked for.
+    """
+
+    W: np.ndarray
+    H: np.ndarray
+    target_W: np.ndarray
+    gram_H: np.ndarray
+    loss: float
+    target_H: np.ndarray | None = None
+
+
+@dataclass
+class Ended:
+    """Where a start ended, how, and what is left of the optimality conditions."""
+
+    W: np.ndarray
+    H: np.ndarray
+    loss: float
+    n_iter: int
+    status: Status
+    kkt: float
+
+
+def iterate(run: Run, stop: Stop) -> Ended:
+    """Return where a start ends."""
+    every = stop.every or run.every
+    for n_iter in range(1, stop.max_iter + 1):
+        new = run.step()
+        if not np.isfinite(new.loss):
+            return Ended(new.W, new.H, np.nan, n_iter, Status.NON_FINITE, np.nan)
+        if not run.accepts(new):
+            continue
+        previous, move = run.advance(new)
+        if stop.tol > 0 and n_iter % every == 0:
+            status = run.verdict(previous, move)
+            if status is not None:
+                return run.end(n_iter, status)
+    return run.end(stop.max_iter, Status.MAX_ITER)
+
+
+class Run:
+    """One start from W (k, m) and H (k, n): the best point, the W that comes next, and what is remembered.
+
+    Each iteration fits H to W, then W to that H. What this makes of W is extrapolated by Anderson's method. An
+    extrapolation after which the loss is higher is dropped: the best W so far goes on by momentum for a while.
+
+    References
+    ----------
+    Anderson (1965), Journal of the ACM 12, 547; Ang & Gillis (2019), Neural Computation 31, 417 (momentum); Gillis &
+    Glineur (2012), Neural Computation 24, 1085 (sweeps).
+    """
+
+    every = 1
+
+    def __init__(self, V: Matrix, W: np.ndarray, H: np.ndarray, stop: Stop) -> None:
+        self.V, self.stop = V, stop
+        total = positive(W.sum(axis=1))[:, None]
+        self.ahead = W / total
+        self.best = Point(self.ahead, H * total, np.zeros_like(W), np.zeros((len(W), len(W))), np.inf)
+        self.slack = (SLACK_SINGLE if V.single else SLACK) * V.squared
+        self.eps = float(np.finfo(np.float32 if V.single else np.float64).eps)
+        self.memory = Memory(DEPTH_PAIR if len(W) == 2 else DEPTH, W.size)
+        self.momentum = Momentum()
+        self.ceiling = np.inf  # of the loss
+        self.careful, self.distrust = 0, float(FEW)
+        self.falls: list[float] = []
+        self.step_before = np.inf
+        self.waited, self.nearest = 0, np.inf
+
+    def begin(self) -> None:
+        """Fit W to the H that is given; without this H counts but as where sweeps begin."""
+        H = self.best.H
+        W = fit(self.V.across(H), H @ H.T, self.best.W, SWEEPS_W)
+        total = positive(W.sum(axis=1))[:, None]
+        self.best.W, self.best.H = W / total, H * total
+        self.ahead = self.best.W
+
+    def step(self) -> Point:
+        """Return H fitted to the W that comes next, and W fitted to that H."""
+        W = self.ahead
+        target = self.best.target_H if W is self.best.W and self.best.target_H is not None else self.V.down(W)
+        H = fit(target, W @ W.T, self.best.H, SWEEPS_H)
+        target, gram = self.V.across(H), H @ H.T
+        W = fit(target, gram, W, SWEEPS_W)
+        loss = 0.5 * (self.V.squared - 2 * float(np.vdot(W, target)) + float(np.vdot(W @ W.T, gram)))
+        total = positive(W.sum(axis=1))[:, None]
+        return Point(W / total, H * total, target * total, gram * (total * total.T), loss)
+
+    def accepts(self, new: Point) -> bool:
+        """Tell whether an extrapolation has held; if not, go back to the best W and be careful for a while."""
+        if self.careful or new.loss <= self.ceiling + self.slack:
+            return True
+        # The step from the best W itself is a plain one, which never raises the loss.
+        self.careful = int(self.distrust)
+        self.distrust = min(2 * self.distrust, MOST)
+        self.memory.clear()
+        self.ahead, self.ceiling = self.best.W, np.inf
+        return False
+
+    def advance(self, new: Point) -> tuple[Point, np.ndarray]:
+        """Take a step; return the point before it, and how far it moved W."""
+        before, self.best = self.best, new
+        self.falls = [*self.falls[-1:], before.loss - new.loss]
+        self.ceiling = new.loss
+        weight = new.H.sum(axis=1)[:, None]
+        move = new.W - self.ahead
+        found = self.memory.extrapolate(new.W, move, weight)
+        on = self.momentum.extrapolate(new.W, before.W, move * (weight * weight))
+        if self.careful:
+            self.careful -= 1
+            found = on
+        elif found is not None:
+            self.distrust = max(FEW, TRUST * self.distrust)
+        self.ahead = new.W if found is None else found / positive(found.sum(axis=1))[:, None]
+        return before, move
+
+    def verdict(self, before: Point, move: np.ndarray) -> Status | None:
+        """Return how the start has ended, or None if it has not."""
+        if self.stop.criterion == "loss":
+            return Status.CONVERGED if self.still_to_fall() <= self.stop.tol * self.best.loss else None
+        if self.falls[-1] > FALLING * self.stop.tol**2 * self.V.squared:
+            self.step_before = np.inf
+            return None
+        distance = self.distance(before, move)
+        if distance > self.stop.tol and not self.at_rest(distance):
+            return None
+        growing, locked = self.missing_mass()
+        limit = max(self.stop.tol, MASS_ROUNDING * self.eps)
+        if growing > limit:
+            return None
+        return Status.CONVERGED if locked <= limit else Status.STUCK
+
+    def still_to_fall(self) -> float:
+        """Return by how much the loss is thought to be still above its limit, as the last two falls have it."""
+        if len(self.falls) < 2 or not all(np.isfinite(self.falls)):
+            return np.inf
+        # Momentum may raise the loss, and what rises is not at rest.
+        first, last = (abs(x) for x in self.falls)
+        ratio = min(max(STEADY, last / first if first > 0 else 0.0), SLOWEST)
+        return max(first * ratio, last) * ratio / (1 - ratio)
+
+    def distance(self, before: Point, move: np.ndarray) -> float:
+        """Return how far the factors are thought to be from their limit; see `Stop`."""
+        new = self.best
+        weight = new.H.sum(axis=1)[:, None]
+        largest = positive((new.W * weight).max())
+        step = float(np.abs(move * weight).max()) / largest
+        ratio, self.step_before = min(step / self.step_before, SLOWEST), step
+        if self.careful or self.memory.known <= 2:
+            distance = step / (1 - ratio)
+        else:
+            distance = UNSEEN * max(step, float(np.abs((self.ahead - new.W) * weight).max()) / largest)
+        if distance > self.stop.tol and step > ROUNDING * self.eps:
+            return distance
+        # H has followed W; it is looked at where W is at rest.
+        now = new.H / positive(weight)
+        change = float(np.abs(now - before.H / positive(before.H.sum(axis=1))[:, None]).max()) / positive(now.max())
+        return 0.0 if max(step, change) <= ROUNDING * self.eps else max(distance, float(change))
+
+    def at_rest(self, distance: float) -> bool:
+        """Tell whether single precision allows no more."""
+        if not self.V.single or distance > 1e-2:
+            return False
+        self.waited = 0 if distance < 0.7 * self.nearest else self.waited + 1
+        self.nearest = min(self.nearest, distance)
+        return self.waited >= PATIENCE
+
+    def end(self, n_iter: int, status: Status) -> Ended:
+        """Return where the start ended."""
+        return Ended(self.best.W, self.best.H, self.best.loss, n_iter, status, self.residual())
+
+    def sides(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Return for W and for H the factor, the other one, and the halves of the gradient."""
+        at = self.best
+        if at.target_H is None:
+            at.target_H = self.V.down(at.W)
+        return [(at.W, at.H, at.target_W, at.gram_H @ at.W), (at.H, at.W, at.target_H, (at.W @ at.W.T) @ at.H)]
+
+    def missing_mass(self) -> tuple[float, float]:
+        """Return what `optimality.missing_mass` does: the fractions of V that growing and locked entries would gain."""
+        growing = locked = 0.0
+        total = positive(float(self.V.sums[0].sum()))
+        for (entry, other, down, up), mass in zip(self.sides(), self.V.sums, strict=True):
+            wanted = np.where(down > up, 1.0 - up / positive(down), 0.0)
+            by_growing = np.where(entry > 0, wanted, 0.0).max(axis=0)
+            by_locked = np.where(entry == 0, wanted, 0.0).max(axis=0)
+            if ((entry.sum(axis=1) == 0) & (other.sum(axis=1) == 0)).any():
+                by_locked = np.where((entry * other.sum(axis=1)[:, None]).sum(axis=0) == 0, 1.0, by_locked)
+            growing = max(growing, float(by_growing @ mass) / total)
+            locked = max(locked, float(by_locked @ mass) / total)
+        return growing, locked
+
+    def residual(self) -> float:
+        """Return what `optimality.kkt_residual` does."""
+        total = positive(self.best.H.sum(axis=1))[:, None]
+        worst = 0.0
+        for (entry, _, down, up), size in zip(self.sides(), (total, 1.0 / total), strict=True):
+            share = entry * (size / positive((entry * size).max()))
+            slope = (up - down) * (1.0 / (size * positive((down / size).max())))
+            worst = max(worst, float(np.abs(np.minimum(share, slope)).max()))
+        return worst
+
+
+def positive(x: np.ndarray | float) -> np.ndarray:
+    """Return x with ones in place of what is not above zero, to divide by."""
+    return np.where(x > 0, x, 1.0)  # type: ignore[return-value]

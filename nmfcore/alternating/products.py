@@ -1,0 +1,255 @@
+"""One matrix as least squares need it: its products with either factor, in the way that suits its shape and filling."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+import torch
+
+from ..initialise import NNDSVD_FLOOR
+
+# Products of more multiplications than this go to torch, whose own library then is the faster one; below it, its calls
+# and threads cost more than the work.
+SMALL = 2**19
+# Single precision is kept where V has more entries than this: smaller ones cost little in double precision, which
+# spares the iterations that rounding would add.
+SINGLE = 2**17
+# A matrix is kept as its cells where they fill less than this fraction of the rows and columns that have any: a cell
+# costs as much as so many entries of a dense product. Half of it in single precision.
+SCATTERED = 0.06
+# Up to this length of the short side the singular vectors come from the square of the matrix.
+SQUARE = 192
+# The squares' eigenvalues are squared singular values: below this ratio rounding hides the smaller ones.
+GRAM_RANGE = 1e-4
+# Steps of the block Krylov iteration for a start, and the most where it must be exact: then it ends at this residual,
+# relative to the largest square.
+STEPS, STEPS_PAIR, THOROUGH, ACCURATE = 5, 2, 40, 1e-9
+# Entries that are compared with their reconstruction at once.
+BLOCK = 2**18
+
+
+class Matrix(Protocol):
+    """V of shape (m, n), without empty rows and columns; factors have their components as rows."""
+
+    shape: tuple[int, int]
+    single: bool
+
+    def down(self, W: np.ndarray) -> np.ndarray:
+        """Return W V, shape (k, n), for W of shape (k, m)."""
+        ...
+
+    def across(self, H: np.ndarray) -> np.ndarray:
+        """Return H V^T, shape (k, m), for H of shape (k, n)."""
+        ...
+
+    def square(self) -> np.ndarray:
+        """Return V V^T, shape (m, m); its upper half may be all there is."""
+        ...
+
+    @property
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """The sums of the rows and of the columns."""
+        ...
+
+    @property
+    def squared(self) -> float:
+        """The sum of squares."""
+        ...
+
+    def distance(self, W: np.ndarray, H: np.ndarray) -> float:
+        """Return the sum of (V - W^T H)^2, entry by entry in float64."""
+        ...
+
+
+class Full:
+    """A dense V."""
+
+    def __init__(self, V: np.ndarray) -> None:
+        self.V, self.shape = V, V.shape
+        self.single = V.dtype == np.float32
+        self._tensor = torch.from_numpy(V)
+
+    def down(self, W: np.ndarray) -> np.ndarray:
+        """Return W V."""
+        W = W.astype(self.V.dtype, copy=False)
+        if len(W) * self.V.size <= SMALL:
+            return (W @ self.V).astype(np.float64, copy=False)
+        return (_tensor(W) @ self._tensor).numpy().astype(np.float64, copy=False)
+
+    def across(self, H: np.ndarray) -> np.ndarray:
+        """Return H V^T."""
+        H = H.astype(self.V.dtype, copy=False)
+        if len(H) * self.V.size <= SMALL:
+            return (H @ self.V.T).astype(np.float64, copy=False)
+        # Its transpose is the faster product.
+        return np.array((self._tensor @ _tensor(H).T).numpy().T, dtype=np.float64, order="C")
+
+    def square(self) -> np.ndarray:
+        """Return the upper half of V V^T."""
+        syrk = scipy.linalg.blas.ssyrk if self.single else scipy.linalg.blas.dsyrk
+        return syrk(1.0, self.V.T, trans=1).astype(np.float64, copy=False)  # type: ignore[no-any-return]
+
+    @cached_property
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """The sums of the rows and of the columns."""
+        return self.V.sum(axis=1, dtype=np.float64), self.V.sum(axis=0, dtype=np.float64)
+
+    @cached_property
+    def squared(self) -> float:
+        """The sum of squares."""
+        if not self.single:
+            return float(np.vdot(self.V, self.V))
+        rows = max(1, BLOCK // self.shape[1])
+        return sum(float(np.square(self.V[i : i + rows], dtype=np.float64).sum()) for i in range(0, len(self.V), rows))
+
+    def distance(self, W: np.ndarray, H: np.ndarray) -> float:
+        """Return the sum of (V - W^T H)^2, a few rows at a time."""
+        total, rows = 0.0, max(1, BLOCK // self.shape[1])
+        for i in range(0, len(self.V), rows):
+            apart = W[:, i : i + rows].T @ H
+            np.subtract(self.V[i : i + rows], apart, out=apart)
+            total += float(np.vdot(apart, apart))
+        return total
+
+
+def _tensor(x: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(x))
+
+
+class Scattered:
+    """A sparse V and its transpose, so that either product runs along the memory."""
+
+    def __init__(self, rows: Any, columns: Any) -> None:
+        self.rows = rows
+        self.shape = rows.shape
+        self.single = rows.dtype == np.float32
+        self._across, self._down = multiplier(rows), multiplier(columns)
+
+    def down(self, W: np.ndarray) -> np.ndarray:
+        """Return W V."""
+        return self._product(self._down, W)
+
+    def across(self, H: np.ndarray) -> np.ndarray:
+        """Return H V^T."""
+        return self._product(self._across, H)
+
+    def square(self) -> np.ndarray:
+        """Return V V^T."""
+        rows = self.rows.astype(np.float64, copy=False)
+        return (rows @ rows.T).toarray()
+
+    @cached_property
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """The sums of the rows and of the columns."""
+        data = self.rows.data.astype(np.float64, copy=False)
+        by_row = np.add.reduceat(data, self.rows.indptr[:-1])
+        return by_row, np.bincount(self.rows.indices, data, self.shape[1])
+
+    @cached_property
+    def squared(self) -> float:
+        """The sum of squares."""
+        return float(np.square(self.rows.data, dtype=np.float64).sum())
+
+    def distance(self, W: np.ndarray, H: np.ndarray) -> float:
+        """Return the sum of (V - W^T H)^2: of the cells one by one, of the others as that of all less theirs."""
+        total = inside = 0.0
+        V, edges, per_column = self.rows, self.rows.indptr, np.ascontiguousarray(H.T)
+        step = max(1, int(BLOCK / max(1.0, len(W) * V.nnz / V.shape[0])))
+        for first in range(0, V.shape[0], step):
+            last = min(first + step, V.shape[0])
+            cells = slice(edges[first], edges[last])
+            of = np.repeat(W[:, first:last].T, np.diff(edges[first : last + 1]), axis=0)
+            Y = np.einsum("pc,pc->p", of, per_column[V.indices[cells]])
+            total += float(np.square(V.data[cells] - Y).sum())
+            inside += float(np.square(Y).sum())
+        return total + max(0.0, float(((W @ W.T) * (H @ H.T)).sum()) - inside)
+
+    def _product(self, times: Callable[[np.ndarray], np.ndarray], factor: np.ndarray) -> np.ndarray:
+        product = times(np.ascontiguousarray(factor.T, dtype=self.rows.dtype))
+        return np.ascontiguousarray(product.T, dtype=np.float64)
+
+
+def multiplier(V: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function that multiplies a csr_array with a dense matrix: by torch's MKL where it has it."""
+    if not torch.backends.mkl.is_available():
+        return V.__matmul__  # type: ignore[no-any-return]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that sparse tensors may change
+        tensor = torch.sparse_csr_tensor(*(torch.from_numpy(x) for x in (V.indptr, V.indices, V.data)), size=V.shape)
+    return lambda x: (tensor @ torch.from_numpy(x)).numpy()
+
+
+def leading_vectors(
+    V: Matrix, k: int, steps: int = STEPS, *, exact: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return (U, S, X), the k leading singular vectors and values: U (k, m), S (k,), X (k, n); m is the short side.
+
+    From V V^T where that is small. Else by block Krylov iteration (Musco & Musco 2015), which ends after so many
+    `steps`: vectors of close singular values may then be mixed among each other, which is no worse a start. None where
+    they should be `exact` and are not.
+    """
+    m, n = V.shape
+    width = k + 2 if k == 2 else k + 4
+    if not exact and k == 2 and m > (STEPS_PAIR + 1) * width:
+        steps = STEPS_PAIR
+    elif m <= max(SQUARE, 3 * width):
+        values, vectors = scipy.linalg.eigh(V.square(), lower=False, subset_by_index=(m - k, m - 1), check_finite=False)
+        U, S = np.array(vectors[:, ::-1].T, order="C"), np.sqrt(np.maximum(values[::-1], 0.0))
+        if S[-1] <= GRAM_RANGE * S[0]:
+            return None if exact else _by_residuals(V, U)
+        return U, S, V.down(U) / S[:, None]
+    block = np.random.default_rng(0).standard_normal((width, m))
+    block[0] = V.sums[0]
+    basis, images, close = np.empty((0, m)), np.empty((0, n)), False
+    for step in range(steps):
+        for _ in range(2 if len(basis) else 1):
+            block = np.linalg.qr((block - (block @ basis.T) @ basis).T)[0].T
+        image = V.down(np.ascontiguousarray(block))
+        basis, images = np.concatenate([basis, block]), np.concatenate([images, image])
+        last = step == steps - 1 or len(basis) + width > m
+        if not last:
+            block = V.across(image)
+        if last or exact:
+            squares, turns = np.linalg.eigh(images @ images.T)
+        if last:
+            break
+        if exact:
+            # What V V^T makes of the last block of every vector is all that a vector misses.
+            beyond = block - (block @ basis.T) @ basis
+            missed = turns[-width:, -k:].T @ beyond
+            close = float(np.linalg.norm(missed, axis=1).max()) <= ACCURATE * squares[-1]
+            if close:
+                break
+    if exact and not close:
+        return None
+    turns, S = turns[:, ::-1][:, :k].T, np.sqrt(np.maximum(squares[::-1][:k], 0.0))
+    return turns @ basis, S, (turns @ images) / np.where(S > 0, S, 1.0)[:, None]
+
+
+def nndsvd(U: np.ndarray, S: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `initialise.nndsvd` does of singular vectors, as factors with components as rows."""
+    up = [np.maximum(x, 0.0) for x in (U, X)]
+    down = [np.maximum(-x, 0.0) for x in (U, X)]
+    sizes_up, sizes_down = ([np.linalg.norm(x, axis=1) for x in side] for side in (up, down))
+    choose_up = sizes_up[0] * sizes_up[1] > sizes_down[0] * sizes_down[1]
+    chosen = [np.where(choose_up[:, None], x, y) for x, y in zip(up, down, strict=True)]
+    norms = [np.where(choose_up, x, y) for x, y in zip(sizes_up, sizes_down, strict=True)]
+    size = np.sqrt(S * norms[0] * norms[1])
+    W, H = (x * (size / np.where(norm > 0, norm, 1.0))[:, None] for x, norm in zip(chosen, norms, strict=True))
+    root = np.sqrt(S[0])
+    W[0], H[0] = root * np.abs(U[0]), root * np.abs(X[0])
+    for factor in (W, H):
+        factor[factor < NNDSVD_FLOOR] = 0.0
+    return W, H
+
+
+def _by_residuals(V: Matrix, U: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    # Small singular values drown in the rounding of the squares: those of U V are found without squaring.
+    turns, S, X = scipy.linalg.svd(V.down(U), full_matrices=False)
+    return turns.T @ U, S, X

@@ -1,0 +1,231 @@
+"""The solver of one dense or sparse matrix on the CPU, and of a few of them one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import torch
+from torch import Tensor
+
+from ..dense import solve_batch
+from ..initialise import fill_zeros, require_components, start_factors
+from ..losses import BetaDivergence
+from ..matrix import DENSE_ENTRIES, SparseMatrix
+from ..problem import Factors, Problem, build_problem
+from ..request import Request
+from ..result import FIELDS, Result, clearly_better
+from ..rules.multiplicative import smallest
+from ..rules.rank_two import AcceleratedRankTwo
+from ..sparse.batch import is_small
+from ..stopping import Status
+from .extrapolated import Extrapolated
+from .iterate import Ended, Run, iterate
+from .products import SCATTERED, SINGLE, STEPS, THOROUGH, Full, Matrix, Scattered, leading_vectors, nndsvd
+
+# Below this fraction of the sum of squares a loss is summed entry by entry: as a difference it would be rounding.
+CLOSE = 1e-3
+
+
+def refusal(request: Request) -> str | None:
+    """Return why these iterations do not solve a request, or None if they do."""
+    if not (isinstance(request.loss, BetaDivergence) and request.loss.beta == 2):
+        return "the loss is not that of least squares"
+    accelerated = request.update == "arank2" or isinstance(request.update, AcceleratedRankTwo)
+    if not (request.update == "auto" or (accelerated and request.n_components == 2)):
+        return "another rule is asked for"
+    penalised = request.penalty.alpha_W > 0 or (request.penalty.alpha_H or 0) > 0
+    if request.weight is not None or request.hold is not None or penalised:
+        return "weights, penalties and held factors are for the other rules"
+    if not request.on_cpu or (isinstance(request.V, Tensor) and request.V.device.type != "cpu"):
+        return "another device is asked for"
+    if request.stop.max_iter == 0:
+        return "no iteration is asked for"
+    return None if request.stop.criterion in ("change", "loss") else "scikit-learn's test is asked for"
+
+
+@dataclass(frozen=True)
+class Alternating:
+    """Accelerated alternating least squares in NumPy: small products there cost the least calls and no threads."""
+
+    request: Request
+
+    def solve(self) -> Result:
+        """Return the best of all starts of every replicate."""
+        request = self.request
+        problem = build_problem(request.V, device=request.device, dtype=request.dtype)
+        require_components(request.n_components)
+        B, starts = problem.V.shape[0], request.number_of_starts
+        best: list[tuple[Ended, int]] = []
+        for b in range(B):
+            one = problem.select(torch.tensor([b])) if B > 1 else problem
+            V = Narrow.of(one)
+            for start in range(starts):
+                ended = V.solve(request, b, start)
+                if start == 0:
+                    best.append((ended, start))
+                elif clearly_better(ended.loss, best[b][0].loss):
+                    best[b] = ended, start
+                if request.progress is not None:
+                    request.progress(b * starts + start + 1, B * starts)
+        return _without_dead(request, _result(request.V, problem, best))
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """One matrix without its empty rows and columns, the short side first, and where these stand in the whole."""
+
+    problem: Problem
+    matrix: Matrix | None
+    rows: np.ndarray
+    columns: np.ndarray
+    turned: bool
+
+    @classmethod
+    def of(cls, problem: Problem) -> Narrow:
+        """Return the matrix of a problem of one replicate."""
+        rows, columns = (np.flatnonzero(x[0].numpy()) for x in (problem.filled_rows, problem.filled_columns))
+        _, m, n = problem.V.shape
+        if is_small((m, n), problem.V.dtype) and len(rows):
+            rows, columns = np.arange(m), np.arange(n)
+        turned = len(rows) > len(columns) and not is_small((m, n), problem.V.dtype)
+        if not len(rows):
+            return cls(problem, None, rows, columns, turned)
+        V = problem.V
+        if isinstance(V, SparseMatrix):
+            pair = V.filled(rows, columns)
+        else:
+            V = V[0].numpy()
+            if len(columns) < n:
+                V = V.take(columns, axis=1)
+            if len(rows) < m:
+                V = V.take(rows, axis=0)
+            pair = None
+        return cls(problem, _matrix(V, pair, turned), rows, columns, turned)
+
+    def solve(self, request: Request, b: int, start: int) -> Ended:
+        """Return where a start of replicate `b` ends, as factors of the whole matrix: W (m, k) and H (k, n)."""
+        (_, m, n), k = self.problem.V.shape, request.n_components
+        kept, double = str(self.problem.V.dtype).removeprefix("torch."), np.dtype(np.float64)
+        if self.matrix is None:
+            return Ended(np.zeros((m, k), kept), np.zeros((k, n), kept), 0.0, 1, Status.CONVERGED, 0.0)
+        rule = Extrapolated if is_small((m, n), self.problem.V.dtype) and k > 2 else Run
+        run = rule(self.matrix, *self.start(request, b, start), request.stop)
+        if start == 0 and not isinstance(request.init, str):
+            # Of a pair either factor may say nothing, where it was filled with a constant.
+            run.begin()
+        ended = iterate(run, request.stop)
+        size = [np.sqrt(np.square(x).sum(axis=1)) for x in (ended.W, ended.H)]
+        # Both factors get the same size, as those of singular vectors have it.
+        level = np.sqrt(size[1] / np.where(size[0] > 0, size[0], 1.0))
+        level = np.where(level > 0, level, 1.0)[:, None]
+        W, H = ((ended.W * level).astype(kept), (ended.H / level).astype(kept))
+        for factor in (W, H):
+            factor[factor <= smallest(self.problem.V.dtype)] = 0.0
+        if self.matrix.single or ended.loss < CLOSE * self.matrix.squared:
+            ended.loss = 0.5 * self.matrix.distance(W.astype(double), H.astype(double))
+        if self.turned:
+            W, H = H, W
+        ended.W, ended.H = np.zeros((m, len(W)), kept), np.zeros((len(H), n), kept)
+        ended.W[self.rows], ended.H[:, self.columns] = W.T, H
+        return ended
+
+    def start(self, request: Request, b: int, start: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the factors at which a start begins, components as rows, as the matrix is solved."""
+        init, k = "random" if start else request.first_init, request.n_components
+        number = request.first_replicate + b
+        if isinstance(init, str) and init.startswith("nndsvd"):
+            factors = self.singular(request, init, start, number)
+            if factors is not None:
+                return factors
+        init = request.part_of_init(init, slice(b, b + 1))
+        W, H = start_factors(self.problem, k, init, seed=request.seed, start=start, first_replicate=number)
+        return self.cut(W[0].numpy(), H[0].numpy())
+
+    def cut(self, W: np.ndarray, H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the factors of the matrix as it is solved, components as rows, of those of the whole."""
+        short, long = W[self.rows].T, H[:, self.columns]
+        if self.turned:
+            short, long = long, short
+        return np.array(short, dtype=np.float64, order="C"), np.array(long, dtype=np.float64, order="C")
+
+    def singular(self, request: Request, init: str, start: int, number: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the start by singular vectors, or None where they must come from elsewhere.
+
+        Those of a start that was asked for by name are as exact as those of LAPACK.
+        """
+        V, k = self.matrix, request.n_components
+        assert V is not None
+        if k > V.shape[0]:
+            return None
+        named = request.init != "auto"
+        found = leading_vectors(V, k, THOROUGH if named else STEPS, exact=named)
+        if found is None:
+            return None
+        W, H = nndsvd(*found)
+        _, m, n = self.problem.V.shape
+        level = float(V.sums[0].sum()) / (m * n)
+        if init == "nndsvdar":
+            # Its small random values have their places in the whole.
+            nothing = Factors(torch.zeros((1, m, k)), torch.zeros((1, k, n)))
+            noise = fill_zeros(init, nothing, torch.tensor([level]), request.seed, start, [number])
+            fill = self.cut(noise.W[0].numpy(), noise.H[0].numpy())
+        else:
+            fill = (level, level) if init == "nndsvda" else (0.0, 0.0)
+        return np.where(W == 0, fill[0], W), np.where(H == 0, fill[1], H)
+
+
+def _without_dead(request: Request, result: Result) -> Result:
+    # A component that has died is given back by the loop on tensors, where there are data that it could take.
+    dead = [b for b, (W, H) in enumerate(zip(result.W, result.H, strict=True)) if not (W.any(0) & H.any(1)).all()]
+    if request.stop.tol == 0:
+        return result
+    for b in dead:
+        data = request.V if request.V.ndim == 2 or isinstance(request.V, SparseMatrix) else request.V[b : b + 1]
+        init = result.W[b], result.H[b]
+        further = solve_batch(request.with_data(data, init=init, starts=1, progress=None))
+        if further.loss[0] < result.loss[b]:
+            further.n_iter[0] += result.n_iter[b]
+            further.start[0] = result.start[b]
+            for name in FIELDS:
+                getattr(result, name)[b] = getattr(further, name)[0]
+    return result
+
+
+def _matrix(V: Any, pair: tuple[Any, Any] | None, turned: bool) -> Matrix:
+    # Of a dense V, or of a sparse one and its transpose: as cells where they are few, or where all entries would not
+    # fit into memory.
+    shape = V.shape if pair is None else pair[0].shape
+    entries, single = shape[0] * shape[1], (V if pair is None else pair[0]).dtype == np.float32
+    few = SCATTERED * entries / (2 if single else 1)
+    scattered = (np.count_nonzero(V) if pair is None else pair[0].nnz) <= few
+    double = entries <= SINGLE
+    if scattered or (pair is not None and entries > DENSE_ENTRIES):
+        if pair is None:
+            rows = scipy.sparse.csr_array(V)
+            pair = rows, scipy.sparse.csr_array(rows.T)
+        rows, columns = (x.astype(np.float64) for x in pair) if double else pair
+        return Scattered(columns, rows) if turned else Scattered(rows, columns)
+    V = V if pair is None else pair[0].toarray()
+    V = V.T if turned else V
+    return Full(np.ascontiguousarray(V, dtype=np.float64 if double else V.dtype))
+
+
+def _result(V: Any, problem: Problem, best: list[tuple[Ended, int]]) -> Result:
+    # The scale that was divided out of V comes back.
+    size, root = problem.loss_scale.numpy(), problem.scale.sqrt().numpy()
+    ends = [ended for ended, _ in best]
+    loss = np.array([ended.loss for ended in ends]) * size
+    result = Result(
+        W=np.stack([ended.W * ended.W.dtype.type(s) for ended, s in zip(ends, root, strict=True)]),
+        H=np.stack([ended.H * ended.H.dtype.type(s) for ended, s in zip(ends, root, strict=True)]),
+        loss=loss,
+        divergence=loss.copy(),
+        n_iter=np.array([ended.n_iter for ended in ends], dtype=np.int64),
+        status=np.array([int(ended.status) for ended in ends], dtype=np.int64),
+        kkt=np.array([ended.kkt for ended in ends], dtype=np.float64),
+        start=np.array([start for _, start in best], dtype=np.int64),
+    )
+    return result.map(torch.from_numpy) if isinstance(V, Tensor) else result

@@ -1,0 +1,104 @@
+"""Scale never passes into one factor altogether, and moving it changes nothing else."""
+
+import numpy as np
+import pytest
+import torch
+
+import nmfcore
+from nmfcore.balance import LOPSIDED, excess, rescale
+from nmfcore.bench import dense_counts, mock_stars
+from nmfcore.problem import Factors
+
+from .problems import PROBLEMS
+
+# Fits that lost their scale before factors were balanced: stars, seed, components.
+DRIFTING = ((500, 1, 9), (500, 1, 10), (3000, 1, 8))
+
+
+def images(stars, seed):
+    return dense_counts(mock_stars(seed, stars=stars, bins=36, pixels=4))
+
+
+def spread(result):
+    """By how much the sums of the two factors of a component differ at most."""
+    ratio = result.H.sum(axis=-1) / result.W.sum(axis=-2)
+    return max(ratio.max(), 1 / ratio.min())
+
+
+def drawn(*shape):
+    return torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def test_powers_of_two_move_without_rounding():
+    factors = Factors(drawn(2, 5, 3) * 2.0**-30, drawn(2, 3, 7) * 2.0**30)
+    by = excess(factors)
+    W, H = rescale(factors, by)
+    assert (torch.log2(by) == torch.round(torch.log2(by))).all()
+    assert torch.equal(W @ H, factors.W @ factors.H)
+    assert excess(Factors(W, H)) is None
+
+
+def test_ordinary_factors_stay_as_they_are():
+    assert excess(Factors(drawn(2, 5, 3), drawn(2, 3, 7) * 100)) is None
+
+
+def test_entries_above_zero_stay_above_zero():
+    W, H = torch.full((1, 4, 1), 1e-20), torch.full((1, 1, 4), 1e20)
+    H[0, 0, 1:] = 1e-37
+    moved = rescale(Factors(W, H), excess(Factors(W, H)))
+    assert (moved.H > 0).all()
+
+
+def test_a_component_that_is_zero_has_no_scale():
+    assert excess(Factors(torch.zeros(1, 4, 1), torch.ones(1, 1, 4))) is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("stars", "seed", "k"), DRIFTING)
+def test_factors_keep_their_scale_with_more_components_than_the_data_support(stars, seed, k, dtype):
+    result = nmfcore.factorize(images(stars, seed).astype(dtype), k, starts=1)
+    assert spread(result) <= LOPSIDED
+    assert np.isfinite(result.loss)
+    assert np.isfinite(result.kkt)
+
+
+@pytest.mark.parametrize("rule", ["mu", "amu", "hals", "ehals", "rank2"])
+def test_a_lopsided_start_gives_the_loss_of_a_balanced_one(rule):
+    V, rng = PROBLEMS["random"], np.random.default_rng(0)
+    W, H = rng.random((20, 2)), rng.random((2, 30))
+    # Both within what is taken as it is given, see `initialise.SAFE_FACTOR`.
+    shifted = W * 2.0**-14, H * 2.0**14
+    plain, moved = (nmfcore.factorize(V, 2, init=init, update=rule) for init in ((W, H), shifted))
+    assert spread(moved) <= LOPSIDED
+    assert moved.loss == pytest.approx(float(plain.loss), rel=1e-9)
+
+
+def test_penalties_decide_on_the_scale():
+    # A penalty on W alone wants all scale in H.
+    V = PROBLEMS["random"]
+    result = nmfcore.factorize(V, 2, penalty=nmfcore.Penalty(1e-3, 0.0), stop=nmfcore.Stop(max_iter=3000), update="mu")
+    assert spread(result) > spread(nmfcore.factorize(V, 2, update="mu"))
+
+
+def test_a_held_factor_stays_as_given():
+    V, W = PROBLEMS["random"], np.random.default_rng(0).random((20, 2)) * 1e-8
+    assert np.array_equal(nmfcore.factorize(V, 2, init=(W, None), hold="W").W, W)
+
+
+def test_sparse_matrices_and_shared_patterns_keep_their_scale_too():
+    import scipy.sparse
+
+    V = images(500, 1)
+    for data in (scipy.sparse.csr_matrix(V), nmfcore.SharedPattern.from_dense(V[None])):
+        result = nmfcore.factorize(data, 5, starts=1)
+        assert spread(result) <= LOPSIDED
+
+
+def test_a_lopsided_start_is_balanced_within_a_pattern():
+    V, rng = images(500, 1), np.random.default_rng(0)
+    W, H = rng.random((36, 2)) * 2.0**-14, rng.random((2, 32)) * 2.0**14
+    for loss in ("frobenius", "kullback-leibler"):
+        result = nmfcore.factorize(nmfcore.SharedPattern.from_dense(V[None]), 2, init=(W, H), loss=loss)
+        dense = nmfcore.factorize(V, 2, init=(W, H), loss=loss)
+        assert spread(result) <= LOPSIDED
+        assert result.loss[0] == pytest.approx(float(dense.loss), rel=1e-6)
