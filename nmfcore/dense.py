@@ -15,9 +15,10 @@ from .iterate import Outcome, iterate, without_empty_columns
 from .losses import BetaDivergence
 from .memory import in_halves
 from .pattern import SharedPattern
-from .problem import Problem, build_problem
+from .problem import Factors, Problem, build_problem
 from .request import Request
 from .result import Result, concatenate
+from .rules.hals import fits_H_first
 from .rules.resolve import OURS, resolve_rule
 
 # Dense chunks of a pattern hold at most this many entries of V.
@@ -65,6 +66,8 @@ def solve_batch(request: Request) -> Result:
     rule = resolve_rule(request.update, problem, request.n_components)
     B, starts = problem.V.shape[0], request.number_of_starts
     best: Outcome | None = None
+    penalised = any(x is not None for x in (problem.l1_W, problem.l2_W, problem.l1_H, problem.l2_H))
+    of_W = fits_H_first(rule) and not penalised and request.hold is None
     # Small problems spend their time in calls, which are faster so; rules and losses of users may need gradients.
     with torch.inference_mode(isinstance(rule, OURS) and isinstance(problem.loss, BetaDivergence)):
         thin = without_empty_columns(problem, rule)
@@ -73,6 +76,8 @@ def solve_batch(request: Request) -> Result:
                 problem, request.n_components, "random" if start else request.first_init, seed=request.seed,
                 start=start, first_replicate=request.first_replicate, thin=thin,
             )  # fmt: skip
+            if (start or (isinstance(request.first_init, str) and request.first_init == "random")) and of_W:
+                factors = Factors(factors.W, torch.zeros_like(factors.H))
             progress = _offset(request.progress, start * B, starts * B)
             outcome = iterate(problem, thin, factors, rule, request.stop, start, progress)
             best = outcome if best is None else best.better_of(outcome)

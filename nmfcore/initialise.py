@@ -12,6 +12,7 @@ from torch import Tensor
 from .errors import ProblemError
 from .matrix import SparseMatrix
 from .problem import Factors, Problem, Thin, as_tensor
+from .streams import half_normals
 
 METHODS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 # NNDSVD entries below this become zero; scikit-learn's constant.
@@ -112,6 +113,8 @@ def impute(V: Tensor, weight: Tensor | None) -> Tensor:
 def random_factors(V: Tensor, n_components: int, *, seed: int = 0, start: int = 0, first_replicate: int = 0) -> Factors:
     """Return absolute values of normal draws times sqrt(mean(V) / k), as scikit-learn's ``init="random"``.
 
+    H is zero in columns without data.
+
     Parameters
     ----------
     V : Tensor, shape (B, m, n)
@@ -123,15 +126,20 @@ def random_factors(V: Tensor, n_components: int, *, seed: int = 0, start: int = 
     """
     require_components(n_components)
     means = V.mean(dim=(-2, -1))
-    return draw(means, tuple(V.shape[-2:]), n_components, seed, start, range(first_replicate, first_replicate + len(V)))
+    replicates = range(first_replicate, first_replicate + len(V))
+    W, H = draw(means, tuple(V.shape[-2:]), n_components, seed, start, replicates)
+    return Factors(W, H * (V.amax(dim=-2, keepdim=True) > 0))
 
 
 def draw(means: Tensor, shape: tuple[int, ...], n_components: int, seed: int, start: int, replicates: Any) -> Factors:
     """Return `random_factors` for data of known means (B,) and shape (m, n); `replicates` are B global numbers."""
     m, n = shape
     size = (means / n_components).sqrt()[:, None, None]
-    H, W = _normals(((n_components, n), (m, n_components)), replicates, seed, start)
-    return Factors(size * W.abs().to(means), size * H.abs().to(means))
+    number = m * n_components
+    both = [half_normals(number + n_components * n, b, seed, start) for b in replicates]
+    drawn = torch.from_numpy(np.stack(both)).to(means)
+    W, H = drawn[:, :number].reshape(-1, m, n_components), drawn[:, number:].reshape(-1, n_components, n)
+    return Factors(size * W, size * H)
 
 
 def nndsvd(V: Tensor, n_components: int, svd: tuple[Tensor, Tensor, Tensor] | None = None) -> Factors:

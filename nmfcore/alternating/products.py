@@ -178,10 +178,12 @@ class Scattered:
 def multiplier(V: Any) -> Callable[[np.ndarray], np.ndarray]:
     """Return the function that multiplies a csr_array with a dense matrix: by torch's MKL where it has it."""
     if not torch.backends.mkl.is_available():
-        return V.__matmul__  # type: ignore[no-any-return]
+        return V.__matmul__
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that sparse tensors may change
-        tensor = torch.sparse_csr_tensor(*(torch.from_numpy(x) for x in (V.indptr, V.indices, V.data)), size=V.shape)
+        tensor = torch.sparse_csr_tensor(
+            torch.from_numpy(V.indptr), torch.from_numpy(V.indices), torch.from_numpy(V.data), size=V.shape
+        )
     return lambda x: (tensor @ torch.from_numpy(x)).numpy()
 
 

@@ -104,7 +104,7 @@ class Narrow:
         turned = len(rows) > len(columns) and not is_small((m, n), problem.V.dtype)
         if not len(rows):
             return cls(problem, None, rows, columns, turned)
-        V = problem.V
+        V: Any = problem.V
         if isinstance(V, SparseMatrix):
             pair = V.filled(rows, columns)
         else:
@@ -182,7 +182,7 @@ class Narrow:
             # Its small random values have their places in the whole.
             nothing = Factors(torch.zeros((1, m, k)), torch.zeros((1, k, n)))
             noise = fill_zeros(init, nothing, torch.tensor([level]), request.seed, start, [number])
-            fill = self.cut(noise.W[0].numpy(), noise.H[0].numpy())
+            fill: Any = self.cut(noise.W[0].numpy(), noise.H[0].numpy())
         else:
             fill = (level, level) if init == "nndsvda" else (0.0, 0.0)
         return np.where(W == 0, fill[0], W), np.where(H == 0, fill[1], H)

@@ -1,7 +1,7 @@
 """The least-squares loop over shared patterns, compiled for the CPU: LANES replicates at a time, within the cache.
 
-Each pass goes once over the cells, column by column: the product of a column with W gives the column's part of H, which
-at once gives its part of V @ H.T. The definitions are those of the dense modules; the tests hold the two to each other.
+Each pass goes once over the cells, some columns at a time: their products with W give their part of H, which at once
+gives its part of V @ H.T. The definitions are those of the dense modules; the tests hold the two to each other.
 """
 
 from __future__ import annotations
@@ -12,335 +12,225 @@ from numba import njit
 from ..losses import FLOOR
 from ..rules.hals import GROW, GROW_LIMIT, SHRINK
 from ..rules.multiplicative import ROOM
-from .checks import Side, candidates, confirm, gradient, judge, mark_dead, penalised, record, residual
+from .beginning import IDLE, add_outside, admit, clear_empty, enter
+from .conclusion import finish, settle
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
-from .loops import dot_column, gram_rows, scatter_column, sweep_rows
+from .loops import dot_column, gram_rows, multiply_rows, scatter_column, sweep_rows
 from .settings import MU, RANK2, SWEEPS
-from .tiles import (
-    ALLOCATING,
-    BLOCK,
-    INLINE,
-    OPTIONS,
-    ROWS,
-    admit,
-    allocate,
-    clear_empty,
-    copy,
-    count_iteration,
-    emit,
-)
+from .tiles import ALLOCATING, INNER
+from .workspace import CEILING, EMPTY, GROUP, ITERATION, JOB, MOMENTUM, ROWS, RUNNING, STATE, TRY, WAITING
 
 SIDE_BY_SIDE = (0,) * ROWS
-# Below this fraction of the data's own squares the difference of large numbers leaves too few digits of the loss.
-CLOSE = 0.05
 
 
-@njit(**OPTIONS)
-def gram(factor, count, out, sums, units):
-    """Write the k x k Gram matrix of `factor` (count, k, LANES) to `out` (k, k, LANES) and its sums to `sums`."""
-    out[:] = 0
-    sums[:] = 0
-    gram_rows(factor, 0, count, out, sums, units)
+@njit(**INNER)
+def clear(work, first, length):
+    """Set `length` entries from `first` on to zero."""
+    for place in range(first, first + length, LANES):
+        store(work, place, splat(0.0, work))
 
 
-@njit(**INLINE)
-def update_rows(r, at, G, inverse, source, target, place, new, alive, step, units):
-    """Write the update of the ROWS rows source[place:] of a factor to target[place:]; idle lanes keep their values.
-
-    r[at:] is the product with the data (ROWS, k, LANES), G the Gram matrix of the other factor with l2 on its diagonal,
-    `inverse` what `prepare_gram` made of it, `new` (2 k, LANES) scratch.
-    """
+@njit(**INNER)
+def gram(work, factor, count, out, sums, units):
+    """Write the k x k Gram matrix of the factor at `factor` to work[out:] and its sums to work[sums:]."""
     k = len(units)
-    width = k * LANES
-    zero = splat(0.0, G)
+    clear(work, out, k * k * LANES)
+    clear(work, sums, k * LANES)
+    gram_rows(work, factor, 0, count, out, sums, units)
+
+
+@njit(**INNER)
+def rank2_rows(work, r, G, inverse, source, target, alive, l1, count):
+    """Write the exact minimum of `count` rows of two components to work[target:]; see `rules.rank_two`."""
+    zero, shrink = splat(0.0, work), splat(l1, work)
+    g00, g01, g11 = load(work, G, work), load(work, G + LANES, work), load(work, G + 3 * LANES, work)
+    per0, per1 = load(work, inverse, work), load(work, inverse + LANES, work)
+    scale = load(work, inverse + 2 * LANES, work)  # 1 / determinant, 0 where that is not to be trusted
+    for place in range(0, count * 2 * LANES, 2 * LANES):
+        r0, r1 = load(work, r + place, work) - shrink, load(work, r + place + LANES, work) - shrink
+        old0, old1 = load(work, source + place, work), load(work, source + place + LANES, work)
+        only0 = where_positive(g00, lanes_max(r0 * per0, zero), old0)
+        only1 = where_positive(g11, lanes_max(r1 * per1, zero), old1)
+        first_wins = only0 * r0 - only1 * r1
+        x0, x1 = where_less(first_wins, zero, zero, only0), where_less(first_wins, zero, only1, zero)
+        y0, y1 = (g11 * r0 - g01 * r1) * scale, (g00 * r1 - g01 * r0) * scale
+        inside = lanes_min(y0, y1)
+        store(work, target + place, where_positive(alive, where_positive(inside, y0, x0), old0))
+        store(work, target + place + LANES, where_positive(alive, where_positive(inside, y1, x1), old1))
+
+
+@njit(**INNER)
+def update_rows(work, r, G, inverse, source, target, alive, step, count, units):
+    """Write the update of `count` rows of a factor, at `source`, to work[target:]; idle lanes keep their values.
+
+    work[r:] is the product with the data (count, k, LANES), work[G:] the Gram matrix of the other factor with l2 on its
+    diagonal, work[inverse:] what `prepare_gram` made of it. A multiple of ROWS is updated.
+    """
+    width = ROWS * len(units) * LANES
+    mask, shrink = load(work, alive, work), splat(step.l1, work)
     if step.kind == MU:
-        least = splat(ROOM * np.finfo(G.dtype).tiny, G)
-        floor = splat(FLOOR, G)
-        penalty = splat(step.l1, G)
-        for q in range(ROWS):
-            of, this = place + q * width, at + q * width
-            for c in range(k):
-                store(new, c * LANES, load(source, of + c * LANES, G))
-            for _ in range(step.sweeps):
-                for c in range(k):
-                    denominator = penalty
-                    for d in range(k):
-                        denominator = denominator + load(G, (c * k + d) * LANES, G) * load(new, d * LANES, G)
-                    old, negative = load(new, c * LANES, G), load(r, this + c * LANES, G)
-                    ratio = negative / where_positive(denominator, denominator, floor)
-                    value = lanes_max(ratio * old, where_positive(negative, where_positive(old, least, zero), zero))
-                    store(new, (k + c) * LANES, value)
-                for c in range(k):
-                    value, old = load(new, (k + c) * LANES, G), load(new, c * LANES, G)
-                    store(new, c * LANES, where_positive(alive, value, old))
-            for c in range(k):
-                store(target, of + c * LANES, load(new, c * LANES, G))
+        bounds = splat(FLOOR, work), splat(ROOM * np.finfo(work.dtype).tiny, work)
+        for place in range(0, -(-count // ROWS) * width, width):
+            multiply_rows(
+                SIDE_BY_SIDE, work, r + place, G, shrink, source + place, target + place, mask, step.sweeps, bounds,
+                units,
+            )  # fmt: skip
     elif step.kind == RANK2:
-        shrink = splat(step.l1, G)
-        g00, g01, g11 = load(G, 0, G), load(G, LANES, G), load(G, 3 * LANES, G)
-        per0, per1 = load(inverse, 0, G), load(inverse, LANES, G)
-        scale = load(inverse, 2 * LANES, G)  # 1 / determinant, 0 where that is not to be trusted
-        for q in range(ROWS):
-            of, this = place + q * width, at + q * width
-            r0, r1 = load(r, this, G) - shrink, load(r, this + LANES, G) - shrink
-            old0, old1 = load(source, of, G), load(source, of + LANES, G)
-            only0 = where_positive(g00, lanes_max(r0 * per0, zero), old0)
-            only1 = where_positive(g11, lanes_max(r1 * per1, zero), old1)
-            first_wins = only0 * r0 - only1 * r1
-            x0, x1 = where_less(first_wins, zero, zero, only0), where_less(first_wins, zero, only1, zero)
-            y0, y1 = (g11 * r0 - g01 * r1) * scale, (g00 * r1 - g01 * r0) * scale
-            inside = lanes_min(y0, y1)
-            store(target, of, where_positive(alive, where_positive(inside, y0, x0), old0))
-            store(target, of + LANES, where_positive(alive, where_positive(inside, y1, x1), old1))
+        rank2_rows(work, r, G, inverse, source, target, mask, step.l1, count)
     else:
-        sweep_rows(SIDE_BY_SIDE, r, at, inverse, splat(step.l1, G), source, target, place, alive, step.sweeps, units)
+        for place in range(0, -(-count // ROWS) * width, width):
+            sweep_rows(
+                SIDE_BY_SIDE, work, r + place, inverse, shrink, source + place, target + place, mask, step.sweeps, units
+            )
 
 
-@njit(**INLINE)
-def prepare_gram(G, inverse, step, units):
+@njit(**INNER)
+def prepare_gram(work, G, inverse, step, units):
     """Add l2 to the diagonal and write what `update_rows` divides by."""
     k = len(units)
-    one, zero = splat(1.0, G), splat(0.0, G)
-    tiny = splat(np.finfo(G.dtype).tiny, G)
+    one, zero = splat(1.0, work), splat(0.0, work)
+    tiny = splat(np.finfo(work.dtype).tiny, work)
     for c in range(k):
-        place = (c * k + c) * LANES
-        total = load(G, place, G) + splat(step.l2, G)
-        store(G, place, total)
-        store(inverse, c * LANES, where_positive(total, one / lanes_max(total, tiny), zero))
+        place = G + (c * k + c) * LANES
+        total = load(work, place, work) + splat(step.l2, work)
+        store(work, place, total)
+        store(work, inverse + c * LANES, where_positive(total, one / lanes_max(total, tiny), zero))
     if step.kind == SWEEPS:
         for c in range(k):
+            per = load(work, inverse + c * LANES, work)
             for d in range(k):
-                store(
-                    inverse,
-                    (k + c * k + d) * LANES,
-                    zero - load(G, (c * k + d) * LANES, G) * load(inverse, c * LANES, G),
-                )
+                value = zero - load(work, G + (c * k + d) * LANES, work) * per
+                store(work, inverse + (k + c * k + d) * LANES, value)
     if step.kind == RANK2:
-        product = load(G, 0, G) * load(G, 3 * LANES, G)
-        determinant = product - load(G, LANES, G) * load(G, LANES, G)
-        trusted = determinant - product * splat(16 * np.finfo(G.dtype).eps, G)
-        store(inverse, 2 * LANES, where_positive(trusted, one / lanes_max(determinant, tiny), zero))
+        product = load(work, G, work) * load(work, G + 3 * LANES, work)
+        determinant = product - load(work, G + LANES, work) * load(work, G + LANES, work)
+        trusted = determinant - product * splat(16 * np.finfo(work.dtype).eps, work)
+        store(work, inverse + 2 * LANES, where_positive(trusted, one / lanes_max(determinant, tiny), zero))
 
 
-@njit(**OPTIONS)
-def pass_over(tile, cells, W, alive, step, update, units):
-    """Update H column by column (if `update`), and write V @ H.T, H @ H.T and the sums of H to the tile."""
+@njit(**INNER)
+def pass_over(tile, cells, factor, step, update, m, units):
+    """Update H (if `update`) for the W at `factor`, and write V @ H.T, H @ H.T and the sums of H to the tile."""
     k = len(units)
     width = k * LANES
-    values, rows, start = tile.cells, cells.rows, cells.start
-    H, A, GH, sums, r = tile.H, tile.A, tile.GH, tile.sums, tile.r
-    A[:] = 0
-    GH[:] = 0
-    sums[:] = 0
+    values, work, at, rows, start = tile.cells, tile.work, tile.at, cells.rows, cells.start
+    clear(work, at.A, m * width)
+    clear(work, at.GH, k * width)
+    clear(work, at.sums, width)
     count = len(start) - 1
-    groups = -(-count // ROWS)
-    # Three groups of columns are worked on at once, each a step further than the next: none of the steps waits.
-    for stage in range(groups + 2):
-        if update and stage < groups:
-            for q in range(ROWS):
-                j, to = stage * ROWS + q, ((stage & 1) * ROWS + q) * width
-                if j < count:
-                    dot_column(values, rows, start[j], start[j + 1], W, r, to, units)
-                else:
-                    for c in range(0, width, LANES):
-                        store(r, to + c, splat(0.0, W))
-        group = stage - 1
-        if 0 <= group < groups:
-            first = group * ROWS
-            if update:
-                at = (group & 1) * ROWS * width
-                update_rows(r, at, tile.GW, tile.inverse, H, H, first * width, tile.h, alive, step, units)
-            if (first + ROWS) % BLOCK == 0 or group == groups - 1:
-                gram_rows(H, first - first % BLOCK, min(first + ROWS, count), GH, sums, units)
-        group = stage - 2
-        if group >= 0:
-            for j in range(group * ROWS, min((group + 1) * ROWS, count)):
-                scatter_column(values, rows, start[j], start[j + 1], A, H, j * width, units)
+    for first in range(0, count, GROUP):
+        last, H = min(first + GROUP, count), at.H + first * width
+        if update:
+            for j in range(first, last):
+                dot_column(values, rows, start[j], start[j + 1], work, factor, at.r + (j - first) * width, units)
+            update_rows(work, at.r, at.GW, at.inverse, H, H, at.alive, step, last - first, units)
+        gram_rows(work, H, 0, last - first, at.GH, at.sums, units)
+        for j in range(first, last):
+            scatter_column(values, rows, start[j], start[j + 1], work, at.A, at.H + j * width, units)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def update_W(tile, source, target, alive, step, m, units):
     """Write the update of `source`, W or its extrapolation, for this H to `target`; idle lanes keep their values."""
-    width = len(units) * LANES
-    copy(tile.G, tile.GH)
-    prepare_gram(tile.G, tile.inverse, step, units)
-    for i in range(0, m, ROWS):
-        update_rows(tile.A, i * width, tile.G, tile.inverse, source, target, i * width, tile.h, alive, step, units)
+    k, work, at = len(units), tile.work, tile.at
+    for place in range(0, k * k * LANES, LANES):
+        store(work, at.G + place, load(work, at.GH + place, work))
+    prepare_gram(work, at.G, at.inverse, step, units)
+    update_rows(work, at.A, at.G, at.inverse, source, target, alive, step, m, units)
 
 
-@njit(**OPTIONS)
-def extrapolate(tile, step, m, units):
-    """Update W for this H, and choose what the next H is fitted to: further along the way that W has moved.
+@njit(**INNER)
+def extrapolate(tile, m, units):
+    """Take the W that is in the making, and choose what the next H is fitted to: further along the way W has moved.
 
     Where the step turned against the one before it, the extrapolation starts anew: as safe as watching the loss rise,
     free, and not blind in float32 once the loss is flat.
     """
-    k = len(units)
-    width = k * LANES
-    mask = load(tile.alive, 0, tile.W)
-    zero = splat(0.0, tile.W)
+    width, work, wide, at = len(units) * LANES, tile.work, tile.wide, tile.at
+    mask, zero = load(work, at.alive, work), splat(0.0, work)
     turned = zero
-    update_W(tile, tile.Y, tile.D_W, mask, step, m, units)
     for place in range(0, m * width, LANES):
-        new = load(tile.D_W, place, tile.W)
-        turned = turned + (load(tile.Y, place, tile.W) - new) * (new - load(tile.W, place, tile.W))
-    store(tile.top, 0, turned)
+        new = load(work, at.D_W + place, work)
+        turned = turned + (load(work, at.Y + place, work) - new) * (new - load(work, at.W + place, work))
+    store(work, at.top, turned)
     for lane in range(LANES):
-        if tile.top[lane] > 0:
-            tile.ceiling[lane] = tile.momentum[lane]
-            tile.momentum[lane] /= SHRINK
-            tile.top[lane] = 0
+        reach = wide[MOMENTUM * LANES + lane]
+        if work[at.top + lane] > 0:
+            wide[CEILING * LANES + lane] = reach
+            wide[MOMENTUM * LANES + lane] = reach / SHRINK
+            work[at.top + lane] = 0
         else:
-            tile.top[lane] = tile.momentum[lane]
-            tile.ceiling[lane] = min(1.0, GROW_LIMIT * tile.ceiling[lane])
-            tile.momentum[lane] = min(tile.ceiling[lane], GROW * tile.momentum[lane])
-    reach = load(tile.top, 0, tile.W)
+            work[at.top + lane] = reach
+            ceiling = min(1.0, GROW_LIMIT * wide[CEILING * LANES + lane])
+            wide[CEILING * LANES + lane] = ceiling
+            wide[MOMENTUM * LANES + lane] = min(ceiling, GROW * reach)
+    reach = load(work, at.top, work)
     for place in range(0, m * width, LANES):
-        new, old = load(tile.D_W, place, tile.W), load(tile.W, place, tile.W)
-        store(tile.Y, place, where_positive(mask, lanes_max(new + reach * (new - old), zero), old))
-        store(tile.W, place, where_positive(mask, new, old))
+        new, old = load(work, at.D_W + place, work), load(work, at.W + place, work)
+        store(work, at.Y + place, where_positive(mask, lanes_max(new + reach * (new - old), zero), old))
+        store(work, at.W + place, where_positive(mask, new, old))
 
 
-@njit(**OPTIONS)
-def lost_component(sums, W_sums, rule, units):
-    """Return 1 in lanes where a component is zero in both factors (and nothing penalises it), else 0."""
-    zero, one = splat(0.0, sums), splat(1.0, sums)
-    lost = zero
-    if not penalised(rule):
-        for c in range(len(units)):
-            lost = where_positive(load(sums, c * LANES, sums) + load(W_sums, c * LANES, sums), lost, one)
-    return lost
-
-
-@njit(**OPTIONS)
-def multiply_columns(values, cells, W, H, out, fit, units):
-    """Write W.T @ V to `out`, and sum(H * (W.T @ V)) to `fit`; `values` are the tile's."""
-    fit[:] = 0
-    for j in range(len(cells.start) - 1):
-        column = j * len(units) * LANES
-        dot_column(values, cells.rows, cells.start[j], cells.start[j + 1], W, out, column, units)
-        for c in range(len(units)):
-            place = column + c * LANES
-            store(fit, 0, load(fit, 0, fit) + load(out, place, fit) * load(H, place, fit))
-
-
-@njit(**OPTIONS)
-def squared_distance(values, rows, start, W, H, lane, m, units):
-    """Return half the squared distance of one lane's data from W @ H, in float64 and cell by cell.
-
-    Without the squares of cells outside the pattern, which are those of all cells less those inside.
-    """
-    k, count = len(units), len(start) - 1
-    total, inside, everywhere = 0.0, 0.0, 0.0
-    for j in range(count):
-        for p in range(start[j], start[j + 1]):
-            x = 0.0
-            for c in range(k):
-                x += np.float64(W[(rows[p] * k + c) * LANES + lane]) * np.float64(H[(j * k + c) * LANES + lane])
-            total += (np.float64(values[p * LANES + lane]) - x) ** 2
-            inside += x * x
-    for c in range(k):
-        for d in range(k):
-            of_W, of_H = 0.0, 0.0
-            for i in range(m):
-                place = i * k * LANES + lane
-                of_W += np.float64(W[place + c * LANES]) * np.float64(W[place + d * LANES])
-            for j in range(count):
-                place = j * k * LANES + lane
-                of_H += np.float64(H[place + c * LANES]) * np.float64(H[place + d * LANES])
-            everywhere += of_W * of_H
-    return 0.5 * (total + max(0.0, everywhere - inside))
-
-
-@njit(**ALLOCATING)
-def check(tile, cells, rule, limits, answers, m, units):
-    """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record their numbers."""
-    k, count, rows, start = len(units), len(cells.start) - 1, cells.rows, cells.start
-    verdict = np.empty(LANES, np.int64)
-    if not candidates(tile, rule, limits, verdict, count, m, units):
-        return
-    # The gradients at these factors give what entries still ask for, and the loss with it.
-    gram(tile.W, m, tile.G, tile.W_sums, units)
-    lost = lost_component(tile.sums, tile.W_sums, rule, units)
-    # l2 by H stands on the diagonal of G.
-    of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
-    of_H = Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, rule.H.l1, 0.0)
-    tile.missing[:] = 0
-    copy(tile.D_W, tile.A)
-    gradient(of_W, tile.GH, tile.sums, True, lost, tile.missing, units)
-    # The gradient by H takes as long as half an iteration: not before W asks for no more. (numba compiles a function
-    # for False and again for True, but once for bool(0) and bool(1): off the loop there is no gain in two.)
-    if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(0)):
-        return
-    for c in range(k):
-        place = (c * k + c) * LANES
-        store(tile.G, place, load(tile.G, place, tile.W) + splat(rule.H.l2, tile.W))
-    multiply_columns(tile.cells, cells, tile.W, tile.H, tile.D_H, tile.fit, units)
-    gradient(of_H, tile.G, tile.sums, False, lost, tile.missing, units)
-    if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(1)):
-        return
+@njit(**INNER)
+def iterate(tile, cells, rule, m, units):
+    """Do one iteration in the lanes that are alive."""
+    work, at = tile.work, tile.at
+    if not rule.extrapolated:
+        update_W(tile, at.W, at.W, at.alive, rule.W, m, units)
+    factor = at.Y if rule.extrapolated else at.W
+    gram(work, factor, m, at.GW, at.scales, units)
+    prepare_gram(work, at.GW, at.inverse, rule.H, units)
+    pass_over(tile, cells, factor, rule.H, bool(1), m, units)
+    if rule.extrapolated:
+        update_W(tile, at.Y, at.D_W, at.alive, rule.W, m, units)
+        extrapolate(tile, m, units)
     for lane in range(LANES):
-        if verdict[lane] < 0:
-            continue
-        divergence, half = 0.5 * tile.energy[lane] - tile.fit[lane], 0.5 * tile.energy[lane]
-        penalty = 0.0
-        for c in range(k):
-            penalty += rule.W.l1 * np.float64(tile.W_sums[c * LANES + lane])
-            penalty += rule.H.l1 * np.float64(tile.sums[c * LANES + lane])
-            place = (c * k + c) * LANES + lane
-            square = np.float64(tile.G[place]) - rule.H.l2
-            penalty += 0.5 * (rule.W.l2 * square + rule.H.l2 * np.float64(tile.GH[place]))
-            for d in range(k):
-                other = (c * k + d) * LANES + lane
-                product = np.float64(tile.G[other]) - (rule.H.l2 if c == d else 0.0)
-                divergence += 0.5 * product * np.float64(tile.GH[other])
-        if divergence < CLOSE * half:
-            divergence = squared_distance(tile.cells, rows, start, tile.W, tile.H, lane, m, units)
-        job = tile.job[lane]
-        answers.numbers[job, 0], answers.numbers[job, 1] = divergence + penalty, divergence
-    tile.out[:] = 0
-    residual(of_H, tile.sums, bool(0), tile.out, units)
-    residual(of_W, tile.sums, bool(1), tile.out, units)
-    mark_dead(verdict, tile.W_sums, tile.sums, rule, units)
-    confirm(verdict, tile.job, tile.iteration, tile.out, limits, answers)
-    record(verdict, tile.job, tile.iteration, tile.out, tile.alive, answers)
+        if tile.lane[STATE * LANES + lane] == RUNNING:
+            tile.lane[ITERATION * LANES + lane] += 1
+
+
+@njit(**INNER)
+def useful(lane, jobs, more):
+    """Return how many lanes have ended, or are empty, and can be given something to do; and how many are at work."""
+    found, living = 0, 0
+    for i in range(LANES):
+        state, job = lane[STATE * LANES + i], lane[JOB * LANES + i]
+        living += state == RUNNING
+        if state == EMPTY:
+            found += more
+        elif state == WAITING:
+            found += more or lane[TRY * LANES + i] + 1 < jobs.tries[job]
+    return found, living
 
 
 @njit(**ALLOCATING)
-def frobenius(cells, jobs, first, last, rule, limits, units, answers):
+def frobenius(tile, cells, jobs, first, last, rule, limits, units, answers):
     """Solve the jobs first to last - 1: `units` is any tuple as long as there are components."""
-    k, m, count = len(units), jobs.W.shape[1], len(cells.columns)
-    tile = allocate(cells.values, answers.W, len(cells.rows), m, count, units)
-    following, living, since = first, np.int64(0), np.int64(0)
-    while living > 0 or following < last:
-        before = following
-        if following < last:
-            following, living = admit(tile, cells, jobs, following, last, living, since, m, units)
-        if following > before:
-            since = np.int64(0)
-            # Lanes in mid-run get the same numbers again: their H has not changed.
-            pass_over(tile, cells, tile.W, splat(1.0, tile.W), rule.H, False, units)
-            # Columns that are empty in every replicate count in the first update of W; after it their H is zero.
-            for lane in range(LANES):
-                if tile.top[lane] > 0:
-                    e = min(tile.job[lane], jobs.extra.shape[0] - 1)
-                    for c in range(k):
-                        for d in range(k):
-                            tile.GH[(c * k + d) * LANES + lane] += jobs.extra[e, c, d]
-            clear_empty(tile, count, m, units)
-            if rule.extrapolated:
-                # H is first fitted to what W becomes with the H that is given.
-                update_W(tile, tile.Y, tile.Y, load(tile.top, 0, tile.W), rule.W, m, units)
-        alive = load(tile.alive, 0, tile.W)
-        if not rule.extrapolated:
-            update_W(tile, tile.W, tile.W, alive, rule.W, m, units)
-            copy(tile.Y, tile.W)
-        gram(tile.Y, m, tile.GW, tile.r, units)
-        prepare_gram(tile.GW, tile.inverse, rule.H, units)
-        pass_over(tile, cells, tile.Y, alive, rule.H, True, units)
-        if rule.extrapolated:
-            extrapolate(tile, rule.W, m, units)
+    m, count, n, at = answers.W.shape[1], len(cells.columns), answers.H.shape[2], tile.at
+    none = np.zeros(len(units))
+    following, since, clock = first, np.int64(0), np.int64(0)
+    while True:
+        found, living = useful(tile.lane, jobs, following < last)
+        if living == 0 or (found >= IDLE and since >= jobs.patience and clock == 0):
+            # All lanes are checked at the same iterations, so that none is looked at between its own checks.
+            finish(tile, cells, jobs, rule, limits, answers, m, units)
+            following = admit(tile, cells, jobs, following, last, m)
+            if enter(tile, jobs, none, n, m, rule.fits_H_first, units):
+                # What begins at an H needs its products. Lanes in mid-run get the same numbers again.
+                pass_over(tile, cells, at.W, rule.H, bool(0), m, units)
+                # Columns that are empty in every replicate count in the first update of W; after it their H is zero.
+                add_outside(tile.work, tile.lane, at, jobs.given, jobs.extra, units)
+                clear_empty(tile.work, at, count, m, units)
+                if rule.extrapolated:
+                    # H is first fitted to what W becomes with the H that is given.
+                    update_W(tile, at.Y, at.Y, at.fresh, rule.W, m, units)
+            since, clock = np.int64(0), np.int64(0)
+            found, living = useful(tile.lane, jobs, following < last)
+            if living == 0:
+                break
+        iterate(tile, cells, rule, m, units)
         since += 1
-        if count_iteration(tile.alive, tile.iteration, limits):
-            check(tile, cells, rule, limits, answers, m, units)
-            living -= emit(tile, cells.columns, answers, m, units)
+        clock += 1
+        if clock == limits.every:
+            clock = np.int64(0)
+        settle(tile, rule, limits, clock == 0, m, count, units)

@@ -1,4 +1,7 @@
-"""The inner loops over cells and over rows, written for vectors of LANES values: their sums stay in registers."""
+"""The inner loops over cells and over rows, written for vectors of LANES values: their sums stay in registers.
+
+All working arrays of a tile lie in one array, `work`; places in it are given as indices of LANES-wide entries' first.
+"""
 
 from __future__ import annotations
 
@@ -17,147 +20,131 @@ TOGETHER = 8
 
 @intrinsic
 def dot_column(
-    typingctx: Any, values: Any, rows: Any, first: Any, last: Any, factor: Any, out: Any, to: Any, units: Any
+    typingctx: Any, values: Any, rows: Any, first: Any, last: Any, work: Any, factor: Any, to: Any, units: Any
 ) -> Any:
-    """Write sum over cells p in [first, last) of values[p] * factor[rows[p], c], for every component c, to out[to + c].
+    """Write the sums over cells p in [first, last) of values[p] * factor[rows[p], c], c = 0 to k - 1, to work[to:].
 
-    `values` (cells, LANES) and `factor` (m, k, LANES) are flat; `units` is any tuple of length k. The k sums stay in
-    registers.
+    `values` (cells, LANES) is flat; `factor` says where in `work` the factor (m, k, LANES) begins; `units` is any tuple
+    of length k. The k sums stay in registers.
     """
     k = len(units)
-    wanted = factor.dtype
+    wanted = work.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _places(context, builder, work, args[4], wanted)
         sums = [_local(builder, wanted) for _ in range(k)]
         with _cells(builder, args[2], args[3]) as p:
             cell, offset = _cell(context, builder, values, rows, args, p, wanted, k)
+            base = builder.add(args[5], offset)
             for c in range(k):
-                at = builder.add(offset, ir.Constant(offset.type, c * LANES))
-                other = read(builder, pointer_to(context, builder, factor, args[4], at), wanted, wanted)
-                product = builder.fmul(cell, other, flags=["contract"])
+                product = builder.fmul(cell, place.read(base, c), flags=["contract"])
                 builder.store(builder.fadd(builder.load(sums[c]), product, flags=["contract"]), sums[c])
         for c in range(k):
-            at = builder.add(args[6], ir.Constant(ir.IntType(64), c * LANES))
-            place = pointer_to(context, builder, out, args[5], at)
-            builder.store(builder.load(sums[c]), place, align=wanted.bitwidth // 8)
+            place.write(args[6], c, builder.load(sums[c]))
         return context.get_dummy_value()
 
-    signature = types.void(values, rows, types.intp, types.intp, factor, out, types.intp, units)
+    signature = types.void(values, rows, types.intp, types.intp, work, types.intp, types.intp, units)
     return signature, codegen
 
 
 @intrinsic
 def scatter_column(
-    typingctx: Any, values: Any, rows: Any, first: Any, last: Any, factor: Any, source: Any, at: Any, units: Any
+    typingctx: Any, values: Any, rows: Any, first: Any, last: Any, work: Any, factor: Any, source: Any, units: Any
 ) -> Any:
-    """Add values[p] * source[at + c] to factor[rows[p], c] for cells p in [first, last) and every component c."""
+    """Add values[p] * work[source + c] to factor[rows[p], c] for cells p in [first, last) and every component c."""
     k = len(units)
-    wanted = factor.dtype
+    wanted = work.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        held = []
-        for c in range(k):
-            at = builder.add(args[6], ir.Constant(ir.IntType(64), c * LANES))
-            held.append(read(builder, pointer_to(context, builder, source, args[5], at), wanted, wanted))
+        place = _places(context, builder, work, args[4], wanted)
+        held = [place.read(args[6], c) for c in range(k)]
         with _cells(builder, args[2], args[3]) as p:
             cell, offset = _cell(context, builder, values, rows, args, p, wanted, k)
+            base = builder.add(args[5], offset)
             for c in range(k):
-                at = builder.add(offset, ir.Constant(offset.type, c * LANES))
-                place = pointer_to(context, builder, factor, args[4], at)
                 product = builder.fmul(cell, held[c], flags=["contract"])
-                total = builder.fadd(builder.load(place, align=wanted.bitwidth // 8), product, flags=["contract"])
-                builder.store(total, place, align=wanted.bitwidth // 8)
+                place.write(base, c, builder.fadd(place.read(base, c), product, flags=["contract"]))
         return context.get_dummy_value()
 
-    signature = types.void(values, rows, types.intp, types.intp, factor, source, types.intp, units)
+    signature = types.void(values, rows, types.intp, types.intp, work, types.intp, types.intp, units)
     return signature, codegen
 
 
 @intrinsic
-def gram_rows(typingctx: Any, factor: Any, first: Any, last: Any, out: Any, sums: Any, units: Any) -> Any:
-    """Add the Gram matrix of factor[first:last] to `out` (k, k, LANES) and its sums to `sums` (k, LANES).
+def gram_rows(typingctx: Any, work: Any, factor: Any, first: Any, last: Any, out: Any, sums: Any, units: Any) -> Any:
+    """Add the Gram matrix of factor[first:last] to work[out:] (k, k, LANES) and its sums to work[sums:] (k, LANES).
 
     All sums of up to SHARED components run side by side, so that none waits for its own last addition.
     """
     k = len(units)
-    wanted = factor.dtype
+    wanted = work.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _places(context, builder, work, args[0], wanted)
         groups = [range(k)] if k <= SHARED else [range(c, c + 1) for c in range(k)]
         for group in groups:
             plain = {c: _local(builder, wanted) for c in group}
             squares = {(c, d): _local(builder, wanted) for c in group for d in range(c + 1)}
-            with _cells(builder, args[1], args[2]) as i:
-                at = builder.mul(i, ir.Constant(i.type, k * LANES))
-                row = {}
-                for c in range(max(group) + 1):
-                    place = builder.add(at, ir.Constant(at.type, c * LANES))
-                    row[c] = read(builder, pointer_to(context, builder, factor, args[0], place), wanted, wanted)
+            with _cells(builder, args[2], args[3]) as i:
+                at = builder.add(args[1], builder.mul(i, ir.Constant(i.type, k * LANES)))
+                row = {c: place.read(at, c) for c in range(max(group) + 1)}
                 for c, total in plain.items():
                     builder.store(builder.fadd(builder.load(total), row[c]), total)
                 for (c, d), total in squares.items():
                     product = builder.fmul(row[c], row[d], flags=["contract"])
                     builder.store(builder.fadd(builder.load(total), product, flags=["contract"]), total)
             for c, total in plain.items():
-                place = pointer_to(context, builder, sums, args[4], ir.Constant(ir.IntType(64), c * LANES))
-                value = builder.fadd(read(builder, place, wanted, wanted), builder.load(total))
-                builder.store(value, place, align=wanted.bitwidth // 8)
+                place.write(args[5], c, builder.fadd(place.read(args[5], c), builder.load(total)))
             for (c, d), total in squares.items():
-                place = pointer_to(context, builder, out, args[3], ir.Constant(ir.IntType(64), (c * k + d) * LANES))
-                value = builder.fadd(read(builder, place, wanted, wanted), builder.load(total))
-                builder.store(value, place, align=wanted.bitwidth // 8)
+                value = builder.fadd(place.read(args[4], c * k + d), builder.load(total))
+                place.write(args[4], c * k + d, value)
                 if c != d:
-                    place = pointer_to(context, builder, out, args[3], ir.Constant(ir.IntType(64), (d * k + c) * LANES))
-                    builder.store(value, place, align=wanted.bitwidth // 8)
+                    place.write(args[4], d * k + c, value)
         return context.get_dummy_value()
 
-    signature = types.void(factor, types.intp, types.intp, out, sums, units)
+    signature = types.void(work, types.intp, types.intp, types.intp, types.intp, types.intp, units)
     return signature, codegen
 
 
-# Intrinsics take every array and index by itself; numba adds the typing context.
+# Intrinsics take every place by itself; numba adds the typing context.
 @intrinsic
 def sweep_rows(
-    typingctx: Any, rows: Any, r: Any, at: Any, slopes: Any, shrink: Any, source: Any, target: Any, place: Any,
-    alive: Any, sweeps: Any, units: Any,
+    typingctx: Any, rows: Any, work: Any, r: Any, slopes: Any, shrink: Any, source: Any, target: Any, alive: Any,
+    sweeps: Any, units: Any,
 ) -> Any:  # fmt: skip
-    """Write `sweeps` sweeps of coordinate descent over some rows of a factor to target[place:]; idle lanes are copied.
+    """Write `sweeps` sweeps of coordinate descent over some rows of a factor to work[target:]; idle lanes are copied.
 
-    `rows` is any tuple as long as there are rows. r[at:] is the product with the data (rows, k, LANES), source[place:]
-    the rows as they are. `slopes` holds, for every component c, the reciprocal of its curvature, then for every pair
-    (c, d) what d counts in the minimum of c: minus the Gram matrix over the curvature; zeros where there is none, which
-    leaves an entry as it is. The rows of a group stay in registers, side by side, as each entry waits for another.
+    `rows` is any tuple as long as there are rows. work[r:] is the product with the data (rows, k, LANES), work[source:]
+    the rows as they are. work[slopes:] holds, for every component c, the reciprocal of its curvature, then for every
+    pair (c, d) what d counts in the minimum of c: minus the Gram matrix over the curvature; zeros where there is none,
+    which leaves an entry as it is. The rows of a group stay in registers, side by side, as each entry waits for
+    another.
     """
     k, number = len(units), len(rows)
-    wanted = slopes.dtype
+    wanted = work.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _places(context, builder, work, args[1], wanted)
         zero = ir.Constant(vector_of(wanted), None)
-
-        def from_array(position: int, kind: Any, base: Any, offset: int) -> Any:
-            index = ir.Constant(ir.IntType(64), offset * LANES)
-            index = index if base is None else builder.add(base, index)
-            return read(builder, pointer_to(context, builder, kind, args[position], index), wanted, wanted)
-
-        per = [from_array(3, slopes, None, c) for c in range(k)]
+        per = [place.read(args[3], c) for c in range(k)]
         curved = [builder.fcmp_ordered(">", x, zero) for x in per]
-        living = builder.fcmp_ordered(">", args[8], zero)
+        living = builder.fcmp_ordered(">", args[7], zero)
         together = max(1, min(number, TOGETHER // k))
         for first in range(0, number, together):
             group = [(q, c) for q in range(first, min(first + together, number)) for c in range(k)]
-            old = {(q, c): from_array(5, source, args[7], q * k + c) for q, c in group}
+            old = {(q, c): place.read(args[5], q * k + c) for q, c in group}
             goal, entry = {}, {}
             for q, c in group:
-                above = builder.fsub(from_array(1, r, args[2], q * k + c), args[4])
+                above = builder.fsub(place.read(args[2], q * k + c), args[4])
                 goal[q, c] = builder.select(curved[c], builder.fmul(above, per[c]), old[q, c])
                 entry[q, c] = _local(builder, wanted)
                 builder.store(old[q, c], entry[q, c])
-            with cgutils.for_range(builder, args[9]):
+            with cgutils.for_range(builder, args[8]):
                 for c in range(k):
                     sums = {q: goal[q, c] for q, d in group if d == c}
                     for d in range(k):
                         if d != c:
-                            slope = from_array(3, slopes, None, k + c * k + d)
+                            slope = place.read(args[3], k + c * k + d)
                             for q in sums:
                                 part = builder.fmul(slope, builder.load(entry[q, d]), flags=["contract"])
                                 sums[q] = builder.fadd(sums[q], part, flags=["contract"])
@@ -165,14 +152,86 @@ def sweep_rows(
                         positive = builder.select(builder.fcmp_ordered("<", total, zero), zero, total)
                         builder.store(positive, entry[q, c])
             for q, c in group:
-                value = builder.select(living, builder.load(entry[q, c]), old[q, c])
-                index = builder.add(args[7], ir.Constant(ir.IntType(64), (q * k + c) * LANES))
-                pointer = pointer_to(context, builder, target, args[6], index)
-                builder.store(value, pointer, align=wanted.bitwidth // 8)
+                place.write(args[6], q * k + c, builder.select(living, builder.load(entry[q, c]), old[q, c]))
         return context.get_dummy_value()
 
-    signature = types.void(rows, r, types.intp, slopes, shrink, source, target, types.intp, alive, types.intp, units)
-    return signature, codegen
+    intp = types.intp
+    return types.void(rows, work, intp, intp, shrink, intp, intp, alive, intp, units), codegen
+
+
+@intrinsic
+def multiply_rows(
+    typingctx: Any, rows: Any, work: Any, r: Any, G: Any, penalty: Any, source: Any, target: Any, alive: Any,
+    sweeps: Any, bounds: Any, units: Any,
+) -> Any:  # fmt: skip
+    """Write `sweeps` multiplicative updates of some rows of a factor to work[target:]; idle lanes are copied.
+
+    As `sweep_rows`; work[G:] is the Gram matrix of the other factor with l2 on its diagonal, `penalty` l1. `bounds` are
+    the least that a denominator counts for, and the least that a positive entry becomes.
+    """
+    k, number = len(units), len(rows)
+    wanted = work.dtype
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _places(context, builder, work, args[1], wanted)
+        zero = ir.Constant(vector_of(wanted), None)
+        living = builder.fcmp_ordered(">", args[7], zero)
+        floor, least = (builder.extract_value(args[9], i) for i in range(2))
+        together = max(1, min(number, TOGETHER // k))
+        for first in range(0, number, together):
+            group = [(q, c) for q in range(first, min(first + together, number)) for c in range(k)]
+            old = {(q, c): place.read(args[5], q * k + c) for q, c in group}
+            negative = {(q, c): place.read(args[2], q * k + c) for q, c in group}
+            entry = {one: _local(builder, wanted) for one in group}
+            for one in group:
+                builder.store(old[one], entry[one])
+            with cgutils.for_range(builder, args[8]):
+                before = {one: builder.load(entry[one]) for one in group}
+                for c in range(k):
+                    sums = {q: args[4] for q, d in group if d == c}
+                    for d in range(k):
+                        weight = place.read(args[3], c * k + d)
+                        for q in sums:
+                            part = builder.fmul(weight, before[q, d], flags=["contract"])
+                            sums[q] = builder.fadd(sums[q], part, flags=["contract"])
+                    for q, total in sums.items():
+                        positive = builder.select(builder.fcmp_ordered(">", total, zero), total, floor)
+                        value = builder.fmul(builder.fdiv(negative[q, c], positive), before[q, c])
+                        # Positive entries stay positive where there are data.
+                        stays = builder.and_(
+                            builder.fcmp_ordered(">", negative[q, c], zero),
+                            builder.fcmp_ordered(">", before[q, c], zero),
+                        )
+                        lowest = builder.select(stays, least, zero)
+                        value = builder.select(builder.fcmp_ordered("<", value, lowest), lowest, value)
+                        builder.store(value, entry[q, c])
+            for q, c in group:
+                place.write(args[6], q * k + c, builder.select(living, builder.load(entry[q, c]), old[q, c]))
+        return context.get_dummy_value()
+
+    intp = types.intp
+    return types.void(rows, work, intp, intp, penalty, intp, intp, alive, intp, bounds, units), codegen
+
+
+class _places:  # noqa: N801 - a function with two answers
+    """Emit reads and writes of LANES values of one array."""
+
+    def __init__(self, context: Any, builder: Any, kind: Any, array: Any, wanted: Any) -> None:
+        self._builder, self._wanted = builder, wanted
+        self._data = context.make_array(kind)(context, builder, array).data
+
+    def _pointer(self, base: Any, entry: int) -> Any:
+        index = self._builder.add(base, ir.Constant(base.type, entry * LANES))
+        pointer = self._builder.gep(self._data, [index], inbounds=True)
+        return self._builder.bitcast(pointer, ir.PointerType(vector_of(self._wanted)))
+
+    def read(self, base: Any, entry: int) -> Any:
+        """Emit a load of entry number `entry` after index `base`."""
+        return read(self._builder, self._pointer(base, entry), self._wanted, self._wanted)
+
+    def write(self, base: Any, entry: int, value: Any) -> None:
+        """Emit a store."""
+        self._builder.store(value, self._pointer(base, entry), align=self._wanted.bitwidth // 8)
 
 
 def _local(builder: Any, dtype: types.Float) -> Any:

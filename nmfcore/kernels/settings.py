@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..rules.hals import HALS, ExtrapolatedHALS
+from ..rules.hals import HALS, ExtrapolatedHALS, fits_H_first
 from ..rules.multiplicative import MultiplicativeUpdate
 from ..rules.newton import NewtonKL
 from ..rules.rank_two import AcceleratedRankTwo, RankTwo
@@ -36,11 +36,15 @@ class HalfStep(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """How to iterate: the half-step of either factor, and whether W is extrapolated."""
+    """How to iterate: the half-step of either factor, and whether W is extrapolated.
+
+    `fits_H_first` says that random starts are of W alone, to which H is fitted first.
+    """
 
     W: HalfStep
     H: HalfStep
     extrapolated: bool
+    fits_H_first: bool
 
 
 def rule_of(
@@ -57,4 +61,5 @@ def rule_of(
         sweeps_W = sweeps_H = rule.inner
     l1_W, l2_W, l1_H, l2_H = penalties
     extrapolated = isinstance(rule, ExtrapolatedHALS)
-    return Rule(HalfStep(kind, sweeps_W, l1_W, l2_W), HalfStep(kind, sweeps_H, l1_H, l2_H), extrapolated)
+    first = fits_H_first(rule) and not any(penalties)
+    return Rule(HalfStep(kind, sweeps_W, l1_W, l2_W), HalfStep(kind, sweeps_H, l1_H, l2_H), extrapolated, first)

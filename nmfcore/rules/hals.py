@@ -122,6 +122,14 @@ class ExtrapolatedHALS:
         return Factors(new, H), Momentum((new + reach * (new - W)).clamp_min(0), step, ceiling)
 
 
+def fits_H_first(rule: object) -> bool:
+    """Tell whether random starts under a rule are of W alone: where H is zero, W waits until H is fitted to it.
+
+    Without penalties: they would move W meanwhile.
+    """
+    return isinstance(rule, (HALS, ExtrapolatedHALS))
+
+
 def least_squares_only(problem: Problem, name: str) -> str | None:
     """Return why the least-squares rule `name` cannot solve `problem`, or None if it can."""
     if not (isinstance(problem.loss, BetaDivergence) and problem.loss.beta == 2):

@@ -74,7 +74,7 @@ class Cuda(Compiled):
         rule = rule_of(kernel.rule, [float(x) for x in kernel.penalty.coefficients(m, n)])
         if kernel.beta == 1 and rule.W.kind == MU:
             rule = rule._replace(W=rule.W._replace(kind=KL_MU))
-        batch = Batch(pattern, self.layout, rule, limits, W, H, extra, self.request.seed, False)
+        batch = Batch(pattern, self.layout, rule, limits, W, H, extra, self.request.seed, rule.fits_H_first)
         found = solve(batch, Tries(chosen, numbers, np.where(few, starts, 1), source), kernel.devices)
         loss, divergence, kkt = (found.numbers[:, i].copy() for i in range(3))
         return Result(

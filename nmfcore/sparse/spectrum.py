@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
 import torch
 from torch import Tensor
 
@@ -20,7 +22,7 @@ MOST = 4
 # Up to this many rows LAPACK is faster: the eigenvalues of counts fall slowly, and so the iteration converges.
 SHORT = 128
 # Beyond so many rows and columns V V^T is no small matrix: each replicate then gets a sparse decomposition.
-WIDEST = 1024
+WIDEST = 256
 
 
 def leading_svd(
@@ -50,7 +52,7 @@ def leading_svd(
     """
     m, n = pattern.shape[1:]
     if min(m, n) > WIDEST:
-        one_by_one = [initialise.leading_svd(pattern.matrix(b), k) for b in replicates]
+        one_by_one = [_sparse_svd(pattern.matrix(b), k, precision) for b in replicates]
         U, S, Vh = (torch.cat(parts) for parts in zip(*one_by_one, strict=True))
         return U, S, Vh
     if m > n:
@@ -65,6 +67,35 @@ def leading_svd(
     mean = (gram / size[:, None, None]).mean(dim=0)
     guess = torch.linalg.eigh(mean).eigenvectors.flip(-1)[:, :width]
     return _triplets(pattern, replicates, *_subspace(gram, guess, k, ROUNDINGS * m * torch.finfo(precision).eps))
+
+
+def leading_eigenvectors(
+    pattern: SharedPattern, replicates: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the k leading left singular vectors (B, m, k) of some replicates and the singular values (B, k).
+
+    None where V V^T is not the way to them: `leading_svd` knows others.
+    """
+    m, n = pattern.shape[1:]
+    if m > min(n, SHORT):
+        return None
+    squares, vectors = torch.linalg.eigh(_gram(pattern, replicates))
+    S = squares.flip(-1)[:, :k].clamp_min(0).sqrt()
+    if bool((S[:, -1] <= initialise.GRAM_RANGE * S[:, 0]).any()):
+        return None
+    return vectors.flip(-1)[..., :k].contiguous().numpy(), S.numpy()
+
+
+def _sparse_svd(matrix: scipy.sparse.csr_matrix, k: int, precision: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    if 2 * k >= min(matrix.shape):
+        return initialise.leading_svd(torch.from_numpy(matrix.toarray())[None].double(), k)
+    # ARPACK would begin at random: a fixed start, with every direction in it, makes the result repeatable.
+    v0 = np.random.default_rng(0).standard_normal(min(matrix.shape))
+    rounding = ROUNDINGS * torch.finfo(precision).eps
+    U, S, Vh = scipy.sparse.linalg.svds(matrix.astype(np.float64), k, v0=v0, tol=rounding)
+    down = np.argsort(-S)
+    U, S, Vh = (torch.from_numpy(np.ascontiguousarray(x))[None] for x in (U[:, down], S[down], Vh[down]))
+    return U, S, Vh
 
 
 def _triplets(
@@ -112,17 +143,18 @@ def _subspace(gram: Tensor, guess: Tensor, k: int, tolerance: float) -> tuple[Te
 
 
 def _gram(pattern: SharedPattern, replicates: np.ndarray) -> Tensor:
-    from ..kernels import sampling
+    # Of whole tiles, of which then those asked for are taken.
+    from ..kernels.spectra import gram_tiles
 
-    m = pattern.shape[1]
-    out = np.zeros((len(replicates), m, m))
-    chosen = np.asarray(replicates, dtype=np.int64)
+    m, chosen = pattern.shape[1], np.asarray(replicates, dtype=np.int64)
+    tiles, place = np.unique(chosen // LANES, return_inverse=True)
+    out = np.zeros((len(tiles), m * m * LANES))
     in_parallel(
-        lambda first, last: sampling.grams(pattern.values, pattern.rows, pattern.start, chosen, first, last, out),
-        len(chosen),
-        grain=LANES,
+        lambda first, last: gram_tiles(pattern.values, pattern.rows, pattern.start, tiles, out, first, last),
+        len(tiles),
     )
-    return torch.from_numpy(out)
+    lanes = out.reshape(len(tiles), m, m, LANES)
+    return torch.from_numpy(np.ascontiguousarray(lanes[place, :, :, chosen % LANES]))
 
 
 def _project(pattern: SharedPattern, replicates: np.ndarray, U: Tensor) -> Tensor:

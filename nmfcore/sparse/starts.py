@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..initialise import SAFE_FACTOR, SAFE_PRODUCT, fill_zeros, nndsvd, normals
+from ..initialise import SAFE_FACTOR, SAFE_PRODUCT, fill_zeros, nndsvd
 from ..kernels import LANES
 from ..kernels.parallel import in_parallel
 from ..pattern import SharedPattern
 from ..request import part
-from .spectrum import leading_svd
+from .spectrum import leading_eigenvectors, leading_svd
 
 
 class Starts(NamedTuple):
@@ -45,6 +45,8 @@ class Beginning:
         With the global number of a replicate and that of the start, names a random stream.
     dtype : dtype
         Precision of the factors.
+    of_W : bool
+        Whether random starts are of W alone: see `rules.hals.fits_H_first`.
     """
 
     pattern: SharedPattern
@@ -52,6 +54,12 @@ class Beginning:
     n_components: int
     seed: int
     dtype: np.dtype
+    of_W: bool = False
+
+    @property
+    def draws_first(self) -> bool:
+        """Whether the first start is drawn as the others are."""
+        return isinstance(self.init, str) and self.init == "random"
 
     def of(self, start: int, chosen: np.ndarray, numbers: np.ndarray, *, narrow: bool) -> Starts:
         """Return start number `start` of the replicates `chosen`, whose global numbers are `numbers`.
@@ -78,29 +86,41 @@ class Beginning:
 
     def _singular(self, start: int, chosen: np.ndarray, numbers: np.ndarray, narrow: bool) -> Starts:
         (m, n), k = self.pattern.shape[1:], self.n_components
+        short = leading_eigenvectors(self.pattern, chosen, k) if narrow and self.init != "nndsvdar" and k <= m else None
+        if short is not None:
+            return self._from_vectors(chosen, *short)
         means = torch.from_numpy(self._means(chosen))
         svd = leading_svd(self.pattern, chosen, min(k, m, n), precision=means.dtype)
         like = torch.empty((len(chosen), m, n), dtype=means.dtype, device="meta")
         W, H = fill_zeros(self.init, nndsvd(like, k, svd=svd), means, self.seed, start, numbers)
         return self._assemble(W.numpy(), H.numpy(), len(chosen), narrow)
 
-    def _random(self, start: int, chosen: np.ndarray, numbers: np.ndarray, narrow: bool) -> Starts:
-        # The draws of `initialise.random_factors`, one replicate at a time: H of all of them need not fit in memory.
-        (m, n), k = self.pattern.shape[1:], self.n_components
-        columns = self.pattern.columns if narrow else np.arange(n)
-        outside = np.flatnonzero(self._outside())
-        # Where starts are many these sums are in the precision of the factors; they count for one update only.
-        precision = self.dtype if narrow else np.dtype(np.float64)
-        size = np.sqrt(self._means(chosen) / self.dtype.type(k))
-        W, H = np.empty((len(chosen), m, k), self.dtype), np.empty((len(chosen), k, len(columns)), self.dtype)
-        extra = np.empty((len(chosen), k + 1, k))
-        for i, number in enumerate(numbers):
-            components, weights = (np.abs(x, out=x) for x in normals(((k, n), (m, k)), number, self.seed, start))
-            np.multiply(weights, size[i], out=W[i])
-            components = components * size[i]
-            H[i] = components.take(columns, axis=1)
-            extra[i] = _extra(components.take(outside, axis=1).astype(precision, copy=False))
+    def _from_vectors(self, chosen: np.ndarray, U: np.ndarray, S: np.ndarray) -> Starts:
+        # NNDSVD on the pattern's columns; in the others H is filled evenly.
+        from ..kernels.spectra import nndsvd_starts
+
+        pattern, (m, n), (B, k) = self.pattern, self.pattern.shape[1:], S.shape
+        level = self._means(chosen) if self.init == "nndsvda" else np.zeros(B, self.dtype)
+        W, H = np.empty((B, m, k), self.dtype), np.empty((B, k, len(pattern.columns)), self.dtype)
+        where = np.asarray(chosen, np.int64)
+        nndsvd_starts(pattern.values, pattern.rows, pattern.start, where, U, S, level, W, H, 0, B)
+        outside, extra = n - len(pattern.columns), np.empty((B, k + 1, k))
+        extra[:, :k] = (outside * level.astype(np.float64) ** 2)[:, None, None]
+        extra[:, k] = (outside * level.astype(np.float64))[:, None]
         return Starts(W, H, extra)
+
+    def _random(self, start: int, chosen: np.ndarray, numbers: np.ndarray, narrow: bool) -> Starts:
+        # The draws of `initialise.random_factors`, or of W alone.
+        from ..kernels.beginning import draw_factors
+        from ..kernels.tiles import Cells
+
+        pattern, (m, n), k = self.pattern, self.pattern.shape[1:], self.n_components
+        W, H = np.empty((len(chosen), m, k), self.dtype), np.empty((len(chosen), k, n), self.dtype)
+        cells = Cells(pattern.values, pattern.rows, pattern.start, pattern.columns)
+        chosen, numbers = np.asarray(chosen, np.int64), np.asarray(numbers, np.int64)
+        draw_factors(cells, chosen, numbers, np.uint64(self.seed), start, self.of_W, W, H, 0, len(chosen))
+        extra = np.zeros((len(chosen), k + 1, k))
+        return Starts(W, H.take(pattern.columns, axis=2) if narrow else H, extra)
 
     def _assemble(self, W: np.ndarray, H: np.ndarray, jobs: int, narrow: bool) -> Starts:
         extra = _extra(H[:, :, self._outside()].astype(np.float64))

@@ -97,7 +97,7 @@ def solve(batch: Batch, tries: Tries, devices: Sequence[int]) -> Answers:
 def draw(pattern: SharedPattern, layout: Layout, replicates: int, device: int) -> np.ndarray:
     """Return the counts of the first replicates (replicates, cells) as the kernel `draw` makes them."""
     k, half = np.zeros((1, 1, 1), np.float32), HalfStep(SWEEPS, 1, 0.0, 0.0)
-    rule, limits = Rule(half, half, False), Limits(0.0, 0.0, 0.0, 0.0, 1, 1)
+    rule, limits = Rule(half, half, False, False), Limits(0.0, 0.0, 0.0, 0.0, 1, 1)
     with device_of(device) as here:
         return _Run(here, Batch(pattern, layout, rule, limits, k, k, k, 0, False), replicates).drawn(replicates)
 
