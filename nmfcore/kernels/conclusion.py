@@ -65,7 +65,7 @@ def multiply_columns(tile, cells, out, units):
     fit = splat(0.0, tile.wide)
     for j in range(len(cells.start) - 1):
         place = out + j * width
-        dot_column(tile.cells, cells.rows, cells.start[j], cells.start[j + 1], work, at.W, place, units)
+        dot_column(tile.cells, cells.rows, cells.start[j], cells.start[j + 1], work, at.W, work, place, units)
         for c in range(0, width, LANES):
             fit = fit + load(work, place + c, tile.wide) * load(work, at.H + j * width + c, tile.wide)
     store(tile.wide, FIT * LANES, fit)
@@ -185,7 +185,7 @@ def ask_W(tile, rule, m, units):
         store(work, at.G + place, splat(0.0, work))
     for place in range(0, width, LANES):
         store(work, at.W_sums + place, splat(0.0, work))
-    gram_rows(work, at.W, 0, m, at.G, at.W_sums, units)
+    gram_rows(work, at.W, 0, m, work, at.G, work, at.W_sums, units)
     for place in range(0, m * width, LANES):
         store(work, at.D_W + place, load(work, at.A + place, work))
     store(work, at.missing, splat(0.0, work))

@@ -36,7 +36,7 @@ def gram(work, factor, count, out, sums, units):
     k = len(units)
     clear(work, out, k * k * LANES)
     clear(work, sums, k * LANES)
-    gram_rows(work, factor, 0, count, out, sums, units)
+    gram_rows(work, factor, 0, count, work, out, work, sums, units)
 
 
 @njit(**INNER)
@@ -122,9 +122,10 @@ def pass_over(tile, cells, factor, step, update, m, units):
         last, H = min(first + GROUP, count), at.H + first * width
         if update:
             for j in range(first, last):
-                dot_column(values, rows, start[j], start[j + 1], work, factor, at.r + (j - first) * width, units)
+                to = at.r + (j - first) * width
+                dot_column(values, rows, start[j], start[j + 1], work, factor, work, to, units)
             update_rows(work, at.r, at.GW, at.inverse, H, H, at.alive, step, last - first, units)
-        gram_rows(work, H, 0, last - first, at.GH, at.sums, units)
+        gram_rows(work, H, 0, last - first, work, at.GH, work, at.sums, units)
         for j in range(first, last):
             scatter_column(values, rows, start[j], start[j + 1], work, at.A, at.H + j * width, units)
 

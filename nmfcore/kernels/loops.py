@@ -20,18 +20,18 @@ TOGETHER = 8
 
 @intrinsic
 def dot_column(
-    typingctx: Any, values: Any, rows: Any, first: Any, last: Any, work: Any, factor: Any, to: Any, units: Any
+    typingctx: Any, values: Any, rows: Any, first: Any, last: Any, factor: Any, at: Any, out: Any, to: Any, units: Any
 ) -> Any:
-    """Write the sums over cells p in [first, last) of values[p] * factor[rows[p], c], c = 0 to k - 1, to work[to:].
+    """Write the sums over cells p in [first, last) of values[p] * factor[at + (rows[p], c)], c < k, to out[to:].
 
-    `values` (cells, LANES) is flat; `factor` says where in `work` the factor (m, k, LANES) begins; `units` is any tuple
-    of length k. The k sums stay in registers.
+    `values` (cells, LANES) is flat; the factor (m, k, LANES) begins at factor[at]; `units` is any tuple of length k. The
+    k sums stay in registers.
     """
     k = len(units)
-    wanted = work.dtype
+    wanted = factor.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _places(context, builder, work, args[4], wanted)
+        place, answer = (_places(context, builder, *pair, wanted) for pair in ((factor, args[4]), (out, args[6])))
         sums = [_local(builder, wanted) for _ in range(k)]
         with _cells(builder, args[2], args[3]) as p:
             cell, offset = _cell(context, builder, values, rows, args, p, wanted, k)
@@ -40,10 +40,10 @@ def dot_column(
                 product = builder.fmul(cell, place.read(base, c), flags=["contract"])
                 builder.store(builder.fadd(builder.load(sums[c]), product, flags=["contract"]), sums[c])
         for c in range(k):
-            place.write(args[6], c, builder.load(sums[c]))
+            answer.write(args[7], c, builder.load(sums[c]))
         return context.get_dummy_value()
 
-    signature = types.void(values, rows, types.intp, types.intp, work, types.intp, types.intp, units)
+    signature = types.void(values, rows, types.intp, types.intp, factor, types.intp, out, types.intp, units)
     return signature, codegen
 
 
@@ -71,39 +71,42 @@ def scatter_column(
 
 
 @intrinsic
-def gram_rows(typingctx: Any, work: Any, factor: Any, first: Any, last: Any, out: Any, sums: Any, units: Any) -> Any:
-    """Add the Gram matrix of factor[first:last] to work[out:] (k, k, LANES) and its sums to work[sums:] (k, LANES).
+def gram_rows(
+    typingctx: Any, factor: Any, at: Any, first: Any, last: Any, out: Any, to: Any, sums: Any, place: Any, units: Any
+) -> Any:
+    """Add the Gram matrix of some rows of the factor at factor[at:] to out[to:], and their sums to sums[place:].
 
     All sums of up to SHARED components run side by side, so that none waits for its own last addition.
     """
     k = len(units)
-    wanted = work.dtype
+    wanted = factor.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _places(context, builder, work, args[0], wanted)
+        pairs = (factor, args[0]), (out, args[4]), (sums, args[6])
+        rows, squared, summed = (_places(context, builder, *pair, wanted) for pair in pairs)
         groups = [range(k)] if k <= SHARED else [range(c, c + 1) for c in range(k)]
         for group in groups:
             plain = {c: _local(builder, wanted) for c in group}
             squares = {(c, d): _local(builder, wanted) for c in group for d in range(c + 1)}
             with _cells(builder, args[2], args[3]) as i:
                 at = builder.add(args[1], builder.mul(i, ir.Constant(i.type, k * LANES)))
-                row = {c: place.read(at, c) for c in range(max(group) + 1)}
+                row = {c: rows.read(at, c) for c in range(max(group) + 1)}
                 for c, total in plain.items():
                     builder.store(builder.fadd(builder.load(total), row[c]), total)
                 for (c, d), total in squares.items():
                     product = builder.fmul(row[c], row[d], flags=["contract"])
                     builder.store(builder.fadd(builder.load(total), product, flags=["contract"]), total)
             for c, total in plain.items():
-                place.write(args[5], c, builder.fadd(place.read(args[5], c), builder.load(total)))
+                summed.write(args[7], c, builder.fadd(summed.read(args[7], c), builder.load(total)))
             for (c, d), total in squares.items():
-                value = builder.fadd(place.read(args[4], c * k + d), builder.load(total))
-                place.write(args[4], c * k + d, value)
+                value = builder.fadd(squared.read(args[5], c * k + d), builder.load(total))
+                squared.write(args[5], c * k + d, value)
                 if c != d:
-                    place.write(args[4], d * k + c, value)
+                    squared.write(args[5], d * k + c, value)
         return context.get_dummy_value()
 
-    signature = types.void(work, types.intp, types.intp, types.intp, types.intp, types.intp, units)
-    return signature, codegen
+    at = types.intp
+    return types.void(factor, at, at, at, out, at, sums, at, units), codegen
 
 
 # Intrinsics take every place by itself; numba adds the typing context.

@@ -198,7 +198,7 @@ def pass_over(work, cells, by_row, m, keep):
     rows, start = cells.rows, cells.start
     GW[:] = 0
     work.W_sums[:] = 0
-    gram_rows(Y, 0, m, GW, work.W_sums, PAIR)
+    gram_rows(Y, 0, 0, m, GW, 0, work.W_sums, 0, PAIR)
     prepare(GW, work.inverse)
     A[:] = 0
     GH[:] = 0
@@ -212,7 +212,7 @@ def pass_over(work, cells, by_row, m, keep):
             for q in range(ROWS):
                 j = stage * ROWS + q
                 if j < count:
-                    dot_column(work.cells, rows, start[j], start[j + 1], Y, r, to + q * WIDTH, PAIR)
+                    dot_column(work.cells, rows, start[j], start[j + 1], Y, 0, r, to + q * WIDTH, PAIR)
                 else:
                     store(r, to + q * WIDTH, splat(0.0, r))
                     store(r, to + q * WIDTH + LANES, splat(0.0, r))
@@ -222,9 +222,9 @@ def pass_over(work, cells, by_row, m, keep):
             at = (2 * ROWS + first if keep else (group & 1) * ROWS) * WIDTH
             minima(r, at, GW, work.inverse, H, H, first * WIDTH)
             if (first + ROWS) % BLOCK == 0 or group == groups - 1:
-                gram_rows(H, first - first % BLOCK, min(first + ROWS, count), GH, sums, PAIR)
+                gram_rows(H, 0, first - first % BLOCK, min(first + ROWS, count), GH, 0, sums, 0, PAIR)
     for q in range(len(by_row.row)):
-        dot_column(work.ordered, by_row.column, by_row.first[q], by_row.first[q + 1], H, r, 0, PAIR)
+        dot_column(work.ordered, by_row.column, by_row.first[q], by_row.first[q + 1], H, 0, r, 0, PAIR)
         at = np.int64(by_row.row[q]) * WIDTH
         store(A, at, load(A, at, A) + load(r, 0, A))
         store(A, at + LANES, load(A, at + LANES, A) + load(r, LANES, A))
