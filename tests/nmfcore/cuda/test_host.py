@@ -168,7 +168,7 @@ print(json.dumps([built[-1]["COUNTS_SHARED"], apart(ours, nmfcore.factorize(draw
 """
     shared, apart = json.loads(standin.run(BEGIN + program, SHARED=2700).stdout.splitlines()[-1])
     assert shared == "0"
-    assert apart < 2e-6
+    assert apart < 1e-5
 
 
 def command(folder, *words, **settings):
