@@ -51,9 +51,9 @@ def weights(stars, number, thresholds, exact):
 def scene(stars, images=2, m=6, n=40):
     """Return stars' slots (stars, images) on a pattern, some stars without a second image, and the layout."""
     rng = np.random.default_rng(stars)
-    cells = np.argwhere(rng.random((n, m)) < 0.6)
-    cells = np.concatenate([cells, [[j, 0] for j in range(n) if j not in cells[:, 0]]]).astype(int)
-    cells = cells[np.lexsort((cells[:, 1], cells[:, 0]))]
+    filled = rng.random((n, m)) < 0.6
+    filled[:, 0] |= ~filled.any(axis=1)
+    cells = np.argwhere(filled)
     start = np.concatenate([[0], np.cumsum(np.bincount(cells[:, 0], minlength=n))])
     layout = Layout.of(cells[:, 1], start, m)
     slot = layout.cell_slot[rng.integers(0, len(cells), (stars, images))]
