@@ -109,11 +109,22 @@ class Build:
         return sum(-(-size // 4) * 4 for size in (layout.columns * self.k, layout.m * self.k, layout.m, shorts))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def library(build: Build) -> ctypes.CDLL:
     """Build the kernels, once for each text of them."""
     macros = [f"-D{name}={value}" for name, value in build.macros().items()]
-    command = ["g++", "-std=c++17", "-O1", "-g1", "-Wno-unknown-pragmas", "-shared", "-fPIC", *build.flags, f"-I{SOURCES}", *macros]
+    command = [
+        "g++",
+        "-std=c++17",
+        "-O1",
+        "-g1",
+        "-Wno-unknown-pragmas",
+        "-shared",
+        "-fPIC",
+        *build.flags,
+        f"-I{SOURCES}",
+        *macros,
+    ]
     texts = [path.read_bytes() for path in sorted([*SOURCES.glob("*.cu*"), HERE / "on_cpu.h", HERE / "kernels.cpp"])]
     name = hashlib.sha256(b"\0".join([*texts, repr(command).encode()])).hexdigest()[:24]
     path = FOLDER / f"{name}.so"

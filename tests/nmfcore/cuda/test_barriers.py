@@ -94,4 +94,3 @@ def fit_drawn(build, order):
         return np.concatenate([answers.W.ravel(), answers.work.ravel()])
     except RuntimeError:
         return np.array([np.nan])
-

@@ -145,7 +145,11 @@ def test_a_fit_draws_what_the_draw_alone_does(shared):
     }  # fmt: skip
     alone = drawn(Build(1, drawn=MULTINOMIAL), layout, slot, thresholds, jobs)
     rng = np.random.default_rng(0)
-    start = {"W0": rng.random((1, layout.m, k)), "H0": rng.random((1, k, layout.columns)), "extra": np.zeros((1, k + 1, k))}
+    start = {
+        "W0": rng.random((1, layout.m, k)),
+        "H0": rng.random((1, k, layout.columns)),
+        "extra": np.zeros((1, k + 1, k)),
+    }
     fits = []
     for drawing, more in ((MULTINOMIAL, recipe | {"counts": np.zeros((jobs, layout.slots))}), (0, {"counts": alone})):
         build = Build(k, MU, drawn=drawing, shared=(True, True, shared))
