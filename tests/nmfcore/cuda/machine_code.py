@@ -1,4 +1,4 @@
-"""The kernels as NVRTC compiles them, with no GPU: registers, shared memory, spills and the instructions of their loops."""
+"""The kernels as NVRTC compiles them, with no GPU: registers, shared memory, spills and instructions."""
 
 from __future__ import annotations
 

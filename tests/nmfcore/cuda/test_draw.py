@@ -126,8 +126,8 @@ def _deleted(layout, slot, order, bins, drops, jobs):
     given, arrays = Task(
         build, layout, layout.columns, jobs,
         {
-            "counts": np.zeros((jobs, layout.slots)), "star_slot": slot, "there": np.zeros((jobs, stars)), "order": order,
-            "bins": bins, "drops": drops, "drops_before": np.cumsum(drops) - drops, "number_of_bins": len(drops),
+            "counts": np.zeros((jobs, layout.slots)), "star_slot": slot, "there": np.zeros((jobs, stars)),
+            "order": order, "bins": bins, "drops": drops, "drops_before": np.cumsum(drops) - drops, "number_of_bins": len(drops),
             "draw_seed": SEED, "draw_first": BEGIN, "stars": stars, "images": slot.shape[1],
         },
     ).arguments()  # fmt: skip
@@ -141,7 +141,8 @@ def test_a_fit_draws_what_the_draw_alone_does(shared):
     slot, layout = scene(stars)
     thresholds = thresholds_of(1 - 3 / math.sqrt(stars))
     recipe = {
-        "star_slot": slot, "thresholds": thresholds, "draw_seed": SEED, "draw_first": BEGIN, "stars": stars, "images": 2,
+        "star_slot": slot, "thresholds": thresholds, "draw_seed": SEED, "draw_first": BEGIN, "stars": stars,
+        "images": 2,
     }  # fmt: skip
     alone = drawn(Build(1, drawn=MULTINOMIAL), layout, slot, thresholds, jobs)
     rng = np.random.default_rng(0)

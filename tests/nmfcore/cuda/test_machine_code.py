@@ -1,4 +1,4 @@
-"""What NVRTC makes of the kernels: registers, spills, blocks per multiprocessor and instructions, each held to a number."""
+"""What NVRTC makes of the kernels: spills, blocks per multiprocessor and instructions, each held to a number."""
 
 from dataclasses import replace
 

@@ -30,7 +30,7 @@ def library(name):
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("g++") is None, reason="g++ for Linux is not here")
 def test_no_access_is_out_of_bounds():
     libraries = [library("libasan.so"), library("libubsan.so")]
-    if not all(os.path.isabs(path) for path in libraries):
+    if not all(Path(path).is_absolute() for path in libraries):
         pytest.skip("g++ has no sanitizers here")
     settings = {
         "LD_PRELOAD": " ".join(libraries), "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
