@@ -3,13 +3,21 @@
 #include "least_squares.cuh"
 
 // `rules.rank_two`.
-constexpr REAL BLUR = 16, PARALLEL = (REAL)1e-5;
+constexpr REAL BLUR = 16, NOTHING = 4, PARALLEL = (REAL)1e-5;
 
 // What a run remembers besides its last two points.
 struct Trail {
-    REAL size;        // the sum at which columns of W are held
-    REAL fit = 0;     // what the last point explained of the sum of V^2, halved
-    int depth = 0;    // points remembered
+    REAL size;       // the sum at which columns of W are held
+    REAL fit = 0;    // what the last point explained of the sum of V^2, halved
+    REAL slope = 1;  // the least |change of F| / |change of W| so far
+    int depth = 0;   // points remembered
+};
+
+// What a step says of the run.
+struct Progress {
+    double change;    // how far W moved since the check before, of its largest entry
+    double distance;  // how far it may be from its limit by the least slope
+    bool finite;
 };
 
 // The arrays of a run: the point is fit.W, and fit.A becomes what it is mapped to.
@@ -57,17 +65,16 @@ __device__ inline void fit_H(const Arguments &given, const Fit &fit, Block &bloc
 }
 
 // The factors of the last two differences by which the next point is mixed.
-__device__ inline void mixture(const REAL (&q)[5], REAL &g1, REAL &g2) {
+__device__ inline void mixture(const REAL *q, REAL &g1, REAL &g2) {
     const REAL a11 = q[0], a12 = q[1], a22 = q[2], b1 = q[3], b2 = q[4];
     const REAL safe = or_one(a11), across = a22 - a12 * (a12 / safe);
     g2 = across > PARALLEL * a22 ? (b2 - a12 * (b1 / safe)) / across : (REAL)0;
     g1 = (b1 - a12 * g2) / safe;
 }
 
-// Move the point by one iteration; `moves` becomes how far it moved since the check before and its largest entry, where
-// `due` says so, and the sum of its entries.
-__device__ inline void step_accelerated(
-    const Arguments &given, const Fit &fit, Block &block, Trail &trail, bool due, REAL (&moves)[2], REAL (&sum)[1]) {
+// Move the point by one iteration; remember it for the next check where one is due.
+__device__ inline Progress step_accelerated(
+    const Arguments &given, const Fit &fit, Block &block, Trail &trail, bool due) {
     const Points points(fit, given.m);
     const Step step(block.GH, 0, 0);
     const int t = threadIdx.x, m = given.m;
@@ -86,13 +93,15 @@ __device__ inline void step_accelerated(
     for (int e = 0; e < K * K; e++) modelled += block.GW[e] * block.GH[e];
     const REAL explained = sums[2] - modelled / 2;
     const REAL per[2] = {held(trail.size, sums[0]), held(trail.size, sums[1])};
-    REAL q[5] = {0, 0, 0, 0, 0};
+    // Of the differences d of F: d1 d1, d1 d2, d2 d2, d1 F, d2 F; the last move's square; the largest of F and of W.
+    REAL q[8] = {0, 0, 0, 0, 0, 0, 0, 0};
     for (int i = t; i < m; i += THREADS) {
         Row w = fit.A[i];
 #pragma unroll
         for (int c = 0; c < K; c++) {
             w.c[c] *= per[c & 1];
-            const REAL f = w.c[c] - fit.W[i].c[c];
+            const REAL y = fit.W[i].c[c], f = w.c[c] - y;
+            const REAL moved = trail.depth > 0 ? y - points.Y1[i].c[c] : (REAL)0;
             const REAL d1 = trail.depth > 0 ? f - points.F1[i].c[c] : (REAL)0;
             const REAL d2 = trail.depth > 1 ? f - points.F2[i].c[c] : (REAL)0;
             q[0] += d1 * d1;
@@ -100,10 +109,15 @@ __device__ inline void step_accelerated(
             q[2] += d2 * d2;
             q[3] += d1 * f;
             q[4] += d2 * f;
+            q[5] += moved * moved;
+            q[6] = larger(q[6], f < 0 ? -f : f);
+            q[7] = larger(q[7], y);
         }
         fit.A[i] = w;
     }
-    totals_of(q, block.scratch);
+    combine<6>(q, block.scratch);
+    const REAL slope = (REAL)sqrt((double)(q[0] / or_one(q[5]))), apart = q[6] / or_one(q[7]);
+    if (slope > 0 && slope < trail.slope) trail.slope = slope;
     REAL g1, g2;
     mixture(q, g1, g2);
     // An accelerated point that explains less than the one before is dropped.
@@ -129,22 +143,24 @@ __device__ inline void step_accelerated(
     }
     totals_of(ends, block.scratch);
     const bool lost = !(ends[0] > 0 && ends[1] > 0);
-    sum[0] = moves[0] = moves[1] = 0;
+    // The sum of the entries, the largest move and the largest entry.
+    REAL moves[3] = {0, 0, 0};
     for (int i = t; i < m; i += THREADS) {
         Row z = fit.W[i];
 #pragma unroll
         for (int c = 0; c < K; c++) {
             z.c[c] = lost ? fit.A[i].c[c] : z.c[c] * held(trail.size, ends[c & 1]);
-            sum[0] += z.c[c];
             const REAL change = z.c[c] - fit.W_before[i].c[c];
-            moves[0] = larger(moves[0], change < 0 ? -change : change);
-            moves[1] = larger(moves[1], z.c[c]);
+            moves[0] += z.c[c];
+            moves[1] = larger(moves[1], change < 0 ? -change : change);
+            moves[2] = larger(moves[2], z.c[c]);
         }
         fit.W[i] = z;
         if (due) fit.W_before[i] = z;
     }
     trail.fit = worse ? trail.fit : explained;
     trail.depth = worse ? 0 : trail.depth < 2 ? trail.depth + 1 : 2;
-    largest_of(moves, block.scratch);
-    totals_of(sum, block.scratch);
+    combine<1>(moves, block.scratch);
+    const double distance = worse ? 1e300 : apart > NOTHING * EPS ? (double)apart / (double)trail.slope : 0;
+    return {moves[2] > 0 ? (double)moves[1] / (double)moves[2] : (double)moves[1], distance, moves[0] - moves[0] == 0};
 }

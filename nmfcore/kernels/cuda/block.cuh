@@ -94,15 +94,16 @@ __device__ inline double total_of(double x, double *wide) {
     return sum;
 }
 
-// The block's sums, or maxima, of several numbers in place of each thread's. NaN may pass a maximum by.
-template <bool MAXIMUM, int N> __device__ inline void combine(REAL (&x)[N], REAL *scratch) {
+// The block's sums of the first TOTALS of several numbers, and maxima of the others, in place of each thread's. NaN may
+// pass a maximum by.
+template <int TOTALS, int N> __device__ inline void combine(REAL (&x)[N], REAL *scratch) {
     static_assert(N <= (int)NUMBERS, "scratch is too small");
 #pragma unroll
     for (int e = 0; e < N; e++) {
 #pragma unroll
         for (int step = 16; step > 0; step /= 2) {
             const REAL other = __shfl_down_sync(ALL, x[e], step);
-            x[e] = MAXIMUM ? larger(x[e], other) : x[e] + other;
+            x[e] = e < TOTALS ? x[e] + other : larger(x[e], other);
         }
         if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32 * N + e] = x[e];
     }
@@ -110,12 +111,15 @@ template <bool MAXIMUM, int N> __device__ inline void combine(REAL (&x)[N], REAL
 #pragma unroll
     for (int e = 0; e < N; e++) {
         x[e] = scratch[e];
-        for (int w = 1; w < WARPS; w++) x[e] = MAXIMUM ? larger(x[e], scratch[w * N + e]) : x[e] + scratch[w * N + e];
+        for (int w = 1; w < WARPS; w++) {
+            const REAL other = scratch[w * N + e];
+            x[e] = e < TOTALS ? x[e] + other : larger(x[e], other);
+        }
     }
     BARRIER(4);
 }
-template <int N> __device__ inline void largest_of(REAL (&x)[N], REAL *scratch) { combine<true>(x, scratch); }
-template <int N> __device__ inline void totals_of(REAL (&x)[N], REAL *scratch) { combine<false>(x, scratch); }
+template <int N> __device__ inline void largest_of(REAL (&x)[N], REAL *scratch) { combine<0>(x, scratch); }
+template <int N> __device__ inline void totals_of(REAL (&x)[N], REAL *scratch) { combine<N>(x, scratch); }
 
 // Write the sums of the columns of `factor` (count, K), whose rows t, t + THREADS, ... this thread wrote, to `sums`.
 __device__ inline void column_sums(const Row *factor, int count, Block &block, REAL *sums) {

@@ -34,14 +34,13 @@ __device__ inline void run_accelerated(
     double change = -1;
     for (int iteration = 1;; iteration++) {
         const bool due = iteration % given.every == 0;
-        REAL moves[2], sum[1];
-        step_accelerated(given, fit, block, trail, due, moves, sum);
-        const double now = relative(moves[0], moves[1]);
-        const int verdict = judge_change(given, now, change, iteration, is_finite(sum[0]));
+        const Progress progress = step_accelerated(given, fit, block, trail, due);
+        int verdict = judge_change(given, progress.change, change, iteration, progress.finite);
+        if (verdict == CONVERGED && progress.distance > given.tol)
+            verdict = iteration == given.max_iter ? MAX_ITER : PENDING;
         fit_H(given, fit, block, penalties);
         if (verdict == PENDING) continue;
-        const int found = examine(given, fit, block, penalties, verdict, iteration, job);
-        if (found != PENDING) return;
+        if (examine(given, fit, block, penalties, verdict, iteration, job) != PENDING) return;
     }
 }
 
