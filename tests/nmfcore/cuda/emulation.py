@@ -225,8 +225,8 @@ class Task:
             "slice_start": np.uint32, "slot_row": build.row, "row_start": np.uint32, "row_entry": build.entry,
             "column": np.uint32, "star_slot": np.int32, "thresholds": np.uint32, "order": np.uint32, "bins": np.uint32,
             "drops": np.uint32, "drops_before": np.uint32, "replicate": np.uint32, "number": np.uint64,
-            "start": np.int32, "source": np.int32, "extra": np.float64, "counts": build.counts, "there": np.uint8, "n_iter": np.int32,
-            "status": np.int32, "numbers": np.float64,
+            "start": np.int32, "source": np.int32, "extra": np.float64, "counts": build.counts, "there": np.uint8,
+            "n_iter": np.int32, "status": np.int32, "numbers": np.float64,
         }  # fmt: skip
         arrays |= {name: x for name, x in self.values.items() if name in POINTERS}
         kept = {name: np.ascontiguousarray(x, types.get(name, dtype)) for name, x in arrays.items()}

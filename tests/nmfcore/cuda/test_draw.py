@@ -127,7 +127,8 @@ def _deleted(layout, slot, order, bins, drops, jobs):
         build, layout, layout.columns, jobs,
         {
             "counts": np.zeros((jobs, layout.slots)), "star_slot": slot, "there": np.zeros((jobs, stars)),
-            "order": order, "bins": bins, "drops": drops, "drops_before": np.cumsum(drops) - drops, "number_of_bins": len(drops),
+            "order": order, "bins": bins,
+             "drops": drops, "drops_before": np.cumsum(drops) - drops, "number_of_bins": len(drops),
             "draw_seed": SEED, "draw_first": BEGIN, "stars": stars, "images": slot.shape[1],
         },
     ).arguments()  # fmt: skip
