@@ -31,8 +31,8 @@ C_TYPES = {
 }
 POINTERS = (
     "slice_start", "slot_row", "row_start", "row_entry", "column", "star_slot", "thresholds", "order", "bins", "drops",
-    "drops_before", "replicate", "number", "start", "source", "W0", "H0", "extra", "counts", "there", "W", "H", "n_iter",
-    "status", "numbers", "work",
+    "drops_before", "replicate", "number", "start", "source", "W0", "H0", "extra", "counts", "there", "W", "H",
+    "n_iter", "status", "numbers", "work",
 )  # fmt: skip
 LONGS = ("draw_seed", "draw_first", "start_seed", "work_size")
 DOUBLES = ("tol", "slowest", "rounding", "mass_rounding", "l1_W", "l2_W", "l1_H", "l2_H")
@@ -109,11 +109,22 @@ class Build:
         return sum(-(-size // 4) * 4 for size in (layout.columns * self.k, layout.m * self.k, layout.m, shorts))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def library(build: Build) -> ctypes.CDLL:
     """Build the kernels, once for each text of them."""
     macros = [f"-D{name}={value}" for name, value in build.macros().items()]
-    command = ["g++", "-std=c++17", "-O1", "-g1", "-Wno-unknown-pragmas", "-shared", "-fPIC", *build.flags, f"-I{SOURCES}", *macros]
+    command = [
+        "g++",
+        "-std=c++17",
+        "-O1",
+        "-g1",
+        "-Wno-unknown-pragmas",
+        "-shared",
+        "-fPIC",
+        *build.flags,
+        f"-I{SOURCES}",
+        *macros,
+    ]
     texts = [path.read_bytes() for path in sorted([*SOURCES.glob("*.cu*"), HERE / "on_cpu.h", HERE / "kernels.cpp"])]
     name = hashlib.sha256(b"\0".join([*texts, repr(command).encode()])).hexdigest()[:24]
     path = FOLDER / f"{name}.so"
@@ -213,9 +224,9 @@ class Task:
         types = {
             "slice_start": np.uint32, "slot_row": build.row, "row_start": np.uint32, "row_entry": build.entry,
             "column": np.uint32, "star_slot": np.int32, "thresholds": np.uint32, "order": np.uint32, "bins": np.uint32,
-            "drops": np.uint32, "drops_before": np.uint32, "replicate": np.uint32, "number": np.uint64, "start": np.int32,
-            "source": np.int32, "extra": np.float64, "counts": build.counts, "there": np.uint8, "n_iter": np.int32,
-            "status": np.int32, "numbers": np.float64,
+            "drops": np.uint32, "drops_before": np.uint32, "replicate": np.uint32, "number": np.uint64,
+            "start": np.int32, "source": np.int32, "extra": np.float64, "counts": build.counts, "there": np.uint8,
+            "n_iter": np.int32, "status": np.int32, "numbers": np.float64,
         }  # fmt: skip
         arrays |= {name: x for name, x in self.values.items() if name in POINTERS}
         kept = {name: np.ascontiguousarray(x, types.get(name, dtype)) for name, x in arrays.items()}

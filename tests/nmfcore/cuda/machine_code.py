@@ -1,4 +1,4 @@
-"""The kernels as NVRTC compiles them, with no GPU: registers, shared memory, spills and the instructions of their loops."""
+"""The kernels as NVRTC compiles them, with no GPU: registers, shared memory, spills and instructions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Code(NamedTuple):
         return sum(bool(DOUBLE.match(operation(x))) for x in self.instructions)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def compiled(build: Build, arch: str, blocks: int = 4, name: str = "solve") -> Code:
     """Compile a build and take its kernel `name` apart."""
     from cuda.core import Program, ProgramOptions

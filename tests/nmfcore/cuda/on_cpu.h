@@ -4,7 +4,8 @@
 // which others have left behind or stand before in another place, warps that exchange values while some of their lanes are
 // elsewhere. Shared memory is exactly as large as asked for and filled with NaN before each block, so that sanitizers see
 // what lies outside and results show what was read before it was written. `order` says in which order threads run between
-// barriers: 0 rising, 1 falling, otherwise at random, a seed. Under ThreadSanitizer a fibre is a thread of its own, and
+// barriers: 0 rising, 1 falling, otherwise at random, a seed (odd ones run all warps side by side, others one warp after
+// the other as far as it gets). Under ThreadSanitizer a fibre is a thread of its own, and
 // only barriers and shuffles order its accesses: a race is found whatever the order.
 #pragma once
 #include <cmath>
@@ -190,6 +191,21 @@ PLAIN inline bool release(int first, int last, State state) {
     return any;
 }
 
+// Bring warps, and lanes within each, into another order; `size` lanes to a warp.
+PLAIN inline void shuffle(std::vector<int> &turn, int size, std::uint64_t &random) {
+    const auto below = [&](int n) {
+        random = random * 6364136223846793005ull + 1442695040888963407ull;
+        return (int)((random >> 33) % (unsigned)n);
+    };
+    const int warps = (int)turn.size() / size;
+    for (int w = warps - 1; w > 0; w--) {
+        const int other = below(w + 1);
+        for (int lane = 0; lane < size; lane++) std::swap(turn[w * size + lane], turn[other * size + lane]);
+    }
+    for (int w = 0; w < warps; w++)
+        for (int lane = size - 1; lane > 0; lane--) std::swap(turn[w * size + lane], turn[w * size + below(lane + 1)]);
+}
+
 PLAIN inline void run_block(int threads, unsigned order) {
     std::vector<int> turn(threads);
     std::uint64_t random = order * 0x9E3779B97F4A7C15ull + 1;
@@ -212,18 +228,25 @@ PLAIN inline void run_block(int threads, unsigned order) {
     home_fibre = __tsan_get_current_fiber();
 #endif
     for (;;) {
-        if (order > 1)
-            for (int t = threads - 1; t > 0; t--) {
-                random = random * 6364136223846793005ull + 1442695040888963407ull;
-                std::swap(turn[t], turn[(random >> 33) % (unsigned)(t + 1)]);
-            }
+        if (order > 1) shuffle(turn, 32, random);
         bool moved = false;
-        for (int t : turn)
-            if (fibres[t].state == RUNS) {
-                now = t;
-                threadIdx = {(unsigned)t, 0, 0};
-                switch_to(fibres[t]);
-                moved = true;
+        // A warp runs as far as it can before another does, or all warps side by side.
+        const int warps = threads / 32, together = order > 1 && order % 2 ? warps : 1;
+        for (int first = 0; first < warps; first += together)
+            for (bool more = true; more;) {
+                more = false;
+                for (int i = 32 * first; i < 32 * (first + together); i++) {
+                    const int t = turn[i];
+                    if (fibres[t].state != RUNS) continue;
+                    now = t;
+                    threadIdx = {(unsigned)t, 0, 0};
+                    switch_to(fibres[t]);
+                    moved = true;
+                }
+                for (int w = first; w < first + together; w++) {
+                    const int warp = turn[32 * w] / 32;
+                    more |= together == 1 && release(32 * warp, 32 * warp + 32, AT_WARP);
+                }
             }
         for (int w = 0; w < threads; w += 32) moved |= release(w, w + 32, AT_WARP);
         moved |= release(0, threads, AT_BLOCK);

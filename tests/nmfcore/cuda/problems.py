@@ -37,7 +37,9 @@ def data(replicates: int = 2, seed: int = 0, empty: bool = True) -> np.ndarray:
     return V.clip(0, 255)
 
 
-def task(V: np.ndarray, build: Build, seed: int = 1, penalties: tuple[float, ...] = (), **values) -> tuple[Task, Factors]:
+def task(
+    V: np.ndarray, build: Build, seed: int = 1, penalties: tuple[float, ...] = (), **values
+) -> tuple[Task, Factors]:
     """Return the launch for one start that all replicates share, and this start."""
     rng = np.random.default_rng(seed)
     replicates, m, n = V.shape

@@ -88,17 +88,17 @@ def run(program, *arguments, check=True, **settings):
 
 
 def install():
-    """Compile for the processor, too, whatever NVRTC compiles in this process from now on."""
-    from nmfcore.kernels.cuda import compiler
+    """Compile for the processor, too, whatever kernel this process uses from now on."""
+    from nmfcore.kernels.cuda import compiler, device
 
-    by_nvrtc = compiler.compile_source
+    machine_code = device.machine_code
 
     def both(source, definitions, arch):
-        code = by_nvrtc(source, definitions, arch)
+        code = machine_code(source, definitions, arch)
         for_processor(compiler.SOURCES / source, definitions, code)
         return code
 
-    compiler.compile_source = both
+    device.machine_code = both
 
 
 def for_processor(source, definitions, code):

@@ -115,7 +115,9 @@ def test_counts_of_other_types(counts):
     assert torch.equal(one.H, other.H)
 
 
-@pytest.mark.parametrize("shared", [(False, False, False), (True, False, False), (True, True, False), (False, True, True)])
+@pytest.mark.parametrize(
+    "shared", [(False, False, False), (True, False, False), (True, True, False), (False, True, True)]
+)
 @pytest.mark.parametrize("name", ["ehals", "arank2", "newton"])
 def test_results_do_not_depend_on_where_arrays_lie(name, shared):
     V = data()

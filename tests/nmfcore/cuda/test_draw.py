@@ -51,9 +51,9 @@ def weights(stars, number, thresholds, exact):
 def scene(stars, images=2, m=6, n=40):
     """Return stars' slots (stars, images) on a pattern, some stars without a second image, and the layout."""
     rng = np.random.default_rng(stars)
-    cells = np.argwhere(rng.random((n, m)) < 0.6)
-    cells = np.concatenate([cells, [[j, 0] for j in range(n) if j not in cells[:, 0]]]).astype(int)
-    cells = cells[np.lexsort((cells[:, 1], cells[:, 0]))]
+    filled = rng.random((n, m)) < 0.6
+    filled[:, 0] |= ~filled.any(axis=1)
+    cells = np.argwhere(filled)
     start = np.concatenate([[0], np.cumsum(np.bincount(cells[:, 0], minlength=n))])
     layout = Layout.of(cells[:, 1], start, m)
     slot = layout.cell_slot[rng.integers(0, len(cells), (stars, images))]
@@ -126,8 +126,9 @@ def _deleted(layout, slot, order, bins, drops, jobs):
     given, arrays = Task(
         build, layout, layout.columns, jobs,
         {
-            "counts": np.zeros((jobs, layout.slots)), "star_slot": slot, "there": np.zeros((jobs, stars)), "order": order,
-            "bins": bins, "drops": drops, "drops_before": np.cumsum(drops) - drops, "number_of_bins": len(drops),
+            "counts": np.zeros((jobs, layout.slots)), "star_slot": slot, "there": np.zeros((jobs, stars)),
+            "order": order, "bins": bins,
+             "drops": drops, "drops_before": np.cumsum(drops) - drops, "number_of_bins": len(drops),
             "draw_seed": SEED, "draw_first": BEGIN, "stars": stars, "images": slot.shape[1],
         },
     ).arguments()  # fmt: skip
@@ -141,11 +142,16 @@ def test_a_fit_draws_what_the_draw_alone_does(shared):
     slot, layout = scene(stars)
     thresholds = thresholds_of(1 - 3 / math.sqrt(stars))
     recipe = {
-        "star_slot": slot, "thresholds": thresholds, "draw_seed": SEED, "draw_first": BEGIN, "stars": stars, "images": 2,
+        "star_slot": slot, "thresholds": thresholds, "draw_seed": SEED, "draw_first": BEGIN, "stars": stars,
+        "images": 2,
     }  # fmt: skip
     alone = drawn(Build(1, drawn=MULTINOMIAL), layout, slot, thresholds, jobs)
     rng = np.random.default_rng(0)
-    start = {"W0": rng.random((1, layout.m, k)), "H0": rng.random((1, k, layout.columns)), "extra": np.zeros((1, k + 1, k))}
+    start = {
+        "W0": rng.random((1, layout.m, k)),
+        "H0": rng.random((1, k, layout.columns)),
+        "extra": np.zeros((1, k + 1, k)),
+    }
     fits = []
     for drawing, more in ((MULTINOMIAL, recipe | {"counts": np.zeros((jobs, layout.slots))}), (0, {"counts": alone})):
         build = Build(k, MU, drawn=drawing, shared=(True, True, shared))

@@ -104,7 +104,7 @@ def test_the_divergence_has_the_cpus_answers(said):
 
 
 def test_counts_that_are_given_have_the_cpus_answers(said):
-    assert said["given counts"] < 2e-6
+    assert said["given counts"] < 1e-5
 
 
 def test_a_dense_matrix_goes_to_the_same_kernels_in_its_own_precision(said):
@@ -134,16 +134,17 @@ def test_answers_lie_where_the_device_wrote_them(said):
 def test_chunks_that_do_not_fit_are_halved_with_the_same_numbers():
     program = """
 whole = nmfcore.factorize(drawn("cuda", 3), 2, init=START)
-device_module.FILL = 1e6  # the estimate is far too large: memory runs out
-free = device_module.device_of(0)
-with free:
-    free.forget()
-import os
-os.environ["STANDIN_MEMORY"] = str(int(6.5 * 2**20))
+run, tried = launch._Run.__call__, []
+def scarce(self, tries, answers):
+    tried.append(len(tries.starts))
+    if len(tries.starts) > 1:
+        device_module.call(device_module.driver().cuMemAlloc, 2**40)
+    run(self, tries, answers)
+launch._Run.__call__ = scarce
 parts = nmfcore.factorize(drawn("cuda", 3), 2, init=START)
-print(all((getattr(parts, name) == getattr(whole, name)).all() for name in ("W", "H", "loss", "n_iter")))
+print(tried, all((getattr(parts, name) == getattr(whole, name)).all() for name in ("W", "H", "loss", "n_iter")))
 """
-    assert standin.run(BEGIN + program).stdout.splitlines()[-1] == "True"
+    assert standin.run(BEGIN + program).stdout.splitlines()[-1] == "[3, 1, 1, 1] True"
 
 
 def test_a_launch_that_fails_is_named_and_ends_the_call():
@@ -165,9 +166,9 @@ ours = nmfcore.factorize(drawn("cuda"), 2, init=START)
 built = [kernel["built in"] for kernel in device_of(0).described() if kernel["name"] == "solve"]
 print(json.dumps([built[-1]["COUNTS_SHARED"], apart(ours, nmfcore.factorize(drawn("cpu"), 2, init=START))]))
 """
-    shared, apart = json.loads(standin.run(BEGIN + program, SHARED=3000).stdout.splitlines()[-1])
+    shared, apart = json.loads(standin.run(BEGIN + program, SHARED=2700).stdout.splitlines()[-1])
     assert shared == "0"
-    assert apart < 2e-6
+    assert apart < 1e-5
 
 
 def command(folder, *words, **settings):
@@ -201,12 +202,12 @@ def test_a_fit_by_the_prompt_is_made_by_the_kernels(stars, tmp_path):
     for device in ("cuda", "cpu"):
         done = command(tmp_path, "fit", stars, "-o", f"{device}.h5", "--device", device, *small)
         assert done.returncode == 0, done.stderr
-    ours, theirs = (halo.read(tmp_path / f"{device}.h5") for device in ("cuda", "cpu"))
+    ours, theirs = (halo.load(tmp_path / f"{device}.h5") for device in ("cuda", "cpu"))
     assert ours.mass_fractions == pytest.approx(theirs.mass_fractions, abs=1e-5)
 
 
-def test_an_ensemble_by_the_prompt_is_made_by_the_kernels_on_two_devices(stars, tmp_path):
+def test_an_ensemble_by_the_prompt_is_made_by_the_kernels(stars, tmp_path):
     small = ("--bins", "E:4", "--pixels", "5", "--selection", "all", "--bootstrap", "6", "--batch", "3")
-    done = command(tmp_path, "ensemble", stars, "-o", "run", "--device", "cuda", "--no-figures", *small, DEVICES=2)
+    done = command(tmp_path, "ensemble", stars, "-o", "run", "--device", "cuda", "--no-figures", *small)
     assert done.returncode == 0, done.stderr
     assert "complete" in done.stdout
