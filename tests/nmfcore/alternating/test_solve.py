@@ -155,3 +155,19 @@ def test_a_zero_replicate_gives_zeros():
     both = nmfcore.factorize(V, 2)
     assert (both.W[0] == 0).all()
     assert both.status.tolist() == [Status.CONVERGED] * 2
+
+
+@pytest.mark.parametrize("size", [(6, 7), (60, 600)])
+def test_a_few_cells_may_leave_the_last_rows_empty(size):
+    V = np.zeros(size)
+    V[0, 1], V[1, 2] = 2.0, 1.0
+    for form in FORMS.values():
+        found = nmfcore.factorize(form(V), 2)
+        np.testing.assert_allclose(np.asarray(found.W @ found.H), V, atol=1e-7)
+
+
+def test_single_precision_is_kept_whatever_the_scale():
+    V = np.random.default_rng(0).random((6, 7))
+    for scale in (1e-25, 1.0, 1e13):
+        found = nmfcore.factorize(sp.csr_array((scale * V).astype(np.float32)), 2)
+        assert found.W.dtype == found.H.dtype == np.float32
