@@ -90,7 +90,9 @@ class SparseMatrix:
 
     def __truediv__(self, number: Tensor) -> SparseMatrix:
         """Return this matrix divided by one number."""
-        return SparseMatrix(self._rows / float(number), self._columns / float(number))
+        # scipy's quotients are float64, whatever was divided.
+        kept = self._rows.dtype
+        return SparseMatrix(*((x / float(number)).astype(kept, copy=False) for x in (self._rows, self._columns)))
 
     def sum(self, dim: int | tuple[int, int]) -> Tensor:
         """Return sums over one axis or both, shape (1, m), (1, n) or (1,)."""

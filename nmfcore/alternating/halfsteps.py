@@ -87,7 +87,8 @@ def _parallel(target: np.ndarray, a: float, c: float, factor: np.ndarray) -> np.
     if c > 0:
         out[1] = target[1] / c
     if a > 0 and c > 0:
-        first = target[0] * out[0] >= target[1] * out[1]
+        # Which of two equals it is must not be for rounding to say anew in every iteration.
+        first = target[0] * out[0] >= (1 - PARALLEL) * (target[1] * out[1])
         out[0] *= first
         out[1] *= ~first
     return out

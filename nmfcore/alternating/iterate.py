@@ -151,7 +151,9 @@ class Run:
     def verdict(self, before: Point, move: np.ndarray) -> Status | None:
         """Return how the start has ended, or None if it has not."""
         if self.stop.criterion == "loss":
-            return Status.CONVERGED if self.still_to_fall() <= self.stop.tol * self.best.loss else None
+            # Of a loss that goes to zero the falls are rounding in the end.
+            least = 0.0 if self.V.single else self.slack
+            return Status.CONVERGED if self.still_to_fall() <= max(self.stop.tol * self.best.loss, least) else None
         if self.falls[-1] > FALLING * self.stop.tol**2 * self.V.squared:
             self.step_before = np.inf
             return None
@@ -179,7 +181,8 @@ class Run:
         weight = new.H.sum(axis=1)[:, None]
         largest = positive((new.W * weight).max())
         step = float(np.abs(move * weight).max()) / largest
-        ratio, self.step_before = min(step / self.step_before, SLOWEST), step
+        ratio = min(step / self.step_before, SLOWEST) if self.step_before > 0 else SLOWEST
+        self.step_before = step
         if self.careful or self.memory.known < min(3, len(self.memory.moves)):
             distance = step / (1 - ratio)
         else:

@@ -148,7 +148,8 @@ class Scattered:
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """The sums of the rows and of the columns."""
         data = self.rows.data.astype(np.float64, copy=False)
-        by_row = np.add.reduceat(data, self.rows.indptr[:-1])
+        by_row, filled = np.zeros(self.shape[0]), np.flatnonzero(np.diff(self.rows.indptr))
+        by_row[filled] = np.add.reduceat(data, self.rows.indptr[filled])
         return by_row, np.bincount(self.rows.indices, data, self.shape[1])
 
     @cached_property

@@ -24,8 +24,8 @@ def dot_column(
 ) -> Any:
     """Write the sums over cells p in [first, last) of values[p] * factor[at + (rows[p], c)], c < k, to out[to:].
 
-    `values` (cells, LANES) is flat; the factor (m, k, LANES) begins at factor[at]; `units` is any tuple of length k. The
-    k sums stay in registers.
+    `values` (cells, LANES) is flat; the factor (m, k, LANES) begins at factor[at]; `units` is any tuple of length k.
+    The k sums stay in registers.
     """
     k = len(units)
     wanted = factor.dtype

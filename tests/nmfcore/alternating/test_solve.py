@@ -155,3 +155,41 @@ def test_a_zero_replicate_gives_zeros():
     both = nmfcore.factorize(V, 2)
     assert (both.W[0] == 0).all()
     assert both.status.tolist() == [Status.CONVERGED] * 2
+
+
+@pytest.mark.parametrize("size", [(6, 7), (60, 600)])
+def test_a_few_cells_may_leave_the_last_rows_empty(size):
+    V = np.zeros(size)
+    V[0, 1], V[1, 2] = 2.0, 1.0
+    for form in FORMS.values():
+        found = nmfcore.factorize(form(V), 2)
+        np.testing.assert_allclose(np.asarray(found.W @ found.H), V, atol=1e-7)
+
+
+def test_single_precision_is_kept_whatever_the_scale():
+    V = np.random.default_rng(0).random((6, 7))
+    for scale in (1e-25, 1.0, 1e13):
+        found = nmfcore.factorize(sp.csr_array((scale * V).astype(np.float32)), 2)
+        assert found.W.dtype == found.H.dtype == np.float32
+
+
+def test_one_cell_is_found_by_every_start_without_a_warning():
+    V = np.zeros((15, 28))
+    V[3, 10] = 2.0
+    for seed in range(3):
+        assert float(nmfcore.factorize(V, 2, starts=8, seed=seed).loss) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_loss_that_goes_to_zero_comes_to_an_end():
+    ended = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        ended.append(int(nmfcore.factorize(rng.random((6, 1)) @ rng.random((1, 9)), 1, stop=Stop.loss()).status))
+    assert set(ended) == {int(Status.CONVERGED)}
+
+
+def test_components_that_can_but_be_parallel_come_to_rest():
+    for seed in range(20):
+        V = np.random.default_rng(seed).random((seed + 5, 1))
+        for data in (V, V.T):
+            assert int(nmfcore.factorize(data, 2).status) == Status.CONVERGED

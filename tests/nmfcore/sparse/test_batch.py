@@ -57,6 +57,16 @@ def test_data_of_extreme_scale_are_solved_all_the_same():
     np.testing.assert_allclose(tiny.loss * 16.0**50, plain.loss, rtol=1e-6)
 
 
+@pytest.mark.parametrize("loss", ["frobenius", "kullback-leibler"])
+def test_a_replicate_far_below_the_others_ends_where_it_does_alone(loss):
+    V = np.random.default_rng(5).random((2 * batch.FEWEST, 5, 7))
+    V[1::2] *= 1e-25
+    found = nmfcore.factorize(V.astype(np.float32), 2, loss=loss)
+    alone = nmfcore.factorize(V[1].astype(np.float32), 2, loss=loss)
+    assert int(found.status[1]) == int(alone.status) == Status.CONVERGED
+    np.testing.assert_allclose(found.W[1] @ found.H[1], alone.W @ alone.H, atol=1e-3 * V[1].max())
+
+
 def test_bad_entries_are_refused_with_their_place():
     V = problems(batch.FEWEST)
     V[3, 4, 5] = -1
