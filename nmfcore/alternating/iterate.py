@@ -99,6 +99,7 @@ class Run:
         self.careful, self.distrust = 0, float(FEW)
         self.falls: list[float] = []
         self.step_before = np.inf
+        self.slope = 1.0  # the least change of a move for a change of W so far
         self.waited, self.nearest = 0, np.inf
 
     def begin(self) -> None:
@@ -138,6 +139,8 @@ class Run:
         self.ceiling = new.loss
         weight = new.H.sum(axis=1)[:, None]
         move = new.W - self.ahead
+        if len(new.W) == 2:
+            self.slope = min(self.slope, self.memory.slope(new.W, move, weight))
         found = self.memory.extrapolate(new.W, move, weight)
         on = self.momentum.extrapolate(new.W, before.W, move * (weight * weight))
         if self.careful:
@@ -187,6 +190,8 @@ class Run:
             distance = step / (1 - ratio)
         else:
             distance = self.unseen * max(step, float(np.abs((self.ahead - new.W) * weight).max()) / largest)
+        # Two components may lie in a narrow valley, along which steps are short however far the limit is.
+        distance = max(distance, step / self.slope)
         if distance > self.stop.tol and step > ROUNDING * self.eps:
             return distance
         # H follows W; it is looked at where W is at rest, and is still to change as W is compared with its last step.

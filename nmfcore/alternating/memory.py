@@ -33,6 +33,20 @@ class Memory:
         """Forget all steps."""
         self.known = self._next = 0
 
+    def slope(self, made: np.ndarray, move: np.ndarray, weight: np.ndarray) -> float:
+        """Return the least change of a move for a change of the point it began at, among this step and those remembered.
+
+        Arguments are as in `extrapolate`.
+        """
+        least = 1.0
+        for other, moved in zip(self.made[: self.known], self.moves[: self.known], strict=True):
+            turned = move - moved.reshape(move.shape)
+            apart = made - other.reshape(made.shape) - turned
+            size = float(np.linalg.norm(apart * weight))
+            if size > 0:
+                least = min(least, float(np.linalg.norm(turned * weight)) / size)
+        return max(least, TINY)
+
     def extrapolate(self, made: np.ndarray, move: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
         """Return where the steps lead to, which is where none would be made any more, or None after the first.
 
