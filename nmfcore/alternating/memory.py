@@ -34,7 +34,7 @@ class Memory:
         self.known = self._next = 0
 
     def slope(self, made: np.ndarray, move: np.ndarray, weight: np.ndarray) -> float:
-        """Return the least change of a move for a change of the point it began at, among this step and those remembered.
+        """Return the least change of a move for a change of its beginning, from the steps remembered to this one.
 
         Arguments are as in `extrapolate`.
         """

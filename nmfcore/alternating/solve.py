@@ -24,7 +24,7 @@ from ..rules.rank_two import AcceleratedRankTwo
 from ..sparse.batch import is_small
 from ..stopping import Status
 from .extrapolated import Extrapolated
-from .iterate import Ended, Run, iterate
+from .iterate import SLACK, Ended, Run, iterate
 from .products import SCATTERED, SINGLE, STEPS, THOROUGH, Full, Matrix, Scattered, leading_vectors, nndsvd
 
 # Below this fraction of the sum of squares a loss is summed entry by entry: as a difference it would be rounding.
@@ -194,6 +194,9 @@ def _without_dead(request: Request, result: Result) -> Result:
     if request.stop.tol == 0:
         return result
     for b in dead:
+        W, H = (x[b].astype(np.float64) for x in (result.W, result.H))
+        if result.loss[b] <= SLACK * float(((W.T @ W) * (H @ H.T)).sum()):
+            continue  # V is reached but for rounding
         data = request.V if request.V.ndim == 2 or isinstance(request.V, SparseMatrix) else request.V[b : b + 1]
         init = result.W[b], result.H[b]
         further = solve_batch(request.with_data(data, init=init, starts=1, progress=None))
