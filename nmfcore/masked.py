@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ProblemError
+from .errors import ProblemError, refuse_masked
 from .problem import Penalty
 
 # Far below the gains that a comparison of penalties is about; the objective is summed in float64.
@@ -87,7 +87,7 @@ def fit_masked(
     Raises
     ------
     ProblemError
-        Data that are negative or not finite, or shapes that disagree.
+        Data that are negative, not finite or masked, or shapes that disagree.
 
     Examples
     --------
@@ -135,6 +135,8 @@ def fit_masked(
 
 def _checked(V: Any, init: tuple[Any, Any], left_out: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     # V, W, H in float64, and which entries do not count.
+    for name, given in zip(("V", "W", "H", "left_out"), (V, *init, left_out), strict=True):
+        refuse_masked(given, name, "pass it filled, and left_out=True where V is missing")
     data, W0, H0 = (np.asarray(x, dtype=np.float64) for x in (V, *init))
     if (
         data.ndim != 2

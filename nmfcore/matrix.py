@@ -10,7 +10,7 @@ import scipy.sparse.linalg
 import torch
 from torch import Tensor
 
-from .errors import ProblemError
+from .errors import ProblemError, refuse_masked
 
 # Up to so many entries the singular vectors come from the dense matrix, as those of dense data do.
 DENSE_ENTRIES = 2**22
@@ -48,6 +48,7 @@ class SparseMatrix:
         TypeError
             If the entries are not real numbers.
         """
+        refuse_masked(getattr(V, "data", None), "V", "pass filled dense data and weight=0 where they are missing")
         if V.dtype.kind not in "fiub":
             raise TypeError(f"V must hold real numbers; got dtype {V.dtype}")
         kept = np.float32 if dtype == torch.float32 or (dtype is None and V.dtype == np.float32) else np.float64

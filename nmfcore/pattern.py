@@ -11,9 +11,11 @@ import scipy.sparse
 import torch
 
 from .drawing import Drawing
-from .errors import ProblemError
+from .errors import ProblemError, refuse_masked
 from .kernels import LANES
 from .matrix import SparseMatrix
+
+UNMASK = "fill them, or give factorize the filled matrices themselves and weight=0 where entries are missing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +148,9 @@ class SharedPattern:
         Raises
         ------
         ProblemError
-            If an entry is negative, NaN or infinite, or the shape is wrong.
+            If an entry is negative, NaN, infinite or masked, or the shape is wrong.
         """
+        refuse_masked(V, "V", UNMASK)
         data = np.asarray(V.detach().cpu() if isinstance(V, torch.Tensor) else V)
         if data.ndim not in (2, 3) or 0 in data.shape:
             raise ProblemError(f"V must have shape (m, n) or (B, m, n) with no empty axis; got {data.shape}")
@@ -171,7 +174,7 @@ class SharedPattern:
         Raises
         ------
         ProblemError
-            If there is none, shapes differ, or an entry is negative, NaN or infinite.
+            If there is none, shapes differ, or an entry is negative, NaN, infinite or masked.
         """
         matrices = [V] if scipy.sparse.issparse(V) else list(V)
         if not matrices or not all(scipy.sparse.issparse(x) for x in matrices):
@@ -183,6 +186,7 @@ class SharedPattern:
             raise ProblemError(f"V must have no empty axis; got {(m, n)}")
         parts = []
         for matrix in matrices:
+            refuse_masked(getattr(matrix, "data", None), "V", UNMASK)
             csc = matrix.tocsc(copy=True)
             csc.sum_duplicates()
             csc.eliminate_zeros()

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import ProblemError
+from .errors import ProblemError, refuse_masked
 from .losses import BetaDivergence, Loss, as_loss, degree_of
 from .matrix import SparseMatrix
 
@@ -248,8 +248,7 @@ def as_tensor(
             )
         tensor = x.detach()
     else:
-        if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
-            raise ProblemError(f"{name} has masked entries; pass filled data and weight=0 where they are missing")
+        refuse_masked(x, name, "pass filled data and weight=0 where they are missing")
         array = np.asarray(x)
         if array.dtype.kind not in "fiub":
             raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")

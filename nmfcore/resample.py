@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .drawing import NO_DELETIONS, SCHEMES, Drawing
-from .errors import ProblemError
+from .errors import ProblemError, refuse_masked
 from .kernels.cuda.devices import visible_devices, why_missing
 from .pattern import SharedPattern, compress, order_of, smallest_dtype
 
@@ -199,8 +199,7 @@ def _places(rows: Any, columns: Any, m: int, n: int) -> tuple[np.ndarray, np.nda
 
 
 def _indices(x: Any, size: int, name: str) -> np.ndarray:
-    if np.ma.is_masked(x):
-        raise ProblemError(f"{name} has masked entries; fill them with -1, which counts nowhere")
+    refuse_masked(x, name, "fill them with -1, which counts nowhere")
     array = np.asarray(x)
     if array.dtype.kind not in "iu":
         raise ProblemError(f"{name} must hold integers; got {array.dtype}")

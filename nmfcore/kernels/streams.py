@@ -10,6 +10,7 @@ from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from .compiling import switched_off
 from .lanes import LANES, pointer_to, vector_of
 from .tiles import OPTIONS
 
@@ -49,8 +50,22 @@ def weight_of(state, star, thresholds):
     return number
 
 
+def _add_stars_in_numpy(
+    values: Any, cells: Any, images: int, thresholds: Any, state: Any, total: Any, stars: int
+) -> None:
+    # The same numbers where numba compiles nothing.
+    outputs = np.arange(1, (stars + 1) // 2 + 1, dtype=np.uint64)
+    for lane in range(LANES):
+        z = mix(state[lane] + outputs * GOLDEN)
+        u = np.stack([z >> np.uint64(32), z & np.uint64(0xFFFFFFFF)], axis=1).reshape(-1)[:stars]
+        weight = np.searchsorted(thresholds.astype(np.uint64), u, side="right")
+        np.add.at(values[lane::LANES], cells.reshape(stars, images), weight[:, None].astype(values.dtype))
+        state[lane] += np.uint64(len(outputs)) * GOLDEN
+        total[lane] = weight.sum()
+
+
 @intrinsic
-def add_stars(
+def _add_stars_in_vectors(
     typingctx: Any, values: Any, cells: Any, images: Any, thresholds: Any, state: Any, total: Any, stars: Any
 ) -> Any:
     """Draw the weights of all stars in LANES streams, and add each to the star's cells.
@@ -78,6 +93,9 @@ def add_stars(
         return context.get_dummy_value()
 
     return types.void(values, cells, types.intp, thresholds, state, total, types.intp), codegen
+
+
+add_stars = _add_stars_in_numpy if switched_off() else _add_stars_in_vectors
 
 
 class _Stars:

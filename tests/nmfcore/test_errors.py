@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 
 import nmfcore
@@ -100,6 +101,35 @@ def test_data_must_be_real_numbers(V):
 def test_masked_entries_are_refused_with_the_remedy():
     with pytest.raises(nmfcore.ProblemError, match="weight=0"):
         nmfcore.factorize(np.ma.masked_equal(spoiled(3.0), 3.0), 2)
+
+
+def masked_csr():
+    matrix = scipy.sparse.csr_matrix(GOOD)
+    matrix.data = np.ma.masked_equal(matrix.data, matrix.data[0])
+    return matrix
+
+
+MASKED = np.ma.MaskedArray(GOOD, mask=GOOD == GOOD[0, 0])
+FACTORS = np.ones((len(GOOD), 1)), np.ones((1, GOOD.shape[1]))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: nmfcore.SharedPattern.from_dense(MASKED),
+        lambda: nmfcore.SharedPattern.from_scipy(masked_csr()),
+        lambda: nmfcore.factorize(masked_csr(), 1),
+        lambda: nmfcore.fit_masked(MASKED, [nmfcore.Penalty()], FACTORS),
+    ],
+    ids=["from_dense", "from_scipy", "csr", "fit_masked"],
+)
+def test_masked_entries_are_refused_wherever_data_come_in(call):
+    with pytest.raises(nmfcore.ProblemError, match=r"V has masked entries; .*missing"):
+        call()
+
+
+def test_arrays_that_mask_nothing_are_taken():
+    assert nmfcore.SharedPattern.from_dense(np.ma.MaskedArray(GOOD, mask=False)).shape == (1, *GOOD.shape)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import nmfcore
 from halonmf.halo.errors import UsageError
+from halonmf.halo.fits import engine
 from halonmf.halo.fits.bootstrap import refit, star_weights
 from halonmf.halo.fits.intervals import TYPES, Ordered
 from halonmf.halo.mixtures.counts import count
@@ -68,6 +70,25 @@ def test_replicates_that_cannot_be_matched_or_do_not_converge_are_not_good():
     assert refit(made, 4, floor=1.0).lost == 4
     short = replace(made, settings=made.settings.replace(max_iter=1))
     assert refit(short, 4).lost == 4
+
+
+def test_replicates_are_fitted_by_the_rule_and_on_the_device_of_the_fit(monkeypatch):
+    plain = planted_fit()
+    choices = {"update": "mu", "loss": "kullback-leibler", "tol": 1e-3, "alpha_W": 0.01, "device": "cuda:1"}
+    made = replace(plain, settings=plain.settings.replace(**choices))
+    asked, factorize = {}, nmfcore.factorize
+    monkeypatch.setattr(engine, "resolve_device", lambda device: device)  # there need be no GPU here
+
+    def on_the_processor(V, k, **arguments):
+        asked.update(arguments)
+        return factorize(V, k, **arguments | {"device": "cpu"})
+
+    monkeypatch.setattr(nmfcore, "factorize", on_the_processor)
+    refit(made, 4)
+    found = {name: asked[name] for name in ("update", "loss", "device")}
+    assert found == {"update": "mu", "loss": "kullback-leibler", "device": "cuda:1"}
+    assert asked["stop"].tol == 1e-3
+    assert asked["penalty"].alpha_W == 0.01
 
 
 def test_four_stacked_components_have_no_replicates_of_their_own():
