@@ -103,12 +103,13 @@ class SparseMatrix:
         """Return the mean of all entries, shape (1,)."""
         return self.sum(dim) / float(np.prod(self.shape))
 
-    def amax(self, dim: int | tuple[int, int]) -> Tensor:
+    def amax(self, dim: int | tuple[int, int], *, keepdim: bool = False) -> Tensor:
         """Return maxima over one axis or both."""
         # Along the memory: that spares a copy.
         largest = self._columns.max(axis=1) if dim == -2 else self._rows.max(axis=_axis(dim))
         dense = largest.toarray() if scipy.sparse.issparse(largest) else np.atleast_1d(largest)
-        return torch.from_numpy(dense)[None].reshape(_reduced(dim))
+        out = torch.from_numpy(dense)[None].reshape(_reduced(dim))
+        return out.unsqueeze(dim) if keepdim and isinstance(dim, int) else out
 
     def double(self) -> SparseMatrix:
         """Return this matrix in float64."""

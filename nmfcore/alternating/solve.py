@@ -20,7 +20,6 @@ from ..problem import Factors, Problem, build_problem
 from ..request import Request
 from ..result import FIELDS, Result, clearly_better
 from ..rules.multiplicative import smallest
-from ..rules.rank_two import AcceleratedRankTwo
 from ..sparse.batch import is_small
 from ..stopping import Status
 from .extrapolated import Extrapolated
@@ -37,8 +36,7 @@ def refusal(request: Request) -> str | None:
     """Return why these iterations do not solve a request, or None if they do."""
     if not (isinstance(request.loss, BetaDivergence) and request.loss.beta == 2):
         return "the loss is not that of least squares"
-    accelerated = request.update == "arank2" or isinstance(request.update, AcceleratedRankTwo)
-    if not (request.update == "auto" or (accelerated and request.n_components == 2)):
+    if request.update != "auto":
         return "another rule is asked for"
     penalised = request.penalty.alpha_W > 0 or (request.penalty.alpha_H or 0) > 0
     if request.weight is not None or request.hold is not None or penalised:

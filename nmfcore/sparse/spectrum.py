@@ -88,7 +88,7 @@ def leading_eigenvectors(
 
 def _sparse_svd(matrix: scipy.sparse.csr_matrix, k: int, precision: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     if 2 * k >= min(matrix.shape):
-        return initialise.leading_svd(torch.from_numpy(matrix.toarray())[None].double(), k)
+        return initialise.leading_svd(matrix.to_dense().double(), k)
     # ARPACK would begin at random: a fixed start, with every direction in it, makes the result repeatable.
     v0 = np.random.default_rng(0).standard_normal(min(matrix.shape))
     rounding = ROUNDINGS * torch.finfo(precision).eps

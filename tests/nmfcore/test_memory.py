@@ -33,7 +33,7 @@ def sizes(monkeypatch):
 @pytest.mark.parametrize(
     "options",
     [
-        {"init": "random", "seed": 3, "first_replicate": 2, "starts": 2},
+        {"init": "random", "seed": 3, "first_replicate": 2, "starts": 2, "update": "ehals"},
         {"init": START, "weight": RNG.random((B, M, N)), "update": "mu"},
         {"init": START, "weight": RNG.random(N), "update": "mu"},
         {"init": (None, START[1]), "hold": "H"},
@@ -58,4 +58,4 @@ def test_one_problem_that_does_not_fit_is_an_error(monkeypatch):
     monkeypatch.setattr(dense, "build_problem", never)
     for data in (V[0], V[:1], V):
         with pytest.raises(torch.OutOfMemoryError):
-            nmfcore.factorize(data, 2)
+            nmfcore.factorize(data, 2, update="ehals")

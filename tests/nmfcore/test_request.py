@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 import nmfcore
 from nmfcore import SharedPattern, factorise
+from nmfcore.alternating.solve import Alternating
 from nmfcore.dense import Dense, Products
 from nmfcore.sparse.solve import Compiled
 
@@ -42,9 +43,11 @@ def test_several_starts_are_for_three_components_where_nothing_else_was_asked(k,
 @pytest.mark.parametrize(
     ("data", "options", "solver"),
     [
-        (V, {}, Dense),
+        (V, {}, Alternating),
+        (V, {"update": "hals"}, Dense),
         (V[None], {"loss": 1}, Dense),
-        (sp.csr_array(V), {}, Products),
+        (sp.csr_array(V), {}, Alternating),
+        (sp.csr_array(V), {"update": "hals"}, Products),
         (sp.csr_array(V), {"loss": 1}, Dense),
         (sp.csr_array(V), {"weight": V}, Dense),
         (SharedPattern.from_dense(V), {}, Compiled),
