@@ -72,14 +72,22 @@ def multiply_columns(tile, cells, out, units):
 
 
 @njit(**INNER)
-def balance(work, at, count, m, units):
-    """Move scale between the factors of components where one has nearly all of it; see `checks.balance`."""
-    k, width = len(units), len(units) * LANES
+def balance(tile, limits, due, count, m, units):
+    """Move scale between the factors of components where one has nearly all of it; see `checks.balance`.
+
+    In all lanes where it is `due`, else in those at their last iteration.
+    """
+    work, at, k, width = tile.work, tile.at, len(units), len(units) * LANES
     by, W_sums = work[at.scales : at.scales + 2 * width], work[at.W_sums : at.W_sums + width]
     sums = work[at.sums : at.sums + width]
     column_sums(work[at.W : at.W + m * width], m, W_sums, units)
     if not excess(W_sums, sums, by, units):
         return
+    if not due:
+        for lane in range(LANES):
+            if tile.lane[ITERATION * LANES + lane] != limits.max_iter:
+                for place in range(lane, 2 * width, LANES):
+                    by[place] = 1.0
     for first, length, place in ((at.W, m, 0), (at.Y, m, 0), (at.H, count, width), (at.A, m, width)):
         rescale(work[first : first + length * width], length, by, place, units)
     rescale(sums, 1, by, width, units)
@@ -124,8 +132,11 @@ def settle(tile, rule, limits, due, m, count, units):
     work, at, lane, wide, k = tile.work, tile.at, tile.lane, tile.wide, len(units)
     verdict = lane[VERDICT * LANES : (VERDICT + 1) * LANES]
     width = k * LANES
-    if due and not penalised(rule):
-        balance(work, at, count, m, units)
+    last = False
+    for i in range(LANES):
+        last = last or (lane[STATE * LANES + i] == RUNNING and lane[ITERATION * LANES + i] == limits.max_iter)
+    if (due or last) and not penalised(rule):
+        balance(tile, limits, due, count, m, units)
     if due:
         sums, scales = work[at.sums : at.sums + width], work[at.scales : at.scales + width]
         for of_W in (True, False):

@@ -139,7 +139,9 @@ def sweep_rows(
             goal, entry = {}, {}
             for q, c in group:
                 above = builder.fsub(place.read(args[2], q * k + c), args[4])
-                goal[q, c] = builder.select(curved[c], builder.fmul(above, per[c]), old[q, c])
+                # Without an effect an entry stays, unless an L1 penalty makes zero its minimum.
+                kept = builder.select(builder.fcmp_ordered(">", args[4], zero), zero, old[q, c])
+                goal[q, c] = builder.select(curved[c], builder.fmul(above, per[c]), kept)
                 entry[q, c] = _local(builder, wanted)
                 builder.store(old[q, c], entry[q, c])
             with cgutils.for_range(builder, args[8]):

@@ -116,7 +116,8 @@ class AcceleratedRankTwo:
                 W = torch.where(alike[:, None, None], best_W(problem, factors), W)
             W = _held(W, size)
         fresh = torch.ones_like(none, dtype=torch.bool)
-        return Trail(fresh, size, none, none, none + 1, none + torch.inf, W, W, W, W)
+        apart = none + (torch.inf if problem.hold is None else 0.0)
+        return Trail(fresh, size, none, none, none + 1, apart, W, W, W, W)
 
     def __call__(self, problem: Problem, factors: Factors, memory: Trail) -> tuple[Factors, Trail]:
         """Return the factors and the memory after one iteration."""

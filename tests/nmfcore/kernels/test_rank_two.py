@@ -123,9 +123,9 @@ def test_every_job_may_have_its_own_start():
     V = noise(20)
     rng = np.random.default_rng(0)
     starts = rng.random((20, 9, 2)), rng.random((20, 2, 40))
-    stop = Stop(tol=0, max_iter=6)
-    ours = nmfcore.factorize(SharedPattern.from_dense(V), 2, init=starts, dtype=torch.float64, stop=stop)
-    dense = nmfcore.factorize(V, 2, init=starts, stop=stop)
+    options = {"init": starts, "update": "arank2", "stop": Stop(tol=0, max_iter=6)}
+    ours = nmfcore.factorize(SharedPattern.from_dense(V), 2, dtype=torch.float64, **options)
+    dense = nmfcore.factorize(V, 2, **options)
     np.testing.assert_allclose(ours.W, dense.W, atol=1e-10 * dense.W.max())
     np.testing.assert_allclose(ours.H, dense.H, atol=1e-10 * dense.H.max())
 
@@ -133,7 +133,8 @@ def test_every_job_may_have_its_own_start():
 def test_a_start_whose_columns_are_parallel_is_completed_from_h():
     V = noise(5)
     W, H = begun()
-    options = {"init": (np.ones_like(W), H), "dtype": torch.float64, "stop": Stop(tol=0, max_iter=3)}
+    start = {"init": (np.ones_like(W), H), "update": "arank2"}
+    options = start | {"dtype": torch.float64, "stop": Stop(tol=0, max_iter=3)}
     ours = nmfcore.factorize(SharedPattern.from_dense(V), 2, **options)
     dense = nmfcore.factorize(V, 2, **options)
     np.testing.assert_allclose(ours.W, dense.W, atol=1e-11 * dense.W.max())
