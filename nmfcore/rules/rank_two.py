@@ -80,8 +80,8 @@ class AcceleratedRankTwo:
     H. Frobenius loss, no weights, no penalties, k = 2; with a held factor there is nothing to accelerate.
 
     Accelerated steps do not shrink evenly, so that their sizes alone would tell too little of what is still to come.
-    F = T(W) - W falls by at least the fraction norm(dF) / norm(dW) of any distance: F over the least such slope seen, which
-    steps along the slowest direction set, is asked to be at most `Stop.tol` too.
+    F = T(W) - W falls by at least the fraction norm(dF) / norm(dW) of any distance: F over the least such slope seen,
+    which steps along the slowest direction set, is asked to be at most `Stop.tol` too.
 
     References
     ----------
