@@ -117,24 +117,6 @@ def test_the_default_rule_on_four_pixels(k, loss):
     check("one", k, loss, np.float32, ["dense", "estimator"])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("k", range(1, 13))
-@pytest.mark.parametrize("name", ["one", "three"])
-def test_every_rule_and_form_on_four_pixels(name, k, dtype, loss):
-    exact = ("rank2", "arank2") if k == 2 and loss == "frobenius" else ()
-    check(name, k, loss, dtype, forms_of(loss, k), (*RULES[loss], *exact))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("k", range(1, 13))
-def test_the_default_rule_on_images_of_stars(k, dtype, loss):
-    check("images", k, loss, dtype, forms_of(loss, k))
-
-
 @pytest.mark.parametrize("k", [3, 8])
 def test_the_estimator_warns_where_scikit_learn_does(k):
     for model in (NMF(k, init="random", max_iter=2, random_state=0), nmfcore.NMF(k, max_iter=2, random_state=0)):
