@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-# Scales the sum of four 16-bit numbers, less their mean, to unit variance; what SplitMix64 (Steele, Lea & Flood 2014)
-# multiplies by and adds, as in `kernels.sampling`.
+# Scales the sum of four 16-bit numbers, less their mean, to unit variance.
 HALF_NORMAL = np.float32(3**0.5 / 2**16)
-_GOLDEN = np.array([0x9E3779B97F4A7C15], np.uint64)
-_FIRST, _SECOND = np.array([0xBF58476D1CE4E5B9], np.uint64), np.array([0x94D049BB133111EB], np.uint64)
+# What SplitMix64 (Steele, Lea & Flood 2014) adds and multiplies by.
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+def mix(z: np.ndarray) -> np.ndarray:
+    """Return SplitMix64's scrambling of 64-bit numbers; the kernels compile it."""
+    z = (z ^ (z >> np.uint64(30))) * FIRST
+    z = (z ^ (z >> np.uint64(27))) * SECOND
+    return z ^ (z >> np.uint64(31))
 
 
 def half_normals(number: int, replicate: int, seed: int, start: int) -> np.ndarray:
@@ -17,20 +24,14 @@ def half_normals(number: int, replicate: int, seed: int, start: int) -> np.ndarr
     Each is the sum of four 16-bit parts of one output of SplitMix64, so that any of them can be had without the
     others, and every device has the same: the compiled kernels draw the same ones (`kernels.beginning.half_normal`).
     """
-    state = _mix(_stream(seed, replicate) ^ _mix(np.array([start], np.uint64) * _FIRST + _SECOND))
-    z = _mix(state + np.arange(1, number + 1, dtype=np.uint64) * _GOLDEN)
+    state = mix(_stream(seed, replicate) ^ mix(np.array([start], np.uint64) * FIRST + SECOND))
+    z = mix(state + np.arange(1, number + 1, dtype=np.uint64) * GOLDEN)
     total = sum(((z >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(np.int64) for shift in (0, 16, 32, 48))
     return np.abs(total - 131070).astype(np.float32) * HALF_NORMAL
 
 
 def _stream(seed: int, replicate: int) -> np.ndarray:
-    # As `kernels.sampling.stream`, in arrays: numpy warns where scalars overflow.
+    # As `kernels.streams.stream`, in arrays: numpy warns where scalars overflow.
     names = (np.array([x % 2**64], np.uint64) for x in (seed, int(replicate)))
     first, second = names
-    return _mix(_mix(first + _GOLDEN) ^ _mix(second * _FIRST + _SECOND))
-
-
-def _mix(z: np.ndarray) -> np.ndarray:
-    z = (z ^ (z >> np.uint64(30))) * _FIRST
-    z = (z ^ (z >> np.uint64(27))) * _SECOND
-    return z ^ (z >> np.uint64(31))
+    return mix(mix(first + GOLDEN) ^ mix(second * FIRST + SECOND))

@@ -79,7 +79,8 @@ class Alternating:
                     best[b] = ended, start
                 if request.progress is not None:
                     request.progress(b * starts + start + 1, B * starts)
-        return _without_dead(request, _result(request.V, problem, best))
+        result = _without_dead(request, _result(problem, best))
+        return result.map(torch.from_numpy) if isinstance(request.V, Tensor) else result
 
 
 @dataclass(frozen=True)
@@ -225,12 +226,12 @@ def _matrix(V: Any, pair: tuple[Any, Any] | None, turned: bool) -> Matrix:
     return Full(np.ascontiguousarray(V, dtype=np.float64 if double else V.dtype))
 
 
-def _result(V: Any, problem: Problem, best: list[tuple[Ended, int]]) -> Result:
+def _result(problem: Problem, best: list[tuple[Ended, int]]) -> Result:
     # The scale that was divided out of V comes back.
     size, root = problem.loss_scale.numpy(), problem.scale.sqrt().numpy()
     ends = [ended for ended, _ in best]
     loss = np.array([ended.loss for ended in ends]) * size
-    result = Result(
+    return Result(
         W=np.stack([ended.W * ended.W.dtype.type(s) for ended, s in zip(ends, root, strict=True)]),
         H=np.stack([ended.H * ended.H.dtype.type(s) for ended, s in zip(ends, root, strict=True)]),
         loss=loss,
@@ -240,4 +241,3 @@ def _result(V: Any, problem: Problem, best: list[tuple[Ended, int]]) -> Result:
         kkt=np.array([ended.kkt for ended in ends], dtype=np.float64),
         start=np.array([start for _, start in best], dtype=np.int64),
     )
-    return result.map(torch.from_numpy) if isinstance(V, Tensor) else result

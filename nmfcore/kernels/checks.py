@@ -93,26 +93,18 @@ def rescale(factor, count, by, at, units):
 
 @njit(**OPTIONS)
 def balance(tile, count, m, units):
-    """Move scale between the factors of components where one has nearly all of it, and in all that was made of them.
+    """Move scale between the factors of components where one has nearly all of it, and between their sums.
 
-    Unit-sum factors do not change, nor does any product.
+    Unit-sum factors do not change, nor does W @ H.
     """
-    k, by = len(units), tile.h
+    by, width = tile.h, len(units) * LANES
     column_sums(tile.W, m, tile.W_sums, units)
     if not excess(tile.W_sums, tile.sums, by, units):
         return
-    width = k * LANES
     rescale(tile.W, m, by, 0, units)
-    rescale(tile.Y, m, by, 0, units)
     rescale(tile.H, count, by, width, units)
-    rescale(tile.A, m, by, width, units)
     rescale(tile.W_sums, 1, by, 0, units)
     rescale(tile.sums, 1, by, width, units)
-    for c in range(k):
-        for d in range(k):
-            place = (c * k + d) * LANES
-            moved = load(by, width + c * LANES, by) * load(by, width + d * LANES, by)
-            store(tile.GH, place, load(tile.GH, place, by) * moved)
 
 
 @njit(**OPTIONS)

@@ -10,12 +10,12 @@ from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from .. import streams
+from ..streams import FIRST, GOLDEN, SECOND
 from .compiling import switched_off
 from .lanes import LANES, pointer_to, vector_of
 from .tiles import OPTIONS
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 # Thresholds of a weight's distribution, and how many of them are compared for every star: larger weights are rare.
 THRESHOLDS, USUAL = 13, 5
 # Cells are fetched this many stars before they are added to: in large samples they are far from the processor.
@@ -25,12 +25,7 @@ _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _V8, _V32, _V64 = (ir.VectorType(kind, LANES) for kind in (_I8, _I32, _I64))
 
 
-@njit(**OPTIONS)
-def mix(z):
-    """Return SplitMix64's scrambling of a 64-bit number."""
-    z = (z ^ (z >> np.uint64(30))) * FIRST
-    z = (z ^ (z >> np.uint64(27))) * SECOND
-    return z ^ (z >> np.uint64(31))
+mix = njit(**OPTIONS)(streams.mix)
 
 
 @njit(**OPTIONS)

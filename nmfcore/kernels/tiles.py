@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from ..rules.hals import MOMENTUM
 from ..rules.multiplicative import ROOM
 from .compiling import can_keep
 from .lanes import LANES, load, splat, store, where_positive
@@ -67,17 +66,12 @@ class Tile(NamedTuple):
 
     cells: Any  # (cells, LANES)
     W: Any  # (m, k, LANES)
-    Y: Any  # W or its extrapolation: what H is fitted to
-    A: Any  # V @ H.T
+    A: Any  # what the data ask of W
     H: Any  # (columns, k, LANES)
     W_before: Any  # unit-sum factors at the check before
     H_before: Any
     D_W: Any  # gradients
     D_H: Any
-    GW: Any  # Gram matrices, (k, k, LANES)
-    GH: Any
-    G: Any  # scratch for one of them
-    inverse: Any  # what an update divides by: see `prepare_gram`
     sums: Any  # of H, (k, LANES)
     W_sums: Any
     row_mass: Any  # (m, LANES)
@@ -88,14 +82,10 @@ class Tile(NamedTuple):
     out: Any  # (2, LANES): the change and the largest entry of W, then the KKT residual
     out2: Any  # (2, LANES): those of H; the largest slope by W
     top: Any  # the largest slope by H; which lanes are new
-    fit: Any  # sum of H * (W.T @ V), float64
     alive: Any  # 1 in lanes at work
-    energy: Any  # sum of V^2, float64
     job: Any  # -1 in lanes without one
     iteration: Any
     change: Any  # at the check before
-    momentum: Any  # see `ExtrapolatedHALS`
-    ceiling: Any
 
 
 @njit(**OPTIONS)
@@ -108,23 +98,17 @@ def copy(target, source):
 @njit(**ALLOCATING)
 def allocate(values, like, cell_count, m, count, units):
     """Return a tile's working arrays in the type of `like`."""
-    k = len(units)
-    square, one = k * k * LANES, k * LANES
+    one = len(units) * LANES
     short, long = -(-m // ROWS) * ROWS * one, -(-count // ROWS) * ROWS * one
     return Tile(
         np.zeros(cell_count * LANES, values.dtype),
         np.zeros(short, like.dtype),
         np.zeros(short, like.dtype),
-        np.zeros(short, like.dtype),
         np.zeros(long, like.dtype),
         np.zeros(short, like.dtype),
         np.zeros(long, like.dtype),
         np.zeros(short, like.dtype),
         np.zeros(long, like.dtype),
-        np.zeros(square, like.dtype),
-        np.zeros(square, like.dtype),
-        np.zeros(square, like.dtype),
-        np.zeros((max(k, 2) + k * k) * LANES, like.dtype),
         np.zeros(one, like.dtype),
         np.zeros(one, like.dtype),
         np.zeros(m * LANES, like.dtype),
@@ -135,14 +119,10 @@ def allocate(values, like, cell_count, m, count, units):
         np.zeros(2 * LANES, like.dtype),
         np.zeros(2 * LANES, like.dtype),
         np.zeros(LANES, like.dtype),
-        np.zeros(LANES, np.float64),
         np.zeros(LANES, like.dtype),
-        np.zeros(LANES, np.float64),
         np.full(LANES, -1, np.int64),
         np.zeros(LANES, np.int64),
         np.full(LANES, np.inf),
-        np.zeros(LANES, np.float64),
-        np.zeros(LANES, np.float64),
     )
 
 
@@ -162,7 +142,6 @@ def enter_all(tile, jobs, columns, m, units):
         for i in range(m):
             place = (i * k + c) * LANES
             store(tile.W, place, splat(W0[0, i, c], tile.W))
-            store(tile.Y, place, splat(W0[0, i, c], tile.W))
             store(tile.W_before, place, splat(W0[0, i, c] * scale, tile.W))
 
 
@@ -184,10 +163,8 @@ def enter(tile, lane, job, jobs, columns, m, copied, units):
         for i in range(m):
             place = (i * k + c) * LANES + lane
             tile.W[place] = W0[at, i, c]
-            tile.Y[place] = W0[at, i, c]
             tile.W_before[place] = W0[at, i, c] * scale
     tile.alive[lane], tile.job[lane], tile.iteration[lane], tile.change[lane] = 1, job, 0, np.inf
-    tile.momentum[lane], tile.ceiling[lane] = MOMENTUM, 1.0
 
 
 @njit(**OPTIONS)
@@ -216,11 +193,6 @@ def admit(tile, cells, jobs, following, last, living, since, m, units):
     if living == 0:
         number = replicates[following] // LANES
         copy(tile.cells, values[number])
-        squares = splat(0.0, tile.energy)
-        for p in range(cell_count):
-            v = load(tile.cells, p * LANES, tile.energy)
-            squares = squares + v * v
-        store(tile.energy, 0, squares)
         shared = jobs.W.shape[0] == 1 and jobs.H.shape[0] == 1
         if shared:
             enter_all(tile, jobs, columns, m, units)
@@ -240,12 +212,8 @@ def admit(tile, cells, jobs, following, last, living, since, m, units):
                 continue
             b = replicates[following]
             number, source = b // LANES, b % LANES
-            total = 0.0
             for p in range(cell_count):
-                v = values[number, p * LANES + source]
-                tile.cells[p * LANES + lane] = v
-                total += np.float64(v) * np.float64(v)
-            tile.energy[lane] = total
+                tile.cells[p * LANES + lane] = values[number, p * LANES + source]
             enter(tile, lane, following, jobs, columns, m, bool(0), units)
             following += 1
             living += 1
@@ -267,7 +235,6 @@ def clear_empty(tile, count, m, units):
         for c in range(k):
             place = (i * k + c) * LANES
             store(tile.W, place, where_positive(gone, none, load(tile.W, place, tile.W)))
-            store(tile.Y, place, where_positive(gone, none, load(tile.Y, place, tile.W)))
     for j in range(count):
         gone = where_positive(load(tile.column_mass, j * LANES, tile.W), none, fresh)
         for c in range(k):

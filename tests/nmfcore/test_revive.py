@@ -101,3 +101,12 @@ def test_from_one_to_twelve_components_on_four_pixels(dtype, k):
         assert Status(int(result.status)) != Status.CONVERGED or result.loss <= enough
         assert np.isfinite(result.loss)
         assert np.isfinite(result.kkt)
+
+
+def test_tensors_get_components_back_too():
+    V = PROBLEMS["sparse-ish"]
+    W, H = with_dead_component(V, 2)
+    array, tensor = (nmfcore.factorize(data, 2, init=(W, H)) for data in (V, torch.from_numpy(V)))
+    assert isinstance(tensor.W, torch.Tensor)
+    assert int(tensor.status) == Status.CONVERGED
+    assert float(tensor.loss) == pytest.approx(float(array.loss), rel=1e-12)

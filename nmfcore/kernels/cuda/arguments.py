@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..settings import ACCELERATED, NEWTON
+
 POINTERS = [
     "slice_start", "slot_row", "row_start", "row_entry", "column", "star_slot", "thresholds", "order", "bins", "drops",
     "drops_before", "replicate", "number", "start", "source", "W0", "H0", "extra", "counts", "there", "W", "H",
@@ -20,7 +22,7 @@ TYPES = {
     np.dtype(np.uint64): "unsigned long long", np.dtype(np.float32): "float", np.dtype(np.float64): "double",
 }  # fmt: skip
 # Arrays of the short factors that each kind of half-step needs, and one that extrapolates.
-NEWTON, ACCELERATED, KL_MU = 3, 4, 5
+KL_MU = 5  # the CPU has one kind of multiplicative update for both losses
 SHORTS = {NEWTON: 3, KL_MU: 3, ACCELERATED: 6}
 
 

@@ -15,47 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from nmfcore.kernels.cuda.arguments import POINTERS, SHORTS, TYPES, Arguments
+from nmfcore.kernels.settings import MU
+
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE.parents[2] / "nmfcore" / "kernels" / "cuda"
 FOLDER = Path(tempfile.gettempdir()) / f"nmfcore-kernels-on-cpu-{os.getuid()}"
 
-MU, SWEEPS, RANK2, NEWTON, ACCELERATED, KL_MU = range(6)
 MULTINOMIAL, POISSON, DELETION = 1, 2, 3
-C_TYPES = {
-    np.dtype(np.float32): "float",
-    np.dtype(np.float64): "double",
-    np.dtype(np.uint8): "unsigned char",
-    np.dtype(np.uint16): "unsigned short",
-    np.dtype(np.uint32): "unsigned int",
-    np.dtype(np.uint64): "unsigned long long",
-}
-POINTERS = (
-    "slice_start", "slot_row", "row_start", "row_entry", "column", "star_slot", "thresholds", "order", "bins", "drops",
-    "drops_before", "replicate", "number", "start", "source", "W0", "H0", "extra", "counts", "there", "W", "H",
-    "n_iter", "status", "numbers", "work",
-)  # fmt: skip
-LONGS = ("draw_seed", "draw_first", "start_seed", "work_size")
-DOUBLES = ("tol", "slowest", "rounding", "mass_rounding", "l1_W", "l2_W", "l1_H", "l2_H")
-INTS = ("m", "n", "columns", "stars", "images", "number_of_bins", "max_iter", "every", "fitted", "padding")
-
-
-class Arguments(ctypes.Structure):
-    """See interface.cuh."""
-
-    _fields_ = (
-        [(name, ctypes.c_void_p) for name in POINTERS]
-        + [(name, ctypes.c_uint64) for name in LONGS]
-        + [(name, ctypes.c_double) for name in DOUBLES]
-        + [(name, ctypes.c_int) for name in INTS]
-    )
-
-
-class Emission(ctypes.Structure):
-    """See interface.cuh."""
-
-    _fields_ = [(name, ctypes.c_void_p) for name in ("winner", "column", "W", "H", "out_W", "out_H")] + [
-        (name, ctypes.c_int) for name in ("m", "n", "columns", "padding")
-    ]
 
 
 @dataclass(frozen=True)
@@ -85,7 +52,7 @@ class Build:
         }  # fmt: skip
         places = zip(("SHORT_SHARED", "H_SHARED", "COUNTS_SHARED"), self.shared, strict=True)
         return (
-            {name: C_TYPES[np.dtype(kind)] for name, kind in types.items()}
+            {name: TYPES[np.dtype(kind)] for name, kind in types.items()}
             | {name: str(int(number)) for name, number in numbers.items()}
             | {name: str(int(shared)) for name, shared in places}
         )
@@ -93,9 +60,7 @@ class Build:
     @property
     def shorts(self) -> int:
         """Return how many arrays are as long as W."""
-        if self.kind == ACCELERATED:
-            return 6
-        return 3 if self.kind in (NEWTON, KL_MU) else 4 if self.extrapolated else 2
+        return 4 if self.extrapolated else SHORTS.get(self.kind, 2)
 
     def nbytes(self, layout: Layout) -> int:
         """Return the dynamic shared memory of a block."""

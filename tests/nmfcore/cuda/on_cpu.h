@@ -42,7 +42,8 @@ static Three threadIdx, blockIdx, blockDim, gridDim;
 #define __launch_bounds__(...)
 #define __align__(n)
 #define __shared__ static __attribute__((section("shared_memory")))
-extern "C" char __start_shared_memory[], __stop_shared_memory[];
+// Weak: a kernel without shared memory of its own has no such section.
+extern "C" __attribute__((weak)) char __start_shared_memory[], __stop_shared_memory[];
 #define DYNAMIC_SHARED(name) static unsigned char *name
 
 // What follows is not itself looked at for races.
@@ -287,7 +288,7 @@ std::string launch(
         blockIdx = {b, 0, 0};
         shared = (unsigned char *)std::aligned_alloc(16, bytes ? bytes : 16);
         std::memset(shared, 0xFF, bytes);
-        std::memset(__start_shared_memory, 0xFF, __stop_shared_memory - __start_shared_memory);
+        if (__start_shared_memory) std::memset(__start_shared_memory, 0xFF, __stop_shared_memory - __start_shared_memory);
         try {
             run_block((int)threads, order);
         } catch (const std::runtime_error &error) {

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from nmfcore.kernels.cuda.arguments import KL_MU
+from nmfcore.kernels.settings import ACCELERATED, MU, NEWTON, RANK2, SWEEPS
 from nmfcore.problem import Factors, Problem
 from nmfcore.rules.hals import HALS, ExtrapolatedHALS
 from nmfcore.rules.multiplicative import MultiplicativeUpdate
 from nmfcore.rules.newton import NewtonKL
 from nmfcore.rules.rank_two import AcceleratedRankTwo, RankTwo
 
-from .emulation import ACCELERATED, KL_MU, MU, NEWTON, RANK2, SWEEPS, Build, Layout, Task
+from .emulation import Build, Layout, Task
 
 ROWS, COLUMNS = 7, 45
 # The build of each rule, and the rule itself.

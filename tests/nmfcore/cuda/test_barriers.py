@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from .emulation import KL_MU, MULTINOMIAL, SOURCES, Build, Emission, Task, launch
+from nmfcore.kernels.cuda.arguments import KL_MU, Emission
+
+from .emulation import MULTINOMIAL, SOURCES, Build, Task, launch
 from .problems import RULES, data, task
 from .test_draw import drawn, scene, thresholds_of
 

@@ -6,7 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from .emulation import DELETION, MU, MULTINOMIAL, POISSON, SWEEPS, Build, Layout, Task, launch
+from nmfcore.kernels.settings import MU, SWEEPS
+
+from .emulation import DELETION, MULTINOMIAL, POISSON, Build, Layout, Task, launch
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not here")
 GOLDEN, FIRST, SECOND, ALL = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 2**64 - 1
