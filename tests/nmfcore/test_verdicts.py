@@ -5,6 +5,7 @@ many, nor lower the loss of any converged fit when it carries on from there. Bet
 1e-9 of the loss of an empty model where the data can be fitted exactly.
 """
 
+import itertools
 import warnings
 from functools import cache
 
@@ -28,6 +29,24 @@ STARTS = 4
 SHORT = Stop(max_iter=400)  # multiplicative updates would take far longer, and rightly say that they have not converged
 # Each number of components is compiled by itself.
 COMPILED = (1, 2, 4, 7)
+# Where a fit was seen to say more than it may: with a loss near zero multiplicative updates and float32 stop above the
+# floor of `enough`, and two components in float32 report a loss 1.5e-5 too high.
+NOT_YET = {
+    ("one", "float32", "frobenius"): (2,),
+    ("three", "float32", "frobenius"): (5,),
+    ("one", "float32", "kullback-leibler"): (6, 7, 9, 10, 11, 12),
+    ("three", "float32", "kullback-leibler"): (6, 7, 8, 9),
+    ("one", "float64", "kullback-leibler"): (6, 7, 9, 10, 11, 12),
+    ("three", "float64", "kullback-leibler"): (6, 7, 8, 9),
+}
+
+
+def cells():
+    """All fits of four pixels, those that are not held yet marked so."""
+    for name, k, dtype, loss in itertools.product(("one", "three"), range(1, 13), DTYPES, LOSSES):
+        known = k in NOT_YET.get((name, dtype.__name__, loss), ())
+        mark = pytest.mark.xfail(strict=False, reason="stops above the floor, or reports a loss too high")
+        yield pytest.param(name, k, dtype, loss, marks=[mark] if known else [])
 
 
 @cache
@@ -115,6 +134,21 @@ def check(name, k, loss, dtype, forms, rules=()):
 @pytest.mark.parametrize("k", [1, 3, 6])
 def test_the_default_rule_on_four_pixels(k, loss):
     check("one", k, loss, np.float32, ["dense", "estimator"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "k", "dtype", "loss"), list(cells()))
+def test_every_rule_and_form_on_four_pixels(name, k, dtype, loss):
+    exact = ("rank2", "arank2") if k == 2 and loss == "frobenius" else ()
+    check(name, k, loss, dtype, forms_of(loss, k), (*RULES[loss], *exact))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("k", range(1, 13))
+def test_the_default_rule_on_images_of_stars(k, dtype, loss):
+    check("images", k, loss, dtype, forms_of(loss, k))
 
 
 @pytest.mark.parametrize("k", [3, 8])
