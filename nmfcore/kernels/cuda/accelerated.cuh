@@ -38,6 +38,7 @@ __device__ inline Trail begin_accelerated(const Arguments &given, const Fit &fit
     if (G[0] * G[K * K - 1] - G[1] * G[1] <= BLUR * EPS * G[0] * G[K * K - 1]) {
         const Step step(block.GH, 0, 0);
         sums[0] = sums[1] = 0;
+#pragma unroll 1
         for (int i = threadIdx.x; i < given.m; i += THREADS) {
             Row x = fit.W[i];
             step(x, fit.A[i], 1);
@@ -47,6 +48,7 @@ __device__ inline Trail begin_accelerated(const Arguments &given, const Fit &fit
         }
         totals_of(sums, block.scratch);
     }
+#pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) {
         Row x = fit.W[i];
         x.c[0] *= held(trail.size, sums[0]);
@@ -79,6 +81,7 @@ __device__ inline Progress step_accelerated(
     const Step step(block.GH, 0, 0);
     const int t = threadIdx.x, m = given.m;
     REAL sums[3] = {0, 0, 0};
+#pragma unroll 1
     for (int i = t; i < m; i += THREADS) {
         const Row y = fit.W[i], a = fit.A[i];
         Row x = y;
@@ -95,6 +98,7 @@ __device__ inline Progress step_accelerated(
     const REAL per[2] = {held(trail.size, sums[0]), held(trail.size, sums[1])};
     // Of the differences d of F: d1 d1, d1 d2, d2 d2, d1 F, d2 F; the last move's square; the largest of F and of W.
     REAL q[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+#pragma unroll 1
     for (int i = t; i < m; i += THREADS) {
         Row w = fit.A[i];
 #pragma unroll
@@ -123,6 +127,7 @@ __device__ inline Progress step_accelerated(
     // An accelerated point that explains less than the one before is dropped.
     const bool worse = trail.depth > 1 && explained < trail.fit * (1 - BLUR * EPS);
     REAL ends[2] = {0, 0};
+#pragma unroll 1
     for (int i = t; i < m; i += THREADS) {
         const Row y = fit.W[i], w = fit.A[i], y1 = points.Y1[i], f1 = points.F1[i];
         Row z, f;
@@ -145,6 +150,7 @@ __device__ inline Progress step_accelerated(
     const bool lost = !(ends[0] > 0 && ends[1] > 0);
     // The sum of the entries, the largest move and the largest entry.
     REAL moves[3] = {0, 0, 0};
+#pragma unroll 1
     for (int i = t; i < m; i += THREADS) {
         Row z = fit.W[i];
 #pragma unroll

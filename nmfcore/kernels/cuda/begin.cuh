@@ -47,6 +47,7 @@ __device__ inline void take_counts(const Arguments &given, const Fit &fit, Block
 #elif COUNTS_SHARED
     const u32 slots = given.slice_start[(given.columns + 31) / 32];
     const uint4 *source = (const uint4 *)(given.counts + (size_t)given.replicate[job] * slots);
+#pragma unroll 1
     for (u32 p = threadIdx.x; p < slots / (16 / sizeof(COUNT)); p += THREADS) ((uint4 *)fit.counts)[p] = source[p];
     BARRIER(18);
 #endif
@@ -60,7 +61,7 @@ struct Single {
 __device__ inline double add_rows(const Arguments &given, const Fit &fit, Block &block) {
     const COUNT *counts = fit.counts;
     double total = 0;
-    with_rows<Single>(
+    with_rows<Single, 1>(
         given, [=](int, Single &sum, u32 slot, u32) { sum.c[0] += (REAL)counts[slot]; },
         [&](int i, Single &sum, int lanes, bool writes) {
             const REAL mass = warp_total(sum.c[0], lanes);
@@ -112,19 +113,23 @@ __device__ inline REAL begin(const Arguments &given, const Fit &fit, Block &bloc
     take_counts(given, fit, block, job);
     const double mass = add_rows(given, fit, block);
     const Start start(given, job, mass);
+#pragma unroll 1
     for (int j = t; j < given.columns; j += THREADS)
         fit.H[j] = start.of_H(given, j, column_mass(given, fit.counts, j) > 0);
     gram(fit.H, given.columns, block, block.GH, block.H_sums);
     multiply_rows(given, fit.counts, fit.H, fit.A);
     if (start.source >= 0) {
         const double *extra = given.extra + (size_t)start.source * (K + 1) * K;
+#pragma unroll 1
         for (int e = t; e < K * K; e += THREADS) block.GH[e] += (REAL)extra[e];
+#pragma unroll 1
         for (int c = t; c < K; c += THREADS) block.H_sums[c] += (REAL)extra[K * K + c];
     }
     BARRIER(19);
     REAL scale[K];
 #pragma unroll
     for (int c = 0; c < K; c++) scale[c] = or_one(block.H_sums[c]);
+#pragma unroll 1
     for (int j = t; j < given.columns; j += THREADS) {
         Row x = fit.H[j];
         if (!(column_mass(given, fit.counts, j) > 0)) fit.H[j] = zeros<Row>();
@@ -132,6 +137,7 @@ __device__ inline REAL begin(const Arguments &given, const Fit &fit, Block &bloc
         for (int c = 0; c < K; c++) x.c[c] /= scale[c];
         fit.H_before[j] = x;
     }
+#pragma unroll 1
     for (int i = t; i < given.m; i += THREADS) {
         Row x = start.of_W(given, i);
         const Row kept = fit.row_mass[i] > 0 ? x : zeros<Row>();
@@ -149,12 +155,14 @@ __device__ inline REAL begin(const Arguments &given, const Fit &fit, Block &bloc
 // Write the factors out, with zeros for what multiplicative updates hold just above.
 __device__ inline void leave(const Arguments &given, const Fit &fit, int job) {
     Row *W = (Row *)given.W + (size_t)job * given.m, *H = (Row *)given.H + (size_t)job * given.columns;
+#pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) {
         Row x = fit.W[i];
 #pragma unroll
         for (int c = 0; c < K; c++) x.c[c] = x.c[c] <= LEAST ? (REAL)0 : x.c[c];
         W[i] = x;
     }
+#pragma unroll 1
     for (int j = threadIdx.x; j < given.columns; j += THREADS) {
         Row x = fit.H[j];
 #pragma unroll

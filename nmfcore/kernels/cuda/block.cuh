@@ -124,6 +124,7 @@ template <int N> __device__ inline void totals_of(REAL (&x)[N], REAL *scratch) {
 // Write the sums of the columns of `factor` (count, K), whose rows t, t + THREADS, ... this thread wrote, to `sums`.
 __device__ inline void column_sums(const Row *factor, int count, Block &block, REAL *sums) {
     Row mine = zeros<Row>();
+#pragma unroll 1
     for (int i = threadIdx.x; i < count; i += THREADS) {
         const Row x = factor[i];
 #pragma unroll
@@ -180,6 +181,7 @@ struct Gram {
         for (int c = 0; c < K; c++) {
             Row products = zeros<Row>();
             REAL sum = 0;
+#pragma unroll 1
             for (int i = t; i < count; i += THREADS) {
                 const Row x = factor[i];
                 const REAL entry = ((const REAL *)(factor + i))[c];
@@ -216,6 +218,7 @@ struct Gram {
 __device__ inline void gram(const Row *factor, int count, Block &block, REAL *G, REAL *sums) {
     Gram part;
     if (K <= FEW)
+#pragma unroll 1
         for (int i = threadIdx.x; i < count; i += THREADS) part.add(factor[i]);
     part.finish(factor, count, block, G, sums);
 }

@@ -28,6 +28,7 @@ __device__ inline REAL excess(REAL W_sum, REAL H_sum) {
 }
 
 __device__ inline void rescale(Row *factor, int count, const REAL *by, bool down) {
+#pragma unroll 1
     for (int i = threadIdx.x; i < count; i += THREADS) {
         Row x = factor[i];
 #pragma unroll
@@ -42,6 +43,7 @@ __device__ inline void rescale(Row *factor, int count, const REAL *by, bool down
 // Move scale between the factors of components where one has nearly all of it, and in all that was made of them.
 __device__ inline void balance(const Arguments &given, const Fit &fit, Block &block) {
     const int t = threadIdx.x;
+#pragma unroll 1
     for (int c = t; c < K; c += THREADS) block.scale[c] = excess(block.W_sums[c], block.H_sums[c]);
     BARRIER(15);
     bool any = false;
@@ -52,12 +54,14 @@ __device__ inline void balance(const Arguments &given, const Fit &fit, Block &bl
     rescale(fit.H, given.columns, block.scale, true);
     if (!DIVERGENCE) {
         rescale(fit.A, given.m, block.scale, true);
+#pragma unroll 1
         for (int e = t; e < K * K; e += THREADS) {
             const REAL both = block.scale[e / K] * block.scale[e % K];
             block.GW[e] *= both;
             block.GH[e] /= both;
         }
     }
+#pragma unroll 1
     for (int c = t; c < K; c += THREADS) {
         block.W_sums[c] *= block.scale[c];
         block.H_sums[c] /= block.scale[c];
@@ -74,6 +78,7 @@ __device__ inline Moves measure(const Arguments &given, const Fit &fit, Block &b
         scale[c] = or_one(block.H_sums[c]);
         per[c] = 1 / scale[c];
     }
+#pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) {
         Row x = fit.W[i];
         const Row before = fit.W_before[i];
@@ -86,6 +91,7 @@ __device__ inline Moves measure(const Arguments &given, const Fit &fit, Block &b
         }
         fit.W_before[i] = x;
     }
+#pragma unroll 1
     for (int j = threadIdx.x; j < given.columns; j += THREADS) {
         Row x = fit.H[j];
         const Row before = fit.H_before[j];
@@ -152,7 +158,7 @@ template <typename Work> __device__ inline void with_negative_halves(const Argum
     if constexpr (DIVERGENCE)
         with_pulls(given, fit, work);
     else
-        with_columns(given, fit.counts, fit.W, work);
+        with_columns<1>(given, fit.counts, fit.W, work);
 }
 
 // What the gradients at these factors say; A holds, or becomes, the negative half of that by W.
@@ -172,6 +178,7 @@ __device__ inline Wishes ask(const Arguments &given, const Fit &fit, Block &bloc
             fit.H[j], negative, block.GW, block.W_sums, penalties.l1_H, penalties.l2_H, lost,
             column_mass(given, fit.counts, j), wishes[0], wishes[1]);
     });
+#pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) {
         const Row negative = fit.A[i];
 #pragma unroll
@@ -212,9 +219,11 @@ __device__ inline REAL farther(
 __device__ inline void conclude(
     const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties, const Wishes &wish, double (&numbers)[3]) {
     REAL sizes[2] = {0, 0}, worst[1] = {0};
+#pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS)
 #pragma unroll
         for (int c = 0; c < K; c++) sizes[0] = larger(sizes[0], fit.W[i].c[c] * or_one(block.H_sums[c]));
+#pragma unroll 1
     for (int j = threadIdx.x; j < given.columns; j += THREADS)
 #pragma unroll
         for (int c = 0; c < K; c++) sizes[1] = larger(sizes[1], fit.H[j].c[c] / or_one(block.H_sums[c]));
@@ -235,9 +244,11 @@ __device__ inline void conclude(
         }
         fitted += (double)product;
         if (!DIVERGENCE)
+#pragma unroll 1
             for (u32 p = given.slice_start[j / 32] + j % 32; p < given.slice_start[j / 32 + 1]; p += 32)
                 energy += (double)fit.counts[p] * (double)fit.counts[p];
     });
+#pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) {
         const Row x = fit.W[i];
         worst[0] = farther(
@@ -252,6 +263,7 @@ __device__ inline void conclude(
         numbers[1] = divergence_of(given, fit, block);
     } else {
         numbers[1] = total_of(0.5 * energy - fitted, block.wide);
+#pragma unroll 1
         for (int e = 0; e < K * K; e++) numbers[1] += 0.5 * (double)block.GW[e] * (double)block.GH[e];
     }
     numbers[0] = numbers[1] + total_of(penalty, block.wide);

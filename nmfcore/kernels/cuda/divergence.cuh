@@ -76,6 +76,7 @@ __device__ inline REAL newton(REAL old, REAL up, const Curve &curve, REAL thresh
 __device__ inline void thresholds(const Row *factor, int count, Block &block, REAL (&least)[K]) {
 #pragma unroll
     for (int c = 0; c < K; c++) least[c] = 0;
+#pragma unroll 1
     for (int i = threadIdx.x; i < count; i += THREADS) {
         const Row x = factor[i];
 #pragma unroll
@@ -203,6 +204,7 @@ __device__ inline double divergence_of(const Arguments &given, const Fit &fit, B
     total = total_of(total - log(product), block.wide);
     for (int c = 0; c < K; c++) {
         double over_W = 0, over_H = 0;
+#pragma unroll 1
         for (int i = threadIdx.x; i < given.m; i += THREADS) over_W += (double)((const REAL *)(fit.W + i))[c];
         for (int j = threadIdx.x; j < given.columns; j += THREADS) over_H += (double)((const REAL *)(fit.H + j))[c];
         total += total_of(over_W, block.wide) * total_of(over_H, block.wide);

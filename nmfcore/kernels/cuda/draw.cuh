@@ -38,6 +38,7 @@ __device__ inline void add_to(u16 *count, int slot, int number) {
 }
 
 __device__ inline void add_star(const Arguments &given, COUNT *counts, int star, int number) {
+#pragma unroll 1
     for (int image = 0; image < given.images; image++) {
         const int slot = given.star_slot[(size_t)star * given.images + image];
         if (slot >= 0) add_to(counts, slot, number);
@@ -49,6 +50,7 @@ __device__ inline int weight_of(const u32 *thresholds, u32 half) {
 #pragma unroll
     for (int c = 0; c < USUAL; c++) weight += half >= thresholds[c];
     if (weight == USUAL)
+#pragma unroll 1
         for (int c = USUAL; c < THRESHOLDS; c++) weight += half >= thresholds[c];
     return weight;
 }
@@ -61,6 +63,7 @@ __device__ inline int star_of(u64 z, int stars) { return (int)(((z >> 32) * (u64
 __device__ inline int weight_left(const Arguments &given, u64 state, int star, u64 first, u64 last) {
     const u64 own = mix(state + (u64)(star / 2 + 1) * GOLDEN);
     int weight = weight_of(given.thresholds, star % 2 == 0 ? (u32)(own >> 32) : (u32)own);
+#pragma unroll 1
     for (u64 i = first; i < last; i += 32) {
         const u64 mine = i + threadIdx.x % 32;
         bool same = false, low = false;
@@ -71,6 +74,7 @@ __device__ inline int weight_left(const Arguments &given, u64 state, int star, u
             level = (u32)(((z & LOW) * MOST) >> 32);
         }
         const u32 found = __ballot_sync(ALL, same);
+#pragma unroll 1
         for (int lane = 0; lane < 32 && found >> lane; lane++)
             if (found >> lane & 1) {
                 low = (int)__shfl_sync(ALL, level, lane) < weight;
@@ -82,6 +86,7 @@ __device__ inline int weight_left(const Arguments &given, u64 state, int star, u
 
 // Take stars away at random until the weights' sum is down from `total` to the number of stars; by one warp.
 __device__ inline void trim(const Arguments &given, COUNT *counts, u64 state, u64 first, int total) {
+#pragma unroll 1
     for (u64 i = first; total > given.stars; i++) {
         const u64 z = mix(state + i * GOLDEN);
         const int star = star_of(z, given.stars), level = (int)(((z & LOW) * MOST) >> 32);
@@ -94,9 +99,12 @@ __device__ inline void trim(const Arguments &given, COUNT *counts, u64 state, u6
 
 // Floyd's draws depend on those before them, but within a bin alone: a thread takes whole bins.
 __device__ inline void delete_stars(const Arguments &given, COUNT *counts, u64 state, u8 *there) {
+#pragma unroll 1
     for (int b = threadIdx.x; b < given.number_of_bins; b += THREADS) {
         const u32 begin = given.bins[b], size = given.bins[b + 1] - begin, drops = given.drops[b];
+#pragma unroll 1
         for (u32 place = begin; place < begin + size; place++) there[given.order[place]] = 1;
+#pragma unroll 1
         for (u32 drop = 0; drop < drops; drop++) {
             const u32 top = size - drops + drop;
             const u64 z = mix(state + (u64)(given.drops_before[b] + drop + 1) * GOLDEN);
@@ -104,6 +112,7 @@ __device__ inline void delete_stars(const Arguments &given, COUNT *counts, u64 s
             if (!there[star]) star = given.order[begin + top];
             there[star] = 0;
         }
+#pragma unroll 1
         for (u32 place = begin; place < begin + size; place++)
             if (there[given.order[place]]) add_star(given, counts, (int)given.order[place], 1);
     }
@@ -113,6 +122,7 @@ __device__ inline void delete_stars(const Arguments &given, COUNT *counts, u64 s
 __device__ inline void draw_counts(const Arguments &given, int job, COUNT *counts, double *wide) {
     const int t = threadIdx.x, stars = given.stars;
     const int slots = (int)given.slice_start[(given.columns + 31) / 32];
+#pragma unroll 1
     for (int p = t; p < slots / (int)(16 / sizeof(COUNT)); p += THREADS) ((uint4 *)counts)[p] = make_uint4(0, 0, 0, 0);
     const u64 state = stream(given.draw_seed, given.draw_first + given.replicate[job]);
     BARRIER(8);
@@ -121,6 +131,7 @@ __device__ inline void draw_counts(const Arguments &given, int job, COUNT *count
     } else {
         int mine = 0;
         const int pairs = (stars + 1) / 2;
+#pragma unroll 1
         for (int pair = t; pair < pairs; pair += THREADS) {
             const u64 z = mix(state + (u64)(pair + 1) * GOLDEN);
             const int first = weight_of(given.thresholds, (u32)(z >> 32));
@@ -134,6 +145,7 @@ __device__ inline void draw_counts(const Arguments &given, int job, COUNT *count
         }
         if (DRAWN == MULTINOMIAL) {
             const int total = (int)total_of(mine, wide);
+#pragma unroll 1
             for (int more = t; more < stars - total; more += THREADS)
                 add_star(given, counts, star_of(mix(state + (u64)(pairs + more + 1) * GOLDEN), stars), 1);
             if (total > stars && t < 32) trim(given, counts, state, (u64)(pairs + 1), total);

@@ -13,6 +13,7 @@ struct Momentum {
 __device__ inline void update_W(const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties) {
     const Step step(block.GH, penalties.l1_W, penalties.l2_W);
     Gram part;
+#pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) {
         Row x = fit.W[i];
         step(x, fit.A[i], SWEEPS_W);
@@ -38,6 +39,7 @@ __device__ inline void update_H(const Arguments &given, const Fit &fit, Block &b
 // Update what H is fitted to, before the first iteration.
 __device__ inline void look_ahead(const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties) {
     const Step step(block.GH, penalties.l1_W, penalties.l2_W);
+#pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) {
         Row x = fit.Y[i];
         step(x, fit.A[i], SWEEPS_W);
@@ -51,6 +53,7 @@ __device__ inline void extrapolate(
     const double SHRINK = 1.5, GROW = 1.05, GROW_LIMIT = 1.01;
     const Step step(block.GH, penalties.l1_W, penalties.l2_W);
     REAL turn[1] = {0};
+#pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) {
         const Row y = fit.Y[i], old = fit.W[i];
         Row x = y;
@@ -70,6 +73,7 @@ __device__ inline void extrapolate(
         momentum.ceiling = ceiling < 1 ? ceiling : 1;
         momentum.reach = grown < momentum.ceiling ? grown : momentum.ceiling;
     }
+#pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) {
         const Row x = fit.others[i], old = fit.W[i];
         Row ahead;

@@ -32,6 +32,7 @@ __device__ inline void run_accelerated(
     Trail trail = begin_accelerated(given, fit, block, mass);
     fit_H(given, fit, block, penalties);
     double change = -1;
+#pragma unroll 1
     for (int iteration = 1;; iteration++) {
         const bool due = iteration % given.every == 0;
         const Progress progress = step_accelerated(given, fit, block, trail, due);
@@ -49,6 +50,7 @@ __device__ inline void run(const Arguments &given, const Fit &fit, Block &block,
     // H is first fitted to what W becomes with the H that is given.
     if (EXTRAPOLATED) look_ahead(given, fit, block, penalties);
     double change = -1;
+#pragma unroll 1
     for (int iteration = 1;; iteration++) {
         if constexpr (DIVERGENCE)
             iterate_divergence(given, fit, block, penalties);
@@ -94,13 +96,16 @@ extern "C" __global__ void __launch_bounds__(THREADS) emit(const Emission given)
     const Row *H = (const Row *)given.H + winner * given.columns;
     REAL *out = given.out_H + job * K * given.n;
     if (given.n > given.columns)
+#pragma unroll 1
         for (int e = threadIdx.x; e < K * given.n; e += THREADS) out[e] = 0;
     BARRIER(20);
+#pragma unroll 1
     for (int j = threadIdx.x; j < given.columns; j += THREADS) {
         const Row x = H[j];
 #pragma unroll
         for (int c = 0; c < K; c++) out[(size_t)c * given.n + given.column[j]] = x.c[c];
     }
     const Row *W = (const Row *)given.W + winner * given.m;
+#pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) ((Row *)given.out_W)[job * given.m + i] = W[i];
 }

@@ -17,6 +17,8 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 FOLDER = pathlib.Path(tempfile.gettempdir()) / f"nmfcore-stand-in-{os.getuid()}"
+# Seconds after which a program on the stand-in hangs; most of its time is compilation.
+LONGEST = 900
 
 
 def missing():
@@ -81,7 +83,7 @@ def run(program, *arguments, check=True, **settings):
     text = f"import standin; standin.install()\n{program}"
     done = subprocess.run(
         [sys.executable, "-c", text, *map(str, arguments)], env=environment(**settings), cwd=ROOT,
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=LONGEST,
     )  # fmt: skip
     assert not check or done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done

@@ -51,11 +51,12 @@ def test_blocks_and_spills(name, k, blocks, arch):
 def test_instructions_for_a_cell(name, k, most):
     code = compiled(build_of(name, k), "sm_90", 5 if k == 2 else 4)
     wide = [x for x in code.loops if x["LDS.U8"] and any(name.startswith("D") for name in x)]
-    hot = [x for x in code.loops if x["LDS.U8"] and x["FFMA"] and x not in wide]
-    assert hot
+    over_cells = [x for x in code.loops if x["LDS.U8"] and x["FFMA"] and x not in wide]
+    hot = [x for x in over_cells if x["LDS.U8"] > 1]  # what is cold is not unrolled
+    assert len(hot) >= 2
     assert len(wide) <= 1  # the loss
-    for loop in hot:
-        assert sum(loop.values()) / loop["LDS.U8"] <= most
+    for loop in over_cells:
+        assert sum(loop.values()) / loop["LDS.U8"] <= (most if loop in hot else 1.5 * most)
         assert not any(x.startswith(("LDL", "STL", "CALL")) for x in loop)
 
 
@@ -73,3 +74,8 @@ def test_many_components_compile(k):
 def test_the_largest_types_compile():
     build = replace(build_of("ehals", 3), dtype=np.float64, counts=np.uint16, row=np.uint32, entry=np.uint64)
     assert compiled(build, "sm_90", 2).stack == 0
+
+
+@pytest.mark.parametrize(("name", "k", "most"), [("mu", 2, 6000), ("arank2", 2, 7000), ("ehals", 4, 8500)])
+def test_no_more_code_than_compiles_soon(name, k, most):
+    assert len(compiled(build_of(name, k), "sm_90", 5 if k == 2 else 4).instructions) <= most
