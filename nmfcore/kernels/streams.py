@@ -11,7 +11,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from .lanes import LANES, pointer_to, vector_of
-from .tiles import OPTIONS
+from .tiles import INNER, OPTIONS
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -38,7 +38,7 @@ def stream(seed, replicate):
     return mix(mix(np.uint64(seed) + GOLDEN) ^ mix(np.uint64(replicate) * FIRST + SECOND))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def weight_of(state, star, thresholds):
     """Return the weight of one star in the stream that `state` begins, as `add_stars` draws it."""
     z = mix(state + np.uint64(star // 2 + 1) * GOLDEN)

@@ -19,6 +19,11 @@ from .lanes import LANES, load, splat, store, where_positive
 ALLOCATING: dict[str, Any] = {"cache": can_keep(), "nogil": True, "error_model": "numpy"}
 # What allocates nothing need not count references to arrays: counting takes longer than a column's arithmetic.
 OPTIONS = ALLOCATING | {"_nrt": False}
+# Functions that only other kernels call need no entry from Python (a call from there would crash) and no place in the
+# cache, which take longer to make than the function itself.
+INNER: dict[str, Any] = {
+    "nogil": True, "error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True,
+}  # fmt: skip
 INLINE = OPTIONS | {"forceinline": True}
 # Rows of a factor that are updated side by side; factors have room for a multiple of so many.
 ROWS = 4
