@@ -8,13 +8,13 @@ from numba import njit
 from ..rules.multiplicative import ROOM
 from .lanes import LANES, copy_lanes, lanes_max, lanes_min, load, splat, store, transpose, where_less, where_positive
 from .pairs import WIDTH
-from .tiles import OPTIONS, ROWS
+from .tiles import INNER, ROWS
 
 # Columns whose sums are carried in the factors' precision where the difference of sums counts.
 TOGETHER = 8
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def unreached(work, cells, lane, m):
     """Return the mass of a lane where nothing is modelled, by rows or by columns, if a whole component is missing."""
     Y, H, sums, W_sums = work.Y, work.H, work.sums, work.W_sums
@@ -33,7 +33,7 @@ def unreached(work, cells, lane, m):
     return max(by_row, by_column)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def residual_W(work, m):
     """Write to out the mass that entries of W above zero and at zero still ask for, and the KKT residual of W."""
     Y, A, GH, T = work.Y, work.A, work.GH, work.T
@@ -68,7 +68,7 @@ def residual_W(work, m):
     store(work.out, 2 * LANES, worst)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def residual_H(work, count, m):
     """Raise the KKT residual in out to that of H, and write the loss less half the sum of V^2."""
     H, r, G, loss, some = work.H, work.r, work.GW, work.loss, work.square
@@ -114,7 +114,7 @@ def residual_H(work, count, m):
     store(work.out, 2 * LANES, worst)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def emit(work, by_place, answers, first, number, m, n):
     """Write the answers of a tile: factors alike in size on average, and how their run ended.
 

@@ -14,7 +14,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel import register_default as register_model
 from numba.core.datamodel.models import PrimitiveModel
-from numba.extending import intrinsic, overload
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import intrinsic, lower_builtin
+from numba.np.arrayobj import populate_array
 
 from . import LANES
 
@@ -117,6 +119,51 @@ def copy_lanes(typingctx: Any, target: Any, at: Any, source: Any, index: Any) ->
 
 
 @intrinsic
+def clear(typingctx: Any, array: Any) -> Any:
+    """Set all of a contiguous array to zero."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole = context.make_array(array)(context, builder, args[0])
+        size = builder.mul(whole.nitems, whole.itemsize)
+        cgutils.memset(builder, whole.data, size, 0)
+        return context.get_dummy_value()
+
+    return types.void(array), codegen
+
+
+@intrinsic
+def part(typingctx: Any, room: Any, places: Any, which: Any, kind: Any) -> Any:
+    """Return the bytes places[which] to places[which + 1] - 1 of an array as a flat array of another type.
+
+    It does not keep `room` from being freed.
+    """
+    result = types.Array(kind.dtype, 1, "C")
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        index = ir.IntType(64)
+        table = context.make_array(places)(context, builder, args[1]).data
+        begin, end = (
+            builder.load(builder.gep(table, [builder.add(args[2], ir.Constant(index, i))], inbounds=True))
+            for i in range(2)
+        )
+        data = context.make_array(room)(context, builder, args[0]).data
+        data = builder.gep(builder.bitcast(data, ir.PointerType(ir.IntType(8))), [begin], inbounds=True)
+        size = ir.Constant(index, kind.dtype.bitwidth // 8)
+        array = context.make_array(result)(context, builder)
+        populate_array(
+            array,
+            data=builder.bitcast(data, array.data.type),
+            shape=[builder.udiv(builder.sub(end, begin), size)],
+            strides=[size],
+            itemsize=size,
+            meminfo=None,
+        )
+        return array._getvalue()
+
+    return result(room, places, types.intp, kind), codegen
+
+
+@intrinsic
 def transpose(typingctx: Any, source: Any, places: Any, first: Any, offset: Any, target: Any) -> Any:
     """Write the LANES vectors at source[places[first + i] + offset], i = 0, 1, ..., transposed to target[0:].
 
@@ -173,10 +220,6 @@ def _binary(emit: Any) -> Any:
     return function
 
 
-_add = _binary(lambda b, x, y: b.fadd(x, y, flags=["contract"]))
-_subtract = _binary(lambda b, x, y: b.fsub(x, y, flags=["contract"]))
-_times = _binary(lambda b, x, y: b.fmul(x, y, flags=["contract"]))
-_divide = _binary(lambda b, x, y: b.fdiv(x, y))
 # NaN in the left operand survives both: a comparison with NaN is false and selects it.
 lanes_max = _binary(lambda b, x, y: b.select(b.fcmp_ordered("<", x, y), y, x))
 lanes_min = _binary(lambda b, x, y: b.select(b.fcmp_ordered(">", x, y), y, x))
@@ -195,18 +238,23 @@ def lanes_sqrt(typingctx: Any, value: Any) -> Any:
     return value(value), codegen
 
 
-def _overloaded(symbol: Any, function: Any) -> None:
-    @overload(symbol)
-    def implementation(left, right):  # numba compares the two signatures
-        if isinstance(left, LanesType) and isinstance(right, LanesType):
-            return lambda left, right: function(left, right)
-        return None
+def _operator(symbol: Any, emit: Any) -> None:
+    # numba's overloads would be compiled one by one, for every pair of types, before they are inlined.
+    @infer_global(symbol)
+    class _Typing(AbstractTemplate):
+        def generic(self, args: Any, kws: Any) -> Any:
+            left, right = args
+            return left(left, right) if isinstance(left, LanesType) and left == right else None
+
+    @lower_builtin(symbol, LanesType, LanesType)
+    def _lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return emit(builder, args[0], args[1])
 
 
-_overloaded(operator.add, _add)
-_overloaded(operator.sub, _subtract)
-_overloaded(operator.mul, _times)
-_overloaded(operator.truediv, _divide)
+_operator(operator.add, lambda b, x, y: b.fadd(x, y, flags=["contract"]))
+_operator(operator.sub, lambda b, x, y: b.fsub(x, y, flags=["contract"]))
+_operator(operator.mul, lambda b, x, y: b.fmul(x, y, flags=["contract"]))
+_operator(operator.truediv, lambda b, x, y: b.fdiv(x, y))
 
 
 @intrinsic

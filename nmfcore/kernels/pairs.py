@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from .lanes import LANES, copy_lanes, lanes_max, lanes_min, load, splat, store, where_less, where_positive
+from .lanes import LANES, clear, copy_lanes, lanes_max, lanes_min, load, part, splat, store, where_less, where_positive
 from .loops import dot_column, gram_rows
-from .tiles import ALLOCATING, BLOCK, INLINE, OPTIONS, ROWS
+from .tiles import ALLOCATING, BLOCK, INNER, ROWS
 
 PAIR = (0, 0)
 WIDTH = 2 * LANES
 # Columns of V in one block of V @ H.T: their part of H stays in the nearest cache.
 COLUMNS = 192
+# Bytes between whose multiples no working array begins: a line of the cache.
+ALIGNED = 64
 
 
 class Blocks(NamedTuple):
@@ -65,45 +67,93 @@ class Work(NamedTuple):
     square: Any  # (LANES, LANES), scratch
 
 
-@njit(**ALLOCATING)
-def allocate(values, like, cells, m, count):
-    """Return a tile's working arrays in the type of `like`."""
+def room(counts, dtype, cells, m, count):
+    """Return zeros for a tile's working arrays, and where in them each array of `Work` begins; both in bytes.
+
+    `counts` and `dtype` are the types of the cells and of the factors.
+    """
     short, long = -(-m // ROWS) * ROWS * WIDTH, -(-count // ROWS) * ROWS * WIDTH
-    dtype = like.dtype
+    sizes = (
+        ((cells + 1) * LANES, counts),
+        (cells * LANES, counts),
+        (short, dtype),
+        (short, dtype),
+        (short, dtype),
+        (short, dtype),
+        (short, dtype),
+        (short, dtype),
+        (short, dtype),
+        (short, dtype),
+        (long + WIDTH, dtype),
+        (2 * ROWS * WIDTH + long, dtype),
+        (2 * WIDTH, dtype),
+        (2 * WIDTH, dtype),
+        (3 * LANES, dtype),
+        (WIDTH, dtype),
+        (WIDTH, dtype),
+        (m * LANES, dtype),
+        (LANES, np.float64),
+        (LANES, np.float64),
+        (LANES, np.float64),
+        (LANES, dtype),
+        (LANES, dtype),
+        (LANES, dtype),
+        (LANES, dtype),
+        (LANES, dtype),
+        (LANES, dtype),
+        (4 * LANES, dtype),
+        (LANES, np.int64),
+        (LANES, np.int64),
+        (LANES, np.uint64),
+        (LANES, np.uint32),
+        (LANES * LANES, dtype),
+    )
+    lengths = [-(-length * np.dtype(kind).itemsize // ALIGNED) * ALIGNED for length, kind in sizes]
+    places = np.cumsum([0, *lengths])
+    return np.zeros(places[-1] // 8, np.float64), places
+
+
+@njit(**INNER)
+def arrange(zeros, places, values, like):
+    """Return the working arrays that stand in `zeros`, as `room` says; the factors have the type of `like`.
+
+    They are parts of it: whoever calls keeps it.
+    """
+    counts, dtype = values.dtype, like.dtype
     return Work(
-        np.zeros((cells + 1) * LANES, values.dtype),
-        np.zeros(cells * LANES, values.dtype),
-        np.zeros(short, dtype),
-        np.zeros(short, dtype),
-        np.zeros(short, dtype),
-        np.zeros(short, dtype),
-        np.zeros(short, dtype),
-        np.zeros(short, dtype),
-        np.zeros(short, dtype),
-        np.zeros(short, dtype),
-        np.zeros(long + WIDTH, dtype),  # zeros behind the columns stay
-        np.zeros(2 * ROWS * WIDTH + long, dtype),
-        np.zeros(2 * WIDTH, dtype),
-        np.zeros(2 * WIDTH, dtype),
-        np.zeros(3 * LANES, dtype),
-        np.zeros(WIDTH, dtype),
-        np.zeros(WIDTH, dtype),
-        np.zeros(m * LANES, dtype),
-        np.zeros(LANES, np.float64),
-        np.zeros(LANES, np.float64),
-        np.zeros(LANES, np.float64),
-        np.zeros(LANES, dtype),
-        np.zeros(LANES, dtype),
-        np.zeros(LANES, dtype),
-        np.zeros(LANES, dtype),
-        np.zeros(LANES, dtype),
-        np.zeros(LANES, dtype),
-        np.zeros(4 * LANES, dtype),
-        np.zeros(LANES, np.int64),
-        np.zeros(LANES, np.int64),
-        np.zeros(LANES, np.uint64),
-        np.zeros(LANES, np.uint32),
-        np.zeros(LANES * LANES, dtype),
+        part(zeros, places, 0, counts),
+        part(zeros, places, 1, counts),
+        part(zeros, places, 2, dtype),
+        part(zeros, places, 3, dtype),
+        part(zeros, places, 4, dtype),
+        part(zeros, places, 5, dtype),
+        part(zeros, places, 6, dtype),
+        part(zeros, places, 7, dtype),
+        part(zeros, places, 8, dtype),
+        part(zeros, places, 9, dtype),
+        part(zeros, places, 10, dtype),
+        part(zeros, places, 11, dtype),
+        part(zeros, places, 12, dtype),
+        part(zeros, places, 13, dtype),
+        part(zeros, places, 14, dtype),
+        part(zeros, places, 15, dtype),
+        part(zeros, places, 16, dtype),
+        part(zeros, places, 17, dtype),
+        part(zeros, places, 18, np.float64),
+        part(zeros, places, 19, np.float64),
+        part(zeros, places, 20, np.float64),
+        part(zeros, places, 21, dtype),
+        part(zeros, places, 22, dtype),
+        part(zeros, places, 23, dtype),
+        part(zeros, places, 24, dtype),
+        part(zeros, places, 25, dtype),
+        part(zeros, places, 26, dtype),
+        part(zeros, places, 27, dtype),
+        part(zeros, places, 28, np.int64),
+        part(zeros, places, 29, np.int64),
+        part(zeros, places, 30, np.uint64),
+        part(zeros, places, 31, np.uint32),
+        part(zeros, places, 32, dtype),
     )
 
 
@@ -135,11 +185,11 @@ def blocks(rows, start, m):
     return cell, column, first[: stretches + 1].copy(), row[:stretches].copy()
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def order_cells(work, by_row, m):
     """Copy the cells into the order of V @ H.T, and add up the rows and the squares."""
     mass = work.row_mass
-    mass[: m * LANES] = 0
+    clear(mass)
     squares = splat(0.0, work.energy)
     for q in range(len(by_row.row)):
         total, energy = splat(0.0, mass), splat(0.0, mass)
@@ -159,7 +209,7 @@ def order_cells(work, by_row, m):
     store(work.mass, 0, total)
 
 
-@njit(**INLINE)
+@njit(**INNER, forceinline=True)
 def prepare(G, inverse):
     """Write what `minima` divides by: the reciprocals of the diagonal and of the determinant, 0 where not sound."""
     one, zero, tiny = splat(1.0, G), splat(0.0, G), splat(np.finfo(G.dtype).tiny, G)
@@ -172,7 +222,7 @@ def prepare(G, inverse):
     store(inverse, 2 * LANES, where_positive(sound, one / lanes_max(determinant, tiny), zero))
 
 
-@njit(**INLINE)
+@njit(**INNER, forceinline=True)
 def minima(r, at, G, inverse, source, target, place):
     """Write the exact minima of ROWS rows to target[place:]; see `RankTwo`. Entries left free are those of `source`."""
     zero = splat(0.0, G)
@@ -191,18 +241,18 @@ def minima(r, at, G, inverse, source, target, place):
         store(target, of + LANES, where_positive(inside, both_y, y0))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def pass_over(work, cells, by_row, m, keep):
     """Fit H to the point, and write V @ H.T, H @ H.T and the sums of H; `keep` the products of columns with W in r."""
     Y, H, A, GW, GH, sums, r = work.Y, work.H, work.A, work.GW, work.GH, work.sums, work.r
     rows, start = cells.rows, cells.start
-    GW[:] = 0
-    work.W_sums[:] = 0
+    clear(GW)
+    clear(work.W_sums)
     gram_rows(Y, 0, 0, m, GW, 0, work.W_sums, 0, PAIR)
     prepare(GW, work.inverse)
-    A[:] = 0
-    GH[:] = 0
-    sums[:] = 0
+    clear(A)
+    clear(GH)
+    clear(sums)
     count = len(start) - 1
     groups = -(-count // ROWS)
     # Two groups of columns are worked on at once, one a step further than the other: neither step waits.

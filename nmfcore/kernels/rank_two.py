@@ -13,14 +13,14 @@ from numba import njit
 
 from ..rules.rank_two import BLUR, NOTHING, PARALLEL
 from .answers import emit, residual_H, residual_W, unreached
-from .lanes import LANES, lanes_max, lanes_min, lanes_sqrt, load, splat, store, where_less, where_positive
-from .pairs import WIDTH, allocate, minima, order_cells, pass_over, prepare
+from .lanes import LANES, clear, lanes_max, lanes_min, lanes_sqrt, load, splat, store, where_less, where_positive
+from .pairs import WIDTH, arrange, minima, order_cells, pass_over, prepare
 from .sampling import draw_tile
 from .settings import CONVERGED, MAX_ITER, NON_FINITE, STUCK
-from .tiles import ALLOCATING, OPTIONS, ROWS
+from .tiles import INNER, OPTIONS, ROWS
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def step(work, limits, m):
     """Move the point of living lanes by one iteration of `AcceleratedRankTwo`.
 
@@ -113,7 +113,7 @@ def step(work, limits, m):
     store(work.fit, 0, where_positive(alive, where_positive(worse, explained, fit), explained))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def settle(work, limits):
     """Give living lanes that may be done a verdict and stop them; return how many."""
     stopped = 0
@@ -133,7 +133,7 @@ def settle(work, limits):
     return stopped
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def judge(work, cells, limits, number, m):
     """Let lanes that miss mass go on; return how many. `nmfcore.stopping` says what is asked."""
     limit = max(limits.tol, limits.mass_rounding)
@@ -152,7 +152,7 @@ def judge(work, cells, limits, number, m):
     return revived
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def take(work, values, replicates, first, number, cells):
     """Copy the counts of some jobs to the tile."""
     b = replicates[first]
@@ -171,14 +171,19 @@ def take(work, values, replicates, first, number, cells):
             work.cells[p * LANES + lane] = source[p * LANES + b % LANES]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def begin(work, jobs, first, number, m):
     """Set the lanes to the starts of their jobs: W without its empty rows, its columns at unit sum."""
     Y, shared = work.Y, len(jobs.W) == 1
-    for array in (work.H, work.Y1, work.F1, work.Y2, work.F2):
-        array[:] = 0
-    for array in (work.depth, work.fit, work.alive, work.change):
-        array[:] = 0
+    clear(work.H)
+    clear(work.Y1)
+    clear(work.F1)
+    clear(work.Y2)
+    clear(work.F2)
+    clear(work.depth)
+    clear(work.fit)
+    clear(work.alive)
+    clear(work.change)
     for lane in range(number):
         work.alive[lane], work.iteration[lane], work.verdict[lane] = 1, 0, MAX_ITER
         work.slope[lane] = 1
@@ -202,14 +207,15 @@ def begin(work, jobs, first, number, m):
             store(work.before, at, load(Y, at, Y))
 
 
-@njit(**ALLOCATING)
-def accelerated(cells, by_row, recipe, jobs, first, last, n, limits, answers):
+@njit(**OPTIONS, no_cfunc_wrapper=True)
+def accelerated(cells, by_row, recipe, jobs, first, last, n, limits, answers, zeros, places):
     """Solve the jobs first to last - 1, LANES at a time.
 
     Without values, jobs are whole tiles in order, and `recipe` draws them; `n` is the number of columns of V.
+    `zeros` and `places` are what `room` returns.
     """
     m, count, number_of_cells = jobs.W.shape[1], len(cells.columns), len(cells.rows)
-    work = allocate(cells.values, answers.W, number_of_cells, m, count)
+    work = arrange(zeros, places, cells.values, answers.W)
     for job in range(first, last, LANES):
         number = min(LANES, last - job)
         if len(cells.values) == 0:
@@ -221,7 +227,7 @@ def accelerated(cells, by_row, recipe, jobs, first, last, n, limits, answers):
         living = number
         while living > 0:
             while living > 0:
-                pass_over(work, cells, by_row, m, False)
+                pass_over(work, cells, by_row, m, bool(0))
                 for lane in range(LANES):
                     work.due[lane] = 0
                     if work.alive[lane] > 0:
@@ -229,7 +235,7 @@ def accelerated(cells, by_row, recipe, jobs, first, last, n, limits, answers):
                         work.due[lane] = work.iteration[lane] % limits.every == 0
                 step(work, limits, m)
                 living -= settle(work, limits)
-            pass_over(work, cells, by_row, m, True)
+            pass_over(work, cells, by_row, m, bool(1))
             residual_W(work, m)
             residual_H(work, count, m)
             living = judge(work, cells, limits, number, m)

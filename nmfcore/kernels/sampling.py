@@ -17,7 +17,7 @@ from numba import njit
 from .lanes import LANES
 from .parallel import in_parallel
 from .streams import FIRST, GOLDEN, SECOND, THRESHOLDS, add_stars, mix, stream, weight_of
-from .tiles import ALLOCATING, OPTIONS, copy
+from .tiles import ALLOCATING, INNER, OPTIONS, copy
 
 __all__ = ["DELETE", "FIRST", "GOLDEN", "MULTINOMIAL", "POISSON", "POISSON_WEIGHTS", "SECOND", "mix", "stream"]
 
@@ -63,7 +63,7 @@ def thresholds_of(scheme: int, stars: int) -> np.ndarray:
     return poisson_thresholds(max(0.0, 1.0 - BELOW / sqrt(stars)) if scheme == MULTINOMIAL else 1.0)
 
 
-@njit(**ALLOCATING)
+@njit(**INNER | {"_nrt": True})
 def settle(values, recipe, lane, replicate, state, total):
     """Draw stars, or take some away, until the sum of a replicate's weights is the number of stars."""
     cells, images = recipe.cells, recipe.images
@@ -92,7 +92,7 @@ def settle(values, recipe, lane, replicate, state, total):
                 values[np.int64(cells[at]) * LANES + lane] -= values.dtype.type(1)
 
 
-@njit(**ALLOCATING)
+@njit(**INNER | {"_nrt": True})
 def delete(values, recipe, state):
     """Count every star once in each lane, less those that its stream takes away."""
     cells, images, order, bins = recipe.cells, recipe.images, recipe.order, recipe.bins
@@ -115,7 +115,7 @@ def delete(values, recipe, state):
                 values[np.int64(cells[at]) * LANES + lane] += values.dtype.type(weight[star * LANES + lane])
 
 
-@njit(**ALLOCATING)
+@njit(**INNER)
 def draw_tile(values, recipe, tile, state, total):
     """Set values (cells, LANES) to the counts of tile number `tile`; state, uint64, and total, uint32, are scratch."""
     values[:] = 0

@@ -14,7 +14,7 @@ from .. import streams
 from ..streams import FIRST, GOLDEN, SECOND
 from .compiling import switched_off
 from .lanes import LANES, pointer_to, vector_of
-from .tiles import OPTIONS
+from .tiles import INNER, OPTIONS
 
 # Thresholds of a weight's distribution, and how many of them are compared for every star: larger weights are rare.
 THRESHOLDS, USUAL = 13, 5
@@ -34,7 +34,7 @@ def stream(seed, replicate):
     return mix(mix(np.uint64(seed) + GOLDEN) ^ mix(np.uint64(replicate) * FIRST + SECOND))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def weight_of(state, star, thresholds):
     """Return the weight of one star in the stream that `state` begins, as `add_stars` draws it."""
     z = mix(state + np.uint64(star // 2 + 1) * GOLDEN)

@@ -28,7 +28,7 @@ def solver_of(
 
     Counts that are not drawn yet are drawn where they are solved if the jobs are the pattern's own tiles.
     """
-    from ..kernels.pairs import Blocks, blocks
+    from ..kernels.pairs import Blocks, blocks, room
     from ..kernels.rank_two import accelerated
     from ..kernels.sampling import Recipe
     from ..kernels.tiles import Cells, Jobs
@@ -50,6 +50,7 @@ def solver_of(
 
     def work(first: int, last: int) -> None:
         jobs = first * LANES, min(last * LANES, len(chosen))
-        accelerated(cells, by_row, recipe, given, *jobs, n, limits, answers)
+        zeros, places = room(values.dtype, answers.W.dtype, len(pattern.rows), m, len(columns))
+        accelerated(cells, by_row, recipe, given, *jobs, n, limits, answers, zeros, places)
 
     return work
