@@ -27,6 +27,7 @@ COMMANDS = [
     "regions",
     "bifurcation",
     "aurora",
+    "rank",
     "stability",
     "injection",
     "plot",
