@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nmfcore import RankScores, RankSelection
 
 LOSSES = ("kullback-leibler", "frobenius")
+UNSEEN = 0.05
+"""Fraction of the counts in pixels that the other half of the stars lacks, above which pixels are too fine."""
 SHORT = {"kullback-leibler": "Kullback-Leibler", "frobenius": "squared error"}
 """What the scores are called in words."""
 
@@ -103,7 +105,12 @@ class Rank:
         choices = {one.loss: one.choice for one in self.found.by_loss}
         if len(set(choices.values())) > 1:
             said = ", ".join(f"{k} by {SHORT[loss]}" for loss, k in choices.items())
-            notes.append(f"the scores disagree ({said}): too few stars for such fine pixels? Try fewer pixels or bins.")
+            notes.append(f"the scores disagree ({said}): try fewer pixels or bins, for which there are more stars each.")
+        if self.found.unseen > UNSEEN:
+            notes.append(
+                f"{100 * self.found.unseen:.0f} % of the counts are in pixels where the other half of the stars has "
+                "none: with fewer pixels more components may be seen."
+            )
         most = int(self.found.ranks[-1])
         if most in choices.values():
             notes.append(f"the largest number was chosen: more than {most} may be there; raise max_components.")

@@ -67,6 +67,13 @@ def test_a_score_is_minus_the_loss_of_dense_matrices(loss):
         np.testing.assert_allclose(scores[b], expected, rtol=1e-10)
 
 
+@pytest.mark.parametrize("fraction", [0.005, 0.2])
+def test_the_choice_does_not_hang_on_the_fraction_of_background(monkeypatch, fraction):
+    monkeypatch.setattr(nmfcore.rank, "BACKGROUND", fraction)
+    sample = planted_stars(3, 4000, seed=5)
+    assert nmfcore.select_rank(*sample, **QUICK, losses=["kullback-leibler"]).choice == 3
+
+
 def test_the_background_is_what_one_component_predicts():
     parts = parts_of(planted_stars(2, 400, seed=1))
     W, H = nmfcore.factorize(parts.counts, 1, loss="kullback-leibler").normalised()

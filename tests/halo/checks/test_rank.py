@@ -67,6 +67,11 @@ def test_scores_that_disagree_and_a_largest_number_are_said(found):
     assert "2 by Kullback-Leibler, 3 by squared error" in doubtful.describe()
 
 
+def test_pixels_that_are_too_fine_for_the_stars_are_said(found):
+    assert "fewer pixels" in rank(planted(300)[0], SETTINGS.replace(pixels=50), **QUICK).notes()[-1]
+    assert not found.notes()
+
+
 def test_fits_that_did_not_converge_are_a_problem(found):
     assert replace(found, found=replace(found.found, not_converged=2)).problems() == "not converged: 2 fits of halves"
 
