@@ -1,10 +1,13 @@
 """How often `select_rank` finds the planted number of components, against the number of stars; saved as JSON.
 
-Run with: python benchmarks/ranks.py [--stars stars.fits]
+Run with: python benchmarks/ranks.py [--stars stars.fits] [--cases 1 2 3 4 chemically-pure kinematically-pure]
+
+Of other cases than those asked for, the rows that were saved before are kept: a case takes minutes.
 """
 
 import argparse
 import collections
+import json
 import pathlib
 from functools import partial
 
@@ -88,22 +91,30 @@ def tried(make, most):
     return [{"loss": loss, "of": of, "chosen": dict(sorted(n.items()))} for (loss, of), n in chosen.items()]
 
 
+CASES = {str(rank): {"populations": rank} for rank in range(1, 5)}
+CASES |= {name: {"selection": name} for name in ("chemically-pure", "kinematically-pure")}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stars", type=pathlib.Path)
+    parser.add_argument("--cases", nargs="+", choices=CASES)
     parser.add_argument("--output", type=pathlib.Path, default=RESULTS / "ranks.json")
     options = parser.parse_args()
-    cases = [({"populations": rank}, partial(planted, rank)) for rank in range(1, 5)]
-    for selection in ("chemically-pure", "kinematically-pure") if options.stars else ():
-        cases.append(({"selection": selection}, partial(some, options.stars, selection)))
-    rows = []
-    for name, make in cases:
+    asked = options.cases or [name for name in CASES if options.stars or name.isdigit()]
+    before = json.loads(options.output.read_text())["rows"] if options.output.exists() else []
+    rows = [row for row in before if not any(CASES[name].items() <= row.items() for name in asked)]
+    for name in asked:
+        make = partial(planted, int(name)) if name.isdigit() else partial(some, options.stars, name)
+        most = (int(name) if name.isdigit() else 3) + MORE
         for number, q, pixels in SAMPLES:
             if make(number, q, pixels, 0) is None:
                 continue
-            for one in tried(partial(make, number, q, pixels), name.get("populations", 3) + MORE):
-                rows.append({**name, "stars": number, "q": q, "pixels": pixels, **one})
+            for one in tried(partial(make, number, q, pixels), most):
+                rows.append({**CASES[name], "stars": number, "q": q, "pixels": pixels, **one})
                 print(rows[-1], flush=True)
+    order = [CASES[name] for name in CASES]
+    rows.sort(key=lambda row: next(i for i, case in enumerate(order) if case.items() <= row.items()))
     settings = {"repeats": REPEATS, "splits": SPLITS, "starts": STARTS, "more": MORE}
     inputs = [options.stars] if options.stars else []
     save(options.output, {"rows": rows}, "benchmarks/ranks.py", settings, inputs=inputs, device="cpu")

@@ -14,7 +14,7 @@ from .halves import Halves, halves, split_units
 from .request import SEVERAL, require_whole
 from .resample import places_of
 
-LOSSES = ("kullback-leibler", "frobenius")
+LOSSES = ("frobenius", "kullback-leibler")
 BACKGROUND = 0.05
 """Fraction of every prediction that is the mean image of all rows, where a zero would otherwise forbid a star."""
 FEWEST_GROUPS = 8
@@ -159,8 +159,8 @@ def select_rank(
         Numbers of components to compare, two at least.
     splits : int
         Random splits, two at least; either half of each is judged by the other.
-    losses : sequence of {"kullback-leibler", "frobenius"}
-        What to minimise and to judge by; the first makes the choice.
+    losses : sequence of {"frobenius", "kullback-leibler"}
+        What to minimise and to judge by; the first makes the choice. Of few stars the squared error shows more.
     groups : array, shape (n_stars,), optional
         Stars of equal labels stay together, such as those of one field of a survey.
     within_rows : bool

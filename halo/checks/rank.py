@@ -20,10 +20,10 @@ from .settings import PIXELS, RankSettings
 if TYPE_CHECKING:
     from nmfcore import RankScores, RankSelection
 
-LOSSES = ("kullback-leibler", "frobenius")
+LOSSES = ("frobenius", "kullback-leibler")
 UNSEEN = 0.05
 """Fraction of the counts in pixels that the other half of the stars lacks, above which pixels are too fine."""
-SHORT = {"kullback-leibler": "Kullback-Leibler", "frobenius": "squared error"}
+SHORT = {"frobenius": "squared error", "kullback-leibler": "Kullback-Leibler"}
 """What the scores are called in words."""
 
 
@@ -105,7 +105,7 @@ class Rank:
         choices = {one.loss: one.choice for one in self.found.by_loss}
         if len(set(choices.values())) > 1:
             said = ", ".join(f"{k} by {SHORT[loss]}" for loss, k in choices.items())
-            notes.append(f"the scores disagree ({said}): try fewer pixels or bins, for which there are more stars each.")
+            notes.append(f"the scores disagree ({said}): try fewer pixels or bins, with more stars in each.")
         if self.found.unseen > UNSEEN:
             notes.append(
                 f"{100 * self.found.unseen:.0f} % of the counts are in pixels where the other half of the stars has "
@@ -130,9 +130,10 @@ class Rank:
         first = self.found.by_loss[0]
         halves = 2 * len(first.scores)
         times = int(first.chosen[first.ranks == first.choice][0])
-        said = f"{self.choice} component{'s' * (self.choice != 1)} (best for {times} of {halves} halves of the stars"
-        others = "".join(f"; {one.choice} by {SHORT[one.loss]}" for one in self.found.by_loss[1:])
-        return f"{said}{others}); {self.n_stars:,} stars, {self.bins} bins, {self.pixels} pixels"
+        said = f"{self.choice} component{'s' * (self.choice != 1)} by {SHORT[first.loss]}"
+        others = "".join(f", {one.choice} by {SHORT[one.loss]}" for one in self.found.by_loss[1:])
+        sample = f"{self.n_stars:,} stars, {self.bins} bins, {self.pixels} pixels"
+        return f"{said} (best for {times} of {halves} halves of the stars){others}; {sample}"
 
     def problems(self) -> str:
         """Return how many fits did not converge; empty for none."""
@@ -174,7 +175,7 @@ def rank(
         Numbers from 1 to this one are compared.
     splits : int
         Random splits; either half of each is judged by the other.
-    loss : {"kullback-leibler", "frobenius"}
+    loss : {"frobenius", "kullback-leibler"}
         The one that makes the choice; the other one is given too.
     by : str
         ``star``; ``bin``, for halves with the same number of stars in every bin; or a column, whose stars of equal

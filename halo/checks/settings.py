@@ -40,8 +40,8 @@ class RankSettings:
     max_components: Annotated[int, "Numbers of components from 1 to this one are compared.", Option(minimum=2)] = 6
     splits: Annotated[int, "Random splits of the stars into halves.", Option(minimum=2)] = 20
     loss: Annotated[
-        str, "Whose score makes the choice; both are given.", Option(choices=("kullback-leibler", "frobenius"))
-    ] = "kullback-leibler"
+        str, "Whose score makes the choice; both are given.", Option(choices=("frobenius", "kullback-leibler"))
+    ] = "frobenius"
     by: Annotated[
         str,
         "What is split: star; bin (every bin by itself); or a column, such as FIELD (field), whose stars of equal "

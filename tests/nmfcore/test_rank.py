@@ -204,7 +204,7 @@ def test_progress_counts_every_factorisation():
 
 
 def test_a_selection_shows_its_choices(found):
-    assert "2 by kullback-leibler, 2 by frobenius" in repr(found)
+    assert "2 by frobenius, 2 by kullback-leibler" in repr(found)
     assert len(repr(found["frobenius"]).splitlines()) == 6
     with pytest.raises(KeyError, match="no scores"):
         found["itakura-saito"]

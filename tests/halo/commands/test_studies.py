@@ -139,11 +139,11 @@ def test_rank_prints_the_choice_and_writes_a_row_per_number(made, tmp_path):
     said = ok(*asked, "--figure", tmp_path / "rank")
     table = halo.load(tmp_path / "rank.ecsv")
     assert table["k"].tolist() == [1, 2, 3]
-    assert f"{table.meta['choice']} components (best for" in said
+    assert f"{table.meta['choice']} components by squared error (best for" in said
     assert table.meta["provenance"]["settings"]["splits"] == 3
     assert "squared error" in (tmp_path / "rank.txt").read_text()
-    printed = json.loads(ok(*asked, "--json", "--overwrite", "--loss", "frobenius").splitlines()[-1])
-    assert printed["choice"] == printed["choices"]["frobenius"]
+    printed = json.loads(ok(*asked, "--json", "--overwrite", "--loss", "kullback-leibler").splitlines()[-1])
+    assert printed["choice"] == printed["choices"]["kullback-leibler"]
     assert [row["k"] for row in printed["rows"]] == [1, 2, 3]
     assert ok(*asked, "--overwrite", "-q").count("\n") == 1
 

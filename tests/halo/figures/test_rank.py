@@ -38,5 +38,5 @@ def test_the_choice_alone_is_filled_and_said(found):
         if box.lines[0].get_markerfacecolor() != "w"
     ]
     assert filled == [found.choice]
-    assert f"{found.choice} by Kullback-Leibler" in picture.caption
+    assert f"{found.choice} by squared error" in picture.caption
     assert len(picture.data) == 4
