@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,9 +12,6 @@ from ..checks.rank import SHORT, Rank
 from . import captions
 from . import style as look
 from .picture import Picture, styled
-
-if TYPE_CHECKING:
-    from nmfcore import RankScores
 
 GAIN, LOSS = look.BETWEEN[1], look.BETWEEN[3]
 """A component that helps, and one that does not."""
@@ -58,7 +55,7 @@ def ranks(result: Rank) -> Picture:
     return Picture(figure, caption, alt, result.table())
 
 
-def _gains(axes: Any, one: RankScores) -> None:
+def _gains(axes: Any, one: Any) -> None:
     errors, gains = one.gain_se[1:], one.gain[1:]
     for k, gain, error in zip(one.ranks[1:], gains, errors, strict=True):
         kept, shade = k == one.choice, GAIN if gain > error else LOSS
