@@ -276,6 +276,16 @@ def of_ranks(found, giants):
         ]
         tried = [", ".join(map(str, pair)) if pair != ["", ""] else "" for pair in both]
         lines.append(" ".join(" | ".join([f"| {stars:,}", str(q * q), str(pixels), *tried]).split()) + " |")
+    fewer = {
+        of: sum(
+            times
+            for row in found["rows"]
+            for k, times in row["chosen"].items()
+            if row["of"] == of and int(k) < row.get("populations", 3)
+        )
+        for of in ("best", "choice")
+    }
+    lines.append(f"too small in {fewer['best']} of them rather than in {fewer['choice']}")
     with_cluster, without = ([row for row in giants["rows"] if row["cluster"] is x] for x in (True, False))
     fine = [row["choices"]["frobenius"] for row in (with_cluster[1], without[1])]
     return [
