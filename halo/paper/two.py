@@ -11,9 +11,9 @@ from astropy.table import QTable, Table, vstack
 
 from .. import figures
 from ..orbits.frames import SUN_POSITION, SUN_VELOCITY
-from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import tracks
 from ..stars.cutflow import CutFlow
+from ..stars.published_line import belokurov_kravtsov
 from ..stars.variables import values as column
 from .numbers import distance_to_line, values
 from .part import Part, warned
