@@ -123,7 +123,7 @@ def classify(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say of stars, clusters or streams whether they lie above the boundary.
+    """Tell which stars or clusters lie above the boundary.
 
     Adds E and Lz where they are computed, and P_accreted, accreted and in_range. The energies must be measured from the
     same zero point as the boundary's.
