@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from ..fields import Argument, Option
 from ..fits.settings import Bootstrap, Elsewhere, FitSettings
 from ..products.settings import LINES, ApplySettings, BoundarySettings
-from .console import leave, tell
+from .console import compiling, leave, tell
 from .options import Columns, FitFile, Overwrite, Quiet, Stars, Table, command
 from .output import Output, save_figure
 
@@ -21,21 +22,30 @@ def fit(
     output: Annotated[Path, "Fit to write.", Option("--output", "-o")] = Path("fit.h5"),
     *,
     settings: FitSettings,
+    strict: Annotated[bool, "Leave with exit code 4 where the fit is not to be trusted."] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit chemical components to the stars of a halo selection.
 
-    Stars are binned in energy and angular momentum, or other variables.
+    Stars are binned in energy and angular momentum, or other variables. Says how far the fit is to be trusted.
     """
     from ..fits.fit import fit as find
+    from ..fits.verdict import UNSOUND
     from ..stars.catalogue import read_catalogue
 
     out = Output.fit(output, (stars,), overwrite)
     found = find(read_catalogue(stars), settings)
+    with compiling(quiet):
+        found = replace(found, judged=found.verdict)
     record = out.record("fit", {"fit": settings}, seeds=[settings.solver.seed], device=found.device)
     out.save_fit(found, record)
+    unsound = found.verdict.word == UNSOUND
+    if unsound:
+        typer.echo(f"halonmf: {found.verdict.line}", err=True)
     tell(found, output, quiet)
+    if strict and unsound:
+        raise typer.Exit(4)
 
 
 @command("halonmf apply fit.h5 stars.fits --by E:20:-2.5e5:-1.0e5 -o profile.ecsv")
