@@ -99,7 +99,7 @@ def read_orbital(
     phase_space = sky or cartesian
     given = {"E", "Lz"} <= names
     remedy = (
-        "Compute them anew with --recompute." if phase_space else "Give positions and velocities, to compute them from."
+        "Compute them with --recompute." if phase_space else "Give positions and velocities, to compute them from."
     )
     if recompute and not phase_space:
         raise InputError(
