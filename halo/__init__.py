@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from . import figures as figures
     from .checks.injection import inject as inject
     from .checks.penalties import search as search
+    from .checks.rank import rank as rank
     from .checks.stability import stability as stability
     from .ensembles.launch import ensemble as ensemble
     from .ensembles.plan import Plan as Plan
@@ -80,6 +81,7 @@ _ROOMS = {
     "populations.regions": ("regions",),
     "populations.bifurcation": ("bifurcation",),
     "populations.aurora": ("aurora",),
+    "checks.rank": ("rank",),
     "checks.stability": ("stability",),
     "checks.injection": ("inject",),
     "checks.penalties": ("search",),

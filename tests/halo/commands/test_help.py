@@ -28,6 +28,7 @@ COMMANDS = [
     "regions",
     "bifurcation",
     "aurora",
+    "rank",
     "stability",
     "injection",
     "plot",
