@@ -98,9 +98,7 @@ def read_orbital(
     sky, cartesian = set(SKY) <= names, set(CARTESIAN) <= names
     phase_space = sky or cartesian
     given = {"E", "Lz"} <= names
-    remedy = (
-        "Compute them with --recompute." if phase_space else "Give positions and velocities, to compute them from."
-    )
+    remedy = "Compute them with --recompute." if phase_space else "Give positions and velocities, to compute them from."
     if recompute and not phase_space:
         raise InputError(
             f"{path}: nothing to compute energies from; needs {', '.join(SETS[1])}, or {', '.join(SETS[2])}; it has "
