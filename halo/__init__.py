@@ -48,6 +48,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .products.profile import profile as profile
     from .products.table1 import table1 as table1
     from .products.tracks import tracks as tracks
+    from .replicates.posterior import classifier as classifier
     from .replicates.setup import Setup as Setup
     from .simulations.fractions import simulate as simulate
     from .stars.catalogue import Catalogue as Catalogue
@@ -84,6 +85,7 @@ _ROOMS = {
     "checks.stability": ("stability",),
     "checks.injection": ("inject",),
     "checks.penalties": ("search",),
+    "replicates.posterior": ("classifier",),
     "replicates.setup": ("Setup",),
     "ensembles.settings": ("RunOptions", "Cluster"),
     "ensembles.plan": ("Plan",),

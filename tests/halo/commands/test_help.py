@@ -19,6 +19,7 @@ COMMANDS = [
     "fit",
     "apply",
     "boundary",
+    "classify",
     "split",
     "table",
     "eccentricity",
