@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
-import torch
-from torch import Tensor
 
 from .errors import ProblemError, refuse_masked
+from .late import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Up to so many entries the singular vectors come from the dense matrix, as those of dense data do.
 DENSE_ENTRIES = 2**22
@@ -29,7 +31,6 @@ class SparseMatrix:
         Its transpose.
     """
 
-    device = torch.device("cpu")
     ndim = 3
 
     def __init__(self, rows: Any, columns: Any = None) -> None:
@@ -73,6 +74,11 @@ class SparseMatrix:
 
     def __len__(self) -> int:
         return 1
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is: always in the memory of this machine."""
+        return torch.device("cpu")
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .errors import ProblemError, refuse_masked
+from .late import is_tensor, torch
 from .losses import BetaDivergence, Loss, as_loss, degree_of
 from .matrix import SparseMatrix
 
-FLOAT_DTYPES = (torch.float32, torch.float64)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FLOAT_DTYPES = ("torch.float32", "torch.float64")
 # Within this range of the largest entry the data are used as they are, so that the numbers equal scikit-learn's;
 # outside it float32 squares and the absolute floors would spoil them, and a power of four is divided out.
 SAFE_MAXIMUM = (2.0**-10, 2.0**20)
@@ -205,7 +207,7 @@ def build_problem(
             ) from None
         data = torch.where(weights > 0, data, data.new_zeros(()))
     by_row, by_column = data.amax(dim=-1), data.amax(dim=-2)
-    if isinstance(data, Tensor) and not (float(data.amin()) >= 0 and bool(torch.isfinite(by_row).all())):
+    if is_tensor(data) and not (float(data.amin()) >= 0 and bool(torch.isfinite(by_row).all())):
         _require_non_negative(data, "V")
     if isinstance(loss, BetaDivergence) and loss.beta <= 0:
         _require_positive(data, weights, loss.beta)
@@ -241,7 +243,7 @@ def as_tensor(
             f"device {str(device)!r} was asked for, but torch {torch.__version__} sees no CUDA device; "
             "use device='cpu', or install a CUDA build of torch and check nvidia-smi"
         )
-    if isinstance(x, Tensor):
+    if is_tensor(x):
         if x.layout != torch.strided:
             raise ProblemError(
                 f"{name} is a sparse tensor ({x.layout}); pass {name}.to_dense(), or a scipy.sparse matrix as V"
@@ -261,7 +263,7 @@ def as_tensor(
         raise TypeError(f"{name} must hold real numbers; got {tensor.dtype}")
     if not tensor.is_floating_point():
         tensor = tensor.to(torch.float64)
-    if dtype is None and tensor.dtype not in FLOAT_DTYPES:
+    if dtype is None and str(tensor.dtype) not in FLOAT_DTYPES:
         raise TypeError(f"{name} must be float32 or float64; got {tensor.dtype}. Convert it, or pass dtype=.")
     return tensor.to(device=device, dtype=dtype)
 
@@ -275,7 +277,7 @@ def checked(V: Any, dtype: torch.dtype | None) -> Tensor:
 
 def require_float(dtype: torch.dtype | None) -> None:
     """Raise unless `dtype` is None, float32 or float64."""
-    if dtype is not None and dtype not in FLOAT_DTYPES:
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and str(dtype) in FLOAT_DTYPES):
         raise ProblemError(f"dtype must be torch.float32 or torch.float64; got {dtype}")
 
 

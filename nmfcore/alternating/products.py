@@ -5,14 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse
-import torch
 
 from ..initialise import NNDSVD_FLOOR
+from ..late import torch
+
+if TYPE_CHECKING:
+    pass
 
 # Products of more multiplications than this go to torch: NumPy's library would share them out among threads, which spin
 # for longer than such products take; torch's own threads are held back where V is not large.

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-import torch
-from torch import Tensor
 
 from ..dense import solve_batch
 from ..initialise import fill_zeros, require_components, start_factors
 from ..kernels.parallel import kernels_only
+from ..late import is_tensor, torch
 from ..losses import BetaDivergence
 from ..matrix import DENSE_ENTRIES, SparseMatrix
 from ..problem import Factors, Problem, build_problem
@@ -41,7 +40,7 @@ def refusal(request: Request) -> str | None:
     penalised = request.penalty.alpha_W > 0 or (request.penalty.alpha_H or 0) > 0
     if request.weight is not None or request.hold is not None or penalised:
         return "weights, penalties and held factors are for the other rules"
-    if not request.on_cpu or (isinstance(request.V, Tensor) and request.V.device.type != "cpu"):
+    if not request.on_cpu or (is_tensor(request.V) and request.V.device.type != "cpu"):
         return "another device is asked for"
     if request.stop.max_iter == 0:
         return "no iteration is asked for"
@@ -80,7 +79,7 @@ class Alternating:
                 if request.progress is not None:
                     request.progress(b * starts + start + 1, B * starts)
         result = _without_dead(request, _result(problem, best))
-        return result.map(torch.from_numpy) if isinstance(request.V, Tensor) else result
+        return result.map(torch.from_numpy) if is_tensor(request.V) else result
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
-import torch
 
 from ..dense import Dense, Solver
 from ..kernels.compiling import switched_off
 from ..kernels.cuda.devices import visible_devices
+from ..late import is_tensor, torch
 from ..losses import BetaDivergence
 from ..pattern import SharedPattern
 from ..problem import SAFE_MAXIMUM, build_problem
@@ -109,11 +109,11 @@ def plan_on_gpu(request: Request) -> Solver | None:
     known = isinstance(request.update, (str, *OURS))
     if request.weight is not None or request.hold is not None or beta not in (1, 2) or not known:
         return None
-    if isinstance(V, torch.Tensor) and (V.device.type != "cpu" or V.layout != torch.strided):
+    if is_tensor(V) and (V.device.type != "cpu" or V.layout != torch.strided):
         return None
     if not visible_devices(request.device):
         return None
-    filled = int(V.count_nonzero()) if isinstance(V, torch.Tensor) or scipy.sparse.issparse(V) else None
+    filled = int(V.count_nonzero()) if is_tensor(V) or scipy.sparse.issparse(V) else None
     filled = int(np.count_nonzero(V)) if filled is None else filled
     B = len(V) if len(V.shape) == 3 else 1
     if torch.cuda.is_available() and filled > B * LARGEST:
@@ -127,4 +127,4 @@ def plan_on_gpu(request: Request) -> Solver | None:
     solver = plan_pattern(request.with_data(pattern, dtype=dtype))
     if isinstance(solver, Dense):
         return None
-    return Returned(solver) if isinstance(V, torch.Tensor) else solver
+    return Returned(solver) if is_tensor(V) else solver

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..dense import Dense, solve_sample
 from ..kernels import LANES
 from ..kernels.parallel import in_parallel, kernels_only, number_of_threads
+from ..late import torch
 from ..pattern import SharedPattern, to_tiles
 from ..problem import Penalty
 from ..request import Request

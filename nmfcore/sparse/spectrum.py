@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
-import torch
-from torch import Tensor
 
 from .. import initialise
 from ..kernels import LANES
 from ..kernels.parallel import in_parallel
+from ..late import torch
 from ..pattern import SharedPattern
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Additional vectors, with which the others converge faster; how far from eigenvectors they may be, relative to
 # the largest eigenvalue, in units of rounding; and iterations after which a replicate is left to LAPACK, which then is
@@ -26,7 +30,7 @@ WIDEST = 256
 
 
 def leading_svd(
-    pattern: SharedPattern, replicates: np.ndarray, k: int, *, precision: torch.dtype = torch.float64
+    pattern: SharedPattern, replicates: np.ndarray, k: int, *, precision: torch.dtype | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the k leading singular triplets of some replicates.
 
@@ -42,8 +46,8 @@ def leading_svd(
         Which.
     k : int
         Number of triplets, at most min(m, n).
-    precision : torch.dtype
-        Whose rounding the vectors shall reach.
+    precision : torch.dtype, optional
+        Whose rounding the vectors shall reach; float64 by default.
 
     Returns
     -------
@@ -51,6 +55,7 @@ def leading_svd(
         float64; signs are arbitrary.
     """
     m, n = pattern.shape[1:]
+    precision = precision or torch.float64
     if min(m, n) > WIDEST:
         one_by_one = [_sparse_svd(pattern.matrix(b), k, precision) for b in replicates]
         U, S, Vh = (torch.cat(parts) for parts in zip(*one_by_one, strict=True))
