@@ -18,6 +18,8 @@ from ..initialise import NNDSVD_FLOOR
 # Products of more multiplications than this go to torch: NumPy's library would share them out among threads, which spin
 # for longer than such products take; torch's own threads are held back where V is not large.
 SMALL = 2**18
+# Entries whose squares are summed at once.
+FLAT = 2**13
 # Up to so many times as large they are made in parts.
 PARTS = 8
 # Single precision is kept where V has more entries than this: smaller ones cost little in double precision, which
@@ -118,15 +120,19 @@ class Full:
     @cached_property
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """The sums of the rows and of the columns."""
-        # In the precision of V: that is enough for fractions of masses.
+        # In the precision of V: that is enough for fractions of masses. Products with ones take the least time.
+        if self._columns(2):
+            return self.across(np.ones((2, self.shape[1])))[0], self.down(np.ones((2, self.shape[0])))[0]
         by_row, by_column = self.V.sum(axis=1), self.V.sum(axis=0)
         return by_row.astype(np.float64, copy=False), by_column.astype(np.float64, copy=False)
 
     @cached_property
     def squared(self) -> float:
         """The sum of squares."""
-        # By rows, which are short enough for one thread and for single precision.
-        return float(np.einsum("ij,ij->i", self.V, self.V).sum(dtype=np.float64))
+        # In parts, which are short enough for one thread and for single precision.
+        flat = self.V.ravel()
+        parts = (flat[i : i + FLAT] for i in range(0, flat.size, FLAT))
+        return sum(float(np.dot(part, part)) for part in parts)
 
     def distance(self, W: np.ndarray, H: np.ndarray) -> float:
         """Return the sum of (V - W^T H)^2, a few rows at a time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ from .products import SCATTERED, SINGLE, STEPS, THOROUGH, Full, Matrix, Scattere
 
 # Below this fraction of the sum of squares a loss is summed entry by entry: as a difference it would be rounding.
 CLOSE = 1e-3
+# Entries that tell how many are zero.
+SAMPLE = 2**14
 # Torch computes on one thread where V has no more entries than this.
 THREADED = 2**22
 
@@ -105,15 +108,15 @@ class Narrow:
             return cls(problem, None, rows, columns, turned)
         V: Any = problem.V
         if isinstance(V, SparseMatrix):
-            pair = V.filled(rows, columns)
+            V, transpose = V.filled(rows, columns)
         else:
             V = V[0].numpy()
             if len(columns) < n:
                 V = V.take(columns, axis=1)
             if len(rows) < m:
                 V = V.take(rows, axis=0)
-            pair = None
-        return cls(problem, _matrix(V, pair, turned), rows, columns, turned)
+            transpose = None
+        return cls(problem, _matrix(V, transpose, turned), rows, columns, turned)
 
     def solve(self, request: Request, b: int, start: int) -> Ended:
         """Return where a start of replicate `b` ends, as factors of the whole matrix: W (m, k) and H (k, n)."""
@@ -207,33 +210,39 @@ def _without_dead(request: Request, result: Result) -> Result:
     return result
 
 
-def _matrix(V: Any, pair: tuple[Any, Any] | None, turned: bool) -> Matrix:
-    # Of a dense V, or of a sparse one and its transpose: as cells where they are few, or where all entries would not
-    # fit into memory.
-    shape = V.shape if pair is None else pair[0].shape
-    entries, single = shape[0] * shape[1], (V if pair is None else pair[0]).dtype == np.float32
-    few = SCATTERED * entries / (2 if single else 1)
-    scattered = (np.count_nonzero(V) if pair is None else pair[0].nnz) <= few
+def _matrix(V: Any, transpose: Callable[[], Any] | None, turned: bool) -> Matrix:
+    # Of a dense V, or of a sparse one: as cells where they are few, or where all entries would not fit into memory.
+    entries, single = V.shape[0] * V.shape[1], V.dtype == np.float32
+    filled = _filled(V) if transpose is None else V.nnz / entries
     double = entries <= SINGLE
-    if scattered or (pair is not None and entries > DENSE_ENTRIES):
-        if pair is None:
-            rows = scipy.sparse.csr_array(V)
-            pair = rows, scipy.sparse.csr_array(rows.T)
-        rows, columns = (x.astype(np.float64) for x in pair) if double else pair
+    if filled <= SCATTERED / (2 if single else 1) or (transpose is not None and entries > DENSE_ENTRIES):
+        rows = V if transpose is not None else scipy.sparse.csr_array(V)
+        columns = scipy.sparse.csr_array(rows.T) if transpose is None else transpose()
+        if double:
+            rows, columns = (x.astype(np.float64) for x in (rows, columns))
         return Scattered(columns, rows) if turned else Scattered(rows, columns)
-    V = V if pair is None else pair[0].toarray()
+    V = V if transpose is None else V.toarray()
     V = V.T if turned else V
     return Full(np.ascontiguousarray(V, dtype=np.float64 if double else V.dtype))
 
 
+def _filled(V: np.ndarray) -> float:
+    # The fraction of entries that are not zero, by some of the rows: all say little more.
+    some = V[:: max(1, V.size // SAMPLE)]
+    return np.count_nonzero(some) / some.size
+
+
 def _result(problem: Problem, best: list[tuple[Ended, int]]) -> Result:
     # The scale that was divided out of V comes back.
-    size, root = problem.loss_scale.numpy(), problem.scale.sqrt().numpy()
+    size, root = problem.loss_scale.tolist(), problem.scale.sqrt().tolist()
     ends = [ended for ended, _ in best]
-    loss = np.array([ended.loss for ended in ends]) * size
+    if any(s != 1 for s in root):
+        for ended, s in zip(ends, root, strict=True):
+            ended.W, ended.H = (x * x.dtype.type(s) for x in (ended.W, ended.H))
+    loss = np.array([ended.loss * s for ended, s in zip(ends, size, strict=True)])
     return Result(
-        W=np.stack([ended.W * ended.W.dtype.type(s) for ended, s in zip(ends, root, strict=True)]),
-        H=np.stack([ended.H * ended.H.dtype.type(s) for ended, s in zip(ends, root, strict=True)]),
+        W=ends[0].W[None] if len(ends) == 1 else np.stack([ended.W for ended in ends]),
+        H=ends[0].H[None] if len(ends) == 1 else np.stack([ended.H for ended in ends]),
         loss=loss,
         divergence=loss.copy(),
         n_iter=np.array([ended.n_iter for ended in ends], dtype=np.int64),
