@@ -156,6 +156,13 @@ class Problem:
         return total
 
 
+def outline(loss: Loss, weight: Any, penalty: Penalty, hold: str | None) -> Problem:
+    """Return a problem without data: it tells a rule what is asked of it; numbers stand in the place of tensors."""
+    one: Any = np.ones((1, 1))
+    l1_W, l2_W, l1_H, l2_H = (one * c if c > 0 else None for c in penalty.coefficients(1, 1))
+    return Problem(one[None], None if weight is None else one[None], loss, l1_W, l2_W, l1_H, l2_H, hold, one, one, one)
+
+
 class Thin(NamedTuple):
     """A problem without the columns in which no replicate has data, and where the others stand in the whole."""
 
@@ -206,15 +213,12 @@ def build_problem(
                 f"weight of shape {tuple(weights.shape)} does not fit V of shape {tuple(data.shape)}"
             ) from None
         data = torch.where(weights > 0, data, data.new_zeros(()))
-    by_row, by_column = data.amax(dim=-1), data.amax(dim=-2)
-    if is_tensor(data) and not (float(data.amin()) >= 0 and bool(torch.isfinite(by_row).all())):
-        _require_non_negative(data, "V")
+    by_row, by_column = _largest(data)
     if isinstance(loss, BetaDivergence) and loss.beta <= 0:
         _require_positive(data, weights, loss.beta)
 
     scale = _scale(by_row, degree_of(loss))
-    scaled = bool((scale != 1).any())
-    if scaled:
+    if bool((scale != 1).any()):
         data = data / scale.to(data.dtype)[:, None, None]
     coefficients = (penalty or Penalty()).coefficients(*data.shape[1:])
     # With V = s V', W = sqrt(s) W', H = sqrt(s) H' the objective is s^degree times that of V' whose L1 coefficients
@@ -227,6 +231,22 @@ def build_problem(
     )
     filled = by_row > 0, by_column > 0
     return Problem(data, weights, loss, l1_W, l2_W, l1_H, l2_H, hold, scale, *filled)
+
+
+def _largest(data: Tensor | SparseMatrix) -> tuple[Tensor, Tensor]:
+    # The largest entries of rows, and of columns or, of a sparse matrix, their sums: data of either sign are refused.
+    if isinstance(data, SparseMatrix):
+        return data.amax(dim=-1), data.sum(dim=-2)
+    if data.device.type == "cpu" and len(data) == 1:
+        # Read as integers, numbers below zero are the largest, then NaN, then infinity: one pass finds all of them.
+        V = data[0].numpy()
+        largest = np.maximum.reduce(V.view(f"u{V.itemsize}"), axis=0).view(V.dtype)
+        if bool(np.isfinite(largest).all()) and not np.signbit(largest).any():
+            return torch.from_numpy(np.maximum.reduce(V, axis=1))[None], torch.from_numpy(largest)[None]
+    by_row = data.amax(dim=-1)
+    if not (float(data.amin()) >= 0 and bool(torch.isfinite(by_row).all())):
+        _require_non_negative(data, "V")
+    return by_row, data.amax(dim=-2)
 
 
 def as_tensor(
@@ -324,6 +344,8 @@ def _scale(by_row: Tensor, degree: float | None) -> Tensor:
     if degree is None:
         return torch.ones_like(largest)
     low, high = SAFE_MAXIMUM
+    if len(largest) == 1 and low <= float(largest) <= high:
+        return torch.ones_like(largest)
     outside = (largest > 0) & ((largest < low) | (largest > high))
     exponent = 2 * torch.floor(torch.log2(torch.where(outside, largest, torch.ones_like(largest))) / 2)
     return torch.where(outside, torch.exp2(exponent), torch.ones_like(largest))

@@ -13,8 +13,8 @@ from .late import is_loaded, torch
 def undisturbed() -> Iterator[None]:
     """Compute inside without gradients and autocast, on the device that arguments say, in torch's own default type.
 
-    Nothing is done where nothing is set or torch is not loaded, since a default device makes every call of torch slower. The default type
-    belongs to the whole process: calls in other threads see it change for the time.
+    Nothing is done where nothing is set, since a default device makes every call of torch slower; nor where torch is
+    not loaded. The default type belongs to the whole process: calls in other threads see it change for the time.
     """
     if not is_loaded():
         yield

@@ -23,7 +23,7 @@ FEWEST = 2 * LANES
 TILE = 2**21
 
 
-def is_small(shape: tuple[int, int], dtype: torch.dtype) -> bool:
+def is_small(shape: tuple[int, int], dtype: np.dtype | torch.dtype) -> bool:
     """Tell whether batches of dense problems of this shape are solved by kernels, and single ones by the same rule."""
     return shape[0] * shape[1] * LANES * dtype.itemsize <= TILE
 

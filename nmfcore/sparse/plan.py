@@ -14,7 +14,7 @@ from ..kernels.cuda.devices import visible_devices
 from ..late import is_tensor, torch
 from ..losses import BetaDivergence
 from ..pattern import SharedPattern
-from ..problem import SAFE_MAXIMUM, build_problem
+from ..problem import SAFE_MAXIMUM, outline
 from ..request import Request
 from ..result import Result
 from ..rules.rank_two import AcceleratedRankTwo, RankTwo
@@ -35,10 +35,7 @@ def plan_pattern(request: Request) -> Solver:
     if request.device is None and pattern.on_device is not None:
         request = request.with_data(pattern, device=pattern.on_device)
     # Whether a rule supports the problem does not depend on the data, which therefore need not be made dense.
-    one = np.ones((1, 1))
-    stand_in = build_problem(
-        one, loss=loss, weight=None if request.weight is None else one, penalty=request.penalty, hold=request.hold
-    )
+    stand_in = outline(loss, request.weight, request.penalty, request.hold)
     if request.weight is None and isinstance(loss, BetaDivergence) and loss.beta <= 0:
         pattern.require_positive(loss.beta)
     rule = resolve_rule(request.update, stand_in, request.n_components)

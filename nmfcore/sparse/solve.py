@@ -208,8 +208,10 @@ class Compiled:
             starts = beginning.of(0, alone, alone, narrow=True)
             solved = kernel.try_all(tries, starts, request.seed, narrow=True)
         else:
-            starts = join([beginning.of(start, alone, alone, narrow=False) for start in range(number)])
-            solved = kernel.run(np.arange(number), starts, narrow=False)
+            narrow = kernel.accelerated  # which begins at W alone
+            starts = join([beginning.of(start, alone, alone, narrow=narrow) for start in range(number)])
+            solved = kernel.run(np.arange(number), starts, narrow=narrow)
+            solved = _widen(solved, kernel.pattern) if narrow else solved
         best = solved.map(lambda x: x[:1])
         for start in range(1, number):
             keep_better(best, _take(solved, slice(start, start + 1)), alone)

@@ -63,7 +63,7 @@ def leading_svd(
     if m > n:
         dense = torch.from_numpy(pattern.to_dense(replicates, dtype=np.float64))
         return initialise.leading_svd(dense, k)
-    gram = _gram(pattern, replicates)
+    gram = torch.from_numpy(_gram(pattern, replicates))
     if m <= SHORT:
         squares, vectors = torch.linalg.eigh(gram)
         return _triplets(pattern, replicates, vectors.flip(-1)[..., :k].contiguous(), squares.flip(-1)[:, :k])
@@ -84,11 +84,11 @@ def leading_eigenvectors(
     m, n = pattern.shape[1:]
     if m > min(n, SHORT):
         return None
-    squares, vectors = torch.linalg.eigh(_gram(pattern, replicates))
-    S = squares.flip(-1)[:, :k].clamp_min(0).sqrt()
-    if bool((S[:, -1] <= initialise.GRAM_RANGE * S[:, 0]).any()):
+    squares, vectors = np.linalg.eigh(_gram(pattern, replicates))
+    S = np.sqrt(np.maximum(squares[:, ::-1][:, :k], 0))
+    if (S[:, -1] <= initialise.GRAM_RANGE * S[:, 0]).any():
         return None
-    return vectors.flip(-1)[..., :k].contiguous().numpy(), S.numpy()
+    return np.ascontiguousarray(vectors[:, :, ::-1][:, :, :k]), S
 
 
 def _sparse_svd(matrix: scipy.sparse.csr_matrix, k: int, precision: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
@@ -147,7 +147,7 @@ def _subspace(gram: Tensor, guess: Tensor, k: int, tolerance: float) -> tuple[Te
     return U, S
 
 
-def _gram(pattern: SharedPattern, replicates: np.ndarray) -> Tensor:
+def _gram(pattern: SharedPattern, replicates: np.ndarray) -> np.ndarray:
     # Of whole tiles, of which then those asked for are taken.
     from ..kernels.spectra import gram_tiles
 
@@ -159,7 +159,7 @@ def _gram(pattern: SharedPattern, replicates: np.ndarray) -> Tensor:
         len(tiles),
     )
     lanes = out.reshape(len(tiles), m, m, LANES)
-    return torch.from_numpy(np.ascontiguousarray(lanes[place, :, :, chosen % LANES]))
+    return np.ascontiguousarray(lanes[place, :, :, chosen % LANES])
 
 
 def _project(pattern: SharedPattern, replicates: np.ndarray, U: Tensor) -> Tensor:
