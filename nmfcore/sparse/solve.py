@@ -100,9 +100,6 @@ class Kernel:
         columns = np.arange(len(pattern.columns)) if narrow else pattern.columns
         width = len(columns) if narrow else n
         W, H = np.zeros((jobs, m, k), self.dtype), np.zeros((jobs, k, width), self.dtype)
-        if number_of_threads() > 1:
-            # New pages that several threads touch at once cost more than writing them twice.
-            H.fill(0)
         n_iter, status, numbers = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64), np.zeros((jobs, 3))
 
         answers = Answers(W, H, n_iter, status, numbers)
@@ -130,9 +127,6 @@ class Kernel:
         pattern, k, jobs, (m, n) = self.pattern, starts.W.shape[-1], len(tries.tries), self.pattern.shape[1:]
         rule = rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
         W, H = np.zeros((jobs, m, k), self.dtype), np.zeros((jobs, k, n), self.dtype)
-        if number_of_threads() > 1:
-            # New pages that several threads touch at once cost more than writing them twice.
-            H.fill(0)
         n_iter, status, start = (np.zeros(jobs, np.int64) for _ in range(3))
         answers = Answers(W, H, n_iter, status, start, np.zeros((jobs, 3)))
         cells = Cells(pattern.values, pattern.rows, pattern.start, pattern.columns)
