@@ -53,7 +53,10 @@ def use_threads(number: int) -> None:
 
 
 def threads() -> int:
-    """Return how many threads torch uses; it is loaded to tell where nobody has said how many."""
+    """Return how many threads the engine uses: as many as torch.
+
+    It is loaded to tell where neither `use_threads` nor OMP_NUM_THREADS has said how many.
+    """
     if is_loaded():
         _hand_over()
         return torch.get_num_threads()

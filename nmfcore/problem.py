@@ -158,9 +158,9 @@ class Problem:
 
 def outline(loss: Loss, weight: Any, penalty: Penalty, hold: str | None) -> Problem:
     """Return a problem without data: it tells a rule what is asked of it; numbers stand in the place of tensors."""
-    one: Any = np.ones((1, 1))
-    l1_W, l2_W, l1_H, l2_H = (one * c if c > 0 else None for c in penalty.coefficients(1, 1))
-    return Problem(one[None], None if weight is None else one[None], loss, l1_W, l2_W, l1_H, l2_H, hold, one, one, one)
+    one: Any = np.ones((1, 1, 1))
+    penalties = (one * c if c > 0 else None for c in penalty.coefficients(1, 1))
+    return Problem(one, None if weight is None else one, loss, *penalties, hold, one, one, one)
 
 
 class Thin(NamedTuple):
