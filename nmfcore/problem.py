@@ -159,8 +159,8 @@ class Problem:
 def outline(loss: Loss, weight: Any, penalty: Penalty, hold: str | None) -> Problem:
     """Return a problem without data: it tells a rule what is asked of it; numbers stand in the place of tensors."""
     one: Any = np.ones((1, 1, 1))
-    penalties = (one * c if c > 0 else None for c in penalty.coefficients(1, 1))
-    return Problem(one, None if weight is None else one, loss, *penalties, hold, one, one, one)
+    l1_W, l2_W, l1_H, l2_H = (one * c if c > 0 else None for c in penalty.coefficients(1, 1))
+    return Problem(one, None if weight is None else one, loss, l1_W, l2_W, l1_H, l2_H, hold, one, one, one)
 
 
 class Thin(NamedTuple):
@@ -343,9 +343,8 @@ def _scale(by_row: Tensor, degree: float | None) -> Tensor:
     largest = by_row.amax(dim=-1).double()
     if degree is None:
         return torch.ones_like(largest)
-    low, high = SAFE_MAXIMUM
     if len(largest) == 1 and low <= float(largest) <= high:
         return torch.ones_like(largest)
-    outside = (largest > 0) & ((largest < low) | (largest > high))
+    outside = (largest > 0) & ((largest < SAFE_MAXIMUM[0]) | (largest > SAFE_MAXIMUM[1]))
     exponent = 2 * torch.floor(torch.log2(torch.where(outside, largest, torch.ones_like(largest))) / 2)
     return torch.where(outside, torch.exp2(exponent), torch.ones_like(largest))
