@@ -14,6 +14,7 @@ from .factorise import factorize
 from .initialise import METHODS, nndsvd, random_factors
 from .kernels.compiling import when_compiling
 from .kernels.parallel import in_parallel
+from .late import threads, use_threads
 from .losses import NAMED_BETA, BetaDivergence, Loss
 from .masked import MaskedResult, fit_masked
 from .pattern import SharedPattern
@@ -68,6 +69,8 @@ __all__ = [
     "random_factors",
     "select_rank",
     "star_weights",
+    "threads",
+    "use_threads",
     "when_compiling",
 ]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
+from .late import torch
 from .problem import Factors, Problem
 from .rules.multiplicative import smallest
 from .rules.resolve import OURS, UpdateRule
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Scale is moved where the sums of W[:, c] and H[c] differ by more than this factor: far beyond what ordinary data and
 # starts bring about, so that their numbers stay, and far within what float32 can square.

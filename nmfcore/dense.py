@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .initialise import start_factors
 from .iterate import Outcome, iterate, without_empty_columns
+from .late import is_tensor, torch
 from .losses import BetaDivergence
 from .memory import in_halves
 from .pattern import SharedPattern
@@ -136,4 +135,4 @@ def _in_units_of(V: Any, problem: Problem, outcome: Outcome) -> Result:
         kkt=outcome.kkt.clone(),
         start=outcome.start.clone(),
     )
-    return result.map(lambda x: x.to(V.device) if isinstance(V, Tensor) else x.cpu().numpy())
+    return result.map(lambda x: x.to(V.device) if is_tensor(V) else x.cpu().numpy())

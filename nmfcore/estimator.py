@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
@@ -18,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .factorise import factorize
 from .held import weights
 from .initialise import METHODS
+from .late import torch
 from .losses import NAMED_BETA, BetaDivergence, as_loss
 from .problem import Penalty
 from .result import Result

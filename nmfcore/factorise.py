@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-import torch
 
 from .alternating.solve import Alternating
 from .alternating.solve import refusal as not_alternating
 from .dense import Dense, Products, Solver
+from .late import torch
 from .losses import BetaDivergence, Loss, as_loss
 from .matrix import DENSE_ENTRIES, SparseMatrix
 from .pattern import SharedPattern
@@ -25,7 +25,6 @@ from .stopping import Status, Stop
 from .surroundings import undisturbed
 
 
-@torch.no_grad()
 @undisturbed()
 def factorize(
     V: Any,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg
-import torch
-from torch import Tensor
 
 from .errors import ProblemError
+from .late import torch
 from .matrix import SparseMatrix
 from .problem import Factors, Problem, Thin, as_tensor
 from .streams import half_normals
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 METHODS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 # NNDSVD entries below this become zero; scikit-learn's constant.

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from .balance import excess, may_balance, rescale
+from .late import torch
 from .losses import BetaDivergence
 from .optimality import kkt_residual
 from .problem import Factors, Problem, Thin
@@ -18,6 +16,9 @@ from .revive import Revival, renewed
 from .rules.multiplicative import smallest
 from .rules.resolve import OURS, UpdateRule
 from .stopping import PENDING, Status, Stop
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Columns without data are left out where at most this fraction of the columns remains.
 NARROW = 0.75

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from .errors import ProblemError
+from .late import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Reconstructions are kept above this before they are divided by; scikit-learn's constant, float32's epsilon.
 FLOOR = 2.0**-23

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
-import torch
-from torch import Tensor
 
 from .errors import ProblemError, refuse_masked
+from .late import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Up to so many entries the singular vectors come from the dense matrix, as those of dense data do.
 DENSE_ENTRIES = 2**22
@@ -29,13 +33,15 @@ class SparseMatrix:
         Its transpose.
     """
 
-    device = torch.device("cpu")
     ndim = 3
 
     def __init__(self, rows: Any, columns: Any = None) -> None:
-        self._rows = rows
-        self._columns = columns if columns is not None else scipy.sparse.csr_array(rows.T)
+        self._rows, self._given = rows, columns
         self.dtype = torch.float32 if rows.dtype == np.float32 else torch.float64
+
+    @cached_property
+    def _columns(self) -> Any:
+        return scipy.sparse.csr_array(self._rows.T) if self._given is None else self._given
 
     @classmethod
     def of(cls, V: Any, dtype: torch.dtype | None = None) -> SparseMatrix:
@@ -57,6 +63,9 @@ class SparseMatrix:
         rows.eliminate_zeros()
         if len(V.shape) != 2 or 0 in V.shape:
             raise ProblemError(f"V must have shape (m, n) with no empty axis; got {V.shape}")
+        # Numbers below zero and those that are not finite show in the extremes.
+        if not rows.nnz or (rows.data.min() > 0 and np.isfinite(rows.data.max())):
+            return cls(rows)
         wild = ~np.isfinite(rows.data)
         if wild.any():
             raise ProblemError(
@@ -73,6 +82,11 @@ class SparseMatrix:
 
     def __len__(self) -> int:
         return 1
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is: always in the memory of this machine."""
+        return torch.device("cpu")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -97,7 +111,13 @@ class SparseMatrix:
 
     def sum(self, dim: int | tuple[int, int]) -> Tensor:
         """Return sums over one axis or both, shape (1, m), (1, n) or (1,)."""
-        return torch.from_numpy(np.atleast_1d(self._rows.sum(axis=_axis(dim))))[None].reshape(_reduced(dim))
+        rows = self._rows
+        if dim == -1:
+            total = _reduceat(np.add, rows)
+        else:
+            by_column = np.bincount(rows.indices, rows.data, rows.shape[1]).astype(rows.dtype, copy=False)
+            total = by_column if dim == -2 else np.atleast_1d(rows.data.sum())
+        return torch.from_numpy(total)[None].reshape(_reduced(dim))
 
     def mean(self, dim: tuple[int, int]) -> Tensor:
         """Return the mean of all entries, shape (1,)."""
@@ -105,10 +125,11 @@ class SparseMatrix:
 
     def amax(self, dim: int | tuple[int, int], *, keepdim: bool = False) -> Tensor:
         """Return maxima over one axis or both."""
-        # Along the memory: that spares a copy.
-        largest = self._columns.max(axis=1) if dim == -2 else self._rows.max(axis=_axis(dim))
-        dense = largest.toarray() if scipy.sparse.issparse(largest) else np.atleast_1d(largest)
-        out = torch.from_numpy(dense)[None].reshape(_reduced(dim))
+        if isinstance(dim, int):
+            largest = _reduceat(np.maximum, self._columns if dim == -2 else self._rows)
+        else:
+            largest = np.atleast_1d(self._rows.data.max(initial=0))
+        out = torch.from_numpy(largest)[None].reshape(_reduced(dim))
         return out.unsqueeze(dim) if keepdim and isinstance(dim, int) else out
 
     def double(self) -> SparseMatrix:
@@ -125,20 +146,9 @@ class SparseMatrix:
         columns = self._columns[index.numpy()]
         return SparseMatrix(scipy.sparse.csr_array(columns.T), columns)
 
-    def filled(self, rows: np.ndarray, columns: np.ndarray) -> tuple[Any, Any]:
-        """Return some rows and columns as a csr_array, and their transpose; all others are empty."""
-        _, m, n = self.shape
-        parts = []
-        for V, along, across, width in ((self._rows, rows, columns, n), (self._columns, columns, rows, m)):
-            edges, indices = V.indptr, V.indices
-            if len(along) < V.shape[0]:
-                edges = np.append(edges[:1], edges[along + 1])
-            if len(across) < width:
-                place = np.zeros(width, dtype=indices.dtype)
-                place[across] = np.arange(len(across))
-                indices = place[indices]
-            parts.append(scipy.sparse.csr_array((V.data, indices, edges), shape=(len(along), len(across))))
-        return parts[0], parts[1]
+    def filled(self, rows: np.ndarray, columns: np.ndarray) -> tuple[Any, Callable[[], Any]]:
+        """Return some rows and columns as a csr_array, and what makes their transpose; all others are empty."""
+        return _part(self._rows, rows, columns), lambda: _part(self._columns, columns, rows)
 
     def to_dense(self) -> Tensor:
         """Return the matrix as a Tensor, shape (1, m, n)."""
@@ -185,8 +195,23 @@ class SparseMatrix:
         return tuple(torch.from_numpy(np.ascontiguousarray(x))[None] for x in (U[:, down], S[down], Vh[down]))  # type: ignore[return-value]
 
 
-def _axis(dim: int | tuple[int, int]) -> int | None:
-    return dim if isinstance(dim, int) else None
+def _part(V: Any, along: np.ndarray, across: np.ndarray) -> Any:
+    edges, indices = V.indptr, V.indices
+    if len(along) < V.shape[0]:
+        edges = np.append(edges[:1], edges[along + 1])
+    if len(across) < V.shape[1]:
+        place = np.zeros(V.shape[1], dtype=indices.dtype)
+        place[across] = np.arange(len(across))
+        indices = place[indices]
+    return scipy.sparse.csr_array((V.data, indices, edges), shape=(len(along), len(across)))
+
+
+def _reduceat(function: np.ufunc, rows: Any) -> np.ndarray:
+    # Of the entries of each row; zero where there are none.
+    out, filled = np.zeros(rows.shape[0], rows.dtype), np.flatnonzero(np.diff(rows.indptr))
+    if len(filled):
+        out[filled] = function.reduceat(rows.data, rows.indptr[filled])
+    return out
 
 
 def _reduced(dim: int | tuple[int, int]) -> tuple[int, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
+from .late import is_tensor, torch
 from .request import Request
 from .result import Result, concatenate
 
@@ -25,7 +25,7 @@ def in_halves(solve: Callable[[Request], Result], request: Request) -> Result:
     try:
         return solve(request)
     except torch.OutOfMemoryError:
-        if not isinstance(V, (np.ndarray, torch.Tensor)) or V.ndim != 3 or len(V) < 2:
+        if not (isinstance(V, np.ndarray) or is_tensor(V)) or V.ndim != 3 or len(V) < 2:
             raise
     # Outside the handler, whose traceback keeps what filled the memory alive.
     if torch.cuda.is_available():

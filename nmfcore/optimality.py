@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
 
 from .gradient import gradient_parts
+from .late import torch
 from .losses import BetaDivergence
 from .problem import Factors, Problem
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Optimality(NamedTuple):

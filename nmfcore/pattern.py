@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-import torch
 
 from .drawing import Drawing
 from .errors import ProblemError, refuse_masked
 from .kernels import LANES
+from .late import is_tensor
 from .matrix import SparseMatrix
 
 UNMASK = "fill them, or give factorize the filled matrices themselves and weight=0 where entries are missing"
@@ -151,7 +151,7 @@ class SharedPattern:
             If an entry is negative, NaN, infinite or masked, or the shape is wrong.
         """
         refuse_masked(V, "V", UNMASK)
-        data = np.asarray(V.detach().cpu() if isinstance(V, torch.Tensor) else V)
+        data = np.asarray(V.detach().cpu() if is_tensor(V) else V)
         if data.ndim not in (2, 3) or 0 in data.shape:
             raise ProblemError(f"V must have shape (m, n) or (B, m, n) with no empty axis; got {data.shape}")
         data = data.reshape((-1, *data.shape[-2:]))

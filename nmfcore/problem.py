@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .errors import ProblemError, refuse_masked
+from .late import is_tensor, torch
 from .losses import BetaDivergence, Loss, as_loss, degree_of
 from .matrix import SparseMatrix
 
-FLOAT_DTYPES = (torch.float32, torch.float64)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FLOAT_DTYPES = ("torch.float32", "torch.float64")
 # Within this range of the largest entry the data are used as they are, so that the numbers equal scikit-learn's;
 # outside it float32 squares and the absolute floors would spoil them, and a power of four is divided out.
 SAFE_MAXIMUM = (2.0**-10, 2.0**20)
@@ -154,6 +156,13 @@ class Problem:
         return total
 
 
+def outline(loss: Loss, weight: Any, penalty: Penalty, hold: str | None) -> Problem:
+    """Return a problem without data: it tells a rule what is asked of it; numbers stand in the place of tensors."""
+    one: Any = np.ones((1, 1, 1))
+    l1_W, l2_W, l1_H, l2_H = (one * c if c > 0 else None for c in penalty.coefficients(1, 1))
+    return Problem(one, None if weight is None else one, loss, l1_W, l2_W, l1_H, l2_H, hold, one, one, one)
+
+
 class Thin(NamedTuple):
     """A problem without the columns in which no replicate has data, and where the others stand in the whole."""
 
@@ -204,15 +213,12 @@ def build_problem(
                 f"weight of shape {tuple(weights.shape)} does not fit V of shape {tuple(data.shape)}"
             ) from None
         data = torch.where(weights > 0, data, data.new_zeros(()))
-    by_row, by_column = data.amax(dim=-1), data.amax(dim=-2)
-    if isinstance(data, Tensor) and not (float(data.amin()) >= 0 and bool(torch.isfinite(by_row).all())):
-        _require_non_negative(data, "V")
+    by_row, by_column = _largest(data)
     if isinstance(loss, BetaDivergence) and loss.beta <= 0:
         _require_positive(data, weights, loss.beta)
 
     scale = _scale(by_row, degree_of(loss))
-    scaled = bool((scale != 1).any())
-    if scaled:
+    if bool((scale != 1).any()):
         data = data / scale.to(data.dtype)[:, None, None]
     coefficients = (penalty or Penalty()).coefficients(*data.shape[1:])
     # With V = s V', W = sqrt(s) W', H = sqrt(s) H' the objective is s^degree times that of V' whose L1 coefficients
@@ -225,6 +231,22 @@ def build_problem(
     )
     filled = by_row > 0, by_column > 0
     return Problem(data, weights, loss, l1_W, l2_W, l1_H, l2_H, hold, scale, *filled)
+
+
+def _largest(data: Tensor | SparseMatrix) -> tuple[Tensor, Tensor]:
+    # The largest entries of rows, and of columns or, of a sparse matrix, their sums: data of either sign are refused.
+    if isinstance(data, SparseMatrix):
+        return data.amax(dim=-1), data.sum(dim=-2)
+    if data.device.type == "cpu" and len(data) == 1:
+        # Read as integers, numbers below zero are the largest, then NaN, then infinity: one pass finds all of them.
+        V = data[0].numpy()
+        largest = np.maximum.reduce(V.view(f"u{V.itemsize}"), axis=0).view(V.dtype)
+        if bool(np.isfinite(largest).all()) and not np.signbit(largest).any():
+            return torch.from_numpy(np.maximum.reduce(V, axis=1))[None], torch.from_numpy(largest)[None]
+    by_row = data.amax(dim=-1)
+    if not (float(data.amin()) >= 0 and bool(torch.isfinite(by_row).all())):
+        _require_non_negative(data, "V")
+    return by_row, data.amax(dim=-2)
 
 
 def as_tensor(
@@ -241,7 +263,7 @@ def as_tensor(
             f"device {str(device)!r} was asked for, but torch {torch.__version__} sees no CUDA device; "
             "use device='cpu', or install a CUDA build of torch and check nvidia-smi"
         )
-    if isinstance(x, Tensor):
+    if is_tensor(x):
         if x.layout != torch.strided:
             raise ProblemError(
                 f"{name} is a sparse tensor ({x.layout}); pass {name}.to_dense(), or a scipy.sparse matrix as V"
@@ -261,7 +283,7 @@ def as_tensor(
         raise TypeError(f"{name} must hold real numbers; got {tensor.dtype}")
     if not tensor.is_floating_point():
         tensor = tensor.to(torch.float64)
-    if dtype is None and tensor.dtype not in FLOAT_DTYPES:
+    if dtype is None and str(tensor.dtype) not in FLOAT_DTYPES:
         raise TypeError(f"{name} must be float32 or float64; got {tensor.dtype}. Convert it, or pass dtype=.")
     return tensor.to(device=device, dtype=dtype)
 
@@ -275,7 +297,7 @@ def checked(V: Any, dtype: torch.dtype | None) -> Tensor:
 
 def require_float(dtype: torch.dtype | None) -> None:
     """Raise unless `dtype` is None, float32 or float64."""
-    if dtype is not None and dtype not in FLOAT_DTYPES:
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and str(dtype) in FLOAT_DTYPES):
         raise ProblemError(f"dtype must be torch.float32 or torch.float64; got {dtype}")
 
 
@@ -321,7 +343,8 @@ def _scale(by_row: Tensor, degree: float | None) -> Tensor:
     largest = by_row.amax(dim=-1).double()
     if degree is None:
         return torch.ones_like(largest)
-    low, high = SAFE_MAXIMUM
-    outside = (largest > 0) & ((largest < low) | (largest > high))
+    if len(largest) == 1 and low <= float(largest) <= high:
+        return torch.ones_like(largest)
+    outside = (largest > 0) & ((largest < SAFE_MAXIMUM[0]) | (largest > SAFE_MAXIMUM[1]))
     exponent = 2 * torch.floor(torch.log2(torch.where(outside, largest, torch.ones_like(largest))) / 2)
     return torch.where(outside, torch.exp2(exponent), torch.ones_like(largest))

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from .errors import ProblemError
 from .initialise import check_init, require_components
+from .late import torch
 from .losses import Loss
 from .pattern import SharedPattern
 from .problem import Penalty, require_float
@@ -93,7 +93,7 @@ class Request:
     @property
     def on_cpu(self) -> bool:
         """Whether no other device than the CPU was asked for."""
-        return self.device is None or torch.device(self.device).type == "cpu"
+        return self.device is None or str(self.device) == "cpu" or torch.device(self.device).type == "cpu"
 
     @property
     def guided(self) -> bool:
@@ -129,7 +129,7 @@ def require_whole(name: str, value: Any) -> None:
 
 def require_device(device: Any) -> None:
     """Raise unless torch knows such a device."""
-    if device is None or isinstance(device, torch.device):
+    if device is None or str(device) == "cpu" or isinstance(device, torch.device):
         return
     try:
         known = isinstance(device, str) and torch.device(device) is not None

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-import torch
 
+from .late import is_tensor, torch
 from .stopping import Status
 
 # A later start must lower the loss by more than this fraction: rounding is not to choose between equals.
@@ -118,7 +118,7 @@ def concatenate(parts: Sequence[Result]) -> Result:
     """Return the replicates of several results as one; all have the replicate axis."""
     if len(parts) == 1:
         return parts[0]
-    join: Any = torch.cat if isinstance(parts[0].W, torch.Tensor) else np.concatenate
+    join: Any = torch.cat if is_tensor(parts[0].W) else np.concatenate
     return Result(**{name: join([getattr(one, name) for one in parts]) for name in FIELDS})
 
 

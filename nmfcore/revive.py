@@ -6,16 +6,17 @@ could gain: some of V - W H, where that is positive.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
+from .late import torch
 from .matrix import SparseMatrix
 from .problem import Factors, Problem
 from .rules.multiplicative import MultiplicativeUpdate, smallest
 from .rules.resolve import OURS, UpdateRule
 from .stopping import PENDING, Status, mass_limit
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Times that a replicate gets a dead component back.
 REVIVALS = 8

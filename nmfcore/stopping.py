@@ -6,14 +6,15 @@ import enum
 import math
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Protocol
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Protocol
 
 from .errors import ProblemError
+from .late import torch
 from .optimality import examine, unit_sum
 from .problem import Factors, Problem
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # The slowest convergence between two checks that is taken into account; changes of the factors, and missing mass (a sum
 # over columns), that count as none, in units of rounding.

@@ -121,22 +121,22 @@ def _torch_has(device: str) -> bool:
 
 def use_threads(number: int) -> None:
     """Let the engine use so many threads of this process."""
-    import torch
+    import nmfcore
 
-    torch.set_num_threads(number)
+    nmfcore.use_threads(number)
 
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Let the engine use one thread meanwhile: for single small fits, in which threads wait more than they work."""
-    import torch
+    import nmfcore
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = nmfcore.threads()
+    nmfcore.use_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        nmfcore.use_threads(before)
 
 
 def solve(

@@ -21,9 +21,9 @@ class Extrapolated(Run):
 
     def __init__(self, V: Matrix, W: np.ndarray, H: np.ndarray, stop: Stop) -> None:
         super().__init__(V, W, H, stop)
-        self.best = Point(W, H, np.zeros_like(W), np.zeros((len(W), len(W))), np.inf)
+        self.best = Point.start(W, H)
         self.ahead = sweeps_of(V.across(H), H @ H.T, W, RULE.sweeps_W)
-        self.momentum = Momentum()
+        self.momentum, self.one = Momentum(), np.ones((len(W), 1))
         self.seen = _unit_sum(W, H)
         self.change = np.inf
 
@@ -37,7 +37,7 @@ class Extrapolated(Run):
         target, gram = self.V.across(H), H @ H.T
         W = sweeps_of(target, gram, W, RULE.sweeps_W)
         loss = 0.5 * (self.V.squared - 2 * float(np.vdot(W, target)) + float(np.vdot(W @ W.T, gram)))
-        return Point(W, H, target, gram, loss)
+        return Point(W, H, target, gram, loss, self.one)
 
     def accepts(self, new: Point) -> bool:
         """Take every step: those that turn are found by their direction."""

@@ -71,11 +71,15 @@ def pairs(target: np.ndarray, gram: np.ndarray, factor: np.ndarray) -> np.ndarra
     determinant = a * c - b * b
     if not determinant > PARALLEL * a * c:
         return _parallel(target, a, c, factor)
-    both = np.dot(np.array([[c, -b], [-b, a]]) / determinant, target)
-    x, y = both
-    out = np.maximum(both, 0.0)
-    np.divide(target[0], a, out=out[0], where=y < 0.0)
-    np.divide(target[1], c, out=out[1], where=x < 0.0)
+    out = np.empty(target.shape)
+    x, y = out
+    np.dot(np.array([-b / determinant, a / determinant]), target, out=y)
+    np.maximum(y, 0.0, out=y)
+    # With this y, or none, the best x; with that the best y, which is the same one unless there is no x.
+    for one, other, mine, size in ((x, y, target[0], a), (y, x, target[1], c)):
+        np.multiply(other, -b / size, out=one)
+        np.add(one, mine * (1.0 / size), out=one)
+        np.maximum(one, 0.0, out=one)
     return out
 
 

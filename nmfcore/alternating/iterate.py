@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -27,19 +29,55 @@ FALLING = 100.0
 PATIENCE = 8
 
 
-@dataclass
 class Point:
     """Factors with components as rows, W (k, m) of unit sum and H (k, n), and what was computed on the way.
 
-    `target_W` is H V^T and `gram_H` is H H^T; `target_H` is W V, once it has been asked for.
+    H is made of `raw` when it is asked for, as are `target_W`, which is H V^T, and `gram_H`, H H^T. `target_H` is W V,
+    once it is known.
+
+    Parameters
+    ----------
+    W : ndarray, shape (k, m)
+    raw : ndarray, shape (k, n)
+        H over `total`.
+    target, gram : ndarray, shapes (k, m), (k, k)
+        Products of `raw` with V^T and with itself.
+    loss : float
+    total : ndarray, shape (k, 1)
     """
 
-    W: np.ndarray
-    H: np.ndarray
-    target_W: np.ndarray
-    gram_H: np.ndarray
-    loss: float
-    target_H: np.ndarray | None = None
+    def __init__(
+        self, W: np.ndarray, raw: np.ndarray, target: np.ndarray, gram: np.ndarray, loss: float, total: np.ndarray
+    ) -> None:
+        self.W, self.raw, self.loss, self.total = W, raw, loss, total
+        self._target, self._gram = target, gram
+        self.target_H: np.ndarray | None = None
+        self.kkt: float | None = None
+
+    @classmethod
+    def start(cls, W: np.ndarray, H: np.ndarray) -> Point:
+        """Return a point of which nothing is known yet."""
+        return cls(W, H, np.zeros_like(W), np.zeros((len(W), len(W))), np.inf, np.ones((len(W), 1)))
+
+    @cached_property
+    def H(self) -> np.ndarray:
+        """Return H."""
+        return self.raw * self.total
+
+    @cached_property
+    def weight(self) -> np.ndarray:
+        """The sums of H, shape (k, 1)."""
+        return np.add.reduce(self.raw, axis=1, keepdims=True) * self.total
+
+    @property
+    def target_W(self) -> np.ndarray:
+        """H V^T."""
+        return self._target * self.total
+
+    @property
+    def gram_H(self) -> np.ndarray:
+        """H H^T."""
+        return self._gram * (self.total * self.total.T)
 
 
 @dataclass
@@ -59,7 +97,7 @@ def iterate(run: Run, stop: Stop) -> Ended:
     every = stop.every or run.every
     for n_iter in range(1, stop.max_iter + 1):
         new = run.step()
-        if not np.isfinite(new.loss):
+        if not isfinite(new.loss):
             return Ended(new.W, new.H, np.nan, n_iter, Status.NON_FINITE, np.nan)
         if not run.accepts(new):
             continue
@@ -89,17 +127,16 @@ class Run:
         self.V, self.stop = V, stop
         total = positive(W.sum(axis=1))[:, None]
         self.ahead = W / total
-        self.best = Point(self.ahead, H * total, np.zeros_like(W), np.zeros((len(W), len(W))), np.inf)
+        self.best = Point.start(self.ahead, H * total)
         self.slack = (SLACK_SINGLE if V.single else SLACK) * V.squared
         self.eps = float(np.finfo(np.float32 if V.single else np.float64).eps)
-        self.memory = Memory(DEPTH_PAIR if len(W) == 2 else DEPTH, W.size)
+        self.memory = Memory(DEPTH_PAIR if len(W) == 2 else DEPTH, W.size, sloped=len(W) == 2)
         self.momentum = Momentum()
         self.ceiling = np.inf  # of the loss
         self.unseen = UNSEEN_PAIR if len(W) == 2 else UNSEEN
         self.careful, self.distrust = 0, float(FEW)
         self.falls: list[float] = []
         self.step_before = np.inf
-        self.slope = 1.0  # the least change of a move for a change of W so far
         self.waited, self.nearest = 0, np.inf
 
     def begin(self) -> None:
@@ -107,19 +144,20 @@ class Run:
         H = self.best.H
         W = fit(self.V.across(H), H @ H.T, self.best.W, SWEEPS_W)
         total = positive(W.sum(axis=1))[:, None]
-        self.best.W, self.best.H = W / total, H * total
+        self.best = Point.start(W / total, H * total)
         self.ahead = self.best.W
 
     def step(self) -> Point:
         """Return H fitted to the W that comes next, and W fitted to that H."""
-        W = self.ahead
-        target = self.best.target_H if W is self.best.W and self.best.target_H is not None else self.V.down(W)
-        H = fit(target, W @ W.T, self.best.H, SWEEPS_H)
-        target, gram = self.V.across(H), H @ H.T
+        W, best = self.ahead, self.best
+        target = best.target_H if W is best.W and best.target_H is not None else self.V.down(W)
+        # Two components are solved for good: where they begin counts but where one has no effect, whatever its size.
+        H = fit(target, np.dot(W, W.T), best.raw if len(W) == 2 else best.H, SWEEPS_H)
+        target, gram = self.V.across(H), np.dot(H, H.T)
         W = fit(target, gram, W, SWEEPS_W)
-        loss = 0.5 * (self.V.squared - 2 * float(np.vdot(W, target)) + float(np.vdot(W @ W.T, gram)))
-        total = positive(W.sum(axis=1))[:, None]
-        return Point(W / total, H * total, target * total, gram * (total * total.T), loss)
+        loss = 0.5 * (self.V.squared - 2 * float(np.vdot(W, target)) + float(np.vdot(np.dot(W, W.T), gram)))
+        total = positive(np.add.reduce(W, axis=1, keepdims=True))
+        return Point(W / total, H, target, gram, loss, total)
 
     def accepts(self, new: Point) -> bool:
         """Tell whether an extrapolation has held; if not, go back to the best W and be careful for a while."""
@@ -137,18 +175,18 @@ class Run:
         before, self.best = self.best, new
         self.falls = [*self.falls[-1:], before.loss - new.loss]
         self.ceiling = new.loss
-        weight = new.H.sum(axis=1)[:, None]
+        weight = new.weight
         move = new.W - self.ahead
-        if len(new.W) == 2:
-            self.slope = min(self.slope, self.memory.slope(new.W, move, weight))
         found = self.memory.extrapolate(new.W, move, weight)
-        on = self.momentum.extrapolate(new.W, before.W, move * (weight * weight))
+        step = new.W - before.W
+        turned = float(np.vdot(move * (weight * weight), step)) < 0
+        reach = self.momentum.turn(turned)
         if self.careful:
             self.careful -= 1
-            found = on
+            found = np.maximum(new.W + reach * step, 0.0)
         elif found is not None:
             self.distrust = max(FEW, TRUST * self.distrust)
-        self.ahead = new.W if found is None else found / positive(found.sum(axis=1))[:, None]
+        self.ahead = new.W if found is None else found / positive(np.add.reduce(found, axis=1, keepdims=True))
         return before, move
 
     def verdict(self, before: Point, move: np.ndarray) -> Status | None:
@@ -181,7 +219,7 @@ class Run:
     def distance(self, before: Point, move: np.ndarray) -> float:
         """Return how far the factors are thought to be from their limit; see `Stop`."""
         new = self.best
-        weight = new.H.sum(axis=1)[:, None]
+        weight = new.weight
         largest = positive((new.W * weight).max())
         step = float(np.abs(move * weight).max()) / largest
         ratio = min(step / self.step_before, SLOWEST) if self.step_before > 0 else SLOWEST
@@ -191,12 +229,12 @@ class Run:
         else:
             distance = self.unseen * max(step, float(np.abs((self.ahead - new.W) * weight).max()) / largest)
         # Two components may lie in a narrow valley, along which steps are short however far the limit is.
-        distance = max(distance, step / self.slope)
+        distance = max(distance, step / self.memory.slope)
         if distance > self.stop.tol and step > ROUNDING * self.eps:
             return distance
         # H follows W; it is looked at where W is at rest, and is still to change as W is compared with its last step.
         now = new.H / positive(weight)
-        change = float(np.abs(now - before.H / positive(before.H.sum(axis=1))[:, None]).max()) / positive(now.max())
+        change = float(np.abs(now - before.H / positive(before.weight)).max()) / positive(now.max())
         last = float(np.abs((new.W - before.W) * weight).max()) / largest
         still = change * min(1.0, distance / last) if last > 0 else change
         return 0.0 if max(step, change) <= ROUNDING * self.eps else max(distance, float(still))
@@ -218,17 +256,21 @@ class Run:
         at = self.best
         if at.target_H is None:
             at.target_H = self.V.down(at.W)
-        return [(at.W, at.H, at.target_W, at.gram_H @ at.W), (at.H, at.W, at.target_H, (at.W @ at.W.T) @ at.H)]
+        up_W, up_H = np.dot(at.gram_H, at.W), np.dot(np.dot(at.W, at.W.T), at.H)
+        return [(at.W, at.H, at.target_W, up_W), (at.H, at.W, at.target_H, up_H)]
 
     def missing_mass(self) -> tuple[float, float]:
         """Return what `optimality.missing_mass` does: the fractions of V that growing and locked entries would gain."""
         growing = locked = 0.0
         total = positive(float(self.V.sums[0].sum()))
         for (entry, other, down, up), mass in zip(self.sides(), self.V.sums, strict=True):
-            wanted = np.where(down > up, 1.0 - up / positive(down), 0.0)
-            by_growing = np.where(entry > 0, wanted, 0.0).max(axis=0)
-            by_locked = np.where(entry == 0, wanted, 0.0).max(axis=0)
-            if ((entry.sum(axis=1) == 0) & (other.sum(axis=1) == 0)).any():
+            wanted = np.ones(entry.shape)
+            np.divide(up, down, out=wanted, where=down > 0)
+            np.subtract(1.0, wanted, out=wanted)
+            np.maximum(wanted, 0.0, out=wanted)
+            grown = wanted * (entry > 0)
+            by_growing, by_locked = np.maximum.reduce(grown), np.maximum.reduce(wanted - grown)
+            if not (entry.any(axis=1) | other.any(axis=1)).all():
                 by_locked = np.where((entry * other.sum(axis=1)[:, None]).sum(axis=0) == 0, 1.0, by_locked)
             growing = max(growing, float(by_growing @ mass) / total)
             locked = max(locked, float(by_locked @ mass) / total)
@@ -236,15 +278,20 @@ class Run:
 
     def residual(self) -> float:
         """Return what `optimality.kkt_residual` does."""
-        total = positive(self.best.H.sum(axis=1))[:, None]
-        worst = 0.0
-        for (entry, _, down, up), size in zip(self.sides(), (total, 1.0 / total), strict=True):
-            share = entry * (size / positive((entry * size).max()))
-            slope = (up - down) * (1.0 / (size * positive((down / size).max())))
-            worst = max(worst, float(np.abs(np.minimum(share, slope)).max()))
-        return worst
+        at = self.best
+        if at.kkt is None:
+            at.kkt, total = 0.0, positive(at.weight)
+            for (entry, _, down, up), size in zip(self.sides(), (total, 1.0 / total), strict=True):
+                share = entry * (size / positive((entry * size).max()))
+                slope = np.subtract(up, down)
+                slope *= 1.0 / (size * positive((down / size).max()))
+                np.minimum(share, slope, out=slope)
+                at.kkt = max(at.kkt, float(slope.max()), -float(slope.min()))
+        return at.kkt
 
 
 def positive(x: np.ndarray | float) -> Any:
     """Return x with ones in place of what is not above zero, to divide by."""
+    if isinstance(x, float):
+        return x if x > 0 else 1.0
     return np.where(x > 0, x, 1.0)

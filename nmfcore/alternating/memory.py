@@ -22,30 +22,19 @@ class Memory:
         Steps before the last that count.
     size : int
         Entries of a point.
+    sloped : bool
+        Whether to watch `slope`: the least change of a move for a change of its beginning so far.
     """
 
-    def __init__(self, depth: int, size: int) -> None:
-        self.made, self.moves = np.empty((depth, size)), np.empty((depth, size))
+    def __init__(self, depth: int, size: int, *, sloped: bool = False) -> None:
+        self.made, self.moves, self.begun = (np.empty((depth, size)) for _ in range(3))
         self.known = 0
+        self.slope, self.sloped = 1.0, sloped
         self._next = 0
 
     def clear(self) -> None:
         """Forget all steps."""
         self.known = self._next = 0
-
-    def slope(self, made: np.ndarray, move: np.ndarray, weight: np.ndarray) -> float:
-        """Return the least change of a move for a change of its beginning, from the steps remembered to this one.
-
-        Arguments are as in `extrapolate`.
-        """
-        least = 1.0
-        for other, moved in zip(self.made[: self.known], self.moves[: self.known], strict=True):
-            turned = move - moved.reshape(move.shape)
-            apart = made - other.reshape(made.shape) - turned
-            size = float(np.linalg.norm(apart * weight))
-            if size > 0:
-                least = min(least, float(np.linalg.norm(turned * weight)) / size)
-        return max(least, TINY)
 
     def extrapolate(self, made: np.ndarray, move: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
         """Return where the steps lead to, which is where none would be made any more, or None after the first.
@@ -62,22 +51,51 @@ class Memory:
         Anderson (1965), Journal of the ACM 12, 547.
         """
         flat, moved, known = made.ravel(), move.ravel(), self.known
+        begun = flat - moved
         ahead = None
         if known:
+            by = (weight * weight).repeat(move.shape[1], axis=1).ravel()
             changes = moved - self.moves[:known]
-            weighted = (changes.reshape(known, *move.shape) * (weight * weight)).reshape(known, -1)
-            normal = weighted @ changes.T
-            normal.flat[:: known + 1] = normal.diagonal() * (1 + RIDGE) + TINY
-            try:
-                shares = np.linalg.solve(normal, weighted @ moved)
-            except np.linalg.LinAlgError:
-                shares = np.zeros(known)
-            ahead = np.maximum((1.0 - shares.sum()) * flat + shares @ self.made[:known], 0.0).reshape(made.shape)
+            weighted = changes * by
+            normal = np.dot(weighted, changes.T)
+            if self.sloped:
+                self._look(normal.diagonal(), np.dot(np.square(begun - self.begun[:known]), by))
+            shares = _solved(normal, np.dot(weighted, moved))
+            ahead = np.dot(shares, self.made[:known])
+            ahead += (1.0 - float(shares.sum())) * flat
+            ahead = np.maximum(ahead, 0.0, out=ahead).reshape(made.shape)
         at = self._next
-        self.made[at], self.moves[at] = flat, moved
+        self.made[at], self.moves[at], self.begun[at] = flat, moved, begun
         self._next = (at + 1) % len(self.made)
         self.known = min(known + 1, len(self.made))
         return ahead
+
+    def _look(self, turned: np.ndarray, apart: np.ndarray) -> None:
+        # Squares of the change of moves, and of the change of their beginnings.
+        for change, size in zip(turned.tolist(), apart.tolist(), strict=True):
+            if size > 0:
+                self.slope = max(min(self.slope, (change / size) ** 0.5), TINY)
+
+
+def _solved(normal: np.ndarray, right: np.ndarray) -> np.ndarray:
+    # Zeros where there is no solution.
+    known = len(right)
+    if known > 2:
+        normal.flat[:: known + 1] = normal.diagonal() * (1 + RIDGE) + TINY
+        try:
+            return np.linalg.solve(normal, right)
+        except np.linalg.LinAlgError:
+            return np.zeros(known)
+    # Few unknowns take less time than the call.
+    if known == 1:
+        return right / (normal[0] * (1 + RIDGE) + TINY)
+    (a, b), (_, c) = normal.tolist()
+    x, y = right.tolist()
+    a, c = a * (1 + RIDGE) + TINY, c * (1 + RIDGE) + TINY
+    determinant = a * c - b * b
+    if not determinant > 0:
+        return np.zeros(known)
+    return np.array([(c * x - b * y) / determinant, (a * y - b * x) / determinant])
 
 
 class Momentum:
@@ -89,11 +107,15 @@ class Momentum:
     def extrapolate(self, W: np.ndarray, before: np.ndarray, move: np.ndarray) -> np.ndarray:
         """Return W extrapolated along its step from `before`; `move` is how far the last iteration moved its point."""
         step = W - before
-        turned = float(np.vdot(move, step)) < 0
+        reach = self.turn(float(np.vdot(move, step)) < 0)
+        return np.maximum(W + reach * step, 0.0)
+
+    def turn(self, turned: bool) -> float:
+        """Return how far to go on after a step that `turned` against the last one, or did not."""
         reach = 0.0 if turned else self.reach
         if turned:
             self.ceiling, self.reach = self.reach, self.reach / SHRINK
         else:
             self.ceiling = min(1.0, GROW_LIMIT * self.ceiling)
             self.reach = min(self.ceiling, GROW * self.reach)
-        return np.maximum(W + reach * step, 0.0)
+        return reach

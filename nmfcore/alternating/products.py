@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import cached_property
-from typing import Any, Protocol
+from functools import cache, cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse
-import torch
 
 from ..initialise import NNDSVD_FLOOR
+from ..late import torch
+
+if TYPE_CHECKING:
+    pass
 
 # Products of more multiplications than this go to torch: NumPy's library would share them out among threads, which spin
 # for longer than such products take; torch's own threads are held back where V is not large.
 SMALL = 2**18
+# Entries whose squares are summed at once.
+FLAT = 2**13
+# Up to so many times as large they are made in parts.
+PARTS = 8
+# Of V V^T, whose columns cannot be shared out so.
+SQUARED = 2**24
 # Single precision is kept where V has more entries than this: smaller ones cost little in double precision, which
 # spares the iterations that rounding would add.
 SINGLE = 2**17
@@ -73,40 +83,66 @@ class Full:
     def __init__(self, V: np.ndarray) -> None:
         self.V, self.shape = V, V.shape
         self.single = V.dtype == np.float32
-        self._tensor = torch.from_numpy(V)
+        self._parts: dict[int, list[slice]] = {}
+
+    @cached_property
+    def _tensor(self) -> torch.Tensor:
+        return torch.from_numpy(self.V)
 
     def down(self, W: np.ndarray) -> np.ndarray:
         """Return W V."""
         W = W.astype(self.V.dtype, copy=False)
-        if len(W) * self.V.size <= SMALL:
-            return (W @ self.V).astype(np.float64, copy=False)
-        return (_tensor(W) @ self._tensor).numpy().astype(np.float64, copy=False)
+        parts = self._columns(len(W))
+        if not parts:
+            return (_tensor(W) @ self._tensor).numpy().astype(np.float64, copy=False)
+        out = np.empty((len(W), self.shape[1]), self.V.dtype)
+        for part in parts:
+            np.matmul(W, self.V[:, part], out=out[:, part])
+        return out.astype(np.float64, copy=False)
 
     def across(self, H: np.ndarray) -> np.ndarray:
         """Return H V^T."""
         H = H.astype(self.V.dtype, copy=False)
-        if len(H) * self.V.size <= SMALL:
-            return (H @ self.V.T).astype(np.float64, copy=False)
-        # Its transpose is the faster product.
-        return np.array((self._tensor @ _tensor(H).T).numpy().T, dtype=np.float64, order="C")
+        parts = self._columns(len(H))
+        if not parts:
+            # Its transpose is the faster product.
+            return np.array((self._tensor @ _tensor(H).T).numpy().T, dtype=np.float64, order="C")
+        first, *others = parts
+        out = np.matmul(H[:, first], self.V[:, first].T).astype(np.float64, copy=False)
+        for part in others:
+            out += np.matmul(H[:, part], self.V[:, part].T)
+        return out
+
+    def _columns(self, k: int) -> list[slice]:
+        # Columns whose products NumPy makes at once; none where torch makes them all.
+        if k not in self._parts:
+            n, number = self.shape[1], -(-k * self.V.size // SMALL)
+            edges = [n * i // number for i in range(number + 1)] if number <= PARTS else []
+            self._parts[k] = [slice(*pair) for pair in pairwise(edges)]
+        return self._parts[k]
 
     def square(self) -> np.ndarray:
         """Return V V^T."""
+        if len(self.V) * self.V.size <= SQUARED:
+            return (self.V @ self.V.T).astype(np.float64, copy=False)
         return (self._tensor @ self._tensor.T).numpy().astype(np.float64, copy=False)
 
     @cached_property
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """The sums of the rows and of the columns."""
-        # In the precision of V: that is enough for fractions of masses.
+        # In the precision of V: that is enough for fractions of masses. Products with ones take the least time.
+        if self._columns(2):
+            return self.across(np.ones((2, self.shape[1])))[0], self.down(np.ones((2, self.shape[0])))[0]
         by_row, by_column = self.V.sum(axis=1), self.V.sum(axis=0)
         return by_row.astype(np.float64, copy=False), by_column.astype(np.float64, copy=False)
 
     @cached_property
     def squared(self) -> float:
         """The sum of squares."""
-        if not self.single:
-            return float(np.vdot(self.V, self.V))
-        return float(np.einsum("ij,ij->i", self.V, self.V).sum(dtype=np.float64))
+        # In parts, which are short enough for one thread and for single precision.
+        flat = self.V.ravel()
+        parts = (flat[i : i + FLAT] for i in range(0, flat.size, FLAT))
+        return sum(float(np.dot(part, part)) for part in parts)
 
     def distance(self, W: np.ndarray, H: np.ndarray) -> float:
         """Return the sum of (V - W^T H)^2, a few rows at a time."""
@@ -207,14 +243,16 @@ def leading_vectors(
         if S[-1] <= GRAM_RANGE * S[0]:
             return None if exact else _by_residuals(V, U)
         return U, S, V.down(U) / S[:, None]
-    block = np.random.default_rng(0).standard_normal((width, m))
-    block[0] = V.sums[0]
+    block = np.concatenate([V.sums[0][None], _directions(width - 1, m)])
     basis, images, close = np.empty((0, m)), np.empty((0, n)), False
     for step in range(steps):
         for _ in range(2 if len(basis) else 1):
             block = np.linalg.qr((block - (block @ basis.T) @ basis).T)[0].T
         image = V.down(np.ascontiguousarray(block))
-        basis, images = np.concatenate([basis, block]), np.concatenate([images, image])
+        if step:
+            basis, images = np.concatenate([basis, block]), np.concatenate([images, image])
+        else:
+            basis, images = block, image
         last = step == steps - 1 or len(basis) + width > m
         if not last:
             block = V.across(image)
@@ -237,19 +275,34 @@ def leading_vectors(
 
 def nndsvd(U: np.ndarray, S: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return what `initialise.nndsvd` does of singular vectors, as factors with components as rows."""
-    up = [np.maximum(x, 0.0) for x in (U, X)]
-    down = [np.maximum(-x, 0.0) for x in (U, X)]
-    sizes_up, sizes_down = ([np.linalg.norm(x, axis=1) for x in side] for side in (up, down))
-    choose_up = sizes_up[0] * sizes_up[1] > sizes_down[0] * sizes_down[1]
-    chosen = [np.where(choose_up[:, None], x, y) for x, y in zip(up, down, strict=True)]
-    norms = [np.where(choose_up, x, y) for x, y in zip(sizes_up, sizes_down, strict=True)]
-    size = np.sqrt(S * norms[0] * norms[1])
-    W, H = (x * (size / np.where(norm > 0, norm, 1.0))[:, None] for x, norm in zip(chosen, norms, strict=True))
-    root = np.sqrt(S[0])
-    W[0], H[0] = root * np.abs(U[0]), root * np.abs(X[0])
-    for factor in (W, H):
-        factor[factor < NNDSVD_FLOOR] = 0.0
-    return W, H
+    sides = []
+    for x in (U, X):
+        up = np.maximum(x, 0.0)
+        # The squares of the negative parts are what those of the positive ones leave.
+        squares_up, squares = (np.einsum("ij,ij->i", y, y) for y in (up, x))
+        sides.append((x, up, squares_up, np.maximum(squares - squares_up, 0.0)))
+    (_, _, left, left_down), (_, _, right, right_down) = sides
+    choose_up = left * right > left_down * right_down
+    size = np.sqrt(S * np.sqrt(np.where(choose_up, left * right, left_down * right_down)))
+    root, factors = np.sqrt(S[0]), []
+    for x, chosen, squares_up, squares_down in sides:
+        for j in np.flatnonzero(~choose_up):
+            np.maximum(-x[j], 0.0, out=chosen[j])
+        norm = np.sqrt(np.where(choose_up, squares_up, squares_down))
+        chosen *= (size / np.where(norm > 0, norm, 1.0))[:, None]
+        np.abs(x[0], out=chosen[0])
+        chosen[0] *= root
+        chosen *= chosen >= NNDSVD_FLOOR
+        factors.append(chosen)
+    return factors[0], factors[1]
+
+
+@cache
+def _directions(number: int, m: int) -> np.ndarray:
+    # Random ones, always the same.
+    found = np.random.default_rng(0).standard_normal((number, m))
+    found.flags.writeable = False
+    return found
 
 
 def _by_residuals(V: Matrix, U: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse
-import torch
-from torch import Tensor
 
 from ..dense import solve_batch
 from ..initialise import fill_zeros, require_components, start_factors
 from ..kernels.parallel import kernels_only
+from ..late import is_tensor, torch
 from ..losses import BetaDivergence
 from ..matrix import DENSE_ENTRIES, SparseMatrix
-from ..problem import Factors, Problem, build_problem
+from ..problem import Factors
 from ..request import Request
 from ..result import FIELDS, Result, clearly_better
-from ..rules.multiplicative import smallest
+from ..rules.multiplicative import ROOM
 from ..sparse.batch import is_small
 from ..stopping import Status
+from .data import Data
 from .extrapolated import Extrapolated
 from .iterate import SLACK, Ended, Run, iterate
 from .products import SCATTERED, SINGLE, STEPS, THOROUGH, Full, Matrix, Scattered, leading_vectors, nndsvd
 
 # Below this fraction of the sum of squares a loss is summed entry by entry: as a difference it would be rounding.
 CLOSE = 1e-3
+# Entries that tell how many are zero.
+SAMPLE = 2**14
 # Torch computes on one thread where V has no more entries than this.
 THREADED = 2**22
 
@@ -41,7 +44,7 @@ def refusal(request: Request) -> str | None:
     penalised = request.penalty.alpha_W > 0 or (request.penalty.alpha_H or 0) > 0
     if request.weight is not None or request.hold is not None or penalised:
         return "weights, penalties and held factors are for the other rules"
-    if not request.on_cpu or (isinstance(request.V, Tensor) and request.V.device.type != "cpu"):
+    if not request.on_cpu or (is_tensor(request.V) and request.V.device.type != "cpu"):
         return "another device is asked for"
     if request.stop.max_iter == 0:
         return "no iteration is asked for"
@@ -64,13 +67,12 @@ class Alternating:
 
     def _solve(self) -> Result:
         request = self.request
-        problem = build_problem(request.V, device=request.device, dtype=request.dtype)
+        data = Data.of(request)
         require_components(request.n_components)
-        B, starts = problem.V.shape[0], request.number_of_starts
+        B, starts = data.V.shape[0], request.number_of_starts
         best: list[tuple[Ended, int]] = []
         for b in range(B):
-            one = problem.select(torch.tensor([b])) if B > 1 else problem
-            V = Narrow.of(one)
+            V = Narrow.of(data.select(b))
             for start in range(starts):
                 ended = V.solve(request, b, start)
                 if start == 0:
@@ -79,49 +81,49 @@ class Alternating:
                     best[b] = ended, start
                 if request.progress is not None:
                     request.progress(b * starts + start + 1, B * starts)
-        result = _without_dead(request, _result(problem, best))
-        return result.map(torch.from_numpy) if isinstance(request.V, Tensor) else result
+        result = _without_dead(request, _result(data, best))
+        return result.map(torch.from_numpy) if is_tensor(request.V) else result
 
 
 @dataclass(frozen=True)
 class Narrow:
     """One matrix without its empty rows and columns, the short side first, and where these stand in the whole."""
 
-    problem: Problem
+    data: Data
     matrix: Matrix | None
     rows: np.ndarray
     columns: np.ndarray
     turned: bool
 
     @classmethod
-    def of(cls, problem: Problem) -> Narrow:
-        """Return the matrix of a problem of one replicate."""
-        rows, columns = (np.flatnonzero(x[0].numpy()) for x in (problem.filled_rows, problem.filled_columns))
-        _, m, n = problem.V.shape
-        if is_small((m, n), problem.V.dtype) and len(rows):
+    def of(cls, data: Data) -> Narrow:
+        """Return the matrix of data of one replicate."""
+        rows, columns = (np.flatnonzero(x[0]) for x in (data.filled_rows, data.filled_columns))
+        _, m, n = data.V.shape
+        if is_small((m, n), data.dtype) and len(rows):
             rows, columns = np.arange(m), np.arange(n)
-        turned = len(rows) > len(columns) and not is_small((m, n), problem.V.dtype)
+        turned = len(rows) > len(columns) and not is_small((m, n), data.dtype)
         if not len(rows):
-            return cls(problem, None, rows, columns, turned)
-        V: Any = problem.V
+            return cls(data, None, rows, columns, turned)
+        V: Any = data.V
         if isinstance(V, SparseMatrix):
-            pair = V.filled(rows, columns)
+            V, transpose = V.filled(rows, columns)
         else:
-            V = V[0].numpy()
+            V = V[0]
             if len(columns) < n:
                 V = V.take(columns, axis=1)
             if len(rows) < m:
                 V = V.take(rows, axis=0)
-            pair = None
-        return cls(problem, _matrix(V, pair, turned), rows, columns, turned)
+            transpose = None
+        return cls(data, _matrix(V, transpose, turned), rows, columns, turned)
 
     def solve(self, request: Request, b: int, start: int) -> Ended:
         """Return where a start of replicate `b` ends, as factors of the whole matrix: W (m, k) and H (k, n)."""
-        (_, m, n), k = self.problem.V.shape, request.n_components
-        kept, double = str(self.problem.V.dtype).removeprefix("torch."), np.dtype(np.float64)
+        (_, m, n), k = self.data.V.shape, request.n_components
+        kept, double = self.data.dtype, np.dtype(np.float64)
         if self.matrix is None:
             return Ended(np.zeros((m, k), kept), np.zeros((k, n), kept), 0.0, 1, Status.CONVERGED, 0.0)
-        rule = Extrapolated if is_small((m, n), self.problem.V.dtype) and k > 2 else Run
+        rule = Extrapolated if is_small((m, n), kept) and k > 2 else Run
         run = rule(self.matrix, *self.start(request, b, start), request.stop)
         if start == 0 and not isinstance(request.init, str):
             # Of a pair either factor may say nothing, where it was filled with a constant.
@@ -133,7 +135,7 @@ class Narrow:
         level = np.where(level > 0, level, 1.0)[:, None]
         W, H = ((ended.W * level).astype(kept), (ended.H / level).astype(kept))
         for factor in (W, H):
-            factor[factor <= smallest(self.problem.V.dtype)] = 0.0
+            factor[factor <= ROOM * np.finfo(kept).tiny] = 0.0
         if self.matrix.single or ended.loss < CLOSE * self.matrix.squared:
             ended.loss = 0.5 * self.matrix.distance(W.astype(double), H.astype(double))
         if self.turned:
@@ -151,7 +153,7 @@ class Narrow:
             if factors is not None:
                 return factors
         init = request.part_of_init(init, slice(b, b + 1))
-        W, H = start_factors(self.problem, k, init, seed=request.seed, start=start, first_replicate=number)
+        W, H = start_factors(self.data.problem(), k, init, seed=request.seed, start=start, first_replicate=number)
         return self.cut(W[0].numpy(), H[0].numpy())
 
     def cut(self, W: np.ndarray, H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -175,7 +177,7 @@ class Narrow:
         if found is None:
             return None
         W, H = nndsvd(*found)
-        _, m, n = self.problem.V.shape
+        _, m, n = self.data.V.shape
         level = float(V.sums[0].sum()) / (m * n)
         if init == "nndsvdar":
             # Its small random values have their places in the whole.
@@ -207,33 +209,39 @@ def _without_dead(request: Request, result: Result) -> Result:
     return result
 
 
-def _matrix(V: Any, pair: tuple[Any, Any] | None, turned: bool) -> Matrix:
-    # Of a dense V, or of a sparse one and its transpose: as cells where they are few, or where all entries would not
-    # fit into memory.
-    shape = V.shape if pair is None else pair[0].shape
-    entries, single = shape[0] * shape[1], (V if pair is None else pair[0]).dtype == np.float32
-    few = SCATTERED * entries / (2 if single else 1)
-    scattered = (np.count_nonzero(V) if pair is None else pair[0].nnz) <= few
+def _matrix(V: Any, transpose: Callable[[], Any] | None, turned: bool) -> Matrix:
+    # Of a dense V, or of a sparse one: as cells where they are few, or where all entries would not fit into memory.
+    entries, single = V.shape[0] * V.shape[1], V.dtype == np.float32
+    filled = _filled(V) if transpose is None else V.nnz / entries
     double = entries <= SINGLE
-    if scattered or (pair is not None and entries > DENSE_ENTRIES):
-        if pair is None:
-            rows = scipy.sparse.csr_array(V)
-            pair = rows, scipy.sparse.csr_array(rows.T)
-        rows, columns = (x.astype(np.float64) for x in pair) if double else pair
+    if filled <= SCATTERED / (2 if single else 1) or (transpose is not None and entries > DENSE_ENTRIES):
+        rows = V if transpose is not None else scipy.sparse.csr_array(V)
+        columns = scipy.sparse.csr_array(rows.T) if transpose is None else transpose()
+        if double:
+            rows, columns = (x.astype(np.float64) for x in (rows, columns))
         return Scattered(columns, rows) if turned else Scattered(rows, columns)
-    V = V if pair is None else pair[0].toarray()
+    V = V if transpose is None else V.toarray()
     V = V.T if turned else V
     return Full(np.ascontiguousarray(V, dtype=np.float64 if double else V.dtype))
 
 
-def _result(problem: Problem, best: list[tuple[Ended, int]]) -> Result:
+def _filled(V: np.ndarray) -> float:
+    # The fraction of entries that are not zero, by some of the rows: all say little more.
+    some = V[:: max(1, V.size // SAMPLE)]
+    return np.count_nonzero(some) / some.size
+
+
+def _result(data: Data, best: list[tuple[Ended, int]]) -> Result:
     # The scale that was divided out of V comes back.
-    size, root = problem.loss_scale.numpy(), problem.scale.sqrt().numpy()
+    size, root = (data.scale**2).tolist(), np.sqrt(data.scale).tolist()
     ends = [ended for ended, _ in best]
-    loss = np.array([ended.loss for ended in ends]) * size
+    if any(s != 1 for s in root):
+        for ended, s in zip(ends, root, strict=True):
+            ended.W, ended.H = (x * x.dtype.type(s) for x in (ended.W, ended.H))
+    loss = np.array([ended.loss * s for ended, s in zip(ends, size, strict=True)])
     return Result(
-        W=np.stack([ended.W * ended.W.dtype.type(s) for ended, s in zip(ends, root, strict=True)]),
-        H=np.stack([ended.H * ended.H.dtype.type(s) for ended, s in zip(ends, root, strict=True)]),
+        W=ends[0].W[None] if len(ends) == 1 else np.stack([ended.W for ended in ends]),
+        H=ends[0].H[None] if len(ends) == 1 else np.stack([ended.H for ended in ends]),
         loss=loss,
         divergence=loss.copy(),
         n_iter=np.array([ended.n_iter for ended in ends], dtype=np.int64),

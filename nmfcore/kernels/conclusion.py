@@ -148,9 +148,10 @@ def settle(tile, rule, limits, due, m, count, units):
             )  # fmt: skip
     wanted = False
     for i in range(LANES):
+        if lane[STATE * LANES + i] != WAITING:
+            verdict[i] = -1  # an empty lane still has that of its last job
         if lane[STATE * LANES + i] != RUNNING:
             continue
-        verdict[i] = -1
         last = lane[ITERATION * LANES + i] == limits.max_iter
         if due or last:
             total = 0.0

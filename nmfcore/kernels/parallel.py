@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import numpy as np
-import torch
+
+from ..late import threads, use_threads
 
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
 
@@ -21,19 +22,19 @@ def kernels_only() -> Iterator[None]:
     Small tensors are not worth torch's own threads, which wait for each other at every call; on a busy machine that
     takes several times as long as the work. Threads that `in_parallel` starts inside have one of torch's each.
     """
-    before = torch.get_num_threads()
+    before = threads()
     token = _threads.set(before if _threads.get() is None else _threads.get())
-    torch.set_num_threads(1)
+    use_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        use_threads(before)
         _threads.reset(token)
 
 
 def number_of_threads() -> int:
     """Return on how many threads `in_parallel` works."""
-    return _threads.get() or torch.get_num_threads()
+    return _threads.get() or threads()
 
 
 def _wrapping(work: Callable[[int, int], None]) -> Callable[[int, int], None]:
@@ -51,14 +52,14 @@ def in_parallel(work: Callable[[int, int], None], count: int, *, grain: int = 1)
     `grain` is how long ranges should be at least where there is enough for all threads. Which thread does what never
     changes a result: replicates are independent.
     """
-    threads = max(1, min(number_of_threads(), count))
+    number = max(1, min(number_of_threads(), count))
     work = _wrapping(work)
-    if threads == 1:
+    if number == 1:
         work(0, count)
         return
     # A few ranges per thread, so that the last one does not keep the others waiting; as many for each.
-    parts = threads * max(1, min(4, count // (threads * max(grain, 1))))
+    parts = number * max(1, min(4, count // (number * max(grain, 1))))
     edges = [count * i // parts for i in range(parts + 1)]
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(number) as pool:
         for done in [pool.submit(work, first, last) for first, last in itertools.pairwise(edges)]:
             done.result()

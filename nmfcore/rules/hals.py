@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-from torch import Tensor
-
+from ..late import torch
 from ..losses import BetaDivergence
 from ..problem import Factors, Problem
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # The extrapolation's first reach, what divides it after a turn, and how it and its ceiling grow (Ang & Gillis 2019,
 # section 3.4).

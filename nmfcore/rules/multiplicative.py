@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from ..gradient import add_penalties, gradient_parts
+from ..late import torch
 from ..losses import FLOOR, BetaDivergence, Loss
 from ..problem import Factors, Problem
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Positive entries stay at or above this many times the smallest normal number: a little room, so that one update does
 # not lead into denormal numbers, which slow the arithmetic down.

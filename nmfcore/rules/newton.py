@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from ..late import torch
 from ..losses import FLOOR, BetaDivergence
 from ..problem import Factors, Problem
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # The fraction of an entry that a downward Newton step leaves, unless the entry is below this fraction of its row's
 # largest.

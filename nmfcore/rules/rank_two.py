@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ProblemError
+from ..late import torch
 from ..problem import Factors, Problem
 from .hals import least_squares_only
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # A step is dropped where the explained part of V falls by more than this many units of rounding: less is blur.
 BLUR = 16.0

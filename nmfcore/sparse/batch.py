@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..dense import Dense, Solver
 from ..kernels import LANES
+from ..late import is_tensor, torch
 from ..losses import BetaDivergence
 from ..pattern import SharedPattern
 from ..problem import SAFE_MAXIMUM, checked
@@ -24,7 +23,7 @@ FEWEST = 2 * LANES
 TILE = 2**21
 
 
-def is_small(shape: tuple[int, int], dtype: torch.dtype) -> bool:
+def is_small(shape: tuple[int, int], dtype: np.dtype | torch.dtype) -> bool:
     """Tell whether batches of dense problems of this shape are solved by kernels, and single ones by the same rule."""
     return shape[0] * shape[1] * LANES * dtype.itemsize <= TILE
 
@@ -36,9 +35,9 @@ def suits(request: Request) -> bool:
     the same rule.
     """
     V = request.V
-    if not isinstance(V, (np.ndarray, Tensor)) or V.ndim != 3 or len(V) < FEWEST or 0 in V.shape:
+    if not (isinstance(V, np.ndarray) or is_tensor(V)) or V.ndim != 3 or len(V) < FEWEST or 0 in V.shape:
         return False
-    if not request.on_cpu or (isinstance(V, Tensor) and V.device.type != "cpu"):
+    if not request.on_cpu or (is_tensor(V) and V.device.type != "cpu"):
         return False
     beta = request.loss.beta if isinstance(request.loss, BetaDivergence) else None
     plain = request.weight is None and request.hold is None and request.stop.criterion == "change"
@@ -75,4 +74,4 @@ class Tiled:
         if isinstance(solver, Dense):
             return self.otherwise.solve()
         result = solver.solve()
-        return result.map(torch.from_numpy) if isinstance(self.request.V, Tensor) else result
+        return result.map(torch.from_numpy) if is_tensor(self.request.V) else result

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
-import torch
 
 from ..dense import Dense, Solver
 from ..kernels.compiling import switched_off
 from ..kernels.cuda.devices import visible_devices
+from ..late import is_tensor, torch
 from ..losses import BetaDivergence
 from ..pattern import SharedPattern
-from ..problem import SAFE_MAXIMUM, build_problem
+from ..problem import SAFE_MAXIMUM, outline
 from ..request import Request
 from ..result import Result
 from ..rules.rank_two import AcceleratedRankTwo, RankTwo
@@ -35,10 +35,7 @@ def plan_pattern(request: Request) -> Solver:
     if request.device is None and pattern.on_device is not None:
         request = request.with_data(pattern, device=pattern.on_device)
     # Whether a rule supports the problem does not depend on the data, which therefore need not be made dense.
-    one = np.ones((1, 1))
-    stand_in = build_problem(
-        one, loss=loss, weight=None if request.weight is None else one, penalty=request.penalty, hold=request.hold
-    )
+    stand_in = outline(loss, request.weight, request.penalty, request.hold)
     if request.weight is None and isinstance(loss, BetaDivergence) and loss.beta <= 0:
         pattern.require_positive(loss.beta)
     rule = resolve_rule(request.update, stand_in, request.n_components)
@@ -109,11 +106,11 @@ def plan_on_gpu(request: Request) -> Solver | None:
     known = isinstance(request.update, (str, *OURS))
     if request.weight is not None or request.hold is not None or beta not in (1, 2) or not known:
         return None
-    if isinstance(V, torch.Tensor) and (V.device.type != "cpu" or V.layout != torch.strided):
+    if is_tensor(V) and (V.device.type != "cpu" or V.layout != torch.strided):
         return None
     if not visible_devices(request.device):
         return None
-    filled = int(V.count_nonzero()) if isinstance(V, torch.Tensor) or scipy.sparse.issparse(V) else None
+    filled = int(V.count_nonzero()) if is_tensor(V) or scipy.sparse.issparse(V) else None
     filled = int(np.count_nonzero(V)) if filled is None else filled
     B = len(V) if len(V.shape) == 3 else 1
     if torch.cuda.is_available() and filled > B * LARGEST:
@@ -127,4 +124,4 @@ def plan_on_gpu(request: Request) -> Solver | None:
     solver = plan_pattern(request.with_data(pattern, dtype=dtype))
     if isinstance(solver, Dense):
         return None
-    return Returned(solver) if isinstance(V, torch.Tensor) else solver
+    return Returned(solver) if is_tensor(V) else solver

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..dense import Dense, solve_sample
 from ..kernels import LANES
 from ..kernels.parallel import in_parallel, kernels_only, number_of_threads
+from ..late import torch
 from ..pattern import SharedPattern, to_tiles
 from ..problem import Penalty
 from ..request import Request
@@ -100,9 +100,6 @@ class Kernel:
         columns = np.arange(len(pattern.columns)) if narrow else pattern.columns
         width = len(columns) if narrow else n
         W, H = np.zeros((jobs, m, k), self.dtype), np.zeros((jobs, k, width), self.dtype)
-        if number_of_threads() > 1:
-            # New pages that several threads touch at once cost more than writing them twice.
-            H.fill(0)
         n_iter, status, numbers = np.zeros(jobs, np.int64), np.zeros(jobs, np.int64), np.zeros((jobs, 3))
 
         answers = Answers(W, H, n_iter, status, numbers)
@@ -130,9 +127,6 @@ class Kernel:
         pattern, k, jobs, (m, n) = self.pattern, starts.W.shape[-1], len(tries.tries), self.pattern.shape[1:]
         rule = rule_of(self.rule, [float(x) for x in self.penalty.coefficients(m, n)])
         W, H = np.zeros((jobs, m, k), self.dtype), np.zeros((jobs, k, n), self.dtype)
-        if number_of_threads() > 1:
-            # New pages that several threads touch at once cost more than writing them twice.
-            H.fill(0)
         n_iter, status, start = (np.zeros(jobs, np.int64) for _ in range(3))
         answers = Answers(W, H, n_iter, status, start, np.zeros((jobs, 3)))
         cells = Cells(pattern.values, pattern.rows, pattern.start, pattern.columns)
@@ -208,8 +202,10 @@ class Compiled:
             starts = beginning.of(0, alone, alone, narrow=True)
             solved = kernel.try_all(tries, starts, request.seed, narrow=True)
         else:
-            starts = join([beginning.of(start, alone, alone, narrow=False) for start in range(number)])
-            solved = kernel.run(np.arange(number), starts, narrow=False)
+            narrow = kernel.accelerated  # which begins at W alone
+            starts = join([beginning.of(start, alone, alone, narrow=narrow) for start in range(number)])
+            solved = kernel.run(np.arange(number), starts, narrow=narrow)
+            solved = _widen(solved, kernel.pattern) if narrow else solved
         best = solved.map(lambda x: x[:1])
         for start in range(1, number):
             keep_better(best, _take(solved, slice(start, start + 1)), alone)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
-import torch
-from torch import Tensor
 
 from .. import initialise
 from ..kernels import LANES
 from ..kernels.parallel import in_parallel
+from ..late import torch
 from ..pattern import SharedPattern
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Additional vectors, with which the others converge faster; how far from eigenvectors they may be, relative to
 # the largest eigenvalue, in units of rounding; and iterations after which a replicate is left to LAPACK, which then is
@@ -26,7 +30,7 @@ WIDEST = 256
 
 
 def leading_svd(
-    pattern: SharedPattern, replicates: np.ndarray, k: int, *, precision: torch.dtype = torch.float64
+    pattern: SharedPattern, replicates: np.ndarray, k: int, *, precision: torch.dtype | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the k leading singular triplets of some replicates.
 
@@ -42,8 +46,8 @@ def leading_svd(
         Which.
     k : int
         Number of triplets, at most min(m, n).
-    precision : torch.dtype
-        Whose rounding the vectors shall reach.
+    precision : torch.dtype, optional
+        Whose rounding the vectors shall reach; float64 by default.
 
     Returns
     -------
@@ -51,6 +55,7 @@ def leading_svd(
         float64; signs are arbitrary.
     """
     m, n = pattern.shape[1:]
+    precision = precision or torch.float64
     if min(m, n) > WIDEST:
         one_by_one = [_sparse_svd(pattern.matrix(b), k, precision) for b in replicates]
         U, S, Vh = (torch.cat(parts) for parts in zip(*one_by_one, strict=True))
@@ -58,7 +63,7 @@ def leading_svd(
     if m > n:
         dense = torch.from_numpy(pattern.to_dense(replicates, dtype=np.float64))
         return initialise.leading_svd(dense, k)
-    gram = _gram(pattern, replicates)
+    gram = torch.from_numpy(_gram(pattern, replicates))
     if m <= SHORT:
         squares, vectors = torch.linalg.eigh(gram)
         return _triplets(pattern, replicates, vectors.flip(-1)[..., :k].contiguous(), squares.flip(-1)[:, :k])
@@ -79,11 +84,11 @@ def leading_eigenvectors(
     m, n = pattern.shape[1:]
     if m > min(n, SHORT):
         return None
-    squares, vectors = torch.linalg.eigh(_gram(pattern, replicates))
-    S = squares.flip(-1)[:, :k].clamp_min(0).sqrt()
-    if bool((S[:, -1] <= initialise.GRAM_RANGE * S[:, 0]).any()):
+    squares, vectors = np.linalg.eigh(_gram(pattern, replicates))
+    S = np.sqrt(np.maximum(squares[:, ::-1][:, :k], 0))
+    if (S[:, -1] <= initialise.GRAM_RANGE * S[:, 0]).any():
         return None
-    return vectors.flip(-1)[..., :k].contiguous().numpy(), S.numpy()
+    return np.ascontiguousarray(vectors[:, :, ::-1][:, :, :k]), S
 
 
 def _sparse_svd(matrix: scipy.sparse.csr_matrix, k: int, precision: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
@@ -142,7 +147,7 @@ def _subspace(gram: Tensor, guess: Tensor, k: int, tolerance: float) -> tuple[Te
     return U, S
 
 
-def _gram(pattern: SharedPattern, replicates: np.ndarray) -> Tensor:
+def _gram(pattern: SharedPattern, replicates: np.ndarray) -> np.ndarray:
     # Of whole tiles, of which then those asked for are taken.
     from ..kernels.spectra import gram_tiles
 
@@ -154,7 +159,7 @@ def _gram(pattern: SharedPattern, replicates: np.ndarray) -> Tensor:
         len(tiles),
     )
     lanes = out.reshape(len(tiles), m, m, LANES)
-    return torch.from_numpy(np.ascontiguousarray(lanes[place, :, :, chosen % LANES]))
+    return np.ascontiguousarray(lanes[place, :, :, chosen % LANES])
 
 
 def _project(pattern: SharedPattern, replicates: np.ndarray, U: Tensor) -> Tensor:

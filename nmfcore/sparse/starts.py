@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from ..initialise import SAFE_FACTOR, SAFE_PRODUCT, fill_zeros, nndsvd
 from ..kernels import LANES
 from ..kernels.parallel import in_parallel
+from ..late import is_tensor, torch
 from ..pattern import SharedPattern
 from ..request import part
 from .spectrum import leading_eigenvectors, leading_svd
@@ -166,7 +166,7 @@ def compilable(init: Any, pattern: SharedPattern, k: int) -> bool:
 
 
 def _array(x: Any) -> np.ndarray:
-    return np.asarray(x.cpu() if isinstance(x, torch.Tensor) else x)
+    return np.asarray(x.cpu() if is_tensor(x) else x)
 
 
 def _extra(outside: np.ndarray) -> np.ndarray:

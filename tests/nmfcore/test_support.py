@@ -90,12 +90,14 @@ def taken(monkeypatch):
 
     monkeypatch.setattr(plan, "refusal", pattern)
 
-    def one_by_one(data, **options):
+    data_of = solve.Data.of
+
+    def one_by_one(request):
         seen.append("NumPy")
-        return build(data, **options)
+        return data_of(request)
 
     monkeypatch.setattr(dense, "build_problem", problem)
-    monkeypatch.setattr(solve, "build_problem", one_by_one)
+    monkeypatch.setattr(solve.Data, "of", one_by_one)
     monkeypatch.setattr(factorise, "DENSE_ENTRIES", 0)
     return seen
 

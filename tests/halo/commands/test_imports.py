@@ -8,10 +8,13 @@ import pytest
 from .test_help import run
 
 SMALL = ("--bins", "E:3,Lz:3", "--pixels", 8, "--selection", "all", "--device", "cpu")
+ENSEMBLE = ("ensemble", "stars.fits", "-o", "other", "--bootstrap", 4, *SMALL, "--overwrite")
 DRAWING = {"matplotlib"}
 # of scikit-learn only benchmarks and the estimator make use; bars of rich's are for terminals
 NEVER = {"sklearn", "rich", "pandas", "matplotlib.pyplot", "matplotlib.backends.backend_pdf", "IPython"}
 ENGINE = {"torch", "numba"}
+# for problems that neither kernels nor NumPy solve
+TORCH = {"torch"}
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +49,13 @@ def loaded(folder, *words):
         (("info", "stars.fits"), ENGINE | DRAWING | {"scipy"}),
         (("summary", "run"), ENGINE | DRAWING | {"scipy"}),  # its figures are there
         (("summary", "run", "--no-figures", "--interval", "basic"), ENGINE | DRAWING | {"scipy"}),
-        (("fit", "stars.fits", "-o", "other.h5", "--overwrite", *SMALL), DRAWING),
+        (("fit", "stars.fits", "-o", "other.h5", "--overwrite", *SMALL), DRAWING | TORCH),
         (("apply", "fit.h5", "stars.fits", "-o", "profile.ecsv", "--overwrite"), DRAWING),
-        (("ensemble", "stars.fits", "-o", "other", "--bootstrap", 4, *SMALL, "--no-figures", "--overwrite"), DRAWING),
-        (("ensemble", "stars.fits", "-o", "other", "--bootstrap", 4, *SMALL, "--overwrite"), set()),
+        (
+            ("ensemble", "stars.fits", "-o", "other", "--bootstrap", 4, *SMALL, "--no-figures", "--overwrite"),
+            DRAWING | TORCH,
+        ),
+        (("ensemble", "stars.fits", "-o", "other", "--bootstrap", 4, *SMALL, "--overwrite"), TORCH),
     ],
     ids=lambda x: "-".join(map(str, x[:2])) if isinstance(x, tuple) else "",
 )

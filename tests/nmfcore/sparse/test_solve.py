@@ -131,6 +131,19 @@ def test_chunks_change_nothing(monkeypatch):
     assert len(seen) == 5
 
 
+@pytest.mark.parametrize(("replicates", "starts"), [(3, 8), (9, 2), (24, 1)])
+def test_lanes_that_have_run_out_of_work_disturb_no_answer(replicates, starts):
+    # Jobs that do not fill the last lanes: some of these are empty while others run, and their cells not their own.
+    rng = np.random.default_rng(0)
+    W, H = rng.dirichlet([0.3] * 3, 12), np.kron(np.eye(3), rng.random(20)) + 0.05 * rng.random((3, 60))
+    pattern = SharedPattern.from_dense(rng.poisson(40 * W @ H, (replicates, 12, 60)).astype(float))
+    options = {"init": "random", "starts": starts, "stop": Stop(tol=1e-4)}
+    together = nmfcore.factorize(pattern, 3, **options)
+    alone = [nmfcore.factorize(pattern.select([b]), 3, first_replicate=b, **options) for b in range(replicates)]
+    assert together.n_iter.tolist() == [int(one.n_iter[0]) for one in alone]
+    assert together.start.tolist() == [int(one.start[0]) for one in alone]
+
+
 @pytest.mark.parametrize("init", ["random", "nndsvd", "nndsvda", "nndsvdar"])
 def test_named_starts_are_the_dense_ones(init):
     V = counts(20, seed=8)
