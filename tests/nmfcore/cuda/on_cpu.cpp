@@ -37,6 +37,7 @@ struct Fibre {
     int where = 0;  // line of the barrier
     std::uint64_t value[2] = {0, 0};
     unsigned exchanges = 0;
+    unsigned passed[2] = {0, 0};  // barriers of the block, and of the warp
     void *sanitizer = nullptr;
 };
 
@@ -47,7 +48,8 @@ static Fibre *fibres;
 static int now;
 static void (*body)(void *);
 static void *arguments;
-static char block_clock, warp_clock[64];
+// Two clocks for each barrier, by turns: who goes on from one must not see who is at the next already.
+static char block_clock[2], warp_clock[64][2], ended;
 
 [[noreturn]] inline void fail(const char *what, int thread) {
     throw std::runtime_error("block " + std::to_string(blockIdx.x) + " thread " + std::to_string(thread) + ": " + what);
@@ -103,15 +105,16 @@ PLAIN inline void start() {
 #endif
     body(arguments);
 #if defined(__SANITIZE_THREAD__)
-    __tsan_release(&block_clock);
+    __tsan_release(&ended);
 #endif
     fibres[now].state = DONE;
     leave();
     std::abort();
 }
 
-PLAIN inline void wait(State state, int where, char *clock) {
+PLAIN inline void wait(State state, int where, char *clocks) {
     const int mine = now;
+    char *clock = clocks + fibres[mine].passed[state == AT_WARP]++ % 2;
 #if defined(__SANITIZE_THREAD__)
     __tsan_release(clock);
 #endif
@@ -125,8 +128,8 @@ PLAIN inline void wait(State state, int where, char *clock) {
 #endif
 }
 
-PLAIN void block_barrier(int where) { wait(AT_BLOCK, where, &block_clock); }
-PLAIN void warp_barrier(int where) { wait(AT_WARP, where, &warp_clock[now / 32]); }
+PLAIN void block_barrier(int where) { wait(AT_BLOCK, where, block_clock); }
+PLAIN void warp_barrier(int where) { wait(AT_WARP, where, warp_clock[now / 32]); }
 PLAIN int this_lane() { return now % 32; }
 
 // Two buffers are enough: no lane is two exchanges ahead.
@@ -174,7 +177,7 @@ PLAIN inline void run_block(int threads, unsigned order) {
         Fibre &f = fibres[t];
         f.state = RUNS;
         f.begun = false;
-        f.exchanges = 0;
+        f.exchanges = f.passed[0] = f.passed[1] = 0;
         getcontext(&f.context);
         f.context.uc_stack.ss_sp = f.stack;
         f.context.uc_stack.ss_size = STACK;
@@ -220,7 +223,7 @@ PLAIN inline void run_block(int threads, unsigned order) {
             }
     }
 #if defined(__SANITIZE_THREAD__)
-    __tsan_acquire(&block_clock);
+    __tsan_acquire(&ended);
     for (int t = 0; t < threads; t++) __tsan_destroy_fiber(fibres[t].sanitizer);
 #endif
 }

@@ -51,6 +51,10 @@ PROGRAMS = {
     "steps": """(lambda ours, theirs: float(np.abs(ours.H - theirs.H).max() / theirs.H.max()))(
         *(nmfcore.factorize(drawn(device), 2, init=START, update="mu", stop=Stop(tol=0, max_iter=3))
         for device in ("cuda", "cpu")))""",
+    "random starts": """(lambda ours, theirs: [bool((ours.start == theirs.start).all()), len(set(ours.start)),
+        float(np.abs(ours.H / ours.H.sum(-1, keepdims=True) - theirs.H / theirs.H.sum(-1, keepdims=True)).max())])(
+        *(nmfcore.factorize(drawn(device), 2, init="random", starts=4, update="ehals", stop=Stop(tol=0, max_iter=5),
+        seed=3) for device in ("cuda", "cpu")))""",
     "divergence": """(lambda ours, theirs: float(np.abs(ours.loss / theirs.loss - 1).max()))(
         *(nmfcore.factorize(drawn(device), 2, init=START, loss="kullback-leibler") for device in ("cuda", "cpu")))""",
     "given counts": """apart(*(nmfcore.factorize(nmfcore.SharedPattern.from_dense(drawn("cpu").to_dense()), 2,
@@ -97,6 +101,13 @@ def test_bootstraps_have_the_cpus_answers(said):
 
 def test_a_few_iterations_are_the_cpus(said):
     assert said["steps"] < 1e-3
+
+
+def test_random_starts_are_the_cpus_and_the_same_ones_win(said):
+    alike, winners, apart = said["random starts"]
+    assert alike
+    assert winners > 1
+    assert apart < 1e-4
 
 
 def test_the_divergence_has_the_cpus_answers(said):
