@@ -80,9 +80,18 @@ def environment(**settings):
 
 def run(program, *arguments, check=True, **settings):
     """Run a Python program on the stand-in; return what became of it."""
-    text = f"import standin; standin.install()\n{program}"
+    return _run(f"import standin; standin.install()\n{program}", arguments, environment(**settings), check)
+
+
+def run_on_gpu(program, *arguments, check=True, **_):
+    """Run the same program on the GPUs that are here; what would be settings of the stand-in is left out."""
+    python = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH"), str(ROOT)]))
+    return _run(program, arguments, {**os.environ, "PYTHONPATH": python}, check)
+
+
+def _run(text, arguments, variables, check):
     done = subprocess.run(
-        [sys.executable, "-c", text, *map(str, arguments)], env=environment(**settings), cwd=ROOT,
+        [sys.executable, "-c", text, *map(str, arguments)], env=variables, cwd=ROOT,
         capture_output=True, text=True, check=False, timeout=LONGEST,
     )  # fmt: skip
     assert not check or done.returncode == 0, f"{done.stdout}\n{done.stderr}"
