@@ -38,7 +38,7 @@ status=0
 timeout "${FIGURES_S:-170}" "$python" benchmarks/gpu.py --output "$out/gpu.json" ${GPU_OPTIONS:-} || status=$?
 
 if "$python" -c 'import pytest, hypothesis' 2>/dev/null; then
-    timeout "${TESTS_S:-900}" "$python" -m pytest tests/nmfcore/cuda tests/nmfcore/test_devices.py -m "" -q -p no:cacheprovider \
+    timeout "${TESTS_S:-240}" "$python" -m pytest tests/nmfcore/cuda tests/nmfcore/test_devices.py -m cuda -q -p no:cacheprovider \
         2>&1 | tee "$out/gpu-tests.txt" || status=$?
 else
     echo "gpu.sh: pytest and hypothesis are not installed: no tests" | tee "$out/gpu-tests.txt"

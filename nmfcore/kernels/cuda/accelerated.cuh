@@ -15,10 +15,12 @@ struct Trail {
 
 // What a step says of the run.
 struct Progress {
-    double change;    // how far W moved since the check before, of its largest entry
-    double distance;  // how far it may be from its limit by the least slope
+    REAL change;    // how far W moved since the check before, of its largest entry
+    REAL distance;  // how far it may be from its limit by the least slope
     bool finite;
 };
+
+constexpr REAL FAR = (REAL)1e30;
 
 // The arrays of a run: the point is fit.W, and fit.A becomes what it is mapped to.
 struct Points {
@@ -31,7 +33,7 @@ __device__ inline REAL held(REAL size, REAL sum) { return size / (sum > 0 ? sum 
 // Bring the start to its gauge; where its columns are parallel it is first fitted to the given H.
 __device__ inline Trail begin_accelerated(const Arguments &given, const Fit &fit, Block &block, REAL mass) {
     Trail trail;
-    trail.size = (REAL)sqrt((double)or_one(mass) * given.m / (2.0 * given.n));
+    trail.size = root(or_one(mass) * (REAL)given.m / (2 * (REAL)given.n));
     gram(fit.W, given.m, block, block.GW, block.W_sums);
     const REAL *G = block.GW;
     REAL sums[2] = {block.W_sums[0], block.W_sums[K - 1]};
@@ -120,7 +122,7 @@ __device__ inline Progress step_accelerated(
         fit.A[i] = w;
     }
     combine<6>(q, block.scratch);
-    const REAL slope = (REAL)sqrt((double)(q[0] / or_one(q[5]))), apart = q[6] / or_one(q[7]);
+    const REAL slope = root(q[0] / or_one(q[5])), apart = q[6] / or_one(q[7]);
     if (slope > 0 && slope < trail.slope) trail.slope = slope;
     REAL g1, g2;
     mixture(q, g1, g2);
@@ -167,6 +169,6 @@ __device__ inline Progress step_accelerated(
     trail.fit = worse ? trail.fit : explained;
     trail.depth = worse ? 0 : trail.depth < 2 ? trail.depth + 1 : 2;
     combine<1>(moves, block.scratch);
-    const double distance = worse ? 1e300 : apart > NOTHING * EPS ? (double)apart / (double)trail.slope : 0;
-    return {moves[2] > 0 ? (double)moves[1] / (double)moves[2] : (double)moves[1], distance, moves[0] - moves[0] == 0};
+    const REAL distance = worse ? FAR : apart > NOTHING * EPS ? apart / trail.slope : (REAL)0;
+    return {moves[1] / or_one(moves[2]), distance, moves[0] - moves[0] == 0};
 }

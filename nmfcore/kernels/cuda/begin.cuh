@@ -64,10 +64,10 @@ __device__ inline double add_rows(const Arguments &given, const Fit &fit, Block 
     with_rows<Single, 1>(
         given, [=](int, Single &sum, u32 slot, u32) { sum.c[0] += (REAL)counts[slot]; },
         [&](int i, Single &sum, int lanes, bool writes) {
-            const REAL mass = warp_total(sum.c[0], lanes);
+            combine_in_warp<1>(sum.c, lanes);
             if (writes) {
-                fit.row_mass[i] = mass;
-                total += (double)mass;
+                fit.row_mass[i] = sum.c[0];
+                total += (double)sum.c[0];
             }
         });
     return total_of(total, block.wide);
@@ -86,23 +86,22 @@ struct Start {
         state = start_stream(given.start_seed, given.number[job], (u64)given.start[job]);
         size = sqrt(mass / ((double)given.m * (double)given.n * K));
     }
-    __device__ Row of_W(const Arguments &given, int i) const {
-        if (source >= 0) return ((const Row *)given.W0)[(size_t)source * given.m + i];
-        Row x;
-#pragma unroll
-        for (int c = 0; c < K; c++) x.c[c] = (REAL)(size * (double)half_normal(state, (u64)i * K + c));
-        return x;
+    __device__ void write_W(const Arguments &given, int i, Row *row) const {
+#pragma unroll 1
+        for (int c = 0; c < K; c++)
+            ((REAL *)row)[c] = source >= 0 ? given.W0[((size_t)source * given.m + i) * K + c]
+                                           : (REAL)(size * (double)half_normal(state, (u64)i * K + c));
     }
-    __device__ Row of_H(const Arguments &given, int j, bool filled) const {
-        Row x = zeros<Row>();
-#pragma unroll
+    __device__ void write_H(const Arguments &given, int j, bool filled, Row *row) const {
+#pragma unroll 1
         for (int c = 0; c < K; c++) {
+            REAL x = 0;
             if (source >= 0)
-                x.c[c] = given.H0[((size_t)source * K + c) * given.columns + j];
+                x = given.H0[((size_t)source * K + c) * given.columns + j];
             else if (filled && !fitted)
-                x.c[c] = (REAL)(size * (double)half_normal(state, (u64)given.m * K + (u64)c * given.n + given.column[j]));
+                x = (REAL)(size * (double)half_normal(state, (u64)given.m * K + (u64)c * given.n + given.column[j]));
+            ((REAL *)row)[c] = x;
         }
-        return x;
     }
 };
 
@@ -115,9 +114,9 @@ __device__ inline REAL begin(const Arguments &given, const Fit &fit, Block &bloc
     const Start start(given, job, mass);
 #pragma unroll 1
     for (int j = t; j < given.columns; j += THREADS)
-        fit.H[j] = start.of_H(given, j, column_mass(given, fit.counts, j) > 0);
+        start.write_H(given, j, column_mass(given, fit.counts, j) > 0, fit.H + j);
     gram(fit.H, given.columns, block, block.GH, block.H_sums);
-    multiply_rows(given, fit.counts, fit.H, fit.A);
+    multiply_rows<1>(given, fit.counts, fit.H, fit.A);
     if (start.source >= 0) {
         const double *extra = given.extra + (size_t)start.source * (K + 1) * K;
 #pragma unroll 1
@@ -139,7 +138,8 @@ __device__ inline REAL begin(const Arguments &given, const Fit &fit, Block &bloc
     }
 #pragma unroll 1
     for (int i = t; i < given.m; i += THREADS) {
-        Row x = start.of_W(given, i);
+        start.write_W(given, i, fit.W + i);
+        Row x = fit.W[i];
         const Row kept = fit.row_mass[i] > 0 ? x : zeros<Row>();
         fit.W[i] = kept;
         if (EXTRAPOLATED) fit.Y[i] = kept;

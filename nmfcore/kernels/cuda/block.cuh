@@ -68,6 +68,8 @@ struct Penalties {
 __device__ inline REAL larger(REAL a, REAL b) { return a > b ? a : b; }
 __device__ inline REAL at_least(REAL least, REAL x) { return x < least ? least : x; }
 __device__ inline REAL or_one(REAL x) { return x > 0 ? x : (REAL)1; }
+__device__ inline float root(float x) { return sqrtf(x); }
+__device__ inline double root(double x) { return sqrt(x); }
 __device__ inline double or_one_wide(double x) { return x > 0 ? x : 1.0; }
 
 template <typename Numbers> __device__ inline Numbers zeros() {
@@ -78,8 +80,9 @@ template <typename Numbers> __device__ inline Numbers zeros() {
 }
 
 // The first lane gets the sum.
-template <typename T> __device__ inline T warp_total(T x, int lanes = 32) {
-    for (int step = lanes / 2; step > 0; step /= 2) x += __shfl_down_sync(ALL, x, step);
+template <typename T> __device__ inline T warp_total(T x) {
+#pragma unroll 1
+    for (int step = 16; step > 0; step /= 2) x += __shfl_down_sync(ALL, x, step);
     return x;
 }
 
@@ -94,19 +97,26 @@ __device__ inline double total_of(double x, double *wide) {
     return sum;
 }
 
-// The block's sums of the first TOTALS of several numbers, and maxima of the others, in place of each thread's. NaN may
-// pass a maximum by.
-template <int TOTALS, int N> __device__ inline void combine(REAL (&x)[N], REAL *scratch) {
-    static_assert(N <= (int)NUMBERS, "scratch is too small");
+// The first lane gets the warp's sums of the first TOTALS of several numbers, and maxima of the others. NaN may pass a
+// maximum by. The numbers take each step side by side: one step's code serves for all.
+template <int TOTALS, int N> __device__ inline void combine_in_warp(REAL (&x)[N], int lanes = 32) {
+#pragma unroll 1
+    for (int step = lanes / 2; step > 0; step /= 2) {
 #pragma unroll
-    for (int e = 0; e < N; e++) {
-#pragma unroll
-        for (int step = 16; step > 0; step /= 2) {
+        for (int e = 0; e < N; e++) {
             const REAL other = __shfl_down_sync(ALL, x[e], step);
             x[e] = e < TOTALS ? x[e] + other : larger(x[e], other);
         }
-        if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32 * N + e] = x[e];
     }
+}
+
+// The same for the block, in place of each thread's numbers.
+template <int TOTALS, int N> __device__ inline void combine(REAL (&x)[N], REAL *scratch) {
+    static_assert(N <= (int)NUMBERS, "scratch is too small");
+    combine_in_warp<TOTALS>(x);
+#pragma unroll
+    for (int e = 0; e < N; e++)
+        if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32 * N + e] = x[e];
     BARRIER(3);
 #pragma unroll
     for (int e = 0; e < N; e++) {
@@ -130,11 +140,10 @@ __device__ inline void column_sums(const Row *factor, int count, Block &block, R
 #pragma unroll
         for (int c = 0; c < K; c++) mine.c[c] += x.c[c];
     }
+    combine_in_warp<K>(mine.c);
 #pragma unroll
-    for (int c = 0; c < K; c++) {
-        const REAL x = warp_total(mine.c[c]);
-        if (threadIdx.x % 32 == 0) block.scratch[threadIdx.x / 32 * K + c] = x;
-    }
+    for (int c = 0; c < K; c++)
+        if (threadIdx.x % 32 == 0) block.scratch[threadIdx.x / 32 * K + c] = mine.c[c];
     BARRIER(10);
     for (int c = threadIdx.x; c < K; c += THREADS) {
         REAL x = block.scratch[c];
@@ -172,11 +181,10 @@ struct Gram {
         const int t = threadIdx.x;
         REAL *mine = block.scratch + t / 32 * SUMS;
 #if K <= 4
+        combine_in_warp<SUMS>(q);
 #pragma unroll
-        for (int e = 0; e < SUMS; e++) {
-            const REAL x = warp_total(q[e]);
-            if (t % 32 == 0) mine[e] = x;
-        }
+        for (int e = 0; e < SUMS; e++)
+            if (t % 32 == 0) mine[e] = q[e];
 #else
         for (int c = 0; c < K; c++) {
             Row products = zeros<Row>();
@@ -189,11 +197,10 @@ struct Gram {
                 for (int d = 0; d < K; d++) products.c[d] += entry * x.c[d];
                 sum += entry;
             }
+            combine_in_warp<K>(products.c);
 #pragma unroll
-            for (int d = 0; d < K; d++) {
-                const REAL x = warp_total(products.c[d]);
-                if (t % 32 == 0 && d <= c) mine[c * (c + 1) / 2 + d] = x;
-            }
+            for (int d = 0; d < K; d++)
+                if (t % 32 == 0 && d <= c) mine[c * (c + 1) / 2 + d] = products.c[d];
             sum = warp_total(sum);
             if (t % 32 == 0) mine[SQUARES + c] = sum;
         }

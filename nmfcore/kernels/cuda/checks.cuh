@@ -11,9 +11,10 @@ struct Moves {
     double W, size_W, H, size_H;
 };
 
-// What the gradients say: the largest scaled negative halves, and the missing mass by entries above and at zero.
+// What the gradients say: the largest scaled negative halves and entries, and the missing mass by entries above and at
+// zero.
 struct Wishes {
-    REAL slope_W, slope_H;
+    REAL slope_W, slope_H, size_W, size_H;
     double growing, locked, mass;
 };
 
@@ -24,7 +25,12 @@ __device__ inline bool is_finite(double x) { return x - x == 0; }
 __device__ inline REAL excess(REAL W_sum, REAL H_sum) {
     const bool far = H_sum > LOPSIDED * W_sum || W_sum > LOPSIDED * H_sum;
     if (!(far && W_sum > 0 && H_sum > 0 && is_finite((double)W_sum + (double)H_sum))) return 1;
-    return (REAL)exp2(rint(0.5 * (log2((double)H_sum) - log2((double)W_sum))));
+    REAL power = 1;
+#pragma unroll 1
+    for (; H_sum > 2 * W_sum; power *= 2, W_sum *= 2) H_sum /= 2;
+#pragma unroll 1
+    for (; W_sum > 2 * H_sum; power /= 2, H_sum *= 2) W_sum /= 2;
+    return power;
 }
 
 __device__ inline void rescale(Row *factor, int count, const REAL *by, bool down) {
@@ -170,27 +176,36 @@ __device__ inline Wishes ask(const Arguments &given, const Fit &fit, Block &bloc
     // A component that is zero in both factors has no gradient to come back by; for the divergence one zero is enough.
     bool lost = DIVERGENCE && !penalties.any;
     for (int c = 0; c < K; c++) lost = lost || !(penalties.any || block.H_sums[c] + block.W_sums[c] > 0);
-    REAL slopes[2] = {0, 0}, wishes[5] = {0, 0, 0, 0, 0};
+    REAL slopes[4] = {0, 0, 0, 0}, wishes[5] = {0, 0, 0, 0, 0};
     with_negative_halves(given, fit, [&](int j, const Row &negative) {
+        const Row x = fit.H[j];
 #pragma unroll
-        for (int c = 0; c < K; c++) slopes[1] = larger(slopes[1], negative.c[c] * or_one(block.H_sums[c]));
+        for (int c = 0; c < K; c++) {
+            const REAL scale = or_one(block.H_sums[c]);
+            slopes[1] = larger(slopes[1], negative.c[c] * scale);
+            slopes[3] = larger(slopes[3], x.c[c] / scale);
+        }
         add_wishes(
-            fit.H[j], negative, block.GW, block.W_sums, penalties.l1_H, penalties.l2_H, lost,
+            x, negative, block.GW, block.W_sums, penalties.l1_H, penalties.l2_H, lost,
             column_mass(given, fit.counts, j), wishes[0], wishes[1]);
     });
 #pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) {
-        const Row negative = fit.A[i];
+        const Row negative = fit.A[i], x = fit.W[i];
 #pragma unroll
-        for (int c = 0; c < K; c++) slopes[0] = larger(slopes[0], negative.c[c] / or_one(block.H_sums[c]));
+        for (int c = 0; c < K; c++) {
+            const REAL scale = or_one(block.H_sums[c]);
+            slopes[0] = larger(slopes[0], negative.c[c] / scale);
+            slopes[2] = larger(slopes[2], x.c[c] * scale);
+        }
         add_wishes(
-            fit.W[i], negative, block.GH, block.H_sums, penalties.l1_W, penalties.l2_W, lost, fit.row_mass[i], wishes[2],
+            x, negative, block.GH, block.H_sums, penalties.l1_W, penalties.l2_W, lost, fit.row_mass[i], wishes[2],
             wishes[3]);
         wishes[4] += fit.row_mass[i];
     }
     largest_of(slopes, block.scratch);
     totals_of(wishes, block.scratch);
-    return {slopes[0], slopes[1], larger(wishes[0], wishes[2]), larger(wishes[1], wishes[3]), wishes[4]};
+    return {slopes[0], slopes[1], slopes[2], slopes[3], larger(wishes[0], wishes[2]), larger(wishes[1], wishes[3]), wishes[4]};
 }
 
 // The verdict where the change says CONVERGED.
@@ -218,17 +233,8 @@ __device__ inline REAL farther(
 // The KKT residual, the loss and the divergence, to `numbers`, of every thread.
 __device__ inline void conclude(
     const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties, const Wishes &wish, double (&numbers)[3]) {
-    REAL sizes[2] = {0, 0}, worst[1] = {0};
-#pragma unroll 1
-    for (int i = threadIdx.x; i < given.m; i += THREADS)
-#pragma unroll
-        for (int c = 0; c < K; c++) sizes[0] = larger(sizes[0], fit.W[i].c[c] * or_one(block.H_sums[c]));
-#pragma unroll 1
-    for (int j = threadIdx.x; j < given.columns; j += THREADS)
-#pragma unroll
-        for (int c = 0; c < K; c++) sizes[1] = larger(sizes[1], fit.H[j].c[c] / or_one(block.H_sums[c]));
-    largest_of(sizes, block.scratch);
-    const REAL per_W = 1 / or_one(sizes[0]), per_H = 1 / or_one(sizes[1]);
+    REAL worst[1] = {0};
+    const REAL per_W = 1 / or_one(wish.size_W), per_H = 1 / or_one(wish.size_H);
     const REAL per_slope_W = 1 / or_one(wish.slope_W), per_slope_H = 1 / or_one(wish.slope_H);
     double fitted = 0, energy = 0, penalty = 0;
     with_negative_halves(given, fit, [&](int j, const Row &negative) {

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 SOURCES = Path(__file__).parent
 # What a kept file begins with; its hash follows, by which damage is noticed.
@@ -50,17 +51,27 @@ def machine_code(source: str, definitions: tuple[tuple[str, str], ...], arch: st
 
 def compile_source(source: str, definitions: tuple[tuple[str, str], ...], arch: str) -> bytes:
     """Return the machine code that NVRTC makes of a file of this folder."""
-    try:
-        from cuda.core import Program, ProgramOptions
-    except ImportError as error:
-        raise CompilerError(f"kernels cannot be compiled: {error}; install the extra 'cuda'") from error
-    options = ProgramOptions(
+    core = cuda_core()
+    options = core.ProgramOptions(
         name=source, std=STANDARD, arch=arch, include_path=str(SOURCES), define_macro=list(definitions) or None,
     )  # fmt: skip
     try:
-        return bytes(Program((SOURCES / source).read_text(), "c++", options).compile("cubin").code)
+        return bytes(core.Program((SOURCES / source).read_text(), "c++", options).compile("cubin").code)
     except Exception as error:
         raise CompilerError(f"NVRTC refuses {source} for {arch}: {error}") from error
+
+
+def cuda_core() -> Any:
+    """Return the module of cuda-core, which had another name before 0.5; raise CompilerError where there is none."""
+    try:
+        import cuda.core as module
+
+        if hasattr(module, "Program"):
+            return module
+        import cuda.core.experimental as older
+    except (ImportError, RuntimeError, OSError) as error:
+        raise CompilerError(f"kernels cannot be compiled: {error}; install the extra 'cuda'") from error
+    return older
 
 
 def key_of(source: str, definitions: tuple[tuple[str, str], ...], arch: str) -> str:

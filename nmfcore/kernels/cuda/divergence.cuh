@@ -49,8 +49,7 @@ template <typename Work> __device__ inline void with_row_pulls(const Arguments &
             for (int c = 0; c < K; c++) sum.c[c] += value * h.c[c];
         },
         [&](int i, Row &sum, int lanes, bool works) {
-#pragma unroll
-            for (int c = 0; c < K; c++) sum.c[c] = warp_total(sum.c[c], lanes);
+            combine_in_warp<K>(sum.c, lanes);
             if (works) work(i, sum);
         });
 }
@@ -101,8 +100,7 @@ __device__ inline void newton_rows(
             sum.c[1] += term * ahead;
         },
         [&](int i, Curve &sum, int lanes, bool writes) {
-            sum.c[0] = warp_total(sum.c[0], lanes);
-            sum.c[1] = warp_total(sum.c[1], lanes);
+            combine_in_warp<2>(sum.c, lanes);
             if (writes) {
                 REAL *entry = (REAL *)(fit.W + i) + c;
                 const REAL value = newton(*entry, block.H_sums[c], sum, threshold, penalties.l1_W, penalties.l2_W);

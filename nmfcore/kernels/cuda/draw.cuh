@@ -55,6 +55,9 @@ __device__ inline int weight_of(const u32 *thresholds, u32 half) {
     return weight;
 }
 
+// The half of a random number that is a star's own.
+__device__ inline u32 half_of(u64 z, int star) { return star % 2 == 0 ? (u32)(z >> 32) : (u32)z; }
+
 // The star that a random number of the second kind names.
 __device__ inline int star_of(u64 z, int stars) { return (int)(((z >> 32) * (u64)stars) >> 32); }
 
@@ -62,7 +65,7 @@ __device__ inline int star_of(u64 z, int stars) { return (int)(((z >> 32) * (u64
 // took of it. The star's few outputs are found by the whole warp, then replayed.
 __device__ inline int weight_left(const Arguments &given, u64 state, int star, u64 first, u64 last) {
     const u64 own = mix(state + (u64)(star / 2 + 1) * GOLDEN);
-    int weight = weight_of(given.thresholds, star % 2 == 0 ? (u32)(own >> 32) : (u32)own);
+    int weight = weight_of(given.thresholds, half_of(own, star));
 #pragma unroll 1
     for (u64 i = first; i < last; i += 32) {
         const u64 mine = i + threadIdx.x % 32;
@@ -134,13 +137,11 @@ __device__ inline void draw_counts(const Arguments &given, int job, COUNT *count
 #pragma unroll 1
         for (int pair = t; pair < pairs; pair += THREADS) {
             const u64 z = mix(state + (u64)(pair + 1) * GOLDEN);
-            const int first = weight_of(given.thresholds, (u32)(z >> 32));
-            if (first) add_star(given, counts, 2 * pair, first);
-            mine += first;
-            if (2 * pair + 1 < stars) {
-                const int second = weight_of(given.thresholds, (u32)z);
-                if (second) add_star(given, counts, 2 * pair + 1, second);
-                mine += second;
+#pragma unroll 1
+            for (int star = 2 * pair; star < 2 * pair + 2 && star < stars; star++) {
+                const int weight = weight_of(given.thresholds, half_of(z, star));
+                if (weight) add_star(given, counts, star, weight);
+                mine += weight;
             }
         }
         if (DRAWN == MULTINOMIAL) {

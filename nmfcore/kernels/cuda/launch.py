@@ -19,7 +19,7 @@ from .layout import Layout, in_order, placements
 if TYPE_CHECKING:
     from ...pattern import SharedPattern
 
-SOURCE = "solve.cu"
+SOURCE, DRAWS = "solve.cu", "draw.cu"
 # Threads of a block, and blocks of a multiprocessor for which registers are kept free.
 THREADS, BLOCKS = 128, 4
 # A fit by itself gets more threads where there are more multiprocessors than fits and so many columns.
@@ -159,7 +159,7 @@ class _Run:
         (arguments.replicate,) = device.upload("jobs", np.arange(replicates, dtype=np.uint32))
         arguments.counts = device.array("counts", replicates * layout.slots * self.count_dtype.itemsize)
         arguments.there = device.array("there", max(1, replicates * arguments.stars))
-        kernel = device.kernel("draw", SOURCE, self.code.definitions(False, False, False))
+        kernel = device.kernel("draw", DRAWS, self.code.definitions(False, False, False))
         device.launch(kernel, replicates, self.code.threads, 0, arguments)
         counts = device.pinned.empty((replicates, layout.slots), self.count_dtype)
         device.download(counts, arguments.counts)

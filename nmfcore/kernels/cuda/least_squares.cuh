@@ -36,20 +36,10 @@ __device__ inline void update_H(const Arguments &given, const Fit &fit, Block &b
     part.finish(fit.H, given.columns, block, block.GH, block.H_sums);
 }
 
-// Update what H is fitted to, before the first iteration.
-__device__ inline void look_ahead(const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties) {
-    const Step step(block.GH, penalties.l1_W, penalties.l2_W);
-#pragma unroll 1
-    for (int i = threadIdx.x; i < given.m; i += THREADS) {
-        Row x = fit.Y[i];
-        step(x, fit.A[i], SWEEPS_W);
-        fit.Y[i] = x;
-    }
-}
-
-// Update W, and choose what the next H is fitted to.
+// Update W, and choose what the next H is fitted to. At `first` that is what W becomes with the H that is given, and W
+// stays.
 __device__ inline void extrapolate(
-    const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties, Momentum &momentum) {
+    const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties, Momentum &momentum, bool first) {
     const double SHRINK = 1.5, GROW = 1.05, GROW_LIMIT = 1.01;
     const Step step(block.GH, penalties.l1_W, penalties.l2_W);
     REAL turn[1] = {0};
@@ -64,7 +54,9 @@ __device__ inline void extrapolate(
     }
     totals_of(turn, block.scratch);
     REAL reach = 0;
-    if (turn[0] > 0) {
+    if (first) {
+        // Nothing to extrapolate.
+    } else if (turn[0] > 0) {
         momentum.ceiling = momentum.reach;
         momentum.reach /= SHRINK;
     } else {
@@ -79,19 +71,22 @@ __device__ inline void extrapolate(
         Row ahead;
 #pragma unroll
         for (int c = 0; c < K; c++) ahead.c[c] = at_least(0, x.c[c] + reach * (x.c[c] - old.c[c]));
-        fit.W[i] = x;
+        if (!first) fit.W[i] = x;
         fit.Y[i] = ahead;
     }
 }
 
+// Iteration 0 of an extrapolated run is what comes before the first.
 __device__ inline void iterate_least_squares(
-    const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties, Momentum &momentum) {
-    if (EXTRAPOLATED)
-        gram(fit.Y, given.m, block, block.GW, block.W_sums);
-    else
-        update_W(given, fit, block, penalties);
-    update_H(given, fit, block, penalties);
-    multiply_rows(given, fit.counts, fit.H, fit.A);
-    BARRIER(12);
-    if (EXTRAPOLATED) extrapolate(given, fit, block, penalties, momentum);
+    const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties, Momentum &momentum, int iteration) {
+    if (iteration > 0) {
+        if (EXTRAPOLATED)
+            gram(fit.Y, given.m, block, block.GW, block.W_sums);
+        else
+            update_W(given, fit, block, penalties);
+        update_H(given, fit, block, penalties);
+        multiply_rows(given, fit.counts, fit.H, fit.A);
+        BARRIER(12);
+    }
+    if (EXTRAPOLATED) extrapolate(given, fit, block, penalties, momentum, iteration == 0);
 }

@@ -52,7 +52,8 @@ class Pinned:
             self.locked += size
         block = mmap.mmap(-1, size)
         if hasattr(mmap, "MADV_HUGEPAGE"):
-            block.madvise(mmap.MADV_HUGEPAGE)
+            with contextlib.suppress(OSError):  # kernels and sandboxes without large pages
+                block.madvise(mmap.MADV_HUGEPAGE)
         # Where a limit forbids the lock, it serves as it is, and the driver copies once more.
         with contextlib.suppress(DriverError):
             call(driver().cuMemHostRegister, np.frombuffer(block, np.uint8).ctypes.data, size, 1)  # for all devices

@@ -58,8 +58,8 @@ __device__ inline void with_rows(const Arguments &given, Value value, Out out) {
 }
 
 // Write V @ H.T to A.
-__device__ inline void multiply_rows(const Arguments &given, const COUNT *counts, const Row *H, Row *A) {
-    with_rows<Row>(
+template <int UNROLL = 4> __device__ inline void multiply_rows(const Arguments &given, const COUNT *counts, const Row *H, Row *A) {
+    with_rows<Row, UNROLL>(
         given,
         [=](int, Row &sum, u32 slot, u32 column) {
             const REAL value = (REAL)counts[slot];
@@ -68,8 +68,7 @@ __device__ inline void multiply_rows(const Arguments &given, const COUNT *counts
             for (int c = 0; c < K; c++) sum.c[c] += value * h.c[c];
         },
         [=](int i, Row &sum, int lanes, bool writes) {
-#pragma unroll
-            for (int c = 0; c < K; c++) sum.c[c] = warp_total(sum.c[c], lanes);
+            combine_in_warp<K>(sum.c, lanes);
             if (writes) A[i] = sum;
         });
 }

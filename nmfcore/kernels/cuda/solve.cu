@@ -2,7 +2,6 @@
 //
 // Entry points, all with blocks of THREADS:
 //   solve(Arguments)  a block for each job: draws (if DRAWN), begins, iterates, checks; leaves factors in H's order of columns
-//   draw(Arguments)   a block for each job: draws counts to `counts` (jobs, slots); needs DRAWN, and no shared memory
 //   emit(Emission)    a block for each winner: every column of H in its place, zeros elsewhere; needs no shared memory
 #include "accelerated.cuh"
 #include "begin.cuh"
@@ -30,32 +29,30 @@ __device__ inline int examine(
 __device__ inline void run_accelerated(
     const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties, REAL mass, int job) {
     Trail trail = begin_accelerated(given, fit, block, mass);
-    fit_H(given, fit, block, penalties);
     double change = -1;
+    int verdict = PENDING;
 #pragma unroll 1
     for (int iteration = 1;; iteration++) {
+        fit_H(given, fit, block, penalties);
+        if (verdict != PENDING && examine(given, fit, block, penalties, verdict, iteration - 1, job) != PENDING) return;
         const bool due = iteration % given.every == 0;
         const Progress progress = step_accelerated(given, fit, block, trail, due);
-        int verdict = judge_change(given, progress.change, change, iteration, progress.finite);
+        verdict = judge_change(given, progress.change, change, iteration, progress.finite);
         if (verdict == CONVERGED && progress.distance > given.tol)
             verdict = iteration == given.max_iter ? MAX_ITER : PENDING;
-        fit_H(given, fit, block, penalties);
-        if (verdict == PENDING) continue;
-        if (examine(given, fit, block, penalties, verdict, iteration, job) != PENDING) return;
     }
 }
 
 __device__ inline void run(const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties, int job) {
     Momentum momentum;
-    // H is first fitted to what W becomes with the H that is given.
-    if (EXTRAPOLATED) look_ahead(given, fit, block, penalties);
     double change = -1;
 #pragma unroll 1
-    for (int iteration = 1;; iteration++) {
+    for (int iteration = EXTRAPOLATED ? 0 : 1;; iteration++) {
         if constexpr (DIVERGENCE)
             iterate_divergence(given, fit, block, penalties);
         else
-            iterate_least_squares(given, fit, block, penalties, momentum);
+            iterate_least_squares(given, fit, block, penalties, momentum, iteration);
+        if (iteration == 0) continue;
         if (iteration % given.every != 0 && iteration != given.max_iter) continue;
         if (EXTRAPOLATED) gram(fit.W, given.m, block, block.GW, block.W_sums);
         if (!penalties.any) balance(given, fit, block);
@@ -81,14 +78,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) solve(const Argume
     else
         run(given, fit, block, penalties, job);
     leave(given, fit, job);
-}
-
-extern "C" __global__ void __launch_bounds__(THREADS) draw(const Arguments given) {
-#if DRAWN
-    __shared__ double wide[WARPS];
-    const size_t slots = given.slice_start[(given.columns + 31) / 32];
-    draw_counts(given, blockIdx.x, given.counts + blockIdx.x * slots, wide);
-#endif
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS) emit(const Emission given) {

@@ -6,9 +6,8 @@ import ctypes
 import functools
 import hashlib
 import os
-import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +16,8 @@ import numpy as np
 
 from nmfcore.kernels.cuda.arguments import POINTERS, SHORTS, TYPES, Arguments
 from nmfcore.kernels.settings import MU
+
+from .standin import build_on_cpu
 
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE.parents[2] / "nmfcore" / "kernels" / "cuda"
@@ -42,6 +43,7 @@ class Build:
     shared: tuple[bool, bool, bool] = (True, True, True)
     without: int = 0
     flags: tuple[str, ...] = ()
+    alone: bool = False  # the draw is all that is built
 
     def macros(self) -> dict[str, str]:
         """Return the macros."""
@@ -77,27 +79,13 @@ class Build:
 @functools.cache
 def library(build: Build) -> ctypes.CDLL:
     """Build the kernels, once for each text of them."""
-    macros = [f"-D{name}={value}" for name, value in build.macros().items()]
-    command = [
-        "g++",
-        "-std=c++17",
-        "-O1",
-        "-g1",
-        "-Wno-unknown-pragmas",
-        "-shared",
-        "-fPIC",
-        *build.flags,
-        f"-I{SOURCES}",
-        *macros,
+    macros = [f"-D{name}={value}" for name, value in build.macros().items()] + ["-DDRAWS_ALONE"] * build.alone
+    texts = [
+        path.read_bytes() for path in sorted([*SOURCES.glob("*.cu*"), *HERE.glob("on_cpu.*"), HERE / "kernels.cpp"])
     ]
-    texts = [path.read_bytes() for path in sorted([*SOURCES.glob("*.cu*"), HERE / "on_cpu.h", HERE / "kernels.cpp"])]
-    name = hashlib.sha256(b"\0".join([*texts, repr(command).encode()])).hexdigest()[:24]
+    name = hashlib.sha256(b"\0".join([*texts, repr((macros, build.flags)).encode()])).hexdigest()[:24]
     path = FOLDER / f"{name}.so"
-    if not path.exists():
-        FOLDER.mkdir(exist_ok=True)
-        new = FOLDER / f"{name}.{os.getpid()}"
-        subprocess.run([*command, str(HERE / "kernels.cpp"), "-o", str(new)], check=True)
-        new.replace(path)
+    build_on_cpu("kernels.cpp", macros, path, build.flags)
     found = ctypes.CDLL(str(path))
     found.what_went_wrong.restype = ctypes.c_char_p
     found.argument_bytes.restype = ctypes.c_uint64
@@ -107,7 +95,8 @@ def library(build: Build) -> ctypes.CDLL:
 
 def launch(build: Build, kernel: str, blocks: int, nbytes: int, given: ctypes.Structure, order: int = 0) -> None:
     """Run a kernel; RuntimeError says what a GPU would not have liked."""
-    code = library(build)
+    # A draw by itself needs nothing else of the kernels.
+    code = library(replace(build, alone=kernel == "draw"))
     pointers = (ctypes.c_void_p * 1)(ctypes.addressof(given))
     if getattr(code, f"run_{kernel}")(blocks, build.threads, nbytes, pointers, order):
         raise RuntimeError(code.what_went_wrong().decode())

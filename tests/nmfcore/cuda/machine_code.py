@@ -9,8 +9,8 @@ import sysconfig
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from .emulation import SOURCES, Build
 
@@ -21,15 +21,31 @@ SHARED = {"sm_80": 164 * 1024, "sm_90": 228 * 1024, "sm_100": 228 * 1024}
 DOUBLE = re.compile(r"D(ADD|FMA|MUL|SETP)\b|MUFU\.(RCP|RSQ)64H|F2F\.F64")
 
 
-class Code(NamedTuple):
-    """One kernel of a compiled build."""
+@dataclass(frozen=True)
+class Code:
+    """One kernel of a compiled build; it is taken apart when its instructions are asked for."""
 
     registers: int
     stack: int  # bytes of local memory: spills, or arrays that are indexed
     shared: int  # static
     seconds: float  # of compilation, CPU
-    instructions: tuple[str, ...]
-    loops: tuple[Counter, ...]  # the innermost ones: how often each operation stands in them
+    binary: bytes
+    name: str
+
+    @functools.cached_property
+    def parts(self) -> tuple[tuple[str, ...], tuple[Counter, ...]]:
+        """Return the instructions, and of the innermost loops how often each operation stands in them."""
+        return _parse(_section(_tool("nvdisasm", self.binary, "-c"), self.name))
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        """Return all instructions."""
+        return self.parts[0]
+
+    @property
+    def loops(self) -> tuple[Counter, ...]:
+        """Return the innermost loops."""
+        return self.parts[1]
 
     @property
     def doubles(self) -> int:
@@ -47,15 +63,10 @@ def compiled(build: Build, arch: str, blocks: int = 4, name: str = "solve") -> C
     began = time.process_time()
     code = bytes(Program((SOURCES / "solve.cu").read_text(), "c++", options).compile("cubin").code)
     seconds = time.process_time() - began
-    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-        file.write(code)
-        file.flush()
-        use = _tool("cuobjdump", "-res-usage", file.name)
-        listing = _tool("nvdisasm", "-c", file.name)
+    use = _tool("cuobjdump", code, "-res-usage")
     numbers = re.search(rf"Function {name}:\s*\n?\s*REG:(\d+) STACK:(\d+) SHARED:(\d+)", use)
     assert numbers, use
-    instructions, loops = _parse(_section(listing, name))
-    return Code(*(int(x) for x in numbers.groups()), seconds, instructions, loops)
+    return Code(*(int(x) for x in numbers.groups()), seconds, code, name)
 
 
 def fit(code: Code, build: Build, nbytes: int, arch: str) -> int:
@@ -71,8 +82,12 @@ def operation(instruction: str) -> str:
     return re.sub(r"^@!?U?P\w+\s+", "", instruction).split()[0]
 
 
-def _tool(name: str, *arguments: str) -> str:
-    return subprocess.run([str(BIN / name), *arguments], capture_output=True, text=True, check=True).stdout
+def _tool(name: str, binary: bytes, *arguments: str) -> str:
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(binary)
+        file.flush()
+        command = [str(BIN / name), *arguments, file.name]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _section(listing: str, name: str) -> str:

@@ -7,25 +7,15 @@
 // barriers: 0 rising, 1 falling, otherwise at random, a seed (odd ones run all warps side by side, others one warp after
 // the other as far as it gets). Under ThreadSanitizer a fibre is a thread of its own, and
 // only barriers and shuffles order its accesses: a race is found whatever the order.
+//
+// This header is all that a build of the kernels reads; what runs the fibres is compiled once, from on_cpu.cpp.
 #pragma once
-#include <cmath>
-#include <csetjmp>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <ucontext.h>
-#include <stdexcept>
-#include <string>
-#include <utility>
-#include <vector>
 
-#if defined(__SANITIZE_THREAD__)
-#include <sanitizer/tsan_interface.h>
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
-#endif
+#include <stddef.h>
+
+typedef unsigned long long Bits;
+extern "C" double log(double) noexcept, sqrt(double) noexcept;
+extern "C" float sqrtf(float) noexcept;
 
 struct Three {
     unsigned x, y, z;
@@ -35,269 +25,64 @@ struct uint4 {
 };
 inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 
-static Three threadIdx, blockIdx, blockDim, gridDim;
+#define HIDDEN __attribute__((visibility("hidden")))
+extern HIDDEN Three threadIdx, blockIdx, blockDim, gridDim;
 
 #define __device__
 #define __global__
 #define __launch_bounds__(...)
 #define __align__(n)
 #define __shared__ static __attribute__((section("shared_memory")))
-// Weak: a kernel without shared memory of its own has no such section.
-extern "C" __attribute__((weak)) char __start_shared_memory[], __stop_shared_memory[];
 #define DYNAMIC_SHARED(name) static unsigned char *name
 
 // What follows is not itself looked at for races.
 #if defined(__SANITIZE_THREAD__)
-#define __attribute__((no_sanitize("thread")))
+#define PLAIN __attribute__((no_sanitize("thread")))
 #else
 #define PLAIN
 #endif
 
 namespace on_cpu {
 
-enum State { RUNS, AT_BLOCK, AT_WARP, DONE };
-const std::size_t STACK = 1 << 18;
+HIDDEN void block_barrier(int where);
+HIDDEN void warp_barrier(int where);
+// Let a warp exchange values; each lane asks for that of another.
+HIDDEN void offer_bits(Bits bits, int where);
+HIDDEN Bits taken_bits(int lane);
+HIDDEN int this_lane();
+// Run a body on every thread of every block; return what went wrong, or nothing.
+HIDDEN const char *launch_body(
+    void (*body)(void *), void *arguments, unsigned char **shared, unsigned blocks, unsigned threads, unsigned bytes,
+    unsigned order);
 
-struct Fibre {
-    ucontext_t context;
-    jmp_buf place;
-    char *stack = nullptr;
-    bool begun = false;
-    State state = RUNS;
-    int where = 0;  // line of the barrier
-    std::uint64_t value[2] = {0, 0};
-    unsigned exchanges = 0;
-    void *sanitizer = nullptr;
-};
-
-static Fibre *fibres;
-[[maybe_unused]] static ucontext_t home;
-[[maybe_unused]] static jmp_buf back;
-[[maybe_unused]] static void *home_fibre;
-static int now;
-static void (*body)(void *);
-static void *arguments;
-static char block_clock, warp_clock[64];
-
-[[noreturn]] inline void fail(const char *what, int thread) {
-    throw std::runtime_error("block " + std::to_string(blockIdx.x) + " thread " + std::to_string(thread) + ": " + what);
-}
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-// Sanitizers must be told of every switch.
-static void *home_fake;
-static const void *home_bottom;
-static std::size_t home_size;
-static void *fakes[1024];
-PLAIN inline void switch_to(Fibre &f) {
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_start_switch_fiber(&home_fake, f.stack, STACK);
-#else
-    __tsan_switch_to_fiber(f.sanitizer, 1);
-#endif
-    swapcontext(&home, &f.context);
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(home_fake, nullptr, nullptr);
-#endif
-}
-PLAIN inline void leave() {
-    Fibre &f = fibres[now];
-    const int mine = now;
-    (void)mine;
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_start_switch_fiber(f.state == DONE ? nullptr : &fakes[mine], home_bottom, home_size);
-#else
-    __tsan_switch_to_fiber(home_fibre, 1);
-#endif
-    swapcontext(&f.context, &home);
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(fakes[mine], &home_bottom, &home_size);
-#endif
-}
-#else
-PLAIN inline void switch_to(Fibre &f) {
-    if (_setjmp(back) == 0) {
-        if (f.begun) _longjmp(f.place, 1);
-        f.begun = true;
-        setcontext(&f.context);
-    }
-}
-PLAIN inline void leave() {
-    if (_setjmp(fibres[now].place) == 0) _longjmp(back, 1);
-}
-#endif
-
-PLAIN inline void start() {
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(nullptr, &home_bottom, &home_size);
-#endif
-    body(arguments);
-#if defined(__SANITIZE_THREAD__)
-    __tsan_release(&block_clock);
-#endif
-    fibres[now].state = DONE;
-    leave();
-    std::abort();
-}
-
-PLAIN inline void wait(State state, int where, char *clock) {
-    const int mine = now;
-#if defined(__SANITIZE_THREAD__)
-    __tsan_release(clock);
-#endif
-    (void)clock;
-    fibres[mine].state = state;
-    fibres[mine].where = where;
-    leave();
-    threadIdx = {(unsigned)mine, 0, 0};
-#if defined(__SANITIZE_THREAD__)
-    __tsan_acquire(clock);
-#endif
-}
-
-PLAIN inline void block_barrier(int where) { wait(AT_BLOCK, where, &block_clock); }
-PLAIN inline void warp_barrier(int where) { wait(AT_WARP, where, &warp_clock[now / 32]); }
-
-// Let a warp exchange values; each lane asks for that of another. Two buffers are enough: no lane is two exchanges ahead.
 template <typename T> union Word {
     T x;
-    std::uint64_t bits;
+    Bits bits;
 };
 template <typename T> PLAIN inline void offer(T x, int where) {
     static_assert(sizeof(T) <= 8, "");
     Word<T> word;
     word.bits = 0;
     word.x = x;
-    Fibre &f = fibres[now];
-    f.value[f.exchanges++ % 2] = word.bits;
-    warp_barrier(where);
+    offer_bits(word.bits, where);
 }
 template <typename T> PLAIN inline T taken(int lane) {
     Word<T> word;
-    word.bits = fibres[now / 32 * 32 + lane].value[(fibres[now].exchanges - 1) % 2];
+    word.bits = taken_bits(lane);
     return word.x;
-}
-
-// Let those go on that all wait for one another.
-PLAIN inline bool release(int first, int last, State state) {
-    bool any = false;
-    for (int t = first; t < last; t++) {
-        if (fibres[t].state != state) return false;
-        any = true;
-    }
-    for (int t = first; t < last; t++) {
-        if (fibres[t].where != fibres[first].where) fail("waits at another barrier than its neighbours", t);
-        fibres[t].state = RUNS;
-    }
-    return any;
-}
-
-// Bring warps, and lanes within each, into another order; `size` lanes to a warp.
-PLAIN inline void shuffle(std::vector<int> &turn, int size, std::uint64_t &random) {
-    const auto below = [&](int n) {
-        random = random * 6364136223846793005ull + 1442695040888963407ull;
-        return (int)((random >> 33) % (unsigned)n);
-    };
-    const int warps = (int)turn.size() / size;
-    for (int w = warps - 1; w > 0; w--) {
-        const int other = below(w + 1);
-        for (int lane = 0; lane < size; lane++) std::swap(turn[w * size + lane], turn[other * size + lane]);
-    }
-    for (int w = 0; w < warps; w++)
-        for (int lane = size - 1; lane > 0; lane--) std::swap(turn[w * size + lane], turn[w * size + below(lane + 1)]);
-}
-
-PLAIN inline void run_block(int threads, unsigned order) {
-    std::vector<int> turn(threads);
-    std::uint64_t random = order * 0x9E3779B97F4A7C15ull + 1;
-    for (int t = 0; t < threads; t++) turn[t] = order == 1 ? threads - 1 - t : t;
-    for (int t = 0; t < threads; t++) {
-        Fibre &f = fibres[t];
-        f.state = RUNS;
-        f.begun = false;
-        f.exchanges = 0;
-        getcontext(&f.context);
-        f.context.uc_stack.ss_sp = f.stack;
-        f.context.uc_stack.ss_size = STACK;
-        f.context.uc_link = nullptr;
-        makecontext(&f.context, start, 0);
-#if defined(__SANITIZE_THREAD__)
-        f.sanitizer = __tsan_create_fiber(0);
-#endif
-    }
-#if defined(__SANITIZE_THREAD__)
-    home_fibre = __tsan_get_current_fiber();
-#endif
-    for (;;) {
-        if (order > 1) shuffle(turn, 32, random);
-        bool moved = false;
-        // A warp runs as far as it can before another does, or all warps side by side.
-        const int warps = threads / 32, together = order > 1 && order % 2 ? warps : 1;
-        for (int first = 0; first < warps; first += together)
-            for (bool more = true; more;) {
-                more = false;
-                for (int i = 32 * first; i < 32 * (first + together); i++) {
-                    const int t = turn[i];
-                    if (fibres[t].state != RUNS) continue;
-                    now = t;
-                    threadIdx = {(unsigned)t, 0, 0};
-                    switch_to(fibres[t]);
-                    moved = true;
-                }
-                for (int w = first; w < first + together; w++) {
-                    const int warp = turn[32 * w] / 32;
-                    more |= together == 1 && release(32 * warp, 32 * warp + 32, AT_WARP);
-                }
-            }
-        for (int w = 0; w < threads; w += 32) moved |= release(w, w + 32, AT_WARP);
-        moved |= release(0, threads, AT_BLOCK);
-        int done = 0;
-        for (int t = 0; t < threads; t++) done += fibres[t].state == DONE;
-        if (done == threads) break;
-        if (!moved)
-            for (int t = 0; t < threads; t++) {
-                if (fibres[t].state == AT_WARP) fail("waits for lanes of its warp that are elsewhere", t);
-                if (fibres[t].state == AT_BLOCK) fail("waits at a barrier that other threads do not reach", t);
-            }
-    }
-#if defined(__SANITIZE_THREAD__)
-    __tsan_acquire(&block_clock);
-    for (int t = 0; t < threads; t++) __tsan_destroy_fiber(fibres[t].sanitizer);
-#endif
 }
 
 // Run a kernel; return what went wrong, or nothing.
 template <typename Kernel, typename Given>
-std::string launch(
+const char *launch(
     Kernel kernel, unsigned char *&shared, unsigned blocks, unsigned threads, unsigned bytes, const Given &given,
     unsigned order) {
     struct Call {
         Kernel kernel;
         const Given *given;
     } call = {kernel, &given};
-    body = [](void *p) { ((Call *)p)->kernel(*((Call *)p)->given); };
-    arguments = &call;
-    if (threads % 32 || bytes % 16) return "threads must come in warps, shared memory in sixteens of bytes";
-    std::vector<Fibre> all(threads);
-    fibres = all.data();
-    for (auto &f : all) f.stack = (char *)std::malloc(STACK);
-    gridDim = {blocks, 1, 1};
-    blockDim = {threads, 1, 1};
-    std::string wrong;
-    for (unsigned b = 0; b < blocks && wrong.empty(); b++) {
-        blockIdx = {b, 0, 0};
-        shared = (unsigned char *)std::aligned_alloc(16, bytes ? bytes : 16);
-        std::memset(shared, 0xFF, bytes);
-        if (__start_shared_memory) std::memset(__start_shared_memory, 0xFF, __stop_shared_memory - __start_shared_memory);
-        try {
-            run_block((int)threads, order);
-        } catch (const std::runtime_error &error) {
-            wrong = error.what();
-        }
-        std::free(shared);
-    }
-    for (auto &f : all) std::free(f.stack);
-    return wrong;
+    const auto body = [](void *p) { ((Call *)p)->kernel(*((Call *)p)->given); };
+    return launch_body(body, &call, &shared, blocks, threads, bytes, order);
 }
 
 }  // namespace on_cpu
@@ -307,7 +92,7 @@ std::string launch(
 
 template <typename T> inline T __shfl_down_sync(unsigned, T x, int by) {
     on_cpu::offer(x, -1);
-    const int lane = on_cpu::now % 32;
+    const int lane = on_cpu::this_lane();
     return on_cpu::taken<T>(lane + by < 32 ? lane + by : lane);
 }
 template <typename T> inline T __shfl_sync(unsigned, T x, int lane) {

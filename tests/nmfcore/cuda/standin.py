@@ -50,7 +50,7 @@ def driver():
     source = HERE / "driver.c"
     folder = FOLDER / hashlib.sha256(source.read_bytes()).hexdigest()[:16]
     options = ["-shared", "-fPIC", "-O1", "-fvisibility=hidden", "-Wl,-soname,libcuda.so.1"]
-    _build(["gcc", *options, str(source), "-ldl", "-lpthread"], folder / "libcuda.so.1")
+    build(["gcc", *options, str(source), "-ldl", "-lpthread"], folder / "libcuda.so.1")
     return folder
 
 
@@ -80,9 +80,18 @@ def environment(**settings):
 
 def run(program, *arguments, check=True, **settings):
     """Run a Python program on the stand-in; return what became of it."""
-    text = f"import standin; standin.install()\n{program}"
+    return _run(f"import standin; standin.install()\n{program}", arguments, environment(**settings), check)
+
+
+def run_on_gpu(program, *arguments, check=True, **_):
+    """Run the same program on the GPUs that are here; what would be settings of the stand-in is left out."""
+    python = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH"), str(ROOT)]))
+    return _run(program, arguments, {**os.environ, "PYTHONPATH": python}, check)
+
+
+def _run(text, arguments, variables, check):
     done = subprocess.run(
-        [sys.executable, "-c", text, *map(str, arguments)], env=environment(**settings), cwd=ROOT,
+        [sys.executable, "-c", text, *map(str, arguments)], env=variables, cwd=ROOT,
         capture_output=True, text=True, check=False, timeout=LONGEST,
     )  # fmt: skip
     assert not check or done.returncode == 0, f"{done.stdout}\n{done.stderr}"
@@ -106,10 +115,21 @@ def install():
 def for_processor(source, definitions, code):
     """Compile a source by g++ to where the driver looks for the machine code's counterpart."""
     target = pathlib.Path(os.environ["STANDIN_KERNELS"]) / f"{fowler_noll_vo(code):016x}.so"
-    include = ["-I", str(source.parent), "-I", str(HERE), "-I", str(ROOT / "nmfcore/kernels/cuda")]
     macros = [f"-D{name}={value}" for name, value in definitions]
-    wrapper = HERE / ("kernels.cpp" if source.stem == "solve" else f"{source.stem}.cpp")
-    _build(["g++", "-shared", "-fPIC", "-std=c++17", "-O1", "-w", *include, *macros, str(wrapper)], target)
+    if source.stem == "draw":
+        macros.append("-DDRAWS_ALONE")
+    wrapper = "probe.cpp" if source.stem == "probe" else "kernels.cpp"
+    build_on_cpu(wrapper, [f"-I{source.parent}", *macros], target)
+
+
+def build_on_cpu(wrapper, options, target, flags=()):
+    """Build kernels for the processor; what runs their threads is compiled once for each set of flags."""
+    every = ["-std=c++17", "-O1", "-fPIC", *flags]
+    runtime = b"".join((HERE / name).read_bytes() for name in ("on_cpu.cpp", "on_cpu.h")) + repr(every).encode()
+    threads = FOLDER / f"{hashlib.sha256(runtime).hexdigest()[:16]}.o"
+    build(["g++", *every, "-c", str(HERE / "on_cpu.cpp")], threads)
+    include = [f"-I{HERE}", f"-I{ROOT / 'nmfcore/kernels/cuda'}"]
+    build(["g++", *every, "-w", "-shared", *include, *options, str(HERE / wrapper), str(threads)], target)
 
 
 def fowler_noll_vo(code):
@@ -120,8 +140,8 @@ def fowler_noll_vo(code):
     return total
 
 
-def _build(command, target):
-    # Tests side by side may build the same: it appears under its name when it is complete.
+def build(command, target):
+    """Build a file, which appears under its name when it is complete: tests side by side may build the same."""
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)

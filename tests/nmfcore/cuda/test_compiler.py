@@ -2,6 +2,8 @@
 
 import os
 import stat
+import sys
+import types
 
 import pytest
 
@@ -103,3 +105,18 @@ def test_the_cache_is_where_the_environment_says_else_with_the_users(tmp_path, m
     if variable:
         monkeypatch.setenv(variable, str(tmp_path / "here"))
     assert compiler.cache_folder() == tmp_path / expected
+
+
+def test_older_releases_of_cuda_core_are_found_under_their_name(monkeypatch):
+    older = types.ModuleType("cuda.core.experimental")
+    monkeypatch.setitem(sys.modules, "cuda", types.ModuleType("cuda"))
+    monkeypatch.setitem(sys.modules, "cuda.core", types.ModuleType("cuda.core"))
+    monkeypatch.setitem(sys.modules, "cuda.core.experimental", older)
+    sys.modules["cuda"].core, sys.modules["cuda.core"].experimental = sys.modules["cuda.core"], older
+    assert compiler.cuda_core() is older
+
+
+def test_without_cuda_core_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cuda", None)
+    with pytest.raises(compiler.CompilerError, match="install the extra 'cuda'"):
+        compiler.cuda_core()

@@ -1,4 +1,4 @@
-"""The whole way of a batch through NVIDIA's packages and the stand-in driver, held to the CPU's answers."""
+"""The whole way of a batch through NVIDIA's packages, held to the CPU's answers: on the stand-in, or on a GPU."""
 
 import json
 import subprocess
@@ -6,11 +6,16 @@ import sys
 
 import pytest
 
+from nmfcore.kernels.cuda.devices import count_devices
+
 from . import standin
 
-pytestmark = [
-    pytest.mark.skipif(bool(standin.missing()), reason=standin.missing() or "all is here"),
-    pytest.mark.slow,
+pytestmark = pytest.mark.slow
+on_stand_in = pytest.mark.skipif(bool(standin.missing()), reason=standin.missing() or "all is here")
+on_gpu = pytest.mark.skipif(count_devices()[0] == 0, reason=count_devices()[1] or "a GPU is here")
+WHERE = [
+    pytest.param("stand-in", marks=on_stand_in),
+    pytest.param("GPU", marks=[on_gpu, pytest.mark.cuda]),
 ]
 
 BEGIN = """
@@ -21,6 +26,7 @@ import torch
 import nmfcore
 from nmfcore import Stop
 from nmfcore.kernels.cuda import device as device_module, launch
+from nmfcore.kernels.cuda.devices import visible_devices
 from nmfcore.kernels.cuda.layout import layout_of
 
 rng = np.random.default_rng(0)
@@ -51,6 +57,10 @@ PROGRAMS = {
     "steps": """(lambda ours, theirs: float(np.abs(ours.H - theirs.H).max() / theirs.H.max()))(
         *(nmfcore.factorize(drawn(device), 2, init=START, update="mu", stop=Stop(tol=0, max_iter=3))
         for device in ("cuda", "cpu")))""",
+    "random starts": """(lambda ours, theirs: [bool((ours.start == theirs.start).all()), len(set(ours.start)),
+        float(np.abs(ours.H / ours.H.sum(-1, keepdims=True) - theirs.H / theirs.H.sum(-1, keepdims=True)).max())])(
+        *(nmfcore.factorize(drawn(device), 2, init="random", starts=4, update="ehals", stop=Stop(tol=0, max_iter=5),
+        seed=3) for device in ("cuda", "cpu")))""",
     "divergence": """(lambda ours, theirs: float(np.abs(ours.loss / theirs.loss - 1).max()))(
         *(nmfcore.factorize(drawn(device), 2, init=START, loss="kullback-leibler") for device in ("cuda", "cpu")))""",
     "given counts": """apart(*(nmfcore.factorize(nmfcore.SharedPattern.from_dense(drawn("cpu").to_dense()), 2,
@@ -63,7 +73,8 @@ PROGRAMS = {
         nmfcore.factorize(scipy.sparse.csr_array(V), 2, device="cuda"))""",
     "a tensor": """(lambda found: [type(found.W).__name__, str(found.H.dtype), found.H.device.type])(
         nmfcore.factorize(torch.from_numpy(V), 2, device="cuda"))""",
-    "two devices": """(lambda a, b: [bool((getattr(a, x) == getattr(b, x)).all()) for x in ("W", "H", "loss")])(
+    "two devices": """visible_devices("cuda:1") and (
+        lambda a, b: [bool((getattr(a, x) == getattr(b, x)).all()) for x in ("W", "H", "loss")])(
         *(nmfcore.factorize(drawn(device), 2, init=START) for device in ("cuda:1", "cuda")))""",
     "pinned": """nmfcore.factorize(drawn("cuda"), 2, init=START).H.base is not None""",
 }
@@ -78,9 +89,10 @@ print(json.dumps(said))
 """
 
 
-@pytest.fixture(scope="module")
-def said():
-    return json.loads(standin.run(BEGIN + ALL, json.dumps(PROGRAMS), DEVICES=2).stdout.splitlines()[-1])
+@pytest.fixture(scope="module", params=WHERE)
+def said(request):
+    run = standin.run if request.param == "stand-in" else standin.run_on_gpu
+    return json.loads(run(BEGIN + ALL, json.dumps(PROGRAMS), DEVICES=2).stdout.splitlines()[-1])
 
 
 def test_counts_drawn_in_a_kernel_are_those_of_the_cpu(said):
@@ -97,6 +109,13 @@ def test_bootstraps_have_the_cpus_answers(said):
 
 def test_a_few_iterations_are_the_cpus(said):
     assert said["steps"] < 1e-3
+
+
+def test_random_starts_are_the_cpus_and_the_same_ones_win(said):
+    alike, winners, apart = said["random starts"]
+    assert alike
+    assert winners > 1
+    assert apart < 1e-4
 
 
 def test_the_divergence_has_the_cpus_answers(said):
@@ -124,6 +143,8 @@ def test_a_tensor_comes_back_as_a_tensor(said):
 
 
 def test_two_devices_share_a_batch_with_the_same_numbers_as_one(said):
+    if not said["two devices"]:
+        pytest.skip("one device is here")
     assert said["two devices"] == [True, True, True]
 
 
@@ -131,6 +152,7 @@ def test_answers_lie_where_the_device_wrote_them(said):
     assert said["pinned"] is True
 
 
+@on_stand_in
 def test_chunks_that_do_not_fit_are_halved_with_the_same_numbers():
     program = """
 whole = nmfcore.factorize(drawn("cuda", 3), 2, init=START)
@@ -147,6 +169,7 @@ print(tried, all((getattr(parts, name) == getattr(whole, name)).all() for name i
     assert standin.run(BEGIN + program).stdout.splitlines()[-1] == "[3, 1, 1, 1] True"
 
 
+@on_stand_in
 def test_a_launch_that_fails_is_named_and_ends_the_call():
     program = """
 try:
@@ -159,6 +182,7 @@ except RuntimeError as error:
     assert "CUDA_ERROR_ILLEGAL_ADDRESS" in text
 
 
+@on_stand_in
 def test_little_shared_memory_moves_counts_and_factors_to_global_memory():
     program = """
 from nmfcore.kernels.cuda.device import device_of
@@ -195,6 +219,7 @@ def stars(tmp_path_factory):
     return folder / "stars.fits"
 
 
+@on_stand_in
 def test_a_fit_by_the_prompt_is_made_by_the_kernels(stars, tmp_path):
     from halonmf import halo
 
@@ -206,6 +231,7 @@ def test_a_fit_by_the_prompt_is_made_by_the_kernels(stars, tmp_path):
     assert ours.mass_fractions == pytest.approx(theirs.mass_fractions, abs=1e-5)
 
 
+@on_stand_in
 def test_an_ensemble_by_the_prompt_is_made_by_the_kernels(stars, tmp_path):
     small = ("--bins", "E:4", "--pixels", "5", "--selection", "all", "--bootstrap", "6", "--batch", "3")
     done = command(tmp_path, "ensemble", stars, "-o", "run", "--device", "cuda", "--no-figures", *small)

@@ -16,13 +16,13 @@ pytestmark = pytest.mark.skipif(
     not (BIN / "nvdisasm").exists() or not (BIN / "cuobjdump").exists(),
     reason="nvidia-cuda-nvdisasm and nvidia-cuda-cuobjdump are not installed",
 )
-ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 # The bins of 36 rows and 800 columns of the benchmark, half of them filled, at 128 threads; blocks at least.
 CASES = [
     ("mu", 2, 5),
     ("rank2", 2, 5),
     ("arank2", 2, 5),
     ("ehals", 2, 5),
+    ("ehals", 3, 4),
     ("ehals", 4, 4),
     ("newton", 2, 5),
     ("kl-mu", 2, 5),
@@ -33,9 +33,15 @@ def build_of(name, k, **more):
     return Build(k, **RULES[name][0], row=np.uint8, drawn=MULTINOMIAL, threads=128, **more)
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-@pytest.mark.parametrize(("name", "k", "blocks"), CASES)
-def test_blocks_and_spills(name, k, blocks, arch):
+# Rules that differ little in their use of registers are compiled for one architecture alone.
+ELSEWHERE = [case for case in CASES if case[0] in ("mu", "arank2", "newton") or case[1] == 4]
+
+
+@pytest.mark.parametrize(
+    ("arch", "name", "k", "blocks"),
+    [("sm_90", *case) for case in CASES] + [(arch, *case) for arch in ("sm_80", "sm_100") for case in ELSEWHERE],
+)
+def test_blocks_and_spills(arch, name, k, blocks):
     build = build_of(name, k)
     code = compiled(build, arch, blocks)
     cells, columns, rows = 15000, 800, 36
@@ -62,7 +68,7 @@ def test_instructions_for_a_cell(name, k, most):
 
 def test_float64_is_for_starts_checks_and_the_loss():
     code = compiled(build_of("arank2", 2), "sm_90", 5)
-    assert code.doubles <= 350
+    assert code.doubles <= 200
 
 
 @pytest.mark.parametrize("k", [5, 16])
@@ -76,6 +82,6 @@ def test_the_largest_types_compile():
     assert compiled(build, "sm_90", 2).stack == 0
 
 
-@pytest.mark.parametrize(("name", "k", "most"), [("mu", 2, 6000), ("arank2", 2, 7000), ("ehals", 4, 8500)])
+@pytest.mark.parametrize(("name", "k", "most"), [("mu", 2, 4600), ("arank2", 2, 5200), ("ehals", 4, 5800)])
 def test_no_more_code_than_compiles_soon(name, k, most):
     assert len(compiled(build_of(name, k), "sm_90", 5 if k == 2 else 4).instructions) <= most
