@@ -17,7 +17,7 @@ from ..rules.newton import KEPT, NEGLIGIBLE
 from .checks import Side, candidates, column_sums, confirm, gradient, judge, mark_dead, penalised, record, residual
 from .lanes import LANES, lanes_max, load, splat, store, where_less, where_positive
 from .settings import MU
-from .tiles import ALLOCATING, INLINE, INNER, admit, allocate, clear_empty, count_iteration, emit
+from .tiles import INLINE, INNER, OPTIONS, admit, clear_empty, count_iteration, emit
 
 # An iteration takes as long as about so many of least squares, by which the patience of `admit` is counted.
 WORTH = 12
@@ -177,11 +177,11 @@ def newton_column(tile, rows, first, last, j, step, alive, units):
         )  # fmt: skip
 
 
-@njit(**INNER | {"_nrt": True})
+@njit(**INNER)
 def check(tile, cells, rule, limits, answers, m, units):
     """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record how they ended."""
     k, count, rows, start = len(units), len(cells.start) - 1, cells.rows, cells.start
-    verdict = np.empty(LANES, np.int64)
+    verdict = tile.verdict
     if not candidates(tile, rule, limits, verdict, count, m, units):
         return
     pull_W(tile.cells, rows, start, tile.W, tile.H, tile.D_W, units)
@@ -251,11 +251,10 @@ def penalty_of(factor, step):
     return total
 
 
-@njit(**ALLOCATING)
-def kullback_leibler(cells, jobs, first, last, rule, limits, units, answers):
-    """Solve the jobs first to last - 1: `units` is any tuple as long as there are components."""
+@njit(**OPTIONS)
+def kullback_leibler(tile, cells, jobs, first, last, rule, limits, units, answers):
+    """Solve the jobs first to last - 1 in a tile: `units` is any tuple as long as there are components."""
     k, m, count = len(units), jobs.W.shape[1], len(cells.columns)
-    tile = allocate(cells.values, answers.W, len(cells.rows), m, count, units)
     following, living, since = first, np.int64(0), np.int64(0)
     while living > 0 or following < last:
         before = following

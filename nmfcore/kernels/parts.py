@@ -75,16 +75,25 @@ class _LowerWhole(NativeLowering):
         return bool(super().run_pass(state))
 
 
+# Steps for what no kernel has: with blocks, closures, exceptions, unrolled loops over literals, array expressions.
+NEEDLESS = {
+    "with_lifting", "inline_closure_likes", "Rewrite dynamic raises", "make_function_op_code_to_jit_function",
+    "inline_inlinables", "find_literally", "literal_unroll", "LiteralPropagation", "inline_overloads",
+    "nopython_rewrites", "dump_parfor_diagnostics",
+}  # fmt: skip
+
+
 class Part(CompilerBase):
     """Compiles functions that only kernels call."""
 
     lowering: Any = _LowerPart
 
     def define_pipelines(self) -> list[Any]:
-        """Return numba's own steps, but for the last."""
+        """Return numba's own steps without the needless ones, and with another last one."""
         manager = PassManager("nopython")
         for step, what in DefaultPassBuilder.define_nopython_pipeline(self.state).passes:
-            manager.add_pass(self.lowering if step is NativeLowering else step, what)
+            if step.name() not in NEEDLESS:
+                manager.add_pass(self.lowering if step is NativeLowering else step, what)
         manager.finalize()
         return [manager]
 

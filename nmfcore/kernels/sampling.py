@@ -19,7 +19,7 @@ from .parallel import in_parallel
 from .streams import FIRST, GOLDEN, SECOND, THRESHOLDS, add_stars, mix, stream, weight_of
 from .tiles import ALLOCATING, INNER, OPTIONS, copy
 
-__all__ = ["DELETE", "FIRST", "GOLDEN", "MULTINOMIAL", "POISSON", "POISSON_WEIGHTS", "SECOND", "mix", "stream"]
+__all__ = ["DELETE", "FIRST", "GOLDEN", "MULTINOMIAL", "POISSON", "POISSON_WEIGHTS", "SECOND"]
 
 MULTINOMIAL, POISSON_WEIGHTS, DELETE = 0, 1, 2
 # The sum of the first weights stays below the number of stars by so many standard deviations.
@@ -132,10 +132,12 @@ def draw_tile(values, recipe, tile, state, total):
 
 
 @njit(**ALLOCATING)
-def fill_tiles(values, recipe, replicates, cells, begin, end):
-    """Fill values (tiles, cells * LANES) from tile `begin` to `end` - 1; lanes beyond the replicates are zero."""
-    one = np.zeros((cells + 1) * LANES, values.dtype)
-    state, total = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint32)
+def fill_tiles(values, recipe, replicates, one, state, total, begin, end):
+    """Fill values (tiles, cells * LANES) from tile `begin` to `end` - 1; lanes beyond the replicates are zero.
+
+    `one` (cells + 1, LANES), which is flat, `state` and `total` are scratch, as in `draw_tile`.
+    """
+    cells = len(one) // LANES - 1
     for tile in range(begin, end):
         draw_tile(one, recipe, tile, state, total)
         copy(values[tile], one[: cells * LANES])
@@ -144,11 +146,12 @@ def fill_tiles(values, recipe, replicates, cells, begin, end):
 
 
 @njit(**ALLOCATING)
-def weigh_tiles(out, recipe, begin, end):
-    """Fill the rows of out (B, stars) that the tiles begin to end - 1 make with each star's number."""
+def weigh_tiles(out, recipe, weight, state, total, begin, end):
+    """Fill the rows of out (B, stars) that the tiles begin to end - 1 make with each star's number.
+
+    `weight` (stars, LANES), uint8 and flat, `state` and `total` are scratch.
+    """
     replicates, stars = out.shape
-    weight = np.zeros(stars * LANES, np.uint8)
-    state, total = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint32)
     for tile in range(begin, end):
         draw_tile(weight, recipe, tile, state, total)
         done = tile * LANES
@@ -195,10 +198,22 @@ def project(values, rows, start, replicates, vectors, first, last, out):
 
 def fill(values: np.ndarray, recipe: Recipe, replicates: int) -> None:
     """Fill `values` (tiles, cells * LANES) in parallel; see `resample.bootstrap`."""
-    cells = values.shape[1] // LANES
-    in_parallel(lambda begin, end: fill_tiles(values, recipe, replicates, cells, begin, end), len(values))
+
+    def work(begin: int, end: int) -> None:
+        one = np.zeros(values.shape[1] + LANES, values.dtype)
+        fill_tiles(values, recipe, replicates, one, *_scratch(), begin, end)
+
+    in_parallel(work, len(values))
+
+
+def _scratch() -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint32)
 
 
 def weigh(out: np.ndarray, recipe: Recipe) -> None:
     """Fill `out` (B, stars) in parallel with the weights that `fill` counts; see `resample.star_weights`."""
-    in_parallel(lambda begin, end: weigh_tiles(out, recipe, begin, end), -(-len(out) // LANES))
+
+    def work(begin: int, end: int) -> None:
+        weigh_tiles(out, recipe, np.zeros(out.shape[1] * LANES, np.uint8), *_scratch(), begin, end)
+
+    in_parallel(work, -(-len(out) // LANES))

@@ -16,7 +16,9 @@ from .compiling import can_keep
 from .lanes import LANES, load, splat, store, where_positive
 from .parts import Part, Whole
 
-ALLOCATING: dict[str, Any] = {"cache": can_keep(), "nogil": True, "error_model": "numpy", "pipeline_class": Whole}
+ALLOCATING: dict[str, Any] = {
+    "cache": can_keep(), "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": Whole,
+}  # fmt: skip
 # What allocates nothing need not count references to arrays: counting takes longer than a column's arithmetic.
 OPTIONS = ALLOCATING | {"_nrt": False}
 # Functions that only other kernels call need no entry from Python (a call from there would crash) and no place in the
@@ -88,6 +90,7 @@ class Tile(NamedTuple):
     job: Any  # -1 in lanes without one
     iteration: Any
     change: Any  # at the check before
+    verdict: Any  # scratch
 
 
 @njit(**INNER)
@@ -97,34 +100,21 @@ def copy(target, source):
         target[i] = source[i]
 
 
-@njit(**INNER | {"_nrt": True})
-def allocate(values, like, cell_count, m, count, units):
-    """Return a tile's working arrays in the type of `like`."""
-    one = len(units) * LANES
+def allocate(values: np.ndarray, dtype: np.dtype, cell_count: int, m: int, count: int, k: int) -> Tile:
+    """Return a tile for `cell_count` cells in `count` columns and m rows, its factors of type `dtype`."""
+    one = k * LANES
     short, long = -(-m // ROWS) * ROWS * one, -(-count // ROWS) * ROWS * one
+    sizes = (
+        short, short, long, short, long, short, long, one, one, m * LANES, count * LANES, 2 * LANES, 2 * ROWS * one,
+        2 * one, 2 * LANES, 2 * LANES, LANES, LANES,
+    )  # fmt: skip
     return Tile(
         np.zeros(cell_count * LANES, values.dtype),
-        np.zeros(short, like.dtype),
-        np.zeros(short, like.dtype),
-        np.zeros(long, like.dtype),
-        np.zeros(short, like.dtype),
-        np.zeros(long, like.dtype),
-        np.zeros(short, like.dtype),
-        np.zeros(long, like.dtype),
-        np.zeros(one, like.dtype),
-        np.zeros(one, like.dtype),
-        np.zeros(m * LANES, like.dtype),
-        np.zeros(count * LANES, like.dtype),
-        np.zeros(2 * LANES, like.dtype),
-        np.zeros(2 * ROWS * one, like.dtype),
-        np.zeros(2 * one, like.dtype),
-        np.zeros(2 * LANES, like.dtype),
-        np.zeros(2 * LANES, like.dtype),
-        np.zeros(LANES, like.dtype),
-        np.zeros(LANES, like.dtype),
+        *(np.zeros(size, dtype) for size in sizes),
         np.full(LANES, -1, np.int64),
         np.zeros(LANES, np.int64),
         np.full(LANES, np.inf),
+        np.zeros(LANES, np.int64),
     )
 
 
@@ -183,7 +173,7 @@ def masses(cells, rows, start, by_row, by_column):
         store(by_column, j * LANES, total)
 
 
-@njit(**INNER | {"_nrt": True})
+@njit(**INNER)
 def admit(tile, cells, jobs, following, last, living, since, m, units):
     """Let jobs into idle lanes; return the job that follows and the number of living lanes.
 
@@ -198,12 +188,12 @@ def admit(tile, cells, jobs, following, last, living, since, m, units):
         shared = jobs.W.shape[0] == 1 and jobs.H.shape[0] == 1
         if shared:
             enter_all(tile, jobs, columns, m, units)
-        taken = np.zeros(LANES, np.bool_)
+        taken = 0
         while following < last:
             lane = replicates[following] % LANES
-            if replicates[following] // LANES != number or taken[lane]:
+            if replicates[following] // LANES != number or (taken >> lane) & 1:
                 break
-            taken[lane] = True
+            taken |= 1 << lane
             enter(tile, lane, following, jobs, columns, m, shared, units)
             following += 1
             living += 1
