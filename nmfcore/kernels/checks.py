@@ -101,10 +101,12 @@ def balance(tile, count, m, units):
     column_sums(tile.W, m, tile.W_sums, units)
     if not excess(tile.W_sums, tile.sums, by, units):
         return
-    rescale(tile.W, m, by, 0, units)
+    # A literal number or truth value would be compiled for by itself.
+    one, begin = np.int64(1), np.int64(0)
+    rescale(tile.W, m, by, begin, units)
     rescale(tile.H, count, by, width, units)
-    rescale(tile.W_sums, 1, by, 0, units)
-    rescale(tile.sums, 1, by, width, units)
+    rescale(tile.W_sums, one, by, begin, units)
+    rescale(tile.sums, one, by, width, units)
 
 
 @njit(**INNER)
@@ -142,8 +144,8 @@ def candidates(tile, rule, limits, verdict, count, m, units):
     width = k * LANES
     if not penalised(rule):
         balance(tile, count, m, units)
-    relative_change(tile.W, tile.W_before, m, tile.sums, True, tile.out, tile.h, units)
-    relative_change(tile.H, tile.H_before, count, tile.sums, False, tile.out2, tile.h, units)
+    relative_change(tile.W, tile.W_before, m, tile.sums, bool(1), tile.out, tile.h, units)
+    relative_change(tile.H, tile.H_before, count, tile.sums, bool(0), tile.out2, tile.h, units)
     verdict[:] = -1
     wanted = False
     for lane in range(LANES):

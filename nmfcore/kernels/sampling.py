@@ -116,19 +116,34 @@ def delete(values, recipe, state):
 
 
 @njit(**INNER)
-def draw_tile(values, recipe, tile, state, total):
-    """Set values (cells, LANES) to the counts of tile number `tile`; state, uint64, and total, uint32, are scratch."""
-    values[:] = 0
+def begin_streams(recipe, tile, state):
+    """Write the states that begin the streams of tile number `tile`; return its first replicate's number."""
     first = recipe.first + tile * LANES
     for lane in range(LANES):
         state[lane] = stream(recipe.seed, first + lane)
-    if recipe.scheme == DELETE:
-        delete(values, recipe, state)
-        return
+    return first
+
+
+@njit(**INNER)
+def draw_tile(values, recipe, tile, state, total):
+    """Set values (cells, LANES) to the counts of tile number `tile`; state, uint64, and total, uint32, are scratch.
+
+    Not for DELETE, which has a kernel of its own: it is seldom asked for, and takes its time to compile.
+    """
+    values[:] = 0
+    first = begin_streams(recipe, tile, state)
     add_stars(values, recipe.cells, recipe.images, recipe.thresholds, state, total, recipe.stars)
     if recipe.scheme == MULTINOMIAL:
         for lane in range(LANES):
             settle(values, recipe, lane, first + lane, state[lane], total[lane])
+
+
+@njit(**INNER)
+def keep(values, one, tile, replicates):
+    """Copy the counts `one` to values[tile], with zeros in lanes beyond the replicates."""
+    copy(values[tile], one[: values.shape[1]])
+    for lane in range(replicates - tile * LANES, LANES):
+        values[tile, lane::LANES] = 0
 
 
 @njit(**ALLOCATING)
@@ -137,27 +152,19 @@ def fill_tiles(values, recipe, replicates, one, state, total, begin, end):
 
     `one` (cells + 1, LANES), which is flat, `state` and `total` are scratch, as in `draw_tile`.
     """
-    cells = len(one) // LANES - 1
     for tile in range(begin, end):
         draw_tile(one, recipe, tile, state, total)
-        copy(values[tile], one[: cells * LANES])
-        for lane in range(replicates - tile * LANES, LANES):
-            values[tile, lane::LANES] = 0
+        keep(values, one, tile, replicates)
 
 
 @njit(**ALLOCATING)
-def weigh_tiles(out, recipe, weight, state, total, begin, end):
-    """Fill the rows of out (B, stars) that the tiles begin to end - 1 make with each star's number.
-
-    `weight` (stars, LANES), uint8 and flat, `state` and `total` are scratch.
-    """
-    replicates, stars = out.shape
+def delete_tiles(values, recipe, replicates, one, state, begin, end):
+    """Do as `fill_tiles` does, where stars are deleted."""
     for tile in range(begin, end):
-        draw_tile(weight, recipe, tile, state, total)
-        done = tile * LANES
-        for lane in range(min(LANES, replicates - done)):
-            for star in range(stars):
-                out[done + lane, star] = weight[star * LANES + lane]
+        one[:] = 0
+        begin_streams(recipe, tile, state)
+        delete(one, recipe, state)
+        keep(values, one, tile, replicates)
 
 
 @njit(**ALLOCATING)
@@ -200,20 +207,18 @@ def fill(values: np.ndarray, recipe: Recipe, replicates: int) -> None:
     """Fill `values` (tiles, cells * LANES) in parallel; see `resample.bootstrap`."""
 
     def work(begin: int, end: int) -> None:
-        one = np.zeros(values.shape[1] + LANES, values.dtype)
-        fill_tiles(values, recipe, replicates, one, *_scratch(), begin, end)
+        one, state = np.zeros(values.shape[1] + LANES, values.dtype), np.zeros(LANES, np.uint64)
+        if recipe.scheme == DELETE:
+            delete_tiles(values, recipe, replicates, one, state, begin, end)
+        else:
+            fill_tiles(values, recipe, replicates, one, state, np.zeros(LANES, np.uint32), begin, end)
 
     in_parallel(work, len(values))
 
 
-def _scratch() -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint32)
-
-
 def weigh(out: np.ndarray, recipe: Recipe) -> None:
-    """Fill `out` (B, stars) in parallel with the weights that `fill` counts; see `resample.star_weights`."""
-
-    def work(begin: int, end: int) -> None:
-        weigh_tiles(out, recipe, np.zeros(out.shape[1] * LANES, np.uint8), *_scratch(), begin, end)
-
-    in_parallel(work, -(-len(out) // LANES))
+    """Fill `out` (B, stars) with the weights that `fill` counts, in uint8; see `resample.star_weights`."""
+    replicates, stars = out.shape
+    values = np.zeros((-(-replicates // LANES), stars * LANES), np.uint8)
+    fill(values, recipe, replicates)
+    out[:] = values.reshape(-1, stars, LANES).swapaxes(1, 2).reshape(-1, stars)[:replicates]
