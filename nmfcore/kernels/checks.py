@@ -12,7 +12,7 @@ from ..rules.multiplicative import ROOM
 from ..stopping import KKT_MARGIN
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .settings import CONVERGED, MAX_ITER, NON_FINITE, STUCK
-from .tiles import BLOCK, INLINE, OPTIONS
+from .tiles import BLOCK, INLINE, INNER
 
 
 # Few functions take a whole tile: compiling one that does takes half a second.
@@ -35,7 +35,7 @@ def penalised(rule):
     return rule.W.l1 > 0 or rule.W.l2 > 0 or rule.H.l1 > 0 or rule.H.l2 > 0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def column_sums(factor, count, out, units):
     """Write the sums of `factor` (count, k, LANES) over its rows to `out`, by blocks: float32 sums stay short."""
     k = len(units)
@@ -49,7 +49,7 @@ def column_sums(factor, count, out, units):
         store(out, c * LANES, total)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def excess(W_sums, H_sums, by, units):
     """Write the powers of two by which to multiply W, and then those for H, to `by` (2 k, LANES).
 
@@ -78,7 +78,7 @@ def excess(W_sums, H_sums, by, units):
     return True
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def rescale(factor, count, by, at, units):
     """Multiply the components of `factor` (count, k, LANES) by by[at:] (k, LANES); what is positive stays so."""
     k = len(units)
@@ -91,7 +91,7 @@ def rescale(factor, count, by, at, units):
             store(factor, place, lanes_max(scaled, where_positive(value, least, zero)))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def balance(tile, count, m, units):
     """Move scale between the factors of components where one has nearly all of it, and between their sums.
 
@@ -101,13 +101,15 @@ def balance(tile, count, m, units):
     column_sums(tile.W, m, tile.W_sums, units)
     if not excess(tile.W_sums, tile.sums, by, units):
         return
-    rescale(tile.W, m, by, 0, units)
+    # A literal number or truth value would be compiled for by itself.
+    one, begin = np.int64(1), np.int64(0)
+    rescale(tile.W, m, by, begin, units)
     rescale(tile.H, count, by, width, units)
-    rescale(tile.W_sums, 1, by, 0, units)
-    rescale(tile.sums, 1, by, width, units)
+    rescale(tile.W_sums, one, by, begin, units)
+    rescale(tile.sums, one, by, width, units)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def relative_change(factor, previous, count, sums, by_sum, out, scales, units):
     """Write to out the largest change of the unit-sum factor and its largest entry; remember the factor.
 
@@ -132,7 +134,7 @@ def relative_change(factor, previous, count, sums, by_sum, out, scales, units):
     store(out, LANES, size)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def candidates(tile, rule, limits, verdict, count, m, units):
     """Write to `verdict` how far each living lane's factors have settled; return whether any may be done.
 
@@ -142,8 +144,8 @@ def candidates(tile, rule, limits, verdict, count, m, units):
     width = k * LANES
     if not penalised(rule):
         balance(tile, count, m, units)
-    relative_change(tile.W, tile.W_before, m, tile.sums, True, tile.out, tile.h, units)
-    relative_change(tile.H, tile.H_before, count, tile.sums, False, tile.out2, tile.h, units)
+    relative_change(tile.W, tile.W_before, m, tile.sums, bool(1), tile.out, tile.h, units)
+    relative_change(tile.H, tile.H_before, count, tile.sums, bool(0), tile.out2, tile.h, units)
     verdict[:] = -1
     wanted = False
     for lane in range(LANES):
@@ -180,7 +182,7 @@ def candidates(tile, rule, limits, verdict, count, m, units):
     return wanted
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def gradient(side, G, sums, by_sum, unreached, missing, units):
     """Turn side.D from the negative half of the objective's gradient by one factor into the gradient.
 
@@ -221,7 +223,7 @@ def gradient(side, G, sums, by_sum, unreached, missing, units):
     store(missing, LANES, lanes_max(load(missing, LANES, factor), locked))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def judge(missing, row_mass, iteration, limits, verdict, m, locked):
     """Ask the lanes that have settled for the mass that is missing; return whether any may be done.
 
@@ -243,7 +245,7 @@ def judge(missing, row_mass, iteration, limits, verdict, m, locked):
     return finished
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def residual(side, sums, by_sum, out, units):
     """Raise out (LANES) to the KKT residual of one factor, as `optimality.kkt_residual` defines it."""
     k, factor, D, count = len(units), side.factor, side.D, side.length
@@ -273,7 +275,7 @@ def residual(side, sums, by_sum, out, units):
     store(out, 0, worst)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def confirm(verdict, job, iteration, residuals, limits, answers):
     """Take back verdicts that the residual or the loss of their lane contradicts; see `stopping.Change`."""
     limit = KKT_MARGIN * max(limits.tol, limits.mass_rounding)
@@ -286,7 +288,7 @@ def confirm(verdict, job, iteration, residuals, limits, answers):
             verdict[lane] = MAX_ITER if iteration[lane] == limits.max_iter else -1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def mark_dead(verdict, W_sums, H_sums, rule, units):
     """Call lanes stuck that settled where a component is zero, or nearly so, in one of its factors.
 
@@ -302,7 +304,7 @@ def mark_dead(verdict, W_sums, H_sums, rule, units):
                     verdict[lane] = STUCK
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def record(verdict, job, iteration, residuals, alive, answers):
     """Record how the lanes with a verdict ended, and free them."""
     for lane in range(LANES):

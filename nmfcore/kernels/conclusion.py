@@ -90,7 +90,7 @@ def balance(tile, limits, due, count, m, units):
                     by[place] = 1.0
     for first, length, place in ((at.W, m, 0), (at.Y, m, 0), (at.H, count, width), (at.A, m, width)):
         rescale(work[first : first + length * width], length, by, place, units)
-    rescale(sums, 1, by, width, units)
+    rescale(sums, np.int64(1), by, width, units)
     for c in range(k):
         for d in range(k):
             place = at.GH + (c * k + d) * LANES
@@ -205,7 +205,7 @@ def ask_W(tile, rule, m, units):
     lost = lost_component(work, at.sums, at.W_sums, rule, units)
     sums = work[at.sums : at.sums + width]
     GH, missing = work[at.GH : at.GH + len(units) * width], work[at.missing : at.missing + 2 * LANES]
-    gradient(side_of_W(tile, rule, m, width), GH, sums, True, lost, missing, units)
+    gradient(side_of_W(tile, rule, m, width), GH, sums, bool(1), lost, missing, units)
 
 
 @njit(**INNER)
@@ -250,7 +250,7 @@ def finish(tile, cells, jobs, rule, limits, answers, m, units):
         work[at.column_mass : at.column_mass + count * LANES], work[at.W_sums : at.W_sums + width],
         work[at.top : at.top + LANES], rule.H.l1, 0.0,
     )  # fmt: skip
-    gradient(of_H, work[at.G : at.G + k * width], sums, False, lost, missing, units)
+    gradient(of_H, work[at.G : at.G + k * width], sums, bool(0), lost, missing, units)
     judge(missing, work[at.row_mass : at.row_mass + m * LANES], iteration, limits, verdict, m, bool(1))
     value(tile, cells, rule, m, units)
     worst = work[at.out : at.out + LANES]

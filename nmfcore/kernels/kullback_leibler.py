@@ -17,7 +17,7 @@ from ..rules.newton import KEPT, NEGLIGIBLE
 from .checks import Side, candidates, column_sums, confirm, gradient, judge, mark_dead, penalised, record, residual
 from .lanes import LANES, lanes_max, load, splat, store, where_less, where_positive
 from .settings import MU
-from .tiles import ALLOCATING, INLINE, OPTIONS, admit, allocate, clear_empty, count_iteration, emit
+from .tiles import INLINE, INNER, OPTIONS, admit, clear_empty, count_iteration, emit
 
 # An iteration takes as long as about so many of least squares, by which the patience of `admit` is counted.
 WORTH = 12
@@ -34,7 +34,7 @@ def reconstruct(W, row, H, column, units):
     return lanes_max(x, splat(FLOOR, W))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def thresholds(factor, count, out, units):
     """Write to `out`, for every component, the size at which entries are so small that they may fall to zero."""
     k = len(units)
@@ -45,7 +45,7 @@ def thresholds(factor, count, out, units):
         store(out, c * LANES, largest * splat(NEGLIGIBLE, factor))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def pull_W(cells, rows, start, W, H, out, units):
     """Write (V / (W @ H)) @ H.T to `out`."""
     width = len(units) * LANES
@@ -73,7 +73,7 @@ def pull_column(cells, rows, first, last, W, H, column, out, to, units):
             store(out, place, load(out, place, W) + quotient * load(W, row + c * LANES, W))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def curve_W(cells, rows, start, W, H, c, pull, curvature, units):
     """Write what the data add to the negative slope by W[:, c] and to its derivative."""
     width = len(units) * LANES
@@ -118,7 +118,7 @@ def newton(factor, place, up, pull, curvature, threshold, mass, alive, step):
     store(factor, place, where_positive(alive, where_positive(mass, value, zero), old))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def update_W(tile, cells, step, alive, m, units):
     """Update W by one iteration's sweeps, `tile.sums` being those of H."""
     k, rows, start = len(units), cells.rows, cells.start
@@ -141,7 +141,7 @@ def update_W(tile, cells, step, alive, m, units):
                     )  # fmt: skip
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def update_H(tile, cells, step, alive, units):
     """Update H by one iteration's sweeps, `tile.W_sums` being those of W."""
     k, rows, start = len(units), cells.rows, cells.start
@@ -177,11 +177,11 @@ def newton_column(tile, rows, first, last, j, step, alive, units):
         )  # fmt: skip
 
 
-@njit(**ALLOCATING)
+@njit(**INNER)
 def check(tile, cells, rule, limits, answers, m, units):
     """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record how they ended."""
     k, count, rows, start = len(units), len(cells.start) - 1, cells.rows, cells.start
-    verdict = np.empty(LANES, np.int64)
+    verdict = tile.verdict
     if not candidates(tile, rule, limits, verdict, count, m, units):
         return
     pull_W(tile.cells, rows, start, tile.W, tile.H, tile.D_W, units)
@@ -193,8 +193,8 @@ def check(tile, cells, rule, limits, answers, m, units):
     of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
     of_H = Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, rule.H.l1, rule.H.l2)
     tile.missing[:] = 0
-    gradient(of_H, None, tile.sums, False, unreached, tile.missing, units)
-    gradient(of_W, None, tile.sums, True, unreached, tile.missing, units)
+    gradient(of_H, None, tile.sums, bool(0), unreached, tile.missing, units)
+    gradient(of_W, None, tile.sums, bool(1), unreached, tile.missing, units)
     if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(1)):
         return
     tile.out[:] = 0
@@ -205,7 +205,7 @@ def check(tile, cells, rule, limits, answers, m, units):
     record(verdict, tile.job, tile.iteration, tile.out, tile.alive, answers)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def divergence(cells, values, lane, W, H, units):
     """Return the divergence of one replicate, in float64; `values` is its tile of the pattern."""
     rows, start, columns = cells.rows, cells.start, cells.columns
@@ -240,7 +240,7 @@ def divergence(cells, values, lane, W, H, units):
     return total - np.log(product) - data
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def penalty_of(factor, step):
     """Return the penalties on one factor of one replicate, in float64."""
     total = 0.0
@@ -251,11 +251,10 @@ def penalty_of(factor, step):
     return total
 
 
-@njit(**ALLOCATING)
-def kullback_leibler(cells, jobs, first, last, rule, limits, units, answers):
-    """Solve the jobs first to last - 1: `units` is any tuple as long as there are components."""
+@njit(**OPTIONS)
+def kullback_leibler(tile, cells, jobs, first, last, rule, limits, units, answers):
+    """Solve the jobs first to last - 1 in a tile: `units` is any tuple as long as there are components."""
     k, m, count = len(units), jobs.W.shape[1], len(cells.columns)
-    tile = allocate(cells.values, answers.W, len(cells.rows), m, count, units)
     following, living, since = first, np.int64(0), np.int64(0)
     while living > 0 or following < last:
         before = following

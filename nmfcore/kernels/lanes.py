@@ -242,6 +242,9 @@ def _operator(symbol: Any, emit: Any) -> None:
     # numba's overloads would be compiled one by one, for every pair of types, before they are inlined.
     @infer_global(symbol)
     class _Typing(AbstractTemplate):
+        # Templates for a target are tried before the general ones, of which each operator has some ten.
+        metadata: Any = {"target": "cpu"}  # noqa: RUF012
+
         def generic(self, args: Any, kws: Any) -> Any:
             left, right = args
             return left(left, right) if isinstance(left, LanesType) and left == right else None

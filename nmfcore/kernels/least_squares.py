@@ -17,7 +17,7 @@ from .conclusion import finish, settle
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .loops import dot_column, gram_rows, multiply_rows, scatter_column, sweep_rows
 from .settings import MU, RANK2, SWEEPS
-from .tiles import ALLOCATING, INNER
+from .tiles import INNER, OPTIONS
 from .workspace import CEILING, EMPTY, GROUP, ITERATION, JOB, MOMENTUM, ROWS, RUNNING, STATE, TRY, WAITING
 
 SIDE_BY_SIDE = (0,) * ROWS
@@ -204,11 +204,10 @@ def useful(lane, jobs, more):
     return found, living
 
 
-@njit(**ALLOCATING)
-def frobenius(tile, cells, jobs, first, last, rule, limits, units, answers):
-    """Solve the jobs first to last - 1: `units` is any tuple as long as there are components."""
+@njit(**OPTIONS)
+def frobenius(tile, cells, jobs, none, first, last, rule, limits, units, answers):
+    """Solve the jobs first to last - 1: `units` is any tuple as long as there are components, `none` (k,) are zeros."""
     m, count, n, at = answers.W.shape[1], len(cells.columns), answers.H.shape[2], tile.at
-    none = np.zeros(len(units))
     following, since, clock = first, np.int64(0), np.int64(0)
     while True:
         found, living = useful(tile.lane, jobs, following < last)

@@ -207,7 +207,7 @@ def begin(work, jobs, first, number, m):
             store(work.before, at, load(Y, at, Y))
 
 
-@njit(**OPTIONS, no_cfunc_wrapper=True)
+@njit(**OPTIONS)
 def accelerated(cells, by_row, recipe, jobs, first, last, n, limits, answers, zeros, places):
     """Solve the jobs first to last - 1, LANES at a time.
 

@@ -19,7 +19,7 @@ from .parallel import in_parallel
 from .streams import FIRST, GOLDEN, SECOND, THRESHOLDS, add_stars, mix, stream, weight_of
 from .tiles import ALLOCATING, INNER, OPTIONS, copy
 
-__all__ = ["DELETE", "FIRST", "GOLDEN", "MULTINOMIAL", "POISSON", "POISSON_WEIGHTS", "SECOND", "mix", "stream"]
+__all__ = ["DELETE", "FIRST", "GOLDEN", "MULTINOMIAL", "POISSON", "POISSON_WEIGHTS", "SECOND"]
 
 MULTINOMIAL, POISSON_WEIGHTS, DELETE = 0, 1, 2
 # The sum of the first weights stays below the number of stars by so many standard deviations.
@@ -116,45 +116,55 @@ def delete(values, recipe, state):
 
 
 @njit(**INNER)
-def draw_tile(values, recipe, tile, state, total):
-    """Set values (cells, LANES) to the counts of tile number `tile`; state, uint64, and total, uint32, are scratch."""
-    values[:] = 0
+def begin_streams(recipe, tile, state):
+    """Write the states that begin the streams of tile number `tile`; return its first replicate's number."""
     first = recipe.first + tile * LANES
     for lane in range(LANES):
         state[lane] = stream(recipe.seed, first + lane)
-    if recipe.scheme == DELETE:
-        delete(values, recipe, state)
-        return
+    return first
+
+
+@njit(**INNER)
+def draw_tile(values, recipe, tile, state, total):
+    """Set values (cells, LANES) to the counts of tile number `tile`; state, uint64, and total, uint32, are scratch.
+
+    Not for DELETE, which has a kernel of its own: it is seldom asked for, and takes its time to compile.
+    """
+    values[:] = 0
+    first = begin_streams(recipe, tile, state)
     add_stars(values, recipe.cells, recipe.images, recipe.thresholds, state, total, recipe.stars)
     if recipe.scheme == MULTINOMIAL:
         for lane in range(LANES):
             settle(values, recipe, lane, first + lane, state[lane], total[lane])
 
 
+@njit(**INNER)
+def keep(values, one, tile, replicates):
+    """Copy the counts `one` to values[tile], with zeros in lanes beyond the replicates."""
+    copy(values[tile], one[: values.shape[1]])
+    for lane in range(replicates - tile * LANES, LANES):
+        values[tile, lane::LANES] = 0
+
+
 @njit(**ALLOCATING)
-def fill_tiles(values, recipe, replicates, cells, begin, end):
-    """Fill values (tiles, cells * LANES) from tile `begin` to `end` - 1; lanes beyond the replicates are zero."""
-    one = np.zeros((cells + 1) * LANES, values.dtype)
-    state, total = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint32)
+def fill_tiles(values, recipe, replicates, one, state, total, begin, end):
+    """Fill values (tiles, cells * LANES) from tile `begin` to `end` - 1; lanes beyond the replicates are zero.
+
+    `one` (cells + 1, LANES), which is flat, `state` and `total` are scratch, as in `draw_tile`.
+    """
     for tile in range(begin, end):
         draw_tile(one, recipe, tile, state, total)
-        copy(values[tile], one[: cells * LANES])
-        for lane in range(replicates - tile * LANES, LANES):
-            values[tile, lane::LANES] = 0
+        keep(values, one, tile, replicates)
 
 
 @njit(**ALLOCATING)
-def weigh_tiles(out, recipe, begin, end):
-    """Fill the rows of out (B, stars) that the tiles begin to end - 1 make with each star's number."""
-    replicates, stars = out.shape
-    weight = np.zeros(stars * LANES, np.uint8)
-    state, total = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint32)
+def delete_tiles(values, recipe, replicates, one, state, begin, end):
+    """Do as `fill_tiles` does, where stars are deleted."""
     for tile in range(begin, end):
-        draw_tile(weight, recipe, tile, state, total)
-        done = tile * LANES
-        for lane in range(min(LANES, replicates - done)):
-            for star in range(stars):
-                out[done + lane, star] = weight[star * LANES + lane]
+        one[:] = 0
+        begin_streams(recipe, tile, state)
+        delete(one, recipe, state)
+        keep(values, one, tile, replicates)
 
 
 @njit(**ALLOCATING)
@@ -195,10 +205,20 @@ def project(values, rows, start, replicates, vectors, first, last, out):
 
 def fill(values: np.ndarray, recipe: Recipe, replicates: int) -> None:
     """Fill `values` (tiles, cells * LANES) in parallel; see `resample.bootstrap`."""
-    cells = values.shape[1] // LANES
-    in_parallel(lambda begin, end: fill_tiles(values, recipe, replicates, cells, begin, end), len(values))
+
+    def work(begin: int, end: int) -> None:
+        one, state = np.zeros(values.shape[1] + LANES, values.dtype), np.zeros(LANES, np.uint64)
+        if recipe.scheme == DELETE:
+            delete_tiles(values, recipe, replicates, one, state, begin, end)
+        else:
+            fill_tiles(values, recipe, replicates, one, state, np.zeros(LANES, np.uint32), begin, end)
+
+    in_parallel(work, len(values))
 
 
 def weigh(out: np.ndarray, recipe: Recipe) -> None:
-    """Fill `out` (B, stars) in parallel with the weights that `fill` counts; see `resample.star_weights`."""
-    in_parallel(lambda begin, end: weigh_tiles(out, recipe, begin, end), -(-len(out) // LANES))
+    """Fill `out` (B, stars) with the weights that `fill` counts, in uint8; see `resample.star_weights`."""
+    replicates, stars = out.shape
+    values = np.zeros((-(-replicates // LANES), stars * LANES), np.uint8)
+    fill(values, recipe, replicates)
+    out[:] = values.reshape(-1, stars, LANES).swapaxes(1, 2).reshape(-1, stars)[:replicates]

@@ -14,7 +14,7 @@ from .. import streams
 from ..streams import FIRST, GOLDEN, SECOND
 from .compiling import switched_off
 from .lanes import LANES, pointer_to, vector_of
-from .tiles import INNER, OPTIONS
+from .tiles import INNER
 
 # Thresholds of a weight's distribution, and how many of them are compared for every star: larger weights are rare.
 THRESHOLDS, USUAL = 13, 5
@@ -25,10 +25,10 @@ _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _V8, _V32, _V64 = (ir.VectorType(kind, LANES) for kind in (_I8, _I32, _I64))
 
 
-mix = njit(**OPTIONS)(streams.mix)
+mix = njit(**INNER)(streams.mix)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def stream(seed, replicate):
     """Return the state that begins the stream of (seed, replicate)."""
     return mix(mix(np.uint64(seed) + GOLDEN) ^ mix(np.uint64(replicate) * FIRST + SECOND))

@@ -14,16 +14,20 @@ from numba import njit
 from ..rules.multiplicative import ROOM
 from .compiling import can_keep
 from .lanes import LANES, load, splat, store, where_positive
+from .parts import Part, Whole
 
-ALLOCATING: dict[str, Any] = {"cache": can_keep(), "nogil": True, "error_model": "numpy"}
+ALLOCATING: dict[str, Any] = {
+    "cache": can_keep(), "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": Whole,
+}  # fmt: skip
 # What allocates nothing need not count references to arrays: counting takes longer than a column's arithmetic.
 OPTIONS = ALLOCATING | {"_nrt": False}
 # Functions that only other kernels call need no entry from Python (a call from there would crash) and no place in the
 # cache, which take longer to make than the function itself.
 INNER: dict[str, Any] = {
     "nogil": True, "error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True,
+    "pipeline_class": Part,
 }  # fmt: skip
-INLINE = OPTIONS | {"forceinline": True}
+INLINE = INNER | {"forceinline": True}
 # Rows of a factor that are updated side by side; factors have room for a multiple of so many.
 ROWS = 4
 # Sums over columns are carried in blocks of this many, so that float32 sums stay short.
@@ -86,47 +90,35 @@ class Tile(NamedTuple):
     job: Any  # -1 in lanes without one
     iteration: Any
     change: Any  # at the check before
+    verdict: Any  # scratch
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def copy(target, source):
     """Write `source` to `target`; a plain assignment would ask whether they overlap, and make a copy if so."""
     for i in range(len(target)):
         target[i] = source[i]
 
 
-@njit(**ALLOCATING)
-def allocate(values, like, cell_count, m, count, units):
-    """Return a tile's working arrays in the type of `like`."""
-    one = len(units) * LANES
+def allocate(values: np.ndarray, dtype: np.dtype, cell_count: int, m: int, count: int, k: int) -> Tile:
+    """Return a tile for `cell_count` cells in `count` columns and m rows, its factors of type `dtype`."""
+    one = k * LANES
     short, long = -(-m // ROWS) * ROWS * one, -(-count // ROWS) * ROWS * one
+    sizes = (
+        short, short, long, short, long, short, long, one, one, m * LANES, count * LANES, 2 * LANES, 2 * ROWS * one,
+        2 * one, 2 * LANES, 2 * LANES, LANES, LANES,
+    )  # fmt: skip
     return Tile(
         np.zeros(cell_count * LANES, values.dtype),
-        np.zeros(short, like.dtype),
-        np.zeros(short, like.dtype),
-        np.zeros(long, like.dtype),
-        np.zeros(short, like.dtype),
-        np.zeros(long, like.dtype),
-        np.zeros(short, like.dtype),
-        np.zeros(long, like.dtype),
-        np.zeros(one, like.dtype),
-        np.zeros(one, like.dtype),
-        np.zeros(m * LANES, like.dtype),
-        np.zeros(count * LANES, like.dtype),
-        np.zeros(2 * LANES, like.dtype),
-        np.zeros(2 * ROWS * one, like.dtype),
-        np.zeros(2 * one, like.dtype),
-        np.zeros(2 * LANES, like.dtype),
-        np.zeros(2 * LANES, like.dtype),
-        np.zeros(LANES, like.dtype),
-        np.zeros(LANES, like.dtype),
+        *(np.zeros(size, dtype) for size in sizes),
         np.full(LANES, -1, np.int64),
         np.zeros(LANES, np.int64),
         np.full(LANES, np.inf),
+        np.zeros(LANES, np.int64),
     )
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def enter_all(tile, jobs, columns, m, units):
     """Give every lane the start that is common to all jobs."""
     k, count, W0, H0 = len(units), len(columns), jobs.W, jobs.H
@@ -145,7 +137,7 @@ def enter_all(tile, jobs, columns, m, units):
             store(tile.W_before, place, splat(W0[0, i, c] * scale, tile.W))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def enter(tile, lane, job, jobs, columns, m, copied, units):
     """Give a lane the start of a job, unless `copied` says that it has it; its cells are there already."""
     k, count, W0, H0, extra = 0 if copied else len(units), len(columns), jobs.W, jobs.H, jobs.extra
@@ -167,7 +159,7 @@ def enter(tile, lane, job, jobs, columns, m, copied, units):
     tile.alive[lane], tile.job[lane], tile.iteration[lane], tile.change[lane] = 1, job, 0, np.inf
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def masses(cells, rows, start, by_row, by_column):
     """Write the sums of V over rows and over columns."""
     by_row[:] = 0
@@ -181,7 +173,7 @@ def masses(cells, rows, start, by_row, by_column):
         store(by_column, j * LANES, total)
 
 
-@njit(**ALLOCATING)
+@njit(**INNER)
 def admit(tile, cells, jobs, following, last, living, since, m, units):
     """Let jobs into idle lanes; return the job that follows and the number of living lanes.
 
@@ -196,12 +188,12 @@ def admit(tile, cells, jobs, following, last, living, since, m, units):
         shared = jobs.W.shape[0] == 1 and jobs.H.shape[0] == 1
         if shared:
             enter_all(tile, jobs, columns, m, units)
-        taken = np.zeros(LANES, np.bool_)
+        taken = 0
         while following < last:
             lane = replicates[following] % LANES
-            if replicates[following] // LANES != number or taken[lane]:
+            if replicates[following] // LANES != number or (taken >> lane) & 1:
                 break
-            taken[lane] = True
+            taken |= 1 << lane
             enter(tile, lane, following, jobs, columns, m, shared, units)
             following += 1
             living += 1
@@ -225,7 +217,7 @@ def admit(tile, cells, jobs, following, last, living, since, m, units):
     return following, living
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def clear_empty(tile, count, m, units):
     """Set to zero, in lanes marked in `top`, what has no data: it would become zero with its first update anyway."""
     k = len(units)
@@ -242,7 +234,7 @@ def clear_empty(tile, count, m, units):
             store(tile.H, place, where_positive(gone, none, load(tile.H, place, tile.W)))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def count_iteration(alive, iteration, limits):
     """Count an iteration of every living lane; return whether any is due for a check."""
     due = False
@@ -253,7 +245,7 @@ def count_iteration(alive, iteration, limits):
     return due
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def emit(tile, columns, answers, m, units):
     """Write out the factors of the lanes that have finished; return how many."""
     k, count, gone, W_out, H_out = len(units), len(columns), 0, answers.W, answers.H

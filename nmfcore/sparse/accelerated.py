@@ -30,13 +30,14 @@ def solver_of(
     """
     from ..kernels.pairs import Blocks, blocks, room
     from ..kernels.rank_two import accelerated
-    from ..kernels.sampling import Recipe
+    from ..kernels.sampling import DELETE, Recipe
     from ..kernels.tiles import Cells, Jobs
 
     m, n = pattern.shape[1:]
     drawing, own_tiles = pattern.draw, chosen[0] % LANES == 0 and bool((np.diff(chosen) == 1).all())
-    if drawing is not None and not pattern.drawn and own_tiles:
-        values, recipe = np.zeros((0, len(pattern.rows) * LANES), pattern.dtype), drawing.recipe()
+    own = drawing.recipe() if drawing is not None and not pattern.drawn and own_tiles else None
+    if own is not None and own.scheme != DELETE:
+        values, recipe = np.zeros((0, len(pattern.rows) * LANES), pattern.dtype), own
     else:
         nothing: Any = np.zeros(0, np.int64)
         recipe = Recipe(nothing.astype(np.int32), 0, 0, nothing.astype(np.uint32), 0, 0, 0, nothing, nothing, nothing)

@@ -91,7 +91,7 @@ class Kernel:
         """
         from ..kernels.kullback_leibler import kullback_leibler
         from ..kernels.settings import rule_of
-        from ..kernels.tiles import Answers, Cells, Jobs
+        from ..kernels.tiles import Answers, Cells, Jobs, allocate
 
         pattern, k, limits = self.pattern, starts.W.shape[-1], self.limits()
         jobs, (m, n) = len(chosen), pattern.shape[1:]
@@ -109,7 +109,9 @@ class Kernel:
         cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
 
         def work(first: int, last: int) -> None:
-            kullback_leibler(cells, given, first * LANES, min(last * LANES, jobs), rule, limits, (0,) * k, answers)
+            tile = allocate(pattern.values, self.dtype, len(pattern.rows), m, len(columns), k)
+            some = first * LANES, min(last * LANES, jobs)
+            kullback_leibler(tile, cells, given, *some, rule, limits, (0,) * k, answers)
 
         in_parallel(work, -(-jobs // LANES), grain=LONG)
         return _result(W, H, n_iter, status, numbers)
@@ -140,7 +142,7 @@ class Kernel:
         def work(first: int, last: int) -> None:
             tile = allocate(pattern.values, self.dtype, len(pattern.rows), m, len(pattern.columns), k)
             first, last = first * LANES, min(last * LANES, jobs)
-            frobenius(tile, cells, given, first, last, rule, self.limits(), (0,) * k, answers)
+            frobenius(tile, cells, given, np.zeros(k), first, last, rule, self.limits(), (0,) * k, answers)
 
         in_parallel(work, -(-jobs // LANES), grain=LONG)
         result = _result(W, H, n_iter, status, answers.numbers)
@@ -194,7 +196,7 @@ class Compiled:
         """Return W and H of the sample that the replicates were drawn from: its starts side by side in one tile."""
         request, number = self.request, self.request.number_of_starts
         kernel, alone = self.kernel.on_sample(number), np.zeros(1, dtype=np.int64)
-        beginning = self.beginning(kernel.pattern, request.first_init)
+        beginning = replace(self.beginning(kernel.pattern, request.first_init), one=True)
         if kernel.takes_tries:
             order = np.arange(number)
             given = -1 if beginning.draws_first else 0

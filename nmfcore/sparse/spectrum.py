@@ -74,6 +74,30 @@ def leading_svd(
     return _triplets(pattern, replicates, *_subspace(gram, guess, k, ROUNDINGS * m * torch.finfo(precision).eps))
 
 
+def svd_of_first(pattern: SharedPattern, k: int, *, precision: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what `leading_svd` does of the first replicate alone, without kernels that one is not worth compiling for.
+
+    Parameters
+    ----------
+    pattern, k, precision
+        As for `leading_svd`.
+
+    Returns
+    -------
+    U, S, Vh : Tensor, shapes (1, m, k), (1, k), (1, k, n)
+        float64; signs are arbitrary.
+    """
+    first = np.zeros(1, dtype=np.int64)
+    if pattern.shape[1] > min(pattern.shape[2], SHORT):
+        return leading_svd(pattern, first, k, precision=precision)
+    dense = np.zeros((pattern.shape[1], len(pattern.columns)))
+    dense[pattern.rows, np.repeat(np.arange(len(pattern.columns)), np.diff(pattern.start))] = pattern.cells(first)[0]
+    V = torch.from_numpy(dense)[None]
+    squares, vectors = torch.linalg.eigh(V @ V.mT)
+    U = vectors.flip(-1)[..., :k].contiguous()
+    return _triplets(pattern, first, U, squares.flip(-1)[:, :k], U.mT @ V)
+
+
 def leading_eigenvectors(
     pattern: SharedPattern, replicates: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
@@ -104,15 +128,16 @@ def _sparse_svd(matrix: scipy.sparse.csr_matrix, k: int, precision: torch.dtype)
 
 
 def _triplets(
-    pattern: SharedPattern, replicates: np.ndarray, U: Tensor, squares: Tensor
+    pattern: SharedPattern, replicates: np.ndarray, U: Tensor, squares: Tensor, projected: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    # From the leading eigenvectors of V V^T and their eigenvalues.
+    # From the leading eigenvectors of V V^T and their eigenvalues; `projected` is U^T V on the filled columns.
     n, k = pattern.shape[2], U.shape[-1]
     S = squares.clamp_min(0).sqrt()
     poor = S[:, -1] <= initialise.GRAM_RANGE * S[:, 0]
     Vh = torch.zeros(len(U), k, n, dtype=torch.float64)
     columns = torch.from_numpy(pattern.columns)
-    Vh[:, :, columns] = _project(pattern, replicates, U) / torch.where(S > 0, S, 1.0)[..., None]
+    projected = _project(pattern, replicates, U) if projected is None else projected
+    Vh[:, :, columns] = projected / torch.where(S > 0, S, 1.0)[..., None]
     if bool(poor.any()):
         rows = poor.nonzero()[:, 0]
         dense = torch.from_numpy(pattern.to_dense(np.asarray(replicates)[rows.numpy()], dtype=np.float64))

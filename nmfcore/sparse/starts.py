@@ -14,7 +14,7 @@ from ..kernels.parallel import in_parallel
 from ..late import is_tensor, torch
 from ..pattern import SharedPattern
 from ..request import part
-from .spectrum import leading_eigenvectors, leading_svd
+from .spectrum import leading_eigenvectors, leading_svd, svd_of_first
 
 
 class Starts(NamedTuple):
@@ -47,6 +47,8 @@ class Beginning:
         Precision of the factors.
     of_W : bool
         Whether random starts are of W alone: see `rules.hals.fits_H_first`.
+    one : bool
+        Whether all replicates are the same one.
     """
 
     pattern: SharedPattern
@@ -55,6 +57,7 @@ class Beginning:
     seed: int
     dtype: np.dtype
     of_W: bool = False
+    one: bool = False
 
     @property
     def draws_first(self) -> bool:
@@ -86,11 +89,15 @@ class Beginning:
 
     def _singular(self, start: int, chosen: np.ndarray, numbers: np.ndarray, narrow: bool) -> Starts:
         (m, n), k = self.pattern.shape[1:], self.n_components
-        short = leading_eigenvectors(self.pattern, chosen, k) if narrow and self.init != "nndsvdar" and k <= m else None
+        fast = narrow and self.init != "nndsvdar" and k <= m and not self.one
+        short = leading_eigenvectors(self.pattern, chosen, k) if fast else None
         if short is not None:
             return self._from_vectors(chosen, *short)
         means = torch.from_numpy(self._means(chosen))
-        svd = leading_svd(self.pattern, chosen, min(k, m, n), precision=means.dtype)
+        if self.one:
+            svd = svd_of_first(self.pattern, min(k, m, n), precision=means.dtype)
+        else:
+            svd = leading_svd(self.pattern, chosen, min(k, m, n), precision=means.dtype)
         like = torch.empty((len(chosen), m, n), dtype=means.dtype, device="meta")
         W, H = fill_zeros(self.init, nndsvd(like, k, svd=svd), means, self.seed, start, numbers)
         return self._assemble(W.numpy(), H.numpy(), len(chosen), narrow)
@@ -127,7 +134,8 @@ class Beginning:
         if not narrow:
             return Starts(W, H, extra)
         W, H, extra = (np.broadcast_to(x, (jobs, *x.shape[1:])) for x in (W, H, extra))
-        return Starts(np.ascontiguousarray(W), H.take(self.pattern.columns, axis=2), np.ascontiguousarray(extra))
+        # Copies: read-only arrays would be compiled for by themselves.
+        return Starts(np.array(W, order="C"), H.take(self.pattern.columns, axis=2), np.array(extra, order="C"))
 
     def _means(self, chosen: np.ndarray) -> np.ndarray:
         m, n = self.pattern.shape[1:]
