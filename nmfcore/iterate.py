@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .balance import excess, may_balance, rescale
+from .balance import excess, level, may_balance, may_level, rescale
 from .losses import BetaDivergence
 from .optimality import kkt_residual
 from .problem import Factors, Problem, Thin
@@ -164,6 +164,8 @@ def iterate(
             if revival is not None:
                 revival.select(keep)
             memory = None if memory is None else memory.select(keep)
+    if may_level(whole, rule, stop):
+        outcome.W, outcome.H = level(Factors(outcome.W, outcome.H))
     _conclude(whole, outcome, iterated=stop.max_iter > 0)
     if columns is not None:
         outcome.H = outcome.H.new_zeros((*outcome.H.shape[:-1], n)).index_copy_(-1, columns, outcome.H)

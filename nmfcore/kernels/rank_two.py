@@ -208,11 +208,11 @@ def begin(work, jobs, first, number, m):
 
 
 @njit(**OPTIONS, no_cfunc_wrapper=True)
-def accelerated(cells, by_row, recipe, jobs, first, last, n, limits, answers, zeros, places):
+def accelerated(cells, by_row, recipe, jobs, first, last, limits, answers, zeros, places):
     """Solve the jobs first to last - 1, LANES at a time.
 
-    Without values, jobs are whole tiles in order, and `recipe` draws them; `n` is the number of columns of V.
-    `zeros` and `places` are what `room` returns.
+    Without values, jobs are whole tiles in order, and `recipe` draws them. `zeros` and `places` are what
+    `room` returns.
     """
     m, count, number_of_cells = jobs.W.shape[1], len(cells.columns), len(cells.rows)
     work = arrange(zeros, places, cells.values, answers.W)
@@ -239,4 +239,4 @@ def accelerated(cells, by_row, recipe, jobs, first, last, n, limits, answers, ze
             residual_W(work, m)
             residual_H(work, count, m)
             living = judge(work, cells, limits, number, m)
-        emit(work, by_row.by_place, answers, job, number, m, n)
+        emit(work, cells, by_row.by_place, answers, job, number, m)
