@@ -266,6 +266,12 @@ def as_tensor(
     return tensor.to(device=device, dtype=dtype)
 
 
+def are_extreme(largest: Any) -> Any:
+    """Return which replicates are of a scale that is divided out, by their largest entries, an array or Tensor."""
+    low, high = SAFE_MAXIMUM
+    return (largest > 0) & ((largest < low) | (largest > high))
+
+
 def checked(V: Any, dtype: torch.dtype | None) -> Tensor:
     """Return data as a tensor, as `build_problem` takes them, after the same checks of their type and entries."""
     data = as_tensor(V, "V", dtype=dtype)
@@ -321,7 +327,6 @@ def _scale(by_row: Tensor, degree: float | None) -> Tensor:
     largest = by_row.amax(dim=-1).double()
     if degree is None:
         return torch.ones_like(largest)
-    low, high = SAFE_MAXIMUM
-    outside = (largest > 0) & ((largest < low) | (largest > high))
+    outside = are_extreme(largest)
     exponent = 2 * torch.floor(torch.log2(torch.where(outside, largest, torch.ones_like(largest))) / 2)
     return torch.where(outside, torch.exp2(exponent), torch.ones_like(largest))
