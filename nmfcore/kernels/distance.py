@@ -1,4 +1,4 @@
-"""How far one replicate's data are from W @ H, cell by cell: the loss of a good fit, of which a difference would be blur."""
+"""How far one replicate is from W @ H, cell by cell: the loss of a good fit, of which a difference would be blur."""
 
 from __future__ import annotations
 

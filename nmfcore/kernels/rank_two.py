@@ -136,7 +136,7 @@ def settle(work, limits):
 
 @njit(**INNER)
 def judge(work, cells, limits, number, m):
-    """Let lanes go on that miss mass or are far from stationary; return how many. `nmfcore.stopping` says what is asked.
+    """Let lanes go on that miss mass or are far from stationary; return how many. See `nmfcore.stopping`.
 
     None has converged whose numbers are not finite.
     """
