@@ -141,9 +141,10 @@ def emit(work, cells, by_place, answers, first, number, m):
     zero, floor = splat(0.0, work.H), splat(least, work.H)
     down0, down1 = load(work.square, WIDTH, work.H), load(work.square, WIDTH + LANES, work.H)
     nothing = by_place[len(by_place) - 1]
-    for p in range(0, nothing, LANES):
-        value = load(work.H, p, work.H) * (down1 if p & LANES else down0)
-        store(work.H, p, where_less(floor, value, value, zero))
+    for p in range(0, nothing, WIDTH):
+        h0, h1 = load(work.H, p, work.H) * down0, load(work.H, p + LANES, work.H) * down1
+        store(work.H, p, where_less(floor, h0, h0, zero))
+        store(work.H, p + LANES, where_less(floor, h1, h1, zero))
     for begin in range(0, width, LANES):
         end = min(begin + LANES, width)
         empty = True
