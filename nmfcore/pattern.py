@@ -11,7 +11,7 @@ import scipy.sparse
 import torch
 
 from .drawing import Drawing
-from .errors import ProblemError, refuse_masked
+from .errors import ProblemError, refuse_masked, refuse_sparse
 from .kernels import LANES
 from .matrix import SparseMatrix
 from .problem import are_extreme
@@ -163,6 +163,7 @@ class SharedPattern:
             If an entry is negative, NaN, infinite or masked, or the shape is wrong.
         """
         refuse_masked(V, "V", UNMASK)
+        refuse_sparse(V, "V")
         data = np.asarray(V.detach().cpu() if isinstance(V, torch.Tensor) else V)
         if data.ndim not in (2, 3) or 0 in data.shape:
             raise ProblemError(f"V must have shape (m, n) or (B, m, n) with no empty axis; got {data.shape}")

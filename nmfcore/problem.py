@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import ProblemError, refuse_masked
+from .errors import ProblemError, refuse_masked, refuse_sparse
 from .losses import BetaDivergence, Loss, as_loss, degree_of
 from .matrix import SparseMatrix
 
@@ -47,10 +48,10 @@ class Penalty:
 
     def __post_init__(self) -> None:
         for name, value in (("alpha_W", self.alpha_W), ("alpha_H", self.alpha_H)):
-            if value is not None and not (value >= 0 and math.isfinite(value)):
-                raise ProblemError(f"{name} must be a finite number >= 0; got {value}")
-        if not 0 <= self.l1_ratio <= 1:
-            raise ProblemError(f"l1_ratio must lie in [0, 1]; got {self.l1_ratio}")
+            if value is not None and not (isinstance(value, Real) and value >= 0 and math.isfinite(value)):
+                raise ProblemError(f"{name} must be a finite number >= 0; got {value!r}")
+        if not (isinstance(self.l1_ratio, Real) and 0 <= self.l1_ratio <= 1):
+            raise ProblemError(f"l1_ratio must lie in [0, 1]; got {self.l1_ratio!r}")
 
     def coefficients(self, m: int, n: int) -> tuple[float, float, float, float]:
         """Return (l1_W, l2_W, l1_H, l2_H) for an m x n problem."""
@@ -242,10 +243,7 @@ def as_tensor(
             "use device='cpu', or install a CUDA build of torch and check nvidia-smi"
         )
     if isinstance(x, Tensor):
-        if x.layout != torch.strided:
-            raise ProblemError(
-                f"{name} is a sparse tensor ({x.layout}); pass {name}.to_dense(), or a scipy.sparse matrix as V"
-            )
+        refuse_sparse(x, name)
         tensor = x.detach()
     else:
         refuse_masked(x, name, "pass filled data and weight=0 where they are missing")
