@@ -12,11 +12,11 @@ class Commands(Door):
 
     groups = {  # noqa: RUF012 - written once, here
         "Data": {"survey": ("mock", "prepare")},
-        "Fit": {"fit": ("fit", "apply", "boundary", "plot")},
+        "Fit": {"fit": ("fit", "apply", "boundary", "classify", "plot")},
         "Results": {"components": ("split", "table", "eccentricity", "members")},
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},
         "Ensembles": {"ensemble": ("ensemble", "summary")},
-        "Checks": {"checks": ("stability", "injection", "search", "simulation")},
+        "Checks": {"checks": ("rank", "stability", "injection", "search", "simulation")},
         "Whole pipeline": {"whole": ("demo", "paper")},
         "About": {"about": ("info", "bench")},
     }

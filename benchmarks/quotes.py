@@ -258,6 +258,35 @@ def of_ensembles(found):
     ]
 
 
+def of_ranks(found, giants):
+    """The table of docs/rank.md, and what it says of real giants."""
+    cells, trials, more = {}, 0, 0
+    for row in found["rows"]:
+        if row["of"] != "choice":
+            continue
+        case, planted = row.get("populations", row.get("selection")), row.get("populations", 3)
+        cells[row["stars"], row["q"], row["pixels"], case, row["loss"]] = row["chosen"].get(str(planted), 0)
+        trials += sum(row["chosen"].values())
+        more += sum(times for k, times in row["chosen"].items() if int(k) > planted)
+    lines = [f"more than there are in {more or 'none'} of {trials:,} trials"]
+    for stars, q, pixels in dict.fromkeys(place[:3] for place in cells):
+        both = [
+            [cells.get((stars, q, pixels, case, loss), "") for loss in ("frobenius", "kullback-leibler")]
+            for case in (1, 2, 3, 4, "chemically-pure")
+        ]
+        tried = [", ".join(map(str, pair)) if pair != ["", ""] else "" for pair in both]
+        lines.append(" ".join(" | ".join([f"| {stars:,}", str(q * q), str(pixels), *tried]).split()) + " |")
+    with_cluster, without = ([row for row in giants["rows"] if row["cluster"] is x] for x in (True, False))
+    fine = [row["choices"]["frobenius"] for row in (with_cluster[1], without[1])]
+    return [
+        *lines,
+        f"Of {with_cluster[0]['stars']} real giants",
+        f"in {with_cluster[0]['pixels']} pixels, {WORDS[with_cluster[0]['choices']['frobenius']]} components are",
+        f"Without the {giants['n_cluster']} stars around M4 they are {WORDS[without[0]['choices']['frobenius']]}",
+        f"in {with_cluster[1]['pixels']} pixels {WORDS[fine[0]]} and {WORDS[fine[1]]}",
+    ]
+
+
 def quotes():
     """Return pairs of page and sentence."""
     recovery, made, orbits = load("mock_recovery"), load("prepare"), load("orbits")
@@ -272,6 +301,7 @@ def quotes():
         "docs/ensembles.md": of_kills(load("kills")),
         "docs/choices.md": of_choices(load("choices")),
         "docs/memberships.md": of_memberships(load("populations")),
+        "docs/rank.md": of_ranks(load("ranks"), load("rank_giants")),
         "docs/populations.md": of_populations(load("populations")),
     }
     return [(page, sentence) for page, sentences in pages.items() for sentence in sentences]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from . import figures as figures
     from .checks.injection import inject as inject
     from .checks.penalties import search as search
+    from .checks.rank import rank as rank
     from .checks.stability import stability as stability
     from .ensembles.launch import ensemble as ensemble
     from .ensembles.plan import Plan as Plan
@@ -47,6 +48,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .products.profile import profile as profile
     from .products.table1 import table1 as table1
     from .products.tracks import tracks as tracks
+    from .replicates.posterior import classifier as classifier
     from .replicates.setup import Setup as Setup
     from .simulations.fractions import simulate as simulate
     from .stars.catalogue import Catalogue as Catalogue
@@ -79,9 +81,11 @@ _ROOMS = {
     "populations.regions": ("regions",),
     "populations.bifurcation": ("bifurcation",),
     "populations.aurora": ("aurora",),
+    "checks.rank": ("rank",),
     "checks.stability": ("stability",),
     "checks.injection": ("inject",),
     "checks.penalties": ("search",),
+    "replicates.posterior": ("classifier",),
     "replicates.setup": ("Setup",),
     "ensembles.settings": ("RunOptions", "Cluster"),
     "ensembles.plan": ("Plan",),

@@ -18,6 +18,7 @@ from .losses import NAMED_BETA, BetaDivergence, Loss
 from .masked import MaskedResult, fit_masked
 from .pattern import SharedPattern
 from .problem import Factors, Penalty, Problem
+from .rank import RankScores, RankSelection, select_rank
 from .resample import bootstrap, star_weights
 from .result import Result
 from .rules.hals import HALS, ExtrapolatedHALS
@@ -49,6 +50,8 @@ __all__ = [
     "Penalty",
     "Problem",
     "ProblemError",
+    "RankScores",
+    "RankSelection",
     "RankTwo",
     "Result",
     "SharedPattern",
@@ -63,6 +66,7 @@ __all__ = [
     "in_parallel",
     "nndsvd",
     "random_factors",
+    "select_rank",
     "star_weights",
     "when_compiling",
 ]

@@ -80,14 +80,14 @@ def bootstrap(
     ((3, 2, 4), 12)
     """
     m, n = (int(x) for x in shape)
-    row, pixel = _places(rows, columns, m, n)
+    row, pixel = places_of(rows, columns, m, n)
     _check(scheme, replicates, seed, first_replicate)
     remote = device.partition(":")[0] == "cuda"
     if not remote and device != "cpu":
         raise ProblemError(f"device must be 'cpu' or 'cuda': counts are drawn there; got {device!r}")
     if remote and not visible_devices(device):
         raise RuntimeError(why_missing(device))
-    cells = _cells_of(row, pixel, m, n)
+    cells = cells_of(row, pixel, m, n)
     # Room for ten standard deviations above the largest count, so that no replicate overflows.
     most = cells.base.max()
     largest = most + 10 * np.sqrt(most) + 20 if scheme != "delete" else most
@@ -155,7 +155,7 @@ def _check(scheme: str, replicates: int, seed: int, first_replicate: int) -> Non
         )
 
 
-class _Cells(NamedTuple):
+class Cells(NamedTuple):
     """The cells that the full sample fills, as `SharedPattern` keeps them."""
 
     rows: np.ndarray
@@ -165,7 +165,8 @@ class _Cells(NamedTuple):
     of_star: np.ndarray  # (n_stars, n_images), int32; the number of cells where a star does not count
 
 
-def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int, n: int) -> _Cells:
+def cells_of(row: np.ndarray, pixel: np.ndarray, m: int, n: int) -> Cells:
+    """Return the cells that stars fill, from their bins (n_stars,) and pixels (n_stars, n_images); -1 is nowhere."""
     # Images first: loops over stars are long, those over images would be short.
     pixel = np.ascontiguousarray(pixel.T)
     counted = (row >= 0) & (pixel >= 0)
@@ -187,11 +188,11 @@ def _cells_of(row: np.ndarray, pixel: np.ndarray, m: int, n: int) -> _Cells:
     of_star[counted] = place[inverse]
     columns = keys // m
     of_star = np.ascontiguousarray(of_star.T)
-    return _Cells(*compress(keys - columns * m, columns, m), number[order].astype(np.float64), of_star)
+    return Cells(*compress(keys - columns * m, columns, m), number[order].astype(np.float64), of_star)
 
 
-def _places(rows: Any, columns: Any, m: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    # Each star's bin (n_stars,), and its pixel in every image (n_stars, n_images).
+def places_of(rows: Any, columns: Any, m: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return each star's bin (n_stars,), and its pixel in every image (n_stars, n_images), checked."""
     row = _indices(rows, m, "rows")
     pixel = _indices(columns, n, "columns")
     pixel = pixel.reshape(len(pixel), -1)

@@ -115,7 +115,10 @@ def test_the_engine_knows_nothing_of_stars():
 @pytest.mark.parametrize(
     ("library", "doors"),
     [
-        ("nmfcore", ("halo/fits/", "halo/replicates/", "halo/checks/penalties.py", "halo/commands/")),
+        (
+            "nmfcore",
+            ("halo/fits/", "halo/replicates/", "halo/checks/penalties.py", "halo/checks/rank.py", "halo/commands/"),
+        ),
         ("torch", ("halo/fits/engine.py",)),
         ("matplotlib", ("halo/figures/",)),
         ("galpy", ("halo/orbits/galpy_backend.py",)),

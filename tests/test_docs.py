@@ -102,7 +102,10 @@ def test_figures_in_the_documents_are_those_that_the_benchmarks_saved(monkeypatc
 
 @pytest.mark.parametrize(
     "name",
-    ["mock_recovery", "orbits", "prepare", "giants", "populations", "choices", "kills", "coverage", "retrograde"],
+    [
+        *("mock_recovery", "orbits", "prepare", "giants", "populations", "choices", "kills", "coverage", "retrograde"),
+        *("ranks", "rank_giants"),
+    ],
 )
 def test_saved_figures_say_where_they_come_from(name):
     record = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["provenance"]

@@ -13,6 +13,44 @@ ORBIT = Form(LIMITS.read, LIMITS.write, "E:LZ")
 """Energy and angular momentum as text."""
 
 
+PIXELS = 20
+"""Of the images by which numbers of components are compared: with finer ones too few stars share a pixel."""
+
+
+@dataclass(frozen=True)
+class RankSettings:
+    """How numbers of components are compared; see `rank.rank`.
+
+    Attributes
+    ----------
+    max_components : int
+        Numbers from 1 to this one are compared.
+    splits : int
+        Random splits of the stars into halves.
+    loss : str
+        The one that makes the choice.
+    by : str
+        ``star``, ``bin`` or a column.
+    starts : int
+        Starts of each fit.
+    seed : int
+        Of the splits and starts.
+    """
+
+    max_components: Annotated[int, "Numbers of components from 1 to this one are compared.", Option(minimum=2)] = 6
+    splits: Annotated[int, "Random splits of the stars into halves.", Option(minimum=2)] = 20
+    loss: Annotated[
+        str, "Whose score makes the choice; both are given.", Option(choices=("frobenius", "kullback-leibler"))
+    ] = "frobenius"
+    by: Annotated[
+        str,
+        "What is split: star; bin (every bin by itself); or a column, such as FIELD (field), whose stars of equal "
+        "values stay together.",
+    ] = "star"
+    starts: Annotated[int, "Starts of each fit, the best of which is kept.", Option(minimum=1)] = 8
+    seed: Annotated[int, "Seed of the splits and of random starts."] = 0
+
+
 @dataclass(frozen=True)
 class StabilitySettings:
     """What is varied to see how components hold; see `stability.stability`.

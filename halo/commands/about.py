@@ -55,6 +55,7 @@ def contents(path: str | Path) -> str:
         parts = [
             f"fit: {m} bins x {n} pixels; {content.ended}",
             content.composition,
+            "" if content.judged is None else content.judged.describe(),
             content.problems(),
             content.mixtures.describe(),
             str(content.cutflow),

@@ -1,4 +1,4 @@
-"""Checks: do components hold, what does a fit miss, which penalties, and what simulated galaxies hold in truth."""
+"""Checks: how many components, do they hold, what does a fit miss, which penalties, what simulated galaxies hold."""
 
 from __future__ import annotations
 
@@ -8,16 +8,60 @@ from typing import Annotated, Any
 
 import typer
 
-from ..checks.settings import COMPONENTS, ORBIT, InjectionSettings, SearchSettings, StabilitySettings, Stream
+from ..checks.settings import (
+    COMPONENTS,
+    ORBIT,
+    PIXELS,
+    InjectionSettings,
+    RankSettings,
+    SearchSettings,
+    StabilitySettings,
+    Stream,
+)
 from ..fields import Argument, Option
 from ..fits.settings import FitSettings
 from ..simulations.settings import SimulationSettings
-from .console import Terminal, leave, tell
-from .options import Columns, Figure, Only, Overwrite, Quiet, Stars, Table, command
+from .console import Terminal, compiling, leave, say, tell
+from .options import Columns, Figure, Json, Only, Overwrite, Quiet, Stars, Table, command
 from .output import Output
 
 SAMPLE = ("selection", "max_fe_h", "min_eccentricity", "cuts", "bins", "pixels", "components")
 """Choices of a fit that its checks leave open: the sample, the bins, the pixels and the number of components."""
+
+
+@command("halonmf rank stars.fits -o rank.ecsv --figure rank")
+def rank(
+    stars: Stars,
+    output: Table = Path("rank.ecsv"),
+    *,
+    compared: RankSettings,
+    settings: Annotated[
+        FitSettings, Only(*(x for x in SAMPLE if x != "components"), "planes", "ranges", "device", pixels=PIXELS)
+    ],
+    figure: Figure = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Tell how many components there are, by splitting the stars.
+
+    Fits one half of the stars and judges by the other half, for every number of components and many splits. Chosen is
+    the smallest number within one standard error of the best.
+    """
+    from ..checks.rank import rank as compare
+    from ..stars.catalogue import read_catalogue
+
+    out = Output.table(output, (stars,), overwrite, figure=figure)
+    with Terminal(quiet or as_json) as progress, compiling(quiet or as_json):
+        found = compare(read_catalogue(stars).table, settings, **vars(compared), progress=progress)
+    record = out.record("rank", {**vars(compared), "fit": settings}, seeds=[compared.seed])
+    out.save(found, record)
+    out.draw(lambda figures: figures.ranks(found), record)
+    if as_json:
+        say(True, "", **found.record(), rows=found.rows())
+        leave(found.problems())
+    else:
+        tell(found, output, quiet)
 
 
 @command("halonmf stability stars.fits -o stability.ecsv")

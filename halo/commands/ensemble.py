@@ -17,7 +17,7 @@ from ..ensembles.settings import Cluster, RunOptions
 from ..fields import Argument, Option
 from ..products.settings import Interval, TableSettings
 from .console import Meter, compiling, leave, say
-from .options import Overwrite, Quiet, Stars, command
+from .options import Json, Overwrite, Quiet, Stars, command
 from .output import make_folder, save_figure
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 Figures = Annotated[bool, "Draw figures too, in figures/ of the run, as PNG."]
 Pdf = Annotated[bool, "Draw the figures as PDF too; existing PDFs are always redrawn with the rest."]
-Json = Annotated[bool, "Print JSON, for programs.", Option("--json")]
 FIGURES = "figures"
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..fields import Argument, Option
-from ..fits.settings import Elsewhere, FitSettings
-from ..products.settings import ApplySettings, BoundarySettings
-from .console import leave, tell
-from .options import FitFile, Overwrite, Quiet, Stars, Table, command
+from ..fits.settings import Bootstrap, Elsewhere, FitSettings
+from ..products.settings import LINES, ApplySettings, BoundarySettings
+from .console import compiling, leave, tell
+from .options import Columns, FitFile, Overwrite, Quiet, Stars, Table, command
 from .output import Output, save_figure
 
 
@@ -21,21 +22,30 @@ def fit(
     output: Annotated[Path, "Fit to write.", Option("--output", "-o")] = Path("fit.h5"),
     *,
     settings: FitSettings,
+    strict: Annotated[bool, "Leave with exit code 4 where the fit is not to be trusted."] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit chemical components to the stars of a halo selection.
 
-    Stars are binned in energy and angular momentum, or other variables.
+    Stars are binned in energy and angular momentum, or other variables. Says how far the fit is to be trusted.
     """
     from ..fits.fit import fit as find
+    from ..fits.verdict import UNSOUND
     from ..stars.catalogue import read_catalogue
 
     out = Output.fit(output, (stars,), overwrite)
     found = find(read_catalogue(stars), settings)
+    with compiling(quiet):
+        found = replace(found, judged=found.verdict)
     record = out.record("fit", {"fit": settings}, seeds=[settings.solver.seed], device=found.device)
     out.save_fit(found, record)
+    unsound = found.verdict.word == UNSOUND
+    if unsound:
+        typer.echo(f"halonmf: {found.verdict.line}", err=True)
     tell(found, output, quiet)
+    if strict and unsound:
+        raise typer.Exit(4)
 
 
 @command("halonmf apply fit.h5 stars.fits --by E:20:-2.5e5:-1.0e5 -o profile.ecsv")
@@ -81,23 +91,68 @@ def boundary(
     *,
     settings: BoundarySettings,
     elsewhere: Elsewhere,
+    bootstrap: Bootstrap,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the boundary E_b(Lz) between accreted and in-situ stars."""
+    """Find the boundary E_b(Lz) between accreted and in-situ stars.
+
+    In columns of Lz, and as one offset of the line of Belokurov & Kravtsov (2023), both with intervals. halonmf
+    classify reads it.
+    """
     from ..fits.engine import resolve_device
     from ..fits.store import load_fit
-    from ..products.boundary import boundary as find
     from ..products.four import check_whole
+    from ..replicates.posterior import classifier
     from ..stars.catalogue import read_catalogue
 
     out = Output.table(output, (fit, stars), overwrite)
     found = load_fit(fit)
     check_whole(found)
-    there, choices = elsewhere.change(found.settings), vars(settings)
-    line = find(found, read_catalogue(stars), selection=there.selection, device=elsewhere.device, **choices)
-    out.save(line, out.record("boundary", {**choices, "fit": there}, device=resolve_device(elsewhere.device)))
+    there = elsewhere.change(found.settings)
+    line = classifier(
+        found, read_catalogue(stars), settings=settings, bootstrap=bootstrap, selection=there.selection,
+        device=elsewhere.device,
+    )  # fmt: skip
+    choices = {**vars(settings), "fit": there, "bootstrap": bootstrap.replicates}
+    out.save(line, out.record("boundary", choices, seeds=[bootstrap.seed], device=resolve_device(elsewhere.device)))
     tell(line, output, quiet)
+
+
+@command("halonmf classify clusters.csv --boundary boundary.ecsv -o classified.ecsv")
+def classify(
+    table: Annotated[Path, "Any table with E and Lz, or positions and velocities.", Argument("TABLE")],
+    output: Table = Path("classified.ecsv"),
+    *,
+    boundary: Annotated[Path, "The boundary, from halonmf boundary."],
+    line: Annotated[str, "The published line with the fitted offset, or the curve found.", Option(choices=LINES)] = (
+        LINES[0]
+    ),
+    columns: Columns | None = None,
+    recompute: Annotated[bool, "Compute E and Lz even where the table has them."] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Tell which stars or clusters lie above the boundary.
+
+    Adds E and Lz where they are computed, and P_accreted, accreted and in_range. The energies must be measured from the
+    same zero point as the boundary's.
+    """
+    from ..io.tables import load_table
+    from ..products.classifier import Classifier
+    from ..survey.coordinates import read_orbital
+
+    out = Output.table(output, (table, boundary, columns), overwrite)
+    edge = Classifier.from_table(load_table(boundary), str(boundary))
+    orbital = read_orbital(table, columns, convention=edge.convention, recompute=recompute)
+    found = edge.classify(orbital.E, orbital.Lz, line)
+    result = found.joined(orbital.table, orbital.E, orbital.Lz)
+    result.meta |= {"line": line, "convention": edge.convention.record()}
+    choices = {"line": line, "recompute": recompute, "computed": orbital.computed}
+    out.save(result, out.record("classify", choices))
+    if orbital.warning:
+        typer.echo(f"halonmf: {orbital.warning}", err=True)
+    tell(found, output, quiet)
 
 
 @command("halonmf plot fit.h5 stars.fits -o figures/")

@@ -28,6 +28,7 @@ Table = Annotated[Path, "Table to write.", Option("--output", "-o")]
 Figure = Annotated[Path | None, "Draw it too: NAME.png, NAME.pdf and its caption NAME.txt."]
 Overwrite = Annotated[bool, "Replace existing files."]
 Quiet = Annotated[bool, "Print no progress.", Option("--quiet", "-q")]
+Json = Annotated[bool, "Print JSON, for programs.", Option("--json")]
 Truth = Annotated[Path, "truth.fits of the mock survey that the stars are from."]
 Columns = Annotated[Path, "TOML file that names the columns of your own files; see docs/."]
 CONFIG = typer.Option(

@@ -60,4 +60,6 @@ def prepare(
     with Terminal(quiet) as progress:
         made = make(allstar, astronn, members, columns=columns, settings=settings, progress=progress)
     out.save_stars(made.table, made.cutflow, made.provenance)
+    for warning in made.warnings:
+        typer.echo(f"halonmf: {warning}", err=True)
     typer.echo(f"{made.cutflow}\n{len(made):,} stars -> {output}")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .picture import Picture as Picture
     from .picture import save as save
     from .profiles import fractions as fractions
+    from .rank import ranks as ranks
     from .regions import energies as energies
     from .regions import labelled_component as labelled_component
     from .selections import selection_maps as selection_maps
@@ -57,6 +58,7 @@ _HOME = {
     "fractions": "profiles",
     "injections": "injection",
     "labelled_component": "regions",
+    "ranks": "rank",
     "reliabilities": "memberships",
     "sample": "stars",
     "save": "picture",

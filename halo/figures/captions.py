@@ -11,7 +11,7 @@ from ..fits.fit import Fit
 from ..mixtures.settings import Chemistry
 from ..products.boundary import CROSSES, TWICE, Boundary
 from ..products.profile import MIN_STARS
-from ..products.published_line import BK23_OFFSET
+from ..stars.published_line import BK23_OFFSET
 
 if TYPE_CHECKING:
     from ..mixtures.counts import Mixtures

@@ -20,9 +20,9 @@ from ..ensembles.summary import Summary
 from ..mixtures.settings import Plane
 from ..products.boundary import LEVEL
 from ..products.profile import MIN_STARS
-from ..products.published_line import belokurov_kravtsov
 from ..replicates.table import key
 from ..replicates.table import subjects as of_kind
+from ..stars.published_line import belokurov_kravtsov
 from . import captions
 from .picture import Picture, styled
 from .style import LINES, colours, label, scale

@@ -20,8 +20,8 @@ from ..mixtures.bins import Bins
 from ..mixtures.settings import Chemistry
 from ..products.boundary import Boundary
 from ..products.profile import MIN_STARS, Profile
-from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import Track
+from ..stars.published_line import belokurov_kravtsov
 from .style import DENSITY, EMPTY, LINES, LOW, MARKERS, SHARES, WEIGHTS, colours, label, no_stars, ramp, scale, ticks
 
 

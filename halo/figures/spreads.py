@@ -18,7 +18,7 @@ from ..errors import UsageError
 from ..fits.fit import Fit
 from ..products.boundary import LZ_RANGE
 from ..products.profile import unit_of
-from ..products.published_line import mean_line
+from ..stars.published_line import mean_line
 from . import captions
 from . import style as look
 from .picture import Picture, styled

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Unpack
 
 import numpy as np
@@ -13,12 +14,14 @@ from ..errors import UsageError
 from ..io.notebook import Shown, bar
 from ..mixtures.counts import Mixtures, mix
 from ..stars.catalogue import StarsLike
+from ..stars.clusters import members, number_by_cluster
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
 from .engine import CONVERGED, message, not_converged, resolve_device, solve
 from .settings import FitChoices, FitSettings, Solver
 from .tables import convergence, images_table, weights_table
+from .verdict import Verdict, assess, out_of_order
 
 LE, HE = "LE", "HE"
 
@@ -38,7 +41,8 @@ class Fit(Shown):
     H : ndarray, shape (k, n)
         Components, each row at unit sum.
     names : tuple of str
-        LE and HE for two components, else C1 to Ck.
+        LE and HE for two components, else C1 to Ck; also C1 and C2 where that of higher energy has the higher mean
+        [Al/Fe], which is not what the names mean.
     mean_energy : ndarray, shape (k,)
         Weighted mean of the bins' mean energies, km2 / s2 (of the first binning variable where there is no energy).
     mixtures : Mixtures
@@ -59,6 +63,10 @@ class Fit(Shown):
         Where it was computed.
     provenance : dict
         As `provenance.provenance` makes it.
+    clusters : dict of str to int
+        Stars in place and motion of each globular cluster, among those in the bins; see `stars.clusters`.
+    judged : Verdict, optional
+        The verdict that came with it, such as from its file.
     """
 
     W: np.ndarray
@@ -75,6 +83,13 @@ class Fit(Shown):
     status: str
     device: str
     provenance: dict[str, Any] = field(default_factory=dict)
+    clusters: dict[str, int] = field(default_factory=dict)
+    judged: Verdict | None = None
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """How far the fit is to be trusted, and why: measured when it is first asked for; see `verdict.assess`."""
+        return self.judged or assess(self)
 
     @property
     def converged(self) -> bool:
@@ -124,7 +139,8 @@ class Fit(Shown):
 
     def describe(self) -> str:
         """Return the cut-flow, what was counted, the components' fractions and how the fit ended."""
-        return f"{self.cutflow}\n{self.mixtures.describe()}\n{self.composition} ({self.ended})"
+        verdict = "" if self.judged is None else f"{self.judged.describe()}\n"
+        return f"{self.cutflow}\n{self.mixtures.describe()}\n{verdict}{self.composition} ({self.ended})"
 
     def problems(self) -> str:
         """Return a line on the fit where it did not converge; empty where it did."""
@@ -138,13 +154,14 @@ class Fit(Shown):
             "data": f"{m} bins of {', '.join(axis.variable for axis in counted.bins.axes)} x {n} pixels",
             "mass fractions": percentages(self.names, self.mass_fractions),
             "status": self.ended,
+            **({} if self.judged is None else {"verdict": self.judged.line}),
         }
         return f"Fit of {len(self.names)} components", facts, bar(self.mass_fractions.tolist())
 
 
-def component_names(k: int) -> tuple[str, ...]:
-    """Return the names of k components, from low to high energy."""
-    return (LE, HE) if k == 2 else tuple(f"C{i + 1}" for i in range(k))
+def component_names(k: int, ordered: bool = True) -> tuple[str, ...]:
+    """Return the names of k components, from low to high energy; LE and HE only where that is also their chemistry."""
+    return (LE, HE) if k == 2 and ordered else tuple(f"C{i + 1}" for i in range(k))
 
 
 def percentages(names: Sequence[str], shares: Sequence[float] | np.ndarray) -> str:
@@ -192,7 +209,9 @@ def fit(stars: StarsLike, settings: FitSettings | None = None, **choices: Unpack
     if settings.solver.components < 1:
         raise UsageError(f"components must be >= 1, got {settings.solver.components}.")
     chosen, flow = choose(stars, settings.selection)
-    return fit_mixtures(mix(chosen, settings.axes, settings.chemistry), chosen, flow, settings)
+    mixtures = mix(chosen, settings.axes, settings.chemistry)
+    clusters = number_by_cluster(members(chosen)[mixtures.rows >= 0])
+    return replace(fit_mixtures(mixtures, chosen, flow, settings), clusters=clusters)
 
 
 def fit_mixtures(mixtures: Mixtures, stars: Any, flow: CutFlow, settings: FitSettings) -> Fit:
@@ -217,7 +236,9 @@ def fit_mixtures(mixtures: Mixtures, stars: Any, flow: CutFlow, settings: FitSet
     return Fit(
         W=W[:, order],
         H=H[order],
-        names=component_names(k),
+        names=tuple(f"C{i + 1}" for i in range(k))
+        if out_of_order(H[order], mixtures.chemistry)
+        else component_names(k),
         mean_energy=np.where(np.isinf(mean_energy), np.nan, mean_energy)[order],
         mixtures=mixtures,
         settings=settings,

@@ -20,6 +20,7 @@ from ..mixtures.counts import Mixtures
 from ..stars.cutflow import CutFlow
 from .fit import Fit
 from .settings import settings_of
+from .verdict import Verdict
 
 SCHEMA = 2
 """Version of the file layout; it rises when a reader of the old one would go wrong."""
@@ -61,6 +62,8 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
             "n_iter": fit.n_iter,
             "status": fit.status,
             "device": fit.device,
+            "clusters": fit.clusters,
+            "verdict": None if fit.judged is None else plain(fit.judged),
         },
         "provenance": plain(fit.provenance),
     }
@@ -178,6 +181,8 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray]) -> Fit:
         status=str(outcome["status"]),
         device=str(outcome["device"]),
         provenance=record["provenance"],
+        clusters={str(name): int(number) for name, number in outcome.get("clusters", {}).items()},
+        judged=Verdict.from_record(outcome["verdict"]) if outcome.get("verdict") else None,
     )
 
 

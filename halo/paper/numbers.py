@@ -11,9 +11,9 @@ from ..fits.fit import HE, LE, Fit
 from ..products.boundary import Boundary
 from ..products.crossings import crossings, interpolate
 from ..products.profile import MIN_STARS
-from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import PERCENTILES, percentiles, track
 from ..replicates.table import key
+from ..stars.published_line import belokurov_kravtsov
 from .amounts import amount
 from .scoreboard import Value, numbers
 

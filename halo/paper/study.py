@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from ..replicates.sample import Stars
 from ..replicates.setup import Setup
 from ..replicates.table import key
 from ..simulations.particles import Galaxy
+from ..stars.clusters import members, number_by_cluster
 from ..stars.variables import VARIABLES as COLUMNS
 from .galaxies import mock_galaxy
 from .numbers import products_of, two_components
@@ -157,6 +158,9 @@ class Study:
 
     def _fit_two(self, selection: str) -> Two:
         base = begin(self.stars, Setup(self.fit_settings(selection)))
+        clusters = number_by_cluster(members(base.sample.stars)[base.fit.mixtures.rows >= 0])
+        found = replace(base.fit, clusters=clusters)
+        base = replace(base, fit=replace(found, judged=found.verdict))
         # the paper reads fractions and crossings off the mean over configurations of l
         means = {key("fraction", name): x.mean(axis=0) for name, x in self.setups(selection).fractions.items()}
         return Two(

@@ -10,10 +10,11 @@ from astropy import units
 from astropy.table import QTable, Table, vstack
 
 from .. import figures
+from ..fits.fit import Fit
 from ..orbits.frames import SUN_POSITION, SUN_VELOCITY
-from ..products.published_line import belokurov_kravtsov
 from ..products.tracks import tracks
 from ..stars.cutflow import CutFlow
+from ..stars.published_line import belokurov_kravtsov
 from ..stars.variables import values as column
 from .numbers import distance_to_line, values
 from .part import Part, warned
@@ -83,6 +84,7 @@ def chemically_pure(study: Study) -> Part:
         pictures={"fig03": figures.components(two.fit, two.map, two.line)},
         data=fit_data("fig03", two),
         fits={CHEMICAL: two.fit},
+        said=(verdict(two.fit),),
         warnings=warned(two.fit, two.map, two.line.application),
     )
 
@@ -101,8 +103,16 @@ def kinematically_pure(study: Study) -> Part:
         pictures={"fig04": figures.selection_maps(two.fit, two.map, two.line, other.line)},
         data=fit_data("fig04", two),
         fits={KINEMATIC: two.fit},
+        said=(verdict(two.fit),),
         warnings=warned(two.fit, two.map, two.line.application),
     )
+
+
+def verdict(fit: Fit) -> str:
+    """Return a paragraph on how far a fit is to be trusted."""
+    found = fit.verdict
+    reasons = f": {'; '.join(found.reasons)}" if found.reasons else ""
+    return f"Verdict on this fit: {found.word}{reasons}." + (f" To do: {found.advice}." if found.advice else "")
 
 
 def two_values(study: Study, selection: str, products: tuple[str, ...]) -> dict[str, Value]:

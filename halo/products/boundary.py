@@ -14,11 +14,11 @@ from ..fits.store import FitLike, as_fit
 from ..io.notebook import Shown, curves
 from ..mixtures.settings import Axis
 from ..stars.catalogue import StarsLike
+from ..stars.published_line import BK23_OFFSET, belokurov_kravtsov
 from ..stars.settings import Selection
 from .compiling import as_python
 from .crossings import boundaries
 from .profile import MIN_STARS
-from .published_line import BK23_OFFSET, belokurov_kravtsov
 from .settings import BoundarySettings
 
 E_RANGE, LZ_RANGE = BoundarySettings.E_range, BoundarySettings.Lz_range

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import Table
 
+from ..stars.published_line import BK23_OFFSET, mean_line
 from .boundary import Boundary
-from .published_line import BK23_OFFSET, mean_line
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from ..fits.settings import INTERVALS, RECOMMENDED
 
 FILLS = ("nearest", "drop")
 ORDERS = ("energy", "metallicity")
+LINES = ("shifted", "free")
+"""The published line with the fitted offset, or the boundary found in each column of Lz."""
 PROFILES = {
     "E": "E:20:-2.5e5:-1.0e5",
     "Lz": "Lz:20:-2000:2000",
@@ -18,8 +20,10 @@ PROFILES = {
     "z": "z:10:0:10",
     "R": "R:10:2:14",
     "e": "e:10:0:1",
+    "dE": "dE:20:-1.0e5:0.5e5",
 }
-"""Bins of the profiles against each variable: km2 / s2, kpc km / s, kpc; those of E, r, z and R are the paper's."""
+"""Bins of the profiles against each variable: km2 / s2, kpc km / s, kpc; those of E, r, z and R are the paper's. dE is
+the energy above the line of Belokurov & Kravtsov (2023)."""
 Interval = Annotated[str, "Type of the intervals; docs/uncertainties.md compares.", Option(choices=INTERVALS)]
 PRIOR_COUNTS = 1.0
 """Counts spread evenly over the pixels of each distribution before it is read off an image."""

@@ -46,7 +46,7 @@ class Places:
 
 def binnings(stars: Any) -> dict[str, tuple[Axis, ...]]:
     """Return the axes of every binning that stars with these columns have products in."""
-    found = {name: parse_axes(text) for name, text in PROFILES.items() if VARIABLES[name].column in stars.colnames}
+    found = {name: parse_axes(text) for name, text in PROFILES.items() if VARIABLES[name].within(stars)}
     if {"E", "Lz"} <= set(stars.colnames):
         found["map"] = grid_axes()
     return found
@@ -54,7 +54,11 @@ def binnings(stars: Any) -> dict[str, tuple[Axis, ...]]:
 
 def places(stars: Any) -> Places:
     """Return the stars' places in the bins of every product."""
-    bins = {name: make_bins(stars, axes) for name, axes in binnings(stars).items()}
+    return placed(stars, {name: make_bins(stars, axes) for name, axes in binnings(stars).items()})
+
+
+def placed(stars: Any, bins: Mapping[str, Bins]) -> Places:
+    """Return the stars' places in some binnings by name."""
     index, first, number = np.full((len(stars), len(bins)), -1, np.int32), {}, 0
     for i, (name, each) in enumerate(bins.items()):
         inside = each.assign(stars)
@@ -73,11 +77,13 @@ class Sample:
         The chosen stars.
     flow : CutFlow
         From the catalogue to them.
+    among : Places, optional
+        Their places in other bins than those of every product.
     """
 
-    def __init__(self, stars: Any, flow: CutFlow) -> None:
+    def __init__(self, stars: Any, flow: CutFlow, among: Places | None = None) -> None:
         self.stars, self.flow = stars, flow
-        self._known: dict[Any, Any] = {}
+        self._known: dict[Any, Any] = {} if among is None else {"places": among}
 
     def __len__(self) -> int:
         return len(self.stars)

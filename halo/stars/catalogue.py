@@ -40,12 +40,15 @@ class Catalogue:
         As `provenance.provenance` makes it.
     path : Path, optional
         The file it was read from.
+    warnings : tuple of str
+        What to know of it, where it was just prepared.
     """
 
     table: QTable
     cutflow: CutFlow
     provenance: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.table)

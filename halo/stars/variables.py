@@ -1,6 +1,6 @@
 """The variables of bins, cuts, axes and the command line, and the columns that hold them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 
 from ..errors import UsageError
+from .published_line import belokurov_kravtsov
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -55,6 +56,10 @@ class Variable:
         Axis label with its unit, in matplotlib's mathtext.
     absolute : bool
         The variable is the absolute value of the column.
+    parts : tuple of str
+        Of a variable that no column holds, the variables that it is computed from; a column of its name goes first.
+    compute : callable, optional
+        Given their values, returns its own.
     """
 
     name: str
@@ -62,6 +67,14 @@ class Variable:
     unit: str
     label: str
     absolute: bool = False
+    parts: tuple[str, ...] = ()
+    compute: Callable[..., np.ndarray] | None = None
+
+    def within(self, table: "Table") -> bool:
+        """Whether a table has the variable, or everything that it is computed from."""
+        if self.column in table.colnames:
+            return True
+        return bool(self.parts) and all(VARIABLES[part].within(table) for part in self.parts)
 
 
 _UNIT_LABELS = {
@@ -119,6 +132,10 @@ def _table() -> dict[str, Variable]:
     found["z"] = Variable("z", "z_gal", "kpc", _label("|z|", "kpc"), absolute=True)
     # astropy has no plain unit for the logarithm of a quantity: values have none, and the label names it
     found["LOGG"] = Variable("LOGG", "LOGG", "", r"$\log_{10}\,(g\,/\,\mathrm{cm\,s^{-2}})$")
+    found["dE"] = Variable(
+        "dE", "dE", "km2 / s2", _label(r"E - E_\mathrm{BK23}(L_z)", "km2 / s2"), parts=("E", "Lz"),
+        compute=lambda E, Lz: E - belokurov_kravtsov(Lz),
+    )  # fmt: skip
     return found
 
 
@@ -139,13 +156,13 @@ def variable(name: str, table: "Table | None" = None) -> Variable:
         if found is None:
             raise UsageError(f"unknown variable {name!r}; expected one of {', '.join(VARIABLES)} (case matters).")
         return found
-    if found is not None and found.column in table.colnames:
+    if found is not None and found.within(table):
         return found
     if name in table.colnames:
         unit = table[name].unit
         text = "" if unit is None else unit.to_string()
         return Variable(name, name, text, f"{name} [{text}]" if text else name)
-    known = [v.name for v in VARIABLES.values() if v.column in table.colnames]
+    known = [v.name for v in VARIABLES.values() if v.within(table)]
     reason = "unknown variable" if found is None else f"the table has no column {found.column} for the variable"
     raise UsageError(f"{reason} {name!r}; this table offers {', '.join(known) or 'no named variable'} (case matters).")
 
@@ -170,6 +187,8 @@ def values(table: "Table", name: str) -> np.ndarray:
         Unknown variable, a column that the table lacks, or one that holds no numbers.
     """
     found = variable(name, table)
+    if found.compute is not None and found.column not in table.colnames:
+        return found.compute(*(values(table, part) for part in found.parts))
     column = table[found.column]
     mask = np.asarray(getattr(column, "mask", False))
     unit = getattr(column, "unit", None)

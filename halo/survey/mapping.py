@@ -52,6 +52,8 @@ class MappedCatalogue:
         E and Lz are given, so that no orbits are computed.
     mapping : dict
         The mapping file's content, for the record.
+    raw : Table
+        The table as it was read.
     """
 
     table: Table
@@ -60,12 +62,14 @@ class MappedCatalogue:
     quality: str
     has_orbits: bool
     mapping: dict[str, Any]
+    raw: Table
 
 
 def read_mapped(
     path: str | Path,
     mapping_path: str | Path,
     *,
+    abundances: bool = True,
     progress: Progress = silent,
 ) -> MappedCatalogue:
     """Read a catalogue through its mapping.
@@ -76,6 +80,8 @@ def read_mapped(
         FITS, ECSV, CSV, HDF5 table or VOTable.
     mapping_path : path
         TOML file with ``[columns]``, ``[abundances]`` and optionally ``[catalogue]``.
+    abundances : bool
+        Whether ids and abundances are asked for; orbits need neither.
     progress : callable, optional
         Called with the stage, rows done and rows in all.
 
@@ -88,12 +94,30 @@ def read_mapped(
     InputError
         A file that cannot be read, a mapping that makes no sense, columns that are missing or in contradictory units.
     """
-    path, mapping_path = Path(path), Path(mapping_path)
-    mapping = _read_mapping(mapping_path)
+    mapping = read_mapping(Path(mapping_path))
+    raw = read_table(Path(path), mapping.get("catalogue", {}))
+    return mapped(Path(path), raw, mapping, Path(mapping_path), chemistry=abundances, progress=progress)
+
+
+def mapped(
+    path: Path,
+    raw: Table,
+    mapping: Mapping[str, Any],
+    mapping_path: Path,
+    *,
+    chemistry: bool = True,
+    progress: Progress = silent,
+) -> MappedCatalogue:
+    """Return a table under the names of the conventions page, by a mapping that was read already.
+
+    Raises
+    ------
+    InputError
+        As `read_mapped`.
+    """
     options = mapping.get("catalogue", {})
-    raw = _read_table(path, options)
     columns, abundances = mapping.get("columns", {}), mapping.get("abundances", {})
-    has_orbits = _check_complete(mapping_path, columns, abundances)
+    has_orbits = _check_complete(mapping_path, columns, abundances, chemistry)
     sentinels = [float(value) for value in options.get("missing", ())]
 
     def numbers(name: str, *, error: bool = False, sky: bool = False) -> np.ndarray:
@@ -129,7 +153,8 @@ def read_mapped(
         if "flag" in spec:
             flag = numbers(spec["flag"])
             table[f"{element}_FLAG"] = np.where(np.isfinite(flag), flag, -1).astype(np.int64)
-    _check_ids(path, table)
+    if chemistry:
+        _check_ids(path, table)
 
     quality = str(options.get("quality", ""))
     try:
@@ -137,12 +162,19 @@ def read_mapped(
     except UsageError as error:
         raise InputError(f"{mapping_path}: quality: {error}") from error
     progress("read catalogue", len(raw), len(raw))
-    return MappedCatalogue(table, tuple(abundances), keep, quality, has_orbits, mapping)
+    return MappedCatalogue(table, tuple(abundances), keep, quality, has_orbits, dict(mapping), raw)
 
 
-def _read_mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return what a mapping file says, its keys checked.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or makes no sense.
+    """
     mapping = read_toml(path, "the mapping", "see docs/catalogue-mapping.md")
-    known_columns = (*IDENTIFIERS, *SKY_KEYS, *(v.name for v in VARIABLES.values()))
+    known_columns = (*IDENTIFIERS, *SKY_KEYS, *(v.name for v in VARIABLES.values() if not v.parts))
     for section, known in (
         ("", SECTIONS),
         ("catalogue", CATALOGUE_KEYS),
@@ -169,7 +201,14 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     return mapping
 
 
-def _read_table(path: Path, options: Mapping[str, Any]) -> Table:
+def read_table(path: Path, options: Mapping[str, Any]) -> Table:
+    """Return a table in any format that astropy reads; `options` are those of ``[catalogue]``.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or has no rows.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -182,6 +221,8 @@ def _read_table(path: Path, options: Mapping[str, Any]) -> Table:
     arguments: dict[str, Any] = {}
     if "format" in options:
         arguments["format"] = str(options["format"])
+    elif path.suffix.lower() == ".csv":
+        arguments = {"format": "ascii.csv", "comment": "#"}  # by its name astropy would take a comment for the header
     if head.startswith(b"SIMPLE  =") or path.suffix.lower() in (".fits", ".fit"):
         extension = int(options.get("extension", 1))
         check_signature(path)
@@ -210,8 +251,10 @@ def _column(table: Table, name: str, path: Path, mapping_path: Path) -> Column:
     return table[name]
 
 
-def _check_complete(path: Path, columns: Mapping[str, Any], abundances: Mapping[str, Any]) -> bool:
-    if "id" not in columns or not abundances:
+def _check_complete(
+    path: Path, columns: Mapping[str, Any], abundances: Mapping[str, Any], chemistry: bool = True
+) -> bool:
+    if chemistry and ("id" not in columns or not abundances):
         raise InputError(f"{path}: needs id under [columns] and at least one abundance under [abundances].")
     for keys in (ORBIT_KEYS, SKY_KEYS, CARTESIAN_KEYS):
         if all(key in columns for key in keys):

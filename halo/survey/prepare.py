@@ -15,6 +15,8 @@ from ..errors import HalonmfError, InputError, UsageError
 from ..io.provenance import plain, provenance
 from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue
+from ..stars.clusters import REPORTED, described, number_by_cluster
+from ..stars.clusters import members as in_clusters
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
 from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
@@ -81,7 +83,7 @@ def prepare(
     ids = None if members is None else read_members(members, settings.member_probability, progress=progress)
     cuts = (*_member_cuts(ids, settings), *quality_cuts(settings.quality))
     inputs = [Path(allstar), Path(astronn), *([] if members is None else [Path(members)])]
-    return _finish(table, cuts, settings, inputs, "prepare", progress)
+    return _finish(table, cuts, settings, inputs, "prepare", progress, warned=_no_member(table, ids))
 
 
 def prepare_mapped(
@@ -133,7 +135,8 @@ def prepare_mapped(
         *mapped_quality_cuts(mapped.table, settings.quality, mapped.keep, mapped.quality),
     )
     inputs = [Path(path), Path(mapping), *([] if members is None else [Path(members)])]
-    return _finish(mapped.table, cuts, settings, inputs, "prepare", progress, mapped=mapped)
+    warned = _no_member(mapped.table, ids)
+    return _finish(mapped.table, cuts, settings, inputs, "prepare", progress, mapped=mapped, warned=warned)
 
 
 def _finish(
@@ -144,6 +147,7 @@ def _finish(
     command: str,
     progress: Progress,
     mapped: MappedCatalogue | None = None,
+    warned: Sequence[str] = (),
 ) -> Catalogue:
     has_orbits = mapped is not None and mapped.has_orbits
     if not has_orbits:
@@ -155,10 +159,12 @@ def _finish(
     stars = table[mask]
     if not has_orbits:
         stars = _with_orbits(stars, settings, progress)
+    removed = settings.clusters == "remove"
     late = (
         Cut("bound, E < 0", lambda t: values(t, "E") < 0),
         # the orbit's columns stand or fall together; a star without one could be in no sample
         Cut("orbit found", lambda t: _finite(t, [n for n in KINEMATICS if n in t.colnames])),
+        *([Cut("in no globular cluster by place and motion", lambda t: in_clusters(t) == "")] * removed),
         *user_cuts(settings.cuts),
     )
     mask, late_flow = apply_cuts(stars, late)
@@ -168,7 +174,29 @@ def _finish(
     if mapped is not None:
         effective["mapping"] = mapped.mapping
     record = provenance(command, effective, inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
-    return Catalogue(_ordered(stars[mask], settings), flow, record)
+    made = _ordered(stars[mask], settings)
+    return Catalogue(made, flow, record, warnings=(*warned, *_left_in_clusters(made, settings)))
+
+
+def _left_in_clusters(stars: Table, settings: PrepareSettings) -> tuple[str, ...]:
+    if settings.clusters != "report":
+        return ()
+    found = number_by_cluster(in_clusters(stars))
+    if sum(found.values()) < REPORTED:
+        return ()
+    return (
+        f"{described(found)} by place and motion are among the {len(stars):,} stars: a component may be a cluster; "
+        "give --members, or --clusters remove",
+    )
+
+
+def _no_member(table: Table, ids: np.ndarray | None) -> tuple[str, ...]:
+    if ids is None or np.isin(np.asarray(table["SOURCE_ID"]), ids).any():
+        return ()
+    return (
+        f"none of the {len(ids):,} cluster members is among the {len(table):,} stars: their ids may be of another Gaia "
+        "release (Gaia DR2 and DR3 number stars anew); nothing was removed",
+    )
 
 
 def _check_backend(settings: PrepareSettings) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DEFAULT_COLUMNS = ("TEFF", "SNR", "M_H", "ALPHA_M")
 """Columns of allStar that are carried along where the file has them."""
+CLUSTERS = ("report", "remove", "ignore")
 DEFAULT_PROBABILITY = 0.8
 """Probability of cluster membership at which stars are removed."""
 
@@ -35,6 +36,9 @@ class PrepareSettings:
         Upper limit of the heliocentric distance, kpc, exclusive.
     member_probability : float
         Cluster members at or above it are removed.
+    clusters : str
+        Stars in the place and with the motion of a globular cluster that are left: ``report`` warns of them,
+        ``remove`` takes them out, ``ignore`` does not look; see `stars.clusters`.
     flags : bool
         Apply the flag cuts.
     columns : tuple of str
@@ -54,6 +58,9 @@ class PrepareSettings:
     max_logg: Annotated[float, "Largest log g."] = 3.0
     max_distance: Annotated[float, "Largest distance from the Sun [kpc]."] = 10.0
     member_probability: Annotated[float, "Members at or above it are removed."] = DEFAULT_PROBABILITY
+    clusters: Annotated[
+        str, "Stars in place and motion of a globular cluster: warn, remove, or do not look.", Option(choices=CLUSTERS)
+    ] = CLUSTERS[0]
     flags: Annotated[bool, "Apply the survey's flags."] = True
     columns: tuple[str, ...] = DEFAULT_COLUMNS
     cuts: Cuts = ()
@@ -69,6 +76,8 @@ class PrepareSettings:
         user_cuts(self.cuts)  # a misspelt condition is to fail now, not after the orbits
         if not 0 <= self.member_probability <= 1:
             raise UsageError(f"member_probability must lie between 0 and 1, got {self.member_probability}.")
+        if self.clusters not in CLUSTERS:
+            raise UsageError(f"clusters must be one of {', '.join(CLUSTERS)}; got {self.clusters!r}.")
 
     @property
     def quality(self) -> QualityCuts:

@@ -56,3 +56,17 @@ def headline(seed=0, stars=13147, q=8, pixels=50):
             image, _, _ = np.histogram2d(x, fe, bins=pixels, range=((low, high), (-2.5, 0.7)))
             V[i, plane * pixels**2 : (plane + 1) * pixels**2] = image.ravel()
     return V
+
+
+def planted_stars(rank, stars, seed, *, bins=16, pixels=30, overlap=0.1):
+    """Stars of so many populations: row, columns in two images, and the shape of V; for `select_rank`.
+
+    Each population has an image of its own over a background common to all, and fills bins by a Dirichlet draw.
+    """
+    rng = np.random.default_rng([seed, rank])
+    images = (1 - overlap) * rng.dirichlet(np.full(pixels, 0.2), (rank, 2)) + overlap / pixels
+    share = rng.dirichlet(np.full(rank, 0.5), bins)
+    row = rng.integers(0, bins, stars)
+    kind = (rng.random((stars, 1)) > share[row].cumsum(axis=1)).sum(axis=1).clip(0, rank - 1)
+    drawn = rng.random((stars, 2, 1)) > images[kind].cumsum(axis=2)
+    return row, drawn.sum(axis=2).clip(0, pixels - 1) + pixels * np.arange(2), (bins, 2 * pixels)

@@ -148,6 +148,30 @@ def test_boundary_reports_every_column(small, tmp_path):
     assert 0 < found.sum() < 10
     assert f"boundary in {found.sum()} of 10 columns" in said
     assert "inferred" in table.meta["BK23_note"]
+    assert table.meta["offset"]["lower"] < table.meta["offset"]["value"] < table.meta["offset"]["upper"]
+    assert "at 68 %" in said
+
+
+def test_stars_are_classified_by_a_boundary(small, tmp_path):
+    folder, _ = small
+    ok("boundary", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "b.ecsv", "--bootstrap", "20")
+    said = ok("classify", folder / "stars.fits", "--boundary", tmp_path / "b.ecsv", "-o", tmp_path / "c.ecsv")
+    table = halo.load(tmp_path / "c.ecsv")
+    stars = halo.load(folder / "stars.fits").table
+    assert len(table) == len(stars)
+    assert set(table.colnames) == {*stars.colnames, "P_accreted", "accreted", "in_range"}
+    assert f"{int(np.sum(table['accreted'])):,} of {len(stars):,} above the boundary" in said
+    assert table.meta["convention"]["potential"] == "McMillan (2017)"
+
+
+def test_a_table_without_positions_or_energies_is_refused(small, tmp_path):
+    folder, _ = small
+    ok("boundary", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "b.ecsv", "--bootstrap", "0")
+    (tmp_path / "t.csv").write_text("name,mass\na,1\n")
+    result = run("classify", tmp_path / "t.csv", "--boundary", tmp_path / "b.ecsv", "-o", tmp_path / "c.ecsv")
+    assert result.exit_code == 3
+    assert "needs E, Lz; or ra, dec, distance" in result.output
+    assert not (tmp_path / "c.ecsv").exists()
 
 
 def test_plot_leaves_png_and_pdf(small, tmp_path):

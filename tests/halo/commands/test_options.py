@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from halonmf.cli import Commands, app
 from halonmf.halo.checks.injection import inject
 from halonmf.halo.checks.penalties import search
-from halonmf.halo.checks.settings import ORBIT, InjectionSettings, SearchSettings, StabilitySettings
+from halonmf.halo.checks.rank import rank
+from halonmf.halo.checks.settings import ORBIT, InjectionSettings, RankSettings, SearchSettings, StabilitySettings
 from halonmf.halo.checks.stability import stability
 from halonmf.halo.commands.options import Only, command, settings_fields
 from halonmf.halo.errors import UsageError
@@ -99,6 +100,8 @@ def test_a_command_without_options_has_the_defaults_of_python(name, typed):
     for parameter, settings in defaults_of(name):
         if name == "injection" and parameter == "settings":
             settings = settings.replace(components=3)
+        if name == "rank" and parameter == "settings":
+            settings = settings.replace(pixels=20)
         assert given[parameter] == settings
     for parameter, one in inspect.signature(inspect.unwrap(ALL[name])).parameters.items():
         if one.default is not one.empty and parameter in given:
@@ -115,6 +118,7 @@ def test_a_command_without_options_has_the_defaults_of_python(name, typed):
         (region_energies, RegionSettings),
         (bifurcation, BifurcationSettings),
         (aurora, AuroraSettings),
+        (rank, RankSettings),
         (stability, StabilitySettings),
         (inject, InjectionSettings),
         (search, SearchSettings),

@@ -1,5 +1,6 @@
 """The commands on sub-populations, memberships, simulations and checks: what they write, print and exit with."""
 
+import json
 import re
 from pathlib import Path
 
@@ -132,6 +133,30 @@ def test_injection_takes_a_stream_of_ones_own(made, tmp_path):
     assert run("injection", made / "stars.fits", "--abundance", "FE_H", "-o", tmp_path / "j.ecsv").exit_code == 2
 
 
+def test_rank_prints_the_choice_and_writes_a_row_per_number(made, tmp_path):
+    asked = ("rank", made / "stars.fits", "-o", tmp_path / "rank.ecsv", "--bins", "E:4,Lz:4", "--pixels", 12,
+             "--splits", 3, "--max-components", 3, "--starts", 2)  # fmt: skip
+    said = ok(*asked, "--figure", tmp_path / "rank")
+    table = halo.load(tmp_path / "rank.ecsv")
+    assert table["k"].tolist() == [1, 2, 3]
+    assert f"{table.meta['choice']} components by squared error (best for" in said
+    assert table.meta["provenance"]["settings"]["splits"] == 3
+    assert "squared error" in (tmp_path / "rank.txt").read_text()
+    printed = json.loads(ok(*asked, "--json", "--overwrite", "--loss", "kullback-leibler").splitlines()[-1])
+    assert printed["choice"] == printed["choices"]["kullback-leibler"]
+    assert [row["k"] for row in printed["rows"]] == [1, 2, 3]
+    assert ok(*asked, "--overwrite", "-q").count("\n") == 1
+
+
+def test_rank_refuses_what_the_stars_do_not_have(made, tmp_path):
+    refused = run("rank", made / "stars.fits", "-o", tmp_path / "r.ecsv", "--by", "field")
+    assert refused.exit_code == 2
+    assert "--keep FIELD" in refused.output
+    few = run("rank", made / "stars.fits", "-o", tmp_path / "r.ecsv", "--bins", "E:2", "--max-components", 3)
+    assert few.exit_code == 3
+    assert "fewer components" in few.output
+
+
 def test_simulation_reads_blocks_by_the_documents_recipe(tmp_path):
     paths, _ = write_galaxy(tmp_path, MockGalaxy(n_disc=2000, n_in_situ=3000, n_accreted=3000))
     recipe = re.findall(r"```toml\n(.*?)```", (DOCS / "simulations.md").read_text(), re.DOTALL)[1]
@@ -146,7 +171,7 @@ def test_simulation_reads_blocks_by_the_documents_recipe(tmp_path):
     assert run("simulation", paths[0], "--columns", tmp_path / "fire2.toml", "-o", tmp_path / "t.ecsv").exit_code == 3
 
 
-@pytest.mark.parametrize("command", ["regions", "bifurcation", "stability", "injection"])
+@pytest.mark.parametrize("command", ["regions", "bifurcation", "rank", "stability", "injection"])
 def test_outputs_are_checked_before_anything_is_read(tmp_path, command):
     (tmp_path / "x.ecsv").write_text("mine")
     result = run(command, tmp_path / "absent.fits", "-o", tmp_path / "x.ecsv")

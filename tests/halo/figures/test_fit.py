@@ -8,8 +8,8 @@ import pytest
 from halonmf.halo import figures
 from halonmf.halo.errors import UsageError
 from halonmf.halo.mixtures.settings import Axis, Chemistry
-from halonmf.halo.products.published_line import belokurov_kravtsov
 from halonmf.halo.products.tracks import track
+from halonmf.halo.stars.published_line import belokurov_kravtsov
 
 from ..helpers.drawn import (
     axes_titled,

@@ -8,10 +8,10 @@ from halonmf.halo.paper.scoreboard import numbers
 from halonmf.halo.products.boundary import boundary
 from halonmf.halo.products.overview import PROFILES
 from halonmf.halo.products.profile import fraction_at, profile
-from halonmf.halo.products.published_line import belokurov_kravtsov, mean_line
 from halonmf.halo.products.separations import separations
 from halonmf.halo.replicates.replicate import begin
 from halonmf.halo.replicates.setup import Setup
+from halonmf.halo.stars.published_line import belokurov_kravtsov, mean_line
 
 from ..helpers.planted import SMALL, planted
 

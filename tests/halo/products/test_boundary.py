@@ -12,7 +12,7 @@ from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.products import boundary as module
 from halonmf.halo.products.boundary import CROSSES, EMPTY, NEVER, REVERSED, TWICE, boundary
-from halonmf.halo.products.published_line import belokurov_kravtsov
+from halonmf.halo.stars.published_line import belokurov_kravtsov
 
 from ..helpers.planted import SMALL, TRANSITION, hand_made_application, planted
 

@@ -9,6 +9,7 @@ from astropy.table import Table
 
 from halonmf.halo.checks.injection import Injection, Stream
 from halonmf.halo.checks.penalties import Search, search
+from halonmf.halo.checks.rank import Rank, rank
 from halonmf.halo.checks.stability import Stability, stability
 from halonmf.halo.ensembles.rows import Summary
 from halonmf.halo.ensembles.spread import Spread, spread
@@ -42,7 +43,8 @@ from ..helpers.planted import SMALL, hand_made_application, planted, planted_fit
 
 CLASSES = (
     Application, Aurora, Bifurcation, Boundary, Densities, Eccentricities, Fit, Four, Injection, Memberships, Offset,
-    Profile, RegionEnergies, Reliability, Search, Separations, Simulated, Spread, Stability, Summary, Table1, Tracks,
+    Profile, Rank, RegionEnergies, Reliability, Search, Separations, Simulated, Spread, Stability, Summary, Table1,
+    Tracks,
 )  # fmt: skip
 
 
@@ -111,6 +113,7 @@ EXAMPLES = {
     Memberships: lambda: memberships(planted_fit(), planted()[0]),
     Offset: lambda: offset(a_boundary()),
     Profile: a_profile,
+    Rank: lambda: rank(planted(600)[0], SMALL.replace(pixels=10), max_components=2, splits=2, starts=1),
     RegionEnergies: regions_compared,
     Reliability: lambda: reliability(np.array([0.1, 0.8, 0.9]), np.array([False, True, True])),
     Search: lambda: search(planted(600)[0], SMALL.replace(chemistry=Chemistry(pixels=10)), draws=3, number=2),

@@ -13,9 +13,9 @@ from halonmf.halo.mixtures.settings import Plane
 from halonmf.halo.products.boundary import boundary
 from halonmf.halo.products.offset import offset
 from halonmf.halo.products.profile import fraction_at, profile_of
-from halonmf.halo.products.published_line import belokurov_kravtsov, mean_line
 from halonmf.halo.products.separations import separation, separations
 from halonmf.halo.products.tracks import Track, track, tracks
+from halonmf.halo.stars.published_line import belokurov_kravtsov, mean_line
 
 from ..helpers.four import four_found, four_planted
 from ..helpers.planted import hand_made_application, planted_fit

@@ -82,7 +82,7 @@ def test_they_are_what_a_spread_takes(made):
 
 def test_variables_that_the_stars_lack_are_left_out(made):
     *_, found = made
-    assert set(found) == {"E", "Lz", "r", "e"}
+    assert set(found) == {"E", "Lz", "r", "e", "dE"}
 
 
 def test_other_stars_are_refused():

@@ -19,6 +19,8 @@ from halonmf.halo.stars.selection import choose
 
 from ..helpers.planted import SMALL, observed, planted
 
+ENERGIES = ("crossing_E", "crossing_dE", "boundary", "boundary_smoothed", "mean_energy")
+
 
 def setup(**settings):
     own = {name: settings.pop(name) for name in ("scheme", "drop", "edges", "errors", "floor") if name in settings}
@@ -73,7 +75,7 @@ def test_a_replicate_that_changes_nothing_has_the_products_of_the_base():
     base = begin(planted()[0], setup(scheme="none"))
     found = reduce(base, 0, 2)
     for name, x in base.products.items():
-        scale = 1e5 if name in ("crossing_E", "boundary", "boundary_smoothed", "mean_energy") else 1.0
+        scale = 1e5 if name in ENERGIES else 1.0
         np.testing.assert_allclose(found[name], np.stack([x, x]), atol=1e-5 * scale, err_msg=name)
     assert not found["refused"].any()
     assert (found["status"] == 0).all()
@@ -149,7 +151,9 @@ def test_a_replicate_is_the_fit_of_a_resampled_table(scheme, edges):
         assert (weights != 1).any()
         for name, x in by_hand(table, base, weights).items():
             mine = found[name][i][..., 0] if name.startswith("crossing") else found[name][i]
-            scale = 1e5 if name in ("crossing_E", "boundary", "boundary_smoothed", "mean_energy") else 1.0
+            scale = (
+                1e5 if name in ("crossing_E", "crossing_dE", "boundary", "boundary_smoothed", "mean_energy") else 1.0
+            )
             scale = 1e3 if name == "crossing_Lz" else scale
             np.testing.assert_allclose(mine, x, atol=2e-4 * scale, rtol=2e-4, err_msg=f"{name}, replicate {b}")
 

@@ -1,0 +1,149 @@
+"""The boundary with its intervals: what becomes of it, and of the published line's offset, in a fit's replicates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..fits.apply import apply
+from ..fits.bootstrap import Refits, refit
+from ..fits.fit import Fit
+from ..fits.intervals import RECOMMENDED, Ordered, interval_type
+from ..fits.settings import Bootstrap
+from ..fits.store import FitLike, as_fit
+from ..mixtures.bins import Bins
+from ..mixtures.settings import parse_axes
+from ..orbits.convention import UNKNOWN, Convention, own, stated
+from ..products.boundary import Boundary, boundary, smooth
+from ..products.classifier import Classifier, Interval
+from ..products.compiling import compiled
+from ..products.crossings import boundaries, crossings, single_crossings
+from ..products.settings import PROFILES, BoundarySettings, TableSettings
+from ..stars.catalogue import Catalogue, StarsLike, as_table, read_catalogue
+from ..stars.cutflow import CutFlow
+from ..stars.selection import choose
+from ..stars.settings import Selection, as_selection
+from .many import Many
+from .sample import Sample, placed
+
+
+def classifier(
+    fit: FitLike,
+    stars: StarsLike,
+    *,
+    settings: BoundarySettings | None = None,
+    bootstrap: Bootstrap | None = None,
+    coverage: float = TableSettings.level,
+    interval: str = RECOMMENDED,
+    selection: Selection | str | None = None,
+    device: str | None = None,
+) -> Classifier:
+    """Return the boundary of a fit with intervals from its bootstrap replicates, to classify stars with.
+
+    Parameters
+    ----------
+    fit : Fit or path
+        Of two or more components; the last one counts as accreted.
+    stars : Table, Catalogue or path
+        Prepared stars: those of the fit, or others, whose numbers are then drawn independently of the fit's.
+    settings : BoundarySettings, optional
+        Grid, level and smoothing of the boundary.
+    bootstrap : Bootstrap, optional
+        Replicates and their seed; none for no intervals.
+    coverage, interval : optional
+        Of the intervals, and their type; see `fits.intervals`.
+    selection, device : optional
+        Others than the fit's, as in `apply`.
+
+    Returns
+    -------
+    Classifier
+
+    Raises
+    ------
+    UsageError
+        As `boundary` and `refit`.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> line = halo.classifier("fit.h5", "stars.fits")  # doctest: +SKIP
+    >>> line.classify([-1.4e5], [300.0]).P_accreted  # doctest: +SKIP
+    """
+    fit, settings, bootstrap = as_fit(fit), settings or BoundarySettings(), bootstrap or Bootstrap()
+    if not 0 < coverage < 1:
+        raise UsageError(f"coverage must lie between 0 and 1, got {coverage:g}.")
+    bounds_of = interval_type(interval)
+    if isinstance(stars, str):
+        stars = read_catalogue(stars)
+    convention = _convention(stars)
+    table = as_table(stars)
+    found = boundary(fit, table, selection=selection, device=device, **vars(settings))
+    chosen, flow = choose(table, as_selection(selection, fit.settings.selection))
+    along = apply(fit, chosen, parse_axes(PROFILES["dE"]), selection=Selection("all"), device=device)
+    edges = along.mixtures.bins.edges[0]
+    share = np.where(along.mixtures.n_stars >= settings.min_stars, along.fractions[:, -1], np.nan)
+    at = crossings(_middle(edges), share, settings.level)
+    offset = at[0] if len(at) == 1 else np.nan
+    if not bootstrap.replicates:
+        none, nowhere = np.full(len(share), np.nan), np.full(len(found.E), np.nan)
+        return Classifier(
+            found.Lz_edges, Interval(found.smoothed, nowhere, nowhere), Interval(offset, np.nan, np.nan), edges,
+            Interval(share, none, none), settings.level, coverage, 0, 0, convention, found,
+        )  # fmt: skip
+    refits = refit(fit, bootstrap.replicates, seed=bootstrap.seed)
+    shares, lines, offsets = _replicates(fit, chosen, flow, refits, found, along.mixtures.bins, settings)
+    curve = bounds_of(Ordered.of(lines), found.smoothed, coverage)
+    moved = (float(x) for x in bounds_of(Ordered.of(offsets), np.asarray(offset), coverage))
+    band = (np.clip(x, 0.0, 1.0) for x in bounds_of(Ordered.of(shares), share, coverage))
+    number = np.isfinite(shares).sum(axis=0)
+    mean = np.where(number > 0, np.nansum(shares, axis=0) / np.maximum(number, 1), np.nan)
+    return Classifier(
+        found.Lz_edges, Interval(found.smoothed, *curve), Interval(offset, *moved), edges,
+        Interval(np.where(np.isfinite(share), mean, np.nan), *band), settings.level, coverage, len(refits.H),
+        refits.lost, convention, found,
+    )  # fmt: skip
+
+
+def _replicates(
+    fit: Fit, stars: Any, flow: CutFlow, refits: Refits, found: Boundary, along: Bins, settings: BoundarySettings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return fractions by energy above the line, smoothed boundaries and offsets, all of the good replicates."""
+    import nmfcore
+
+    # Where the stars are the fit's own, a replicate's numbers of stars are those of its fit.
+    own_stars = len(stars) == len(fit.mixtures.rows) and np.array_equal(
+        fit.mixtures.bins.assign(stars), fit.mixtures.rows
+    )
+    rows = fit.mixtures.rows if own_stars else np.zeros(len(stars), np.int64)
+    seed = refits.seed if own_stars else refits.seed + 1
+    weights = nmfcore.star_weights(rows, replicates=len(refits.H), seed=seed)[refits.good]
+    sample = Sample(stars, flow, placed(stars, {"dE": along, "map": found.application.mixtures.bins}))
+    columns = sample.columns(fit.mixtures.chemistry)
+    many = Many(sample, weights, refits.W[refits.good], refits.H[refits.good], rows, columns, fit.settings)
+    share, number = many.applied
+    last = np.where(number >= settings.min_stars, share[:, :, -1], np.nan)
+    places = sample.places
+    shares = last[:, places.part("dE")]
+    grid = places.bins["map"]
+    shape = tuple(axis.count for axis in grid.axes)
+    E, _, _ = boundaries(
+        _middle(grid.edges[1][0]), last[:, places.part("map")].reshape(-1, *shape), settings.level, run=compiled
+    )
+    offsets, _ = single_crossings(_middle(along.edges[0]), shares, (settings.level,), run=compiled)
+    return shares, smooth(E, settings.smoothing), offsets[:, 0]
+
+
+def _convention(stars: StarsLike) -> Convention:
+    # A catalogue's record says whether its orbits were computed here; a table's metadata may.
+    record = stars.provenance if isinstance(stars, Catalogue) else getattr(stars, "meta", {})
+    said = stated(record)
+    if said is None:
+        return Convention(UNKNOWN, UNKNOWN)
+    return own() if said.potential == own().potential and not said.sun else said
+
+
+def _middle(edges: np.ndarray) -> np.ndarray:
+    return 0.5 * (edges[:-1] + edges[1:])

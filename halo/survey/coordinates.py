@@ -1,0 +1,206 @@
+"""Any table with energies and angular momenta, or with what they are computed from: clusters, streams, stars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import Table
+
+from ..errors import InputError
+from ..io.fits import open_fits
+from ..orbits.convention import NEAR as NEAR
+from ..orbits.convention import Convention, check_energies, own, same_energies, stated
+from ..stars.catalogue import read_catalogue
+from ..stars.variables import CARTESIAN, SKY, values
+from .mapping import mapped, read_mapping, read_table
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "E": ("E", "energy", "E_tot", "Etot"),
+    "Lz": ("Lz", "L_z", "J_phi", "jphi"),
+    "ra": ("RA", "ra", "RAJ2000", "ra_deg"),
+    "dec": ("DEC", "dec", "DEJ2000", "dec_deg"),
+    "distance": ("distance", "dist", "weighted_dist", "R_sun", "Rsun", "d_sun"),
+    "pmra": ("pmra", "pm_ra", "pmRA", "pm_ra_cosdec"),
+    "pmdec": ("pmdec", "pm_dec", "pmDE"),
+    "rv": ("radial_velocity", "vlos", "rv", "RV", "rv_helio", "VHELIO_AVG", "HRV", "vrad"),
+    "x": ("x", "X"),
+    "y": ("y", "Y"),
+    "z": ("z_gal", "z", "Z"),
+    "v_x": ("v_x", "vx", "VX", "Vx"),
+    "v_y": ("v_y", "vy", "VY", "Vy"),
+    "v_z": ("v_z", "vz", "VZ", "Vz"),
+}
+"""Names under which public tables have these columns, in order of preference; others are named by a mapping file."""
+SETS = (("E", "Lz"), ("ra", "dec", "distance", "pmra", "pmdec", "rv"), ("x", "y", "z", "v_x", "v_y", "v_z"))
+
+
+@dataclass(frozen=True)
+class Orbital:
+    """A table with the energy and the angular momentum of each row.
+
+    Attributes
+    ----------
+    table : Table
+        As it was read.
+    E, Lz : ndarray, shape (N,)
+        km2 / s2 and kpc km / s; NaN where missing.
+    convention : Convention
+        What they are measured from.
+    computed : bool
+        Whether they were computed here, from positions and velocities.
+    warning : str
+        What could not be checked; empty where all could.
+    """
+
+    table: Table
+    E: np.ndarray
+    Lz: np.ndarray
+    convention: Convention
+    computed: bool
+    warning: str = ""
+
+
+def read_orbital(
+    path: str | Path,
+    columns: str | Path | None = None,
+    *,
+    convention: Convention | None = None,
+    recompute: bool = False,
+) -> Orbital:
+    """Return the energies and angular momenta of a table, given or computed, in a convention that is checked.
+
+    Parameters
+    ----------
+    path : path
+        A prepared catalogue, or a table in FITS, ECSV, CSV, HDF5 or VOTable.
+    columns : path, optional
+        The TOML file that names its columns, as `mapping.read_mapped` takes it, without id and abundances; by default
+        they are found by the names in `NAMES`.
+    convention : Convention, optional
+        That the energies must have; this package's own by default.
+    recompute : bool
+        Compute them from positions and velocities even where the table has them.
+
+    Raises
+    ------
+    InputError
+        A table without the columns; energies of another potential or zero point, by what the file says, by energies
+        computed from its positions, or by their size.
+    """
+    path, wanted = Path(path), convention or own()
+    table, found, said = _read(path, columns)
+    names = set(found.colnames)
+    sky, cartesian = set(SKY) <= names, set(CARTESIAN) <= names
+    phase_space = sky or cartesian
+    given = {"E", "Lz"} <= names
+    remedy = "Compute them with --recompute." if phase_space else "Give positions and velocities, to compute them from."
+    if recompute and not phase_space:
+        raise InputError(
+            f"{path}: nothing to compute energies from; needs {', '.join(SETS[1])}, or {', '.join(SETS[2])}; it has "
+            f"{_listed(table.colnames)}."
+        )
+    if recompute or not given:
+        if wanted.potential != own().potential:
+            raise InputError(
+                f"{path}: energies computed here are of {own().potential}; the boundary's are of a potential that is "
+                f"{wanted.potential}. Make the boundary from stars that halonmf prepare computed orbits for."
+            )
+        return Orbital(table, *_computed(found, sky), own(), True)
+    E, Lz = values(found, "E"), values(found, "Lz")
+    if said is not None and (said.potential, said.zero_point) != (wanted.potential, wanted.zero_point):
+        raise InputError(
+            f"{path}: its energies are of {said.potential}, {said.zero_point}; the boundary's of {wanted.potential}, "
+            f"{wanted.zero_point}. {remedy}"
+        )
+    if wanted.potential == own().potential:
+        check_energies(E, Lz, str(path), remedy)
+    if said is not None:
+        return Orbital(table, E, Lz, said, False)
+    if phase_space and wanted.potential == own().potential:
+        difference = same_energies(_computed(found, sky)[0], E)
+        if abs(difference) > NEAR:
+            raise InputError(
+                f"{path}: its energies are {difference:+.4g} km2 / s2 from those of {wanted.potential} at its "
+                f"positions and velocities, in the median: another potential, zero point or distance. {remedy}"
+            )
+        return Orbital(table, E, Lz, wanted, False)
+    warning = f"{path} does not say what its energies are measured from; they are taken for {wanted.potential}'s"
+    return Orbital(table, E, Lz, wanted, False, warning)
+
+
+def _read(path: Path, columns: str | Path | None) -> tuple[Table, Table, Convention | None]:
+    """Return the table as it is, the same under the names of the conventions page, and what it says of its energies."""
+    if columns is None and _prepared(path):
+        catalogue = read_catalogue(path)
+        said = stated(catalogue.provenance)
+        return (
+            catalogue.table,
+            catalogue.table,
+            own() if said is not None and said.potential == own().potential else said,
+        )
+    if columns is None:
+        raw = read_table(path, {})
+        mapping: Mapping[str, Any] = {"columns": _find(path, raw)}
+        where = path
+    else:
+        where = Path(columns)
+        mapping = read_mapping(where)
+        raw = read_table(path, mapping.get("catalogue", {}))
+    found = mapped(path, raw, mapping, where, chemistry=False).table
+    meta = dict(raw.meta) | dict(raw.meta.get("provenance") or {})
+    return raw, found, stated(meta)
+
+
+def _prepared(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            if not file.read(9).startswith(b"SIMPLE  ="):
+                return False
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
+    with open_fits(path) as hdus:
+        return hdus[0].header.get("HALONMF") == "catalogue"
+
+
+def _find(path: Path, table: Table) -> dict[str, str]:
+    columns = {}
+    for key, names in NAMES.items():
+        exact = [name for name in names if name in table.colnames]
+        folded = [name for name in table.colnames if name.lower() == names[0].lower()]
+        if exact:
+            columns[key] = exact[0]
+        elif len(folded) == 1 and key != "E":  # e is the eccentricity
+            columns[key] = folded[0]
+    if not any(set(keys) <= set(columns) for keys in SETS):
+        ways = "; or ".join(", ".join(keys) for keys in SETS)
+        raise InputError(
+            f"{path}: no columns to place its rows by: needs {ways}; it has {_listed(table.colnames)}. Name them in a "
+            "mapping file, with --columns."
+        )
+    keep = [key for keys in SETS if set(keys) <= set(columns) for key in keys]
+    return {key: columns[key] for key in dict.fromkeys(keep)}
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (" and more" if len(names) > 20 else "")
+
+
+def _computed(found: Table, sky: bool) -> tuple[np.ndarray, np.ndarray]:
+    from ..orbits import frames
+    from ..orbits.kinematics import angular_momentum, energy
+
+    if sky:
+        kinds = (u.deg, u.deg, u.kpc, u.mas / u.yr, u.mas / u.yr, u.km / u.s)
+        position, velocity = frames.to_galactocentric(
+            *(u.Quantity(values(found, name), kind) for name, kind in zip(SKY, kinds, strict=True))
+        )
+    else:
+        columns = [values(found, name) for name in CARTESIAN]
+        position, velocity = np.stack(columns[:3], axis=1) * u.kpc, np.stack(columns[3:], axis=1) * (u.km / u.s)
+    E = energy(position, velocity).to_value(u.km**2 / u.s**2)
+    return E, angular_momentum(position, velocity).to_value(u.kpc * u.km / u.s)
