@@ -14,6 +14,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .errors import refuse_masked, refuse_sparse
 from .factorise import factorize
 from .held import weights
 from .initialise import METHODS
@@ -175,6 +176,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ConvergenceWarning
             If the fit ended before it converged.
         """
+        _refuse(X)
         V = validate_data(self, X, **INPUT)
         k = self._components_of(V, W, H)
         result = self._factorize(V, k, init=self._start(V, k, W, H), starts=self.n_init, seed=self._seed())
@@ -214,6 +216,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             If some samples ended before they converged.
         """
         check_is_fitted(self)
+        _refuse(X)
         X = validate_data(self, X, reset=False, **INPUT)
         if sp.issparse(X):
             X = X.tocsr()  # columns-first cannot be sliced by sample
@@ -315,6 +318,12 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             # tol = 0 asks for a number of iterations and not for convergence
             if count and kind != Status.CONVERGED and self.tol > 0:
                 warnings.warn(f"{_number_of(count, status.size)}: {kind.message}", ConvergenceWarning, stacklevel=3)
+
+
+def _refuse(X: Any) -> None:
+    # scikit-learn's checks would take what is masked for data, and know nothing of torch's layouts.
+    refuse_masked(X, "X", "fill them, or use nmfcore.factorize with weight=0 where they are missing")
+    refuse_sparse(X, "X")
 
 
 def _dense(X: Any) -> np.ndarray:

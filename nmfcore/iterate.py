@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from .balance import excess, may_balance, rescale
+from .balance import excess, level, may_balance, may_level, rescale
 from .late import torch
 from .losses import BetaDivergence
 from .optimality import kkt_residual
@@ -165,6 +165,8 @@ def iterate(
             if revival is not None:
                 revival.select(keep)
             memory = None if memory is None else memory.select(keep)
+    if may_level(whole, rule, stop):
+        outcome.W, outcome.H = level(Factors(outcome.W, outcome.H))
     _conclude(whole, outcome, iterated=stop.max_iter > 0)
     if columns is not None:
         outcome.H = outcome.H.new_zeros((*outcome.H.shape[:-1], n)).index_copy_(-1, columns, outcome.H)

@@ -10,11 +10,14 @@ import numpy as np
 import scipy.sparse
 
 from .drawing import Drawing
-from .errors import ProblemError, refuse_masked
+from .errors import ProblemError, refuse_masked, refuse_sparse
 from .kernels import LANES
 from .late import is_tensor
 from .matrix import SparseMatrix
+from .problem import are_extreme
 
+# Scales whose squares single precision does not hold are kept in double: between these the largest entry must lie.
+SINGLE = (2.0**-60, 2.0**60)
 UNMASK = "fill them, or give factorize the filled matrices themselves and weight=0 where entries are missing"
 
 
@@ -106,6 +109,14 @@ class SharedPattern:
         known = self.values if self.draw is None else self.base
         return float(known.max()) if known is not None and known.size else 0.0
 
+    @property
+    def extreme(self) -> bool:
+        """Whether any replicate is of a scale that is divided out before it is factorised."""
+        if self.dtype.kind == "u":
+            return False
+        each = self.values.reshape(len(self.values), -1, LANES).max(axis=1, initial=0).ravel()
+        return bool(are_extreme(each).any())
+
     def require_positive(self, beta: float) -> None:
         """Raise if an entry is zero, by which a loss of this beta would divide.
 
@@ -143,7 +154,8 @@ class SharedPattern:
             Non-negative data. The cells are those that any replicate fills; they set the order of sums, so that a
             replicate's result in another batch may differ by rounding.
         dtype : dtype, optional
-            Type of the values; by default the smallest that holds them: 8 or 16 bits for small integers, else float32.
+            Type of the values; by default the smallest that holds them: 8 or 16 bits for small integers, else float32,
+            or float64 for float64 data of which a replicate's largest entry is beyond 2^-60 to 2^60.
 
         Raises
         ------
@@ -151,6 +163,7 @@ class SharedPattern:
             If an entry is negative, NaN, infinite or masked, or the shape is wrong.
         """
         refuse_masked(V, "V", UNMASK)
+        refuse_sparse(V, "V")
         data = np.asarray(V.detach().cpu() if is_tensor(V) else V)
         if data.ndim not in (2, 3) or 0 in data.shape:
             raise ProblemError(f"V must have shape (m, n) or (B, m, n) with no empty axis; got {data.shape}")
@@ -297,12 +310,17 @@ def compress(rows: np.ndarray, columns: np.ndarray, m: int) -> tuple[np.ndarray,
 
 
 def _assemble(rows: np.ndarray, columns: np.ndarray, data: np.ndarray, shape: Any, dtype: Any) -> SharedPattern:
+    each = data.max(axis=1, initial=0)
     if dtype is None:
-        largest = float(data.max()) if data.size else 0.0
-        dtype = smallest_dtype(largest, bool((data == np.floor(data)).all()))
+        dtype = smallest_dtype(float(each.max(initial=0)), bool((data == np.floor(data)).all()))
+        low, high = SINGLE
+        if data.dtype.itemsize > 4 and ((each > high) | ((each > 0) & (each < low))).any():
+            dtype = np.float64
     dtype = np.dtype(dtype)
     if dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         raise ProblemError(f"dtype must be uint8, uint16, float32 or float64; got {dtype}")
+    if dtype.kind == "f" and each.max(initial=0) > np.finfo(dtype).max:
+        raise ProblemError(f"V does not fit into {dtype}: its largest entry is {each.max():g}. Use dtype=np.float64.")
     order = order_of(columns)
     rows, filled, start = compress(rows[order], columns[order], shape[1])
     data = data[:, order]

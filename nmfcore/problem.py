@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .errors import ProblemError, refuse_masked
+from .errors import ProblemError, refuse_masked, refuse_sparse
 from .late import is_tensor, torch
 from .losses import BetaDivergence, Loss, as_loss, degree_of
 from .matrix import SparseMatrix
@@ -49,10 +50,10 @@ class Penalty:
 
     def __post_init__(self) -> None:
         for name, value in (("alpha_W", self.alpha_W), ("alpha_H", self.alpha_H)):
-            if value is not None and not (value >= 0 and math.isfinite(value)):
-                raise ProblemError(f"{name} must be a finite number >= 0; got {value}")
-        if not 0 <= self.l1_ratio <= 1:
-            raise ProblemError(f"l1_ratio must lie in [0, 1]; got {self.l1_ratio}")
+            if value is not None and not (isinstance(value, Real) and value >= 0 and math.isfinite(value)):
+                raise ProblemError(f"{name} must be a finite number >= 0; got {value!r}")
+        if not (isinstance(self.l1_ratio, Real) and 0 <= self.l1_ratio <= 1):
+            raise ProblemError(f"l1_ratio must lie in [0, 1]; got {self.l1_ratio!r}")
 
     def coefficients(self, m: int, n: int) -> tuple[float, float, float, float]:
         """Return (l1_W, l2_W, l1_H, l2_H) for an m x n problem."""
@@ -264,10 +265,7 @@ def as_tensor(
             "use device='cpu', or install a CUDA build of torch and check nvidia-smi"
         )
     if is_tensor(x):
-        if x.layout != torch.strided:
-            raise ProblemError(
-                f"{name} is a sparse tensor ({x.layout}); pass {name}.to_dense(), or a scipy.sparse matrix as V"
-            )
+        refuse_sparse(x, name)
         tensor = x.detach()
     else:
         refuse_masked(x, name, "pass filled data and weight=0 where they are missing")
@@ -286,6 +284,12 @@ def as_tensor(
     if dtype is None and str(tensor.dtype) not in FLOAT_DTYPES:
         raise TypeError(f"{name} must be float32 or float64; got {tensor.dtype}. Convert it, or pass dtype=.")
     return tensor.to(device=device, dtype=dtype)
+
+
+def are_extreme(largest: Any) -> Any:
+    """Return which replicates are of a scale that is divided out, by their largest entries, an array or Tensor."""
+    low, high = SAFE_MAXIMUM
+    return (largest > 0) & ((largest < low) | (largest > high))
 
 
 def checked(V: Any, dtype: torch.dtype | None) -> Tensor:
@@ -343,8 +347,8 @@ def _scale(by_row: Tensor, degree: float | None) -> Tensor:
     largest = by_row.amax(dim=-1).double()
     if degree is None:
         return torch.ones_like(largest)
-    if len(largest) == 1 and low <= float(largest) <= high:
+    outside = are_extreme(largest)
+    if not bool(outside.any()):
         return torch.ones_like(largest)
-    outside = (largest > 0) & ((largest < SAFE_MAXIMUM[0]) | (largest > SAFE_MAXIMUM[1]))
     exponent = 2 * torch.floor(torch.log2(torch.where(outside, largest, torch.ones_like(largest))) / 2)
     return torch.where(outside, torch.exp2(exponent), torch.ones_like(largest))

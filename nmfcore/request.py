@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ProblemError
+from .errors import ProblemError, require_whole
 from .initialise import check_init, require_components
 from .late import torch
 from .losses import Loss
@@ -119,12 +119,6 @@ def require_kind(name: str, value: Any, kind: type) -> None:
     """Raise unless the argument `name` is one of the class that it must be."""
     if not isinstance(value, kind):
         raise ProblemError(f"{name} must be an nmfcore.{kind.__name__} or None; got {value!r}")
-
-
-def require_whole(name: str, value: Any) -> None:
-    """Raise unless the argument `name` is an integer."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise ProblemError(f"{name} must be an integer; got {value!r}")
 
 
 def require_device(device: Any) -> None:

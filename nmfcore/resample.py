@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .drawing import NO_DELETIONS, SCHEMES, Drawing
-from .errors import ProblemError, refuse_masked
+from .errors import ProblemError, refuse_masked, require_whole
 from .kernels.cuda.devices import visible_devices, why_missing
 from .pattern import SharedPattern, compress, order_of, smallest_dtype
 
@@ -147,6 +147,8 @@ def star_weights(
 def _check(scheme: str, replicates: int, seed: int, first_replicate: int) -> None:
     if scheme not in SCHEMES:
         raise ProblemError(f"scheme must be one of {SCHEMES}; got {scheme!r}")
+    for name, value in (("replicates", replicates), ("seed", seed), ("first_replicate", first_replicate)):
+        require_whole(name, value)
     if replicates < 1 or seed < 0 or first_replicate < 0:
         raise ProblemError(
             f"replicates must be >= 1, seed and first_replicate >= 0; got {replicates}, {seed} and {first_replicate}"

@@ -20,8 +20,10 @@ MARGIN = 1e-6
 class Result:
     """Factors and how they were reached; NumPy arrays if V was one, else tensors on V's device.
 
-    Where V had no replicate axis, neither have these. The factors are balanced: without penalties and held factors the
-    sums of W[:, c] and H[c] differ by less than about 65,536, so that no square of either leaves the range of float32.
+    Where V had no replicate axis, neither have these. The scale of each component, which the data leave open, is
+    divided by one rule, whatever solved the problem: the Euclidean norms of W[:, c] and H[c] are equal. Not with
+    penalties or held factors, which decide on it, nor with rules of the user's own; and with ``tol=0`` or
+    scikit-learn's criterion the factors keep the scale to which the rule took them.
 
     Attributes
     ----------

@@ -6,8 +6,10 @@ import numpy as np
 from numba import njit
 
 from ..rules.multiplicative import ROOM
+from .distance import CLOSE, squared_distance
 from .lanes import LANES, copy_lanes, lanes_max, lanes_min, load, splat, store, transpose, where_less, where_positive
-from .pairs import WIDTH
+from .levels import levels
+from .pairs import PAIR, WIDTH
 from .tiles import INNER, ROWS
 
 # Columns whose sums are carried in the factors' precision where the difference of sums counts.
@@ -115,30 +117,34 @@ def residual_H(work, count, m):
 
 
 @njit(**INNER)
-def emit(work, by_place, answers, first, number, m, n):
-    """Write the answers of a tile: factors alike in size on average, and how their run ended.
+def emit(work, cells, by_place, answers, first, number, m):
+    """Write the answers of a tile: levelled factors, and how their run ended.
 
-    `n` is the number of columns of V, `by_place` where in H each column of the answer stands: see `Blocks`.
+    `by_place` says where in H each column of the answer stands: see `Blocks`.
     """
     W_out, H_out, width = answers.W, answers.H, answers.H.shape[2]
     least = W_out.dtype.type(ROOM * np.finfo(W_out.dtype).tiny)
+    levels(work.GW, work.GH, work.square, PAIR)
     for lane in range(number):
-        job, mass = first + lane, work.mass[lane]
-        size = np.sqrt((mass if mass > 0 else 1.0) * m / (2 * n))
-        work.fit[lane] = 1 / size
+        job = first + lane
         for c in range(2):
+            up = work.square[c * LANES + lane]
             for i in range(m):
-                value = work.Y[i * WIDTH + c * LANES + lane] * size
+                value = work.Y[i * WIDTH + c * LANES + lane] * up
                 W_out[job, i, c] = 0.0 if value <= least else value
         loss = 0.5 * work.energy[lane] + work.loss[lane]
+        if loss < CLOSE * 0.5 * work.energy[lane]:
+            loss = squared_distance(work.cells, cells.rows, cells.start, work.Y, work.H, lane, m, PAIR)
         answers.numbers[job, 0], answers.numbers[job, 1] = loss, loss
         answers.numbers[job, 2] = work.out[2 * LANES + lane]
         answers.status[job], answers.n_iter[job] = work.verdict[lane], work.iteration[lane]
-    zero, per, floor = splat(0.0, work.H), load(work.fit, 0, work.H), splat(least, work.H)
+    zero, floor = splat(0.0, work.H), splat(least, work.H)
+    down0, down1 = load(work.square, WIDTH, work.H), load(work.square, WIDTH + LANES, work.H)
     nothing = by_place[len(by_place) - 1]
-    for p in range(0, nothing, LANES):
-        value = load(work.H, p, work.H) * per
-        store(work.H, p, where_less(floor, value, value, zero))
+    for p in range(0, nothing, WIDTH):
+        h0, h1 = load(work.H, p, work.H) * down0, load(work.H, p + LANES, work.H) * down1
+        store(work.H, p, where_less(floor, h0, h0, zero))
+        store(work.H, p + LANES, where_less(floor, h1, h1, zero))
     for begin in range(0, width, LANES):
         end = min(begin + LANES, width)
         empty = True

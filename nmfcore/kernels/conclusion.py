@@ -20,7 +20,9 @@ from .checks import (
     rescale,
     residual,
 )
+from .distance import CLOSE, squared_distance
 from .lanes import LANES, load, splat, store, where_positive
+from .levels import levels
 from .loops import dot_column, gram_rows
 from .settings import CONVERGED, MAX_ITER, NON_FINITE
 from .tiles import INNER
@@ -42,9 +44,6 @@ from .workspace import (
     WAITING,
     WON,
 )
-
-# Below this fraction of the data's own squares the difference of large numbers leaves too few digits of the loss.
-CLOSE = 0.05
 
 
 @njit(**INNER)
@@ -96,34 +95,6 @@ def balance(tile, limits, due, count, m, units):
             place = at.GH + (c * k + d) * LANES
             moved = load(by, width + c * LANES, by) * load(by, width + d * LANES, by)
             store(work, place, load(work, place, work) * moved)
-
-
-@njit(**INNER)
-def squared_distance(values, rows, start, W, H, lane, m, units):
-    """Return half the squared distance of one lane's data from W @ H, in float64 and cell by cell.
-
-    Without the squares of cells outside the pattern, which are those of all cells less those inside.
-    """
-    k, count = len(units), len(start) - 1
-    total, inside, everywhere = 0.0, 0.0, 0.0
-    for j in range(count):
-        for p in range(start[j], start[j + 1]):
-            x = 0.0
-            for c in range(k):
-                x += np.float64(W[(rows[p] * k + c) * LANES + lane]) * np.float64(H[(j * k + c) * LANES + lane])
-            total += (np.float64(values[p * LANES + lane]) - x) ** 2
-            inside += x * x
-    for c in range(k):
-        for d in range(k):
-            of_W, of_H = 0.0, 0.0
-            for i in range(m):
-                place = i * k * LANES + lane
-                of_W += np.float64(W[place + c * LANES]) * np.float64(W[place + d * LANES])
-            for j in range(count):
-                place = j * k * LANES + lane
-                of_H += np.float64(H[place + c * LANES]) * np.float64(H[place + d * LANES])
-            everywhere += of_W * of_H
-    return 0.5 * (total + max(0.0, everywhere - inside))
 
 
 @njit(**INNER)
@@ -261,6 +232,13 @@ def finish(tile, cells, jobs, rule, limits, answers, m, units):
     winners = lane[WON * LANES : (WON + 1) * LANES]
     won = decide(tile, jobs, limits, worst, answers, winners)
     if won > 0:
+        level = limits.tol > 0 and not penalised(rule)
+        scales = work[at.scales : at.scales + 2 * width]
+        if level:
+            levels(work[at.G : at.G + k * width], work[at.GH : at.GH + k * width], scales, units)
+        else:
+            for place in range(0, 2 * width, LANES):
+                store(scales, place, splat(1.0, work))
         emit(tile, cells.columns, winners[:won], answers, m, units)
 
 
@@ -326,7 +304,7 @@ def decide(tile, jobs, limits, residuals, answers, winners):
 
 @njit(**INNER)
 def emit(tile, columns, lanes, answers, m, units):
-    """Write out the factors of the lanes that won."""
+    """Write out the factors of the lanes that won, multiplied by the tile's scales."""
     k, work, at, W_out, H_out = len(units), tile.work, tile.at, answers.W, answers.H
     least = W_out.dtype.type(ROOM * np.finfo(W_out.dtype).tiny)
     jobs = tile.lane[JOB * LANES : (JOB + 1) * LANES]
@@ -334,11 +312,11 @@ def emit(tile, columns, lanes, answers, m, units):
         for i in range(m):
             filled = work[at.row_mass + i * LANES + q] != 0
             for c in range(k):
-                value = work[at.W + (i * k + c) * LANES + q]
+                value = work[at.W + (i * k + c) * LANES + q] * work[at.scales + c * LANES + q]
                 W_out[jobs[q], i, c] = 0.0 if value <= least or not filled else value
     for c in range(k):
         for j in range(len(columns)):
             for q in lanes:
-                value = work[at.H + (j * k + c) * LANES + q]
+                value = work[at.H + (j * k + c) * LANES + q] * work[at.scales + (k + c) * LANES + q]
                 filled = work[at.column_mass + j * LANES + q] != 0
                 H_out[jobs[q], c, columns[j]] = 0.0 if value <= least or not filled else value

@@ -16,6 +16,7 @@ from ..rules.multiplicative import ROOM
 from ..rules.newton import KEPT, NEGLIGIBLE
 from .checks import Side, candidates, column_sums, confirm, gradient, judge, mark_dead, penalised, record, residual
 from .lanes import LANES, lanes_max, load, splat, store, where_less, where_positive
+from .levels import level_one
 from .settings import MU
 from .tiles import INLINE, INNER, OPTIONS, admit, clear_empty, count_iteration, emit
 
@@ -281,6 +282,8 @@ def kullback_leibler(tile, cells, jobs, first, last, rule, limits, units, answer
             living -= emit(tile, cells.columns, answers, m, units)
     for job in range(first, last):
         W, H, b = answers.W[job], answers.H[job], jobs.replicates[job]
+        if limits.tol > 0 and not penalised(rule):
+            level_one(W, H, cells.columns)
         loss = divergence(cells, cells.values[b // LANES], b % LANES, W, H, units)
         answers.numbers[job, 1] = loss
         answers.numbers[job, 0] = loss + penalty_of(W, rule.W) + penalty_of(H, rule.H)

@@ -33,8 +33,10 @@ class _Part(JITCodeLibrary):
 class _Whole(JITCodeLibrary):
     """A kernel with all parts that it calls, directly or not."""
 
+    _linking_libraries: Any
+
     def finalize(self) -> None:
-        parts = list(self._linking_libraries)
+        parts: list[Any] = list(self._linking_libraries)
         for part in parts:  # which grows
             if isinstance(part, _Part):
                 parts += [one for one in part._linking_libraries if one not in parts]
@@ -59,7 +61,8 @@ class _LowerPart(NativeLowering):
         super().run_pass(state)
         lowered = state["cr"]
         # Functions are told apart by what Python would call, which refuses: there is no machine code.
-        entry = (nothing for nothing in ()).throw
+        empty: tuple[Any, ...] = ()
+        entry = (nothing for nothing in empty).throw
         state.targetctx.insert_user_function(entry, lowered.fndesc, [state.library])
         state["cr"] = lowered._replace(cfunc=entry)
         return True

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from ..rules.rank_two import BLUR, NOTHING, PARALLEL
+from ..stopping import KKT_MARGIN
 from .answers import emit, residual_H, residual_W, unreached
 from .lanes import LANES, clear, lanes_max, lanes_min, lanes_sqrt, load, splat, store, where_less, where_positive
 from .pairs import WIDTH, arrange, minima, order_cells, pass_over, prepare
@@ -135,14 +136,20 @@ def settle(work, limits):
 
 @njit(**INNER)
 def judge(work, cells, limits, number, m):
-    """Let lanes that miss mass go on; return how many. `nmfcore.stopping` says what is asked."""
+    """Let lanes go on that miss mass or are far from stationary; return how many. See `nmfcore.stopping`.
+
+    None has converged whose numbers are not finite.
+    """
     limit = max(limits.tol, limits.mass_rounding)
     revived = 0
     for lane in range(number):
         if work.verdict[lane] != CONVERGED:
             continue
         total = work.mass[lane] if work.mass[lane] > 0 else 1.0
-        if max(work.out[lane], work.out[LANES + lane]) > limit * total:
+        residual = np.float64(work.out[2 * LANES + lane])
+        if not np.isfinite(residual + work.loss[lane]):
+            work.verdict[lane] = NON_FINITE
+        elif max(work.out[lane], work.out[LANES + lane]) > limit * total or residual > KKT_MARGIN * limit:
             work.verdict[lane] = MAX_ITER
             if work.iteration[lane] < limits.max_iter:
                 work.alive[lane] = 1
@@ -208,11 +215,11 @@ def begin(work, jobs, first, number, m):
 
 
 @njit(**OPTIONS)
-def accelerated(cells, by_row, recipe, jobs, first, last, n, limits, answers, zeros, places):
+def accelerated(cells, by_row, recipe, jobs, first, last, limits, answers, zeros, places):
     """Solve the jobs first to last - 1, LANES at a time.
 
-    Without values, jobs are whole tiles in order, and `recipe` draws them; `n` is the number of columns of V.
-    `zeros` and `places` are what `room` returns.
+    Without values, jobs are whole tiles in order, and `recipe` draws them. `zeros` and `places` are what
+    `room` returns.
     """
     m, count, number_of_cells = jobs.W.shape[1], len(cells.columns), len(cells.rows)
     work = arrange(zeros, places, cells.values, answers.W)
@@ -239,4 +246,4 @@ def accelerated(cells, by_row, recipe, jobs, first, last, n, limits, answers, ze
             residual_W(work, m)
             residual_H(work, count, m)
             living = judge(work, cells, limits, number, m)
-        emit(work, by_row.by_place, answers, job, number, m, n)
+        emit(work, cells, by_row.by_place, answers, job, number, m)

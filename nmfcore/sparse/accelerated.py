@@ -33,7 +33,7 @@ def solver_of(
     from ..kernels.sampling import DELETE, Recipe
     from ..kernels.tiles import Cells, Jobs
 
-    m, n = pattern.shape[1:]
+    m = pattern.shape[1]
     drawing, own_tiles = pattern.draw, chosen[0] % LANES == 0 and bool((np.diff(chosen) == 1).all())
     own = drawing.recipe() if drawing is not None and not pattern.drawn and own_tiles else None
     if own is not None and own.scheme != DELETE:
@@ -52,6 +52,6 @@ def solver_of(
     def work(first: int, last: int) -> None:
         jobs = first * LANES, min(last * LANES, len(chosen))
         zeros, places = room(values.dtype, answers.W.dtype, len(pattern.rows), m, len(columns))
-        accelerated(cells, by_row, recipe, given, *jobs, n, limits, answers, zeros, places)
+        accelerated(cells, by_row, recipe, given, *jobs, limits, answers, zeros, places)
 
     return work

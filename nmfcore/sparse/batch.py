@@ -11,7 +11,7 @@ from ..kernels import LANES
 from ..late import is_tensor, torch
 from ..losses import BetaDivergence
 from ..pattern import SharedPattern
-from ..problem import SAFE_MAXIMUM, checked
+from ..problem import are_extreme, checked
 from ..request import Request
 from ..result import Result
 from ..rules.resolve import OURS
@@ -66,8 +66,7 @@ class Tiled:
             return self.otherwise.solve()
         data = V.numpy()
         # Kernels know one scale for all; of which the smallest starts would have entries that count as none.
-        largest, (low, high) = data.max(axis=(1, 2)), SAFE_MAXIMUM
-        if ((largest > 0) & ((largest < low) | (largest > high))).any():
+        if are_extreme(data.max(axis=(1, 2))).any():
             return self.otherwise.solve()
         pattern = SharedPattern.from_dense(data, dtype=data.dtype)
         solver = plan_pattern(self.request.with_data(pattern, dtype=V.dtype, device=None))

@@ -14,7 +14,7 @@ from ..kernels.cuda.devices import visible_devices
 from ..late import is_tensor, torch
 from ..losses import BetaDivergence
 from ..pattern import SharedPattern
-from ..problem import SAFE_MAXIMUM, outline
+from ..problem import outline
 from ..request import Request
 from ..result import Result
 from ..rules.rank_two import AcceleratedRankTwo, RankTwo
@@ -75,9 +75,7 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
         return "the rule has no compiled form"
     if isinstance(rule, (RankTwo, AcceleratedRankTwo)) and request.n_components != 2:
         return "the rule is for two components"
-    largest = request.V.largest
-    low, high = SAFE_MAXIMUM
-    if not (largest == 0 or low <= largest <= high):
+    if request.V.extreme:
         return "data of extreme scale are rescaled first"
     return None
 

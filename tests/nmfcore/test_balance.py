@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 
 import nmfcore
-from nmfcore.balance import LOPSIDED, excess, rescale
+from nmfcore.balance import LOPSIDED, excess, level, rescale
 from nmfcore.bench import dense_counts, mock_stars
 from nmfcore.problem import Factors
 
@@ -86,8 +87,6 @@ def test_a_held_factor_stays_as_given():
 
 
 def test_sparse_matrices_and_shared_patterns_keep_their_scale_too():
-    import scipy.sparse
-
     V = images(500, 1)
     for data in (scipy.sparse.csr_matrix(V), nmfcore.SharedPattern.from_dense(V[None])):
         result = nmfcore.factorize(data, 5, starts=1)
@@ -105,3 +104,56 @@ def test_a_lopsided_start_is_balanced_within_a_pattern():
             result = nmfcore.factorize(pattern, 2, init=(W, H), loss=loss, dtype=dtype)
             assert spread(result) <= LOPSIDED
             assert result.loss[0] == pytest.approx(float(dense.loss), rel=accuracy)
+
+
+def norms(result):
+    return np.linalg.norm(result.W, axis=-2), np.linalg.norm(result.H, axis=-1)
+
+
+def test_levelled_factors_have_equal_norms_and_the_same_product():
+    factors = Factors(drawn(2, 5, 3) * 1e-3, drawn(2, 3, 7))
+    W, H = level(factors)
+    torch.testing.assert_close(torch.linalg.norm(W, dim=1), torch.linalg.norm(H, dim=2))
+    torch.testing.assert_close(W @ H, factors.W @ factors.H)
+
+
+def test_a_component_that_is_zero_in_one_factor_is_not_levelled():
+    W, H = level(Factors(torch.zeros(1, 4, 1), torch.ones(1, 1, 4)))
+    assert not W.any()
+    assert (H == 1).all()
+
+
+RULES = [("frobenius", rule) for rule in ("auto", "mu", "amu", "hals", "ehals", "rank2", "arank2")]
+RULES += [("kullback-leibler", rule) for rule in ("auto", "mu", "amu", "newton")]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("loss", "rule"), RULES)
+def test_every_rule_gives_levelled_factors(loss, rule, dtype):
+    V, rng = PROBLEMS["random"].astype(dtype), np.random.default_rng(0)
+    start = 100 * rng.random((20, 2)), rng.random((2, 30))
+    for data in (V, V[None].repeat(3, 0)):
+        of_W, of_H = norms(nmfcore.factorize(data, 2, loss=loss, update=rule, init=start))
+        np.testing.assert_allclose(of_W, of_H, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("loss", "k"), [("frobenius", 2), ("frobenius", 3), ("kullback-leibler", 2)])
+def test_every_path_gives_the_same_factors(loss, k):
+    V = PROBLEMS["sparse-ish"]
+    options = {"loss": loss, "init": "nndsvda", "starts": 1}
+    alone = nmfcore.factorize(V, k, **options)
+    pattern = nmfcore.SharedPattern.from_dense(V, dtype=np.float64)
+    # A few and many dense problems, of which the latter go to the kernels.
+    for data in (V[None].repeat(3, 0), V[None].repeat(40, 0), scipy.sparse.csr_array(V), pattern):
+        found = nmfcore.factorize(data, k, **options)
+        of_W, of_H = norms(found)
+        np.testing.assert_allclose(of_W, of_H, rtol=1e-9)
+        for ours, theirs in zip((found.W, found.H), (alone.W, alone.H), strict=True):
+            np.testing.assert_allclose(ours.reshape(-1, *theirs.shape)[-1], theirs, atol=1e-3 * theirs.max())
+
+
+def test_a_number_of_iterations_leaves_the_scale_of_the_rule():
+    V, rng = PROBLEMS["random"], np.random.default_rng(0)
+    start = 100 * rng.random((20, 3)), rng.random((3, 30))
+    of_W, of_H = norms(nmfcore.factorize(V, 3, update="mu", init=start, stop=nmfcore.Stop(tol=0, max_iter=5)))
+    assert not np.allclose(of_W, of_H, rtol=0.5)

@@ -156,3 +156,17 @@ def test_importing_the_engine_loads_no_astronomy_and_no_plotting():
         "sys.exit(str(bad) if bad else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["replicates", "seed", "first_replicate"])
+@pytest.mark.parametrize("value", [None, "1", 1.0, True])
+def test_bootstraps_numbers_must_be_integers(name, value):
+    given = {"replicates": 2, name: value}
+    with pytest.raises(nmfcore.ProblemError, match=f"{name} must be an integer; got {value!r}"):
+        nmfcore.bootstrap([0, 1], [0, 1], (2, 2), **given)
+
+
+@pytest.mark.parametrize("name", ["alpha_W", "alpha_H", "l1_ratio"])
+def test_penalties_must_be_numbers(name):
+    with pytest.raises(nmfcore.ProblemError, match=f"{name} must .*; got 'much'"):
+        nmfcore.Penalty(**{name: "much"})

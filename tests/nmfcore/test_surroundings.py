@@ -53,6 +53,20 @@ def test_sparse_tensors_are_refused_by_name():
         nmfcore.factorize(torch.tensor(V).to_sparse(), 2)
 
 
+def test_patterns_and_the_estimator_refuse_sparse_tensors_too():
+    sparse = torch.tensor(V).to_sparse()
+    for name, call in (("V", nmfcore.SharedPattern.from_dense), ("X", nmfcore.NMF(2).fit)):
+        with pytest.raises(nmfcore.ProblemError, match=rf"{name} is a sparse tensor .*{name}\.to_dense"):
+            call(sparse)
+
+
+def test_the_estimator_refuses_masked_entries():
+    model, X = nmfcore.NMF(2).fit(V), np.ma.masked_less(V, np.median(V))
+    for call in (model.fit, model.transform):
+        with pytest.raises(nmfcore.ProblemError, match="X has masked entries"):
+            call(X)
+
+
 def test_masked_bins_and_pixels_are_refused_as_masked_data_are():
     rows = np.ma.MaskedArray([0, 1, 1], mask=[False, True, False])
     with pytest.raises(nmfcore.ProblemError, match="rows has masked entries"):

@@ -152,21 +152,41 @@ __device__ inline REAL begin(const Arguments &given, const Fit &fit, Block &bloc
     return (REAL)mass;
 }
 
-// Write the factors out, with zeros for what multiplicative updates hold just above.
-__device__ inline void leave(const Arguments &given, const Fit &fit, int job) {
+// What levels W when multiplied by it, and H when divided, to block.scale; `nmfcore.balance` defines it.
+__device__ inline void level(const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties) {
+    gram(fit.W, given.m, block, block.GW, block.W_sums);
+    gram(fit.H, given.columns, block, block.GH, block.H_sums);
+    const bool free = !penalties.any && (given.tol > 0 || KIND == ACCELERATED);
+#pragma unroll 1
+    for (int c = threadIdx.x; c < K; c += THREADS) {
+        const REAL w = block.GW[c * K + c], h = block.GH[c * K + c];
+        block.scale[c] = free && w > 0 && h > 0 ? sqrt(sqrt(h / w)) : (REAL)1;
+    }
+    BARRIER(21);
+}
+
+// Write the factors out levelled, with zeros for what multiplicative updates hold just above.
+__device__ inline void leave(const Arguments &given, const Fit &fit, Block &block, const Penalties &penalties, int job) {
+    level(given, fit, block, penalties);
     Row *W = (Row *)given.W + (size_t)job * given.m, *H = (Row *)given.H + (size_t)job * given.columns;
 #pragma unroll 1
     for (int i = threadIdx.x; i < given.m; i += THREADS) {
         Row x = fit.W[i];
 #pragma unroll
-        for (int c = 0; c < K; c++) x.c[c] = x.c[c] <= LEAST ? (REAL)0 : x.c[c];
+        for (int c = 0; c < K; c++) {
+            x.c[c] *= block.scale[c];
+            x.c[c] = x.c[c] <= LEAST ? (REAL)0 : x.c[c];
+        }
         W[i] = x;
     }
 #pragma unroll 1
     for (int j = threadIdx.x; j < given.columns; j += THREADS) {
         Row x = fit.H[j];
 #pragma unroll
-        for (int c = 0; c < K; c++) x.c[c] = x.c[c] <= LEAST ? (REAL)0 : x.c[c];
+        for (int c = 0; c < K; c++) {
+            x.c[c] /= block.scale[c];
+            x.c[c] = x.c[c] <= LEAST ? (REAL)0 : x.c[c];
+        }
         H[j] = x;
     }
 }

@@ -77,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) solve(const Argume
         run_accelerated(given, fit, block, penalties, mass, job);
     else
         run(given, fit, block, penalties, job);
-    leave(given, fit, job);
+    leave(given, fit, block, penalties, job);
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS) emit(const Emission given) {

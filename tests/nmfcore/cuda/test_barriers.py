@@ -20,7 +20,7 @@ ACCELERATED2 = Build(2, threads=96, **RULES["arank2"][0])
 # What each barrier is tried with.
 BUILDS = {
     1: MU2, 2: KL, 3: EHALS, 4: ACCELERATED2, 5: KL, 6: MU2, 7: MU2, 10: KL, 11: KL, 12: MU2, 13: KL, 14: ACCELERATED2,
-    15: MU2, 16: MU2, 17: NEWTON2, 18: MU2, 19: MU2,
+    15: MU2, 16: MU2, 17: NEWTON2, 18: MU2, 19: MU2, 21: ACCELERATED2,
 }  # fmt: skip
 ORDERS = range(6)
 
