@@ -7,6 +7,7 @@ functions that is more than half of the seconds that compiling takes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from numba.core.codegen import JITCodeLibrary
@@ -17,6 +18,8 @@ from numba.core.typed_passes import NativeLowering
 
 class _Part(JITCodeLibrary):
     """Code that waits to be linked into a kernel."""
+
+    _linking_libraries: Any
 
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
@@ -36,7 +39,7 @@ class _Whole(JITCodeLibrary):
     _linking_libraries: Any
 
     def finalize(self) -> None:
-        parts: list[Any] = list(self._linking_libraries)
+        parts = list(self._linking_libraries)
         for part in parts:  # which grows
             if isinstance(part, _Part):
                 parts += [one for one in part._linking_libraries if one not in parts]
@@ -61,8 +64,8 @@ class _LowerPart(NativeLowering):
         super().run_pass(state)
         lowered = state["cr"]
         # Functions are told apart by what Python would call, which refuses: there is no machine code.
-        empty: tuple[Any, ...] = ()
-        entry = (nothing for nothing in empty).throw
+        nothing: Iterator[None] = iter(())
+        entry = (one for one in nothing).throw
         state.targetctx.insert_user_function(entry, lowered.fndesc, [state.library])
         state["cr"] = lowered._replace(cfunc=entry)
         return True

@@ -108,11 +108,10 @@ def allocate(values: np.ndarray, dtype: np.dtype, cell_count: int, m: int, count
         short, short, long, short, long, short, long, one, one, m * LANES, count * LANES, 2 * LANES, 2 * ROWS * one,
         2 * one, 2 * LANES, 2 * LANES, LANES, LANES,
     )  # fmt: skip
-    factors = [np.zeros(size, dtype) for size in sizes]
-    job, iteration, verdict = np.full(LANES, -1, np.int64), np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
-    return Tile(
-        *[np.zeros(cell_count * LANES, values.dtype), *factors, job, iteration, np.full(LANES, np.inf), verdict]
-    )
+    cells, factors = np.zeros(cell_count * LANES, values.dtype), [np.zeros(size, dtype) for size in sizes]
+    nobody, zeros = np.full(LANES, -1, np.int64), np.zeros((2, LANES), np.int64)
+    arrays: list[Any] = [cells, *factors, nobody, zeros[0], np.full(LANES, np.inf), zeros[1]]
+    return Tile(*arrays)
 
 
 @njit(**INNER)
