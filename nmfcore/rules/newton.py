@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +14,14 @@ from ..problem import Factors, Problem
 # The fraction of an entry that a downward Newton step leaves, unless the entry is below this fraction of its row's
 # largest.
 KEPT, NEGLIGIBLE = 0.1, 1e-8
+# Iterations before W is extrapolated: far from the optimum long steps may lead to another.
+WAIT = 4
+# Sweeps over the shares of one row on the way to the minimum of their quadratic.
+INNER = 4
+# Two steps of which no more than this part of their squares is independent count as one.
+DEPENDENT = 1e-5
+# No mixture of components of unit sum counts as less.
+LEAST = 2.0**-60
 
 
 @dataclass(frozen=True)
@@ -90,3 +99,140 @@ def newton_step(row: Tensor, slope: Tensor, curvature: Tensor) -> Tensor:
     new = torch.maximum(row - step, kept)
     # Without curvature there are no data here, or no component: zero is best wherever it matters.
     return torch.where(curvature > 0, new, torch.where(slope > 0, kept, row))
+
+
+class Mixing(NamedTuple):
+    """Memory of `AcceleratedNewtonKL`; points are W with components of unit sum."""
+
+    ahead: Tensor  # Y, where the next iteration begins, (B, m, k)
+    scale: Tensor  # how much of V each component is, (B, k)
+    X1: Tensor  # Y and T(Y) - Y one and two iterations before
+    F1: Tensor
+    X2: Tensor
+    F2: Tensor
+    size: Tensor  # of T(Y) - Y one iteration before, squared; (B,)
+    known: Tensor  # iterations that are remembered, up to two; (B,)
+
+    def select(self, rows: Tensor) -> Mixing:
+        """Keep the replicates `rows`."""
+        return Mixing(*(x.index_select(0, rows) for x in self))
+
+
+@dataclass(frozen=True)
+class AcceleratedNewtonKL:
+    """Newton steps for the shares of all components in a row or column at once, W accelerated by Anderson's method.
+
+    Under the Kullback-Leibler divergence the best scale of a column of V is its sum, and what is left to find are the
+    shares of the components in it, whose sum is one; so it is for rows. Half an iteration replaces the divergence of
+    every column, or row, by its quadratic in the shares and goes to the minimum of that; as in `NewtonKL` no share
+    falls below a tenth of itself, unless it is negligible. W is then extrapolated from the last three iterations; where
+    the iteration's own change of W has grown, they are forgotten. W is fitted to the given H before anything else: the
+    other way round, fits of resampled counts that begin at the sample's solution often end in a higher minimum.
+    An iteration takes V twice, that of `NewtonKL` 4 k times.
+
+    Kullback-Leibler divergence, without weights, penalties or a held factor.
+
+    References
+    ----------
+    Hofmann (1999), UAI '99, 289 (the mixture). Walker & Ni (2011), SIAM Journal on Numerical Analysis 49, 1715 (the
+    acceleration).
+    """
+
+    every = 2
+
+    def supports(self, problem: Problem) -> str | None:
+        """Return why this rule cannot solve `problem`, or None if it can."""
+        refusal = NewtonKL().supports(problem)
+        if refusal is not None:
+            return refusal
+        if problem.weight is not None or problem.hold is not None:
+            return "accelerated Newton steps take no weights and hold no factor; use update='newton' with them"
+        if any(x is not None for x in (problem.l1_W, problem.l2_W, problem.l1_H, problem.l2_H)):
+            return "accelerated Newton steps take no penalties; use update='newton' with them"
+        return None
+
+    def begin(self, problem: Problem, factors: Factors) -> Mixing:
+        """Return the memory at the start."""
+        W, H = factors.W * problem.filled_rows[..., None], factors.H * problem.filled_columns[:, None]
+        Y, scale = _unit(W, -2), W.sum(dim=-2) * H.sum(dim=-1)
+        for _ in range(2):
+            Y = _unit(_fit_rows(problem.V, Y, _unit(H, -1), scale), -2)
+        none, nothing = torch.zeros_like(W), torch.zeros_like(W[:, 0, 0])
+        return Mixing(Y, scale, none, none, none, none, nothing + torch.inf, nothing - WAIT)
+
+    def __call__(self, problem: Problem, factors: Factors, memory: Mixing) -> tuple[Factors, Mixing]:
+        """Return the factors and the memory after one iteration."""
+        Y = memory.ahead
+        mass = problem.V.sum(dim=-2)
+        sums = factors.H.sum(dim=-1)
+        shares = _unit(factors.H * (memory.scale / torch.where(sums > 0, sums, 1.0))[..., None], -2)
+        H = mixed(problem.V, Y, shares, mass) * mass[:, None]
+        scale = H.sum(dim=-1)
+        H = _unit(H, -1)
+        W = _fit_rows(problem.V, Y, H, scale)
+        return Factors(W, H), extrapolate(Y, _unit(W, -2) - Y, scale, memory)
+
+
+def _unit(x: Tensor, dim: int) -> Tensor:
+    total = x.sum(dim=dim, keepdim=True)
+    return torch.where(total > 0, x / torch.where(total > 0, total, 1.0), 0.0)
+
+
+def _fit_rows(V: Tensor, Y: Tensor, H: Tensor, scale: Tensor) -> Tensor:
+    # W after a Newton step from Y, H being at unit sums and the components `scale` of V.
+    mass = V.sum(dim=-1)
+    shares = _unit(Y * scale[:, None], -1)
+    return (mixed(V.mT, H.mT, shares.mT, mass) * mass[:, None]).mT
+
+
+def mixed(V: Tensor, parts: Tensor, shares: Tensor, mass: Tensor) -> Tensor:
+    """Return the shares (B, k, n) of the columns of V after one Newton step; `mass` (B, n) are the columns' sums.
+
+    The k `parts` (B, m, k) have unit sums.
+    """
+    k = parts.shape[-1]
+    Y = (parts @ shares).clamp_min(LEAST)
+    least = torch.where(shares > NEGLIGIBLE, KEPT * shares, 0.0)
+    if k == 2:
+        apart = (parts[..., 0] - parts[..., 1])[..., None] / Y
+        slope, curvature = (V * apart).sum(dim=-2), (V * apart.square()).sum(dim=-2)
+        step = torch.where(curvature > 0, slope / torch.where(curvature > 0, curvature, 1.0), 0.0)
+        step = torch.minimum(torch.maximum(step, least[:, 0] - shares[:, 0]), shares[:, 1] - least[:, 1])
+        return _unit(torch.stack([shares[:, 0] + step, shares[:, 1] - step], dim=-2), -2)
+    ratio = V / Y
+    slope = mass[:, None] - parts.mT @ ratio
+    second = ratio.div_(Y)
+    rows = [(parts * parts[..., c : c + 1]).mT @ second for c in range(k)]
+    new = list(shares.unbind(dim=-2))
+    for _ in range(INNER):
+        for c in range(k):
+            own, value = rows[c][:, c], slope[:, c]
+            for d in range(k):
+                if d != c:
+                    value = value + rows[c][:, d] * (new[d] - shares[:, d])
+            moved = torch.maximum(shares[:, c] - value / torch.where(own > 0, own, 1.0), least[:, c])
+            # Without curvature there are no data here, or no component: zero is best wherever it matters.
+            new[c] = torch.where(own > 0, moved, torch.where(slope[:, c] > 0, least[:, c], shares[:, c]))
+    return _unit(torch.stack(new, dim=-2), -2)
+
+
+def extrapolate(Y: Tensor, F: Tensor, scale: Tensor, memory: Mixing) -> Mixing:
+    """Return the memory with the point that Anderson's method of depth two goes to from Y and F = T(Y) - Y."""
+    D1, D2 = F - memory.F1, F - memory.F2
+    size, a11, a12, a22, b1, b2 = (
+        (x * y).sum(dim=(-2, -1)) for x, y in ((F, F), (D1, D1), (D1, D2), (D2, D2), (D1, F), (D2, F))
+    )
+    # A step that took Y further from a fixed point says that what is remembered no longer holds.
+    known = torch.where(size > memory.size, memory.known.clamp_max(0.0), memory.known)
+    squares = a11 * a22
+    rest = squares - a12 * a12
+    both = (rest > DEPENDENT * squares) & (known > 1)
+    safe = torch.where(both, rest, 1.0)
+    alone = torch.where(a11 > 0, b1 / torch.where(a11 > 0, a11, 1.0), 0.0)
+    g1 = torch.where(both, (a22 * b1 - a12 * b2) / safe, alone)[:, None, None]
+    g2 = torch.where(both, (a11 * b2 - a12 * b1) / safe, 0.0)[:, None, None]
+    W = Y + F
+    ahead = W - (Y - memory.X1 + D1) * g1 - (Y - memory.X2 + D2) * g2
+    ahead = torch.where((known > 0)[:, None, None], ahead, W)
+    Y1 = _unit(torch.maximum(ahead, KEPT * W), -2)
+    return Mixing(Y1, scale, Y, F, memory.X1, memory.F1, size, (known + 1).clamp_max(2))

@@ -9,7 +9,7 @@ from ..errors import ProblemError
 from ..problem import Factors, Problem
 from .hals import HALS, ExtrapolatedHALS
 from .multiplicative import MultiplicativeUpdate
-from .newton import NewtonKL
+from .newton import AcceleratedNewtonKL, NewtonKL
 from .rank_two import AcceleratedRankTwo, RankTwo
 
 
@@ -36,8 +36,9 @@ RULES: dict[str, Callable[[], Any]] = {
     "rank2": RankTwo,
     "arank2": AcceleratedRankTwo,
     "newton": NewtonKL,
+    "anewton": AcceleratedNewtonKL,
 }
-OURS = (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, AcceleratedRankTwo, NewtonKL)
+OURS = (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, AcceleratedRankTwo, NewtonKL, AcceleratedNewtonKL)
 
 
 def resolve_rule(update: str | UpdateRule, problem: Problem, n_components: int) -> UpdateRule:

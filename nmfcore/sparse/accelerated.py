@@ -54,3 +54,23 @@ def solver_of(
         accelerated(cells, by_row, recipe, given, *jobs, n, limits, answers, zeros, places)
 
     return work
+
+
+def mixture_solver(
+    pattern: SharedPattern, chosen: np.ndarray, starts: Any, columns: np.ndarray, limits: Any, rule: Any, answers: Any
+) -> Callable[[int, int], None]:
+    """Return a function that solves the tiles first to last - 1 of the jobs by `AcceleratedNewtonKL`."""
+    from ..kernels.accelerated import mixtures, room
+    from ..kernels.pairs import Blocks, blocks
+    from ..kernels.tiles import Cells, Jobs
+
+    m, units = pattern.shape[1], (0,) * answers.W.shape[2]
+    cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
+    by_row = Blocks(*blocks(pattern.rows, pattern.start, m), np.zeros(0, np.int64))
+
+    def work(first: int, last: int) -> None:
+        jobs = first * LANES, min(last * LANES, len(chosen))
+        own = room(pattern.values, answers.W, len(pattern.rows), m, len(columns), units)
+        mixtures(*own, cells, by_row, given, *jobs, rule, limits, units, answers)
+
+    return work

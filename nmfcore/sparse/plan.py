@@ -17,6 +17,7 @@ from ..pattern import SharedPattern
 from ..problem import SAFE_MAXIMUM, build_problem
 from ..request import Request
 from ..result import Result
+from ..rules.newton import AcceleratedNewtonKL
 from ..rules.rank_two import AcceleratedRankTwo, RankTwo
 from ..rules.resolve import OURS, UpdateRule, resolve_rule
 from .gpu import Cuda, holds
@@ -63,6 +64,8 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
             return "there is no such CUDA device"
         if not holds(request.n_components):
             return "the kernels are for at most 16 components"
+        if isinstance(rule, AcceleratedNewtonKL):
+            return "the kernels have no accelerated Newton steps"
     if request.weight is not None:
         return "no kernel has weights"
     if request.hold is not None:

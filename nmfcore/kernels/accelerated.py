@@ -1,0 +1,241 @@
+"""The accelerated rule for the Kullback-Leibler divergence over shared patterns, compiled: LANES replicates at a time.
+
+The loop follows `nmfcore.AcceleratedNewtonKL`: the rule is defined there, and the tests hold the two to each other.
+Both halves of an iteration gather: the cells are there twice, ordered by columns and, within blocks of them, by rows.
+Tiles, lanes and the test for convergence are those of the other loops.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from ..rules.newton import DEPENDENT, KEPT, WAIT
+from .checks import Side, candidates, column_sums, confirm, gradient, judge, mark_dead, record, residual
+from .curves import mix_column, mix_row, mix_stretch, pull_cells, sums_of, unit_row
+from .kullback_leibler import divergence
+from .lanes import LANES, clear, copy_lanes, lanes_max, lanes_min, load, splat, store, where_less, where_positive
+from .tiles import INNER, OPTIONS, admit, allocate, clear_empty, count_iteration, emit
+
+# An iteration takes as long as about so many of least squares, by which the patience of `admit` is counted.
+WORTH = 4
+
+
+class Memory(NamedTuple):
+    """What the rule needs of a tile besides `Tile`; points are W with components of unit sum."""
+
+    ordered: Any  # the cells as `Blocks` orders them
+    Y: Any  # where the next iteration begins, (m, k, LANES)
+    curve: Any  # what the cells say of the rows of W, (m, sums, LANES)
+    scale: Any  # how much of V each component is, (k, LANES)
+    per: Any  # (k, LANES), scratch
+    F: Any  # T(Y) - Y, (m, k, LANES)
+    X1: Any  # Y and F one and two iterations before
+    F1: Any
+    X2: Any
+    F2: Any
+    size: Any  # of F one iteration before, squared; (LANES,)
+    known: Any  # iterations that are remembered, up to two; (LANES,)
+    verdict: Any  # (LANES,)
+
+
+def room(values: Any, like: Any, cells: int, m: int, count: int, units: Any) -> tuple[Any, Memory]:
+    """Return the working arrays of a tile, the factors in the type of `like`."""
+    k = len(units)
+    tile = allocate.py_func(values, like, cells, m, count, units)
+    whole, one = m * k * LANES, k * LANES
+    sizes = (whole, m * sums_of(k) * LANES, one, one, whole, whole, whole, whole, whole, LANES, LANES)
+    arrays = [np.zeros(size, like.dtype) for size in sizes]
+    return tile, Memory(np.zeros(cells * LANES, values.dtype), *arrays, np.zeros(LANES, np.int64))
+
+
+@njit(**INNER)
+def order(tile, memory, by_row):
+    """Copy the cells into the order of the rows."""
+    for p in range(len(by_row.cell)):
+        copy_lanes(memory.ordered, p * LANES, tile.cells, np.int64(by_row.cell[p]) * LANES)
+
+
+@njit(**INNER)
+def unit_sums(factor, count, sums, per, units):
+    """Divide the components of `factor` by their sums, which are written to `sums`; those become 1, or 0."""
+    k = len(units)
+    column_sums(factor, count, sums, units)
+    one, zero = splat(1.0, factor), splat(0.0, factor)
+    for c in range(k):
+        total = load(sums, c * LANES, factor)
+        store(per, c * LANES, where_positive(total, one / where_positive(total, total, one), zero))
+    for i in range(count):
+        for c in range(k):
+            place = (i * k + c) * LANES
+            store(factor, place, load(factor, place, factor) * load(per, c * LANES, factor))
+
+
+@njit(**INNER)
+def fit_rows(tile, memory, by_row, m, units):
+    """Write to W the rows after a Newton step from Y, H being at unit sums and the components `memory.scale` of V."""
+    k = len(units)
+    width, number = k * LANES, len(memory.curve) // m
+    W, H, Y, curve, ordered, scale = tile.W, tile.H, memory.Y, memory.curve, memory.ordered, memory.scale
+    clear(curve)
+    for i in range(m):
+        unit_row(Y, i * width, scale, W, units)
+    for q in range(len(by_row.row)):
+        i = np.int64(by_row.row[q])
+        mix_stretch(
+            ordered, by_row.column, by_row.first[q], by_row.first[q + 1], H, W, i * width, curve, i * number, units
+        )
+    for i in range(m):
+        mix_row(curve, i * number, load(tile.row_mass, i * LANES, W), W, i * width, units)
+
+
+@njit(**INNER)
+def fit_columns(tile, memory, rows, start, units):
+    """Take a Newton step for every column of H under Y; leave H at unit sums, and what those were in `memory.scale`."""
+    k = len(units)
+    H, Y, scale, per, count = tile.H, memory.Y, memory.scale, memory.per, len(start) - 1
+    one = splat(1.0, H)
+    for c in range(k):
+        total = load(tile.sums, c * LANES, H)
+        store(per, c * LANES, load(scale, c * LANES, H) / where_positive(total, total, one))
+    for j in range(count):
+        mass = load(tile.column_mass, j * LANES, H)
+        mix_column(tile.cells, rows, start[j], start[j + 1], Y, H, j * k * LANES, per, mass, units)
+    unit_sums(H, count, scale, per, units)
+    for c in range(k):
+        store(tile.sums, c * LANES, where_positive(load(scale, c * LANES, H), one, splat(0.0, H)))
+
+
+@njit(**INNER)
+def begin(tile, memory, by_row, count, m, units):
+    """Set up the lanes that are marked in `tile.top`: W is fitted to H first."""
+    k = len(units)
+    W, H, Y, scale, per, sums = tile.W, tile.H, memory.Y, memory.scale, memory.per, tile.W_sums
+    fresh, one, zero = load(tile.top, 0, W), splat(1.0, W), splat(0.0, W)
+    order(tile, memory, by_row)
+    unit_sums(H, count, tile.sums, per, units)
+    unit_sums(W, m, sums, per, units)
+    for c in range(k):
+        size = load(tile.sums, c * LANES, W) * load(sums, c * LANES, W)
+        store(scale, c * LANES, where_positive(fresh, size, load(scale, c * LANES, W)))
+        store(tile.sums, c * LANES, where_positive(load(tile.sums, c * LANES, W), one, zero))
+    for p in range(0, m * k * LANES, LANES):
+        store(Y, p, where_positive(fresh, load(W, p, W), load(Y, p, W)))
+    for _ in range(2):
+        fit_rows(tile, memory, by_row, m, units)
+        column_sums(W, m, sums, units)
+        for i in range(m):
+            for c in range(k):
+                p, total = (i * k + c) * LANES, load(sums, c * LANES, W)
+                value = load(W, p, W) / where_positive(total, total, one)
+                store(Y, p, where_positive(fresh, value, load(Y, p, W)))
+    store(memory.known, 0, where_positive(fresh, splat(-float(WAIT), W), load(memory.known, 0, W)))
+    store(memory.size, 0, where_positive(fresh, splat(np.inf, W), load(memory.size, 0, W)))
+
+
+@njit(**INNER)
+def accelerate(W, sums, memory, m, units):
+    """Move Y to where Anderson's extrapolation of the last steps ends, W having been found from it."""
+    k = len(units)
+    Y, per = memory.Y, memory.per
+    zero, one = splat(0.0, W), splat(1.0, W)
+    a11, a12, a22, b1, b2, size = zero, zero, zero, zero, zero, zero
+    column_sums(W, m, sums, units)
+    for c in range(k):
+        total = load(sums, c * LANES, W)
+        store(per, c * LANES, where_positive(total, one / where_positive(total, total, one), zero))
+    for i in range(m):
+        for c in range(k):
+            p = (i * k + c) * LANES
+            f = load(W, p, W) * load(per, c * LANES, W) - load(Y, p, W)
+            store(memory.F, p, f)
+            d1, d2 = f - load(memory.F1, p, W), f - load(memory.F2, p, W)
+            size, a11, a12, a22 = size + f * f, a11 + d1 * d1, a12 + d1 * d2, a22 + d2 * d2
+            b1, b2 = b1 + d1 * f, b2 + d2 * f
+    known = load(memory.known, 0, W)
+    # A step that took Y further from a fixed point says that what is remembered no longer holds.
+    known = where_less(load(memory.size, 0, W), size, lanes_min(known, zero), known)
+    squares = a11 * a22
+    rest = squares - a12 * a12
+    both = where_less(squares * splat(DEPENDENT, W), rest, known - one, zero)
+    g1 = where_positive(both, (a22 * b1 - a12 * b2) / rest, where_positive(a11, b1 / a11, zero))
+    g2 = where_positive(both, (a11 * b2 - a12 * b1) / rest, zero)
+    for p in range(0, m * k * LANES, LANES):
+        y, f, x1, f1 = load(Y, p, W), load(memory.F, p, W), load(memory.X1, p, W), load(memory.F1, p, W)
+        w = y + f
+        z = w - ((y - x1) + (f - f1)) * g1
+        second = ((y - load(memory.X2, p, W)) + (f - load(memory.F2, p, W))) * g2
+        z = where_positive(both, z - second, z)
+        store(memory.X2, p, x1)
+        store(memory.F2, p, f1)
+        store(memory.X1, p, y)
+        store(memory.F1, p, f)
+        store(Y, p, lanes_max(where_positive(known, z, w), splat(KEPT, W) * w))
+    unit_sums(Y, m, per, per, units)
+    store(memory.size, 0, size)
+    two = splat(2.0, W)
+    more = known + one
+    store(memory.known, 0, where_less(more, two, more, two))
+
+
+@njit(**INNER)
+def check(tile, memory, cells, by_row, rule, limits, answers, m, units):
+    """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record how they ended."""
+    k, count, rows, start = len(units), len(cells.start) - 1, cells.rows, cells.start
+    verdict, width = memory.verdict, k * LANES
+    if not candidates(tile, rule, limits, verdict, count, m, units):
+        return
+    clear(tile.D_W)
+    clear(tile.D_H)
+    for q in range(len(by_row.row)):
+        at = np.int64(by_row.row[q]) * width
+        pull_cells(
+            memory.ordered, by_row.column, by_row.first[q], by_row.first[q + 1], tile.H, tile.W, at, tile.D_W, at, units
+        )
+    for j in range(count):
+        pull_cells(
+            tile.cells, rows, start[j], start[j + 1], tile.W, tile.H, j * width, tile.D_H, j * width, units
+        )
+    # Where nothing is modelled zeros ask for all.
+    unreached = splat(1.0, tile.W)
+    of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
+    of_H = Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, rule.H.l1, rule.H.l2)
+    clear(tile.missing)
+    gradient(of_H, None, tile.sums, False, unreached, tile.missing, units)
+    gradient(of_W, None, tile.sums, True, unreached, tile.missing, units)
+    if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(1)):
+        return
+    clear(tile.out)
+    residual(of_H, tile.sums, bool(0), tile.out, units)
+    residual(of_W, tile.sums, bool(1), tile.out, units)
+    mark_dead(verdict, tile.W_sums, tile.sums, rule, units)
+    confirm(verdict, tile.job, tile.iteration, tile.out, limits, answers)
+    record(verdict, tile.job, tile.iteration, tile.out, tile.alive, answers)
+
+
+@njit(**OPTIONS | {"_nrt": True}, no_cfunc_wrapper=True)
+def mixtures(tile, memory, cells, by_row, jobs, first, last, rule, limits, units, answers):
+    """Solve the jobs first to last - 1: `units` is any tuple as long as there are components."""
+    m, count = jobs.W.shape[1], len(cells.columns)
+    following, living, since = first, np.int64(0), np.int64(0)
+    while living > 0 or following < last:
+        before = following
+        if following < last:
+            following, living = admit(tile, cells, jobs, following, last, living, since, m, units)
+        if following > before:
+            since = np.int64(0)
+            clear_empty(tile, count, m, units)
+            begin(tile, memory, by_row, count, m, units)
+        fit_columns(tile, memory, cells.rows, cells.start, units)
+        fit_rows(tile, memory, by_row, m, units)
+        accelerate(tile.W, tile.W_sums, memory, m, units)
+        since += WORTH
+        if count_iteration(tile.alive, tile.iteration, limits):
+            check(tile, memory, cells, by_row, rule, limits, answers, m, units)
+            living -= emit(tile, cells.columns, answers, m, units)
+    for job in range(first, last):
+        W, H, b = answers.W[job], answers.H[job], jobs.replicates[job]
+        loss = divergence(cells, cells.values[b // LANES], b % LANES, W, H, units)
+        answers.numbers[job, 0] = answers.numbers[job, 1] = loss
