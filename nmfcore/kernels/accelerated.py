@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from ..rules.newton import DEPENDENT, KEPT, WAIT
+from ..rules.newton import DEPENDENT, KEPT, WAIT, WARM
 from .checks import Side, candidates, column_sums, confirm, gradient, judge, mark_dead, record, residual
-from .curves import mix_column, mix_row, mix_stretch, pull_cells, sums_of, unit_row
+from .curves import mix_column, mix_row, mix_stretch, pull_cells, share_row, sums_of
 from .kullback_leibler import divergence
 from .lanes import LANES, clear, copy_lanes, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .tiles import INNER, OPTIONS, admit, allocate, clear_empty, count_iteration, emit
@@ -46,7 +46,7 @@ def room(values: Any, like: Any, cells: int, m: int, count: int, units: Any) -> 
     k = len(units)
     tile = allocate.py_func(values, like, cells, m, count, units)
     whole, one = m * k * LANES, k * LANES
-    sizes = (whole, m * sums_of(k) * LANES, one, one, whole, whole, whole, whole, whole, LANES, LANES)
+    sizes = (whole, m * sums_of(k, False) * LANES, one, one, whole, whole, whole, whole, whole, LANES, LANES)
     arrays = [np.zeros(size, like.dtype) for size in sizes]
     return tile, Memory(np.zeros(cells * LANES, values.dtype), *arrays, np.zeros(LANES, np.int64))
 
@@ -74,78 +74,70 @@ def unit_sums(factor, count, sums, per, units):
 
 
 @njit(**INNER)
-def fit_rows(tile, memory, by_row, m, units):
+def fit_rows(tile, memory, by_row, loose, m, units):
     """Write to W the rows after a Newton step from Y, H being at unit sums and the components `memory.scale` of V."""
     k = len(units)
     width, number = k * LANES, len(memory.curve) // m
     W, H, Y, curve, ordered, scale = tile.W, tile.H, memory.Y, memory.curve, memory.ordered, memory.scale
     clear(curve)
+    one, zero = splat(1.0, W), splat(0.0, W)
     for i in range(m):
-        unit_row(Y, i * width, scale, W, units)
+        mass = load(tile.row_mass, i * LANES, W)
+        per = where_positive(mass, one / where_positive(mass, mass, one), zero)
+        share_row(Y, i * width, scale, per, W, loose, units)
     for q in range(len(by_row.row)):
-        i = np.int64(by_row.row[q])
-        mix_stretch(
-            ordered, by_row.column, by_row.first[q], by_row.first[q + 1], H, W, i * width, curve, i * number, units
-        )
+        i, first, last = np.int64(by_row.row[q]), by_row.first[q], by_row.first[q + 1]
+        mix_stretch(ordered, by_row.column, first, last, H, W, i * width, curve, i * number, loose, units)
     for i in range(m):
-        mix_row(curve, i * number, load(tile.row_mass, i * LANES, W), W, i * width, units)
+        mix_row(curve, i * number, load(tile.row_mass, i * LANES, W), W, i * width, loose, units)
 
 
 @njit(**INNER)
-def fit_columns(tile, memory, rows, start, units):
+def fit_columns(tile, memory, rows, start, loose, units):
     """Take a Newton step for every column of H under Y; leave H at unit sums, and what those were in `memory.scale`."""
     k = len(units)
     H, Y, scale, per, count = tile.H, memory.Y, memory.scale, memory.per, len(start) - 1
-    one = splat(1.0, H)
-    for c in range(k):
-        total = load(tile.sums, c * LANES, H)
-        store(per, c * LANES, load(scale, c * LANES, H) / where_positive(total, total, one))
+    one, zero = splat(1.0, H), splat(0.0, H)
     for j in range(count):
         mass = load(tile.column_mass, j * LANES, H)
-        mix_column(tile.cells, rows, start[j], start[j + 1], Y, H, j * k * LANES, per, mass, units)
+        by = where_positive(mass, one / where_positive(mass, mass, one), zero)
+        mix_column(tile.cells, rows, start[j], start[j + 1], Y, H, j * k * LANES, scale, mass, by, loose, units)
     unit_sums(H, count, scale, per, units)
-    for c in range(k):
-        store(tile.sums, c * LANES, where_positive(load(scale, c * LANES, H), one, splat(0.0, H)))
 
 
 @njit(**INNER)
 def begin(tile, memory, by_row, count, m, units):
-    """Set up the lanes that are marked in `tile.top`: W is fitted to H first."""
+    """Set up the lanes that are marked in `tile.top`."""
     k = len(units)
-    W, H, Y, scale, per, sums = tile.W, tile.H, memory.Y, memory.scale, memory.per, tile.W_sums
-    fresh, one, zero = load(tile.top, 0, W), splat(1.0, W), splat(0.0, W)
+    W, H, Y, scale, sums = tile.W, tile.H, memory.Y, memory.scale, tile.W_sums
+    fresh = load(tile.top, 0, W)
     order(tile, memory, by_row)
-    unit_sums(H, count, tile.sums, per, units)
-    unit_sums(W, m, sums, per, units)
+    unit_sums(H, count, tile.sums, memory.per, units)
+    unit_sums(W, m, sums, memory.per, units)
     for c in range(k):
         size = load(tile.sums, c * LANES, W) * load(sums, c * LANES, W)
         store(scale, c * LANES, where_positive(fresh, size, load(scale, c * LANES, W)))
-        store(tile.sums, c * LANES, where_positive(load(tile.sums, c * LANES, W), one, zero))
     for p in range(0, m * k * LANES, LANES):
         store(Y, p, where_positive(fresh, load(W, p, W), load(Y, p, W)))
-    for _ in range(2):
-        fit_rows(tile, memory, by_row, m, units)
-        column_sums(W, m, sums, units)
-        for i in range(m):
-            for c in range(k):
-                p, total = (i * k + c) * LANES, load(sums, c * LANES, W)
-                value = load(W, p, W) / where_positive(total, total, one)
-                store(Y, p, where_positive(fresh, value, load(Y, p, W)))
-    store(memory.known, 0, where_positive(fresh, splat(-float(WAIT), W), load(memory.known, 0, W)))
+    store(memory.known, 0, where_positive(fresh, splat(-float(WARM + WAIT), W), load(memory.known, 0, W)))
     store(memory.size, 0, where_positive(fresh, splat(np.inf, W), load(memory.size, 0, W)))
 
 
 @njit(**INNER)
-def accelerate(W, sums, memory, m, units):
-    """Move Y to where Anderson's extrapolation of the last steps ends, W having been found from it."""
+def accelerate(W, sums, memory, loose, m, units):
+    """Move Y to where Anderson's extrapolation of the last steps ends, W having been found from it.
+
+    In loose lanes Y becomes W, and `memory.scale` its sums.
+    """
     k = len(units)
-    Y, per = memory.Y, memory.per
+    Y, per, scale = memory.Y, memory.per, memory.scale
     zero, one = splat(0.0, W), splat(1.0, W)
     a11, a12, a22, b1, b2, size = zero, zero, zero, zero, zero, zero
     column_sums(W, m, sums, units)
     for c in range(k):
         total = load(sums, c * LANES, W)
         store(per, c * LANES, where_positive(total, one / where_positive(total, total, one), zero))
+        store(scale, c * LANES, where_positive(loose, total, load(scale, c * LANES, W)))
     for i in range(m):
         for c in range(k):
             p = (i * k + c) * LANES
@@ -178,6 +170,19 @@ def accelerate(W, sums, memory, m, units):
     two = splat(2.0, W)
     more = known + one
     store(memory.known, 0, where_less(more, two, more, two))
+
+
+@njit(**INNER)
+def present(tile, memory, m, units):
+    """Write to W the point that H was fitted to, at the scale of V, and the sums of H."""
+    k = len(units)
+    one, zero, W = splat(1.0, tile.W), splat(0.0, tile.W), tile.W
+    for c in range(k):
+        size = load(memory.scale, c * LANES, W)
+        store(tile.sums, c * LANES, where_positive(size, one, zero))
+        for i in range(m):
+            p = (i * k + c) * LANES
+            store(W, p, load(memory.Y, p, W) * size)
 
 
 @njit(**INNER)
@@ -219,20 +224,29 @@ def check(tile, memory, cells, by_row, rule, limits, answers, m, units):
 def mixtures(tile, memory, cells, by_row, jobs, first, last, rule, limits, units, answers):
     """Solve the jobs first to last - 1: `units` is any tuple as long as there are components."""
     m, count = jobs.W.shape[1], len(cells.columns)
-    following, living, since = first, np.int64(0), np.int64(0)
+    following, living, since, warming = first, np.int64(0), np.int64(0), np.int64(0)
     while living > 0 or following < last:
         before = following
         if following < last:
             following, living = admit(tile, cells, jobs, following, last, living, since, m, units)
         if following > before:
-            since = np.int64(0)
+            since, warming = np.int64(0), np.int64(WARM)
             clear_empty(tile, count, m, units)
             begin(tile, memory, by_row, count, m, units)
-        fit_columns(tile, memory, cells.rows, cells.start, units)
-        fit_rows(tile, memory, by_row, m, units)
-        accelerate(tile.W, tile.W_sums, memory, m, units)
+        warm = load(memory.known, 0, tile.W) + splat(float(WAIT), tile.W)
+        loose = where_less(warm, splat(0.0, tile.W), splat(1.0, tile.W), splat(0.0, tile.W))
+        if warming <= 0:
+            fit_rows(tile, memory, by_row, None, m, units)
+            accelerate(tile.W, tile.W_sums, memory, loose, m, units)
+            fit_columns(tile, memory, cells.rows, cells.start, None, units)
+        else:
+            fit_rows(tile, memory, by_row, loose, m, units)
+            accelerate(tile.W, tile.W_sums, memory, loose, m, units)
+            fit_columns(tile, memory, cells.rows, cells.start, loose, units)
+        warming -= 1
         since += WORTH
         if count_iteration(tile.alive, tile.iteration, limits):
+            present(tile, memory, m, units)
             check(tile, memory, cells, by_row, rule, limits, answers, m, units)
             living -= emit(tile, cells.columns, answers, m, units)
     for job in range(first, last):
