@@ -14,10 +14,10 @@ from numba import njit
 
 from ..rules.newton import DEPENDENT, KEPT, WAIT, WARM
 from .checks import Side, candidates, column_sums, confirm, gradient, judge, mark_dead, record, residual
-from .curves import mix_column, mix_row, mix_stretch, pull_cells, share_row, sums_of
-from .kullback_leibler import divergence
+from .curves import lean_cells, mix_column, mix_row, mix_stretch, pull_cells, sums_of, unit_row
+from .kullback_leibler import divergence, newton, thresholds
 from .lanes import LANES, clear, copy_lanes, lanes_max, lanes_min, load, splat, store, where_less, where_positive
-from .tiles import INNER, OPTIONS, admit, allocate, clear_empty, count_iteration, emit
+from .tiles import INNER, OPTIONS, Jobs, admit, allocate, clear_empty, count_iteration, emit
 
 # An iteration takes as long as about so many of least squares, by which the patience of `admit` is counted.
 WORTH = 4
@@ -46,7 +46,7 @@ def room(values: Any, like: Any, cells: int, m: int, count: int, units: Any) -> 
     k = len(units)
     tile = allocate.py_func(values, like, cells, m, count, units)
     whole, one = m * k * LANES, k * LANES
-    sizes = (whole, m * sums_of(k, False) * LANES, one, one, whole, whole, whole, whole, whole, LANES, LANES)
+    sizes = (whole, m * sums_of(k) * LANES, one, one, whole, whole, whole, whole, whole, LANES, LANES)
     arrays = [np.zeros(size, like.dtype) for size in sizes]
     return tile, Memory(np.zeros(cells * LANES, values.dtype), *arrays, np.zeros(LANES, np.int64))
 
@@ -74,35 +74,73 @@ def unit_sums(factor, count, sums, per, units):
 
 
 @njit(**INNER)
-def fit_rows(tile, memory, by_row, loose, m, units):
+def sweep_rows(tile, memory, by_row, step, m, units):
+    """Update W by one iteration of `NewtonKL`."""
+    k = len(units)
+    W, H, sums = tile.W, tile.H, memory.curve
+    alive = load(tile.alive, 0, W)
+    column_sums(H, len(tile.column_mass) // LANES, tile.sums, units)
+    for _ in range(step.sweeps):
+        thresholds(W, m, tile.h, units)
+        for c in range(k):
+            clear(sums)
+            for q in range(len(by_row.row)):
+                i, first, last = np.int64(by_row.row[q]), by_row.first[q], by_row.first[q + 1]
+                lean_cells(
+                    memory.ordered, by_row.column, first, last, H, W, i * k * LANES, c, sums, 2 * i * LANES, units
+                )
+            up, threshold = load(tile.sums, c * LANES, W), load(tile.h, c * LANES, W)
+            for i in range(m):
+                pull, curvature = load(sums, 2 * i * LANES, W), load(sums, (2 * i + 1) * LANES, W)
+                mass = load(tile.row_mass, i * LANES, W)
+                newton(W, (i * k + c) * LANES, up, pull, curvature, threshold, mass, alive, step)
+
+
+@njit(**INNER)
+def sweep_columns(tile, memory, rows, start, m, step, units):
+    """Update H by one iteration of `NewtonKL`."""
+    k = len(units)
+    W, H, sums, count = tile.W, tile.H, memory.curve, len(start) - 1
+    alive, zero = load(tile.alive, 0, W), splat(0.0, W)
+    column_sums(W, m, tile.W_sums, units)
+    for _ in range(step.sweeps):
+        thresholds(H, count, tile.h, units)
+        for j in range(count):
+            mass = load(tile.column_mass, j * LANES, W)
+            for c in range(k):
+                store(sums, 0, zero)
+                store(sums, LANES, zero)
+                lean_cells(tile.cells, rows, start[j], start[j + 1], W, H, j * k * LANES, c, sums, 0, units)
+                pull, curvature = load(sums, 0, W), load(sums, LANES, W)
+                up, threshold = load(tile.W_sums, c * LANES, W), load(tile.h, c * LANES, W)
+                newton(H, (j * k + c) * LANES, up, pull, curvature, threshold, mass, alive, step)
+
+
+@njit(**INNER)
+def fit_rows(tile, memory, by_row, m, units):
     """Write to W the rows after a Newton step from Y, H being at unit sums and the components `memory.scale` of V."""
     k = len(units)
     width, number = k * LANES, len(memory.curve) // m
     W, H, Y, curve, ordered, scale = tile.W, tile.H, memory.Y, memory.curve, memory.ordered, memory.scale
     clear(curve)
-    one, zero = splat(1.0, W), splat(0.0, W)
     for i in range(m):
-        mass = load(tile.row_mass, i * LANES, W)
-        per = where_positive(mass, one / where_positive(mass, mass, one), zero)
-        share_row(Y, i * width, scale, per, W, loose, units)
+        unit_row(Y, i * width, scale, W, units)
     for q in range(len(by_row.row)):
         i, first, last = np.int64(by_row.row[q]), by_row.first[q], by_row.first[q + 1]
-        mix_stretch(ordered, by_row.column, first, last, H, W, i * width, curve, i * number, loose, units)
+        mix_stretch(ordered, by_row.column, first, last, H, W, i * width, curve, i * number, units)
     for i in range(m):
-        mix_row(curve, i * number, load(tile.row_mass, i * LANES, W), W, i * width, loose, units)
+        mix_row(curve, i * number, load(tile.row_mass, i * LANES, W), W, i * width, units)
 
 
 @njit(**INNER)
-def fit_columns(tile, memory, rows, start, loose, units):
+def fit_columns(tile, memory, rows, start, units):
     """Take a Newton step for every column of H under Y; leave H at unit sums, and what those were in `memory.scale`."""
     k = len(units)
-    H, Y, scale, per, count = tile.H, memory.Y, memory.scale, memory.per, len(start) - 1
-    one, zero = splat(1.0, H), splat(0.0, H)
+    H, Y, scale, count = tile.H, memory.Y, memory.scale, len(start) - 1
     for j in range(count):
         mass = load(tile.column_mass, j * LANES, H)
-        by = where_positive(mass, one / where_positive(mass, mass, one), zero)
-        mix_column(tile.cells, rows, start[j], start[j + 1], Y, H, j * k * LANES, scale, mass, by, loose, units)
-    unit_sums(H, count, scale, per, units)
+        mix_column(tile.cells, rows, start[j], start[j + 1], Y, H, j * k * LANES, scale, mass, units)
+    unit_sums(H, count, scale, memory.per, units)
 
 
 @njit(**INNER)
@@ -111,7 +149,6 @@ def begin(tile, memory, by_row, count, m, units):
     k = len(units)
     W, H, Y, scale, sums = tile.W, tile.H, memory.Y, memory.scale, tile.W_sums
     fresh = load(tile.top, 0, W)
-    order(tile, memory, by_row)
     unit_sums(H, count, tile.sums, memory.per, units)
     unit_sums(W, m, sums, memory.per, units)
     for c in range(k):
@@ -119,25 +156,21 @@ def begin(tile, memory, by_row, count, m, units):
         store(scale, c * LANES, where_positive(fresh, size, load(scale, c * LANES, W)))
     for p in range(0, m * k * LANES, LANES):
         store(Y, p, where_positive(fresh, load(W, p, W), load(Y, p, W)))
-    store(memory.known, 0, where_positive(fresh, splat(-float(WARM + WAIT), W), load(memory.known, 0, W)))
+    store(memory.known, 0, where_positive(fresh, splat(-float(WAIT), W), load(memory.known, 0, W)))
     store(memory.size, 0, where_positive(fresh, splat(np.inf, W), load(memory.size, 0, W)))
 
 
 @njit(**INNER)
-def accelerate(W, sums, memory, loose, m, units):
-    """Move Y to where Anderson's extrapolation of the last steps ends, W having been found from it.
-
-    In loose lanes Y becomes W, and `memory.scale` its sums.
-    """
+def accelerate(W, sums, memory, m, units):
+    """Move Y to where Anderson's extrapolation of the last steps ends, W having been found from it."""
     k = len(units)
-    Y, per, scale = memory.Y, memory.per, memory.scale
+    Y, per = memory.Y, memory.per
     zero, one = splat(0.0, W), splat(1.0, W)
     a11, a12, a22, b1, b2, size = zero, zero, zero, zero, zero, zero
     column_sums(W, m, sums, units)
     for c in range(k):
         total = load(sums, c * LANES, W)
         store(per, c * LANES, where_positive(total, one / where_positive(total, total, one), zero))
-        store(scale, c * LANES, where_positive(loose, total, load(scale, c * LANES, W)))
     for i in range(m):
         for c in range(k):
             p = (i * k + c) * LANES
@@ -222,28 +255,35 @@ def check(tile, memory, cells, by_row, rule, limits, answers, m, units):
 
 @njit(**OPTIONS | {"_nrt": True}, no_cfunc_wrapper=True)
 def mixtures(tile, memory, cells, by_row, jobs, first, last, rule, limits, units, answers):
-    """Solve the jobs first to last - 1: `units` is any tuple as long as there are components."""
-    m, count = jobs.W.shape[1], len(cells.columns)
-    following, living, since, warming = first, np.int64(0), np.int64(0), np.int64(0)
+    """Solve the jobs first to last - 1: `units` is any tuple as long as there are components.
+
+    Their answers hold the jobs' starts in between, after the plain iterations that all begin with.
+    """
+    m, count, rows, start = jobs.W.shape[1], len(cells.columns), cells.rows, cells.start
+    following, living, none = first, np.int64(0), np.int64(0)
+    while following < last:
+        following, living = admit(tile, cells, jobs, following, last, none, none, m, units)
+        clear_empty(tile, count, m, units)
+        order(tile, memory, by_row)
+        for _ in range(WARM):
+            sweep_rows(tile, memory, by_row, rule.W, m, units)
+            sweep_columns(tile, memory, rows, start, m, rule.H, units)
+        tile.alive[:] = 0
+        emit(tile, cells.columns, answers, m, units)
+    nothing = jobs.extra[:1] * 0
+    begun = Jobs(jobs.replicates, answers.W, answers.H, nothing)
+    following, living, since = first, none, none
     while living > 0 or following < last:
         before = following
         if following < last:
-            following, living = admit(tile, cells, jobs, following, last, living, since, m, units)
+            following, living = admit(tile, cells, begun, following, last, living, since, m, units)
         if following > before:
-            since, warming = np.int64(0), np.int64(WARM)
-            clear_empty(tile, count, m, units)
+            since = none
+            order(tile, memory, by_row)
             begin(tile, memory, by_row, count, m, units)
-        warm = load(memory.known, 0, tile.W) + splat(float(WAIT), tile.W)
-        loose = where_less(warm, splat(0.0, tile.W), splat(1.0, tile.W), splat(0.0, tile.W))
-        if warming <= 0:
-            fit_rows(tile, memory, by_row, None, m, units)
-            accelerate(tile.W, tile.W_sums, memory, loose, m, units)
-            fit_columns(tile, memory, cells.rows, cells.start, None, units)
-        else:
-            fit_rows(tile, memory, by_row, loose, m, units)
-            accelerate(tile.W, tile.W_sums, memory, loose, m, units)
-            fit_columns(tile, memory, cells.rows, cells.start, loose, units)
-        warming -= 1
+        fit_rows(tile, memory, by_row, m, units)
+        accelerate(tile.W, tile.W_sums, memory, m, units)
+        fit_columns(tile, memory, rows, start, units)
         since += WORTH
         if count_iteration(tile.alive, tile.iteration, limits):
             present(tile, memory, m, units)
@@ -253,3 +293,4 @@ def mixtures(tile, memory, cells, by_row, jobs, first, last, rule, limits, units
         W, H, b = answers.W[job], answers.H[job], jobs.replicates[job]
         loss = divergence(cells, cells.values[b // LANES], b % LANES, W, H, units)
         answers.numbers[job, 0] = answers.numbers[job, 1] = loss
+        answers.n_iter[job] += WARM

@@ -65,7 +65,7 @@ def rule_of(
     elif isinstance(rule, (RankTwo, AcceleratedRankTwo)):
         kind, sweeps_W, sweeps_H = RANK2 if isinstance(rule, RankTwo) else ACCELERATED, 1, 1
     elif isinstance(rule, AcceleratedNewtonKL):
-        kind, sweeps_W, sweeps_H = MIXTURES, 1, 1
+        kind, sweeps_W, sweeps_H = MIXTURES, NewtonKL.inner, NewtonKL.inner
     else:
         kind = NEWTON if isinstance(rule, NewtonKL) else SWEEPS if isinstance(rule, HALS) else MU
         sweeps_W = sweeps_H = rule.inner

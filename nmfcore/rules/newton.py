@@ -14,10 +14,9 @@ from ..problem import Factors, Problem
 # The fraction of an entry that a downward Newton step leaves, unless the entry is below this fraction of its row's
 # largest.
 KEPT, NEGLIGIBLE = 0.1, 1e-8
-# Iterations that are loose, and those before W is extrapolated: far from the optimum long steps may lead to another.
-WARM, WAIT = 4, 1
-# Sweeps over the shares of one row in loose steps.
-LOOSE = 2
+# Iterations of `NewtonKL` that come first, and more before W is extrapolated: far from the optimum long steps may lead to
+# another.
+WARM, WAIT = 3, 1
 # Sweeps over the shares of one row on the way to the minimum of their quadratic.
 INNER = 4
 # Two steps of which no more than this part of their squares is independent count as one.
