@@ -219,6 +219,16 @@ def present(tile, memory, m, units):
 
 
 @njit(**INNER)
+def restore(tile, memory, count, units):
+    """Bring H back to unit sums where the check has moved scale to it."""
+    moved = False
+    for value in tile.sums:
+        moved = moved or (value > 0 and value != 1)
+    if moved:
+        unit_sums(tile.H, count, memory.per, memory.per, units)
+
+
+@njit(**INNER)
 def check(tile, memory, cells, by_row, rule, limits, answers, m, units):
     """Decide which lanes are done, as `nmfcore.stopping` does for dense problems, and record how they ended."""
     k, count, rows, start = len(units), len(cells.start) - 1, cells.rows, cells.start
@@ -289,6 +299,7 @@ def mixtures(tile, memory, cells, by_row, jobs, first, last, rule, limits, units
             present(tile, memory, m, units)
             check(tile, memory, cells, by_row, rule, limits, answers, m, units)
             living -= emit(tile, cells.columns, answers, m, units)
+            restore(tile, memory, count, units)
     for job in range(first, last):
         W, H, b = answers.W[job], answers.H[job], jobs.replicates[job]
         loss = divergence(cells, cells.values[b // LANES], b % LANES, W, H, units)

@@ -125,13 +125,13 @@ class AcceleratedNewtonKL:
 
     Under the Kullback-Leibler divergence the best scale of a column of V is its sum, and what is left to find are the
     shares of the components in it, whose sum is one; so it is for rows. Half an iteration replaces the divergence of
-    every column, or row, by its quadratic in the shares and goes to the minimum of that; as in `NewtonKL` no share
-    falls below a tenth of itself, unless it is negligible. W is then extrapolated from the last three iterations; where
-    the iteration's own change of W has grown, they are forgotten. W is fitted to the given H before anything else: the
-    other way round, fits of resampled counts that begin at the sample's solution often end in a higher minimum.
-    An iteration takes V twice, that of `NewtonKL` 4 k times.
+    every row, or column, by its quadratic in the shares and goes to the minimum of that; as in `NewtonKL` no share
+    falls below a tenth of itself, unless it is negligible. Between the halves W is extrapolated from the last three
+    iterations; where the iteration's own change of W has grown, they are forgotten. An iteration takes V twice, that of
+    `NewtonKL` 4 k times.
 
-    Kullback-Leibler divergence, without weights, penalties or a held factor.
+    The first three iterations are those of `NewtonKL`: they settle in which minimum a fit ends, where many columns have
+    data in one row alone. Kullback-Leibler divergence, without weights, penalties or a held factor.
 
     References
     ----------
@@ -154,36 +154,34 @@ class AcceleratedNewtonKL:
 
     def begin(self, problem: Problem, factors: Factors) -> Mixing:
         """Return the memory at the start."""
-        W, H = factors.W * problem.filled_rows[..., None], factors.H * problem.filled_columns[:, None]
-        Y, scale = _unit(W, -2), W.sum(dim=-2) * H.sum(dim=-1)
-        for _ in range(2):
-            Y = _unit(_fit_rows(problem.V, Y, _unit(H, -1), scale), -2)
-        none, nothing = torch.zeros_like(W), torch.zeros_like(W[:, 0, 0])
-        return Mixing(Y, scale, none, none, none, none, nothing + torch.inf, nothing - WAIT)
+        return self._at(factors, torch.zeros_like(factors.W[:, 0, 0]) - (WARM + WAIT))
 
     def __call__(self, problem: Problem, factors: Factors, memory: Mixing) -> tuple[Factors, Mixing]:
         """Return the factors and the memory after one iteration."""
-        Y = memory.ahead
+        if bool((memory.known < -WAIT).any()):
+            # Replicates begin together: all are at the same iteration. What no cell sees is zero from the start on.
+            W, H = factors.W * problem.filled_rows[..., None], factors.H * problem.filled_columns[:, None]
+            factors = NewtonKL()(problem, Factors(W, H))
+            return factors, self._at(factors, memory.known + 1)
+        H = _unit(factors.H, -1)
+        mass = problem.V.sum(dim=-1)
+        shares = _unit(memory.ahead * memory.scale[:, None], -1)
+        W = (mixed(problem.V.mT, H.mT, shares.mT, mass) * mass[:, None]).mT
+        memory = extrapolate(memory.ahead, _unit(W, -2) - memory.ahead, memory)
         mass = problem.V.sum(dim=-2)
-        sums = factors.H.sum(dim=-1)
-        shares = _unit(factors.H * (memory.scale / torch.where(sums > 0, sums, 1.0))[..., None], -2)
-        H = mixed(problem.V, Y, shares, mass) * mass[:, None]
+        H = mixed(problem.V, memory.ahead, _unit(H * memory.scale[..., None], -2), mass) * mass[:, None]
         scale = H.sum(dim=-1)
-        H = _unit(H, -1)
-        W = _fit_rows(problem.V, Y, H, scale)
-        return Factors(W, H), extrapolate(Y, _unit(W, -2) - Y, scale, memory)
+        return Factors(memory.ahead * scale[:, None], _unit(H, -1)), memory._replace(scale=scale)
+
+    def _at(self, factors: Factors, known: Tensor) -> Mixing:
+        Y, scale = _unit(factors.W, -2), factors.W.sum(dim=-2) * factors.H.sum(dim=-1)
+        none, nothing = torch.zeros_like(Y), torch.zeros_like(Y[:, 0, 0])
+        return Mixing(Y, scale, none, none, none, none, nothing + torch.inf, known)
 
 
 def _unit(x: Tensor, dim: int) -> Tensor:
     total = x.sum(dim=dim, keepdim=True)
     return torch.where(total > 0, x / torch.where(total > 0, total, 1.0), 0.0)
-
-
-def _fit_rows(V: Tensor, Y: Tensor, H: Tensor, scale: Tensor) -> Tensor:
-    # W after a Newton step from Y, H being at unit sums and the components `scale` of V.
-    mass = V.sum(dim=-1)
-    shares = _unit(Y * scale[:, None], -1)
-    return (mixed(V.mT, H.mT, shares.mT, mass) * mass[:, None]).mT
 
 
 def mixed(V: Tensor, parts: Tensor, shares: Tensor, mass: Tensor) -> Tensor:
@@ -217,7 +215,7 @@ def mixed(V: Tensor, parts: Tensor, shares: Tensor, mass: Tensor) -> Tensor:
     return _unit(torch.stack(new, dim=-2), -2)
 
 
-def extrapolate(Y: Tensor, F: Tensor, scale: Tensor, memory: Mixing) -> Mixing:
+def extrapolate(Y: Tensor, F: Tensor, memory: Mixing) -> Mixing:
     """Return the memory with the point that Anderson's method of depth two goes to from Y and F = T(Y) - Y."""
     D1, D2 = F - memory.F1, F - memory.F2
     size, a11, a12, a22, b1, b2 = (
@@ -235,5 +233,5 @@ def extrapolate(Y: Tensor, F: Tensor, scale: Tensor, memory: Mixing) -> Mixing:
     W = Y + F
     ahead = W - (Y - memory.X1 + D1) * g1 - (Y - memory.X2 + D2) * g2
     ahead = torch.where((known > 0)[:, None, None], ahead, W)
-    Y1 = _unit(torch.maximum(ahead, KEPT * W), -2)
-    return Mixing(Y1, scale, Y, F, memory.X1, memory.F1, size, (known + 1).clamp_max(2))
+    ahead = _unit(torch.maximum(ahead, KEPT * W), -2)
+    return Mixing(ahead, memory.scale, Y, F, memory.X1, memory.F1, size, (known + 1).clamp_max(2))

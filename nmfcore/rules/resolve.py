@@ -75,5 +75,8 @@ def _best_rule(problem: Problem, n_components: int) -> Any:
         # Penalties may remove a component for good while W is extrapolated; plain HALS is more careful.
         penalised = any(x is not None for x in (problem.l1_W, problem.l2_W, problem.l1_H, problem.l2_H))
         return HALS() if penalised else ExtrapolatedHALS()
+    accelerated = AcceleratedNewtonKL()
+    if n_components > 1 and accelerated.supports(problem) is None:
+        return accelerated
     newton = NewtonKL()
     return newton if newton.supports(problem) is None else MultiplicativeUpdate()

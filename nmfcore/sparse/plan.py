@@ -17,7 +17,7 @@ from ..pattern import SharedPattern
 from ..problem import SAFE_MAXIMUM, build_problem
 from ..request import Request
 from ..result import Result
-from ..rules.newton import AcceleratedNewtonKL
+from ..rules.newton import AcceleratedNewtonKL, NewtonKL
 from ..rules.rank_two import AcceleratedRankTwo, RankTwo
 from ..rules.resolve import OURS, UpdateRule, resolve_rule
 from .gpu import Cuda, holds
@@ -44,6 +44,9 @@ def plan_pattern(request: Request) -> Solver:
         pattern.require_positive(loss.beta)
     rule = resolve_rule(request.update, stand_in, request.n_components)
     devices = [] if request.on_cpu else visible_devices(request.device)
+    if devices and request.update == "auto" and isinstance(rule, AcceleratedNewtonKL):
+        # The kernels for GPUs have the plain steps alone.
+        rule = NewtonKL()
     if refusal(request, rule, devices) is not None:
         return Dense(request)
     assert isinstance(loss, BetaDivergence), "checked by `refusal`"

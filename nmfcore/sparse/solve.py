@@ -16,7 +16,7 @@ from ..problem import Penalty
 from ..request import Request
 from ..result import Result, concatenate
 from ..rules.hals import fits_H_first
-from ..rules.newton import AcceleratedNewtonKL
+from ..rules.newton import WARM, AcceleratedNewtonKL, NewtonKL
 from ..rules.rank_two import AcceleratedRankTwo
 from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Status, Stop
 from .accelerated import distinct, mixture_solver, solver_of
@@ -90,6 +90,9 @@ class Kernel:
 
         `narrow` says that H has the pattern's columns alone, in the starts and in the result.
         """
+        if isinstance(self.rule, AcceleratedNewtonKL) and self.stop.max_iter <= WARM:
+            begun = starts._replace(extra=0 * starts.extra)
+            return replace(self, rule=NewtonKL()).run(chosen, begun, narrow=narrow)
         from ..kernels.kullback_leibler import kullback_leibler
         from ..kernels.settings import rule_of
         from ..kernels.tiles import Answers, Cells, Jobs
@@ -111,6 +114,7 @@ class Kernel:
             in_parallel(solver_of(pattern, chosen, starts, columns, limits, answers), -(-jobs // LANES), grain=LONG)
             return _result(W, H, n_iter, status, numbers)
         if isinstance(self.rule, AcceleratedNewtonKL):
+            limits = limits._replace(max_iter=limits.max_iter - WARM)
             mixing = mixture_solver(pattern, chosen, starts, columns, limits, rule, answers)
             in_parallel(mixing, -(-jobs // LANES), grain=LONG)
             return _result(W, H, n_iter, status, numbers)
