@@ -59,18 +59,30 @@ def order(tile, memory, by_row):
 
 
 @njit(**INNER)
-def unit_sums(factor, count, sums, per, units):
-    """Divide the components of `factor` by their sums, which are written to `sums`; those become 1, or 0."""
+def unit_sums(factor, count, sums, per, which, units):
+    """Divide the components of `factor` by their sums, which are written to `sums`, in the lanes `which` > 0."""
     k = len(units)
     column_sums(factor, count, sums, units)
     one, zero = splat(1.0, factor), splat(0.0, factor)
     for c in range(k):
         total = load(sums, c * LANES, factor)
-        store(per, c * LANES, where_positive(total, one / where_positive(total, total, one), zero))
+        unit = where_positive(total, one / where_positive(total, total, one), zero)
+        store(per, c * LANES, where_positive(which, unit, one))
     for i in range(count):
         for c in range(k):
             place = (i * k + c) * LANES
             store(factor, place, load(factor, place, factor) * load(per, c * LANES, factor))
+
+
+@njit(**INNER)
+def add_outside(tile, jobs, count, units):
+    """Write the sums of H to tile.sums, with those of columns outside the pattern: they count in the first update."""
+    k = len(units)
+    column_sums(tile.H, count, tile.sums, units)
+    for lane in range(LANES):
+        if tile.top[lane] > 0:
+            for c in range(k):
+                tile.sums[c * LANES + lane] += jobs.extra[min(tile.job[lane], len(jobs.extra) - 1), k, c]
 
 
 @njit(**INNER)
@@ -79,7 +91,6 @@ def sweep_rows(tile, memory, by_row, step, m, units):
     k = len(units)
     W, H, sums = tile.W, tile.H, memory.curve
     alive = load(tile.alive, 0, W)
-    column_sums(H, len(tile.column_mass) // LANES, tile.sums, units)
     for _ in range(step.sweeps):
         thresholds(W, m, tile.h, units)
         for c in range(k):
@@ -140,7 +151,7 @@ def fit_columns(tile, memory, rows, start, units):
     for j in range(count):
         mass = load(tile.column_mass, j * LANES, H)
         mix_column(tile.cells, rows, start[j], start[j + 1], Y, H, j * k * LANES, scale, mass, units)
-    unit_sums(H, count, scale, memory.per, units)
+    unit_sums(H, count, scale, memory.per, splat(1.0, H), units)
 
 
 @njit(**INNER)
@@ -149,8 +160,8 @@ def begin(tile, memory, by_row, count, m, units):
     k = len(units)
     W, H, Y, scale, sums = tile.W, tile.H, memory.Y, memory.scale, tile.W_sums
     fresh = load(tile.top, 0, W)
-    unit_sums(H, count, tile.sums, memory.per, units)
-    unit_sums(W, m, sums, memory.per, units)
+    unit_sums(H, count, tile.sums, memory.per, fresh, units)
+    unit_sums(W, m, sums, memory.per, fresh, units)
     for c in range(k):
         size = load(tile.sums, c * LANES, W) * load(sums, c * LANES, W)
         store(scale, c * LANES, where_positive(fresh, size, load(scale, c * LANES, W)))
@@ -198,7 +209,7 @@ def accelerate(W, sums, memory, m, units):
         store(memory.X1, p, y)
         store(memory.F1, p, f)
         store(Y, p, lanes_max(where_positive(known, z, w), splat(KEPT, W) * w))
-    unit_sums(Y, m, per, per, units)
+    unit_sums(Y, m, per, per, one, units)
     store(memory.size, 0, size)
     two = splat(2.0, W)
     more = known + one
@@ -221,11 +232,14 @@ def present(tile, memory, m, units):
 @njit(**INNER)
 def restore(tile, memory, count, units):
     """Bring H back to unit sums where the check has moved scale to it."""
-    moved = False
-    for value in tile.sums:
-        moved = moved or (value > 0 and value != 1)
-    if moved:
-        unit_sums(tile.H, count, memory.per, memory.per, units)
+    any_moved, size, moved = False, len(units) * LANES, tile.h
+    for lane in range(LANES):
+        moved[lane] = 0
+        for place in range(lane, size, LANES):
+            if tile.sums[place] > 0 and tile.sums[place] != 1:
+                moved[lane], any_moved = 1, True
+    if any_moved:
+        unit_sums(tile.H, count, memory.per, memory.per, load(moved, 0, tile.H), units)
 
 
 @njit(**INNER)
@@ -243,9 +257,7 @@ def check(tile, memory, cells, by_row, rule, limits, answers, m, units):
             memory.ordered, by_row.column, by_row.first[q], by_row.first[q + 1], tile.H, tile.W, at, tile.D_W, at, units
         )
     for j in range(count):
-        pull_cells(
-            tile.cells, rows, start[j], start[j + 1], tile.W, tile.H, j * width, tile.D_H, j * width, units
-        )
+        pull_cells(tile.cells, rows, start[j], start[j + 1], tile.W, tile.H, j * width, tile.D_H, j * width, units)
     # Where nothing is modelled zeros ask for all.
     unreached = splat(1.0, tile.W)
     of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
@@ -273,11 +285,13 @@ def mixtures(tile, memory, cells, by_row, jobs, first, last, rule, limits, units
     following, living, none = first, np.int64(0), np.int64(0)
     while following < last:
         following, living = admit(tile, cells, jobs, following, last, none, none, m, units)
+        add_outside(tile, jobs, count, units)
         clear_empty(tile, count, m, units)
         order(tile, memory, by_row)
         for _ in range(WARM):
             sweep_rows(tile, memory, by_row, rule.W, m, units)
             sweep_columns(tile, memory, rows, start, m, rule.H, units)
+            column_sums(tile.H, count, tile.sums, units)
         tile.alive[:] = 0
         emit(tile, cells.columns, answers, m, units)
     nothing = jobs.extra[:1] * 0

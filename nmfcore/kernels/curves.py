@@ -207,7 +207,8 @@ def unit_row(typingctx: Any, source: Any, at: Any, scale: Any, target: Any, unit
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         given, scales, out = (
-            _places(context, builder, *pair, wanted) for pair in ((source, args[0]), (scale, args[2]), (target, args[3]))
+            _places(context, builder, *pair, wanted)
+            for pair in ((source, args[0]), (scale, args[2]), (target, args[3]))
         )
         none = ir.Constant(ir.IntType(64), 0)
         values = [builder.fmul(given.read(args[1], c), scales.read(none, c)) for c in range(k)]
@@ -228,7 +229,7 @@ def pull_cells(
     wanted = table.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind, none = vector_of(wanted), ir.Constant(ir.IntType(64), 0)
+        kind = vector_of(wanted)
         place, given, target = (
             _places(context, builder, *pair, wanted) for pair in ((table, args[4]), (fixed, args[5]), (out, args[7]))
         )

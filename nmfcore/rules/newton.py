@@ -14,8 +14,8 @@ from ..problem import Factors, Problem
 # The fraction of an entry that a downward Newton step leaves, unless the entry is below this fraction of its row's
 # largest.
 KEPT, NEGLIGIBLE = 0.1, 1e-8
-# Iterations of `NewtonKL` that come first, and more before W is extrapolated: far from the optimum long steps may lead to
-# another.
+# Iterations of `NewtonKL` that come first, and more before W is extrapolated: far from the optimum long steps may lead
+# to another.
 WARM, WAIT = 3, 1
 # Sweeps over the shares of one row on the way to the minimum of their quadratic.
 INNER = 4
@@ -159,9 +159,8 @@ class AcceleratedNewtonKL:
     def __call__(self, problem: Problem, factors: Factors, memory: Mixing) -> tuple[Factors, Mixing]:
         """Return the factors and the memory after one iteration."""
         if bool((memory.known < -WAIT).any()):
-            # Replicates begin together: all are at the same iteration. What no cell sees is zero from the start on.
-            W, H = factors.W * problem.filled_rows[..., None], factors.H * problem.filled_columns[:, None]
-            factors = NewtonKL()(problem, Factors(W, H))
+            # Replicates begin together: all are at the same iteration.
+            factors = NewtonKL()(problem, factors)
             return factors, self._at(factors, memory.known + 1)
         H = _unit(factors.H, -1)
         mass = problem.V.sum(dim=-1)

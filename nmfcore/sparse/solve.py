@@ -91,8 +91,7 @@ class Kernel:
         `narrow` says that H has the pattern's columns alone, in the starts and in the result.
         """
         if isinstance(self.rule, AcceleratedNewtonKL) and self.stop.max_iter <= WARM:
-            begun = starts._replace(extra=0 * starts.extra)
-            return replace(self, rule=NewtonKL()).run(chosen, begun, narrow=narrow)
+            return replace(self, rule=NewtonKL()).run(chosen, starts, narrow=narrow)
         from ..kernels.kullback_leibler import kullback_leibler
         from ..kernels.settings import rule_of
         from ..kernels.tiles import Answers, Cells, Jobs
