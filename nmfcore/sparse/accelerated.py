@@ -66,7 +66,8 @@ def mixture_solver(
 
     m, units = pattern.shape[1], (0,) * answers.W.shape[2]
     cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
-    by_row = Blocks(*blocks(pattern.rows, pattern.start, m), np.zeros(0, np.int64))
+    cell, column, begin, row = blocks(pattern.rows, pattern.start, m)
+    by_row = Blocks(cell, column, begin, row, np.zeros(0, np.int64))
 
     def work(first: int, last: int) -> None:
         jobs = first * LANES, min(last * LANES, len(chosen))
