@@ -47,8 +47,8 @@ def room(values: Any, like: Any, cells: int, m: int, count: int, units: Any) -> 
     tile = allocate.py_func(values, like, cells, m, count, units)
     whole, one = m * k * LANES, k * LANES
     sizes = (whole, m * sums_of(k) * LANES, one, one, whole, whole, whole, whole, whole, LANES, LANES)
-    arrays = [np.zeros(size, like.dtype) for size in sizes]
-    return tile, Memory(np.zeros(cells * LANES, values.dtype), *arrays, np.zeros(LANES, np.int64))
+    ordered, verdict = np.zeros(cells * LANES, values.dtype), np.zeros(LANES, np.int64)
+    return tile, Memory._make([ordered, *(np.zeros(size, like.dtype) for size in sizes), verdict])
 
 
 @njit(**INNER)
