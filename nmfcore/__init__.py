@@ -24,7 +24,7 @@ from .resample import bootstrap, star_weights
 from .result import Result
 from .rules.hals import HALS, ExtrapolatedHALS
 from .rules.multiplicative import MultiplicativeUpdate
-from .rules.newton import NewtonKL
+from .rules.newton import AcceleratedNewtonKL, NewtonKL
 from .rules.rank_two import AcceleratedRankTwo, RankTwo
 from .rules.resolve import RULES, UpdateRule
 from .stopping import Status, Stop
@@ -39,6 +39,7 @@ __all__ = [
     "NAMED_BETA",
     "NMF",
     "RULES",
+    "AcceleratedNewtonKL",
     "AcceleratedRankTwo",
     "Alignment",
     "BetaDivergence",

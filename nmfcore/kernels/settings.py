@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from ..rules.hals import HALS, ExtrapolatedHALS, fits_H_first
 from ..rules.multiplicative import MultiplicativeUpdate
-from ..rules.newton import NewtonKL
+from ..rules.newton import AcceleratedNewtonKL, NewtonKL
 from ..rules.rank_two import AcceleratedRankTwo, RankTwo
 
 # Kinds of half-steps.
 MU, SWEEPS, RANK2, NEWTON, ACCELERATED = 0, 1, 2, 3, 4
+# The kernels for GPUs have a 5 of their own, and not this one.
+MIXTURES = 6
 # How a fit ended: the values of `nmfcore.Status`.
 CONVERGED, MAX_ITER, NON_FINITE, STUCK = 0, 1, 2, 3
 
@@ -48,7 +50,13 @@ class Rule(NamedTuple):
 
 
 def rule_of(
-    rule: MultiplicativeUpdate | HALS | ExtrapolatedHALS | RankTwo | AcceleratedRankTwo | NewtonKL,
+    rule: MultiplicativeUpdate
+    | HALS
+    | ExtrapolatedHALS
+    | RankTwo
+    | AcceleratedRankTwo
+    | NewtonKL
+    | AcceleratedNewtonKL,
     penalties: list[float],
 ) -> Rule:
     """Return the compiled form of a rule with the penalty coefficients (l1_W, l2_W, l1_H, l2_H)."""
@@ -56,6 +64,8 @@ def rule_of(
         kind, sweeps_W, sweeps_H = SWEEPS, rule.sweeps_W, rule.sweeps_H
     elif isinstance(rule, (RankTwo, AcceleratedRankTwo)):
         kind, sweeps_W, sweeps_H = RANK2 if isinstance(rule, RankTwo) else ACCELERATED, 1, 1
+    elif isinstance(rule, AcceleratedNewtonKL):
+        kind, sweeps_W, sweeps_H = MIXTURES, NewtonKL.inner, NewtonKL.inner
     else:
         kind = NEWTON if isinstance(rule, NewtonKL) else SWEEPS if isinstance(rule, HALS) else MU
         sweeps_W = sweeps_H = rule.inner

@@ -9,7 +9,7 @@ from ..errors import ProblemError
 from ..problem import Factors, Problem
 from .hals import HALS, ExtrapolatedHALS
 from .multiplicative import MultiplicativeUpdate
-from .newton import NewtonKL
+from .newton import AcceleratedNewtonKL, NewtonKL
 from .rank_two import AcceleratedRankTwo, RankTwo
 
 
@@ -36,8 +36,9 @@ RULES: dict[str, Callable[[], Any]] = {
     "rank2": RankTwo,
     "arank2": AcceleratedRankTwo,
     "newton": NewtonKL,
+    "anewton": AcceleratedNewtonKL,
 }
-OURS = (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, AcceleratedRankTwo, NewtonKL)
+OURS = (MultiplicativeUpdate, HALS, ExtrapolatedHALS, RankTwo, AcceleratedRankTwo, NewtonKL, AcceleratedNewtonKL)
 
 
 def resolve_rule(update: str | UpdateRule, problem: Problem, n_components: int) -> UpdateRule:
@@ -74,5 +75,8 @@ def _best_rule(problem: Problem, n_components: int) -> Any:
         # Penalties may remove a component for good while W is extrapolated; plain HALS is more careful.
         penalised = any(x is not None for x in (problem.l1_W, problem.l2_W, problem.l1_H, problem.l2_H))
         return HALS() if penalised else ExtrapolatedHALS()
+    accelerated = AcceleratedNewtonKL()
+    if n_components > 1 and accelerated.supports(problem) is None:
+        return accelerated
     newton = NewtonKL()
     return newton if newton.supports(problem) is None else MultiplicativeUpdate()

@@ -55,3 +55,25 @@ def solver_of(
         accelerated(cells, by_row, recipe, given, *jobs, limits, answers, zeros, places)
 
     return work
+
+
+def mixture_solver(
+    pattern: SharedPattern, chosen: np.ndarray, starts: Any, columns: np.ndarray, limits: Any, rule: Any, answers: Any
+) -> Callable[[int, int], None]:
+    """Return a function that solves the tiles first to last - 1 of the jobs by `AcceleratedNewtonKL`."""
+    from ..kernels.accelerated import mixtures, room
+    from ..kernels.pairs import Blocks, blocks
+    from ..kernels.tiles import Cells, Jobs
+
+    m, units = pattern.shape[1], (0,) * answers.W.shape[2]
+    cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
+    cell, column, begin, row = blocks(pattern.rows, pattern.start, m)
+    by_row = Blocks(cell, column, begin, row, np.zeros(0, np.int64))
+    nothing = np.zeros((1, len(units) + 1, len(units)), given.extra.dtype)
+
+    def work(first: int, last: int) -> None:
+        jobs = first * LANES, min(last * LANES, len(chosen))
+        own = room(pattern.values, answers.W.dtype, len(pattern.rows), m, len(columns), len(units))
+        mixtures(*own, cells, by_row, given, nothing, *jobs, rule, limits, units, answers)
+
+    return work

@@ -17,6 +17,7 @@ from ..pattern import SharedPattern
 from ..problem import outline
 from ..request import Request
 from ..result import Result
+from ..rules.newton import AcceleratedNewtonKL, NewtonKL
 from ..rules.rank_two import AcceleratedRankTwo, RankTwo
 from ..rules.resolve import OURS, UpdateRule, resolve_rule
 from .gpu import Cuda, holds
@@ -40,6 +41,9 @@ def plan_pattern(request: Request) -> Solver:
         pattern.require_positive(loss.beta)
     rule = resolve_rule(request.update, stand_in, request.n_components)
     devices = [] if request.on_cpu else visible_devices(request.device)
+    if devices and request.update == "auto" and isinstance(rule, AcceleratedNewtonKL):
+        # The kernels for GPUs have the plain steps alone.
+        rule = NewtonKL()
     if refusal(request, rule, devices) is not None:
         return Dense(request)
     assert isinstance(loss, BetaDivergence), "checked by `refusal`"
@@ -60,6 +64,8 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
             return "there is no such CUDA device"
         if not holds(request.n_components):
             return "the kernels are for at most 16 components"
+        if isinstance(rule, AcceleratedNewtonKL):
+            return "the kernels have no accelerated Newton steps"
     if request.weight is not None:
         return "no kernel has weights"
     if request.hold is not None:

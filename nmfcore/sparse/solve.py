@@ -16,9 +16,10 @@ from ..problem import Penalty
 from ..request import Request
 from ..result import Result, concatenate
 from ..rules.hals import fits_H_first
+from ..rules.newton import WARM, AcceleratedNewtonKL, NewtonKL
 from ..rules.rank_two import AcceleratedRankTwo
 from ..stopping import MASS_ROUNDING, ROUNDING, SLOWEST, Status, Stop
-from .accelerated import distinct, solver_of
+from .accelerated import distinct, mixture_solver, solver_of
 from .again import without_dead
 from .starts import Beginning, Starts, compilable, join
 from .tries import Tries, keep_better
@@ -89,6 +90,8 @@ class Kernel:
 
         `narrow` says that H has the pattern's columns alone, in the starts and in the result.
         """
+        if isinstance(self.rule, AcceleratedNewtonKL) and self.stop.max_iter <= WARM:
+            return replace(self, rule=NewtonKL()).run(chosen, starts, narrow=narrow)
         from ..kernels.kullback_leibler import kullback_leibler
         from ..kernels.settings import rule_of
         from ..kernels.tiles import Answers, Cells, Jobs, allocate
@@ -105,6 +108,11 @@ class Kernel:
         answers = Answers(W, H, n_iter, status, numbers)
         if fast:
             in_parallel(solver_of(pattern, chosen, starts, columns, limits, answers), -(-jobs // LANES), grain=LONG)
+            return _result(W, H, n_iter, status, numbers)
+        if isinstance(self.rule, AcceleratedNewtonKL):
+            limits = limits._replace(max_iter=limits.max_iter - WARM)
+            mixing = mixture_solver(pattern, chosen, starts, columns, limits, rule, answers)
+            in_parallel(mixing, -(-jobs // LANES), grain=LONG)
             return _result(W, H, n_iter, status, numbers)
         cells, given = Cells(pattern.values, pattern.rows, pattern.start, columns), Jobs(chosen, *starts)
 

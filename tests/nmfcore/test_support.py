@@ -193,7 +193,7 @@ def test_auto_is_what_the_page_says():
     problem = nmfcore.problem.build_problem
     names = {
         "Frobenius": {3: "ehals", 2: "arank2"},
-        "Kullback-Leibler": {3: "newton", 2: "newton"},
+        "Kullback-Leibler": {3: "anewton", 2: "anewton"},
         "any other beta divergence, a loss of your own": {3: "mu", 2: "mu"},
     }
     for row, loss in zip(SUPPORT[:3], (2.0, 1.0, 1.5), strict=True):
@@ -202,6 +202,7 @@ def test_auto_is_what_the_page_says():
         for k, name in names[row[""]].items():
             assert resolve_rule("auto", problem(V, loss=loss), k) == nmfcore.RULES[name]()
     assert resolve_rule("auto", problem(V, hold="W"), 2) == nmfcore.ExtrapolatedHALS()
+    assert resolve_rule("auto", problem(V, loss=1.0, hold="W"), 2) == nmfcore.NewtonKL()
     penalised = next(row for row in SUPPORT if row[""].startswith("L1"))
     assert "auto" in penalised["`hals`"]
     assert resolve_rule("auto", problem(V, penalty=Penalty(0.1)), 2) == nmfcore.HALS()

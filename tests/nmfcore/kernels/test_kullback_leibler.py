@@ -85,6 +85,30 @@ def test_iterations_equal_the_dense_ones(update, k, penalty, monkeypatch):
     assert set(seen) == {None}
 
 
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_accelerated_iterations_equal_the_dense_ones(k, monkeypatch):
+    V, seen = counts(19), refusals(monkeypatch)
+    for iterations in (1, 3, 4, 5, 6, 30):
+        stop = Stop(tol=0, max_iter=iterations)
+        ours, dense = both(V, k, stop=stop, init=start(k), update="anewton")
+        assert_same(ours, dense, 1e-9)
+        np.testing.assert_allclose(ours.kkt, dense.kkt, atol=1e-9)
+    assert set(seen) == {None}
+
+
+def test_accelerated_ensembles_end_where_plain_ones_do():
+    pattern = nmfcore.bootstrap(*mock_stars(bins=24, pixels=16, stars=6000), replicates=64, seed=1)
+    base = nmfcore.factorize(pattern.base_dense(), 2, loss=LOSS, update="newton")
+    options = {"loss": LOSS, "init": (base.W, base.H), "starts": 1, "dtype": torch.float64}
+    plain = nmfcore.factorize(pattern, 2, update="newton", **options)
+    ours = nmfcore.factorize(pattern, 2, **options)
+    assert ours.converged.all()
+    same = np.abs(ours.loss / plain.loss - 1) < 1e-6
+    assert same.mean() > 0.9
+    np.testing.assert_allclose(ours.shares[same], plain.shares[same], atol=2e-3)
+    assert (ours.loss / plain.loss).mean() < 1 + 1e-5
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32 - 1),

@@ -5,9 +5,9 @@ import pytest
 import nmfcore
 from nmfcore import RULES, Status
 from nmfcore.kernels import settings
-from nmfcore.kernels.settings import MU, NEWTON, RANK2, SWEEPS, HalfStep, rule_of
+from nmfcore.kernels.settings import MIXTURES, MU, NEWTON, RANK2, SWEEPS, HalfStep, rule_of
 
-KINDS = {"mu": MU, "amu": MU, "hals": SWEEPS, "ehals": SWEEPS, "rank2": RANK2, "newton": NEWTON}
+KINDS = {"mu": MU, "amu": MU, "hals": SWEEPS, "ehals": SWEEPS, "rank2": RANK2, "newton": NEWTON, "anewton": MIXTURES}
 
 
 @pytest.mark.parametrize("name", sorted(set(RULES) - {"arank2"}))  # which has a kernel of its own
