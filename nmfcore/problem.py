@@ -204,12 +204,13 @@ def build_problem(
                 f"weight of shape {tuple(weights.shape)} does not fit V of shape {tuple(data.shape)}"
             ) from None
         data = torch.where(weights > 0, data, data.new_zeros(()))
-    by_row, by_column = _largest(data)
+    by_row, by_column, largest = _largest(data)
     if isinstance(loss, BetaDivergence) and loss.beta <= 0:
         _require_positive(data, weights, loss.beta)
 
-    scale = _scale(by_row, degree_of(loss))
-    if bool((scale != 1).any()):
+    ordinary = largest is not None and SAFE_MAXIMUM[0] <= largest <= SAFE_MAXIMUM[1]
+    scale = torch.ones(len(data), dtype=torch.float64, device=data.device) if ordinary else _scale(by_row, degree_of(loss))
+    if not ordinary and bool((scale != 1).any()):
         data = data / scale.to(data.dtype)[:, None, None]
     coefficients = (penalty or Penalty()).coefficients(*data.shape[1:])
     # With V = s V', W = sqrt(s) W', H = sqrt(s) H' the objective is s^degree times that of V' whose L1 coefficients
@@ -224,20 +225,24 @@ def build_problem(
     return Problem(data, weights, loss, l1_W, l2_W, l1_H, l2_H, hold, scale, *filled)
 
 
-def _largest(data: Tensor | SparseMatrix) -> tuple[Tensor, Tensor]:
-    # The largest entries of rows, and of columns or, of a sparse matrix, their sums: data of either sign are refused.
+def _largest(data: Tensor | SparseMatrix) -> tuple[Tensor, Tensor, float | None]:
+    # The largest entries of rows, and of columns or, of a sparse matrix, their sums, and the largest of all where that
+    # costs nothing; data of either sign are refused.
     if isinstance(data, SparseMatrix):
-        return data.amax(dim=-1), data.sum(dim=-2)
+        by_row = data.amax(dim=-1)
+        return by_row, data.sum(dim=-2), float(by_row.numpy().max())
     if data.device.type == "cpu" and len(data) == 1:
         # Read as integers, numbers below zero are the largest, then NaN, then infinity: one pass finds all of them.
         V = data[0].numpy()
-        largest = np.maximum.reduce(V.view(f"u{V.itemsize}"), axis=0).view(V.dtype)
-        if bool(np.isfinite(largest).all()) and not np.signbit(largest).any():
-            return torch.from_numpy(np.maximum.reduce(V, axis=1))[None], torch.from_numpy(largest)[None]
+        bits = np.maximum.reduce(V.view(f"u{V.itemsize}"), axis=0)
+        if int(bits.max()) < int(np.array(np.inf, V.dtype).view(bits.dtype)):
+            by_column = bits.view(V.dtype)
+            tensors = (torch.from_numpy(x[None]) for x in (np.maximum.reduce(V, axis=1), by_column))
+            return *tensors, float(by_column.max())
     by_row = data.amax(dim=-1)
     if not (float(data.amin()) >= 0 and bool(torch.isfinite(by_row).all())):
         _require_non_negative(data, "V")
-    return by_row, data.amax(dim=-2)
+    return by_row, data.amax(dim=-2), None
 
 
 def as_tensor(
@@ -335,8 +340,6 @@ def _scale(by_row: Tensor, degree: float | None) -> Tensor:
     if degree is None:
         return torch.ones_like(largest)
     low, high = SAFE_MAXIMUM
-    if len(largest) == 1 and low <= float(largest) <= high:
-        return torch.ones_like(largest)
     outside = (largest > 0) & ((largest < low) | (largest > high))
     exponent = 2 * torch.floor(torch.log2(torch.where(outside, largest, torch.ones_like(largest))) / 2)
     return torch.where(outside, torch.exp2(exponent), torch.ones_like(largest))

@@ -236,9 +236,11 @@ def leading_vectors(
     block = np.concatenate([V.sums[0][None], _directions(width - 1, m)])
     basis, images, close = np.empty((0, m)), np.empty((0, n)), False
     for step in range(steps):
-        for _ in range(2 if len(basis) else 1):
-            block = np.linalg.qr((block - (block @ basis.T) @ basis).T)[0].T
-        image = V.down(np.ascontiguousarray(block))
+        # Twice is enough for directions that are new but for rounding; a start needs them less exact.
+        for _ in range(2 if step and exact else 1):
+            block = block - np.dot(np.dot(block, basis.T), basis) if step else block
+            block = np.ascontiguousarray(np.linalg.qr(block.T)[0].T)
+        image = V.down(block)
         if step:
             basis, images = np.concatenate([basis, block]), np.concatenate([images, image])
         else:
