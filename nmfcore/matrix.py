@@ -24,7 +24,7 @@ class SparseMatrix:
 
     Parameters
     ----------
-    rows : csr_array, shape (m, n)
+    rows : csr_array or csr_matrix, shape (m, n)
         The matrix.
     columns : csr_array, shape (n, m), optional
         Its transpose.
@@ -57,7 +57,7 @@ class SparseMatrix:
             raise TypeError(f"V must hold real numbers; got dtype {V.dtype}")
         kept = np.float32 if dtype == torch.float32 or (dtype is None and V.dtype == np.float32) else np.float64
         if isinstance(V, (scipy.sparse.csr_array, scipy.sparse.csr_matrix)) and V.dtype == kept and _tidy(V):
-            return cls(scipy.sparse.csr_array((V.data, V.indices, V.indptr), shape=V.shape))
+            return cls(V)
         rows = scipy.sparse.csr_array(V, dtype=kept, copy=True)
         rows.sum_duplicates()
         rows.eliminate_zeros()
@@ -144,12 +144,30 @@ class SparseMatrix:
 
     def filled_dense(self, rows: np.ndarray, columns: np.ndarray, dtype: Any) -> np.ndarray:
         """Return some rows and columns as an array; all others are empty."""
-        V, place, width = self._rows, np.zeros(self._rows.shape[1], np.int64), len(columns)
-        place[columns] = np.arange(width)
+        V, width = self._rows, len(columns)
         number = np.diff(V.indptr)[rows]
+        first = np.arange(0, len(rows) * width, width).repeat(number)
+        if width < V.shape[1]:
+            place = np.zeros(V.shape[1], np.int64)
+            place[columns] = np.arange(width)
+            first += place.take(V.indices)
+        else:
+            first += V.indices
         out = np.zeros((len(rows), width), dtype)
-        out.reshape(-1)[place[V.indices] + np.arange(0, len(rows) * width, width).repeat(number)] = V.data
+        out.reshape(-1)[first] = V.data
         return out
+
+    @property
+    def largest(self) -> float:
+        """The largest entry."""
+        return float(self._rows.data.max(initial=0))
+
+    @property
+    def filled_lines(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which rows and which columns have any entry; bool, shapes (m,) and (n,)."""
+        by_column = np.zeros(self._rows.shape[1], bool)
+        by_column[self._rows.indices] = True
+        return np.diff(self._rows.indptr) > 0, by_column
 
     @property
     def nnz(self) -> int:

@@ -209,7 +209,7 @@ def build_problem(
         _require_positive(data, weights, loss.beta)
 
     ordinary = largest is not None and SAFE_MAXIMUM[0] <= largest <= SAFE_MAXIMUM[1]
-    scale = torch.ones(len(data), dtype=torch.float64, device=data.device) if ordinary else _scale(by_row, degree_of(loss))
+    scale = torch.from_numpy(np.ones(1)) if ordinary else _scale(by_row, degree_of(loss))
     if not ordinary and bool((scale != 1).any()):
         data = data / scale.to(data.dtype)[:, None, None]
     coefficients = (penalty or Penalty()).coefficients(*data.shape[1:])
@@ -226,19 +226,20 @@ def build_problem(
 
 
 def _largest(data: Tensor | SparseMatrix) -> tuple[Tensor, Tensor, float | None]:
-    # The largest entries of rows, and of columns or, of a sparse matrix, their sums, and the largest of all where that
-    # costs nothing; data of either sign are refused.
+    # The largest entry of every row and column, or ones where there are any, and that of one matrix on the CPU; data
+    # that are negative or not finite are refused.
     if isinstance(data, SparseMatrix):
-        by_row = data.amax(dim=-1)
-        return by_row, data.sum(dim=-2), float(by_row.numpy().max())
+        largest = data.largest
+        by_row, by_column = data.filled_lines
+        return torch.from_numpy(by_row * largest)[None], torch.from_numpy(by_column)[None], largest
     if data.device.type == "cpu" and len(data) == 1:
         # Read as integers, numbers below zero are the largest, then NaN, then infinity: one pass finds all of them.
         V = data[0].numpy()
         bits = np.maximum.reduce(V.view(f"u{V.itemsize}"), axis=0)
         if int(bits.max()) < int(np.array(np.inf, V.dtype).view(bits.dtype)):
             by_column = bits.view(V.dtype)
-            tensors = (torch.from_numpy(x[None]) for x in (np.maximum.reduce(V, axis=1), by_column))
-            return *tensors, float(by_column.max())
+            by_row = np.maximum.reduce(V, axis=1)
+            return torch.from_numpy(by_row)[None], torch.from_numpy(by_column)[None], float(by_column.max())
     by_row = data.amax(dim=-1)
     if not (float(data.amin()) >= 0 and bool(torch.isfinite(by_row).all())):
         _require_non_negative(data, "V")
