@@ -266,11 +266,17 @@ def leading_vectors(
 
 
 def nndsvd(U: np.ndarray, S: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `initialise.nndsvd` does of singular vectors, as factors with components as rows."""
+    """Return what `initialise.nndsvd` does of singular vectors, as factors with components as rows.
+
+    Of two components H is zero: W is enough to begin at.
+    """
     choose_up, squares = _signs(U, X)
     size, root = np.sqrt(S * np.sqrt(squares[0] * squares[1])), np.sqrt(S[0])
     factors = []
     for x, own in zip((U, X), squares, strict=True):
+        if len(factors) and len(x) == 2:
+            factors.append(np.zeros(x.shape))
+            break
         norm = np.sqrt(np.where(own > 0, own, 1.0))
         chosen = np.maximum(x * (np.where(choose_up, size, -size) / norm)[:, None], 0.0)
         np.abs(x[0] * root, out=chosen[0])

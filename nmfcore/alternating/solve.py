@@ -190,7 +190,7 @@ class Narrow:
             fill: Any = self.cut(noise.W[0].numpy(), noise.H[0].numpy())
         else:
             fill = (level, level) if init == "nndsvda" else (0.0, 0.0)
-        return np.where(W == 0, fill[0], W), np.where(H == 0, fill[1], H)
+        return np.where(W == 0, fill[0], W), H if k == 2 else np.where(H == 0, fill[1], H)
 
 
 def _without_dead(request: Request, result: Result) -> Result:
