@@ -22,6 +22,7 @@ from ..result import FIELDS, Result, clearly_better
 from ..rules.multiplicative import smallest
 from ..sparse.batch import is_small
 from ..stopping import Status
+from ..streams import half_normals
 from .extrapolated import Extrapolated
 from .iterate import SLACK, Ended, Run, iterate
 from .products import SCATTERED, SINGLE, STEPS, THOROUGH, Full, Matrix, Scattered, leading_vectors, nndsvd
@@ -116,8 +117,9 @@ class Narrow:
             return Ended(np.zeros((m, k), kept), np.zeros((k, n), kept), 0.0, 1, Status.CONVERGED, 0.0)
         rule = Extrapolated if is_small((m, n), self.problem.V.dtype) and k > 2 else Run
         run = rule(self.matrix, *self.start(request, b, start), request.stop)
-        if start == 0 and not isinstance(request.init, str):
-            # Of a pair either factor may say nothing, where it was filled with a constant.
+        drawn = self.drawn(request, start)
+        if (drawn and self.turned) or not (drawn or isinstance(request.init, str)):
+            # What was drawn is W, the long one here. Of a given pair either factor may be filled with a constant.
             run.begin()
         ended = iterate(run, request.stop)
         W, H = self.rounded(ended, kept)
@@ -150,8 +152,16 @@ class Narrow:
 
     def start(self, request: Request, b: int, start: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the factors at which a start begins, components as rows, as the matrix is solved."""
-        init, k = "random" if start else request.first_init, request.n_components
+        init, k, (_, m, n) = request.first_init, request.n_components, self.problem.V.shape
         number = request.first_replicate + b
+        if self.drawn(request, start):
+            # Of W alone, to which H is fitted first, as in the other solvers; see `initialise.random_factors`.
+            assert self.matrix is not None
+            size = (float(self.matrix.sums[0].sum()) / (m * n * k)) ** 0.5
+            W = half_normals(m * k, number, request.seed, start).reshape(m, k) * size
+            if len(self.rows) == m and is_small((m, n), self.problem.V.dtype):
+                W = W * self.problem.filled_rows[0].numpy()[:, None]
+            return self.cut(W, np.zeros((k, n)))
         if isinstance(init, str) and init.startswith("nndsvd"):
             factors = self.singular(request, init, start, number)
             if factors is not None:
@@ -159,6 +169,11 @@ class Narrow:
         init = request.part_of_init(init, slice(b, b + 1))
         W, H = start_factors(self.problem, k, init, seed=request.seed, start=start, first_replicate=number)
         return self.cut(W[0].numpy(), H[0].numpy())
+
+    @staticmethod
+    def drawn(request: Request, start: int) -> bool:
+        """Tell whether a start is drawn at random."""
+        return start > 0 or (isinstance(request.first_init, str) and request.first_init == "random")
 
     def cut(self, W: np.ndarray, H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the factors of the matrix as it is solved, components as rows, of those of the whole."""
@@ -190,7 +205,9 @@ class Narrow:
             fill: Any = self.cut(noise.W[0].numpy(), noise.H[0].numpy())
         else:
             fill = (level, level) if init == "nndsvda" else (0.0, 0.0)
-        return np.where(W == 0, fill[0], W), H if k == 2 else np.where(H == 0, fill[1], H)
+        # Small problems begin at W alone, as their batches do.
+        of_W = k == 2 or is_small((m, n), self.problem.V.dtype)
+        return np.where(W == 0, fill[0], W), np.zeros_like(H) if of_W else np.where(H == 0, fill[1], H)
 
 
 def _without_dead(request: Request, result: Result) -> Result:

@@ -1,7 +1,7 @@
 """Batches of small dense problems by extrapolated HALS, compiled: LANES problems at a time, each with several starts.
 
-A lane that has ended goes on at once, with its next start or the next problem. A later start is given up as soon as what
-its loss is still to fall cannot bring it clearly below the best one so far. All numbers are float64.
+A lane that has ended goes on at once, with its next start or the next problem. A later start is given up as soon as
+what its loss is still to fall cannot bring it clearly below the best one so far. All numbers are float64.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..rules.hals import GROW, GROW_LIMIT, SHRINK
 from ..rules.hals import MOMENTUM as FIRST_MOMENTUM
 from ..stopping import STEADY
 from .beginning import half_normal, start_stream
-from .lanes import LANES, lanes_max, lanes_min, lanes_sqrt, load, splat, store, where_positive
+from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_positive
 from .loops import dot_column, gram_rows, scatter_column, sweep_rows
 from .settings import CONVERGED, MAX_ITER, NON_FINITE
 from .tiles import ALLOCATING, INNER
@@ -24,8 +24,6 @@ from .workspace import aligned
 
 ROWS = 4
 SIDE_BY_SIDE = (0,) * ROWS
-# Powers of V V^T that make a start of its columns.
-POWERS = 8
 # A start is given up where so many times what its loss is thought to fall yet would not do, and never before so many
 # iterations.
 TRUST, FIRST = 10.0, 20
@@ -84,7 +82,7 @@ class Asked(NamedTuple):
     number: int
     seed: Any  # uint64
     starts: int
-    spectral: bool  # whether the first start is made of singular vectors
+    given: bool  # whether the first start is
     sweeps_W: int
     sweeps_H: int
     tol: float
@@ -148,19 +146,17 @@ def prepare(work, G, inverse, units):
 
 
 @njit(**INNER)
-def pass_over(desk, asked, factor, m, n, sweeps, units):
-    """Write H, fitted to the W at `factor` by so many sweeps or without any their products with V, and V H^T."""
+def pass_over(desk, asked, m, n, units):
+    """Fit H to the W that comes next, and write V H^T."""
     work, at, cells, rows, width = desk.work, desk.at, desk.cells, asked.rows, len(units) * LANES
     zero, one = splat(0.0, work), splat(1.0, work)
     clear(work, at.A, m * len(units))
     # A few columns at a time, whose cells are then still near.
     for first in range(0, n, ROWS):
         last, H = min(first + ROWS, n), at.H + first * width
-        to = at.R if sweeps else H
         for j in range(first, last):
-            dot_column(cells, rows, j * m, (j + 1) * m, work, factor, work, to + (j - first) * width, units)
-        if sweeps:
-            sweep_rows(SIDE_BY_SIDE, work, at.R, at.inverse, zero, H, H, one, sweeps, units)
+            dot_column(cells, rows, j * m, (j + 1) * m, work, at.Y, work, at.R + (j - first) * width, units)
+        sweep_rows(SIDE_BY_SIDE, work, at.R, at.inverse, zero, H, H, one, asked.sweeps_H, units)
         for j in range(first, last):
             scatter_column(cells, rows, j * m, (j + 1) * m, work, at.A, H + (j - first) * width, units)
 
@@ -172,7 +168,7 @@ def iterate(desk, asked, m, n, units):
     zero, one, turned = splat(0.0, work), splat(1.0, work), splat(0.0, work)
     gram(work, at.Y, m, at.G, at.sums, units)
     prepare(work, at.G, at.inverse, units)
-    pass_over(desk, asked, at.Y, m, n, asked.sweeps_H, units)
+    pass_over(desk, asked, m, n, units)
     gram(work, at.H, n, at.GH, at.sums, units)
     prepare(work, at.GH, at.inverse, units)
     for place in range(0, -(-m // ROWS) * ROWS * width, ROWS * width):
@@ -196,7 +192,7 @@ def iterate(desk, asked, m, n, units):
 
 @njit(**INNER)
 def changed(work, at, factor, before, count, inverse, units):
-    """Return how far a factor has moved relative to its largest entry, and keep it: W times the sums of H, H over them."""
+    """Return how far W times the sums of H, or H over them, has moved, relative to its largest entry, and keep it."""
     k = len(units)
     zero, one = splat(0.0, work), splat(1.0, work)
     most, largest = zero, zero
@@ -235,7 +231,7 @@ def look(desk, m, n, units):
 def begin(desk, asked, lane, m, n, units, W):
     """Begin a start in a lane, at the given W (m, k) or at a drawn one, to which H is fitted first."""
     work, at, k, problem, number = desk.work, desk.at, len(units), desk.problem[lane], desk.number[lane]
-    total, drawn = 0.0, number > 0 or not asked.spectral
+    total, drawn = 0.0, number > 0 or not asked.given
     for p in range(lane, m * n * LANES, LANES):
         total += desk.cells[p]
     size = np.sqrt(total / (m * n * k))
@@ -295,7 +291,7 @@ def keep(desk, answers, lane, status, m, n, units):
 
 @njit(**ALLOCATING)
 def solve(desk, asked, given, first, last, units, answers):
-    """Solve the problems first to last - 1; `given` (B, m, k) is where the first start begins if it is `spectral`."""
+    """Solve the problems first to last - 1; `given` (B, m, k) are the W of the first starts, if any are."""
     (m, n), following, living = asked.V.shape[1:], first, 0
     for lane in range(LANES):
         if following < last:
@@ -333,83 +329,3 @@ def solve(desk, asked, given, first, last, units, answers):
                 fetch(desk, asked.V[following], lane)
                 following += 1
             begin(desk, asked, lane, m, n, units, given[desk.problem[lane]])
-
-
-@njit(**INNER)
-def orthogonal(work, at, m, units):
-    """Make the columns of the m x k matrices at work[at:] orthonormal, one after the other."""
-    k = len(units)
-    zero, one = splat(0.0, work), splat(1.0, work)
-    for c in range(k):
-        for d in range(c):
-            dot = zero
-            for i in range(m):
-                dot = dot + load(work, at + (i * k + c) * LANES, work) * load(work, at + (i * k + d) * LANES, work)
-            for i in range(m):
-                place = at + (i * k + c) * LANES
-                store(work, place, load(work, place, work) - dot * load(work, at + (i * k + d) * LANES, work))
-        square = zero
-        for i in range(m):
-            x = load(work, at + (i * k + c) * LANES, work)
-            square = square + x * x
-        per = where_positive(square, one / lanes_sqrt(where_positive(square, square, one)), zero)
-        for i in range(m):
-            place = at + (i * k + c) * LANES
-            store(work, place, load(work, place, work) * per)
-
-
-@njit(**INNER)
-def halves(work, at, count, c, units):
-    """Return the squared norms of the positive and of the negative part of column c."""
-    k = len(units)
-    zero = splat(0.0, work)
-    up, down = zero, zero
-    for i in range(count):
-        x = load(work, at + (i * k + c) * LANES, work)
-        over, under = lanes_max(x, zero), lanes_max(zero - x, zero)
-        up, down = up + over * over, down + under * under
-    return up, down
-
-
-@njit(**ALLOCATING)
-def spectral(desk, asked, first, last, units, given):
-    """Write the W of NNDSVD to `given`, of singular vectors that a few powers of V V^T approach."""
-    work, at, k, (m, n) = desk.work, desk.at, len(units), asked.V.shape[1:]
-    zero, one = splat(0.0, work), splat(1.0, work)
-    for begun in range(first, last, LANES):
-        here = min(LANES, last - begun)
-        for lane in range(here):
-            fetch(desk, asked.V[begun + lane], lane)
-        # Sums over a few groups of columns.
-        for i in range(m):
-            for c in range(k):
-                total = zero
-                for j in range(c, n, k):
-                    total = total + load(desk.cells, (j * m + i) * LANES, work)
-                store(work, at.A + (i * k + c) * LANES, total)
-        for _ in range(POWERS):
-            orthogonal(work, at.A, m, units)
-            for place in range(0, m * k * LANES, LANES):
-                store(work, at.Y + place, load(work, at.A + place, work))
-            pass_over(desk, asked, at.Y, m, n, 0, units)
-        level = zero
-        for p in range(0, m * n * LANES, LANES):
-            level = level + load(desk.cells, p, work)
-        level = level * splat(1.0 / (m * n), work)
-        for c in range(k):
-            (up, down), (long_up, long_down) = halves(work, at.Y, m, c, units), halves(work, at.H, n, c, units)
-            better = up * long_up - down * long_down
-            square = where_positive(better, up, down)
-            square = where_positive(square, square, one)
-            size = lanes_sqrt(lanes_sqrt(where_positive(better, long_up, long_down) / square))
-            sign = where_positive(better, one, zero - one)
-            for i in range(m):
-                place = (i * k + c) * LANES
-                x = load(work, at.Y + place, work) * sign
-                x = lanes_max(x, zero - x) if c == 0 else lanes_max(x, zero)
-                x = x * size
-                store(work, at.W + place, where_positive(x, x, level))
-        for lane in range(here):
-            for i in range(m):
-                for c in range(k):
-                    given[begun + lane, i, c] = work[at.W + (i * k + c) * LANES + lane]

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from ..dense import Dense, Solver
+from ..initialise import fill_zeros, nndsvd
 from ..kernels import LANES
 from ..kernels.compiling import switched_off
 from ..kernels.parallel import in_parallel, kernels_only
 from ..losses import BetaDivergence
-from ..pattern import SharedPattern
 from ..optimality import examine
+from ..pattern import SharedPattern
 from ..problem import SAFE_MAXIMUM, Factors, build_problem, checked
 from ..request import Request
 from ..result import FIELDS, Result
@@ -141,7 +142,7 @@ class Raced:
 
     def run(self, V: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return W, H, the iterations, statuses and starts of the winners."""
-        from ..kernels.small import Answers, Asked, lay, solve, spectral
+        from ..kernels.small import Answers, Asked, lay, solve
 
         request, rule = self.request, ExtrapolatedHALS()
         (B, m, n), k, stop = V.shape, request.n_components, request.stop
@@ -152,15 +153,20 @@ class Raced:
             float(stop.tol), SLOWEST, ROUNDING * float(np.finfo(np.float64).eps), stop.max_iter, stop.interval(rule),
         )  # fmt: skip
         whole = (np.zeros(B, np.int64) for _ in range(3))
-        given, answers = np.zeros((B, m, k)), Answers(np.zeros((B, m, k)), np.zeros((B, k, n)), *whole)
+        given = self.of_vectors() if of_vectors else np.zeros((B, m, k))
+        answers = Answers(np.zeros((B, m, k)), np.zeros((B, k, n)), *whole)
 
         def work(first: int, last: int) -> None:
-            if of_vectors:
-                spectral(lay(m, n, k), asked, first, last, (0,) * k, given)
             solve(lay(m, n, k), asked, given, first, last, (0,) * k, answers)
 
         in_parallel(work, B, grain=LONG * LANES)
         return tuple(answers)
+
+    def of_vectors(self) -> np.ndarray:
+        """Return the W of the first start, made of singular vectors; H is fitted to it first."""
+        V = self.V.double()
+        factors, means = nndsvd(V, self.request.n_components), V.mean(dim=(-2, -1))
+        return np.ascontiguousarray(fill_zeros("nndsvda", factors, means, 0, 0, ()).W.numpy())
 
     def again(self, result: Result, b: int) -> None:
         """Solve a replicate by itself where its best start has come to rest without being optimal."""
