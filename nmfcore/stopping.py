@@ -220,9 +220,7 @@ class LossLeft:
 
     def select(self, rows: Tensor) -> None:
         """Keep the replicates `rows`."""
-        self.previous, self.fall, self.least = (
-            x.index_select(0, rows) for x in (self.previous, self.fall, self.least)
-        )
+        self.previous, self.fall, self.least = (x.index_select(0, rows) for x in (self.previous, self.fall, self.least))
 
     def narrow(self, columns: Tensor) -> None:
         """Do nothing: columns where data and reconstruction are zero add nothing to the loss."""

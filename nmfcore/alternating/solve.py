@@ -115,7 +115,9 @@ class Narrow:
         kept, double = str(self.problem.V.dtype).removeprefix("torch."), np.dtype(np.float64)
         if self.matrix is None:
             return Ended(np.zeros((m, k), kept), np.zeros((k, n), kept), 0.0, 1, Status.CONVERGED, 0.0)
-        rule = Extrapolated if is_small((m, n), self.problem.V.dtype) and k > 2 else Run
+        # By the rule of their batches, unless what is given is to be brought to an end.
+        as_batch = is_small((m, n), self.problem.V.dtype) and k > 2 and isinstance(request.init, str)
+        rule = Extrapolated if as_batch else Run
         run = rule(self.matrix, *self.start(request, b, start), request.stop)
         drawn = self.drawn(request, start)
         if (drawn and self.turned) or not (drawn or isinstance(request.init, str)):

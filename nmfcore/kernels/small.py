@@ -16,7 +16,7 @@ from ..rules.hals import GROW, GROW_LIMIT, SHRINK
 from ..rules.hals import MOMENTUM as FIRST_MOMENTUM
 from ..stopping import STEADY
 from .beginning import half_normal, start_stream
-from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_positive
+from .lanes import LANES, lanes_max, lanes_min, lanes_sqrt, load, splat, store, where_positive
 from .loops import dot_column, gram_rows, scatter_column, sweep_rows
 from .settings import CONVERGED, MAX_ITER, NON_FINITE
 from .tiles import ALLOCATING, INNER
@@ -26,7 +26,7 @@ ROWS = 4
 SIDE_BY_SIDE = (0,) * ROWS
 # A start is given up where so many times what its loss is thought to fall yet would not do, and never before so many
 # iterations.
-TRUST, FIRST = 10.0, 20
+TRUST, FIRST = 10.0, 12
 
 
 class Places(NamedTuple):
@@ -211,6 +211,24 @@ def changed(work, at, factor, before, count, inverse, units):
 
 
 @njit(**INNER)
+def balance(desk, m, n, units):
+    """Give both factors of every component the same sum: scale that wandered from one to the other would be lost."""
+    work, at, k = desk.work, desk.at, len(units)
+    zero, one = splat(0.0, work), splat(1.0, work)
+    for c in range(k):
+        # Those of W are where `look` has left them.
+        of_W, of_H = load(work, at.inverse + c * LANES, work), load(work, at.sums + c * LANES, work)
+        known = where_positive(of_W, of_H, zero)
+        by = lanes_sqrt(where_positive(known, of_H, one) / where_positive(known, of_W, one))
+        back = one / by
+        for place in range(c * LANES, m * k * LANES, k * LANES):
+            store(work, at.W + place, load(work, at.W + place, work) * by)
+            store(work, at.Y + place, load(work, at.Y + place, work) * by)
+        for place in range(c * LANES, n * k * LANES, k * LANES):
+            store(work, at.H + place, load(work, at.H + place, work) * back)
+
+
+@njit(**INNER)
 def look(desk, m, n, units):
     """Write the losses, and how far the factors have moved since the check before."""
     work, at, k = desk.work, desk.at, len(units)
@@ -225,6 +243,7 @@ def look(desk, m, n, units):
     for place in range(0, k * k * LANES, LANES):
         loss = loss + half * load(work, at.G + place, work) * load(work, at.GH + place, work)
     store(work, at.loss, loss)
+    balance(desk, m, n, units)
 
 
 @njit(**INNER)

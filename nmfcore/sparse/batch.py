@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ from .plan import plan_pattern
 FEWEST = 2 * LANES
 # Problems per lane that a thread should solve in one go: the last ones wait for each other.
 LONG = 4
+# Iterations after which the others would wait for a start for too long.
+MOST = 1000
 # The values of as many small problems as are solved side by side must stay in the processor's cache, in bytes.
 TILE = 2**21
 
@@ -134,8 +136,8 @@ class Raced:
         loss = problem.divergence(ended).numpy()
         result = Result(*factors, loss, loss.copy(), n_iter, status, kkt, start)
         optimal = (growing <= limit) & (locked <= limit) & (kkt <= KKT_MARGIN * limit)
-        for b in np.flatnonzero(~optimal & (status != Status.MAX_ITER)):
-            self.again(result, int(b))
+        for b in np.flatnonzero(~optimal | (status == Status.MAX_ITER)):
+            self.go_on(result, int(b))
         if request.progress is not None:
             request.progress(B, B)
         return result
@@ -150,7 +152,8 @@ class Raced:
         asked = Asked(
             np.ascontiguousarray(V), np.tile(np.arange(m, dtype=np.int32), n), request.first_replicate,
             np.uint64(request.seed % 2**64), request.number_of_starts, of_vectors, rule.sweeps_W, rule.sweeps_H,
-            float(stop.tol), SLOWEST, ROUNDING * float(np.finfo(np.float64).eps), stop.max_iter, stop.interval(rule),
+            float(stop.tol), SLOWEST, ROUNDING * float(np.finfo(np.float64).eps), min(stop.max_iter, MOST),
+            stop.interval(rule),
         )  # fmt: skip
         whole = (np.zeros(B, np.int64) for _ in range(3))
         given = self.of_vectors() if of_vectors else np.zeros((B, m, k))
@@ -168,12 +171,20 @@ class Raced:
         factors, means = nndsvd(V, self.request.n_components), V.mean(dim=(-2, -1))
         return np.ascontiguousarray(fill_zeros("nndsvda", factors, means, 0, 0, ()).W.numpy())
 
-    def again(self, result: Result, b: int) -> None:
-        """Solve a replicate by itself where its best start has come to rest without being optimal."""
+    def go_on(self, result: Result, b: int) -> None:
+        """Go on by itself with a replicate that has come to rest without being optimal, or takes longer than most."""
         from ..alternating.solve import Alternating
 
-        number = self.request.first_replicate + b
-        alone = self.request.with_data(self.V[b : b + 1], first_replicate=number, device=None, progress=None)
-        one = Alternating(alone.with_data(alone.V.numpy(), update="auto")).solve()
+        left = self.request.stop.max_iter - int(result.n_iter[b])
+        if left <= 0:
+            return
+        stop = replace(self.request.stop, max_iter=left)
+        init = (result.W[b], result.H[b]) if np.isfinite(result.loss[b]) else "auto"
+        alone = self.request.with_data(
+            self.V[b : b + 1].numpy(), init=init, starts=1, stop=stop, update="auto", device=None, progress=None
+        )
+        one = Alternating(alone).solve()
+        one.n_iter[0] += result.n_iter[b]
+        one.start[0] = result.start[b]
         for name in FIELDS:
             getattr(result, name)[b] = getattr(one, name)[0]
