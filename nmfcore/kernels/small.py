@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from ..balance import LOPSIDED
 from ..result import MARGIN
 from ..rules.hals import GROW, GROW_LIMIT, SHRINK
 from ..rules.hals import MOMENTUM as FIRST_MOMENTUM
@@ -212,14 +213,21 @@ def changed(work, at, factor, before, count, inverse, units):
 
 @njit(**INNER)
 def balance(desk, m, n, units):
-    """Give both factors of every component the same sum: scale that wandered from one to the other would be lost."""
+    """Give both factors of a component the same sum where one has nearly all of it: see `balance.LOPSIDED`."""
     work, at, k = desk.work, desk.at, len(units)
-    zero, one = splat(0.0, work), splat(1.0, work)
+    zero, one, most = splat(0.0, work), splat(1.0, work), splat(LOPSIDED, work)
     for c in range(k):
         # Those of W are where `look` has left them.
         of_W, of_H = load(work, at.inverse + c * LANES, work), load(work, at.sums + c * LANES, work)
         known = where_positive(of_W, of_H, zero)
-        by = lanes_sqrt(where_positive(known, of_H, one) / where_positive(known, of_W, one))
+        far = where_positive(of_H - of_W * most, known, where_positive(of_W - of_H * most, known, zero))
+        store(work, at.R, far)
+        found = False
+        for lane in range(LANES):
+            found = found or work[at.R + lane] > 0
+        if not found:
+            continue
+        by = lanes_sqrt(where_positive(far, of_H, one) / where_positive(far, of_W, one))
         back = one / by
         for place in range(c * LANES, m * k * LANES, k * LANES):
             store(work, at.W + place, load(work, at.W + place, work) * by)
