@@ -230,8 +230,8 @@ def _examined(data: Tensor | SparseMatrix) -> tuple[float | Tensor, Tensor, Tens
     # The largest entry, a number for one matrix on the CPU, and which rows and columns have any; data that are negative
     # or not finite are refused.
     if isinstance(data, SparseMatrix):
-        by_row, by_column = data.filled_lines
-        return data.largest, torch.from_numpy(by_row[None]), torch.from_numpy(by_column[None])
+        filled_rows, filled_columns = (torch.from_numpy(x[None]) for x in data.filled_lines)
+        return data.largest, filled_rows, filled_columns
     if data.device.type == "cpu" and len(data) == 1:
         # Read as integers, numbers below zero are the largest, then NaN, then infinity: one pass finds all of them.
         V = data[0].numpy()
@@ -239,9 +239,10 @@ def _examined(data: Tensor | SparseMatrix) -> tuple[float | Tensor, Tensor, Tens
         largest = bits.max()
         if int(largest) < int(np.array(np.inf, V.dtype).view(bits.dtype)):
             # Most often some of the columns tell already that there are no empty rows.
-            rows = V[:, :: max(1, V.shape[1] // SOME)].any(axis=1)
-            rows = rows if rows.all() else V.any(axis=1)
-            return float(largest.view(V.dtype)), torch.from_numpy(rows[None]), torch.from_numpy((bits > 0)[None])
+            some: np.ndarray = np.any(V[:, :: max(1, V.shape[1] // SOME)], axis=1)
+            rows = some if some.all() else np.any(V, axis=1)
+            columns: np.ndarray = bits > 0
+            return float(largest.view(V.dtype)), torch.from_numpy(rows[None]), torch.from_numpy(columns[None])
     by_row = data.amax(dim=-1)
     if not (float(data.amin()) >= 0 and bool(torch.isfinite(by_row).all())):
         _require_non_negative(data, "V")

@@ -272,7 +272,7 @@ def nndsvd(U: np.ndarray, S: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.
     """
     choose_up, squares = _signs(U, X)
     size, root = np.sqrt(S * np.sqrt(squares[0] * squares[1])), np.sqrt(S[0])
-    factors = []
+    factors: list[np.ndarray] = []
     for x, own in zip((U, X), squares, strict=True):
         if len(factors) and len(x) == 2:
             factors.append(np.zeros(x.shape))

@@ -241,7 +241,7 @@ def _matrix(V: Any, rows: np.ndarray, columns: np.ndarray, turned: bool) -> Matr
     dtype = np.float32 if single and entries > SINGLE else np.float64
     filled = V.nnz / entries if sparse else _filled(V)
     if filled <= SCATTERED / (2 if single else 1) or (sparse and entries > DENSE_ENTRIES):
-        by_row = None if sparse else scipy.sparse.csr_array(V)
+        by_row: Any = None if sparse else scipy.sparse.csr_array(V)
         pair = V.filled(rows, columns) if sparse else (by_row, scipy.sparse.csr_array(by_row.T))
         first, second = (x.astype(dtype, copy=False) for x in (pair[::-1] if turned else pair))
         return Scattered(first, second)

@@ -134,7 +134,7 @@ class Raced:
         growing, locked, kkt = (x.numpy() for x in examine(problem, ended))
         limit = mass_limit(request.stop.tol, self.V.dtype)
         loss = problem.divergence(ended).numpy()
-        result = Result(*factors, loss, loss.copy(), n_iter, status, kkt, start)
+        result = Result(factors[0], factors[1], loss, loss.copy(), n_iter, status, kkt, start)
         optimal = (growing <= limit) & (locked <= limit) & (kkt <= KKT_MARGIN * limit)
         for b in np.flatnonzero(~optimal | (status == Status.MAX_ITER)):
             self.go_on(result, int(b))
