@@ -105,13 +105,13 @@ def lay(m: int, n: int, k: int) -> Desk:
 
 
 @njit(**INNER)
-def fetch(desk, V, lane):
-    """Copy a problem into a lane."""
-    m, n = V.shape
-    total = 0.0
+def fetch(desk, V, problem, lane):
+    """Copy a problem into a lane, for its first start."""
+    (m, n), total = V.shape[1:], 0.0
+    desk.problem[lane], desk.number[lane], desk.memory[3, lane] = problem, 0, np.inf
     for i in range(m):
         for j in range(n):
-            value = V[i, j]
+            value = V[problem, i, j]
             desk.cells[(j * m + i) * LANES + lane] = value
             total += value * value
     desk.work[desk.at.energy + lane] = 0.5 * total
@@ -172,10 +172,9 @@ def iterate(desk, asked, m, n, units):
     pass_over(desk, asked, m, n, units)
     gram(work, at.H, n, at.GH, at.sums, units)
     prepare(work, at.GH, at.inverse, units)
-    for place in range(0, -(-m // ROWS) * ROWS * width, ROWS * width):
-        sweep_rows(
-            SIDE_BY_SIDE, work, at.A + place, at.inverse, zero, at.Y + place, at.D + place, one, asked.sweeps_W, units
-        )
+    for first in range(0, m * width, ROWS * width):
+        begun, made, sweeps = at.Y + first, at.D + first, asked.sweeps_W
+        sweep_rows(SIDE_BY_SIDE, work, at.A + first, at.inverse, zero, begun, made, one, sweeps, units)
     for place in range(0, m * width, LANES):
         new = load(work, at.D + place, work)
         turned = turned + (load(work, at.Y + place, work) - new) * (new - load(work, at.W + place, work))
@@ -222,10 +221,7 @@ def balance(desk, m, n, units):
         known = where_positive(of_W, of_H, zero)
         far = where_positive(of_H - of_W * most, known, where_positive(of_W - of_H * most, known, zero))
         store(work, at.R, far)
-        found = False
-        for lane in range(LANES):
-            found = found or work[at.R + lane] > 0
-        if not found:
+        if work[at.R : at.R + LANES].max() <= 0:
             continue
         by = lanes_sqrt(where_positive(far, of_H, one) / where_positive(far, of_W, one))
         back = one / by
@@ -320,13 +316,11 @@ def keep(desk, answers, lane, status, m, n, units):
 def solve(desk, asked, given, first, last, units, answers):
     """Solve the problems first to last - 1; `given` (B, m, k) are the W of the first starts, if any are."""
     (m, n), following, living = asked.V.shape[1:], first, 0
-    for lane in range(LANES):
-        if following < last:
-            desk.problem[lane], desk.number[lane], desk.memory[3, lane] = following, 0, np.inf
-            fetch(desk, asked.V[following], lane)
-            begin(desk, asked, lane, m, n, units, given[following])
-            following += 1
-            living += 1
+    for lane in range(min(LANES, last - first)):
+        fetch(desk, asked.V, following, lane)
+        begin(desk, asked, lane, m, n, units, given[following])
+        following += 1
+        living += 1
     clock = 0
     while living > 0:
         iterate(desk, asked, m, n, units)
@@ -336,10 +330,8 @@ def solve(desk, asked, given, first, last, units, answers):
         clock = 0
         look(desk, m, n, units)
         for lane in range(LANES):
-            if desk.problem[lane] < 0:
-                continue
             desk.iteration[lane] += asked.every
-            status = ended(desk, asked, lane)
+            status = ended(desk, asked, lane) if desk.problem[lane] >= 0 else -1
             if status == -1:
                 continue
             loss, best = desk.work[desk.at.loss + lane], desk.memory[3, lane]
@@ -352,7 +344,6 @@ def solve(desk, asked, given, first, last, units, answers):
                     desk.problem[lane] = -1
                     living -= 1
                     continue
-                desk.problem[lane], desk.number[lane], desk.memory[3, lane] = following, 0, np.inf
-                fetch(desk, asked.V[following], lane)
+                fetch(desk, asked.V, following, lane)
                 following += 1
             begin(desk, asked, lane, m, n, units, given[desk.problem[lane]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ class Tiled:
         if ((largest > 0) & ((largest < low) | (largest > high))).any():
             return self.otherwise.solve()
         if raced(self.request):
-            result = Raced(self.request, V).solve()
+            result = Raced(self.request, V, self.otherwise).solve()
             return result.map(torch.from_numpy) if isinstance(self.request.V, Tensor) else result
         pattern = SharedPattern.from_dense(data, dtype=data.dtype)
         solver = plan_pattern(self.request.with_data(pattern, dtype=V.dtype, device=None))
@@ -111,10 +112,13 @@ class Raced:
         One whose starts may race.
     V : Tensor, shape (B, m, n)
         Its data, checked.
+    otherwise : Solver
+        For problems that the kernel does not bring to an end: one that has a request, as all have.
     """
 
     request: Request
     V: Tensor
+    otherwise: Any
 
     @kernels_only()
     def solve(self) -> Result:
@@ -173,8 +177,6 @@ class Raced:
 
     def go_on(self, result: Result, b: int) -> None:
         """Go on by itself with a replicate that has come to rest without being optimal, or takes longer than most."""
-        from ..alternating.solve import Alternating
-
         left = self.request.stop.max_iter - int(result.n_iter[b])
         if left <= 0:
             return
@@ -183,7 +185,7 @@ class Raced:
         alone = self.request.with_data(
             self.V[b : b + 1].numpy(), init=init, starts=1, stop=stop, update="auto", device=None, progress=None
         )
-        one = Alternating(alone).solve()
+        one = replace(self.otherwise, request=alone).solve()
         one.n_iter[0] += result.n_iter[b]
         one.start[0] = result.start[b]
         for name in FIELDS:
