@@ -25,8 +25,7 @@ from .workspace import aligned
 
 ROWS = 4
 SIDE_BY_SIDE = (0,) * ROWS
-# A start is given up where so many times what its loss is thought to fall yet would not do, and never before so many
-# iterations.
+# A start is given up where so many times what its loss is thought to fall yet would not do; from this iteration on.
 TRUST, FIRST = 10.0, 12
 
 
@@ -216,12 +215,14 @@ def balance(desk, m, n, units):
     work, at, k = desk.work, desk.at, len(units)
     zero, one, most = splat(0.0, work), splat(1.0, work), splat(LOPSIDED, work)
     for c in range(k):
-        # Those of W are where `look` has left them.
         of_W, of_H = load(work, at.inverse + c * LANES, work), load(work, at.sums + c * LANES, work)
         known = where_positive(of_W, of_H, zero)
         far = where_positive(of_H - of_W * most, known, where_positive(of_W - of_H * most, known, zero))
         store(work, at.R, far)
-        if work[at.R : at.R + LANES].max() <= 0:
+        found = 0.0
+        for lane in range(at.R, at.R + LANES):
+            found = max(found, work[lane])
+        if found == 0:
             continue
         by = lanes_sqrt(where_positive(far, of_H, one) / where_positive(far, of_W, one))
         back = one / by
