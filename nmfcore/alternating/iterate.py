@@ -266,7 +266,7 @@ class Run:
         total, at = positive(float(self.V.sums[0].sum())), self.best
         dead = bool(((at.weight[:, 0] == 0) & ~at.W.any(axis=1)).any())
         for (entry, other, down, up), mass in zip(self.sides(), self.V.sums, strict=True):
-            wanted = up / np.maximum(down, TINY)
+            wanted = up / np.maximum(np.maximum(down, up), TINY)
             np.subtract(1.0, wanted, out=wanted)
             wanted *= down > up
             grown = wanted * (entry > 0)
