@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ class SparseMatrix:
 
     Parameters
     ----------
-    rows : csr_array, shape (m, n)
+    rows : csr_array or csr_matrix, shape (m, n)
         The matrix.
     columns : csr_array, shape (n, m), optional
         Its transpose.
@@ -58,14 +57,13 @@ class SparseMatrix:
         if V.dtype.kind not in "fiub":
             raise TypeError(f"V must hold real numbers; got dtype {V.dtype}")
         kept = np.float32 if dtype == torch.float32 or (dtype is None and V.dtype == np.float32) else np.float64
+        if isinstance(V, (scipy.sparse.csr_array, scipy.sparse.csr_matrix)) and V.dtype == kept and _tidy(V):
+            return cls(V)
         rows = scipy.sparse.csr_array(V, dtype=kept, copy=True)
         rows.sum_duplicates()
         rows.eliminate_zeros()
         if len(V.shape) != 2 or 0 in V.shape:
             raise ProblemError(f"V must have shape (m, n) with no empty axis; got {V.shape}")
-        # Numbers below zero and those that are not finite show in the extremes.
-        if not rows.nnz or (rows.data.min() > 0 and np.isfinite(rows.data.max())):
-            return cls(rows)
         wild = ~np.isfinite(rows.data)
         if wild.any():
             raise ProblemError(
@@ -146,9 +144,41 @@ class SparseMatrix:
         columns = self._columns[index.numpy()]
         return SparseMatrix(scipy.sparse.csr_array(columns.T), columns)
 
-    def filled(self, rows: np.ndarray, columns: np.ndarray) -> tuple[Any, Callable[[], Any]]:
-        """Return some rows and columns as a csr_array, and what makes their transpose; all others are empty."""
-        return _part(self._rows, rows, columns), lambda: _part(self._columns, columns, rows)
+    def filled(self, rows: np.ndarray, columns: np.ndarray) -> tuple[Any, Any]:
+        """Return some rows and columns as a csr_array, and their transpose; all others are empty."""
+        return _part(self._rows, rows, columns), _part(self._columns, columns, rows)
+
+    def filled_dense(self, rows: np.ndarray, columns: np.ndarray, dtype: Any) -> np.ndarray:
+        """Return some rows and columns as an array; all others are empty."""
+        V, width = self._rows, len(columns)
+        number = np.diff(V.indptr)[rows]
+        first = np.arange(0, len(rows) * width, width).repeat(number)
+        if width < V.shape[1]:
+            place = np.zeros(V.shape[1], np.int64)
+            place[columns] = np.arange(width)
+            first += place.take(V.indices)
+        else:
+            first += V.indices
+        out = np.zeros((len(rows), width), dtype)
+        out.reshape(-1)[first] = V.data
+        return out
+
+    @property
+    def largest(self) -> float:
+        """The largest entry."""
+        return float(self._rows.data.max(initial=0))
+
+    @property
+    def filled_lines(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which rows and which columns have any entry; bool, shapes (m,) and (n,)."""
+        by_column = np.zeros(self._rows.shape[1], bool)
+        by_column[self._rows.indices] = True
+        return np.diff(self._rows.indptr) > 0, by_column
+
+    @property
+    def nnz(self) -> int:
+        """How many entries are not zero."""
+        return int(self._rows.nnz)
 
     def to_dense(self) -> Tensor:
         """Return the matrix as a Tensor, shape (1, m, n)."""
@@ -193,6 +223,14 @@ class SparseMatrix:
         U, S, Vh = scipy.sparse.linalg.svds(self._rows.astype(np.float64), k, v0=v0)
         down = np.argsort(-S)
         return tuple(torch.from_numpy(np.ascontiguousarray(x))[None] for x in (U[:, down], S[down], Vh[down]))  # type: ignore[return-value]
+
+
+def _tidy(V: Any) -> bool:
+    # Whether every entry stands once and in its place, and is positive and finite: the extremes tell.
+    return bool(
+        len(V.shape) == 2 and 0 not in V.shape and 0 < V.nnz == len(V.data) and V.has_canonical_format
+        and V.data.min() > 0 and np.isfinite(V.data.max())
+    )  # fmt: skip
 
 
 def _part(V: Any, along: np.ndarray, across: np.ndarray) -> Any:

@@ -21,6 +21,8 @@ FLOAT_DTYPES = ("torch.float32", "torch.float64")
 # Within this range of the largest entry the data are used as they are, so that the numbers equal scikit-learn's;
 # outside it float32 squares and the absolute floors would spoil them, and a power of four is divided out.
 SAFE_MAXIMUM = (2.0**-10, 2.0**20)
+# Columns that are asked first whether any row is empty.
+SOME = 256
 
 
 class Factors(NamedTuple):
@@ -214,12 +216,13 @@ def build_problem(
                 f"weight of shape {tuple(weights.shape)} does not fit V of shape {tuple(data.shape)}"
             ) from None
         data = torch.where(weights > 0, data, data.new_zeros(()))
-    by_row, by_column = _largest(data)
+    largest, filled_rows, filled_columns = _examined(data)
     if isinstance(loss, BetaDivergence) and loss.beta <= 0:
         _require_positive(data, weights, loss.beta)
 
-    scale = _scale(by_row, degree_of(loss))
-    if bool((scale != 1).any()):
+    ordinary = isinstance(largest, float) and SAFE_MAXIMUM[0] <= largest <= SAFE_MAXIMUM[1]
+    scale = torch.from_numpy(np.ones(1)) if ordinary else _scale(torch.as_tensor(largest), degree_of(loss))
+    if not ordinary and bool((scale != 1).any()):
         data = data / scale.to(data.dtype)[:, None, None]
     coefficients = (penalty or Penalty()).coefficients(*data.shape[1:])
     # With V = s V', W = sqrt(s) W', H = sqrt(s) H' the objective is s^degree times that of V' whose L1 coefficients
@@ -230,24 +233,30 @@ def build_problem(
         (c / scale.pow(p)).to(data.dtype)[:, None, None] if c > 0 else None
         for c, p in zip(coefficients, powers, strict=True)
     )
-    filled = by_row > 0, by_column > 0
-    return Problem(data, weights, loss, l1_W, l2_W, l1_H, l2_H, hold, scale, *filled)
+    return Problem(data, weights, loss, l1_W, l2_W, l1_H, l2_H, hold, scale, filled_rows, filled_columns)
 
 
-def _largest(data: Tensor | SparseMatrix) -> tuple[Tensor, Tensor]:
-    # The largest entries of rows, and of columns or, of a sparse matrix, their sums: data of either sign are refused.
+def _examined(data: Tensor | SparseMatrix) -> tuple[float | Tensor, Tensor, Tensor]:
+    # The largest entry, a number for one matrix on the CPU, and which rows and columns have any; data that are negative
+    # or not finite are refused.
     if isinstance(data, SparseMatrix):
-        return data.amax(dim=-1), data.sum(dim=-2)
+        filled_rows, filled_columns = (torch.from_numpy(x[None]) for x in data.filled_lines)
+        return data.largest, filled_rows, filled_columns
     if data.device.type == "cpu" and len(data) == 1:
         # Read as integers, numbers below zero are the largest, then NaN, then infinity: one pass finds all of them.
         V = data[0].numpy()
-        largest = np.maximum.reduce(V.view(f"u{V.itemsize}"), axis=0).view(V.dtype)
-        if bool(np.isfinite(largest).all()) and not np.signbit(largest).any():
-            return torch.from_numpy(np.maximum.reduce(V, axis=1))[None], torch.from_numpy(largest)[None]
+        bits = np.maximum.reduce(V.view(f"u{V.itemsize}"), axis=0)
+        largest = bits.max()
+        if int(largest) < int(np.array(np.inf, V.dtype).view(bits.dtype)):
+            # Most often some of the columns tell already that there are no empty rows.
+            some: np.ndarray = np.any(V[:, :: max(1, V.shape[1] // SOME)], axis=1)
+            rows = some if some.all() else np.any(V, axis=1)
+            columns: np.ndarray = bits > 0
+            return float(largest.view(V.dtype)), torch.from_numpy(rows[None]), torch.from_numpy(columns[None])
     by_row = data.amax(dim=-1)
     if not (float(data.amin()) >= 0 and bool(torch.isfinite(by_row).all())):
         _require_non_negative(data, "V")
-    return by_row, data.amax(dim=-2)
+    return by_row.amax(dim=-1), by_row > 0, data.amax(dim=-2) > 0
 
 
 def as_tensor(
@@ -342,9 +351,9 @@ def _require_positive(V: Tensor, weight: Tensor | None, beta: float) -> None:
         )
 
 
-def _scale(by_row: Tensor, degree: float | None) -> Tensor:
-    # Of the largest entry of each row.
-    largest = by_row.amax(dim=-1).double()
+def _scale(largest: Tensor, degree: float | None) -> Tensor:
+    # Of the largest entries.
+    largest = largest.double().reshape(-1)
     if degree is None:
         return torch.ones_like(largest)
     outside = are_extreme(largest)

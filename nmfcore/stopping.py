@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .errors import ProblemError
 from .late import torch
+from .losses import BetaDivergence
 from .optimality import examine, unit_sum
 from .problem import Factors, Problem
 
@@ -23,6 +24,8 @@ ROUNDING = 4.0
 MASS_ROUNDING = 64.0
 # The fall of a loss is taken to shrink by no more than this from check to check.
 STEADY = 0.7
+# Of the size of the data, a loss still to fall by less than this is at rest.
+LOST = 1e-14
 # A replicate has not converged as long as its KKT residual exceeds the limit of the missing mass by more than this.
 KKT_MARGIN = 100.0
 PENDING = -1
@@ -200,6 +203,11 @@ class LossLeft:
         self.tol = tol
         self.previous = self._loss(problem, factors)
         self.fall = torch.full_like(self.previous, torch.inf)
+        # What falls are rounding below, in a loss that goes to zero.
+        nothing = Factors(*(torch.zeros_like(x) for x in factors))
+        squares = isinstance(problem.loss, BetaDivergence) and problem.loss.beta == 2
+        size = problem.divergence(nothing) if squares else problem.V.sum(dim=(-2, -1)).double()
+        self.least = max(LOST, 4 * torch.finfo(factors.W.dtype).eps ** 2) * size
 
     def verdict(self, problem: Problem, factors: Factors, pending: Tensor) -> Tensor:
         """Return converged where the loss is still to fall by at most tol times itself, else `PENDING`."""
@@ -208,11 +216,12 @@ class LossLeft:
         fall = (self.previous - loss).abs()
         left = still_to_fall(self.fall, fall)
         self.previous, self.fall = loss, fall
+        left = torch.where(left <= self.least, 0.0, left)
         return torch.where(pending & (left <= self.tol * loss) & (self.tol > 0), int(Status.CONVERGED), PENDING)
 
     def select(self, rows: Tensor) -> None:
         """Keep the replicates `rows`."""
-        self.previous, self.fall = (x.index_select(0, rows) for x in (self.previous, self.fall))
+        self.previous, self.fall, self.least = (x.index_select(0, rows) for x in (self.previous, self.fall, self.least))
 
     def narrow(self, columns: Tensor) -> None:
         """Do nothing: columns where data and reconstruction are zero add nothing to the loss."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..stopping import KKT_MARGIN, MASS_ROUNDING, ROUNDING, SLOWEST, STEADY, Status, Stop
 from .halfsteps import fit
-from .memory import FEW, MOST, TRUST, Memory, Momentum
+from .memory import FEW, MOST, TINY, TRUST, Memory, Momentum
 from .products import Matrix
 
 # Steps before the last that an extrapolation uses: of two components, which each half-step solves exactly, and of more.
@@ -44,12 +44,18 @@ class Point:
         Products of `raw` with V^T and with itself.
     loss : float
     total : ndarray, shape (k, 1)
+
+    Attributes
+    ----------
+    weight : ndarray, shape (k, 1)
+        The sums of H.
     """
 
     def __init__(
         self, W: np.ndarray, raw: np.ndarray, target: np.ndarray, gram: np.ndarray, loss: float, total: np.ndarray
     ) -> None:
         self.W, self.raw, self.loss, self.total = W, raw, loss, total
+        self.weight = np.add.reduce(raw, axis=1, keepdims=True) * total
         self._target, self._gram = target, gram
         self.target_H: np.ndarray | None = None
         self.kkt: float | None = None
@@ -63,11 +69,6 @@ class Point:
     def H(self) -> np.ndarray:
         """Return H."""
         return self.raw * self.total
-
-    @cached_property
-    def weight(self) -> np.ndarray:
-        """The sums of H, shape (k, 1)."""
-        return np.add.reduce(self.raw, axis=1, keepdims=True) * self.total
 
     @property
     def target_W(self) -> np.ndarray:
@@ -262,18 +263,18 @@ class Run:
     def missing_mass(self) -> tuple[float, float]:
         """Return what `optimality.missing_mass` does: the fractions of V that growing and locked entries would gain."""
         growing = locked = 0.0
-        total = positive(float(self.V.sums[0].sum()))
+        total, at = positive(float(self.V.sums[0].sum())), self.best
+        dead = bool(((at.weight[:, 0] == 0) & ~at.W.any(axis=1)).any())
         for (entry, other, down, up), mass in zip(self.sides(), self.V.sums, strict=True):
-            wanted = np.ones(entry.shape)
-            np.divide(up, down, out=wanted, where=down > 0)
+            wanted = up / np.maximum(np.maximum(down, up), TINY)
             np.subtract(1.0, wanted, out=wanted)
-            np.maximum(wanted, 0.0, out=wanted)
+            wanted *= down > up
             grown = wanted * (entry > 0)
             by_growing, by_locked = np.maximum.reduce(grown), np.maximum.reduce(wanted - grown)
-            if not (entry.any(axis=1) | other.any(axis=1)).all():
+            if dead:
                 by_locked = np.where((entry * other.sum(axis=1)[:, None]).sum(axis=0) == 0, 1.0, by_locked)
-            growing = max(growing, float(by_growing @ mass) / total)
-            locked = max(locked, float(by_locked @ mass) / total)
+            growing = max(growing, float(np.dot(by_growing, mass)) / total)
+            locked = max(locked, float(np.dot(by_locked, mass)) / total)
         return growing, locked
 
     def residual(self) -> float:

@@ -54,12 +54,13 @@ class Memory:
         begun = flat - moved
         ahead = None
         if known:
-            by = (weight * weight).repeat(move.shape[1], axis=1).ravel()
+            by = (weight * weight).repeat(move.shape[1])
             changes = moved - self.moves[:known]
             weighted = changes * by
             normal = np.dot(weighted, changes.T)
             if self.sloped:
-                self._look(normal.diagonal(), np.dot(np.square(begun - self.begun[:known]), by))
+                apart = begun - self.begun[:known]
+                self._look(normal.diagonal(), np.dot(apart * apart, by))
             shares = _solved(normal, np.dot(weighted, moved))
             ahead = np.dot(shares, self.made[:known])
             ahead += (1.0 - float(shares.sum())) * flat

@@ -246,9 +246,11 @@ def leading_vectors(
     block = np.concatenate([V.sums[0][None], _directions(width - 1, m)])
     basis, images, close = np.empty((0, m)), np.empty((0, n)), False
     for step in range(steps):
-        for _ in range(2 if len(basis) else 1):
-            block = np.linalg.qr((block - (block @ basis.T) @ basis).T)[0].T
-        image = V.down(np.ascontiguousarray(block))
+        # Twice is enough for directions that are new but for rounding; a start needs them less exact.
+        for _ in range(2 if step and exact else 1):
+            block = block - np.dot(np.dot(block, basis.T), basis) if step else block
+            block = np.ascontiguousarray(np.linalg.qr(block.T)[0].T)
+        image = V.down(block)
         if step:
             basis, images = np.concatenate([basis, block]), np.concatenate([images, image])
         else:
@@ -274,27 +276,34 @@ def leading_vectors(
 
 
 def nndsvd(U: np.ndarray, S: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `initialise.nndsvd` does of singular vectors, as factors with components as rows."""
-    sides = []
-    for x in (U, X):
-        up = np.maximum(x, 0.0)
-        # The squares of the negative parts are what those of the positive ones leave.
-        squares_up, squares = (np.einsum("ij,ij->i", y, y) for y in (up, x))
-        sides.append((x, up, squares_up, np.maximum(squares - squares_up, 0.0)))
-    (_, _, left, left_down), (_, _, right, right_down) = sides
-    choose_up = left * right > left_down * right_down
-    size = np.sqrt(S * np.sqrt(np.where(choose_up, left * right, left_down * right_down)))
-    root, factors = np.sqrt(S[0]), []
-    for x, chosen, squares_up, squares_down in sides:
-        for j in np.flatnonzero(~choose_up):
-            np.maximum(-x[j], 0.0, out=chosen[j])
-        norm = np.sqrt(np.where(choose_up, squares_up, squares_down))
-        chosen *= (size / np.where(norm > 0, norm, 1.0))[:, None]
-        np.abs(x[0], out=chosen[0])
-        chosen[0] *= root
+    """Return what `initialise.nndsvd` does of singular vectors, as factors with components as rows.
+
+    Of two components H is zero: W is enough to begin at.
+    """
+    choose_up, squares = _signs(U, X)
+    size, root = np.sqrt(S * np.sqrt(squares[0] * squares[1])), np.sqrt(S[0])
+    factors: list[np.ndarray] = []
+    for x, own in zip((U, X), squares, strict=True):
+        if len(factors) and len(x) == 2:
+            factors.append(np.zeros(x.shape))
+            break
+        norm = np.sqrt(np.where(own > 0, own, 1.0))
+        chosen = np.maximum(x * (np.where(choose_up, size, -size) / norm)[:, None], 0.0)
+        np.abs(x[0] * root, out=chosen[0])
         chosen *= chosen >= NNDSVD_FLOOR
         factors.append(chosen)
     return factors[0], factors[1]
+
+
+def _signs(U: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    # Which sign of each pair of vectors has the larger part, and the squares of either vector's part of that sign.
+    up, down = [], []
+    for x in (U, X):
+        part = np.maximum(x, 0.0)
+        up.append(np.einsum("ij,ij->i", part, part))
+        down.append(np.maximum(np.einsum("ij,ij->i", x, x) - up[-1], 0.0))
+    choose_up = up[0] * up[1] > down[0] * down[1]
+    return choose_up, [np.where(choose_up, x, y) for x, y in zip(up, down, strict=True)]
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +21,14 @@ from ..result import FIELDS, Result, clearly_better
 from ..rules.multiplicative import ROOM
 from ..sparse.batch import is_small
 from ..stopping import Status
+from ..streams import half_normals
 from .data import Data
 from .extrapolated import Extrapolated
 from .iterate import SLACK, Ended, Run, iterate
 from .products import SCATTERED, SINGLE, STEPS, THOROUGH, Full, Matrix, Scattered, leading_vectors, nndsvd
 
 # Below this fraction of the sum of squares a loss is summed entry by entry: as a difference it would be rounding.
-CLOSE = 1e-3
+CLOSE, CLOSE_SINGLE = 1e-3, 0.05
 # Entries that tell how many are zero.
 SAMPLE = 2**14
 # Torch computes on one thread where V has no more entries than this.
@@ -105,17 +105,8 @@ class Narrow:
         turned = len(rows) > len(columns) and not is_small((m, n), data.dtype)
         if not len(rows):
             return cls(data, None, rows, columns, turned)
-        V: Any = data.V
-        if isinstance(V, SparseMatrix):
-            V, transpose = V.filled(rows, columns)
-        else:
-            V = V[0]
-            if len(columns) < n:
-                V = V.take(columns, axis=1)
-            if len(rows) < m:
-                V = V.take(rows, axis=0)
-            transpose = None
-        return cls(data, _matrix(V, transpose, turned), rows, columns, turned)
+        V: Any = data.V if isinstance(data.V, SparseMatrix) else data.V[0]
+        return cls(data, _matrix(V, rows, columns, turned), rows, columns, turned)
 
     def solve(self, request: Request, b: int, start: int) -> Ended:
         """Return where a start of replicate `b` ends, as factors of the whole matrix: W (m, k) and H (k, n)."""
@@ -123,31 +114,55 @@ class Narrow:
         kept, double = self.data.dtype, np.dtype(np.float64)
         if self.matrix is None:
             return Ended(np.zeros((m, k), kept), np.zeros((k, n), kept), 0.0, 1, Status.CONVERGED, 0.0)
-        rule = Extrapolated if is_small((m, n), kept) and k > 2 else Run
+        # By the rule of their batches, unless what is given is to be brought to an end.
+        as_batch = is_small((m, n), kept) and k > 2 and isinstance(request.init, str)
+        rule = Extrapolated if as_batch else Run
         run = rule(self.matrix, *self.start(request, b, start), request.stop)
-        if start == 0 and not isinstance(request.init, str):
-            # Of a pair either factor may say nothing, where it was filled with a constant.
+        drawn = self.drawn(request, start)
+        if (drawn and self.turned) or not (drawn or isinstance(request.init, str)):
+            # What was drawn is W, the long one here. Of a given pair either factor may be filled with a constant.
             run.begin()
         ended = iterate(run, request.stop)
-        size = [np.sqrt(np.square(x).sum(axis=1)) for x in (ended.W, ended.H)]
-        # Both factors get the same size, as those of singular vectors have it.
-        level = np.sqrt(size[1] / np.where(size[0] > 0, size[0], 1.0))
-        level = np.where(level > 0, level, 1.0)[:, None]
-        W, H = ((ended.W * level).astype(kept), (ended.H / level).astype(kept))
-        for factor in (W, H):
-            factor[factor <= ROOM * np.finfo(kept).tiny] = 0.0
-        if self.matrix.single or ended.loss < CLOSE * self.matrix.squared:
-            ended.loss = 0.5 * self.matrix.distance(W.astype(double), H.astype(double))
+        W, H = self.rounded(ended, kept)
+        ended.loss = self.loss(ended.loss, W.astype(double, copy=False), H.astype(double, copy=False))
         if self.turned:
             W, H = H, W
         ended.W, ended.H = np.zeros((m, len(W)), kept), np.zeros((len(H), n), kept)
         ended.W[self.rows], ended.H[:, self.columns] = W.T, H
         return ended
 
+    def rounded(self, ended: Ended, kept: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+        """Return the factors in their own precision; both get the same size, as those of singular vectors have it."""
+        size_W, size_H = (np.einsum("ij,ij->i", x, x) for x in (ended.W, ended.H))
+        level = np.sqrt(np.sqrt(size_H / np.where(size_W > 0, size_W, 1.0)))
+        level = np.where(level > 0, level, 1.0)[:, None]
+        W, H = (ended.W * level).astype(kept, copy=False), (ended.H / level).astype(kept, copy=False)
+        for factor in (W, H):
+            factor *= factor > ROOM * np.finfo(kept).tiny
+        return W, H
+
+    def loss(self, known: float, W: np.ndarray, H: np.ndarray) -> float:
+        """Return the loss of factors in float64, for which it is `known` but for rounding."""
+        V = self.matrix
+        assert V is not None
+        if V.single and known > CLOSE_SINGLE * V.squared:
+            # One product more: its rounding is that of many entries, by chance.
+            fit = float(np.vdot(V.down(W), H))
+            return 0.5 * (V.squared - 2 * fit + float(np.vdot(np.dot(W, W.T), np.dot(H, H.T))))
+        return 0.5 * V.distance(W, H) if V.single or known < CLOSE * V.squared else known
+
     def start(self, request: Request, b: int, start: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the factors at which a start begins, components as rows, as the matrix is solved."""
-        init, k = "random" if start else request.first_init, request.n_components
+        init, k, (_, m, n) = request.first_init, request.n_components, self.data.V.shape
         number = request.first_replicate + b
+        if self.drawn(request, start):
+            # Of W alone, to which H is fitted first, as in the other solvers; see `initialise.random_factors`.
+            assert self.matrix is not None
+            size = (float(self.matrix.sums[0].sum()) / (m * n * k)) ** 0.5
+            W = half_normals(m * k, number, request.seed, start).reshape(m, k) * size
+            if len(self.rows) == m and is_small((m, n), self.data.dtype):
+                W = W * self.data.filled_rows[0][:, None]
+            return self.cut(W, np.zeros((k, n)))
         if isinstance(init, str) and init.startswith("nndsvd"):
             factors = self.singular(request, init, start, number)
             if factors is not None:
@@ -155,6 +170,11 @@ class Narrow:
         init = request.part_of_init(init, slice(b, b + 1))
         W, H = start_factors(self.data.problem(), k, init, seed=request.seed, start=start, first_replicate=number)
         return self.cut(W[0].numpy(), H[0].numpy())
+
+    @staticmethod
+    def drawn(request: Request, start: int) -> bool:
+        """Tell whether a start is drawn at random."""
+        return start > 0 or (isinstance(request.first_init, str) and request.first_init == "random")
 
     def cut(self, W: np.ndarray, H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the factors of the matrix as it is solved, components as rows, of those of the whole."""
@@ -186,7 +206,9 @@ class Narrow:
             fill: Any = self.cut(noise.W[0].numpy(), noise.H[0].numpy())
         else:
             fill = (level, level) if init == "nndsvda" else (0.0, 0.0)
-        return np.where(W == 0, fill[0], W), np.where(H == 0, fill[1], H)
+        # Small problems begin at W alone, as their batches do.
+        of_W = k == 2 or is_small((m, n), self.data.dtype)
+        return np.where(W == 0, fill[0], W), np.zeros_like(H) if of_W else np.where(H == 0, fill[1], H)
 
 
 def _without_dead(request: Request, result: Result) -> Result:
@@ -209,20 +231,26 @@ def _without_dead(request: Request, result: Result) -> Result:
     return result
 
 
-def _matrix(V: Any, transpose: Callable[[], Any] | None, turned: bool) -> Matrix:
-    # Of a dense V, or of a sparse one: as cells where they are few, or where all entries would not fit into memory.
-    entries, single = V.shape[0] * V.shape[1], V.dtype == np.float32
-    filled = _filled(V) if transpose is None else V.nnz / entries
-    double = entries <= SINGLE
-    if filled <= SCATTERED / (2 if single else 1) or (transpose is not None and entries > DENSE_ENTRIES):
-        rows = V if transpose is not None else scipy.sparse.csr_array(V)
-        columns = scipy.sparse.csr_array(rows.T) if transpose is None else transpose()
-        if double:
-            rows, columns = (x.astype(np.float64) for x in (rows, columns))
-        return Scattered(columns, rows) if turned else Scattered(rows, columns)
-    V = V if transpose is None else V.toarray()
+def _matrix(V: Any, rows: np.ndarray, columns: np.ndarray, turned: bool) -> Matrix:
+    # Some rows and columns of a dense or sparse V: as cells where they are few, or where all would not fit into memory.
+    entries, sparse, single = len(rows) * len(columns), isinstance(V, SparseMatrix), _is_single(V)
+    if not sparse:
+        for axis, kept in ((1, columns), (0, rows)):
+            V = V.take(kept, axis=axis) if len(kept) < V.shape[axis] else V
+    dtype = np.float32 if single and entries > SINGLE else np.float64
+    filled = V.nnz / entries if sparse else _filled(V)
+    if filled <= SCATTERED / (2 if single else 1) or (sparse and entries > DENSE_ENTRIES):
+        by_row: Any = None if sparse else scipy.sparse.csr_array(V)
+        pair = V.filled(rows, columns) if sparse else (by_row, scipy.sparse.csr_array(by_row.T))
+        first, second = (x.astype(dtype, copy=False) for x in (pair[::-1] if turned else pair))
+        return Scattered(first, second)
+    V = V.filled_dense(rows, columns, dtype) if sparse else V
     V = V.T if turned else V
-    return Full(np.ascontiguousarray(V, dtype=np.float64 if double else V.dtype))
+    return Full(np.ascontiguousarray(V, dtype=dtype))
+
+
+def _is_single(V: Any) -> bool:
+    return bool(V.dtype == (torch.float32 if isinstance(V, SparseMatrix) else np.float32))
 
 
 def _filled(V: np.ndarray) -> float:
@@ -233,12 +261,12 @@ def _filled(V: np.ndarray) -> float:
 
 def _result(data: Data, best: list[tuple[Ended, int]]) -> Result:
     # The scale that was divided out of V comes back.
-    size, root = (data.scale**2).tolist(), np.sqrt(data.scale).tolist()
     ends = [ended for ended, _ in best]
-    if any(s != 1 for s in root):
-        for ended, s in zip(ends, root, strict=True):
-            ended.W, ended.H = (x * x.dtype.type(s) for x in (ended.W, ended.H))
-    loss = np.array([ended.loss * s for ended, s in zip(ends, size, strict=True)])
+    if any(s != 1 for s in data.scale.tolist()):
+        for ended, scale in zip(ends, data.scale.tolist(), strict=True):
+            ended.W, ended.H = (x * x.dtype.type(scale**0.5) for x in (ended.W, ended.H))
+            ended.loss *= scale**2
+    loss = np.array([ended.loss for ended in ends])
     return Result(
         W=ends[0].W[None] if len(ends) == 1 else np.stack([ended.W for ended in ends]),
         H=ends[0].H[None] if len(ends) == 1 else np.stack([ended.H for ended in ends]),

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..dense import Dense, Solver
+from ..initialise import fill_zeros, nndsvd
 from ..kernels import LANES
+from ..kernels.compiling import switched_off
+from ..kernels.parallel import in_parallel, kernels_only
 from ..late import is_tensor, torch
 from ..losses import BetaDivergence
+from ..optimality import examine
 from ..pattern import SharedPattern
-from ..problem import are_extreme, checked
+from ..problem import Factors, are_extreme, build_problem, checked
 from ..request import Request
-from ..result import Result
+from ..result import FIELDS, Result
+from ..rules.hals import ExtrapolatedHALS
+from ..rules.multiplicative import smallest
 from ..rules.resolve import OURS
+from ..stopping import KKT_MARGIN, ROUNDING, SLOWEST, Status, mass_limit
 from .plan import plan_pattern
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Batches of fewer problems are not worth a first call that waits for the compiler.
 FEWEST = 2 * LANES
+# Problems per lane that a thread should solve in one go: the last ones wait for each other.
+LONG = 4
+# Iterations after which the others would wait for a start for too long.
+MOST = 1000
 # The values of as many small problems as are solved side by side must stay in the processor's cache, in bytes.
 TILE = 2**21
 
@@ -68,9 +83,111 @@ class Tiled:
         # Kernels know one scale for all; of which the smallest starts would have entries that count as none.
         if are_extreme(data.max(axis=(1, 2))).any():
             return self.otherwise.solve()
+        if raced(self.request):
+            result = Raced(self.request, V, self.otherwise).solve()
+            return result.map(torch.from_numpy) if is_tensor(self.request.V) else result
         pattern = SharedPattern.from_dense(data, dtype=data.dtype)
         solver = plan_pattern(self.request.with_data(pattern, dtype=V.dtype, device=None))
         if isinstance(solver, Dense):
             return self.otherwise.solve()
         result = solver.solve()
         return result.map(torch.from_numpy) if is_tensor(self.request.V) else result
+
+
+def raced(request: Request) -> bool:
+    """Tell whether starts may race: by the default rule and starts, of more than two components, without penalties."""
+    squares = isinstance(request.loss, BetaDivergence) and request.loss.beta == 2
+    by_default = isinstance(request.update, str) and request.update in ("auto", "ehals")
+    started = isinstance(request.init, str) and request.init in ("auto", "random")
+    plain = not any(request.penalty.coefficients(1, 1)) and request.stop.tol > 0 and request.n_components > 2
+    return squares and by_default and started and plain and not switched_off()
+
+
+@dataclass(frozen=True)
+class Raced:
+    """Small dense problems by a kernel of their own, in which starts that cannot win are given up.
+
+    Attributes
+    ----------
+    request : Request
+        One whose starts may race.
+    V : Tensor, shape (B, m, n)
+        Its data, checked.
+    otherwise : Solver
+        For problems that the kernel does not bring to an end: one that has a request, as all have.
+    """
+
+    request: Request
+    V: Tensor
+    otherwise: Any
+
+    @kernels_only()
+    def solve(self) -> Result:
+        """Return the best of all starts of every replicate, in arrays."""
+        request, B = self.request, len(self.V)
+        problem = build_problem(self.V.double())
+        W, H, n_iter, status, start = self.run(problem.V.numpy())
+        kept = str(self.V.dtype).removeprefix("torch.")
+        # Both factors get the same size.
+        size_W, size_H = np.square(W).sum(axis=1), np.square(H).sum(axis=2)
+        level = np.sqrt(np.sqrt(size_H / np.where(size_W > 0, size_W, 1.0)))
+        level = np.where(level > 0, level, 1.0)
+        factors = [(W * level[:, None]).astype(kept), (H / level[:, :, None]).astype(kept)]
+        for factor in factors:
+            factor[factor <= smallest(self.V.dtype)] = 0.0
+        ended = Factors(*(torch.from_numpy(factor.astype(np.float64, copy=False)) for factor in factors))
+        growing, locked, kkt = (x.numpy() for x in examine(problem, ended))
+        limit = mass_limit(request.stop.tol, self.V.dtype)
+        loss = problem.divergence(ended).numpy()
+        result = Result(factors[0], factors[1], loss, loss.copy(), n_iter, status, kkt, start)
+        optimal = (growing <= limit) & (locked <= limit) & (kkt <= KKT_MARGIN * limit)
+        for b in np.flatnonzero(~optimal | (status == Status.MAX_ITER)):
+            self.go_on(result, int(b))
+        if request.progress is not None:
+            request.progress(B, B)
+        return result
+
+    def run(self, V: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return W, H, the iterations, statuses and starts of the winners."""
+        from ..kernels.small import Answers, Asked, lay, solve
+
+        request, rule = self.request, ExtrapolatedHALS()
+        (B, m, n), k, stop = V.shape, request.n_components, request.stop
+        of_vectors = request.first_init != "random"
+        asked = Asked(
+            np.ascontiguousarray(V), np.tile(np.arange(m, dtype=np.int32), n), request.first_replicate,
+            np.uint64(request.seed % 2**64), request.number_of_starts, of_vectors, rule.sweeps_W, rule.sweeps_H,
+            float(stop.tol), SLOWEST, ROUNDING * float(np.finfo(np.float64).eps), min(stop.max_iter, MOST),
+            stop.interval(rule),
+        )  # fmt: skip
+        whole = (np.zeros(B, np.int64) for _ in range(3))
+        given = self.of_vectors() if of_vectors else np.zeros((B, m, k))
+        answers = Answers(np.zeros((B, m, k)), np.zeros((B, k, n)), *whole)
+
+        def work(first: int, last: int) -> None:
+            solve(lay(m, n, k), asked, given, first, last, (0,) * k, answers)
+
+        in_parallel(work, B, grain=LONG * LANES)
+        return tuple(answers)
+
+    def of_vectors(self) -> np.ndarray:
+        """Return the W of the first start, made of singular vectors; H is fitted to it first."""
+        V = self.V.double()
+        factors, means = nndsvd(V, self.request.n_components), V.mean(dim=(-2, -1))
+        return np.ascontiguousarray(fill_zeros("nndsvda", factors, means, 0, 0, ()).W.numpy())
+
+    def go_on(self, result: Result, b: int) -> None:
+        """Go on by itself with a replicate that has come to rest without being optimal, or takes longer than most."""
+        left = self.request.stop.max_iter - int(result.n_iter[b])
+        if left <= 0:
+            return
+        stop = replace(self.request.stop, max_iter=left)
+        init = (result.W[b], result.H[b]) if np.isfinite(result.loss[b]) else "auto"
+        alone = self.request.with_data(
+            self.V[b : b + 1].numpy(), init=init, starts=1, stop=stop, update="auto", device=None, progress=None
+        )
+        one = replace(self.otherwise, request=alone).solve()
+        one.n_iter[0] += result.n_iter[b]
+        one.start[0] = result.start[b]
+        for name in FIELDS:
+            getattr(result, name)[b] = getattr(one, name)[0]
