@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.linalg
@@ -14,9 +14,6 @@ import scipy.sparse
 
 from ..initialise import NNDSVD_FLOOR
 from ..late import torch
-
-if TYPE_CHECKING:
-    pass
 
 # Products of more multiplications than this go to torch: NumPy's library would share them out among threads, which spin
 # for longer than such products take; torch's own threads are held back where V is not large.
@@ -275,16 +272,16 @@ def leading_vectors(
     return turns @ basis, S, (turns @ images) / np.where(S > 0, S, 1.0)[:, None]
 
 
-def nndsvd(U: np.ndarray, S: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nndsvd(U: np.ndarray, S: np.ndarray, X: np.ndarray, *, both: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return what `initialise.nndsvd` does of singular vectors, as factors with components as rows.
 
-    Of two components H is zero: W is enough to begin at.
+    Of two components H is zero, unless `both` are asked for: W is enough to begin at.
     """
     choose_up, squares = _signs(U, X)
     size, root = np.sqrt(S * np.sqrt(squares[0] * squares[1])), np.sqrt(S[0])
     factors: list[np.ndarray] = []
     for x, own in zip((U, X), squares, strict=True):
-        if len(factors) and len(x) == 2:
+        if len(factors) and len(x) == 2 and not both:
             factors.append(np.zeros(x.shape))
             break
         norm = np.sqrt(np.where(own > 0, own, 1.0))

@@ -223,7 +223,7 @@ def _without_dead(request: Request, result: Result) -> Result:
         data = request.V if request.V.ndim == 2 or isinstance(request.V, SparseMatrix) else request.V[b : b + 1]
         init = result.W[b], result.H[b]
         further = solve_batch(request.with_data(data, init=init, starts=1, progress=None))
-        if clearly_better(further.loss[0], result.loss[b]):
+        if clearly_better(float(further.loss[0]), float(result.loss[b])):
             further.n_iter[0] += result.n_iter[b]
             further.start[0] = result.start[b]
             for name in FIELDS:

@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numba
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.typed_passes import NativeLowering
+
+TRIED = ((0, 62), (0, 69))
+"""Releases of numba, from the first to before the second, whose inner workings are those that this file builds on."""
 
 
 class _Part(JITCodeLibrary):
@@ -108,3 +112,9 @@ class Whole(Part):
     """Compiles kernels, which Python calls."""
 
     lowering = _LowerWhole
+
+
+def pipeline(compiler: type[CompilerBase]) -> dict[str, Any]:
+    """Return the option of `njit` that compiles by one of these; none with releases of numba that were not tried."""
+    release = tuple(int(part) for part in numba.__version__.split(".")[:2])
+    return {"pipeline_class": compiler} if TRIED[0] <= release < TRIED[1] else {}

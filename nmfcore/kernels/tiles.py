@@ -14,10 +14,10 @@ from numba import njit
 from ..rules.multiplicative import ROOM
 from .compiling import can_keep
 from .lanes import LANES, load, splat, store, where_positive
-from .parts import Part, Whole
+from .parts import Part, Whole, pipeline
 
 ALLOCATING: dict[str, Any] = {
-    "cache": can_keep(), "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": Whole,
+    "cache": can_keep(), "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **pipeline(Whole),
 }  # fmt: skip
 # What allocates nothing need not count references to arrays: counting takes longer than a column's arithmetic.
 OPTIONS = ALLOCATING | {"_nrt": False}
@@ -25,7 +25,7 @@ OPTIONS = ALLOCATING | {"_nrt": False}
 # cache, which take longer to make than the function itself.
 INNER: dict[str, Any] = {
     "nogil": True, "error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True,
-    "pipeline_class": Part,
+    **pipeline(Part),
 }  # fmt: skip
 INLINE = INNER | {"forceinline": True}
 # Rows of a factor that are updated side by side; factors have room for a multiple of so many.

@@ -74,28 +74,25 @@ def leading_svd(
     return _triplets(pattern, replicates, *_subspace(gram, guess, k, ROUNDINGS * m * torch.finfo(precision).eps))
 
 
-def svd_of_first(pattern: SharedPattern, k: int, *, precision: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what `leading_svd` does of the first replicate alone, without kernels that one is not worth compiling for.
-
-    Parameters
-    ----------
-    pattern, k, precision
-        As for `leading_svd`.
+def vectors_of_first(pattern: SharedPattern, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return the leading singular vectors of the first replicate alone, without kernels and without torch.
 
     Returns
     -------
-    U, S, Vh : Tensor, shapes (1, m, k), (1, k), (1, k, n)
-        float64; signs are arbitrary.
+    (U, S, X), shapes (k, m), (k,) and (k, columns), or None
+        float64, on the pattern's columns; signs are arbitrary. None where V V^T is not the way to them.
     """
-    first = np.zeros(1, dtype=np.int64)
-    if pattern.shape[1] > min(pattern.shape[2], SHORT):
-        return leading_svd(pattern, first, k, precision=precision)
-    dense = np.zeros((pattern.shape[1], len(pattern.columns)))
-    dense[pattern.rows, np.repeat(np.arange(len(pattern.columns)), np.diff(pattern.start))] = pattern.cells(first)[0]
-    V = torch.from_numpy(dense)[None]
-    squares, vectors = torch.linalg.eigh(V @ V.mT)
-    U = vectors.flip(-1)[..., :k].contiguous()
-    return _triplets(pattern, first, U, squares.flip(-1)[:, :k], U.mT @ V)
+    count = len(pattern.columns)
+    if pattern.shape[1] > min(pattern.shape[2], SHORT) or k > min(pattern.shape[1], count):
+        return None
+    V = np.zeros((pattern.shape[1], count))
+    V[pattern.rows, np.repeat(np.arange(count), np.diff(pattern.start))] = pattern.cells(np.zeros(1, np.int64))[0]
+    squares, vectors = np.linalg.eigh(V @ V.T)
+    S = np.sqrt(np.maximum(squares[::-1][:k], 0.0))
+    if S[-1] <= initialise.GRAM_RANGE * S[0]:
+        return None
+    U = np.array(vectors[:, ::-1].T[:k], order="C")
+    return U, S, (U @ V) / S[:, None]
 
 
 def leading_eigenvectors(

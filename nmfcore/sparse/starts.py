@@ -14,7 +14,7 @@ from ..kernels.parallel import in_parallel
 from ..late import is_tensor, torch
 from ..pattern import SharedPattern
 from ..request import part
-from .spectrum import leading_eigenvectors, leading_svd, svd_of_first
+from .spectrum import leading_eigenvectors, leading_svd, vectors_of_first
 
 
 class Starts(NamedTuple):
@@ -93,14 +93,25 @@ class Beginning:
         short = leading_eigenvectors(self.pattern, chosen, k) if fast else None
         if short is not None:
             return self._from_vectors(chosen, *short)
+        if self.one and self.init != "nndsvdar":
+            found = vectors_of_first(self.pattern, k)
+            if found is not None:
+                return self._of_first(*found, narrow)
         means = torch.from_numpy(self._means(chosen))
-        if self.one:
-            svd = svd_of_first(self.pattern, min(k, m, n), precision=means.dtype)
-        else:
-            svd = leading_svd(self.pattern, chosen, min(k, m, n), precision=means.dtype)
+        svd = leading_svd(self.pattern, chosen, min(k, m, n), precision=means.dtype)
         like = torch.empty((len(chosen), m, n), dtype=means.dtype, device="meta")
         W, H = fill_zeros(self.init, nndsvd(like, k, svd=svd), means, self.seed, start, numbers)
         return self._assemble(W.numpy(), H.numpy(), len(chosen), narrow)
+
+    def _of_first(self, U: np.ndarray, S: np.ndarray, X: np.ndarray, narrow: bool) -> Starts:
+        from ..alternating.products import nndsvd
+
+        level = float(self._means(np.zeros(1, np.int64))[0]) if self.init == "nndsvda" else 0.0
+        W, short = nndsvd(U, S, X, both=True)
+        H = np.zeros((len(S), self.pattern.shape[2]))
+        H[:, self.pattern.columns] = short
+        W, H = (np.where(x == 0, level, x).astype(self.dtype)[None] for x in (W.T, H))
+        return self._assemble(W, H, 1, narrow)
 
     def _from_vectors(self, chosen: np.ndarray, U: np.ndarray, S: np.ndarray) -> Starts:
         # NNDSVD on the pattern's columns; in the others H is filled evenly.

@@ -189,11 +189,11 @@ def test_mu_iterates_as_scikit_learn_for_every_loss(beta):
 def test_kullback_leibler_at_the_optimum_is_scikit_learns():
     V = noisy(20, 30, 2, seed=3)
     W, H = start(V, 2)
-    peer, _ = fitted(Peer, V, 2, W, H, solver="mu", beta_loss="kullback-leibler", tol=1e-15, max_iter=20_000)
-    model, _ = fitted(nmfcore.NMF, V, 2, W, H, beta_loss="kullback-leibler", tol=1e-7, max_iter=20_000)
+    peer, of_peer = fitted(Peer, V, 2, W, H, solver="mu", beta_loss="kullback-leibler", tol=1e-15, max_iter=20_000)
+    model, weights = fitted(nmfcore.NMF, V, 2, W, H, beta_loss="kullback-leibler", tol=1e-7, max_iter=20_000)
     assert model.reconstruction_err_ == pytest.approx(peer.reconstruction_err_, rel=1e-7)
-    ours, theirs = (x / x.sum(axis=1, keepdims=True) for x in (model.components_, peer.components_))
-    assert relative(ours, theirs) < 1e-3
+    # Their product: the components of these data have a range, within which the divergence is the same.
+    assert relative(weights @ model.components_, of_peer @ peer.components_) < 1e-4
 
 
 def test_the_fit_is_factorizes():

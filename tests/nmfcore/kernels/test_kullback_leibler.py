@@ -186,7 +186,7 @@ def test_real_values_are_taken(scale):
     V = counts(5, seed=9) * scale
     ours = nmfcore.factorize(SharedPattern.from_dense(V, dtype=np.float64), 2, loss=LOSS, init=start(2))
     dense = nmfcore.factorize(V, 2, loss=LOSS, init=start(2))
-    np.testing.assert_allclose(ours.loss, dense.loss, rtol=1e-9)
+    np.testing.assert_allclose(ours.loss, dense.loss, rtol=1e-7)  # of converged fits
 
 
 def test_empty_replicates_have_no_loss():
