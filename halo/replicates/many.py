@@ -16,11 +16,12 @@ from ..products.crossings import boundaries, single_crossings
 from ..products.histograms import MIN_SHARE, PERCENTILES, percentiles_of, tracks_of
 from ..products.profile import LEVELS, MIN_STARS
 from ..stars.variables import values
+from .divergence import divergence_weights
 from .held import bin_sums, count, weights_of_many
 from .sample import Sample
 
 DIVERGENCE = ("kullback-leibler", "1", "1.0")
-"""Names of the loss of which columns of H without a star matter by their sum alone."""
+"""Names of the loss that has loops of its own."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,12 @@ class Many:
         columns = self.columns.astype(np.int32, copy=False)
         if self.settings.solver.least_squares:
             weights_of_many(self.weights, columns, places.index, self.H, W, number, 0, B)
+        elif self.settings.solver.loss in DIVERGENCE:
+            divergence_weights(self.weights, columns, *places.by_bin, self.H, W, number, 0, B)
         else:
             for b in range(B):
                 V = count(self.weights[b], columns, places.index, number[b], self.H.shape[2])
-                W[b], _ = held_weights(*_narrow(V, self.H[b], self.settings), self.settings.solver)
+                W[b], _ = held_weights(V, self.H[b], self.settings.solver)
         return fractions(W), number
 
     @property
@@ -139,12 +142,3 @@ class Many:
     def tracks(self) -> tuple[np.ndarray, np.ndarray]:
         """Median tracks and their deviations, both (B, k, planes, pixels), dex."""
         return tracks_of(self.H, self.settings.chemistry, MIN_SHARE, run=compiled)
-
-
-def _narrow(V: np.ndarray, H: np.ndarray, settings: FitSettings) -> tuple[np.ndarray, np.ndarray]:
-    # Where V is zero, Kullback-Leibler sees nothing of H but its sum: all columns without a star are as good as one.
-    if settings.solver.loss not in DIVERGENCE:
-        return V, H
-    filled = V.any(axis=0)
-    empty = H[:, ~filled].sum(axis=1, keepdims=True)
-    return np.append(V[:, filled], np.zeros((len(V), 1)), axis=1), np.append(H[:, filled], empty, axis=1)

@@ -39,6 +39,14 @@ class Places:
     def __len__(self) -> int:
         return sum(len(bins) for bins in self.bins.values())
 
+    @property
+    def by_bin(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the stars of each bin begin, int64 (bins + 1,), and the stars of all bins one after the other."""
+        star, _ = np.nonzero(self.index >= 0)
+        place = self.index[self.index >= 0]
+        order = np.argsort(place, kind="stable")
+        return np.searchsorted(place[order], np.arange(len(self) + 1)), star[order]
+
     def part(self, name: str) -> slice:
         """Return which of all bins are those of one binning."""
         return slice(self.first[name], self.first[name] + len(self.bins[name]))
