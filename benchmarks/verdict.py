@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from halonmf.halo.mixtures.counts import count, mix
 from halonmf.halo.mock.survey import make
 from halonmf.halo.mock.truth import read_truth
 from halonmf.halo.progress import silent
+from halonmf.halo.stars.clusters import members as in_clusters
+from halonmf.halo.stars.clusters import number_by_cluster
 
 SIZES = (1.0, 0.3, 0.1, 0.05, 0.02)
 """Parts of the selected stars that are fitted."""
@@ -84,7 +87,7 @@ def one(stars, accreted, flow, selection, bins, pixels) -> dict:
     settings = halo.FitSettings().replace(bins=bins, pixels=pixels, selection=selection)
     try:
         fit = fit_mixtures(mix(stars, settings.axes, settings.chemistry), stars, flow, settings)
-        said = assess(fit)
+        said = assess(replace(fit, clusters=number_by_cluster(in_clusters(stars))))
     except HalonmfError as error:
         return {"stars": len(stars), "refused": str(error)}
     error, cosine = outcome(fit, accreted)
@@ -94,7 +97,7 @@ def one(stars, accreted, flow, selection, bins, pixels) -> dict:
         "true_cosine": cosine,
         "word": said.word,
         **said.measures,
-        "disordered": any("names LE and HE" in reason for reason in said.reasons),
+        "disordered": any("LE and HE mean" in reason for reason in said.reasons),
     }
 
 
