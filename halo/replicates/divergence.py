@@ -7,6 +7,8 @@ engine's answer, `apply.held_weights`, is what tests hold these loops to.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit
 
@@ -19,24 +21,60 @@ PASSES, TURNED = 60, 0.9
 FIRST = 3
 # Squared Newton decrement, per count, at which a bin is done; least slope at which a weight of zero may grow.
 DONE, GROWS = 1e-18, 1e-9
-# Part of the way to zero that a weight goes at most in one step, and of the bin's counts below which it is called zero.
-NEARLY, NOTHING = 0.99, 1e-12
+# Part of the bin's counts below which a weight is called zero.
+NOTHING = 1e-12
+
+
+class BinnedCells(NamedTuple):
+    """The pixels that the stars of each bin fall into, bins of all binnings numbered through; int64."""
+
+    stars: Any  # stars in the order of the bins
+    bins: Any  # where each bin begins in them, (bins + 1,)
+    owners: Any  # stars in the order of the bins' pixels, one for each image
+    cells: Any  # where each pixel begins in them, (pixels of bins + 1,)
+    columns: Any  # column of H of each pixel
+    first: Any  # the first pixel of each bin, (bins + 1,)
+
+
+def binned_cells(places: np.ndarray, columns: np.ndarray, bins: int, n: int) -> BinnedCells:
+    """Return the pixels of every bin.
+
+    Parameters
+    ----------
+    places : ndarray of int, shape (N, binnings)
+        Each star's bin in every binning, numbered through; -1 outside.
+    columns : ndarray of int, shape (N, images)
+        Columns of H of each star's pixels, -1 outside.
+    bins, n : int
+        Bins of all binnings, and columns of H.
+    """
+    star, binning = np.nonzero(places >= 0)
+    place = places[star, binning].astype(np.int64)
+    order = np.argsort(place, kind="stable")
+    each = np.arange(bins + 1)
+    owner = np.repeat(star, columns.shape[1])
+    key = (place[:, None] * n + columns[star]).ravel()
+    inside = columns[star].ravel() >= 0
+    owner, key = owner[inside], key[inside]
+    by_key = np.argsort(key, kind="stable")
+    found, begin = np.unique(key[by_key], return_index=True)
+    cells = np.append(begin, len(key))
+    return BinnedCells(
+        star[order], np.searchsorted(place[order], each), owner[by_key], cells, found % n,
+        np.searchsorted(found // n, each),
+    )  # fmt: skip
 
 
 @njit(**OPTIONS)
-def divergence_weights(weights, columns, bins, stars, H, W, numbers, first, last):
+def divergence_weights(weights, binned, H, W, numbers, first, last):
     """Find held components in stars binned otherwise, by the divergence: W (B, bins, k), and how many stars each has.
 
     Parameters
     ----------
     weights : ndarray of uint8, shape (B, N)
         How often each star is in each replicate.
-    columns : ndarray of int32, shape (N, images)
-        Columns of H of each star's pixels, -1 outside.
-    bins : ndarray of int64, shape (bins + 1,)
-        Where each bin's stars begin in `stars`.
-    stars : ndarray of int64
-        Stars of all bins of all binnings, one after the other.
+    binned : BinnedCells
+        The bins' pixels.
     H : ndarray, shape (B, k, n)
         Rows at unit sum.
     W : ndarray of float64, shape (B, bins, k)
@@ -44,41 +82,34 @@ def divergence_weights(weights, columns, bins, stars, H, W, numbers, first, last
     numbers : ndarray of int64, shape (B, bins)
         Filled.
     """
-    images, k, n = columns.shape[1], H.shape[1], H.shape[2]
-    longest = 0
-    for i in range(len(bins) - 1):
-        longest = max(longest, bins[i + 1] - bins[i])
-    v, h = np.empty(longest * images), np.empty((longest * images, k))
-    pixels = np.empty((n, k))
+    k = H.shape[1]
+    longest = 1
+    for i in range(len(binned.first) - 1):
+        longest = max(longest, binned.first[i + 1] - binned.first[i])
+    v, h = np.empty(longest), np.empty((longest, k))
     slope, curve, step, work = np.empty(k), np.empty((k, k)), np.empty(k), np.empty((k, k + 1))
     free, trial, goal = np.empty(k, np.bool_), np.empty(k), np.empty(k)
     for b in range(first, last):
-        for c in range(k):
-            for j in range(n):
-                pixels[j, c] = H[b, c, j]
-        for i in range(len(bins) - 1):
-            cells, number, total = 0, 0, 0.0
-            for p in range(bins[i], bins[i + 1]):
-                star = stars[p]
-                weight = weights[b, star]
-                if weight == 0:
-                    continue
-                number += weight
-                for image in range(images):
-                    at = columns[star, image]
-                    if at < 0:
-                        continue
-                    size = 0.0
-                    for c in range(k):
-                        size += pixels[at, c]
-                    total += weight
-                    if size > 0:  # where no component is, none explains the star
-                        v[cells] = weight
-                        for c in range(k):
-                            h[cells, c] = pixels[at, c]
-                        cells += 1
+        for i in range(len(binned.first) - 1):
+            number = 0
+            for p in range(binned.bins[i], binned.bins[i + 1]):
+                number += weights[b, binned.stars[p]]
             numbers[b, i] = number
             W[b, i] = 0.0
+            cells = 0
+            for q in range(binned.first[i], binned.first[i + 1]):
+                counted = 0
+                for p in range(binned.cells[q], binned.cells[q + 1]):
+                    counted += weights[b, binned.owners[p]]
+                if counted == 0:
+                    continue
+                size = 0.0
+                for c in range(k):
+                    h[cells, c] = H[b, c, binned.columns[q]]
+                    size += h[cells, c]
+                if size > 0:  # where no component is, none explains the star
+                    v[cells] = counted
+                    cells += 1
             if cells > 0:
                 one_bin(v, h, cells, W[b, i], slope, curve, step, work, free, trial, goal)
 
@@ -105,12 +136,19 @@ def one_bin(v, h, cells, w, slope, curve, step, work, free, trial, goal):
         for c in range(k):
             if free[c] and curve[c, c] <= 0:
                 free[c] = False
-        while not solve(curve, goal, free, step, work):
-            worst = -1
-            for c in range(k):
-                if free[c] and (worst < 0 or w[c] < w[worst]):
-                    worst = c
-            free[worst] = False
+        settled = False
+        while not settled:
+            settled = solve(curve, goal, free, step, work)
+            if not settled:  # of components that depend on each other the smallest waits
+                worst = -1
+                for c in range(k):
+                    if free[c] and (worst < 0 or w[c] < w[worst]):
+                        worst = c
+                free[worst] = False
+            else:
+                for c in range(k):
+                    if w[c] == 0 and step[c] < 0:
+                        free[c], settled = False, False
         decrement = 0.0
         for c in range(k):
             decrement -= slope[c] * step[c]
@@ -119,8 +157,7 @@ def one_bin(v, h, cells, w, slope, curve, step, work, free, trial, goal):
         length = 1.0
         for c in range(k):
             if step[c] < 0 and w[c] + length * step[c] < 0:
-                # To zero where that is the end of the way, else nearly.
-                length = w[c] / -step[c] * (1.0 if k > 1 else NEARLY)
+                length = w[c] / -step[c]
         before = -decrement
         for _halving in range(30):
             for c in range(k):

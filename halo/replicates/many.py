@@ -92,7 +92,8 @@ class Many:
         if self.settings.solver.least_squares:
             weights_of_many(self.weights, columns, places.index, self.H, W, number, 0, B)
         elif self.settings.solver.loss in DIVERGENCE:
-            divergence_weights(self.weights, columns, *places.by_bin, self.H, W, number, 0, B)
+            binned = self.sample.binned_cells(self.settings.chemistry)
+            divergence_weights(self.weights, binned, self.H, W, number, 0, B)
         else:
             for b in range(B):
                 V = count(self.weights[b], columns, places.index, number[b], self.H.shape[2])

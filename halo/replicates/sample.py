@@ -39,14 +39,6 @@ class Places:
     def __len__(self) -> int:
         return sum(len(bins) for bins in self.bins.values())
 
-    @property
-    def by_bin(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where the stars of each bin begin, int64 (bins + 1,), and the stars of all bins one after the other."""
-        star, _ = np.nonzero(self.index >= 0)
-        place = self.index[self.index >= 0]
-        order = np.argsort(place, kind="stable")
-        return np.searchsorted(place[order], np.arange(len(self) + 1)), star[order]
-
     def part(self, name: str) -> slice:
         """Return which of all bins are those of one binning."""
         return slice(self.first[name], self.first[name] + len(self.bins[name]))
@@ -112,6 +104,15 @@ class Sample:
     def columns(self, chemistry: Chemistry) -> np.ndarray:
         """Return each star's column of V in every image."""
         return self._once(("columns", chemistry), lambda: columns_of(self.stars, chemistry))
+
+    def binned_cells(self, chemistry: Chemistry) -> Any:
+        """Return the pixels of every bin of `places`, as `divergence.binned_cells` does."""
+        from .divergence import binned_cells
+
+        return self._once(
+            ("cells", chemistry),
+            lambda: binned_cells(self.places.index, self.columns(chemistry), len(self.places), chemistry.n),
+        )
 
     def _once(self, key: Any, make: Any) -> Any:
         if key not in self._known:
