@@ -14,7 +14,7 @@ from .errors import ProblemError, refuse_masked, refuse_sparse
 from .kernels import LANES
 from .late import is_tensor
 from .matrix import SparseMatrix
-from .problem import are_extreme
+from .scale import are_extreme
 
 # Scales whose squares single precision does not hold are kept in double: between these the largest entry must lie.
 SINGLE = (2.0**-60, 2.0**60)

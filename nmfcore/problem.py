@@ -13,14 +13,12 @@ from .errors import ProblemError, refuse_masked, refuse_sparse
 from .late import is_tensor, torch
 from .losses import BetaDivergence, Loss, as_loss, degree_of
 from .matrix import SparseMatrix
+from .scale import SAFE_MAXIMUM, scale_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FLOAT_DTYPES = ("torch.float32", "torch.float64")
-# Within this range of the largest entry the data are used as they are, so that the numbers equal scikit-learn's;
-# outside it float32 squares and the absolute floors would spoil them, and a power of four is divided out.
-SAFE_MAXIMUM = (2.0**-10, 2.0**20)
 # Columns that are asked first whether any row is empty.
 SOME = 256
 
@@ -221,7 +219,7 @@ def build_problem(
         _require_positive(data, weights, loss.beta)
 
     ordinary = isinstance(largest, float) and SAFE_MAXIMUM[0] <= largest <= SAFE_MAXIMUM[1]
-    scale = torch.from_numpy(np.ones(1)) if ordinary else _scale(torch.as_tensor(largest), degree_of(loss))
+    scale = torch.from_numpy(np.ones(1)) if ordinary else scale_of(torch.as_tensor(largest), degree_of(loss))
     if not ordinary and bool((scale != 1).any()):
         data = data / scale.to(data.dtype)[:, None, None]
     coefficients = (penalty or Penalty()).coefficients(*data.shape[1:])
@@ -295,12 +293,6 @@ def as_tensor(
     return tensor.to(device=device, dtype=dtype)
 
 
-def are_extreme(largest: Any) -> Any:
-    """Return which replicates are of a scale that is divided out, by their largest entries, an array or Tensor."""
-    low, high = SAFE_MAXIMUM
-    return (largest > 0) & ((largest < low) | (largest > high))
-
-
 def checked(V: Any, dtype: torch.dtype | None) -> Tensor:
     """Return data as a tensor, as `build_problem` takes them, after the same checks of their type and entries."""
     data = as_tensor(V, "V", dtype=dtype)
@@ -349,15 +341,3 @@ def _require_positive(V: Tensor, weight: Tensor | None, beta: float) -> None:
             f"entries are zero (first at {_first(zero)}). Use a loss with beta > 0 (Kullback-Leibler suits counts), "
             "add a small constant, or give zeros weight 0."
         )
-
-
-def _scale(largest: Tensor, degree: float | None) -> Tensor:
-    # Of the largest entries.
-    largest = largest.double().reshape(-1)
-    if degree is None:
-        return torch.ones_like(largest)
-    outside = are_extreme(largest)
-    if not bool(outside.any()):
-        return torch.ones_like(largest)
-    exponent = 2 * torch.floor(torch.log2(torch.where(outside, largest, torch.ones_like(largest))) / 2)
-    return torch.where(outside, torch.exp2(exponent), torch.ones_like(largest))

@@ -64,7 +64,8 @@ def ensemble(summary: Summary) -> dict[str, Picture]:
 @styled
 def fractions(subject: Subject) -> Picture:
     """Draw the fractions of the components against every variable, with crossings of one half and their intervals."""
-    names = of_kind("fraction", subject.part.statistics)
+    # The energy above the published line is that of the boundary's figure.
+    names = [name for name in of_kind("fraction", subject.part.statistics) if name != "dE"]
     columns = min(3, max(1, len(names)))
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(0.6 + 3.5 * columns, 0.9 + 2.7 * rows), layout="constrained")

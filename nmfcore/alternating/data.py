@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..matrix import SparseMatrix
-from ..problem import SAFE_MAXIMUM, Problem, build_problem
+from ..problem import Problem, build_problem
 from ..request import Request
+from ..scale import are_extreme
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Data:
         """Precision of the data, and of the factors that are returned."""
         return np.dtype(str(self.V.dtype).removeprefix("torch."))
 
+    @property
+    def largest(self) -> float:
+        """The largest entry."""
+        return float(self.V.rows.data.max()) if isinstance(self.V, SparseMatrix) else float(self.V.max())
+
     def select(self, b: int) -> Data:
         """Return one replicate."""
         if len(self.scale) == 1:
@@ -77,7 +83,6 @@ def _plain(V: np.ndarray) -> Data | None:
     if np.signbit(by_column).any() or not np.isfinite(by_column).all():
         return None
     largest = by_column.max(axis=1)
-    low, high = SAFE_MAXIMUM
-    if not ((largest == 0) | ((largest >= low) & (largest <= high))).all():
+    if are_extreme(largest).any():
         return None
     return Data(V, np.ones(len(V)), np.maximum.reduce(V, axis=2) > 0, by_column > 0)

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse
 
 from ..dense import solve_batch
-from ..initialise import fill_zeros, require_components, start_factors
+from ..initialise import SAFE_FACTOR, SAFE_PRODUCT, fill_zeros, require_components, start_factors
 from ..kernels.parallel import kernels_only
 from ..late import is_tensor, torch
 from ..losses import BetaDivergence
@@ -168,6 +168,9 @@ class Narrow:
             if factors is not None:
                 return factors
         init = request.part_of_init(init, slice(b, b + 1))
+        given = None if isinstance(init, str) else _plain_pair(init, self.data, k)
+        if given is not None:
+            return self.cut(*given)
         W, H = start_factors(self.data.problem(), k, init, seed=request.seed, start=start, first_replicate=number)
         return self.cut(W[0].numpy(), H[0].numpy())
 
@@ -209,6 +212,23 @@ class Narrow:
         # Small problems begin at W alone, as their batches do.
         of_W = k == 2 or is_small((m, n), self.data.dtype)
         return np.where(W == 0, fill[0], W), np.zeros_like(H) if of_W else np.where(H == 0, fill[1], H)
+
+
+def _plain_pair(init: Any, data: Data, k: int) -> tuple[np.ndarray, np.ndarray] | None:
+    # Given factors that are complete and of ordinary scale, as are the data; None for others, which `start_factors`
+    # completes, rescales or refuses.
+    if not all(type(x) is np.ndarray for x in init) or float(data.scale[0]) != 1:
+        return None
+    W, H = (x[0] if x.ndim == 3 and len(x) == 1 else x for x in init)
+    _, m, n = data.V.shape
+    if W.shape != (m, k) or H.shape != (k, n) or W.dtype.kind != "f" or H.dtype.kind != "f":
+        return None
+    low, high = SAFE_FACTOR
+    for x in (W, H):
+        if not (np.isfinite(x).all() and (x >= 0).all() and low < x.max() < high):
+            return None
+    largest = float(W.max()) * float(H.max()) / max(float(data.largest), 1e-300)
+    return (W, H) if SAFE_PRODUCT[0] < largest < SAFE_PRODUCT[1] else None
 
 
 def _without_dead(request: Request, result: Result) -> Result:

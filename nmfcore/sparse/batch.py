@@ -16,12 +16,13 @@ from ..late import is_tensor, torch
 from ..losses import BetaDivergence
 from ..optimality import examine
 from ..pattern import SharedPattern
-from ..problem import Factors, are_extreme, build_problem, checked
+from ..problem import Factors, build_problem, checked
 from ..request import Request
 from ..result import FIELDS, Result
 from ..rules.hals import ExtrapolatedHALS
 from ..rules.multiplicative import smallest
 from ..rules.resolve import OURS
+from ..scale import are_extreme
 from ..stopping import KKT_MARGIN, ROUNDING, SLOWEST, Status, mass_limit
 from .plan import plan_pattern
 
