@@ -56,7 +56,7 @@ class Data:
     @property
     def largest(self) -> float:
         """The largest entry."""
-        return float(self.V.rows.data.max()) if isinstance(self.V, SparseMatrix) else float(self.V.max())
+        return self.V.largest if isinstance(self.V, SparseMatrix) else float(self.V.max())
 
     def select(self, b: int) -> Data:
         """Return one replicate."""
