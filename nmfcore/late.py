@@ -45,8 +45,15 @@ def use_threads(number: int) -> None:
     ----------
     number : int
         At least 1.
+
+    Raises
+    ------
+    ValueError
+        It is less.
     """
     global _asked
+    if number < 1:
+        raise ValueError(f"the number of threads must be >= 1; got {number}")
     _asked = number
     if is_loaded():
         _hand_over()
@@ -66,6 +73,6 @@ def threads() -> int:
 
 def _hand_over() -> None:
     global _asked
-    if _asked is not None:
-        number, _asked = _asked, None
+    number, _asked = _asked, None
+    if number is not None:
         torch.set_num_threads(number)

@@ -83,7 +83,8 @@ class Stop:
 
     ``criterion="loss"`` asks for the loss alone: it has converged when what it is still to fall is at most `tol` times
     the loss. Falls since the last two checks are extrapolated as a geometric series, with a ratio of 0.7 at least and
-    0.999 at most. A loss within 1e-6 of its limit leaves factors that may be 1e-3 from theirs. `Stop.loss` makes it.
+    0.999 at most. Where the data are exact and the loss goes to zero, it has converged when falls are rounding. A loss
+    within 1e-6 of its limit leaves factors that may be 1e-3 from theirs. `Stop.loss` makes it.
 
     Parameters
     ----------

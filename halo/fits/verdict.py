@@ -195,10 +195,7 @@ def suggested(fit: Fit) -> str:
     axes = fit.mixtures.bins.axes
     most = max(int((stars / (1.2 * LIMITS["stars_per_bin"].doubtful)) ** (1 / len(axes))), 2)
     bins = ",".join(f"{axis.variable}:{min(axis.count, most)}" for axis in axes)
-    counts = stars * len(fit.mixtures.chemistry.planes)
-    pixels = int(
-        (counts / (1.2 * LIMITS["counts_per_pixel"].doubtful * len(fit.mixtures.chemistry.planes) * 0.3)) ** 0.5
-    )
+    pixels = int((stars / (1.2 * LIMITS["counts_per_pixel"].doubtful * FILLED)) ** 0.5)
     return f"--bins {bins} --pixels {min(max(pixels, 8), fit.mixtures.chemistry.pixels)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def classifier(
     if not 0 < coverage < 1:
         raise UsageError(f"coverage must lie between 0 and 1, got {coverage:g}.")
     bounds_of = interval_type(interval)
-    if isinstance(stars, str):
+    if isinstance(stars, str | Path):
         stars = read_catalogue(stars)
     convention = _convention(stars)
     table = as_table(stars)

@@ -128,7 +128,8 @@ def read_orbital(
                 f"{path}: its energies are {difference:+.4g} km2 / s2 from those of {wanted.potential} at its "
                 f"positions and velocities, in the median: another potential, zero point or distance. {remedy}"
             )
-        return Orbital(table, E, Lz, wanted, False)
+        if np.isfinite(difference):
+            return Orbital(table, E, Lz, wanted, False)
     warning = f"{path} does not say what its energies are measured from; they are taken for {wanted.potential}'s"
     return Orbital(table, E, Lz, wanted, False, warning)
 

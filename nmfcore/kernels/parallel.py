@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Lock
 
 import numpy as np
 
 from ..late import threads, use_threads
 
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
+_lock, _inside, _before = Lock(), 0, 1
 
 
 @contextmanager
@@ -22,14 +24,22 @@ def kernels_only() -> Iterator[None]:
     Small tensors are not worth torch's own threads, which wait for each other at every call; on a busy machine that
     takes several times as long as the work. Threads that `in_parallel` starts inside have one of torch's each.
     """
-    before = threads()
+    global _inside, _before
+    with _lock:  # torch's number is that of the process, and callers may overlap
+        if _inside == 0:
+            _before = threads()
+            use_threads(1)
+        _inside += 1
+        before = _before
     token = _threads.set(before if _threads.get() is None else _threads.get())
-    use_threads(1)
     try:
         yield
     finally:
-        use_threads(before)
         _threads.reset(token)
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                use_threads(before)
 
 
 def number_of_threads() -> int:

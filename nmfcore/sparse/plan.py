@@ -74,7 +74,7 @@ def refusal(request: Request, rule: UpdateRule, devices: Sequence[int]) -> str |
     if beta not in (1, 2):
         return "no kernel minimises the loss"
     if request.stop.criterion != "change":
-        return "no kernel has scikit-learn's stopping test"
+        return "no kernel has the stopping test"
     if request.stop.max_iter == 0:
         return "no iteration is asked for"
     if not isinstance(rule, OURS):

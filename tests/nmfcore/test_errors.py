@@ -170,3 +170,11 @@ def test_bootstraps_numbers_must_be_integers(name, value):
 def test_penalties_must_be_numbers(name):
     with pytest.raises(nmfcore.ProblemError, match=f"{name} must .*; got 'much'"):
         nmfcore.Penalty(**{name: "much"})
+
+
+def test_the_estimator_takes_no_masked_entries():
+    masked = np.ma.masked_less(np.arange(12.0).reshape(3, 4), 2)
+    with pytest.raises(nmfcore.ProblemError, match=r"X has masked entries; fill them"):
+        nmfcore.NMF(2).fit(masked)
+    with pytest.raises(nmfcore.ProblemError, match=r"X has masked entries; fill them"):
+        nmfcore.NMF(2).fit(masked.filled(0.5)).transform(masked)

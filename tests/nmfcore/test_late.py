@@ -63,6 +63,13 @@ def test_threads_are_those_of_the_environment_where_nobody_says():
     assert run("print(nmfcore.threads(), 'torch' in sys.modules)", OMP_NUM_THREADS="2") == ["2", "False"]
 
 
+def test_no_threads_are_refused_at_once():
+    code = (
+        "try:\n    nmfcore.use_threads(0)\nexcept ValueError as error:\n    print(error)\nprint('torch' in sys.modules)"
+    )
+    assert run(code)[-3:] == ["got", "0", "False"]
+
+
 def test_tensors_are_known_once_there_can_be_any():
     from nmfcore.late import is_tensor
 

@@ -1,17 +1,22 @@
 """The boundary of a fit with intervals: the values are the ordinary products', the intervals the replicates'."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.fits.settings import Bootstrap
+from halonmf.halo.orbits.convention import own
 from halonmf.halo.products.boundary import boundary
 from halonmf.halo.products.profile import profile
 from halonmf.halo.products.settings import PROFILES, BoundarySettings
 from halonmf.halo.replicates.posterior import classifier
 from halonmf.halo.replicates.replicate import begin, reduce
 from halonmf.halo.replicates.setup import Setup
+from halonmf.halo.stars.catalogue import write_catalogue
+from halonmf.halo.stars.cutflow import CutFlow
 
 from ..helpers.planted import SMALL, planted
 
@@ -73,6 +78,15 @@ def test_other_stars_than_the_fits_are_drawn_by_themselves(sample):
     table, made = sample
     found = classifier(made, table[::2], bootstrap=Bootstrap(20))
     assert np.isfinite(found.offset.lower)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_energies_are_those_that_the_file_states(sample, tmp_path, kind):
+    table, made = sample
+    table = table.copy()
+    table["APOGEE_ID"] = [f"2M{i}" for i in range(len(table))]
+    path = write_catalogue(tmp_path / "stars.fits", table, CutFlow(len(table)), {"orbits": own().record()})
+    assert classifier(made, kind(path), bootstrap=Bootstrap(0)).convention == own()
 
 
 def test_coverage_is_checked(sample):

@@ -118,6 +118,13 @@ def test_bare_energies_are_taken_with_a_warning(tmp_path):
     assert "does not say" in read_orbital(path).warning
 
 
+def test_energies_that_no_position_can_be_held_to_are_taken_with_a_warning(tmp_path):
+    table = sky()
+    table["E"], table["Lz"] = orbit(table)[:2]
+    table["dist"] = np.nan
+    assert "does not say" in read_orbital(written(tmp_path, table, "t.ecsv")).warning
+
+
 def test_bare_energies_below_every_orbit_are_refused(tmp_path):
     Lz = np.linspace(-1500, 1500, 30)
     path = written(tmp_path, Table({"E": circular_energy(Lz) - 0.3e5, "Lz": Lz}))
