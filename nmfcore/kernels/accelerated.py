@@ -263,8 +263,8 @@ def check(tile, memory, cells, by_row, rule, limits, answers, m, units):
     of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
     of_H = Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, rule.H.l1, rule.H.l2)
     clear(tile.missing)
-    gradient(of_H, None, tile.sums, False, unreached, tile.missing, units)
-    gradient(of_W, None, tile.sums, True, unreached, tile.missing, units)
+    gradient(of_H, None, tile.sums, bool(0), unreached, tile.missing, units)
+    gradient(of_W, None, tile.sums, bool(1), unreached, tile.missing, units)
     if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(1)):
         return
     clear(tile.out)

@@ -17,6 +17,7 @@ from ..rules.newton import KEPT, NEGLIGIBLE
 from .checks import Side, candidates, column_sums, confirm, gradient, judge, mark_dead, penalised, record, residual
 from .lanes import LANES, lanes_max, load, splat, store, where_less, where_positive
 from .levels import level_one
+from .scalars import tiny_of
 from .settings import MU
 from .tiles import INLINE, INNER, OPTIONS, admit, clear_empty, count_iteration, emit
 
@@ -97,7 +98,7 @@ def multiply(factor, place, pull, at, sums, alive, step, units):
     pull[at:] is the negative half of its gradient and `sums` the positive one without the penalties.
     """
     zero, floor = splat(0.0, factor), splat(FLOOR, factor)
-    least = splat(ROOM * np.finfo(factor.dtype).tiny, factor)
+    least = splat(ROOM * tiny_of(factor), factor)
     for c in range(len(units)):
         old, negative = load(factor, place + c * LANES, factor), load(pull, at + c * LANES, factor)
         positive = load(sums, c * LANES, factor) + splat(step.l1, factor) + splat(step.l2, factor) * old

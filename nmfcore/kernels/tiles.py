@@ -15,6 +15,7 @@ from ..rules.multiplicative import ROOM
 from .compiling import can_keep
 from .lanes import LANES, load, splat, store, where_positive
 from .parts import Part, Whole, pipeline
+from .scalars import tiny_of
 
 ALLOCATING: dict[str, Any] = {
     "cache": can_keep(), "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **pipeline(Whole),
@@ -245,7 +246,7 @@ def count_iteration(alive, iteration, limits):
 def emit(tile, columns, answers, m, units):
     """Write out the factors of the lanes that have finished; return how many."""
     k, count, gone, W_out, H_out = len(units), len(columns), 0, answers.W, answers.H
-    least = W_out.dtype.type(ROOM * np.finfo(W_out.dtype).tiny)
+    least = W_out.dtype.type(ROOM * tiny_of(W_out))
     for lane in range(LANES):
         job = tile.job[lane]
         if job < 0 or tile.alive[lane] > 0:
