@@ -294,7 +294,7 @@ def mixtures(tile, memory, cells, by_row, jobs, nothing, first, last, rule, limi
             sweep_rows(tile, memory, by_row, rule.W, m, units)
             sweep_columns(tile, memory, rows, start, m, rule.H, units)
             column_sums(tile.H, count, tile.sums, units)
-        tile.alive[:] = 0
+        clear(tile.alive)
         emit(tile, cells.columns, answers, m, units)
     begun = Jobs(jobs.replicates, answers.W, answers.H, nothing)
     following, living, since = first, none, none

@@ -147,9 +147,9 @@ def candidates(tile, rule, limits, verdict, count, m, units):
         balance(tile, count, m, units)
     relative_change(tile.W, tile.W_before, m, tile.sums, bool(1), tile.out, tile.h, units)
     relative_change(tile.H, tile.H_before, count, tile.sums, bool(0), tile.out2, tile.h, units)
-    verdict[:] = -1
     wanted = False
     for lane in range(LANES):
+        verdict[lane] = -1
         if tile.alive[lane] <= 0:
             continue
         iteration = tile.iteration[lane]

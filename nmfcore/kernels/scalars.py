@@ -57,6 +57,7 @@ for _symbol in ARITHMETIC:
     _answer(_symbol, _pair(lambda kind: kind))
 for _symbol in COMPARISONS:
     _answer(_symbol, _pair(lambda kind: types.boolean))
+_answer(bool, lambda value: types.boolean(value) if value is types.boolean else None)
 _answer(operator.getitem, _entry)
 _answer(operator.setitem, _assignment)
 

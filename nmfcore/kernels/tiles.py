@@ -13,7 +13,7 @@ from numba import njit
 
 from ..rules.multiplicative import ROOM
 from .compiling import can_keep
-from .lanes import LANES, load, splat, store, where_positive
+from .lanes import LANES, clear, load, splat, store, where_positive
 from .parts import Part, Whole, pipeline
 from .scalars import tiny_of
 
@@ -159,7 +159,7 @@ def enter(tile, lane, job, jobs, columns, m, copied, units):
 @njit(**INNER)
 def masses(cells, rows, start, by_row, by_column):
     """Write the sums of V over rows and over columns."""
-    by_row[:] = 0
+    clear(by_row)
     for j in range(len(start) - 1):
         total = splat(0.0, by_column)
         for p in range(start[j], start[j + 1]):
