@@ -160,13 +160,16 @@ def arrange(zeros, places, values, like):
 
 def blocks(rows: np.ndarray, start: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return (cell, column, first, row) of `Blocks`, without a kernel: it would take longer to compile than to run."""
-    column = np.repeat(np.arange(len(start) - 1), np.diff(start))
-    stretch = column // COLUMNS * m + rows
-    cell = np.argsort(stretch, kind="stable")
-    stretch = stretch[cell]
-    first = np.flatnonzero(np.diff(stretch, prepend=-1))
+    count, lengths = len(start) - 1, np.diff(start)
+    # Sixteen bits are sorted by counting.
+    kind = np.uint16 if -(-count // COLUMNS) * m <= 2**16 else np.int64
+    stretch = np.repeat((np.arange(count) // COLUMNS * m).astype(kind), lengths) + rows.astype(kind)
+    cell = np.argsort(stretch, kind="stable").astype(np.int32)
+    stretch, begins = stretch[cell], np.ones(len(rows), bool)
+    begins[1:] = stretch[1:] != stretch[:-1]
+    first = np.flatnonzero(begins)
     row = (stretch[first] % m).astype(np.uint32)
-    return cell.astype(np.int32), column[cell].astype(np.uint32), np.append(first, len(rows)), row
+    return cell, np.repeat(np.arange(count, dtype=np.uint32), lengths)[cell], np.append(first, len(rows)), row
 
 
 @njit(**INNER)

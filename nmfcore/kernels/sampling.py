@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from .lanes import LANES, clear
+from .lanes import LANES
 from .parallel import in_parallel
 from .streams import FIRST, GOLDEN, SECOND, THRESHOLDS, add_stars, mix, stream, weight_of
 from .tiles import ALLOCATING, INNER, OPTIONS
@@ -130,7 +130,8 @@ def draw_tile(values, recipe, tile, state, total):
 
     Not for DELETE, which has a kernel of its own: it is seldom asked for, and takes its time to compile.
     """
-    clear(values)
+    for p in range(len(values)):
+        values[p] = 0
     first = begin_streams(recipe, tile, state)
     add_stars(values, recipe.cells, recipe.images, recipe.thresholds, state, total, recipe.stars)
     if recipe.scheme == MULTINOMIAL:
@@ -164,7 +165,8 @@ def fill_tiles(values, recipe, replicates, one, state, total, begin, end):
 def delete_tiles(values, recipe, replicates, one, state, begin, end):
     """Do as `fill_tiles` does, where stars are deleted."""
     for tile in range(begin, end):
-        clear(one)
+        for p in range(len(one)):
+            one[p] = 0
         begin_streams(recipe, tile, state)
         delete(one, recipe, state)
         keep(values, one, tile, replicates)
