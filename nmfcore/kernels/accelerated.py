@@ -52,10 +52,10 @@ def room(values: np.ndarray, dtype: np.dtype, cells: int, m: int, count: int, k:
 
 
 @njit(**INNER)
-def order(tile, memory, by_row):
+def order(ordered, cells, places):
     """Copy the cells into the order of the rows."""
-    for p in range(len(by_row.cell)):
-        copy_lanes(memory.ordered, p * LANES, tile.cells, np.int64(by_row.cell[p]) * LANES)
+    for p in range(len(places)):
+        copy_lanes(ordered, p * LANES, cells, np.int64(places[p]) * LANES)
 
 
 @njit(**INNER)
@@ -75,14 +75,14 @@ def unit_sums(factor, count, sums, per, which, units):
 
 
 @njit(**INNER)
-def add_outside(tile, jobs, count, units):
-    """Write the sums of H to tile.sums, with those of columns outside the pattern: they count in the first update."""
+def add_outside(H, sums, fresh, job, extra, count, units):
+    """Write the sums of H to `sums`, in `fresh` lanes with those of columns outside: they count in the first update."""
     k = len(units)
-    column_sums(tile.H, count, tile.sums, units)
+    column_sums(H, count, sums, units)
     for lane in range(LANES):
-        if tile.top[lane] > 0:
+        if fresh[lane] > 0:
             for c in range(k):
-                tile.sums[c * LANES + lane] += jobs.extra[min(tile.job[lane], len(jobs.extra) - 1), k, c]
+                sums[c * LANES + lane] += extra[min(job[lane], len(extra) - 1), k, c]
 
 
 @njit(**INNER)
@@ -144,18 +144,20 @@ def fit_rows(tile, memory, by_row, m, units):
 
 
 @njit(**INNER)
-def fit_columns(tile, memory, rows, start, units):
-    """Take a Newton step for every column of H under Y; leave H at unit sums, and what those were in `memory.scale`."""
-    k = len(units)
-    H, Y, scale, count = tile.H, memory.Y, memory.scale, len(start) - 1
+def fit_columns(cells, rows, start, masses, Y, H, scale, per, units):
+    """Take a Newton step for every column of H under Y; leave H at unit sums, and what those were in `scale`.
+
+    `per` is scratch.
+    """
+    k, count = len(units), len(start) - 1
     for j in range(count):
-        mass = load(tile.column_mass, j * LANES, H)
-        mix_column(tile.cells, rows, start[j], start[j + 1], Y, H, j * k * LANES, scale, mass, units)
-    unit_sums(H, count, scale, memory.per, splat(1.0, H), units)
+        mass = load(masses, j * LANES, H)
+        mix_column(cells, rows, start[j], start[j + 1], Y, H, j * k * LANES, scale, mass, units)
+    unit_sums(H, count, scale, per, splat(1.0, H), units)
 
 
 @njit(**INNER)
-def begin(tile, memory, by_row, count, m, units):
+def begin(tile, memory, count, m, units):
     """Set up the lanes that are marked in `tile.top`."""
     k = len(units)
     W, H, Y, scale, sums = tile.W, tile.H, memory.Y, memory.scale, tile.W_sums
@@ -217,29 +219,29 @@ def accelerate(W, sums, memory, m, units):
 
 
 @njit(**INNER)
-def present(tile, memory, m, units):
-    """Write to W the point that H was fitted to, at the scale of V, and the sums of H."""
+def present(W, sums, Y, scale, m, units):
+    """Write to W the point Y that H was fitted to, at the scale of V, and the sums of H."""
     k = len(units)
-    one, zero, W = splat(1.0, tile.W), splat(0.0, tile.W), tile.W
+    one, zero = splat(1.0, W), splat(0.0, W)
     for c in range(k):
-        size = load(memory.scale, c * LANES, W)
-        store(tile.sums, c * LANES, where_positive(size, one, zero))
+        size = load(scale, c * LANES, W)
+        store(sums, c * LANES, where_positive(size, one, zero))
         for i in range(m):
             p = (i * k + c) * LANES
-            store(W, p, load(memory.Y, p, W) * size)
+            store(W, p, load(Y, p, W) * size)
 
 
 @njit(**INNER)
-def restore(tile, memory, count, units):
-    """Bring H back to unit sums where the check has moved scale to it."""
-    any_moved, size, moved = False, len(units) * LANES, tile.h
+def restore(H, sums, moved, per, count, units):
+    """Bring H back to unit sums where the check has moved scale to it; `moved` and `per` are scratch."""
+    any_moved, size = False, len(units) * LANES
     for lane in range(LANES):
         moved[lane] = 0
         for place in range(lane, size, LANES):
-            if tile.sums[place] > 0 and tile.sums[place] != 1:
+            if sums[place] > 0 and sums[place] != 1:
                 moved[lane], any_moved = 1, True
     if any_moved:
-        unit_sums(tile.H, count, memory.per, memory.per, load(moved, 0, tile.H), units)
+        unit_sums(H, count, per, per, load(moved, 0, H), units)
 
 
 @njit(**INNER)
@@ -263,8 +265,8 @@ def check(tile, memory, cells, by_row, rule, limits, answers, m, units):
     of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
     of_H = Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, rule.H.l1, rule.H.l2)
     clear(tile.missing)
-    gradient(of_H, None, tile.sums, False, unreached, tile.missing, units)
-    gradient(of_W, None, tile.sums, True, unreached, tile.missing, units)
+    gradient(of_H, None, tile.sums, bool(0), unreached, tile.missing, units)
+    gradient(of_W, None, tile.sums, bool(1), unreached, tile.missing, units)
     if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(1)):
         return
     clear(tile.out)
@@ -287,14 +289,14 @@ def mixtures(tile, memory, cells, by_row, jobs, nothing, first, last, rule, limi
     following, living, none = first, np.int64(0), np.int64(0)
     while following < last:
         following, living = admit(tile, cells, jobs, following, last, none, none, m, units)
-        add_outside(tile, jobs, count, units)
+        add_outside(tile.H, tile.sums, tile.top, tile.job, jobs.extra, count, units)
         clear_empty(tile, count, m, units)
-        order(tile, memory, by_row)
+        order(memory.ordered, tile.cells, by_row.cell)
         for _ in range(WARM):
             sweep_rows(tile, memory, by_row, rule.W, m, units)
             sweep_columns(tile, memory, rows, start, m, rule.H, units)
             column_sums(tile.H, count, tile.sums, units)
-        tile.alive[:] = 0
+        clear(tile.alive)
         emit(tile, cells.columns, answers, m, units)
     begun = Jobs(jobs.replicates, answers.W, answers.H, nothing)
     following, living, since = first, none, none
@@ -304,17 +306,17 @@ def mixtures(tile, memory, cells, by_row, jobs, nothing, first, last, rule, limi
             following, living = admit(tile, cells, begun, following, last, living, since, m, units)
         if following > before:
             since = none
-            order(tile, memory, by_row)
-            begin(tile, memory, by_row, count, m, units)
+            order(memory.ordered, tile.cells, by_row.cell)
+            begin(tile, memory, count, m, units)
         fit_rows(tile, memory, by_row, m, units)
         accelerate(tile.W, tile.W_sums, memory, m, units)
-        fit_columns(tile, memory, rows, start, units)
+        fit_columns(tile.cells, rows, start, tile.column_mass, memory.Y, tile.H, memory.scale, memory.per, units)
         since += WORTH
         if count_iteration(tile.alive, tile.iteration, limits):
-            present(tile, memory, m, units)
+            present(tile.W, tile.sums, memory.Y, memory.scale, m, units)
             check(tile, memory, cells, by_row, rule, limits, answers, m, units)
             living -= emit(tile, cells.columns, answers, m, units)
-            restore(tile, memory, count, units)
+            restore(tile.H, tile.sums, tile.h, memory.per, count, units)
     for job in range(first, last):
         W, H, b = answers.W[job], answers.H[job], jobs.replicates[job]
         if limits.tol > 0:

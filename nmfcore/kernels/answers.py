@@ -10,6 +10,7 @@ from .distance import CLOSE, squared_distance
 from .lanes import LANES, copy_lanes, lanes_max, lanes_min, load, splat, store, transpose, where_less, where_positive
 from .levels import levels
 from .pairs import PAIR, WIDTH
+from .scalars import tiny_of
 from .tiles import INNER, ROWS
 
 # Columns whose sums are carried in the factors' precision where the difference of sums counts.
@@ -123,7 +124,7 @@ def emit(work, cells, by_place, answers, first, number, m):
     `by_place` says where in H each column of the answer stands: see `Blocks`.
     """
     W_out, H_out, width = answers.W, answers.H, answers.H.shape[2]
-    least = W_out.dtype.type(ROOM * np.finfo(W_out.dtype).tiny)
+    least = W_out.dtype.type(ROOM * tiny_of(W_out))
     levels(work.GW, work.GH, work.square, PAIR)
     for lane in range(number):
         job = first + lane

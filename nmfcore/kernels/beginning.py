@@ -7,7 +7,7 @@ from numba import njit
 
 from ..rules.hals import MOMENTUM as FIRST_MOMENTUM
 from ..streams import HALF_NORMAL
-from .lanes import LANES, load, splat, store, where_positive
+from .lanes import LANES, copy_lanes, load, splat, store, where_positive
 from .streams import FIRST, GOLDEN, SECOND, mix, stream
 from .tiles import ALLOCATING, INNER
 from .workspace import (
@@ -133,12 +133,11 @@ def admit(tile, cells, jobs, following, last, m):
         empty += tile.lane[STATE * LANES + lane] == EMPTY
     if empty == LANES and following < last:
         number = replicates[following] // LANES
-        squares = splat(0.0, tile.wide)
+        squares, own = splat(0.0, tile.wide), values[number]
         for p in range(0, len(tile.cells), LANES):
-            v = load(values[number], p, tile.wide)
+            v = load(own, p, tile.wide)
             squares = squares + v * v
-        for p in range(len(tile.cells)):
-            tile.cells[p] = values[number, p]
+            copy_lanes(tile.cells, p, own, p)
         store(tile.wide, ENERGY * LANES, squares)
         while following < last:
             lane = replicates[following] % LANES
@@ -153,9 +152,9 @@ def admit(tile, cells, jobs, following, last, m):
             if tile.lane[STATE * LANES + lane] != EMPTY or following >= last:
                 continue
             number, source = replicates[following] // LANES, replicates[following] % LANES
-            total = 0.0
+            total, own = 0.0, values[number]
             for p in range(lane, len(tile.cells), LANES):
-                v = values[number, p - lane + source]
+                v = own[p - lane + source]
                 tile.cells[p] = v
                 total += np.float64(v) * np.float64(v)
             tile.wide[ENERGY * LANES + lane] = total

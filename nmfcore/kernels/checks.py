@@ -11,6 +11,7 @@ from ..balance import LOPSIDED
 from ..rules.multiplicative import ROOM
 from ..stopping import KKT_MARGIN
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
+from .scalars import tiny_of
 from .settings import CONVERGED, MAX_ITER, NON_FINITE, STUCK
 from .tiles import BLOCK, INLINE, INNER
 
@@ -82,7 +83,7 @@ def excess(W_sums, H_sums, by, units):
 def rescale(factor, count, by, at, units):
     """Multiply the components of `factor` (count, k, LANES) by by[at:] (k, LANES); what is positive stays so."""
     k = len(units)
-    zero, least = splat(0.0, factor), splat(ROOM * np.finfo(factor.dtype).tiny, factor)
+    zero, least = splat(0.0, factor), splat(ROOM * tiny_of(factor), factor)
     for i in range(count):
         for c in range(k):
             place = (i * k + c) * LANES
@@ -146,9 +147,9 @@ def candidates(tile, rule, limits, verdict, count, m, units):
         balance(tile, count, m, units)
     relative_change(tile.W, tile.W_before, m, tile.sums, bool(1), tile.out, tile.h, units)
     relative_change(tile.H, tile.H_before, count, tile.sums, bool(0), tile.out2, tile.h, units)
-    verdict[:] = -1
     wanted = False
     for lane in range(LANES):
+        verdict[lane] = -1
         if tile.alive[lane] <= 0:
             continue
         iteration = tile.iteration[lane]
@@ -296,7 +297,7 @@ def mark_dead(verdict, W_sums, H_sums, rule, units):
     """
     if penalised(rule):
         return
-    least = 2.0**20 * ROOM * np.finfo(W_sums.dtype).tiny
+    least = 2.0**20 * ROOM * tiny_of(W_sums)
     for lane in range(LANES):
         if verdict[lane] == CONVERGED:
             for c in range(len(units)):

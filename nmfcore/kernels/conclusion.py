@@ -21,9 +21,10 @@ from .checks import (
     residual,
 )
 from .distance import CLOSE, squared_distance
-from .lanes import LANES, load, splat, store, where_positive
+from .lanes import LANES, load, splat, store, view, where_positive
 from .levels import levels
 from .loops import dot_column, gram_rows
+from .scalars import tiny_of
 from .settings import CONVERGED, MAX_ITER, NON_FINITE
 from .tiles import INNER
 from .workspace import (
@@ -77,9 +78,9 @@ def balance(tile, limits, due, count, m, units):
     In all lanes where it is `due`, else in those at their last iteration.
     """
     work, at, k, width = tile.work, tile.at, len(units), len(units) * LANES
-    by, W_sums = work[at.scales : at.scales + 2 * width], work[at.W_sums : at.W_sums + width]
-    sums = work[at.sums : at.sums + width]
-    column_sums(work[at.W : at.W + m * width], m, W_sums, units)
+    by, W_sums = view(work, at.scales, 2 * width), view(work, at.W_sums, width)
+    sums = view(work, at.sums, width)
+    column_sums(view(work, at.W, m * width), m, W_sums, units)
     if not excess(W_sums, sums, by, units):
         return
     if not due:
@@ -88,7 +89,7 @@ def balance(tile, limits, due, count, m, units):
                 for place in range(lane, 2 * width, LANES):
                     by[place] = 1.0
     for first, length, place in ((at.W, m, 0), (at.Y, m, 0), (at.H, count, width), (at.A, m, width)):
-        rescale(work[first : first + length * width], length, by, place, units)
+        rescale(view(work, first, length * width), length, by, place, units)
     rescale(sums, np.int64(1), by, width, units)
     for c in range(k):
         for d in range(k):
@@ -101,7 +102,7 @@ def balance(tile, limits, due, count, m, units):
 def settle(tile, rule, limits, due, m, count, units):
     """Set the lanes aside whose factors have settled and whose W asks for no more; `due` says that it is time."""
     work, at, lane, wide, k = tile.work, tile.at, tile.lane, tile.wide, len(units)
-    verdict = lane[VERDICT * LANES : (VERDICT + 1) * LANES]
+    verdict = view(lane, VERDICT * LANES, LANES)
     width = k * LANES
     last = False
     for i in range(LANES):
@@ -109,13 +110,13 @@ def settle(tile, rule, limits, due, m, count, units):
     if (due or last) and not penalised(rule):
         balance(tile, limits, due, count, m, units)
     if due:
-        sums, scales = work[at.sums : at.sums + width], work[at.scales : at.scales + width]
+        sums, scales = view(work, at.sums, width), view(work, at.scales, width)
         for of_W in (True, False):
             factor, before, length = (at.W, at.W_before, m) if of_W else (at.H, at.H_before, count)
             out = at.out if of_W else at.out2
             relative_change(
-                work[factor : factor + length * width], work[before : before + length * width], length, sums, of_W,
-                work[out : out + 2 * LANES], scales, units,
+                view(work, factor, length * width), view(work, before, length * width), length, sums, of_W,
+                view(work, out, 2 * LANES), scales, units,
             )  # fmt: skip
     wanted = False
     for i in range(LANES):
@@ -152,8 +153,8 @@ def settle(tile, rule, limits, due, m, count, units):
     if not wanted:
         return
     ask_W(tile, rule, m, units)
-    missing, row_mass = work[at.missing : at.missing + 2 * LANES], work[at.row_mass : at.row_mass + m * LANES]
-    judge(missing, row_mass, lane[ITERATION * LANES : (ITERATION + 1) * LANES], limits, verdict, m, bool(0))
+    missing, row_mass = view(work, at.missing, 2 * LANES), view(work, at.row_mass, m * LANES)
+    judge(missing, row_mass, view(lane, ITERATION * LANES, LANES), limits, verdict, m, bool(0))
     for i in range(LANES):
         if verdict[i] >= 0:
             lane[STATE * LANES + i] = WAITING
@@ -174,8 +175,8 @@ def ask_W(tile, rule, m, units):
     store(work, at.missing, splat(0.0, work))
     store(work, at.missing + LANES, splat(0.0, work))
     lost = lost_component(work, at.sums, at.W_sums, rule, units)
-    sums = work[at.sums : at.sums + width]
-    GH, missing = work[at.GH : at.GH + len(units) * width], work[at.missing : at.missing + 2 * LANES]
+    sums = view(work, at.sums, width)
+    GH, missing = view(work, at.GH, len(units) * width), view(work, at.missing, 2 * LANES)
     gradient(side_of_W(tile, rule, m, width), GH, sums, bool(1), lost, missing, units)
 
 
@@ -184,9 +185,9 @@ def side_of_W(tile, rule, m, width):
     """Return what the gradient by W depends on."""
     work, at = tile.work, tile.at
     return Side(
-        work[at.W : at.W + m * width], work[at.D_W : at.D_W + m * width], m,
-        work[at.row_mass : at.row_mass + m * LANES], work[at.sums : at.sums + width],
-        work[at.out2 : at.out2 + 2 * LANES], rule.W.l1, rule.W.l2,
+        view(work, at.W, m * width), view(work, at.D_W, m * width), m,
+        view(work, at.row_mass, m * LANES), view(work, at.sums, width),
+        view(work, at.out2, 2 * LANES), rule.W.l1, rule.W.l2,
     )  # fmt: skip
 
 
@@ -198,8 +199,8 @@ def finish(tile, cells, jobs, rule, limits, answers, m, units):
     """
     k, count, work, at, lane = len(units), len(cells.start) - 1, tile.work, tile.at, tile.lane
     width = k * LANES
-    verdict = lane[VERDICT * LANES : (VERDICT + 1) * LANES]
-    iteration = lane[ITERATION * LANES : (ITERATION + 1) * LANES]
+    verdict = view(lane, VERDICT * LANES, LANES)
+    iteration = view(lane, ITERATION * LANES, LANES)
     waiting = 0
     for i in range(LANES):
         if lane[STATE * LANES + i] != WAITING:
@@ -214,28 +215,28 @@ def finish(tile, cells, jobs, rule, limits, answers, m, units):
         store(work, place, load(work, place, work) + splat(rule.H.l2, work))
     multiply_columns(tile, cells, at.D_H, units)
     lost = lost_component(work, at.sums, at.W_sums, rule, units)
-    sums = work[at.sums : at.sums + width]
-    missing = work[at.missing : at.missing + 2 * LANES]
+    sums = view(work, at.sums, width)
+    missing = view(work, at.missing, 2 * LANES)
     of_H = Side(
-        work[at.H : at.H + count * width], work[at.D_H : at.D_H + count * width], count,
-        work[at.column_mass : at.column_mass + count * LANES], work[at.W_sums : at.W_sums + width],
-        work[at.top : at.top + LANES], rule.H.l1, 0.0,
+        view(work, at.H, count * width), view(work, at.D_H, count * width), count,
+        view(work, at.column_mass, count * LANES), view(work, at.W_sums, width),
+        view(work, at.top, LANES), rule.H.l1, 0.0,
     )  # fmt: skip
-    gradient(of_H, work[at.G : at.G + k * width], sums, bool(0), lost, missing, units)
-    judge(missing, work[at.row_mass : at.row_mass + m * LANES], iteration, limits, verdict, m, bool(1))
+    gradient(of_H, view(work, at.G, k * width), sums, bool(0), lost, missing, units)
+    judge(missing, view(work, at.row_mass, m * LANES), iteration, limits, verdict, m, bool(1))
     value(tile, cells, rule, m, units)
-    worst = work[at.out : at.out + LANES]
+    worst = view(work, at.out, LANES)
     store(work, at.out, splat(0.0, work))
     residual(of_H, sums, bool(0), worst, units)
     residual(side_of_W(tile, rule, m, width), sums, bool(1), worst, units)
-    mark_dead(verdict, work[at.W_sums : at.W_sums + width], sums, rule, units)
-    winners = lane[WON * LANES : (WON + 1) * LANES]
+    mark_dead(verdict, view(work, at.W_sums, width), sums, rule, units)
+    winners = view(lane, WON * LANES, LANES)
     won = decide(tile, jobs, limits, worst, answers, winners)
     if won > 0:
         level = limits.tol > 0 and not penalised(rule)
-        scales = work[at.scales : at.scales + 2 * width]
+        scales = view(work, at.scales, 2 * width)
         if level:
-            levels(work[at.G : at.G + k * width], work[at.GH : at.GH + k * width], scales, units)
+            levels(view(work, at.G, k * width), view(work, at.GH, k * width), scales, units)
         else:
             for place in range(0, 2 * width, LANES):
                 store(scales, place, splat(1.0, work))
@@ -263,7 +264,7 @@ def value(tile, cells, rule, m, units):
                 product = np.float64(work[at.G + other]) - (rule.H.l2 if c == d else 0.0)
                 divergence += 0.5 * product * np.float64(work[at.GH + other])
         if divergence < CLOSE * half:
-            W, H = work[at.W : at.W + m * width], work[at.H : at.H + count * width]
+            W, H = view(work, at.W, m * width), view(work, at.H, count * width)
             divergence = squared_distance(tile.cells, cells.rows, cells.start, W, H, i, m, units)
         wide[LOSS * LANES + i], wide[DIVERGENCE * LANES + i] = divergence + penalty, divergence
 
@@ -306,8 +307,8 @@ def decide(tile, jobs, limits, residuals, answers, winners):
 def emit(tile, columns, lanes, answers, m, units):
     """Write out the factors of the lanes that won, multiplied by the tile's scales."""
     k, work, at, W_out, H_out = len(units), tile.work, tile.at, answers.W, answers.H
-    least = W_out.dtype.type(ROOM * np.finfo(W_out.dtype).tiny)
-    jobs = tile.lane[JOB * LANES : (JOB + 1) * LANES]
+    least = W_out.dtype.type(ROOM * tiny_of(W_out))
+    jobs = view(tile.lane, JOB * LANES, LANES)
     for q in lanes:
         for i in range(m):
             filled = work[at.row_mass + i * LANES + q] != 0

@@ -15,8 +15,9 @@ from ..losses import FLOOR
 from ..rules.multiplicative import ROOM
 from ..rules.newton import KEPT, NEGLIGIBLE
 from .checks import Side, candidates, column_sums, confirm, gradient, judge, mark_dead, penalised, record, residual
-from .lanes import LANES, lanes_max, load, splat, store, where_less, where_positive
+from .lanes import LANES, clear, lanes_max, load, splat, store, where_less, where_positive
 from .levels import level_one
+from .scalars import tiny_of
 from .settings import MU
 from .tiles import INLINE, INNER, OPTIONS, admit, clear_empty, count_iteration, emit
 
@@ -50,7 +51,7 @@ def thresholds(factor, count, out, units):
 def pull_W(cells, rows, start, W, H, out, units):
     """Write (V / (W @ H)) @ H.T to `out`."""
     width = len(units) * LANES
-    out[:] = 0
+    clear(out)
     for j in range(len(start) - 1):
         for p in range(start[j], start[j + 1]):
             row = np.int64(rows[p]) * width
@@ -78,8 +79,8 @@ def pull_column(cells, rows, first, last, W, H, column, out, to, units):
 def curve_W(cells, rows, start, W, H, c, pull, curvature, units):
     """Write what the data add to the negative slope by W[:, c] and to its derivative."""
     width = len(units) * LANES
-    pull[:] = 0
-    curvature[:] = 0
+    clear(pull)
+    clear(curvature)
     for j in range(len(start) - 1):
         h = load(H, j * width + c * LANES, W)
         for p in range(start[j], start[j + 1]):
@@ -97,7 +98,7 @@ def multiply(factor, place, pull, at, sums, alive, step, units):
     pull[at:] is the negative half of its gradient and `sums` the positive one without the penalties.
     """
     zero, floor = splat(0.0, factor), splat(FLOOR, factor)
-    least = splat(ROOM * np.finfo(factor.dtype).tiny, factor)
+    least = splat(ROOM * tiny_of(factor), factor)
     for c in range(len(units)):
         old, negative = load(factor, place + c * LANES, factor), load(pull, at + c * LANES, factor)
         positive = load(sums, c * LANES, factor) + splat(step.l1, factor) + splat(step.l2, factor) * old
@@ -193,12 +194,12 @@ def check(tile, cells, rule, limits, answers, m, units):
     unreached = splat(0.0 if penalised(rule) else 1.0, tile.W)
     of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
     of_H = Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, rule.H.l1, rule.H.l2)
-    tile.missing[:] = 0
+    clear(tile.missing)
     gradient(of_H, None, tile.sums, bool(0), unreached, tile.missing, units)
     gradient(of_W, None, tile.sums, bool(1), unreached, tile.missing, units)
     if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(1)):
         return
-    tile.out[:] = 0
+    clear(tile.out)
     residual(of_H, tile.sums, bool(0), tile.out, units)
     residual(of_W, tile.sums, bool(1), tile.out, units)
     mark_dead(verdict, tile.W_sums, tile.sums, rule, units)

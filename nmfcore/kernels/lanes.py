@@ -164,6 +164,24 @@ def part(typingctx: Any, room: Any, places: Any, which: Any, kind: Any) -> Any:
 
 
 @intrinsic
+def view(typingctx: Any, array: Any, first: Any, length: Any) -> Any:
+    """Return the flat array array[first : first + length], which lies within `array`, with neither checks nor clipping.
+
+    It does not keep `array` from being freed.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole, index = context.make_array(array)(context, builder, args[0]), ir.IntType(64)
+        size = ir.Constant(index, array.dtype.bitwidth // 8)
+        result = context.make_array(array)(context, builder)
+        data = builder.gep(whole.data, [args[1]], inbounds=True)
+        populate_array(result, data=data, shape=[args[2]], strides=[size], itemsize=size, meminfo=None)
+        return result._getvalue()
+
+    return array(array, types.intp, types.intp), codegen
+
+
+@intrinsic
 def transpose(typingctx: Any, source: Any, places: Any, first: Any, offset: Any, target: Any) -> Any:
     """Write the LANES vectors at source[places[first + i] + offset], i = 0, 1, ..., transposed to target[0:].
 

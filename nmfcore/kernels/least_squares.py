@@ -16,6 +16,7 @@ from .beginning import IDLE, add_outside, admit, clear_empty, enter
 from .conclusion import finish, settle
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .loops import dot_column, gram_rows, multiply_rows, scatter_column, sweep_rows
+from .scalars import eps_of, tiny_of
 from .settings import MU, RANK2, SWEEPS
 from .tiles import INNER, OPTIONS
 from .workspace import CEILING, EMPTY, GROUP, ITERATION, JOB, MOMENTUM, ROWS, RUNNING, STATE, TRY, WAITING
@@ -69,7 +70,7 @@ def update_rows(work, r, G, inverse, source, target, alive, step, count, units):
     width = ROWS * len(units) * LANES
     mask, shrink = load(work, alive, work), splat(step.l1, work)
     if step.kind == MU:
-        bounds = splat(FLOOR, work), splat(ROOM * np.finfo(work.dtype).tiny, work)
+        bounds = splat(FLOOR, work), splat(ROOM * tiny_of(work), work)
         for place in range(0, -(-count // ROWS) * width, width):
             multiply_rows(
                 SIDE_BY_SIDE, work, r + place, G, shrink, source + place, target + place, mask, step.sweeps, bounds,
@@ -89,7 +90,7 @@ def prepare_gram(work, G, inverse, step, units):
     """Add l2 to the diagonal and write what `update_rows` divides by."""
     k = len(units)
     one, zero = splat(1.0, work), splat(0.0, work)
-    tiny = splat(np.finfo(work.dtype).tiny, work)
+    tiny = splat(tiny_of(work), work)
     for c in range(k):
         place = G + (c * k + c) * LANES
         total = load(work, place, work) + splat(step.l2, work)
@@ -104,7 +105,7 @@ def prepare_gram(work, G, inverse, step, units):
     if step.kind == RANK2:
         product = load(work, G, work) * load(work, G + 3 * LANES, work)
         determinant = product - load(work, G + LANES, work) * load(work, G + LANES, work)
-        trusted = determinant - product * splat(16 * np.finfo(work.dtype).eps, work)
+        trusted = determinant - product * splat(16 * eps_of(work), work)
         store(work, inverse + 2 * LANES, where_positive(trusted, one / lanes_max(determinant, tiny), zero))
 
 

@@ -9,7 +9,8 @@ from numba import njit
 
 from .lanes import LANES, clear, copy_lanes, lanes_max, lanes_min, load, part, splat, store, where_less, where_positive
 from .loops import dot_column, gram_rows
-from .tiles import ALLOCATING, BLOCK, INNER, ROWS
+from .scalars import eps_of, tiny_of
+from .tiles import BLOCK, INNER, ROWS
 
 PAIR = (0, 0)
 WIDTH = 2 * LANES
@@ -157,32 +158,18 @@ def arrange(zeros, places, values, like):
     )
 
 
-@njit(**ALLOCATING)
-def blocks(rows, start, m):
-    """Return (cell, column, first, row) of `Blocks` by counting."""
-    count, cells = len(start) - 1, len(rows)
-    cell, column = np.empty(cells, np.int32), np.empty(cells, np.uint32)
-    number = -(-count // COLUMNS)
-    first, row = np.empty(number * m + 1, np.int64), np.empty(number * m, np.uint32)
-    places, stretches = np.empty(m + 1, np.int64), 0
-    for block in range(number):
-        begin, end = block * COLUMNS, min((block + 1) * COLUMNS, count)
-        places[:] = 0
-        for p in range(start[begin], start[end]):
-            places[np.int64(rows[p]) + 1] += 1
-        places[0] = start[begin]
-        for i in range(m):
-            if places[i + 1] > 0:
-                first[stretches], row[stretches] = places[i], i
-                stretches += 1
-            places[i + 1] += places[i]
-        for j in range(begin, end):
-            for p in range(start[j], start[j + 1]):
-                i = np.int64(rows[p])
-                cell[places[i]], column[places[i]] = p, j
-                places[i] += 1
-    first[stretches] = cells
-    return cell, column, first[: stretches + 1].copy(), row[:stretches].copy()
+def blocks(rows: np.ndarray, start: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return (cell, column, first, row) of `Blocks`, without a kernel: it would take longer to compile than to run."""
+    count, lengths = len(start) - 1, np.diff(start)
+    # Sixteen bits are sorted by counting.
+    kind = np.uint16 if -(-count // COLUMNS) * m <= 2**16 else np.int64
+    stretch = np.repeat((np.arange(count) // COLUMNS * m).astype(kind), lengths) + rows.astype(kind)
+    cell = np.argsort(stretch, kind="stable").astype(np.int32)
+    stretch, begins = stretch[cell], np.ones(len(rows), bool)
+    begins[1:] = stretch[1:] != stretch[:-1]
+    first = np.flatnonzero(begins)
+    row = (stretch[first] % m).astype(np.uint32)
+    return cell, np.repeat(np.arange(count, dtype=np.uint32), lengths)[cell], np.append(first, len(rows)), row
 
 
 @njit(**INNER)
@@ -212,13 +199,13 @@ def order_cells(work, by_row, m):
 @njit(**INNER, forceinline=True)
 def prepare(G, inverse):
     """Write what `minima` divides by: the reciprocals of the diagonal and of the determinant, 0 where not sound."""
-    one, zero, tiny = splat(1.0, G), splat(0.0, G), splat(np.finfo(G.dtype).tiny, G)
+    one, zero, tiny = splat(1.0, G), splat(0.0, G), splat(tiny_of(G), G)
     a, b, c = load(G, 0, G), load(G, LANES, G), load(G, 3 * LANES, G)
     store(inverse, 0, where_positive(a, one / lanes_max(a, tiny), zero))
     store(inverse, LANES, where_positive(c, one / lanes_max(c, tiny), zero))
     product = a * c
     determinant = product - b * b
-    sound = determinant - product * splat(16 * np.finfo(G.dtype).eps, G)
+    sound = determinant - product * splat(16 * eps_of(G), G)
     store(inverse, 2 * LANES, where_positive(sound, one / lanes_max(determinant, tiny), zero))
 
 

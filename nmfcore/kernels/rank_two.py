@@ -17,6 +17,7 @@ from .answers import emit, residual_H, residual_W, unreached
 from .lanes import LANES, clear, lanes_max, lanes_min, lanes_sqrt, load, splat, store, where_less, where_positive
 from .pairs import WIDTH, arrange, minima, order_cells, pass_over, prepare
 from .sampling import draw_tile
+from .scalars import eps_of
 from .settings import CONVERGED, MAX_ITER, NON_FINITE, STUCK
 from .tiles import INNER, OPTIONS, ROWS
 
@@ -59,7 +60,7 @@ def step(work, limits, m):
     least, slope = load(work.slope, 0, Y), lanes_sqrt(a11 / where_positive(square, square, one))
     slope = where_positive(slope, lanes_min(least, slope), least)
     apart = where_positive(size, apart / where_positive(size, size, one), apart)
-    nothing = splat(NOTHING * np.finfo(Y.dtype).eps, Y)
+    nothing = splat(NOTHING * eps_of(Y), Y)
     distance = where_less(nothing, apart, apart / slope, zero)
     store(work.slope, 0, where_positive(alive, slope, least))
     safe = where_positive(a11, a11, one)
@@ -69,7 +70,7 @@ def step(work, limits, m):
     g1 = (b1 - a12 * g2) / safe
     # An accelerated point that explains less than the one before is dropped.
     explained = load(work.fit, 0, Y)
-    fallen = explained * splat(1 - BLUR * np.finfo(Y.dtype).eps, Y) - fit
+    fallen = explained * splat(1 - BLUR * eps_of(Y), Y) - fit
     worse = where_positive(known2, fallen, zero)
     t0, t1 = zero, zero
     for p in range(0, m * WIDTH, LANES):

@@ -17,7 +17,7 @@ from numba import njit
 from .lanes import LANES
 from .parallel import in_parallel
 from .streams import FIRST, GOLDEN, SECOND, THRESHOLDS, add_stars, mix, stream, weight_of
-from .tiles import ALLOCATING, INNER, OPTIONS, copy
+from .tiles import ALLOCATING, INNER, OPTIONS
 
 __all__ = ["DELETE", "FIRST", "GOLDEN", "MULTINOMIAL", "POISSON", "POISSON_WEIGHTS", "SECOND"]
 
@@ -83,8 +83,8 @@ def settle(values, recipe, lane, replicate, state, total):
         z = mix(state)
         star = np.int64(((z >> half) * stars) >> half)
         weight = weight_of(begin, star, recipe.thresholds)
-        for before in gone[:taken]:
-            weight -= before == star
+        for place in range(taken):
+            weight -= gone[place] == star
         if np.int64(((z & low) * np.uint64(MOST)) >> half) < weight:
             gone[taken] = star
             taken += 1
@@ -130,7 +130,8 @@ def draw_tile(values, recipe, tile, state, total):
 
     Not for DELETE, which has a kernel of its own: it is seldom asked for, and takes its time to compile.
     """
-    values[:] = 0
+    for p in range(len(values)):
+        values[p] = 0
     first = begin_streams(recipe, tile, state)
     add_stars(values, recipe.cells, recipe.images, recipe.thresholds, state, total, recipe.stars)
     if recipe.scheme == MULTINOMIAL:
@@ -141,9 +142,12 @@ def draw_tile(values, recipe, tile, state, total):
 @njit(**INNER)
 def keep(values, one, tile, replicates):
     """Copy the counts `one` to values[tile], with zeros in lanes beyond the replicates."""
-    copy(values[tile], one[: values.shape[1]])
+    kept = values[tile]
+    for p in range(len(kept)):
+        kept[p] = one[p]
     for lane in range(replicates - tile * LANES, LANES):
-        values[tile, lane::LANES] = 0
+        for p in range(lane, len(kept), LANES):
+            kept[p] = 0
 
 
 @njit(**ALLOCATING)
@@ -161,7 +165,8 @@ def fill_tiles(values, recipe, replicates, one, state, total, begin, end):
 def delete_tiles(values, recipe, replicates, one, state, begin, end):
     """Do as `fill_tiles` does, where stars are deleted."""
     for tile in range(begin, end):
-        one[:] = 0
+        for p in range(len(one)):
+            one[p] = 0
         begin_streams(recipe, tile, state)
         delete(one, recipe, state)
         keep(values, one, tile, replicates)

@@ -13,8 +13,9 @@ from numba import njit
 
 from ..rules.multiplicative import ROOM
 from .compiling import can_keep
-from .lanes import LANES, load, splat, store, where_positive
+from .lanes import LANES, clear, load, splat, store, where_positive
 from .parts import Part, Whole, pipeline
+from .scalars import tiny_of
 
 ALLOCATING: dict[str, Any] = {
     "cache": can_keep(), "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **pipeline(Whole),
@@ -158,7 +159,7 @@ def enter(tile, lane, job, jobs, columns, m, copied, units):
 @njit(**INNER)
 def masses(cells, rows, start, by_row, by_column):
     """Write the sums of V over rows and over columns."""
-    by_row[:] = 0
+    clear(by_row)
     for j in range(len(start) - 1):
         total = splat(0.0, by_column)
         for p in range(start[j], start[j + 1]):
@@ -245,7 +246,7 @@ def count_iteration(alive, iteration, limits):
 def emit(tile, columns, answers, m, units):
     """Write out the factors of the lanes that have finished; return how many."""
     k, count, gone, W_out, H_out = len(units), len(columns), 0, answers.W, answers.H
-    least = W_out.dtype.type(ROOM * np.finfo(W_out.dtype).tiny)
+    least = W_out.dtype.type(ROOM * tiny_of(W_out))
     for lane in range(LANES):
         job = tile.job[lane]
         if job < 0 or tile.alive[lane] > 0:

@@ -143,7 +143,8 @@ class Beginning:
     def _assemble(self, W: np.ndarray, H: np.ndarray, jobs: int, narrow: bool) -> Starts:
         extra = _extra(H[:, :, self._outside()].astype(np.float64))
         if not narrow:
-            return Starts(W, H, extra)
+            # In one order of axes: kernels would be compiled once more for another.
+            return Starts(np.ascontiguousarray(W), np.ascontiguousarray(H), extra)
         W, H, extra = (np.broadcast_to(x, (jobs, *x.shape[1:])) for x in (W, H, extra))
         # Copies: read-only arrays would be compiled for by themselves.
         return Starts(np.array(W, order="C"), H.take(self.pattern.columns, axis=2), np.array(extra, order="C"))
