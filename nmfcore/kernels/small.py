@@ -336,7 +336,7 @@ def solve(desk, asked, given, first, last, units, answers):
             if status == -1:
                 continue
             loss, best = desk.work[desk.at.loss + lane], desk.memory[3, lane]
-            if desk.number[lane] == 0 or (status >= 0 and loss < best * (1 - MARGIN)):
+            if desk.number[lane] == 0 or (status >= 0 and (loss < best * (1 - MARGIN) or best != best)):
                 keep(desk, answers, lane, status, m, n, units)
                 desk.memory[3, lane] = loss
             desk.number[lane] += 1

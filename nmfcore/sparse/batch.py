@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -154,12 +155,14 @@ class Raced:
 
         request, rule = self.request, ExtrapolatedHALS()
         (B, m, n), k, stop = V.shape, request.n_components, request.stop
+        # The kernel looks at its problems every so many iterations, the last of which must be one of them.
+        limit = min(stop.max_iter, MOST)
         of_vectors = request.first_init != "random"
         asked = Asked(
             np.ascontiguousarray(V), np.tile(np.arange(m, dtype=np.int32), n), request.first_replicate,
             np.uint64(request.seed % 2**64), request.number_of_starts, of_vectors, rule.sweeps_W, rule.sweeps_H,
-            float(stop.tol), SLOWEST, ROUNDING * float(np.finfo(np.float64).eps), min(stop.max_iter, MOST),
-            stop.interval(rule),
+            float(stop.tol), SLOWEST, ROUNDING * float(np.finfo(np.float64).eps), limit,
+            math.gcd(stop.interval(rule), limit),
         )  # fmt: skip
         whole = (np.zeros(B, np.int64) for _ in range(3))
         given = self.of_vectors() if of_vectors else np.zeros((B, m, k))

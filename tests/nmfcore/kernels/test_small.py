@@ -67,8 +67,9 @@ def test_all_come_to_an_end_where_scale_could_wander(dtype):
     assert found.W.dtype == found.H.dtype == dtype
 
 
-def test_too_few_iterations_are_said():
+@pytest.mark.parametrize("number", [1, 3, 4, 5])
+def test_too_few_iterations_are_said(number):
     V = np.random.default_rng(2).random((64, 12, 15))
-    found = nmfcore.factorize(V, 3, starts=1, stop=Stop(max_iter=4))
+    found = nmfcore.factorize(V, 3, starts=1, stop=Stop(max_iter=number))
     assert (found.status == nmfcore.Status.MAX_ITER).all()
-    assert (found.n_iter == 4).all()
+    assert (found.n_iter == number).all()
