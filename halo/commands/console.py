@@ -170,7 +170,7 @@ def compiling(quiet: bool) -> Iterator[None]:
     """Say once, unless quiet, that kernels are being compiled: nothing else moves meanwhile."""
     from nmfcore.kernels.compiling import when_compiling
 
-    text = "compiling kernels: 10 to 20 s at the first use of a number of components, then they are kept"
+    text = "compiling kernels: some ten seconds at the first use of a number of components, then they are kept"
     with when_compiling(lambda: None if quiet else typer.echo(text, err=True)):
         yield
 
