@@ -26,6 +26,10 @@ WORDS = (SOUND, DOUBTFUL, UNSOUND)
 """Verdicts, from best to worst."""
 HALVES, OMITTED = 10, 10
 """Times that the stars are halved, and that one star a bin is left out."""
+SPARE = 1.2
+"""By how much suggested bins and pixels are fuller than they must be."""
+EVERYWHERE = 0.02
+"""Part of the model that is the mean image of all bins."""
 FILLED = 0.3
 """Part of an image's pixels that has any stars, of some 15 pixels on a side."""
 BLOCKS = 10
@@ -193,9 +197,9 @@ def suggested(fit: Fit) -> str:
     """Return options of bins and pixels that have stars enough, such as ``--bins E:5,Lz:5 --pixels 20``."""
     stars = int(fit.mixtures.n_stars.sum())
     axes = fit.mixtures.bins.axes
-    most = max(int((stars / (1.2 * LIMITS["stars_per_bin"].doubtful)) ** (1 / len(axes))), 2)
+    most = max(int((stars / (SPARE * LIMITS["stars_per_bin"].doubtful)) ** (1 / len(axes))), 2)
     bins = ",".join(f"{axis.variable}:{min(axis.count, most)}" for axis in axes)
-    pixels = int((stars / (1.2 * LIMITS["counts_per_pixel"].doubtful * FILLED)) ** 0.5)
+    pixels = int((stars / (SPARE * LIMITS["counts_per_pixel"].doubtful * FILLED)) ** 0.5)
     return f"--bins {bins} --pixels {min(max(pixels, 8), fit.mixtures.chemistry.pixels)}"
 
 
@@ -296,7 +300,9 @@ def misfit(V: np.ndarray, Y: np.ndarray, pixels: int, k: int) -> float:
     expected = np.divide(
         expected * counted.sum(axis=1, keepdims=True), total, out=np.zeros_like(expected), where=total > 0
     )
-    expected = 0.98 * expected + 0.02 * counted.sum(axis=1, keepdims=True) * counted.sum(axis=0) / max(counted.sum(), 1)
+    # A little of the mean image everywhere: where factors are zero a single count would forbid the model.
+    mean_image = counted.sum(axis=1, keepdims=True) * counted.sum(axis=0) / max(counted.sum(), 1)
+    expected = (1 - EVERYWHERE) * expected + EVERYWHERE * mean_image
     kept = expected > 0
     x, mean = counted[kept], expected[kept]
     deviance = 2 * (np.where(x > 0, x * np.log(np.where(x > 0, x, 1.0) / mean), 0.0) - (x - mean)).sum()

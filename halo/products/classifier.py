@@ -165,6 +165,8 @@ class Classifier:
         edge = self.line(np.where(known, Lz, 0.0), line)
         shift = self.offset.value if np.isfinite(self.offset.value) else 0.0
         good = np.isfinite(self.fraction.value)
+        if not good.any():
+            raise UsageError("no bin of the energy above the published line has stars enough; use a wider selection.")
         centre = 0.5 * (self.dE_edges[:-1] + self.dE_edges[1:])
         # between the outermost bins with stars linear, beyond them constant
         probability = np.interp(np.where(known, E, 0.0) - edge + shift, centre[good], self.fraction.value[good])

@@ -51,9 +51,8 @@ def members(stars: Any) -> np.ndarray:
     if not all(VARIABLES[name].within(stars) for name in NEEDED):
         return found
     ra, dec, pmra, pmdec, rv = (values(stars, name) for name in NEEDED)
-    errors = [
-        _errors(stars, name, least) for name, least in zip(NEEDED[2:], (*MEASURED[:1] * 2, MEASURED[1]), strict=True)
-    ]
+    pm, rv_error = MEASURED
+    errors = [_errors(stars, name, least) for name, least in zip(NEEDED[2:], (pm, pm, rv_error), strict=True)]
     place = _unit(ra, dec)
     # stars in order of declination: each cluster looks at a strip alone
     order = np.argsort(dec)

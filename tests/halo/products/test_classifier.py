@@ -87,6 +87,12 @@ def test_without_an_offset_only_the_free_curve_is_a_line():
         one.line(np.zeros(1), "straight")
 
 
+def test_without_a_bin_of_stars_enough_there_are_no_probabilities():
+    nothing = np.full(5, NAN)
+    with pytest.raises(UsageError, match="stars enough"):
+        made(fraction=Interval(nothing, nothing, nothing)).classify([-1.5e5], [0.0], "free")
+
+
 def test_a_file_gives_the_same_answers(tmp_path):
     one = made()
     save_table(tmp_path / "b.ecsv", one.table(), {"command": "boundary"})
