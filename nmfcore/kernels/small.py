@@ -26,7 +26,7 @@ from .workspace import aligned
 ROWS = 4
 SIDE_BY_SIDE = (0,) * ROWS
 # A start is given up where so many times what its loss is thought to fall yet would not do; from this iteration on.
-TRUST, FIRST = 10.0, 12
+TRUST, FIRST = 10.0, 6
 
 
 class Places(NamedTuple):

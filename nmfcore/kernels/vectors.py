@@ -1,4 +1,4 @@
-"""Leading eigenvectors of many small symmetric matrices, compiled: a call of LAPACK for each takes thrice as long."""
+"""Leading eigenvectors of many small symmetric matrices, compiled: calls of LAPACK take longer."""
 
 from __future__ import annotations
 
