@@ -163,10 +163,16 @@ class SparseMatrix:
         out.reshape(-1)[first] = V.data
         return out
 
-    @property
+    @cached_property
     def largest(self) -> float:
         """The largest entry."""
         return float(self._rows.data.max(initial=0))
+
+    @property
+    def squared(self) -> float:
+        """The sum of squares, in float64."""
+        data = self._rows.data
+        return float(np.dot(data, data) if data.dtype == np.float64 else np.square(data, dtype=np.float64).sum())
 
     @property
     def filled_lines(self) -> tuple[np.ndarray, np.ndarray]:

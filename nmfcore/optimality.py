@@ -92,13 +92,26 @@ def _missing_mass(problem: Problem, factors: Factors, sides: list[_Side]) -> tup
         if not penalised:
             # Where the reconstruction is zero throughout, gradients may vanish: a saddle point. With penalties it may
             # be the optimum; so it may for least squares, unless a whole component is missing.
-            unreached = (entry * other.sum(-2)[..., None]).sum(-2) == 0
-            if isinstance(problem.loss, BetaDivergence) and problem.loss.beta == 2:
-                unreached &= ((entry.sum(-1) == 0) & (other.sum(-2) == 0)).any(-1)[:, None]
-            by_locked = torch.where(unreached, 1.0, by_locked)
+            unreached = _unreached(entry, other, squares=_of_squares(problem))
+            by_locked = by_locked if unreached is None else torch.where(unreached, 1.0, by_locked)
         growing = torch.maximum(growing, (by_growing * mass).sum(-1) / total)
         locked = torch.maximum(locked, (by_locked * mass).sum(-1) / total)
     return growing, locked
+
+
+def _of_squares(problem: Problem) -> bool:
+    return isinstance(problem.loss, BetaDivergence) and problem.loss.beta == 2
+
+
+def _unreached(entry: Tensor, other: Tensor, *, squares: bool) -> Tensor | None:
+    # Where the reconstruction is zero; of least squares where a component is missing besides, None if none is.
+    if squares:
+        missing = ((entry.sum(-1) == 0) & (other.sum(-2) == 0)).any(-1)[:, None]
+        # Other devices would have to be waited for to tell.
+        if entry.device.type == "cpu" and not bool(missing.any()):
+            return None
+    unreached = (entry * other.sum(-2)[..., None]).sum(-2) == 0
+    return unreached & missing if squares else unreached
 
 
 def _sides(problem: Problem, factors: Factors) -> list[_Side]:

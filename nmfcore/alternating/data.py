@@ -41,7 +41,11 @@ class Data:
             As `build_problem` does.
         """
         V = request.V
-        found = _plain(V) if type(V) is np.ndarray and request.dtype is None else None
+        found = None
+        if isinstance(V, SparseMatrix):
+            found = _sparse(V)
+        elif type(V) is np.ndarray and request.dtype is None:
+            found = _plain(V)
         if found is not None:
             return found
         problem = build_problem(V, device=request.device, dtype=request.dtype)
@@ -68,6 +72,14 @@ class Data:
     def problem(self) -> Problem:
         """Return the same data as tensors."""
         return build_problem(self.V)
+
+
+def _sparse(V: SparseMatrix) -> Data | None:
+    # Its entries are checked already; None where they need scaling.
+    if V.largest == 0 or are_extreme(np.array(V.largest)):
+        return None
+    rows, columns = V.filled_lines
+    return Data(V, np.ones(1), rows[None], columns[None])
 
 
 def _plain(V: np.ndarray) -> Data | None:

@@ -75,11 +75,12 @@ class Matrix(Protocol):
 
 
 class Full:
-    """A dense V."""
+    """A dense V, and its sum of squares where that is known."""
 
-    def __init__(self, V: np.ndarray) -> None:
+    def __init__(self, V: np.ndarray, squared: float | None = None) -> None:
         self.V, self.shape = V, V.shape
         self.single = V.dtype == np.float32
+        self._known = squared
         self._parts: dict[int, list[slice]] = {}
 
     @cached_property
@@ -136,6 +137,8 @@ class Full:
     @cached_property
     def squared(self) -> float:
         """The sum of squares."""
+        if self._known is not None:
+            return self._known
         # In parts, which are short enough for one thread and for single precision.
         flat = self.V.ravel()
         parts = (flat[i : i + FLAT] for i in range(0, flat.size, FLAT))
@@ -231,7 +234,7 @@ def leading_vectors(
     they should be `exact` and are not.
     """
     m, n = V.shape
-    width = k + 2 if k == 2 else k + 4
+    width = k + 1 if k == 2 else k + 4
     if not exact and k == 2 and m > (STEPS_PAIR + 1) * width:
         steps = STEPS_PAIR
     elif m <= max(SQUARE, 3 * width):

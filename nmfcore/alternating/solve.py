@@ -264,9 +264,10 @@ def _matrix(V: Any, rows: np.ndarray, columns: np.ndarray, turned: bool) -> Matr
         pair = V.filled(rows, columns) if sparse else (by_row, scipy.sparse.csr_array(by_row.T))
         first, second = (x.astype(dtype, copy=False) for x in (pair[::-1] if turned else pair))
         return Scattered(first, second)
+    squared = V.squared if sparse else None
     V = V.filled_dense(rows, columns, dtype) if sparse else V
     V = V.T if turned else V
-    return Full(np.ascontiguousarray(V, dtype=dtype))
+    return Full(np.ascontiguousarray(V, dtype=dtype), squared)
 
 
 def _is_single(V: Any) -> bool:

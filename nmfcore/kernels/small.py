@@ -61,7 +61,7 @@ class Desk(NamedTuple):
     problem: Any  # (LANES,), -1 where there is none
     number: Any  # (LANES,): of the start
     iteration: Any  # (LANES,)
-    memory: Any  # (4, LANES): the change, loss and fall of the check before, the loss of the best start
+    memory: Any  # (5, LANES): the change, loss and fall of the check before, the loss of the best start, the sum of V
 
 
 class Answers(NamedTuple):
@@ -99,21 +99,22 @@ def lay(m: int, n: int, k: int) -> Desk:
     at = Places(*(int(x) * LANES for x in [0, *np.cumsum(sizes)]))
     return Desk(
         aligned(m * n * LANES, np.dtype(np.float64)), aligned(at.end, np.dtype(np.float64)), at, np.full(LANES, -1),
-        np.zeros(LANES, np.int64), np.zeros(LANES, np.int64), np.zeros((4, LANES)),
+        np.zeros(LANES, np.int64), np.zeros(LANES, np.int64), np.zeros((5, LANES)),
     )  # fmt: skip
 
 
 @njit(**INNER)
 def fetch(desk, V, problem, lane):
     """Copy a problem into a lane, for its first start."""
-    (m, n), total = V.shape[1:], 0.0
+    (m, n), total, squared = V.shape[1:], 0.0, 0.0
     desk.problem[lane], desk.number[lane], desk.memory[3, lane] = problem, 0, np.inf
     for i in range(m):
         for j in range(n):
             value = V[problem, i, j]
             desk.cells[(j * m + i) * LANES + lane] = value
-            total += value * value
-    desk.work[desk.at.energy + lane] = 0.5 * total
+            total += value
+            squared += value * value
+    desk.work[desk.at.energy + lane], desk.memory[4, lane] = 0.5 * squared, total
 
 
 @njit(**INNER)
@@ -255,15 +256,14 @@ def look(desk, m, n, units):
 def begin(desk, asked, lane, m, n, units, W):
     """Begin a start in a lane, at the given W (m, k) or at a drawn one, to which H is fitted first."""
     work, at, k, problem, number = desk.work, desk.at, len(units), desk.problem[lane], desk.number[lane]
-    total, drawn = 0.0, number > 0 or not asked.given
-    for p in range(lane, m * n * LANES, LANES):
-        total += desk.cells[p]
-    size = np.sqrt(total / (m * n * k))
+    drawn, size = number > 0 or not asked.given, np.sqrt(desk.memory[4, lane] / (m * n * k))
     state = start_stream(asked.seed, asked.number + problem, number)
     for i in range(m):
         filled = False
         for p in range(i * LANES + lane, m * n * LANES, m * LANES):
-            filled = filled or desk.cells[p] > 0
+            filled = desk.cells[p] > 0
+            if filled:
+                break
         for c in range(k):
             place = (i * k + c) * LANES + lane
             value = 0.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dense import Dense, Solver
-from ..initialise import fill_zeros, nndsvd
+from ..initialise import GRAM_RANGE, fill_zeros, nndsvd
 from ..kernels import LANES
 from ..kernels.compiling import switched_off
 from ..kernels.parallel import in_parallel, kernels_only
@@ -38,6 +38,9 @@ LONG = 4
 MOST = 1000
 # The values of as many small problems as are solved side by side must stay in the processor's cache, in bytes.
 TILE = 2**21
+
+# Up to this length of the short side the compiled eigenvectors take less time than those of LAPACK.
+SHORT = 32
 
 
 def is_small(shape: tuple[int, int], dtype: np.dtype | torch.dtype) -> bool:
@@ -176,9 +179,27 @@ class Raced:
 
     def of_vectors(self) -> np.ndarray:
         """Return the W of the first start, made of singular vectors; H is fitted to it first."""
-        V = self.V.double()
-        factors, means = nndsvd(V, self.request.n_components), V.mean(dim=(-2, -1))
+        V, k = self.V.double(), self.request.n_components
+        factors, means = nndsvd(V, k, self.vectors(V.numpy(), k)), V.mean(dim=(-2, -1))
         return np.ascontiguousarray(fill_zeros("nndsvda", factors, means, 0, 0, ()).W.numpy())
+
+    def vectors(self, V: np.ndarray, k: int) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Return leading singular vectors as `leading_svd` does, or None where it finds them as fast."""
+        from ..kernels.vectors import leading_vectors
+
+        tall = V.shape[1] > V.shape[2]
+        short = V.transpose(0, 2, 1) if tall else V
+        if not k <= short.shape[1] <= SHORT:
+            return None
+        squares, U = leading_vectors(
+            short @ short.transpose(0, 2, 1), k, lambda work, B: in_parallel(work, B, grain=LONG * LANES)
+        )
+        S = np.sqrt(np.maximum(squares, 0.0))
+        if (S[:, -1] <= GRAM_RANGE * S[:, 0]).any():
+            return None
+        right = torch.from_numpy((U @ short) / S[:, :, None])
+        left = torch.from_numpy(U).mT
+        return (right.mT, torch.from_numpy(S), left.mT) if tall else (left, torch.from_numpy(S), right)
 
     def go_on(self, result: Result, b: int) -> None:
         """Go on by itself with a replicate that has come to rest without being optimal, or takes longer than most."""
