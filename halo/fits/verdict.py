@@ -181,7 +181,10 @@ def _advice(fit: Fit, found: dict[str, str], disordered: bool) -> str:
     bad = {name for name, word in found.items() if word != SOUND}
     said = []
     if bad & {"stars_per_bin", "counts_per_pixel", "cosine"}:
-        said.append(f"try {suggested(fit)}")
+        axes, better = fit.mixtures.bins.axes, suggested(fit)
+        present = ",".join(f"{axis.variable}:{axis.count}" for axis in axes)
+        tried = better == f"--bins {present} --pixels {fit.mixtures.chemistry.pixels}"
+        said.append("take more stars or fewer components" if tried else f"try {better}")
     if "clusters" in bad:
         said.append("take the clusters out with prepare --members or --clusters remove")
     elif disordered:

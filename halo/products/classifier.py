@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from astropy import units
 from astropy.table import Column, QTable, Table
+from astropy.utils.masked import Masked
 
 from ..errors import InputError, UsageError
 from ..orbits.convention import UNKNOWN, Convention, stated
@@ -142,7 +143,10 @@ class Classifier:
             return belokurov_kravtsov(Lz) + self.offset.value
         if not good.any():
             raise UsageError("no Lz column has a boundary; use wider bins or another selection.")
-        return np.interp(Lz, self.Lz[good], self.free.value[good])
+        # beyond the outermost columns the published line's shape, from where the curve ends
+        centres, Lz = self.Lz[good], np.asarray(Lz, float)
+        beyond = belokurov_kravtsov(Lz) - belokurov_kravtsov(np.clip(Lz, centres[0], centres[-1]))
+        return np.interp(Lz, centres, self.free.value[good]) + beyond
 
     def classify(self, E: np.ndarray, Lz: np.ndarray, line: str = LINES[0]) -> Classified:
         """Return what the boundary says of stars, whose energies must be of the same convention.
@@ -150,20 +154,25 @@ class Classifier:
         Parameters
         ----------
         E, Lz : ndarray, shape (N,)
-            km2 / s2 and kpc km / s, or Quantities; NaN where missing.
+            km2 / s2 and kpc km / s, or Quantities; NaN or masked where missing.
         line : str
-            One of `LINES`. Probabilities are read at the energy above it; beyond the energies that have stars they are
-            those of the last bin.
+            One of `LINES`. Probabilities are read at the energy above it, or above the published line where that has no
+            offset; beyond the energies that have stars they are those of the last bin.
 
         Raises
         ------
         UsageError
-            As `line`, or units of another kind.
+            As `line`, units of another kind, no numbers, or arrays of different shapes.
         """
         E, Lz = _plain(E, units.km**2 / units.s**2), _plain(Lz, units.kpc * units.km / units.s)
+        if E.shape != Lz.shape or not E.ndim:
+            raise UsageError(
+                f"E and Lz must be arrays of one shape, a number per star; got shapes {E.shape} and {Lz.shape}."
+            )
         known = np.isfinite(E) & np.isfinite(Lz)
-        edge = self.line(np.where(known, Lz, 0.0), line)
-        shift = self.offset.value if np.isfinite(self.offset.value) else 0.0
+        where = np.where(known, Lz, 0.0)
+        edge = self.line(where, line)
+        shift = self.offset.value if np.isfinite(self.offset.value) else edge - belokurov_kravtsov(where)
         good = np.isfinite(self.fraction.value)
         if not good.any():
             raise UsageError("no bin of the energy above the published line has stars enough; use a wider selection.")
@@ -259,7 +268,13 @@ class Classifier:
 
 
 def _plain(x: Any, unit: Any) -> np.ndarray:
+    # NaN where masked: what lies beneath a mask is no value
+    mask = x.mask if isinstance(x, Masked | np.ma.MaskedArray) else False
+    x = x.unmasked if isinstance(x, Masked) else x
     try:
-        return np.asarray(units.Quantity(x, unit).to_value(unit) if hasattr(x, "unit") and x.unit else x, float)
+        plain = np.asarray(units.Quantity(x, unit).to_value(unit) if hasattr(x, "unit") and x.unit else x, float)
     except units.UnitConversionError as error:
         raise UsageError(f"expected {unit}: {error}.") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"expected numbers in {unit}: {error}.") from error
+    return np.where(mask, np.nan, plain)

@@ -59,6 +59,14 @@ def test_the_suggestion_has_stars_enough():
     assert again.verdict.measures["counts_per_pixel"] >= LIMITS["counts_per_pixel"].doubtful
 
 
+def test_bins_and_pixels_that_the_fit_has_are_not_advised_again():
+    few = fit(planted(40)[0], SMALL.replace(bins="E:2,Lz:2", pixels=8))
+    assert suggested(few) == "--bins E:2,Lz:2 --pixels 8"
+    assert few.verdict.word != SOUND
+    assert "try" not in few.verdict.advice
+    assert "more stars" in few.verdict.advice
+
+
 @pytest.mark.parametrize("stars", [1500, 6000, 20000])
 def test_two_components_of_one_population_hang_on_single_stars(stars):
     table, high = planted(stars)

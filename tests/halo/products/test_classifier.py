@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
+from astropy.utils.masked import Masked
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,46 @@ def test_the_free_curve_moves_probabilities_with_it():
     # half of a bin above a line is half of a bin above the other
     edge = one.line(np.array([0.0]))[0]
     assert free.P_accreted[0] == pytest.approx(one.classify([edge + 0.05e5], [0.0]).P_accreted[0])
+
+
+def test_the_free_curve_goes_on_in_the_shape_of_the_published_line():
+    one, Lz = made(), np.array([-3000.0, -400.0, 0.0, 400.0, 3000.0])
+    end = -1.6e5 + belokurov_kravtsov(np.array([-3000.0, 3000.0])) - belokurov_kravtsov(np.array([-400.0, 400.0]))
+    np.testing.assert_allclose(one.line(Lz, "free"), [end[0], -1.6e5, -1.7e5, -1.6e5, end[1]])
+
+
+def test_without_an_offset_probabilities_are_read_above_the_published_line():
+    E, Lz = np.linspace(-2e5, -1e5, 30), np.linspace(-900, 900, 30)
+    found, shifted = made(offset=NAN).classify(E, Lz, "free"), made().classify(E, Lz)
+    np.testing.assert_allclose(found.P_accreted, shifted.P_accreted)
+
+
+@pytest.mark.parametrize(
+    "E",
+    [
+        np.ma.masked_greater([-1.5e5, -1.3e5], -1.4e5),
+        MaskedColumn([-1.5e5, -1.3e5], mask=[False, True], unit="km2 / s2"),
+        Masked([-1.5e5, -1.3e5] * u.km**2 / u.s**2, mask=[False, True]),
+    ],
+)
+def test_masked_energies_are_missing(E):
+    found = made().classify(E, [0.0, 0.0])
+    assert np.isnan(found.P_accreted).tolist() == [False, True]
+    assert found.accreted.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("E", "Lz", "said"),
+    [
+        ([-1.5e5, -1.4e5], [1.0], r"one shape.*\(2,\) and \(1,\)"),
+        (-1.5e5, 1.0, "one shape"),
+        (["a"], [1.0], "expected numbers in km2 / s2"),
+        ([-1.5e5], [{}], "expected numbers in km kpc / s"),
+    ],
+)
+def test_what_is_no_number_per_star_is_refused(E, Lz, said):
+    with pytest.raises(UsageError, match=said):
+        made().classify(E, Lz)
 
 
 def test_quantities_are_converted():
