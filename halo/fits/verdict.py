@@ -81,9 +81,9 @@ class Verdict:
         What to do; empty of a sound fit.
     measures : dict of str to float
         ``stars_per_bin``, the median over bins; ``counts_per_pixel``, counts by pixels with any; ``cosine``, the least
-        of the components' between fits of the two halves of the stars, median over splits; ``omission``, the spread of
-        the last component's mass fraction when one star is left out of every bin; ``leverage``, the same times
-        ``stars_per_bin``: one star can account for less than 1; ``misfit``, the deviance in blocks of
+        of the components' between fits of the two halves of the stars, median over splits; ``omission``, the largest
+        change of the last component's mass fraction when one star is left out of every bin; ``leverage``, the same
+        times ``stars_per_bin``: one star can account for less than 1; ``misfit``, the deviance in blocks of
         pixels over what Poisson noise allows; ``clusters``, the part of the stars that are in place and motion of a
         globular cluster.
     """
