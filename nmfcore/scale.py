@@ -1,8 +1,10 @@
-"""The scale of the data: ordinary ones are used as they are, of others a power of four is divided out."""
+"""Scales: of the data, of which others than ordinary ones have a power of four divided out, and of NumPy's factors."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .late import torch
 
@@ -38,3 +40,12 @@ def scale_of(largest: Tensor, degree: float | None) -> Tensor:
         return torch.ones_like(largest)
     exponent = 2 * torch.floor(torch.log2(torch.where(outside, largest, torch.ones_like(largest))) / 2)
     return torch.where(outside, torch.exp2(exponent), torch.ones_like(largest))
+
+
+def level_of(squares_W: np.ndarray, squares_H: np.ndarray) -> np.ndarray:
+    """Return what to multiply components of W by, and to divide those of H by, so that both have one norm.
+
+    From the sums of their squares; 1 where one of them is zero. `balance.level` does so for tensors.
+    """
+    level = np.sqrt(np.sqrt(squares_H / np.where(squares_W > 0, squares_W, 1.0)))
+    return np.where(level > 0, level, 1.0)

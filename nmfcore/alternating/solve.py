@@ -19,6 +19,7 @@ from ..problem import Factors
 from ..request import Request
 from ..result import FIELDS, Result, clearly_better
 from ..rules.multiplicative import ROOM
+from ..scale import level_of
 from ..sparse.batch import is_small
 from ..stopping import Status
 from ..streams import half_normals
@@ -133,9 +134,7 @@ class Narrow:
 
     def rounded(self, ended: Ended, kept: np.dtype) -> tuple[np.ndarray, np.ndarray]:
         """Return the factors in their own precision; both get the same size, as those of singular vectors have it."""
-        size_W, size_H = (np.einsum("ij,ij->i", x, x) for x in (ended.W, ended.H))
-        level = np.sqrt(np.sqrt(size_H / np.where(size_W > 0, size_W, 1.0)))
-        level = np.where(level > 0, level, 1.0)[:, None]
+        level = level_of(*(np.einsum("ij,ij->i", x, x) for x in (ended.W, ended.H)))[:, None]
         W, H = (ended.W * level).astype(kept, copy=False), (ended.H / level).astype(kept, copy=False)
         for factor in (W, H):
             factor *= factor > ROOM * np.finfo(kept).tiny

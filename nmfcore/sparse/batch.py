@@ -23,7 +23,7 @@ from ..result import FIELDS, Result
 from ..rules.hals import ExtrapolatedHALS
 from ..rules.multiplicative import smallest
 from ..rules.resolve import OURS
-from ..scale import are_extreme
+from ..scale import are_extreme, level_of
 from ..stopping import KKT_MARGIN, ROUNDING, SLOWEST, Status, mass_limit
 from .plan import plan_pattern
 
@@ -133,10 +133,7 @@ class Raced:
         problem = build_problem(self.V.double())
         W, H, n_iter, status, start = self.run(problem.V.numpy())
         kept = str(self.V.dtype).removeprefix("torch.")
-        # Both factors get the same size.
-        size_W, size_H = np.square(W).sum(axis=1), np.square(H).sum(axis=2)
-        level = np.sqrt(np.sqrt(size_H / np.where(size_W > 0, size_W, 1.0)))
-        level = np.where(level > 0, level, 1.0)
+        level = level_of(np.square(W).sum(axis=1), np.square(H).sum(axis=2))
         factors = [(W * level[:, None]).astype(kept), (H / level[:, :, None]).astype(kept)]
         for factor in factors:
             factor[factor <= smallest(self.V.dtype)] = 0.0
