@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ensembles.spread import Setups, Spread, over_setups, spreads, vary_pixels
+from ..ensembles.setups import Setups, over_setups, vary_pixels
+from ..ensembles.spread import Spread, spreads
 from ..errors import HalonmfError, InputError
 from ..fits.apply import Application, apply, apply_mixtures
 from ..fits.bootstrap import Refits, refit
