@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analyses import analyses as analyses
+    from .analyses import comparison as comparison
     from .aurora import aurora_maps as aurora_maps
     from .bifurcation import branches as branches
     from .distributions import densities as densities
@@ -42,9 +44,11 @@ if TYPE_CHECKING:
 _HOME = {
     "NAMES": "overview",
     "Picture": "picture",
+    "analyses": "analyses",
     "aurora_maps": "aurora",
     "branches": "bifurcation",
     "chemistry": "stars",
+    "comparison": "analyses",
     "components": "fit",
     "densities": "distributions",
     "distance_fractions": "spreads",

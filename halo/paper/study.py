@@ -33,6 +33,7 @@ from ..stars.clusters import members, number_by_cluster
 from ..stars.variables import VARIABLES as COLUMNS
 from .galaxies import mock_galaxy
 from .numbers import products_of, two_components
+from .recommended import Recommended, recommended
 from .settings import PaperSettings as PaperSettings
 
 CHEMICAL, KINEMATIC = "chemically-pure", "kinematically-pure"
@@ -107,6 +108,7 @@ class Study:
         self._galaxies = galaxies
         self.progress = progress
         self._two: dict[str, Two | HalonmfError] = {}
+        self._recommended: dict[str, Recommended | HalonmfError] = {}
         self._replicates: dict[str, dict[str, np.ndarray]] = {}
         self._setups: dict[str, Setups] = {}
 
@@ -171,6 +173,30 @@ class Study:
             line=boundary_of(apply(base.fit, self.table, grid_axes())),
             numbers=two_components(selection, base.products | means, base.coordinates),
         )
+
+    def recommended(self, selection: str) -> Recommended:
+        """Return the recommended analysis of a selection.
+
+        Raises
+        ------
+        InputError
+            Too few stars.
+        """
+        if selection not in self._recommended:
+            settings, stage = self.fit_settings(selection), f"recommended analysis, {selection.replace('-', ' ')}"
+            try:
+                self._recommended[selection] = recommended(
+                    self.stars,
+                    settings,
+                    replicates=self.settings.bootstrap if self.settings.bootstrap > 1 else 0,
+                    progress=lambda what, done, total: self.progress(f"{stage}: {what}", done, total),
+                )
+            except HalonmfError as error:
+                self._recommended[selection] = error
+        found = self._recommended[selection]
+        if isinstance(found, HalonmfError):
+            raise found
+        return found
 
     def replicates(self, selection: str) -> dict[str, np.ndarray]:
         """Return every product of the bootstraps of a selection that converged and were matched; none where none."""
@@ -275,11 +301,15 @@ class Study:
 
     def true_numbers(self, selection: str) -> dict[str, float]:
         """Return the paper's numbers as they truly are in a mock, had a fit told every star's origin."""
+        return self.true_numbers_of(selection, self.two(selection).base)
+
+    def true_numbers_of(self, selection: str, base: Base) -> dict[str, float]:
+        """Return the same in the bins and images of some fit of the selection's stars."""
         two = self.two(selection)
         accreted = self.truth(selection).accreted
         applications = {name: true_application(a, accreted) for name, a in two.applications.items()}
-        products = products_of(true_fit(two.fit, accreted), applications, self.true_line(selection))
-        return two_components(selection, products, two.base.coordinates)
+        products = products_of(true_fit(base.fit, accreted), applications, self.true_line(selection))
+        return two_components(selection, products, base.coordinates)
 
     @cached_property
     def population_images(self) -> dict[str, np.ndarray]:
