@@ -162,7 +162,8 @@ def comparison(table: Table) -> Picture:
     figure.legend(handles=handles, loc="outside upper center", ncols=2)
     said = (
         f"Numbers of both analyses minus {held_to}, in units of their tolerance (grey: within it), with intervals of "
-        f"16 to 84 % of bootstraps; arrows: off by more than {BEYOND:g} tolerances."
+        f"16 to 84 % of bootstraps; HE is the accreted part, LE the other one; arrows: off by more than {BEYOND:g} "
+        "tolerances."
     )
     alt = (
         f"A row for each of {len(shown)} numbers: two points with bars, the paper's analysis and the recommended one, "

@@ -103,6 +103,8 @@ def components_caption(fit: Fit, application: Application | None, boundary: Boun
         + ", ".join(f"{name} {100 * share:.2f} %" for name, share in zip(fit.names, fit.mass_fractions, strict=True))
         + ".",
     ]
+    if fit.reading.nameless:
+        parts.append(f"Read as accreted: {fit.reading.label}, {100 * fit.accreted_fraction:.2f} %.")
     if not all(axis.regular for axis in mixtures.bins.axes):
         parts.append("The outermost equal-count bins may reach beyond the frame.")
     if mixtures.empty_bins:

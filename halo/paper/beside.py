@@ -87,7 +87,7 @@ def along(study: Study) -> Part:
     """Return the accreted fraction along every variable as both analyses find it, with bootstrap intervals."""
     curves: dict[str, dict[str, dict[str, Spread]]] = {}
     truths: dict[str, dict[str, np.ndarray]] = {}
-    for selection in SELECTIONS:
+    for selection in comparison.selections(study):
         ours = {name: x for name, x in study.recommended(selection).profiles.items() if name in study.variables}
         two = {name: study.spreads(selection)[name] for name in ours}
         curves[selection] = {comparison.TWO: two, comparison.OURS: ours}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import Table
 
+from ..errors import HalonmfError, InputError
 from ..products.memberships import Reliability, memberships, reliability
 from ..replicates.table import key
 from .amounts import amount
@@ -17,7 +18,7 @@ from .recommended import Recommended
 from .scoreboard import FAIL, PASS, Number, Row, Value, judge, kind_of_sample, numbers
 from .study import CHEMICAL, SELECTIONS, Study
 
-TWO, OURS = "the paper's", "recommended"
+TWO, OURS = "the paper's analysis", "recommended"
 """What the analyses are called."""
 HEADLINES = (
     "R1.mass.HE",
@@ -54,6 +55,27 @@ class Both:
         return self.two, self.ours
 
 
+def selections(study: Study) -> tuple[str, ...]:
+    """Return the selections of which both analyses can be made.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    found, why = [], []
+    for selection in SELECTIONS:
+        try:
+            _ = study.two(selection), study.recommended(selection)
+        except HalonmfError as error:
+            why.append(f"{selection.replace('-', ' ')}: {error}")
+        else:
+            found.append(selection)
+    if not found:
+        raise InputError("; ".join(why))
+    return tuple(found)
+
+
 def recommended_values(study: Study, selection: str) -> dict[str, Value]:
     """Return the paper's numbers as the recommended analysis of a selection finds them, with intervals and truth."""
     found: Recommended = study.recommended(selection)
@@ -70,7 +92,7 @@ def both(study: Study) -> tuple[Both, ...]:
     """Return every number of the paper that both analyses make, in the paper's order."""
     two: dict[str, Value] = {}
     ours: dict[str, Value] = {}
-    for selection in SELECTIONS:
+    for selection in selections(study):
         ours |= recommended_values(study, selection)
         truth = study.true_numbers(selection) if study.is_mock else None
         two |= values(study.two(selection).numbers, study.replicate_numbers(selection), truth)
@@ -122,7 +144,10 @@ def sheet(compared: Sequence[Both], mock: bool) -> Sheet:
         rows.append((*cells, amount(one.number.paper), unit, *(row.status for row in one.rows)))
     header = ("number", "the paper's analysis", "recommended", *(("truth of the mock",) if mock else ()))
     header = (*header, "printed in the paper", "unit", "outcome, the paper's", "outcome, recommended")
-    caption = "Headline numbers of both analyses, in brackets their intervals of 16 to 84 %."
+    caption = (
+        "Headline numbers of both analyses, in brackets their intervals of 16 to 84 %. HE is the accreted part, LE the "
+        "other one."
+    )
     return Sheet("comparison", caption, header, tuple(rows))
 
 
@@ -154,7 +179,7 @@ def lines(compared: Sequence[Both]) -> tuple[str, ...]:
 def reliabilities(study: Study) -> dict[str, Reliability]:
     """Return how reliable the probabilities of being accreted are, by analysis and selection of a mock."""
     found = {}
-    for selection in SELECTIONS:
+    for selection in selections(study):
         true, words = study.truth(selection).accreted, selection.replace("-", " ")
         of_two = memberships(study.two(selection).fit, study.table)
         for name, each in ((TWO, of_two), (OURS, study.recommended(selection).memberships)):

@@ -6,6 +6,7 @@ is then read off the in-situ and the accreted part, with intervals from bootstra
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -247,6 +248,7 @@ def recommended(
     given, bootstrap = settings or FitSettings(), Bootstrap(replicates)
     chosen = suited(len(held.sample(given.selection)), given)
     how = {**vars(compared), "seed": chosen.solver.seed}
+    how["max_components"] = min(how["max_components"], math.prod(axis.count for axis in chosen.axes))
     found = rank(held.table, chosen, **how, progress=progress)
     k = found.choice if components is None else components
     if k < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -107,10 +108,21 @@ class Study:
         self.table, self.settings, self.truth_file = table, settings, truth_file
         self._galaxies = galaxies
         self.progress = progress
-        self._two: dict[str, Two | HalonmfError] = {}
-        self._recommended: dict[str, Recommended | HalonmfError] = {}
+        self._once: dict[Hashable, Any] = {}
         self._replicates: dict[str, dict[str, np.ndarray]] = {}
         self._setups: dict[str, Setups] = {}
+
+    def once(self, name: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what `make` makes when a name is first asked for, and raise again what it raised then."""
+        if name not in self._once:
+            try:
+                self._once[name] = make()
+            except HalonmfError as error:
+                self._once[name] = error
+        found = self._once[name]
+        if isinstance(found, HalonmfError):
+            raise found
+        return found
 
     @property
     def is_mock(self) -> bool:
@@ -149,15 +161,7 @@ class Study:
         InputError
             Too few stars.
         """
-        if selection not in self._two:
-            try:
-                self._two[selection] = self._fit_two(selection)
-            except HalonmfError as error:
-                self._two[selection] = error
-        found = self._two[selection]
-        if isinstance(found, HalonmfError):
-            raise found
-        return found
+        return self.once(("two", selection), lambda: self._fit_two(selection))
 
     def _fit_two(self, selection: str) -> Two:
         base = begin(self.stars, Setup(self.fit_settings(selection)))
@@ -182,21 +186,18 @@ class Study:
         InputError
             Too few stars.
         """
-        if selection not in self._recommended:
-            settings, stage = self.fit_settings(selection), f"recommended analysis, {selection.replace('-', ' ')}"
-            try:
-                self._recommended[selection] = recommended(
-                    self.stars,
-                    settings,
-                    replicates=self.settings.bootstrap if self.settings.bootstrap > 1 else 0,
-                    progress=lambda what, done, total: self.progress(f"{stage}: {what}", done, total),
-                )
-            except HalonmfError as error:
-                self._recommended[selection] = error
-        found = self._recommended[selection]
-        if isinstance(found, HalonmfError):
-            raise found
-        return found
+        stage = f"recommended analysis, {selection.replace('-', ' ')}"
+        number = self.settings.bootstrap if self.settings.bootstrap > 1 else 0
+
+        def make() -> Recommended:
+            return recommended(
+                self.stars,
+                self.fit_settings(selection),
+                replicates=number,
+                progress=lambda what, done, total: self.progress(f"{stage}: {what}", done, total),
+            )
+
+        return self.once(("recommended", selection), make)
 
     def replicates(self, selection: str) -> dict[str, np.ndarray]:
         """Return every product of the bootstraps of a selection that converged and were matched; none where none."""
