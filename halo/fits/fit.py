@@ -68,6 +68,8 @@ class Fit(Shown):
         Stars in place and motion of each globular cluster, among those in the bins; see `stars.clusters`.
     judged : Verdict, optional
         The verdict that came with it, such as from its file.
+    verified : bool
+        False where it comes from a file without a checksum, as earlier versions wrote it.
     """
 
     W: np.ndarray
@@ -86,6 +88,7 @@ class Fit(Shown):
     provenance: dict[str, Any] = field(default_factory=dict)
     clusters: dict[str, int] = field(default_factory=dict)
     judged: Verdict | None = None
+    verified: bool = True
 
     @cached_property
     def verdict(self) -> Verdict:

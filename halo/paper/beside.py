@@ -113,8 +113,8 @@ def along(study: Study) -> Part:
 def members(study: Study) -> Part:
     """Return how reliable the memberships of both analyses are, where the truth is known."""
     if not study.is_mock:
-        return Part(skipped={"reliability-of-both": "the truth of the stars is not known"})
-    return Part(pictures={"reliability-of-both": figures.reliabilities(comparison.reliabilities(study))})
+        return Part(skipped={"calibration-of-both": "the truth of the stars is not known"})
+    return Part(pictures={"calibration-of-both": figures.reliabilities(comparison.reliabilities(study))})
 
 
 def compared(study: Study) -> Part:

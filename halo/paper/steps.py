@@ -50,7 +50,7 @@ RECOMMENDED: tuple[Step, ...] = (
     _selected(CHEMICAL),
     _selected(KINEMATIC),
     Step(("analyses",), "Both analyses: the accreted fraction", ("analyses",), (), beside.along),
-    Step(("reliability-of-both",), "Both analyses: memberships", ("reliability-of-both",), (), beside.members),
+    Step(("calibration-of-both",), "Both analyses: memberships", ("calibration-of-both",), (), beside.members),
     Step(("comparison",), "Both analyses: numbers", ("comparison-of-both",), ("comparison",), beside.compared),
 )  # fmt: skip
 """The recommended analysis, and what it has in common with the paper's."""
@@ -72,7 +72,7 @@ TITLES: Mapping[str, str] = {
     **{f"rank-{name}": f"How many components, {name.replace('-', ' ')}" for name in SELECTIONS},
     **{f"recommended-{name}": f"Components, {name.replace('-', ' ')}" for name in SELECTIONS},
     "analyses": "Accreted fractions",
-    "reliability-of-both": "Reliability of memberships, both analyses",
+    "calibration-of-both": "Reliability of memberships, both analyses",
     "comparison-of-both": "Numbers of both analyses",
 }
 """Titles of the figures; captions and alternative texts stand beside the figures."""
