@@ -123,8 +123,9 @@ def read(H: np.ndarray, names: tuple[str, ...], chemistry: Chemistry) -> Reading
     al = mean_abundance(H, chemistry, "AL_FE")
     if len(H) <= WHOLE or al is None or not np.isfinite(al).all():
         return Reading(names)
-    middle = 0.5 * (al[-1] + al.max())
-    return Reading(names, tuple(j for j in range(len(H)) if j == len(H) - 1 or al[j] < middle))
+    alike = np.abs(al - al[-1]) < np.abs(al - al.max())
+    alike[-1] = True  # also where it is the richest itself
+    return Reading(names, tuple(int(j) for j in np.flatnonzero(alike)))
 
 
 def mean_abundance(H: np.ndarray, chemistry: Chemistry, name: str) -> np.ndarray | None:
