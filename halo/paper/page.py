@@ -17,7 +17,7 @@ from .blocks import Beside, Block, Facts, Plate, Report, Section, Sheet
 from .part import Part
 from .report import PRODUCTS, page
 from .scoreboard import FAIL, MOCK, PASS, SUB_SAMPLE, Scoreboard
-from .steps import STEPS, TITLES
+from .steps import TITLES, steps_of
 from .study import PaperSettings
 
 TITLE = "Blind source separation of the stellar halo"
@@ -47,7 +47,9 @@ def pages(
     record = scores.provenance
     footer = f"Made by {record['software']} {record['version']} on {record['time']}, command {record['command']}."
     board = Section("scoreboard", "Scoreboard", (scores,))
-    sections = [_step(directory, step, parts[step.title], files) for step in STEPS if step.title in parts]
+    sections = [
+        _step(directory, step, parts[step.title], files) for step in steps_of(settings.analysis) if step.title in parts
+    ]
     made = (
         Section("summary", "Summary", tuple(_summary(scores))),
         *sections,
