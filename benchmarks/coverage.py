@@ -2,8 +2,8 @@
 
 Every sky is a mock survey of its own: stars drawn from the mock's populations, observed with their errors, cut and put
 on orbits (`mock_expected.expected`, one survey each; no files are written). The scatter of the estimates over skies is
-the true sampling error. An interval is to hold their mean; how often it also holds the truth, from which the mean may be
-off, is counted apart: the mean of all skies' true numbers, and the true number of the very stars.
+the true sampling error. An interval is to hold their mean; how often it also holds the truth, from which the mean may
+be off, is counted apart: the mean of all skies' true numbers, and the true number of the very stars.
 
 Run with: python benchmarks/coverage.py [--analysis paper recommended] [--skies 200] [--stars 60000] [--replicates 400]
 """
@@ -88,7 +88,7 @@ def by_likelihood(fit):
 
 
 def sky(table, setup, options, few):
-    """One sky: the estimates, the truth, replicates by scheme (with redrawn edges `few`), and what else is asked of it."""
+    """One sky: estimates, truth, replicates by scheme (with redrawn edges `few`), number of stars, and more."""
     drawn, more = {}, {}
     for scheme in options.schemes:
         base = begin(table, replace(setup, scheme=scheme))
@@ -120,7 +120,7 @@ def held(estimates, drawn, what):
 
 
 def likelihood_summary(estimates, truths, found):
-    """How often the profile likelihood's intervals of the mass fraction hold the mean, the truth, and their own truth."""
+    """How often the profile likelihood's intervals of the mass fraction hold the mean, the truth, their own truth."""
     if not found:
         return {}
     goals = {"mean": estimates[:, 0].mean(), "truth": truths[:, 0].mean(), "own_truth": truths[:, 0]}
@@ -174,14 +174,18 @@ def best(rows):
     return max(TYPES, key=lambda kind: min(row["coverage"][f"{kind} 68 %"] for row in rows))
 
 
+def rounded(named):
+    return {name: round(float(x), 3) for name, x in named.items()}
+
+
 def shown(found):
     """The rows in lines for a terminal."""
     lines = []
     for row in found["rows"]:
         lines.append(f"{row['number']}: mean {row['mean']:.5g}, truth {row['truth']:.5g}, {row['true_scatter']:.2g}")
-        lines.append(f"    ratio { ({k: round(v, 3) for k, v in row['ratio'].items()}) }")
+        lines.append(f"    ratio { {rounded(row['ratio'])} }")
         lines += [
-            f"    {goal} { ({k: round(v, 3) for k, v in row[goal].items()}) }"
+            f"    {goal} { {rounded(row[goal])} }"
             for goal in ("coverage", "coverage_of_truth", "coverage_of_own_truth")
         ]
     return [*lines, f"likelihood: {found['likelihood']}", f"holds most at worst: {best(found['rows'])}"]
@@ -210,15 +214,14 @@ def main():
         estimates, truths = np.array(estimates), np.array(truths)
         by_scheme = {scheme: [one[scheme] for one in drawn if scheme in one] for scheme in drawn[0]}
         factors = [one["factor"] for one in more if "factor" in one]
+        intervals = [one["likelihood"] for one in more if "likelihood" in one]
         figures = {
             "analysis": name,
             "skies": options.skies,
             "stars_chosen": [int(min(sizes)), int(max(sizes))],
             "replicates": options.replicates,
             "delete_factor": float(np.mean(factors)) if factors else None,
-            "likelihood": likelihood_summary(
-                estimates, truths, [one["likelihood"] for one in more if "likelihood" in one]
-            ),
+            "likelihood": likelihood_summary(estimates, truths, intervals),
             "rows": summary(estimates, truths, by_scheme, factors),
         }
         print(f"{name}:", *shown(figures), sep="\n")

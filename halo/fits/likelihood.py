@@ -98,8 +98,8 @@ class Likelihood(Shown):
         parts = [not_converged(self.fit_status, self.fit_kkt)]
         if self.unsettled:
             parts.append(
-                f"the deviance with {', '.join(self.unsettled)} held did not settle, or fell below the fit's: fit again "
-                "with more --starts"
+                f"the deviance with {', '.join(self.unsettled)} held did not settle, or fell below the fit's: fit "
+                "again with more --starts"
             )
         return "; ".join(filter(None, parts))
 
