@@ -145,7 +145,12 @@ def summary(estimates, truths, drawn, factors):
     biases = np.nanmean([bias(x, e) for x, e in zip(multinomial, estimates, strict=True)], axis=0)
     rows = []
     for i, (_, _, name) in enumerate(NUMBERS):
-        deleted = scatter["delete"][i] if "delete" in scatter else np.nan
+        deletion = {}
+        if "delete" in scatter:
+            deletion = {
+                "scaled_delete_ratio": scatter["delete"][i] * np.mean(factors) / true[i],
+                "measured_delete_factor": scatter["multinomial"][i] / scatter["delete"][i],
+            }
         rows.append(
             {
                 "number": name,
@@ -157,8 +162,7 @@ def summary(estimates, truths, drawn, factors):
                 "missing": int(np.isnan(estimates[:, i]).sum()),
                 "scatter": {scheme: x[i] for scheme, x in scatter.items()},
                 "ratio": {scheme: x[i] / true[i] for scheme, x in scatter.items()},
-                "scaled_delete_ratio": deleted * np.mean(factors) / true[i] if factors else np.nan,
-                "measured_delete_factor": scatter["multinomial"][i] / deleted,
+                **deletion,
                 "bootstrap_bias": biases[i],
                 "bootstrap_bias_in_scatter": biases[i] / true[i],
                 "coverage": {kind: x[i] for kind, x in coverage["mean"].items()},
@@ -183,10 +187,9 @@ def shown(found):
     lines = []
     for row in found["rows"]:
         lines.append(f"{row['number']}: mean {row['mean']:.5g}, truth {row['truth']:.5g}, {row['true_scatter']:.2g}")
-        lines.append(f"    ratio { {rounded(row['ratio'])} }")
+        lines.append(f"    ratio {rounded(row['ratio'])}")
         lines += [
-            f"    {goal} { {rounded(row[goal])} }"
-            for goal in ("coverage", "coverage_of_truth", "coverage_of_own_truth")
+            f"    {goal} {rounded(row[goal])}" for goal in ("coverage", "coverage_of_truth", "coverage_of_own_truth")
         ]
     return [*lines, f"likelihood: {found['likelihood']}", f"holds most at worst: {best(found['rows'])}"]
 
