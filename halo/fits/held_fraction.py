@@ -25,6 +25,8 @@ TRIALS = 30
 """Fractions tried for one end."""
 LARGEST_STEP = 3.0
 """By how much a trial may be further from the fit's fraction than the last one."""
+EDGE = 1e-6
+"""Fractions so close to 0 or 1 are these."""
 LOWER = 0.01
 """By how much a deviance must be lower than the fit's to say that the fit was not the best."""
 
@@ -37,33 +39,33 @@ class Factors(NamedTuple):
 
 
 @dataclass(frozen=True)
-class End:
-    """A held fraction, the least deviance there and the factors that have it; whether the deviance had settled."""
+class Least:
+    """The least deviance, the factors that have it, and whether it had settled."""
 
-    fraction: float
     deviance: float
     factors: Factors
     settled: bool
 
 
 @dataclass(frozen=True)
-class Ends:
-    """The fraction of a group, where the deviance has risen on either side, and by how much there.
+class End:
+    """Where the deviance has risen on one side.
 
     Attributes
     ----------
-    fraction, low, high : float
-        The fraction of least deviance, and the ends.
-    tried : tuple of End
-        The trials closest to the two ends.
+    at : float
+        The fraction.
+    tried : float
+        The held fraction that was tried last, next to it.
+    least : Least
+        What came of it.
     settled : bool
         All trials settled, and none had a lower deviance than the fit.
     """
 
-    fraction: float
-    low: float
-    high: float
-    tried: tuple[End, End]
+    at: float
+    tried: float
+    least: Least
     settled: bool
 
 
@@ -75,14 +77,14 @@ class Counts:
     ----------
     V : ndarray, shape (m, n)
         Rows and columns that have counts.
-    best : End
+    best : Least
         Nothing held.
     rows, columns : ndarray of int
         The place of every row and column of the whole V in this one; -1 of one without counts.
     """
 
     V: np.ndarray
-    best: End
+    best: Least
     rows: np.ndarray = field(repr=False)
     columns: np.ndarray = field(repr=False)
 
@@ -100,45 +102,39 @@ class Counts:
         W = self.best.factors.W
         return float(W[:, group].sum() / W.sum())
 
-    def ends(self, group: np.ndarray, rise: float) -> Ends:
-        """Return the fractions of a group, on either side, at which the deviance has risen by so much."""
-        low, high = (self._end(group, rise, sign) for sign in (-1.0, 1.0))
-        settled = self.best.settled and low[1] and high[1]
-        return Ends(self.fraction(group), low[0].fraction, high[0].fraction, (low[2], high[2]), settled)
+    def ends(self, group: np.ndarray, rise: float) -> tuple[End, End]:
+        """Return where, at lower and at higher fractions of a group, the deviance has risen by so much."""
+        return self._end(group, rise, -1.0), self._end(group, rise, 1.0)
 
-    def _end(self, group: np.ndarray, rise: float, sign: float) -> tuple[End, bool, End]:
+    def _end(self, group: np.ndarray, rise: float, sign: float) -> End:
         # Secants on the root of the rise, which is nearly a straight line from the fit on
-        best, middle, settled = self.best, self.fraction(group), True
+        middle, settled = self.fraction(group), self.best.settled
         limit = middle if sign < 0 else 1.0 - middle
         # a binomial fraction of independent counts would rise by so much there
-        distance = min(np.sqrt(rise * middle * (1 - middle) / self.V.sum()), 0.5 * limit)
+        distance = min(float(np.sqrt(rise * middle * (1 - middle) / self.V.sum())), 0.5 * limit)
         inner, outer = 0.0, limit
-        trial = best
+        trial = self.best
         for _ in range(TRIALS):
-            at = middle + sign * distance
-            trial = least(self.V, trial.factors, group, at)
-            risen = trial.deviance - best.deviance
-            settled &= trial.settled and risen > -LOWER
-            root = np.sqrt(max(risen, 0.0) / rise)
+            tried = middle + sign * distance
+            trial = least(self.V, trial.factors, group, tried)
+            risen = trial.deviance - self.best.deviance
+            settled = settled and trial.settled and risen > -LOWER
+            root = max(float(np.sqrt(max(risen, 0.0) / rise)), 1e-9)
             if abs(root - 1) < CLOSE:
-                break
+                return End(middle + sign * min(distance / root, limit), tried, trial, settled)
             if root < 1:
                 inner = distance
             else:
                 outer = distance
-            wanted = distance * min(1 / max(root, 1e-9), LARGEST_STEP)
-            if not inner < wanted < outer:
-                wanted = 0.5 * (inner + outer)
-            if outer == limit and limit - wanted < 1e-6:  # nothing left, and the deviance still allows it
-                return End(middle + sign * limit, trial.deviance, trial.factors, True), settled, trial
-            distance = wanted
-        else:
-            settled = False
-        there = middle + sign * min(distance / max(root, 1e-9), limit)
-        return End(there, trial.deviance, trial.factors, trial.settled), settled, trial
+            distance *= min(1 / root, LARGEST_STEP)
+            if not inner < distance < outer:
+                distance = 0.5 * (inner + outer)
+            if limit - distance < EDGE:  # the deviance allows whatever is left
+                return End(middle + sign * limit, tried, trial, settled)
+        return End(middle + sign * distance, tried, trial, False)
 
 
-def least(V: np.ndarray, start: Factors, group: np.ndarray, fraction: float | None) -> End:
+def least(V: np.ndarray, start: Factors, group: np.ndarray, fraction: float | None) -> Least:
     """Return the least deviance near some factors where a group holds a fraction of the counts; None for any."""
     now = step(V, start, group, fraction)
     here, lowered = deviance(V, now), []
@@ -152,12 +148,8 @@ def least(V: np.ndarray, start: Factors, group: np.ndarray, fraction: float | No
         lowered.append(here - there)
         now, here = better, there
         if len(lowered) >= WATCHED and sum(lowered[-WATCHED:]) < SETTLED:
-            return End(_held(now, group), here, now, True)
-    return End(_held(now, group), here, now, False)
-
-
-def _held(factors: Factors, group: np.ndarray) -> float:
-    return float(factors.W[:, group].sum() / factors.W.sum())
+            return Least(here, now, True)
+    return Least(here, now, False)
 
 
 def step(V: np.ndarray, factors: Factors, group: np.ndarray, fraction: float | None) -> Factors:
@@ -196,7 +188,7 @@ def deviance(V: np.ndarray, factors: Factors) -> float:
     return float(2 * ((counts * np.log(counts / means)).sum() - V.sum() + (W.sum(axis=0) * H.sum(axis=1)).sum()))
 
 
-def dependence(counts: Counts, ends: Ends, rows: np.ndarray, columns: np.ndarray) -> float:
+def dependence(counts: Counts, ends: tuple[End, End], rows: np.ndarray, columns: np.ndarray) -> float:
     """Return by how much stars' scores of a held fraction vary, over what independent counts would.
 
     With l_n(s) the log-likelihood of star n, the sum over its planes of log (W H) at the factors of D(s), the variance
@@ -208,7 +200,7 @@ def dependence(counts: Counts, ends: Ends, rows: np.ndarray, columns: np.ndarray
     ----------
     counts : Counts
         And their best factors.
-    ends : Ends
+    ends : (End, End)
         Of a group.
     rows : ndarray of int, shape (N,)
         Bin of each star, -1 outside.
@@ -220,16 +212,17 @@ def dependence(counts: Counts, ends: Ends, rows: np.ndarray, columns: np.ndarray
     float
         NaN where the deviance did not rise.
     """
-    low, high = ends.tried
+    low, high = ends
     inside = (rows[:, None] >= 0) & (columns >= 0)
     star, plane = np.nonzero(inside)
     row, column = counts.rows[rows[star]], counts.columns[columns[star, plane]]
 
     def logs(end: End) -> np.ndarray:
-        return np.log((end.factors.W @ end.factors.H)[row, column])
+        return np.log((end.least.factors.W @ end.least.factors.H)[row, column])
 
     score = np.bincount(star, weights=logs(high) - logs(low))
-    away = [end.fraction - ends.fraction for end in ends.tried]
-    risen = sum(end.deviance - counts.best.deviance for end in ends.tried)
-    curvature = risen / (away[0] ** 2 + away[1] ** 2)
-    return float((score**2).sum() / (high.fraction - low.fraction) ** 2 / curvature) if curvature > 0 else np.nan
+    # of a parabola through both ends: D = D_0 + I (s - s_0)^2
+    width = high.tried - low.tried
+    risen = np.sqrt([max(end.least.deviance - counts.best.deviance, 0.0) for end in ends]).sum()
+    curvature = (risen / width) ** 2
+    return float((score**2).sum() / width**2 / curvature) if curvature > 0 else np.nan

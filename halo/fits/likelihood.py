@@ -168,17 +168,16 @@ def likelihood(
     members = {name: _members(fit.names, some) for name, some in chosen.items()}
     counts = Counts.of(mixtures.V, fit.W, fit.H)
     found = {name: counts.ends(group, threshold) for name, group in members.items()}
-    ends = list(found.values())
     return Likelihood(
         names=tuple(found),
-        fraction=np.array([one.fraction for one in ends]),
-        low=np.array([one.low for one in ends]),
-        high=np.array([one.high for one in ends]),
+        fraction=np.array([counts.fraction(group) for group in members.values()]),
+        low=np.array([low.at for low, _ in found.values()]),
+        high=np.array([high.at for _, high in found.values()]),
         level=level,
         threshold=threshold,
-        dependence=np.array([dependence(counts, one, mixtures.rows, mixtures.columns) for one in ends]),
+        dependence=np.array([dependence(counts, one, mixtures.rows, mixtures.columns) for one in found.values()]),
         deviance=counts.best.deviance,
-        unsettled=tuple(name for name, one in found.items() if not one.settled),
+        unsettled=tuple(name for name, ends in found.items() if not all(end.settled for end in ends)),
         fit_status=fit.status,
         fit_kkt=fit.kkt,
     )
