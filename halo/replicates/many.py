@@ -10,7 +10,7 @@ import numpy as np
 from ..fits.apply import held_weights
 from ..fits.fit import component_names, fractions
 from ..fits.reading import LAST, Reading
-from ..fits.settings import FitSettings
+from ..fits.settings import DIVERGENCE, FitSettings
 from ..products.boundary import LEVEL
 from ..products.compiling import compiled
 from ..products.crossings import boundaries, single_crossings
@@ -20,9 +20,6 @@ from ..stars.variables import values
 from .divergence import divergence_weights
 from .held import bin_sums, count, weights_of_many
 from .sample import Sample
-
-DIVERGENCE = ("kullback-leibler", "1", "1.0")
-"""Names of the loss that has loops of its own."""
 
 
 @dataclass(frozen=True)
