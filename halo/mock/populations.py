@@ -226,20 +226,3 @@ POPULATIONS: tuple[Population, ...] = (
     GSE, AURORA, SPLASH, EOS_UPPER, EOS_LOWER, INNER_DISC, THAMNOS, SAGITTARIUS, THICK_DISC, THIN_DISC,
 )  # fmt: skip
 """Every population, in the order of the codes in the truth table."""
-
-
-def shares(full: bool) -> list[float]:
-    """Return the fraction of each population in the ordinary rows, after thinning unless `full`.
-
-    Parameters
-    ----------
-    full : bool
-        Keep the survey's own fractions.
-
-    Returns
-    -------
-    list of float
-        In the order of POPULATIONS; sums to one.
-    """
-    kept = [p.share / (DISC_THINNING if p.thinned and not full else 1.0) for p in POPULATIONS]
-    return [share / sum(kept) for share in kept]

@@ -12,7 +12,7 @@ from halonmf.halo.mock import sky as mock_sky
 from halonmf.halo.mock import stars as mock_stars
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.mock import tables as mock_files
-from halonmf.halo.mock.populations import DISC_THINNING, POPULATIONS, shares
+from halonmf.halo.mock.populations import DISC_THINNING, POPULATIONS
 from halonmf.halo.orbits.frames import to_heliocentric
 from halonmf.halo.stars.selection import select
 from halonmf.halo.survey.prepare import prepare
