@@ -167,7 +167,9 @@ def main():
     for model in options.models:
         for row in rows_of(model, options.seeds, options.rows):
             rows.append(row)
-            print("{model:16s} {analysis:12s} {number:18s} {truth} {estimate} {bias} {scatter}".format(**row), flush=True)
+            print(
+                "{model:16s} {analysis:12s} {number:18s} {truth} {estimate} {bias} {scatter}".format(**row), flush=True
+            )
     settings = {"seeds": list(options.seeds), "rows": options.rows, "analyses": ANALYSES, "models": options.models}
     figures = {"rows": rows, "ranges": ranges(rows)}
     save(options.output, figures, "benchmarks/family.py", settings, seeds=list(options.seeds), device="cpu")

@@ -82,7 +82,7 @@ def pool(population, number, seed, orbits=True):
         drawn = replace(population.orbits, **{k: v * getattr(population.orbits, k) for k, v in WIDER.items()})
         wide = replace(population, orbits=drawn)
     stars = draw(wide, number, rng)
-    x, y, z = stars.position.T
+    x, y, _ = stars.position.T
     v = stars.velocity
     E = potential(stars.position) + 0.5 * (v**2).sum(axis=1)
     Lz = y * v[:, 0] - x * v[:, 1]
@@ -140,7 +140,7 @@ def pools(galaxy: Galaxy, number, seed, discs):
     made = []
     for i, p in enumerate(galaxy.populations):
         disc = p.thinned
-        made.append(pool(p, discs if disc else number.get(p.name, 6000), [seed, i], orbits=not disc))
+        made.append(pool(p, discs if disc else number.get(p.name, 3000), [seed, i], orbits=not disc))
     return made
 
 
