@@ -78,9 +78,10 @@ def held(V, H):
 
 def fitted(sample, weight):
     """Fit the paper's two components to a weighted sample: rows, W, H (each of sum 1), low energies first."""
-    rows = equal_counts(sample["E"], weight, Q)
+    first = equal_counts(sample["E"], weight, Q)
+    rows = np.empty_like(first)
     for i in range(Q):
-        part = np.flatnonzero(rows == i)
+        part = np.flatnonzero(first == i)
         rows[part] = i * Q + equal_counts(sample["Lz"][part], weight[part], Q)
     columns = columns_of(Table({name: sample[name] for name in CHEMISTRY.variables}), CHEMISTRY)
     found = nmfcore.factorize(counted(rows, Q * Q, columns, weight), 2)
