@@ -25,7 +25,7 @@ from halonmf.halo.survey.prepare import prepare
 
 GSE, AURORA, SPLASH, INNER = "GS/E", "Aurora", "Splash", "inner disc and bar"
 EOS = ("Eos (Mg-rich)", "Eos (Mg-poor)")
-NUMBER = {GSE: 26_000, AURORA: 18_000, SPLASH: 22_000, INNER: 14_000, EOS[0]: 4000, EOS[1]: 4000}
+NUMBER = {GSE: 30_000, AURORA: 22_000, SPLASH: 26_000, INNER: 16_000, EOS[0]: 4000, EOS[1]: 4000}
 # (population, what): the step that costs as much as missing a target by its tolerance. Shares are logarithms.
 PARAMETERS = {
     (GSE, "share"): 0.4, (AURORA, "share"): 0.5, (SPLASH, "share"): 0.4, (INNER, "share"): 0.4, (EOS, "share"): 0.7,
@@ -48,7 +48,8 @@ PARAMETERS = {
 _POSITIVE = ("rise", "fall", "lz_sigma", "l_perp_sigma", "al_scatter", "mg_scatter")
 MARGINAL, ENERGY = 0.03, (0.04, 0.025, 0.05)
 """Tolerances: of shares in the marginal planes; of the giants' energies at 10, 50 and 90 %, 1e5 km2/s2."""
-STEP = 0.3
+STEP, DAMPED = 0.3, 3.0
+"""The step of the slopes, in parameters' steps; the miss, in tolerances, from which on its square counts less."""
 DISTANCES = np.linspace(0.5, 5.25, 11)
 
 
@@ -145,7 +146,7 @@ class Survey:
         units = np.array(list(PARAMETERS.values()))
         off = self.off(self.numbers(changed(self.galaxy, steps * units))[0])
         # soft_l1 for the targets alone: what no halo of these populations can meet must not bend the rest
-        return np.concatenate([np.sign(off) * np.sqrt(2 * (np.sqrt(1 + off**2) - 1)) * 1.5, steps])
+        return np.concatenate([np.sign(off) * DAMPED * np.sqrt(2 * (np.sqrt(1 + (off / DAMPED) ** 2) - 1)), steps])
 
 
 def improved(survey, rounds, tell=print):

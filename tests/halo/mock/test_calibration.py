@@ -81,7 +81,7 @@ def test_a_written_population_is_read_again(scripts):
     script = scripts["calibrate_mock"]
     population = script.rounded(AURORA)
     names = {"Population": Population, "Spheroid": Spheroid, "Chemistry": Chemistry}
-    again = eval(script.code(population), names)  # noqa: S307 - our own text
+    again = eval(script.code(population), names)
     assert vars(again.orbits) == pytest.approx(vars(population.orbits))
     assert (again.share, again.chemistry) == (population.share, population.chemistry)
 
