@@ -19,7 +19,8 @@ from ..fits.fit import Fit, fit_mixtures
 from ..fits.fit import fit as fit_components
 from ..fits.settings import FitSettings
 from ..mixtures.settings import Chemistry, parse_axes
-from ..mock.truth import Truth, population_images, read_truth, true_application, true_fit, without_noise
+from ..mock.settings import MockSettings
+from ..mock.truth import Truth, model_of, population_images, read_truth, true_application, true_fit, without_noise
 from ..products.boundary import Boundary, boundary_of, grid_axes
 from ..products.four import Four, split
 from ..products.overview import MAP_AXES, PROFILES
@@ -318,7 +319,11 @@ class Study:
         from ..mock.survey import expected
 
         stars = expected(
-            self.settings.rows, self.settings.seed, oversample=self.settings.expected, progress=self.progress
+            self.settings.rows,
+            self.settings.seed,
+            oversample=self.settings.expected,
+            progress=self.progress,
+            model=model_of(self.truth_file) if self.truth_file else MockSettings.model,
         )
         return population_images(Chemistry(), stars)
 
