@@ -93,6 +93,11 @@ class Verdict:
         return "\n".join([*lines, f"  {self.advice}"] if self.advice else lines)
 
     @property
+    def unsound(self) -> bool:
+        """Whether the fit is not to be trusted."""
+        return self.word == UNSOUND
+
+    @property
     def line(self) -> str:
         """The verdict in a line."""
         return f"{self.word}{': ' if self.reasons else ''}{'; '.join(self.reasons)}"
