@@ -26,6 +26,7 @@ from .plan import decode as decode_plan
 SCHEMA = 1
 """Version of the folder's layout; it rises when a reader of the old one would go wrong."""
 SETTINGS, MANIFEST, BATCHES, DAMAGED, CLAIMS = "settings.json", "manifest.json", "batches", "damaged", "claims"
+VERDICT = "verdict.json"
 LARGEST = 2**31
 """Bytes above which a batch file is not even opened."""
 

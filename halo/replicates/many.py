@@ -59,6 +59,11 @@ class Many:
         return len(self.H)
 
     @property
+    def each(self) -> np.ndarray:
+        """For how many each star counts, shape (N,): 1, or its weight."""
+        return self.sample.weights(self.settings.weights)
+
+    @property
     def mass_fractions(self) -> np.ndarray:
         """Mass fractions of the components, shape (B, k)."""
         return self.W.sum(axis=1) / self.W.sum(axis=(1, 2))[:, None]
@@ -88,7 +93,7 @@ class Many:
         if x is None:
             return np.full((len(self), self.W.shape[2]), np.nan)
         total, number = np.zeros(self.W.shape[:2]), np.zeros(self.W.shape[:2])
-        bin_sums(self.weights, self.rows, x, total, number)
+        bin_sums(self.weights, self.each, self.rows, x, total, number)
         held = np.where(number[:, :, None] > 0, self.W, 0.0)
         mass = held.sum(axis=1)
         mean = total / np.where(number > 0, number, 1.0)
@@ -101,13 +106,13 @@ class Many:
         W, number = np.zeros((B, len(places), k)), np.zeros((B, len(places)), np.int64)
         columns = self.columns.astype(np.int32, copy=False)
         if self.settings.solver.least_squares:
-            weights_of_many(self.weights, columns, places.index, self.H, W, number, 0, B)
+            weights_of_many(self.weights, self.each, columns, places.index, self.H, W, number, 0, B)
         elif self.settings.solver.loss in DIVERGENCE:
             binned = self.sample.binned_cells(self.settings.chemistry)
-            divergence_weights(self.weights, binned, self.H, W, number, 0, B)
+            divergence_weights(self.weights, self.each, binned, self.H, W, number, 0, B)
         else:
             for b in range(B):
-                V = count(self.weights[b], columns, places.index, number[b], self.H.shape[2])
+                V = count(self.weights[b], self.each, columns, places.index, number[b], self.H.shape[2])
                 W[b], _ = held_weights(V, self.H[b], self.settings.solver)
         return fractions(W), number
 
