@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from .. import figures
@@ -10,6 +14,10 @@ from ..fits.bootstrap import refit
 from ..products.densities import densities
 from ..products.eccentricity import BINS, eccentricities, peak
 from ..stars.variables import values
+from .four import compared
+from .numbers import falls
+from .numbers import values as values_of
+from .origins import true_fractions_of_four
 from .part import Part, warned
 from .scoreboard import Value
 from .study import CHEMICAL, DISTANCES, KINEMATIC, SELECTIONS, Study
@@ -19,6 +27,7 @@ CONFINED = {"r": 4.0, "z": 2.0, "R": 4.0}
 """Within these distances the paper finds LE2, kpc."""
 OUTER = 9.0
 """Beyond this r it finds HE1 to dominate, kpc."""
+_WITHOUT = "the catalogue has no {}"
 
 
 def abundances(study: Study) -> Part:
@@ -28,10 +37,19 @@ def abundances(study: Study) -> Part:
     picture = figures.densities(made, fits)
     if study.no_four:
         return Part(pictures={"fig06": picture}, skipped={"R7": study.no_four})
-    of = {(each.component, each.variable): each for each in made}
-    found = {f"R7.edge.{name}": Value(of[name, "AL_FE"].edge()) for name in ("LE1", "LE2")}
-    found["R7.peak.HE2"] = Value(of["HE2", "FE_H"].peak)
-    return Part(values=found, pictures={"fig06": picture})
+    found, drawn = falls(study.parts), _replicate_falls(study)
+    return Part(values=compared(study, values_of(found, drawn)), pictures={"fig06": picture})
+
+
+def _replicate_falls(study: Study) -> list[dict[str, float]]:
+    """Return the numbers of R7 of every good replicate of both parts."""
+    if study.settings.bootstrap < 2:
+        return []
+    high, low = study.refits[1:]
+    good = np.flatnonzero(high.good & low.good)
+    return [
+        falls([replace(part, H=made.H[b]) for part, made in zip(study.parts, (high, low), strict=True)]) for b in good
+    ]
 
 
 def eccentricity(study: Study) -> Part:
@@ -83,22 +101,37 @@ def distances(study: Study) -> Part:
     if study.no_four:
         return Part(values=found, pictures={"fig09": two}, skipped=dict.fromkeys(("R10", "fig10"), study.no_four))
     four = study.four_spreads
-    for name, limit in CONFINED.items():
-        beyond = four[name].trusted & (four[name].centres > limit)
-        share = _of(four[name], "LE2")[beyond]
-        found[f"R10.LE2.{name}"] = Value(float(share.max()) if len(share) else None)
-    outer = four["r"].trusted & (four["r"].centres > OUTER)
-    others = np.max([_of(four["r"], name) for name in four["r"].names if name != "HE1"], axis=0)
-    lead = (_of(four["r"], "HE1") - others)[outer]
-    found["R10.HE1.r"] = Value(float(lead.min()) if len(lead) else None)
     return Part(
-        values=found,
+        values=found | _of_four(study, four),
         pictures={"fig09": two, "fig10": figures.four_fractions(four, study.four.fit)},
+        skipped={f"R10.LE2.{name}": _WITHOUT.format(name) for name in CONFINED if name not in four},
     )
 
 
-def _of(spread: Spread, name: str) -> np.ndarray:
-    return spread.mean[:, spread.names.index(name)]
+def _of_four(study: Study, four: Mapping[str, Spread]) -> dict[str, Value]:
+    """Return how far LE2 reaches and whether HE1 leads, with bootstrap intervals and, of a mock, the truth."""
+    found, truth = dict[str, float](), dict[str, float]()
+    drawn: list[dict[str, float]] = [{} for _ in range(min(map(len, study.four_noise.values()), default=0))]
+    for name, spread in four.items():
+        read = partial(reach, name, spread)
+        found |= read(spread.mean)
+        if study.is_mock:
+            truth |= read(true_fractions_of_four(study, name))
+        for b, one in enumerate(drawn):
+            one |= read(study.four_noise[name][b])
+    return values_of(found, drawn, truth or None)
+
+
+def reach(name: str, spread: Spread, fractions: np.ndarray) -> dict[str, float]:
+    """Return the paper's numbers of fractions (bins, 4) along one variable: where LE2 ends, where HE1 leads."""
+    of = dict(zip(spread.names, fractions.T, strict=True))
+    share = of["LE2"][spread.trusted & (spread.centres > CONFINED[name])]
+    found = {f"R10.LE2.{name}": float(np.nanmax(share)) if np.isfinite(share).any() else np.nan}
+    if name == "r":
+        others = np.max([x for each, x in of.items() if each != "HE1"], axis=0)
+        lead = (of["HE1"] - others)[spread.trusted & (spread.centres > OUTER)]
+        found["R10.HE1.r"] = float(np.nanmin(lead)) if np.isfinite(lead).any() else np.nan
+    return found
 
 
 def _setups_said(selection: str, spread: Spread) -> str:

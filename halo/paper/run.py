@@ -24,7 +24,8 @@ from ..survey.prepare import prepare
 from .galaxies import read_galaxies
 from .page import pages
 from .part import Part, Step
-from .scoreboard import Scoreboard, board, kind_of_sample
+from .quoted import kind_of_sample
+from .scoreboard import Scoreboard, board
 from .steps import STEPS
 from .study import CHEMICAL, PaperSettings, Study
 

@@ -250,10 +250,16 @@ class Study:
             return split(fit_components(table, settings), table).fit
 
         there = [name for name in self.variables if name in DISTANCES]
-        number, noise = self.settings.bootstrap, None
-        if number > 1:
-            noise = four_replicates(self.four, self.stars, number, seed=self.settings.seed)
-        return spreads(over_setups(self.table, vary_pixels(self.fit_settings(CHEMICAL)), there, find=find), noise)
+        if not there:
+            return {}
+        setups = over_setups(self.table, vary_pixels(self.fit_settings(CHEMICAL)), there, find=find)
+        return spreads(setups, self.four_noise)
+
+    @cached_property
+    def four_noise(self) -> dict[str, np.ndarray]:
+        """The fractions of the four components in every replicate, by variable; none without replicates."""
+        number = self.settings.bootstrap
+        return four_replicates(self.four, self.stars, number, seed=self.settings.seed) if number > 1 else {}
 
     def truth(self, selection: str) -> Truth:
         """Return where the stars of a selection came from.

@@ -13,6 +13,7 @@ from .. import figures
 from ..fits.fit import Fit
 from ..orbits.frames import SUN_POSITION, SUN_VELOCITY
 from ..products.tracks import tracks
+from ..replicates.table import key
 from ..stars.cutflow import CutFlow
 from ..stars.published_line import belokurov_kravtsov
 from ..stars.variables import values as column
@@ -98,14 +99,26 @@ def kinematically_pure(study: Study) -> Part:
         lines = [study.true_line(name).smoothed for name in (KINEMATIC, CHEMICAL)]
         true = [distance_to_line(line, two.base.coordinates) for line in lines]
         truth = true[0] - true[1]
+    pairs = zip(*(_replicate_distances(study, name) for name in (KINEMATIC, CHEMICAL)), strict=False)
+    name = "R4.closer"
     return Part(
-        values={"R4.closer": Value(closer[0] - closer[1], truth=truth)},
+        values=values(
+            {name: closer[0] - closer[1]},
+            [{name: one - other} for one, other in pairs],
+            None if truth is None else {name: truth},
+        ),
         pictures={"fig04": figures.selection_maps(two.fit, two.map, two.line, other.line)},
         data=fit_data("fig04", two),
         fits={KINEMATIC: two.fit},
         said=(verdict(two.fit),),
         warnings=warned(two.fit, two.map, two.line.application),
     )
+
+
+def _replicate_distances(study: Study, selection: str) -> list[float]:
+    """Return the distance of the boundary of each replicate of a selection to the published line, km2 / s2."""
+    lines = study.replicates(selection).get(key("boundary_smoothed"), ())
+    return [distance_to_line(line, study.two(selection).base.coordinates) for line in lines]
 
 
 def verdict(fit: Fit) -> str:
@@ -130,10 +143,10 @@ def fit_data(name: str, two: Two) -> dict[str, Any]:
     """Return the tables behind a picture of two components: weights, images, map, boundary, tracks."""
     fit = two.fit
     lines = tracks(fit).table()
-    for key in ("x", "median", "deviation"):
-        lines[key] = lines[key] * units.dex
+    for column_name in ("x", "median", "deviation"):
+        lines[column_name] = lines[column_name] * units.dex
     return {
-        **{f"{name}-{key}": table for key, table in fit.tables().items()},
+        **{f"{name}-{of}": table for of, table in fit.tables().items()},
         f"{name}-map": two.map.table(),
         f"{name}-boundary": two.line.table(),
         f"{name}-tracks": lines,

@@ -13,8 +13,9 @@ from halonmf.halo.mock.galaxy import MockGalaxy, write_galaxy
 from halonmf.halo.paper import run as paper
 from halonmf.halo.paper.checks import simulations
 from halonmf.halo.paper.galaxies import MOCK_COLUMNS, read_galaxies
-from halonmf.halo.paper.numbers import crossing, values
-from halonmf.halo.paper.scoreboard import numbers
+from halonmf.halo.paper.numbers import crossing, of_parts, values
+from halonmf.halo.paper.origins import FOUR, origins, true_fractions_of_four, true_parts
+from halonmf.halo.paper.quoted import numbers
 from halonmf.halo.paper.steps import STEPS, TITLES
 from halonmf.halo.paper.study import CHEMICAL, PaperSettings, Study
 from halonmf.halo.paper.two import gap
@@ -171,6 +172,46 @@ def test_the_truth_is_counted_from_the_stars_origins(study):
     E = np.asarray(stars["E"])
     near = np.abs(E - true["R9.chemically-pure.50"]) < 0.05e5
     assert abs(accreted[near].mean() - 0.5) < 0.2
+
+
+@pytest.mark.slow
+def test_four_components_are_held_to_the_origins_of_the_stars_of_each_part(study, made):
+    origin, accreted = origins(study), study.truth(CHEMICAL).accreted
+    stars = study.two(CHEMICAL).stars
+    number = np.bincount(origin[origin >= 0], minlength=4)
+    true = of_parts(true_parts(study))
+    for name, other in (("HE1", "HE2"), ("LE1", "LE2")):
+        both = number[FOUR.index(name)] + number[FOUR.index(other)]
+        assert true[f"R5.mass.{name}"] == pytest.approx(100 * number[FOUR.index(name)] / both, abs=0.6)
+    assert accreted[origin == FOUR.index("HE1")].all()
+    assert not accreted[origin == FOUR.index("HE2")].any()
+    # the boundary parts them: what is above it belongs to no component of the part below
+    E = np.asarray(stars["E"])
+    assert (E[origin >= 2] >= study.four.boundary(np.asarray(stars["Lz"])[origin >= 2])).all()
+    aluminium = np.asarray(stars["AL_FE"])[origin == FOUR.index("HE2")]
+    assert true["R6.HE2.AL_FE.50"] == pytest.approx(np.median(aluminium), abs=0.04)
+    _, found = made
+    rows = {row.number.id: row for row in found.scores.rows}
+    assert rows["R6.HE2.AL_FE.50"].expected == pytest.approx(true["R6.HE2.AL_FE.50"])
+    assert rows["R6.LE2.FE_H.50"].off_in_errors is not None
+    assert "without noise" in rows["R5.mass.HE2"].value.note
+
+
+@pytest.mark.slow
+def test_the_page_says_which_component_is_not_to_be_trusted_by_its_numbers(made):
+    folder, found = made
+    text = " ".join("".join(Reader((folder / "report.html").read_text()).text).split())
+    bad = [each for each in found.scores.components if not each.trusted]
+    assert {each.name for each in bad} == {"HE2"}
+    assert f"Not to be trusted is {bad[0].describe()}." in text
+
+
+@pytest.mark.slow
+def test_the_true_fractions_of_four_are_counts_of_stars(study):
+    true = true_fractions_of_four(study, "r")
+    mixtures, origin = study.two(CHEMICAL).applications["r"].mixtures, origins(study)
+    mine = origin[mixtures.rows == 3]
+    assert true[3] == pytest.approx(np.bincount(mine[mine >= 0], minlength=4) / (mine >= 0).sum())
 
 
 @pytest.mark.slow
