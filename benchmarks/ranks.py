@@ -109,7 +109,15 @@ def main():
         rows = [row for row in rows if not any(CASES[name].items() <= row.items() for name in asked)]
     settings = {"repeats": REPEATS, "splits": SPLITS, "starts": STARTS, "more": MORE}
     inputs = [options.stars] if options.stars else []
-    order = [CASES[name] for name in CASES]
+
+    def place(row):
+        case = next(i for i, case in enumerate(CASES.values()) if case.items() <= row.items())
+        return case, SAMPLES.index((row["stars"], row["q"], row["pixels"]))
+
+    def keep():
+        rows.sort(key=place)
+        save(options.output, {"rows": rows}, "benchmarks/ranks.py", settings, inputs=inputs, device="cpu")
+
     for name in asked:
         make = partial(planted, int(name)) if name.isdigit() else partial(some, options.stars, name)
         most = (int(name) if name.isdigit() else 3) + MORE
@@ -120,8 +128,8 @@ def main():
             for one in tried(partial(make, number, q, pixels), most):
                 rows.append({**sample, **one})
                 print(rows[-1], flush=True)
-            rows.sort(key=lambda row: next(i for i, case in enumerate(order) if case.items() <= row.items()))
-            save(options.output, {"rows": rows}, "benchmarks/ranks.py", settings, inputs=inputs, device="cpu")
+            keep()
+    keep()
 
 
 if __name__ == "__main__":
