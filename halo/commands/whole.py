@@ -78,8 +78,13 @@ def paper(
     if not quiet:
         for name, why in made.skipped.items():
             typer.echo(f"{name} left out: {why}")
+    for text in made.said:
+        typer.echo(f"changed        {text}")
     counts = ", ".join(f"{count} {status}" for status, count in made.scores.counts.items())
     typer.echo(f"sample         {made.scores.sample}, {made.scores.stars:,} chemically pure stars")
     typer.echo(f"scoreboard     {counts}")
+    for each in made.scores.components:
+        if not each.trusted:
+            typer.echo(f"not trusted    {each.describe()}")
     typer.echo(f"left           {made.figures} figures, {made.tables} tables, {REPORT} in {directory}")
     leave("; ".join(made.warnings))

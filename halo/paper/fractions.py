@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import figures
 from ..ensembles.spread import Spread
+from ..errors import InputError
 from ..fits.bootstrap import refit
 from ..products.densities import densities
 from ..products.eccentricity import BINS, eccentricities, peak
@@ -18,7 +19,8 @@ from .four import compared
 from .numbers import falls
 from .numbers import values as values_of
 from .origins import true_fractions_of_four
-from .part import Part, warned
+from .part import Part, refusals, warned, without
+from .quoted import numbers
 from .scoreboard import Value
 from .study import CHEMICAL, DISTANCES, KINEMATIC, SELECTIONS, Study
 from .two import two_values
@@ -27,7 +29,8 @@ CONFINED = {"r": 4.0, "z": 2.0, "R": 4.0}
 """Within these distances the paper finds LE2, kpc."""
 OUTER = 9.0
 """Beyond this r it finds HE1 to dominate, kpc."""
-_WITHOUT = "the catalogue has no {}"
+WITHOUT = "the catalogue has no {}"
+"""Why a product along a distance is left out."""
 
 
 def abundances(study: Study) -> Part:
@@ -78,33 +81,48 @@ def _true_peaks(study: Study) -> tuple[float, float]:
 def energies(study: Study) -> Part:
     """R9: fractions against energy (Fig 8)."""
     found: dict[str, Value] = {}
-    for selection in SELECTIONS:
+    refused = refusals(study)
+    selections = [selection for selection in SELECTIONS if selection not in refused]
+    for selection in selections:
         found |= two_values(study, selection, ("R9",))
-    spreads = {selection: study.spreads(selection)["E"] for selection in SELECTIONS}
-    fits = {selection: study.two(selection).fit for selection in SELECTIONS}
+    spreads = {selection: study.spreads(selection)["E"] for selection in selections}
+    fits = {selection: study.two(selection).fit for selection in selections}
     return Part(
         values=found,
         pictures={"fig08": figures.energy_fractions(spreads, fits)},
         said=tuple(_setups_said(selection, spread) for selection, spread in spreads.items()),
-        warnings=_failed(study),
+        skipped=without("R9", refused),
+        warnings=_failed(study, selections),
     )
 
 
 def distances(study: Study) -> Part:
     """R10: fractions against r, z and R, of two components and of four (Fig 9 and 10)."""
     found: dict[str, Value] = {}
-    for selection in SELECTIONS:
+    refused, there = refusals(study), [name for name in study.variables if name in DISTANCES]
+    if not there:
+        raise InputError(WITHOUT.format(", ".join(DISTANCES)))
+    selections = [selection for selection in SELECTIONS if selection not in refused]
+    for selection in selections:
         found |= two_values(study, selection, ("R10",))
-    spreads = {s: {name: x for name, x in study.spreads(s).items() if name in DISTANCES} for s in SELECTIONS}
-    fits = {selection: study.two(selection).fit for selection in SELECTIONS}
+    spreads = {s: {name: study.spreads(s)[name] for name in there} for s in selections}
+    fits = {selection: study.two(selection).fit for selection in selections}
     two = figures.distance_fractions(spreads, fits)
+    absent = {
+        number.id: WITHOUT.format(name)
+        for number in numbers()
+        for name in DISTANCES
+        if number.product == "R10" and number.id.endswith(f".{name}") and name not in there
+    }
+    skipped = without("R10", refused) | absent
     if study.no_four:
-        return Part(values=found, pictures={"fig09": two}, skipped=dict.fromkeys(("R10", "fig10"), study.no_four))
+        skipped = {"R10": study.no_four, **skipped, "fig10": study.no_four}
+        return Part(values=found, pictures={"fig09": two}, skipped=skipped)
     four = study.four_spreads
     return Part(
         values=found | _of_four(study, four),
         pictures={"fig09": two, "fig10": figures.four_fractions(four, study.four.fit)},
-        skipped={f"R10.LE2.{name}": _WITHOUT.format(name) for name in CONFINED if name not in four},
+        skipped=skipped,
     )
 
 
@@ -145,9 +163,9 @@ def _setups_said(selection: str, spread: Spread) -> str:
     return f"Over {spread.setups} configurations of l the crossings of the {words} halo scatter: {said}."
 
 
-def _failed(study: Study) -> tuple[str, ...]:
+def _failed(study: Study, selections: Sequence[str]) -> tuple[str, ...]:
     said = []
-    for selection in SELECTIONS:
+    for selection in selections:
         failed = study.setups(selection).failed
         if failed:
             pixels = ", ".join(str(settings.chemistry.pixels) for settings in failed)

@@ -131,7 +131,7 @@ def values(
     for name, x in ours.items():
         spread = np.array([replicate[name] for replicate in replicates if np.isfinite(replicate.get(name, np.nan))])
         low = high = None
-        if len(spread) >= LEAST_REPLICATES:
+        if len(spread) >= LEAST_REPLICATES and np.isfinite(x):
             low, middle, high = np.percentile(spread, [16, 50, 84])
             # about our value: replicates scatter as it does, but about what the method makes of resampled stars
             low, high = float(x + low - middle), float(x + high - middle)

@@ -42,8 +42,9 @@ def pages(
     skipped: Mapping[str, str],
     files: Mapping[str, Sequence[str]],
     settings: PaperSettings,
+    said: Sequence[str] = (),
 ) -> tuple[str, str]:
-    """Return the report and the scoreboard's own page as HTML."""
+    """Return the report and the scoreboard's own page as HTML; `said` is what was changed for these stars."""
     kicker = {MOCK: "mock survey", SUB_SAMPLE: "sub-sample"}.get(scores.sample, "survey")
     record = scores.provenance
     footer = f"Made by {record['software']} {record['version']} on {record['time']}, command {record['command']}."
@@ -56,10 +57,9 @@ def pages(
         Section("left-out", "What was left out", _left_out(skipped, parts)),
         Section("settings", "Settings and provenance", _provenance(catalogue, scores, settings)),
     )
-    whole = Report(
-        TITLE, f"Davies et al., every product \N{MIDDLE DOT} {kicker}", _lead(scores), made, scores.counts, footer
-    )
-    alone = Report("Scoreboard", f"{TITLE} \N{MIDDLE DOT} {kicker}", _lead(scores), (board,), scores.counts, footer)
+    lead = (*_lead(scores), *(f"{text[:1].upper()}{text[1:]}." for text in said))
+    whole = Report(TITLE, f"Davies et al., every product \N{MIDDLE DOT} {kicker}", lead, made, scores.counts, footer)
+    alone = Report("Scoreboard", f"{TITLE} \N{MIDDLE DOT} {kicker}", lead, (board,), scores.counts, footer)
     return page(whole), page(alone)
 
 
@@ -130,9 +130,9 @@ def _summary(scores: Scoreboard) -> list[Block]:
     header: tuple[str, ...] = (
         *("number", "ours", "16 to 84 %", "truth of the mock", "off / error", "paper", "revised abstract", "outcome"),
     )
-    if scores.sample != MOCK:
-        header = (*header[:3], *header[4:])
-        rows = [(*row[:3], *row[4:]) for row in rows]
+    # a truth only of a mock, a distance only where anything is compared
+    shown = [i for i in range(len(header)) if (i != 3 or scores.sample == MOCK) and (i != 4 or scores.components)]
+    header, rows = tuple(header[i] for i in shown), [tuple(row[i] for i in shown) for row in rows]
     blocks: list[Block] = [Sheet("headlines", "The paper's headline numbers.", header, tuple(rows))]
     if scores.components:
         blocks.append(_components(scores))
@@ -207,7 +207,7 @@ def _provenance(catalogue: Catalogue, scores: Scoreboard, settings: PaperSetting
         f"{item['name']} ({item['bytes']:,} bytes, SHA-256 {item['sha256']})" for item in record["inputs"]
     )
     facts = [
-        *((name, str(value)) for name, value in plain(settings).items()),
+        *((name, "as the stars allow" if value is None else str(value)) for name, value in plain(settings).items()),
         ("settings of the fits", json.dumps(record["settings"]["fit"])),
         ("SHA-256 of all settings", record["settings_sha256"]),
         ("inputs", inputs),

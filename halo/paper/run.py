@@ -27,7 +27,8 @@ from .part import Part, Step
 from .quoted import kind_of_sample
 from .scoreboard import Scoreboard, board
 from .steps import STEPS
-from .study import CHEMICAL, PaperSettings, Study
+from .study import CHEMICAL, SELECTIONS, PaperSettings, Study
+from .suited import without_clusters
 
 STARS, REPORT, SCOREBOARD, SCORES = "stars.fits", "report.html", "scoreboard.html", "scoreboard.json"
 FOLDERS = ("figures", "tables", "fits")
@@ -49,6 +50,8 @@ class Paper:
         How many.
     warnings : tuple of str
         What did not converge.
+    said : tuple of str
+        What was changed for these stars, and why: clusters that were left out, other bins and pixels.
     """
 
     parts: dict[str, Part]
@@ -57,6 +60,7 @@ class Paper:
     figures: int
     tables: int
     warnings: tuple[str, ...] = field(default_factory=tuple)
+    said: tuple[str, ...] = ()
 
 
 def run(
@@ -113,6 +117,7 @@ def run(
     columns = None if galaxy_columns is None else Path(galaxy_columns)
     simulated = read_galaxies(galaxies, columns)
     catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, progress)
+    catalogue, clusters = without_clusters(catalogue, SELECTIONS)
     study = Study(catalogue.table, settings, truth_file=truth_file, galaxies=simulated, progress=progress)
     chemical = len(study.stars.sample(study.fit_settings(CHEMICAL).selection))
     record = provenance(
@@ -142,15 +147,16 @@ def run(
     kind = kind_of_sample(chemical, study.is_mock)
     scores = board(merged, kind, chemical, skipped=skipped, provenance=record)
     warned = tuple(f"{title}: {said}" for title, part in parts.items() for said in part.warnings)
-    kept = {**scores.record(), "skipped": skipped, "warnings": list(warned), "files": files}
+    said = (*((f"without {clusters}",) if clusters else ()), *study.choices.said)
+    kept = {**scores.record(), "said": list(said), "skipped": skipped, "warnings": list(warned), "files": files}
     save_text(directory / SCORES, json.dumps(plain(kept), indent=1, allow_nan=False), overwrite=True)
     for name in before - {file for named in files.values() for file in named}:
         (directory / name).unlink(missing_ok=True)  # of an earlier run, which this page does not speak of
-    made = pages(directory, catalogue, parts, scores, skipped, files, settings)
+    made = pages(directory, catalogue, parts, scores, skipped, files, settings, said)
     for name, text in zip((REPORT, SCOREBOARD), made, strict=True):
         save_text(directory / name, text, overwrite=True)
     drawn = sum(len(part.pictures) for part in parts.values())
-    return Paper(parts, skipped, scores, drawn, sum(len(part.tables) for part in parts.values()), warned)
+    return Paper(parts, skipped, scores, drawn, sum(len(part.tables) for part in parts.values()), warned, said)
 
 
 def _check(directory: Path, *, overwrite: bool, inputs: Sequence[Any], with_stars: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 from ..errors import UsageError
 from ..fields import Option
 from ..fits.settings import Device, Solver
+from ..mixtures.settings import AXES, Axis
 from ..mock.settings import MockSettings
 
 
@@ -27,6 +28,11 @@ class PaperSettings:
         Mock surveys that the mock's noise-free counts are averaged over; 0 for none.
     draws : int
         Draws of the regularisation search; 0 for none.
+    axes : tuple of Axis or None
+        Bins of the fits of two components; None for the paper's where these stars allow them, else what the verdict on
+        the fit advises.
+    pixels : int or None
+        Pixels along a side of each image; None likewise.
     device : str
         As in `FitSettings`.
     """
@@ -36,6 +42,14 @@ class PaperSettings:
     bootstrap: Annotated[int, "Resamples behind the intervals; 0 for none.", Option(minimum=0)] = 200
     expected: int = 6
     draws: Annotated[int, "Draws of the search for penalties; the paper took 5000, 0 for none.", Option(minimum=0)] = 60
+    axes: Annotated[
+        tuple[Axis, ...] | None,
+        "VARIABLE:COUNT,VARIABLE:COUNT; without it the paper's E:8,Lz:8, or fewer for few stars.",
+        Option("--bins", keyword="bins", form=AXES),
+    ] = None
+    pixels: Annotated[
+        int | None, "Pixels along a side; without it the paper's 50, or fewer for few stars.", Option(minimum=1)
+    ] = None
     device: Device = Solver.device
 
     def __post_init__(self) -> None:

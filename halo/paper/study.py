@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ensembles.spread import Setups, Spread, over_setups, spreads, vary_pixels
+from ..ensembles.spread import Setups, Spread, over_setups, spreads
 from ..errors import HalonmfError, InputError
 from ..fits.apply import Application, apply, apply_mixtures
 from ..fits.bootstrap import Refits, refit
@@ -33,6 +33,7 @@ from ..stars.variables import VARIABLES as COLUMNS
 from .galaxies import mock_galaxy
 from .numbers import products_of, two_components
 from .settings import PaperSettings as PaperSettings
+from .suited import Choices, require_names
 
 CHEMICAL, KINEMATIC = "chemically-pure", "kinematically-pure"
 SELECTIONS = (CHEMICAL, KINEMATIC)
@@ -103,7 +104,7 @@ class Study:
         progress: Progress = silent,
     ) -> None:
         self.table, self.settings, self.truth_file = table, settings, truth_file
-        self._galaxies = galaxies
+        self._galaxies, self.choices = galaxies, Choices(table, settings)
         self.progress = progress
         self._two: dict[str, Two | HalonmfError] = {}
         self._replicates: dict[str, dict[str, np.ndarray]] = {}
@@ -129,14 +130,9 @@ class Study:
         """The prepared stars, each selection made once."""
         return Stars(self.table)
 
-    def fit_settings(self, selection: str, pixels: int = 50) -> FitSettings:
-        """Return the paper's settings of a fit of two components."""
-        return FitSettings.of(
-            selection=selection,
-            chemistry=Chemistry.of(pixels=pixels),
-            seed=self.settings.seed,
-            device=self.settings.device,
-        )
+    def fit_settings(self, selection: str) -> FitSettings:
+        """Return the settings of a fit of two components."""
+        return self.choices.of(selection).settings
 
     def two(self, selection: str) -> Two:
         """Return two components of a selection.
@@ -144,7 +140,7 @@ class Study:
         Raises
         ------
         InputError
-            Too few stars.
+            Too few stars, or no fit of them that is to be trusted.
         """
         if selection not in self._two:
             try:
@@ -157,10 +153,13 @@ class Study:
         return found
 
     def _fit_two(self, selection: str) -> Two:
-        base = begin(self.stars, Setup(self.fit_settings(selection)))
+        suited = self.choices.of(selection)
+        suited.require()
+        base = begin(self.stars, Setup(suited.settings))
+        require_names(base.fit)
         clusters = number_by_cluster(members(base.sample.stars)[base.fit.mixtures.rows >= 0])
         found = replace(base.fit, clusters=clusters)
-        base = replace(base, fit=replace(found, judged=found.verdict))
+        base = replace(base, fit=replace(found, judged=suited.verdict or found.verdict))
         # the paper reads fractions and crossings off the mean over configurations of l
         means = {key("fraction", name): x.mean(axis=0) for name, x in self.setups(selection).fractions.items()}
         return Two(
@@ -197,7 +196,7 @@ class Study:
     def four(self) -> Four:
         """The chemically pure sample split at its boundary, and two components in each part."""
         two = self.two(CHEMICAL)
-        return split(two.fit, self.table, line=two.line)
+        return self.choices.of(CHEMICAL).checked(split(two.fit, self.table, line=two.line))
 
     @cached_property
     def no_four(self) -> str:
@@ -233,8 +232,7 @@ class Study:
     def setups(self, selection: str) -> Setups:
         """Return the fractions along every variable in every configuration of l."""
         if selection not in self._setups:
-            settings = vary_pixels(self.fit_settings(selection))
-            self._setups[selection] = over_setups(self.table, settings, self.variables)
+            self._setups[selection] = over_setups(self.table, self.choices.configurations(selection), self.variables)
         return self._setups[selection]
 
     @property
@@ -252,7 +250,7 @@ class Study:
         there = [name for name in self.variables if name in DISTANCES]
         if not there:
             return {}
-        setups = over_setups(self.table, vary_pixels(self.fit_settings(CHEMICAL)), there, find=find)
+        setups = over_setups(self.table, self.choices.configurations(CHEMICAL), there, find=find)
         return spreads(setups, self.four_noise)
 
     @cached_property

@@ -16,11 +16,13 @@ from ..products.tracks import tracks
 from ..replicates.table import key
 from ..stars.cutflow import CutFlow
 from ..stars.published_line import belokurov_kravtsov
+from ..stars.settings import Selection
 from ..stars.variables import values as column
 from .numbers import distance_to_line, values
 from .part import Part, warned
 from .scoreboard import Value
 from .study import CHEMICAL, KINEMATIC, SELECTIONS, Study, Two
+from .suited import as_in_the_paper, layout
 
 GAP = (-2.3e5, -1.8e5)
 """Where the gap in energies is looked for, km2 / s2; the paper puts it above -2.0e5."""
@@ -29,7 +31,7 @@ GAP_BINS = 20
 
 def sample(study: Study) -> Part:
     """R0: the sample in energy and angular momentum, and in abundances (Fig 1 and 2)."""
-    chosen = {name: study.stars.sample(study.fit_settings(name).selection) for name in SELECTIONS}
+    chosen = {name: study.stars.sample(Selection(name)) for name in SELECTIONS}
     shown = {"all": study.table, **{name: each.stars for name, each in chosen.items()}}
     chemical = chosen[CHEMICAL].stars
     found = {f"R0.stars.{name}": Value(float(len(each))) for name, each in chosen.items()}
@@ -77,7 +79,11 @@ def chemically_pure(study: Study) -> Part:
     two = study.two(CHEMICAL)
     m, n = two.fit.mixtures.V.shape
     found = two_values(study, CHEMICAL, ("R1", "R2", "R3"))
-    found |= {"R1.rows": Value(float(m)), "R1.columns": Value(float(n))}
+    skipped = {}
+    if as_in_the_paper(two.fit.settings):
+        found |= {"R1.rows": Value(float(m)), "R1.columns": Value(float(n))}
+    else:
+        skipped = dict.fromkeys(("R1.rows", "R1.columns"), f"made with {layout(two.fit.settings)}")
     Lz = np.linspace(-2000, 2000, 4001)
     found["R2.bk23"] = Value(float(belokurov_kravtsov(Lz).mean()))
     return Part(
@@ -86,6 +92,7 @@ def chemically_pure(study: Study) -> Part:
         data=fit_data("fig03", two),
         fits={CHEMICAL: two.fit},
         said=(verdict(two.fit),),
+        skipped=skipped,
         warnings=warned(two.fit, two.map, two.line.application),
     )
 
