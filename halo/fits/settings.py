@@ -20,6 +20,10 @@ DIVERGENCE = ("kullback-leibler", "1", "1.0")
 Device = Annotated[str, "auto, cpu or cuda (cuda:1, ...)."]
 
 
+MOST_STARTS = 100_000
+"""Most starts of a fit: a number beyond is a slip of the keyboard, and would fill the memory."""
+
+
 @dataclass(frozen=True)
 class Solver:
     """How V is factorised.
@@ -56,7 +60,9 @@ class Solver:
     alpha_H: Annotated[float, "Penalty on H, as scikit-learn scales it."] = 0.0
     l1_ratio: Annotated[float, "Fraction of L1 in the penalties."] = 0.0
     starts: Annotated[
-        int | None, "Starts, the best of which is kept: 1 for two components, else 8.", Option(minimum=1)
+        int | None,
+        "Starts, the best of which is kept: 1 for two components, else 8.",
+        Option(minimum=1, maximum=MOST_STARTS),
     ] = None
     seed: Annotated[int, "Seed of random starts, and of the resampling in an ensemble."] = 0
     tol: Annotated[float, "Convergence: relative change still to come."] = 1e-5

@@ -7,12 +7,14 @@ import io
 import itertools
 import math
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from astropy.table import QTable, Table
+from astropy.utils.exceptions import AstropyWarning
 
 from ..errors import InputError
 from .atomic import write_atomically, write_bytes
@@ -85,7 +87,9 @@ def load_table(path: str | Path) -> Table:
             )
         lines = text.split("\n")
         check_aliases(path, lines)
-        table = QTable.read(lines, format="ascii.ecsv")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)  # of what is then refused, or changes nothing
+            table = QTable.read(lines, format="ascii.ecsv")
     except RecursionError:
         raise InputError(f"{path}: cannot be read as ECSV (metadata nested without end).") from None
     except _UNREADABLE as error:

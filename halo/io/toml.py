@@ -9,6 +9,8 @@ from typing import Any
 from ..errors import InputError
 from .reading import check_file
 
+DEEPEST = 100
+"""Most dots of a key: its parser takes a time that grows as their square."""
 LARGEST = 4_000_000
 """Bytes above which a file is not read: no mapping, region file or configuration comes near."""
 
@@ -44,6 +46,8 @@ def read_toml(
         raise InputError(
             f"{path}: {what} has more than {LARGEST:,} bytes, which no TOML file of this kind has; {hint}."
         )
+    if any(line.partition(b"=")[0].count(b".") > DEEPEST for line in content.splitlines()):
+        raise InputError(f"{path}: {what} is nested too deeply to be read as TOML; {hint}.")
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -13,7 +13,7 @@ from astropy.table import QTable, Table
 
 from ..errors import InputError
 from ..io.atomic import write_atomically
-from ..io.fits import BROKEN, open_fits
+from ..io.fits import open_fits
 from ..io.provenance import plain
 from ..io.reading import cleaned
 from .cutflow import CutFlow
@@ -136,6 +136,17 @@ def read_catalogue(path: str | Path) -> Catalogue:
         Missing, damaged, not a prepared catalogue, or of another layout version.
     """
     path = Path(path)
+    try:
+        return _read(path)
+    except InputError:
+        raise
+    except RecursionError:
+        raise InputError(f"{path}: damaged (texts nested without end); prepare it again.") from None
+    except Exception as error:  # headers are read when they are first looked at, and every kind of damage has its own
+        raise InputError(f"{path}: damaged ({cleaned(error) or type(error).__name__}); prepare it again.") from error
+
+
+def _read(path: Path) -> Catalogue:
     with open_fits(path) as hdus:
         header = hdus[0].header
         names = [hdu.name for hdu in hdus]
@@ -146,18 +157,16 @@ def read_catalogue(path: str | Path) -> Catalogue:
             raise InputError(
                 f"{path}: layout version {header.get('SCHEMA')}, this software reads {SCHEMA}; prepare it again."
             )
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", fits.verify.VerifyWarning)
-                # checked while the file is open: a flipped bit must not become a star
-                damaged = [hdu.name for hdu in hdus if not hdu.verify_checksum()]
-                table = _native(QTable.read(hdus["STARS"], character_as_bytes=False))
-                flow = CutFlow.from_table(Table.read(hdus["CUTFLOW"], character_as_bytes=False))
-                record = json.loads(str(hdus["PROVENANCE"].data["json"][0]))
-        except RecursionError:
-            raise InputError(f"{path}: damaged (texts nested without end); prepare it again.") from None
-        except (*BROKEN, fits.verify.VerifyWarning, MemoryError) as error:
-            raise InputError(f"{path}: damaged ({cleaned(error)}); prepare it again.") from error
+        wrong = [name for name in names[1:] if not isinstance(hdus[name], fits.BinTableHDU)]
+        if wrong:
+            raise InputError(f"{path}: damaged ({cleaned(', '.join(wrong))} is no table); prepare it again.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", fits.verify.VerifyWarning)
+            # checked while the file is open: a flipped bit must not become a star
+            damaged = [hdu.name for hdu in hdus if not hdu.verify_checksum()]
+            table = _native(QTable.read(hdus["STARS"], character_as_bytes=False))
+            flow = CutFlow.from_table(Table.read(hdus["CUTFLOW"], character_as_bytes=False))
+            record = json.loads(str(hdus["PROVENANCE"].data["json"][0]))
     if damaged:
         raise InputError(f"{path}: checksum mismatch in {', '.join(damaged)}; the file is damaged, prepare it again.")
     missing = [name for name in REQUIRED if name not in table.colnames]
