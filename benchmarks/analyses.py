@@ -87,6 +87,17 @@ def thinned(name, table, truth_file, draws, seed):
     return rows
 
 
+def kinematically_pure(table, truth_file):
+    """The other halo selection, whose populations are two: the fraction's error by number of components."""
+    found = {}
+    for k in (2, 3):
+        settings = ANALYSES["recommended"].replace(selection="kinematically-pure", components=k)
+        stars, _ = choose(table, settings.selection)
+        true = read_truth(truth_file, stars).accreted.mean()
+        found[str(k)] = float(fit(table, settings).mass_fractions[-1] - true)
+    return found
+
+
 def summary(rows, whole):
     """Bias, scatter and coverage of one analysis over surveys, by number; and the errors of parts of the samples."""
     found = {}
@@ -141,7 +152,7 @@ def main():
     parser.add_argument("--draws", type=int, default=4, help="parts of each size of each sample")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT)
     options = parser.parse_args()
-    every = {name: [] for name in ANALYSES}
+    every, pure = {name: [] for name in ANALYSES}, []
     for seed in options.seeds:
         with tempfile.TemporaryDirectory() as folder:
             paths = mock.make(folder, n_stars=options.stars, seed=seed)
@@ -149,8 +160,10 @@ def main():
             for name, rows in every.items():
                 found = analysed(name, table, paths.truth, options.replicates)
                 rows.append({"seed": seed, **found, "parts": thinned(name, table, paths.truth, options.draws, seed)})
+            pure.append({"seed": seed, **kinematically_pure(table, paths.truth)})
         print(f"seed {seed}", flush=True)
-    figures = {"within": WITHIN, "analyses": {}}
+    print("kinematically pure, error by number of components:", pure)
+    figures = {"within": WITHIN, "kinematically_pure": pure, "analyses": {}}
     for name, rows in every.items():
         crossing = next(i for i, (*_, number) in enumerate(NUMBERS) if number == "50 % crossing in E")
         whole = np.mean([row["numbers"][crossing]["truth"] for row in rows])
