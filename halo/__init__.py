@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .mixtures.settings import Axis as Axis
     from .mixtures.settings import Chemistry as Chemistry
     from .mixtures.settings import Plane as Plane
+    from .paper.recommended import recommended as recommended
     from .populations.aurora import aurora as aurora
     from .populations.bifurcation import bifurcation as bifurcation
     from .populations.regions import region_energies as regions  # noqa: F401
@@ -94,6 +95,7 @@ _ROOMS = {
     "ensembles.launch": ("ensemble",),
     "ensembles.summary": ("summarise",),
     "simulations.fractions": ("simulate",),
+    "paper.recommended": ("recommended",),
     "figures": ("figures",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

@@ -181,7 +181,8 @@ def members(
     """Write each star's probability of every component.
 
     The probabilities, given a star's bin and its pixels, are the columns P_LE, P_HE, ... of a prepared catalogue, so
-    that --cut "P_HE>0.9" selects from it. [Fe/H] counts once, though it stands in both planes.
+    that --cut "P_HE>0.9" selects from it; P_accreted too where no component has such a name. [Fe/H] counts once, though
+    it stands in both planes.
     """
     from ..fits.store import load_fit
     from ..mock.truth import read_truth
@@ -196,10 +197,10 @@ def members(
     record = out.record("members", {"fit": found.settings, "prior_counts": prior_counts})
     compared = None
     if truth is not None:
-        compared = reliability(result.probability[:, -1], read_truth(truth, result.stars).accreted)
+        compared = reliability(result.P_accreted, read_truth(truth, result.stars).accreted)
     out.save_stars(result.table(), result.cutflow, record)
     if compared is not None:
-        out.draw(lambda figures: figures.reliabilities({result.names[-1]: compared}), record)
+        out.draw(lambda figures: figures.reliabilities({result.reading.label: compared}), record)
     tell(result, output, quiet, *([] if compared is None else [compared.describe()]))
 
 
