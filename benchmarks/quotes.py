@@ -239,6 +239,90 @@ def of_coverage(found):
     return lines
 
 
+def percent(fraction):
+    return f"{fraction:.0%}".replace("%", " %")
+
+
+def of_recommended(found):
+    """The tables of docs/uncertainties.md on three components by Kullback-Leibler."""
+
+    def held(coverage, kind="centred"):
+        return ", ".join(percent(coverage[f"{kind} {x} %"]) for x in (68, 95))
+
+    lines = [f"On {found['skies']} mock skies, {found['replicates']} replicates each"]
+    for row in found["rows"]:
+        three = " | ".join(held(row[goal]) for goal in ("coverage", "coverage_of_truth", "coverage_of_own_truth"))
+        at = f"{row['ratio']['multinomial']:.2f} | {row['off_truth_in_scatter']:+.1f}"
+        lines.append(f"| {row['number']} | {at} | {three} |")
+    but = [row["coverage"]["centred 68 %"] for row in found["rows"] if row["number"] != "HE mean over bins"]
+    lines.append(f"hold the mean on {percent(min(but))} to {percent(max(but))} of the skies")
+    by = found["likelihood"]
+    three = " | ".join(
+        ", ".join(percent(by[f"{x} %"][goal]) for x in (68, 95)) for goal in ("mean", "truth", "own_truth")
+    )
+    share = found["rows"][0]
+    return [
+        *lines,
+        f"| HE mass fraction, by likelihood | {by['68 %']['half_width'] / share['true_scatter']:.2f} | "
+        f"{share['off_truth_in_scatter']:+.1f} | {three} |",
+        f"measured on the skies it is {by['dependence']:.2f}",
+    ]
+
+
+def of_held(found):
+    """The sentence of docs/limits.md on what those intervals hold."""
+    rows = {row["number"]: row for row in found["rows"]}
+    mean, truth = (
+        [percent(rows[name][goal]["centred 68 %"]) for name in ("HE mass fraction", "50 % crossing in E")]
+        for goal in ("coverage", "coverage_of_truth")
+    )
+    return [
+        f"hold the mean of the estimates on {mean[0]} of {found['skies']} mock skies for the accreted fraction and on "
+        f"{mean[1]} for the 50 % crossing in energy, and the truth on {truth[0]} and {truth[1]}"
+    ]
+
+
+def of_analyses(found):
+    """The tables of docs/limits.md on both analyses."""
+    both = [found["analyses"][name]["summary"] for name in ("paper", "recommended")]
+    lines = []
+    for name, title, unit, form in (
+        ("HE mass fraction", "accreted fraction", 1, ".3f"),
+        ("50 % crossing in E", "energy at 50 % [1e5 km2/s2]", 1e-5, ".4f"),
+        ("50 % crossing in r", "r at 50 % [kpc]", 1, ".2f"),
+        ("HE median [Fe/H]", "median [Fe/H] of the accreted", 1, ".3f"),
+        ("HE median [Al/Fe]", "median [Al/Fe] of the accreted", 1, ".3f"),
+    ):
+        each = [one["numbers"][name] for one in both]
+        cells = [f"{row['bias'] * unit:+{form}} +- {row['scatter'] * unit:{form}}" for row in each]
+        lines.append(f"| {title} | {cells[0]} | {cells[1]} |")
+    for name, title in (
+        ("rms", "fractions in bins of energy, rms error"),
+        ("brier", "memberships: Brier score"),
+        ("calibration", "memberships: calibration error"),
+    ):
+        lines.append(f"| {title} | {both[0][name]:.3f} | {both[1][name]:.3f} |")
+    each = [[row["held"] for row in one["numbers"].values()] for one in both]
+    held = [", ".join(str(sum(row[c] for row in rows)) for c in ("68%", "95%")) for rows in each]
+    number = len(each[0]) * len(both[0]["words"])
+    lines.append(f"| intervals of 68 and 95 % that hold the truth, of {number} | {held[0]} | {held[1]} |")
+    words = [", ".join(f"{one['words'].count(w)} {w}" for w in sorted(set(one["words"]))) for one in both]
+    lines.append(f"| verdicts | {words[0]} | {words[1]} |")
+    for one, other in zip(both[0]["parts"], both[1]["parts"], strict=True):
+        cells = [f"{part['rms']:.3f}, {part['crossing_rms'] / 1e5:.3f}e5" for part in (one, other)]
+        lines.append(f"| {one['stars']:,} | {cells[0]} | {cells[1]} |")
+    default = found["analyses"]["recommended"]["default"]
+    ends = [row["numbers"][0]["68%"] for row in found["analyses"]["paper"]["rows"]]
+    times = both[0]["numbers"]["HE mass fraction"]["bias"] / (sum(high - low for low, high in ends) / 2 / len(ends))
+    pure = {k: [row[k] for row in found["kinematically_pure"]] for k in ("2", "3")}
+    return [
+        *lines,
+        f"{default['HE mass fraction']:+.3f} in the fraction and {default['50 % crossing in E'] / 1e5:+.4f}e5 km2/s2",
+        f"the bias is {times:.0f} times the standard error",
+        f"off by {span(pure['2'], '+.3f')} with two and by {span(pure['3'], '+.3f')} with three",
+    ]
+
+
 def of_retrograde(found):
     """The interval of the real stars in docs/uncertainties.md."""
     at = {name: f"{x / 1e5:.3f}" for name, x in found["crossing"].items()}
@@ -312,11 +396,16 @@ def quotes():
     recovery, made, orbits = load("mock_recovery"), load("prepare"), load("orbits")
     pages = {
         "README.md": of_transcript(recovery),
-        "docs/limits.md": of_recovery(recovery) + of_giants(load("giants")),
+        "docs/limits.md": of_analyses(load("analyses"))
+        + of_held(load("coverage_recommended"))
+        + of_recovery(recovery)
+        + of_giants(load("giants")),
         "docs/speed.md": of_prepare(made) + of_ensembles(load("ensemble")),
         "docs/mock.md": of_mock(recovery, made),
         "docs/orbits.md": of_orbits(orbits),
-        "docs/uncertainties.md": of_coverage(load("coverage")) + of_retrograde(load("retrograde")),
+        "docs/uncertainties.md": of_coverage(load("coverage"))
+        + of_recommended(load("coverage_recommended"))
+        + of_retrograde(load("retrograde")),
         "ARCHITECTURE.md": of_decisions(orbits),
         "docs/ensembles.md": of_kills(load("kills")),
         "docs/choices.md": of_choices(load("choices")),
