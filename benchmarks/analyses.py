@@ -3,7 +3,8 @@
 Each survey is made as files, prepared and fitted as a user would; the truth is that of its very stars. The default mock
 (the first seed) is reported by itself, means are over the other seeds. Parts of each sample show what fewer stars do.
 
-Run with: python benchmarks/analyses.py [--seeds 1 21 22 23 24 25] [--replicates 400] [--draws 4]
+Run with: python benchmarks/analyses.py [--seeds 1 21 22 23 24 25] [--model paper-truth]
+    [--replicates 400] [--draws 4]
 """
 
 import argparse
@@ -12,12 +13,13 @@ import tempfile
 
 import numpy as np
 from record import RESULTS, save
-from truths import ANALYSES, COVERAGES, NUMBERS, by_likelihood, numbers, truth
+from truths import ANALYSES, COVERAGES, NUMBERS, by_likelihood, numbers, of_model, truth
 
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.fits.intervals import TYPES, Ordered
 from halonmf.halo.fits.settings import DIVERGENCE, RECOMMENDED
 from halonmf.halo.mock import survey as mock
+from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.mock.truth import MANY_STARS, read_truth, true_fractions
 from halonmf.halo.products.memberships import memberships, reliability
 from halonmf.halo.products.profile import profile
@@ -148,14 +150,15 @@ def main():
         "--seeds", type=int, nargs="+", default=[1, 21, 22, 23, 24, 25], help="the default mock's first"
     )
     parser.add_argument("--stars", type=int, default=60_000)
+    parser.add_argument("--model", default=MockSettings.model, help="of the mock; see docs/mock.md")
     parser.add_argument("--replicates", type=int, default=400)
     parser.add_argument("--draws", type=int, default=4, help="parts of each size of each sample")
-    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT)
+    parser.add_argument("--output", type=pathlib.Path, help="by default analyses.json, or analyses_MODEL.json")
     options = parser.parse_args()
     every, pure = {name: [] for name in ANALYSES}, []
     for seed in options.seeds:
         with tempfile.TemporaryDirectory() as folder:
-            paths = mock.make(folder, n_stars=options.stars, seed=seed)
+            paths = mock.make(folder, n_stars=options.stars, seed=seed, model=options.model)
             table = prepare(paths.allstar, paths.astronn, paths.members).table
             for name, rows in every.items():
                 found = analysed(name, table, paths.truth, options.replicates)
@@ -174,9 +177,12 @@ def main():
                 for number, x in WITHIN.items()}  # fmt: skip
         print(f"  default mock: {', '.join(f'{number} {default[number]:+.4g}' for number in WITHIN)}; within: {kept}")
         figures["analyses"][name] = {"rows": rows, "summary": others, "default": default, "kept": kept}
-    settings = {"seeds": options.seeds, "stars": options.stars, "replicates": options.replicates,
-                "draws": options.draws, "analyses": ANALYSES}  # fmt: skip
-    save(options.output, figures, "benchmarks/analyses.py", settings, seeds=options.seeds, device="cpu")
+    settings = {
+        "seeds": options.seeds, "stars": options.stars, "model": options.model, "replicates": options.replicates,
+        "draws": options.draws, "analyses": ANALYSES,
+    }  # fmt: skip
+    output = options.output or OUTPUT.with_stem(of_model(OUTPUT.stem, options.model))
+    save(output, figures, "benchmarks/analyses.py", settings, seeds=options.seeds, device="cpu")
 
 
 if __name__ == "__main__":
