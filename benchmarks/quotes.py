@@ -282,9 +282,9 @@ def of_held(found):
     ]
 
 
-def of_analyses(found):
-    """The tables of docs/limits.md on both analyses."""
-    both = [found["analyses"][name]["summary"] for name in ("paper", "recommended")]
+def of_analyses(found, fair):
+    """The tables of docs/limits.md on both analyses, of the default mock and of the fair one."""
+    every = [one["analyses"][name]["summary"] for one in (found, fair) for name in ("paper", "recommended")]
     lines = []
     for name, title, unit, form in (
         ("HE mass fraction", "accreted fraction", 1, ".3f"),
@@ -293,33 +293,40 @@ def of_analyses(found):
         ("HE median [Fe/H]", "median [Fe/H] of the accreted", 1, ".3f"),
         ("HE median [Al/Fe]", "median [Al/Fe] of the accreted", 1, ".3f"),
     ):
-        each = [one["numbers"][name] for one in both]
-        cells = [f"{row['bias'] * unit:+{form}} +- {row['scatter'] * unit:{form}}" for row in each]
-        lines.append(f"| {title} | {cells[0]} | {cells[1]} |")
+        rows = [one["numbers"][name] for one in every]
+        cells = [f"{row['bias'] * unit:+{form}} +- {row['scatter'] * unit:{form}}" for row in rows]
+        lines.append(" | ".join([f"| {title}", *cells]) + " |")
     for name, title in (
         ("rms", "fractions in bins of energy, rms error"),
         ("brier", "memberships: Brier score"),
         ("calibration", "memberships: calibration error"),
     ):
-        lines.append(f"| {title} | {both[0][name]:.3f} | {both[1][name]:.3f} |")
-    each = [[row["held"] for row in one["numbers"].values()] for one in both]
-    held = [", ".join(str(sum(row[c] for row in rows)) for c in ("68%", "95%")) for rows in each]
-    number = len(each[0]) * len(both[0]["words"])
-    lines.append(f"| intervals of 68 and 95 % that hold the truth, of {number} | {held[0]} | {held[1]} |")
-    words = [", ".join(f"{one['words'].count(w)} {w}" for w in sorted(set(one["words"]))) for one in both]
-    lines.append(f"| verdicts | {words[0]} | {words[1]} |")
-    for one, other in zip(both[0]["parts"], both[1]["parts"], strict=True):
-        cells = [f"{part['rms']:.3f}, {part['crossing_rms'] / 1e5:.3f}e5" for part in (one, other)]
-        lines.append(f"| {one['stars']:,} | {cells[0]} | {cells[1]} |")
+        lines.append(" | ".join([f"| {title}", *(f"{one[name]:.3f}" for one in every)]) + " |")
+    held = [
+        ", ".join(str(sum(row["held"][c] for row in one["numbers"].values())) for c in ("68%", "95%")) for one in every
+    ]
+    number = len(every[0]["numbers"]) * len(every[0]["words"])
+    lines.append(" | ".join([f"| intervals of 68 and 95 % that hold the truth, of {number}", *held]) + " |")
+    words = [", ".join(f"{one['words'].count(w)} {w}" for w in sorted(set(one["words"]))) for one in every]
+    lines.append(" | ".join(["| verdicts", *words]) + " |")
+    for parts in zip(*(one["parts"] for one in every), strict=True):
+        cells = [f"{part['rms']:.3f}, {part['crossing_rms'] / 1e5:.3f}e5" for part in parts]
+        lines.append(" | ".join([f"| {parts[0]['stars']:,}", *cells]) + " |")
     default = found["analyses"]["recommended"]["default"]
     ends = [row["numbers"][0]["68%"] for row in found["analyses"]["paper"]["rows"]]
-    times = both[0]["numbers"]["HE mass fraction"]["bias"] / (sum(high - low for low, high in ends) / 2 / len(ends))
-    pure = {k: [row[k] for row in found["kinematically_pure"]] for k in ("2", "3")}
+    times = every[0]["numbers"]["HE mass fraction"]["bias"] / (sum(high - low for low, high in ends) / 2 / len(ends))
+    pure = [
+        " and by ".join(
+            f"{span([row[k] for row in one['kinematically_pure']], '+.3f')} with {name}"
+            for k, name in (("2", "two"), ("3", "three"))
+        )
+        for one in (found, fair)
+    ]
     return [
         *lines,
         f"{default['HE mass fraction']:+.3f} in the fraction and {default['50 % crossing in E'] / 1e5:+.4f}e5 km2/s2",
         f"the bias is {times:.0f} times the standard error",
-        f"off by {span(pure['2'], '+.3f')} with two and by {span(pure['3'], '+.3f')} with three",
+        f"off by {pure[0]} components in the default mock, by {pure[1]} in the fair one",
     ]
 
 
@@ -396,7 +403,7 @@ def quotes():
     recovery, made, orbits = load("mock_recovery"), load("prepare"), load("orbits")
     pages = {
         "README.md": of_transcript(recovery),
-        "docs/limits.md": of_analyses(load("analyses"))
+        "docs/limits.md": of_analyses(load("analyses"), load("analyses_fair"))
         + of_held(load("coverage_recommended"))
         + of_recovery(recovery)
         + of_giants(load("giants")),
