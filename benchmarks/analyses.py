@@ -3,7 +3,8 @@
 Each survey is made as files, prepared and fitted as a user would; the truth is that of its very stars. The default mock
 (the first seed) is reported by itself, means are over the other seeds. Parts of each sample show what fewer stars do.
 
-Run with: python benchmarks/analyses.py [--seeds 1 21 22 23 24 25] [--replicates 400] [--draws 4]
+Run with: python benchmarks/analyses.py [--seeds 1 21 22 23 24 25] [--model paper-truth]
+    [--replicates 400] [--draws 4]
 """
 
 import argparse
@@ -12,12 +13,13 @@ import tempfile
 
 import numpy as np
 from record import RESULTS, save
-from truths import ANALYSES, COVERAGES, NUMBERS, by_likelihood, numbers, truth
+from truths import ANALYSES, COVERAGES, NUMBERS, by_likelihood, numbers, of_model, truth
 
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.fits.intervals import TYPES, Ordered
 from halonmf.halo.fits.settings import DIVERGENCE, RECOMMENDED
 from halonmf.halo.mock import survey as mock
+from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.mock.truth import MANY_STARS, read_truth, true_fractions
 from halonmf.halo.products.memberships import memberships, reliability
 from halonmf.halo.products.profile import profile
@@ -87,6 +89,17 @@ def thinned(name, table, truth_file, draws, seed):
     return rows
 
 
+def kinematically_pure(table, truth_file):
+    """The other halo selection, whose populations are two: the fraction's error by number of components."""
+    found = {}
+    for k in (2, 3):
+        settings = ANALYSES["recommended"].replace(selection="kinematically-pure", components=k)
+        stars, _ = choose(table, settings.selection)
+        true = read_truth(truth_file, stars).accreted.mean()
+        found[str(k)] = float(fit(table, settings).mass_fractions[-1] - true)
+    return found
+
+
 def summary(rows, whole):
     """Bias, scatter and coverage of one analysis over surveys, by number; and the errors of parts of the samples."""
     found = {}
@@ -137,20 +150,23 @@ def main():
         "--seeds", type=int, nargs="+", default=[1, 21, 22, 23, 24, 25], help="the default mock's first"
     )
     parser.add_argument("--stars", type=int, default=60_000)
+    parser.add_argument("--model", default=MockSettings.model, help="of the mock; see docs/mock.md")
     parser.add_argument("--replicates", type=int, default=400)
     parser.add_argument("--draws", type=int, default=4, help="parts of each size of each sample")
-    parser.add_argument("--output", type=pathlib.Path, default=OUTPUT)
+    parser.add_argument("--output", type=pathlib.Path, help="by default analyses.json, or analyses_MODEL.json")
     options = parser.parse_args()
-    every = {name: [] for name in ANALYSES}
+    every, pure = {name: [] for name in ANALYSES}, []
     for seed in options.seeds:
         with tempfile.TemporaryDirectory() as folder:
-            paths = mock.make(folder, n_stars=options.stars, seed=seed)
+            paths = mock.make(folder, n_stars=options.stars, seed=seed, model=options.model)
             table = prepare(paths.allstar, paths.astronn, paths.members).table
             for name, rows in every.items():
                 found = analysed(name, table, paths.truth, options.replicates)
                 rows.append({"seed": seed, **found, "parts": thinned(name, table, paths.truth, options.draws, seed)})
+            pure.append({"seed": seed, **kinematically_pure(table, paths.truth)})
         print(f"seed {seed}", flush=True)
-    figures = {"within": WITHIN, "analyses": {}}
+    print("kinematically pure, error by number of components:", pure)
+    figures = {"within": WITHIN, "kinematically_pure": pure, "analyses": {}}
     for name, rows in every.items():
         crossing = next(i for i, (*_, number) in enumerate(NUMBERS) if number == "50 % crossing in E")
         whole = np.mean([row["numbers"][crossing]["truth"] for row in rows])
@@ -161,9 +177,12 @@ def main():
                 for number, x in WITHIN.items()}  # fmt: skip
         print(f"  default mock: {', '.join(f'{number} {default[number]:+.4g}' for number in WITHIN)}; within: {kept}")
         figures["analyses"][name] = {"rows": rows, "summary": others, "default": default, "kept": kept}
-    settings = {"seeds": options.seeds, "stars": options.stars, "replicates": options.replicates,
-                "draws": options.draws, "analyses": ANALYSES}  # fmt: skip
-    save(options.output, figures, "benchmarks/analyses.py", settings, seeds=options.seeds, device="cpu")
+    settings = {
+        "seeds": options.seeds, "stars": options.stars, "model": options.model, "replicates": options.replicates,
+        "draws": options.draws, "analyses": ANALYSES,
+    }  # fmt: skip
+    output = options.output or OUTPUT.with_stem(of_model(OUTPUT.stem, options.model))
+    save(output, figures, "benchmarks/analyses.py", settings, seeds=options.seeds, device="cpu")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from dataclasses import replace
 
 import numpy as np
 from record import RESULTS, save
-from truths import ANALYSES, COVERAGES, NUMBERS, by_likelihood, numbers, truth
+from truths import ANALYSES, COVERAGES, NUMBERS, by_likelihood, numbers, of_model, truth
 
 from halonmf.halo.fits.intervals import TYPES, Ordered, bias, standard_error
 from halonmf.halo.fits.settings import DIVERGENCE
 from halonmf.halo.mock.expected import expected
+from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.mock.truth import ACCRETED
 from halonmf.halo.replicates.replicate import Stars, begin, reduce
 from halonmf.halo.replicates.setup import Setup
@@ -140,6 +141,7 @@ def main():
     parser.add_argument("--analysis", nargs="+", choices=tuple(ANALYSES), default=["paper"])
     parser.add_argument("--skies", type=int, default=200)
     parser.add_argument("--stars", type=int, default=60_000, help="rows of each survey")
+    parser.add_argument("--model", default=MockSettings.model, help="of the mock; see docs/mock.md")
     parser.add_argument("--replicates", type=int, default=400)
     parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=list(SCHEMES), help="multinomial among them")
     parser.add_argument("--few", type=int, nargs=2, default=(40, 60), help="skies and replicates with redrawn edges")
@@ -148,7 +150,7 @@ def main():
     setups = {name: Setup(ANALYSES[name]) for name in options.analysis}
     every = {name: [] for name in setups}
     for i in range(options.skies):
-        table = Stars(expected(options.stars, seed=FIRST_SEED + i, oversample=1))
+        table = Stars(expected(options.stars, seed=FIRST_SEED + i, oversample=1, model=options.model))
         for name, setup in setups.items():
             every[name].append(sky(table, setup, options, options.few[1] if i < options.few[0] else 0))
         if (i + 1) % 10 == 0:
@@ -171,10 +173,17 @@ def main():
         print(f"{name}:", *shown(figures), sep="\n")
         settings = {
             "skies": options.skies, "stars": options.stars, "replicates": options.replicates, "setup": setup,
-            "schemes": options.schemes, "few": options.few, "first_seed": FIRST_SEED,
+            "schemes": options.schemes, "few": options.few, "first_seed": FIRST_SEED, "model": options.model,
         }  # fmt: skip
-        file = options.output / ("coverage.json" if name == "paper" else f"coverage_{name}.json")
-        save(file, figures, "benchmarks/coverage.py", settings, seeds=[FIRST_SEED], device="cpu")
+        stem = of_model("coverage" if name == "paper" else f"coverage_{name}", options.model)
+        save(
+            options.output / f"{stem}.json",
+            figures,
+            "benchmarks/coverage.py",
+            settings,
+            seeds=[FIRST_SEED],
+            device="cpu",
+        )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import numpy as np
 
 from halonmf.halo.fits.likelihood import likelihood
 from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.mock.truth import true_fractions
 from halonmf.halo.products.crossings import crossings
 from halonmf.halo.products.profile import MIN_STARS
@@ -65,3 +66,8 @@ def by_likelihood(fit):
         found[f"{coverage:.0%}"] = (one.low[0], one.high[0])
         assert not one.problems(), one.problems()
     return found, float(one.dependence[0])
+
+
+def of_model(stem, model):
+    """The stem of a file with results of a mock's model, which that of the default has without its name."""
+    return stem if model == MockSettings.model else f"{stem}_{model}"

@@ -188,7 +188,9 @@ def deviance(V: np.ndarray, factors: Factors) -> float:
     return float(2 * ((counts * np.log(counts / means)).sum() - V.sum() + (W.sum(axis=0) * H.sum(axis=1)).sum()))
 
 
-def dependence(counts: Counts, ends: tuple[End, End], rows: np.ndarray, columns: np.ndarray) -> float:
+def dependence(
+    counts: Counts, ends: tuple[End, End], rows: np.ndarray, columns: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """Return by how much stars' scores of a held fraction vary, over what independent counts would.
 
     With l_n(s) the log-likelihood of star n, the sum over its planes of log (W H) at the factors of D(s), the variance
@@ -206,6 +208,8 @@ def dependence(counts: Counts, ends: tuple[End, End], rows: np.ndarray, columns:
         Bin of each star, -1 outside.
     columns : ndarray of int, shape (N, planes)
         Column of V of each star in each plane, -1 outside.
+    weights : ndarray, shape (N,), optional
+        For how many each star counts.
 
     Returns
     -------
@@ -220,7 +224,8 @@ def dependence(counts: Counts, ends: tuple[End, End], rows: np.ndarray, columns:
     def logs(end: End) -> np.ndarray:
         return np.log((end.least.factors.W @ end.least.factors.H)[row, column])
 
-    score = np.bincount(star, weights=logs(high) - logs(low))
+    times = 1.0 if weights is None else weights[star]
+    score = np.bincount(star, weights=times * (logs(high) - logs(low)))
     # of a parabola through both ends: D = D_0 + I (s - s_0)^2
     width = high.tried - low.tried
     risen = np.sqrt([max(end.least.deviance - counts.best.deviance, 0.0) for end in ends]).sum()

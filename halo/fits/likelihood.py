@@ -12,7 +12,8 @@ Were all counts independent, D(s) - D(s_fit) would be of chi-squared with one de
 
 so that for two planes 68 % intervals end where the deviance has risen by 2. That is exact where the planes tell the
 same of a star and wide where they tell different things; by how much the data have it, `Likelihood.dependence`, is
-measured from the stars' own scores (Varin, Reid & Firth 2011, Statistica Sinica 21, 5).
+measured from the stars' own scores (Varin, Reid & Firth 2011, Statistica Sinica 21, 5). Of weighted stars the counts
+are sums of weights; times the sum of the weights over that of their squares they scatter as counts do.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from astropy.table import Table
 from ..errors import UsageError
 from ..io.notebook import Shown, bar
 from .engine import not_converged
-from .fit import NAMES
+from .fit import NAMES, Fit
 from .held_fraction import Counts, dependence
+from .reading import ACCRETED
 from .settings import DIVERGENCE, LikelihoodSettings
 from .store import FitLike, as_fit
 
@@ -129,7 +131,7 @@ def likelihood(
         Probability of the intervals.
     groups : mapping of str to sequence of str, optional
         Names of components whose fractions are added up, by the group's name, such as ``{"accreted": ("C3", "C4")}``;
-        every component by itself otherwise.
+        every component by itself otherwise, and those read as accreted together where they are several.
 
     Returns
     -------
@@ -162,11 +164,11 @@ def likelihood(
         raise UsageError("one component has all the counts; an interval needs two or more.")
     if not 0 < level < 1:
         raise UsageError(f"level must lie between 0 and 1, got {level:g}.")
-    chosen = {name: (name,) for name in fit.names} if groups is None else groups
-    planes = mixtures.columns.shape[1]
-    threshold = float(planes * chdtri(1, 1 - level))
-    members = {name: _members(fit.names, some) for name, some in chosen.items()}
-    counts = Counts.of(mixtures.V, fit.W, fit.H)
+    members = {name: _members(fit.names, some) for name, some in (groups or _groups(fit)).items()}
+    threshold = float(mixtures.columns.shape[1] * chdtri(1, 1 - level))
+    scale = mixtures.per_weight
+    times = None if mixtures.weights is None else scale * mixtures.weights
+    counts = Counts.of(scale * mixtures.V, scale * fit.W, fit.H)
     found = {name: counts.ends(group, threshold) for name, group in members.items()}
     return Likelihood(
         names=tuple(found),
@@ -175,12 +177,23 @@ def likelihood(
         high=np.array([high.at for _, high in found.values()]),
         level=level,
         threshold=threshold,
-        dependence=np.array([dependence(counts, one, mixtures.rows, mixtures.columns) for one in found.values()]),
+        dependence=np.array(
+            [dependence(counts, ends, mixtures.rows, mixtures.columns, times) for ends in found.values()]
+        ),
         deviance=counts.best.deviance,
         unsettled=tuple(name for name, ends in found.items() if not all(end.settled for end in ends)),
         fit_status=fit.status,
         fit_kkt=fit.kkt,
     )
+
+
+def _groups(fit: Fit) -> dict[str, Sequence[str]]:
+    # Every component, and the accreted ones together where they are several
+    found: dict[str, Sequence[str]] = {name: (name,) for name in fit.names}
+    places = fit.reading.accreted
+    if len(places) > 1:
+        found[ACCRETED] = [fit.names[j] for j in places]
+    return found
 
 
 def _members(names: Sequence[str], some: Sequence[str]) -> np.ndarray:

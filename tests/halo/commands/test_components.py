@@ -6,6 +6,7 @@ import pytest
 import halonmf.halo as halo
 from halonmf.halo.commands.components import SPLIT_FILES
 
+from ..helpers.planted import SMALL, planted, planted_fit
 from .test_help import ok, run
 
 
@@ -90,6 +91,46 @@ def test_wrong_usage_of_table_is_one_line(made, tmp_path, wrong):
     result = run("table", folder / "fit.h5", "-o", tmp_path / "t.ecsv", *wrong)
     assert result.exit_code == 2
     assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def by_likelihood(tmp_path):
+    halo.save(tmp_path / "kl.h5", planted_fit("kullback-leibler"))
+    return tmp_path / "kl.h5"
+
+
+def test_likelihood_writes_and_prints_an_interval_of_each_component(by_likelihood, tmp_path):
+    said = ok("likelihood", by_likelihood, "-o", tmp_path / "l.ecsv", "--level", 0.95)
+    table = halo.load(tmp_path / "l.ecsv")
+    assert list(table["component"]) == ["LE", "HE"]
+    assert (table["low"] < table["fraction"]).all()
+    assert (table["fraction"] < table["high"]).all()
+    assert table.meta["level"] == 0.95
+    low, fraction, high = (100 * table[name][1] for name in ("low", "fraction", "high"))
+    assert f"HE   {fraction:.2f} %  [{low:.2f}, {high:.2f}]" in said
+    assert "95 % intervals of the profile likelihood (deviance + 7.68)" in said
+
+
+def test_likelihood_is_that_of_python(by_likelihood, tmp_path):
+    ok("likelihood", by_likelihood, "-o", tmp_path / "l.ecsv", "-q")
+    found = halo.likelihood(by_likelihood)
+    assert halo.load(tmp_path / "l.ecsv")["high"] == pytest.approx(found.high)
+
+
+def test_likelihood_needs_a_fit_by_likelihood(made, tmp_path):
+    folder, _ = made
+    result = run("likelihood", folder / "fit.h5", "-o", tmp_path / "l.ecsv")
+    assert result.exit_code == 2
+    assert "by --loss kullback-leibler, without penalties; this one is by frobenius" in result.output
+    assert not (tmp_path / "l.ecsv").exists()
+
+
+def test_likelihood_leaves_with_4_where_the_fit_did_not_converge(tmp_path):
+    stopped = halo.fit(planted(600)[0], SMALL.replace(loss="kullback-leibler", pixels=12, max_iter=1))
+    halo.save(tmp_path / "kl.h5", stopped)
+    result = run("likelihood", tmp_path / "kl.h5", "-o", tmp_path / "l.ecsv")
+    assert result.exit_code == 4
+    assert "not converged: the fit (MAX_ITER" in result.output
 
 
 def test_eccentricity_writes_peaks_and_bands(made, tmp_path):

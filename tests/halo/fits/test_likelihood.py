@@ -70,6 +70,24 @@ def test_components_can_be_taken_together():
     assert [both.low[0], both.high[0]] == pytest.approx([1 - first.high[0], 1 - first.low[0]], abs=1e-3)
 
 
+def test_weights_that_are_all_the_same_change_nothing():
+    stars, _ = planted(3000)
+    stars["w"] = np.full(len(stars), 0.01)
+    plain, weighted = likelihood(fit(stars, KL)), likelihood(fit(stars, KL.replace(weights="w")))
+    for name in ("fraction", "low", "high", "dependence"):
+        assert getattr(weighted, name) == pytest.approx(getattr(plain, name), rel=2e-3), name
+    assert weighted.threshold == plain.threshold
+
+
+def test_stars_that_count_next_to_nothing_are_as_good_as_absent():
+    stars, _ = planted(6000)
+    some = np.arange(len(stars)) % 2 == 0
+    stars["w"] = np.where(some, 5.0, 1e-3)
+    alone, weighted = likelihood(fit(stars[some], KL)), likelihood(fit(stars, KL.replace(weights="w")))
+    assert weighted.fraction == pytest.approx(alone.fraction, abs=0.01)
+    assert weighted.high - weighted.low == pytest.approx(alone.high - alone.low, rel=0.1)
+
+
 def test_bins_without_stars_change_nothing():
     stars, _ = planted(3000)
     made = fit(stars, KL.replace(axes=parse_axes("E:8:-3.5e5:-1e5")))
