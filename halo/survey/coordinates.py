@@ -219,7 +219,7 @@ def _with_unit(path: Path, table: Table, columns: dict[str, str]) -> dict[str, A
     """
     name = columns.get("distance")
     if name is not None and table[name].unit is None and np.asarray(table[name]).dtype.kind in "iuf":
-        x = np.ma.filled(np.ma.asarray(table[name], float), np.nan)
+        x: np.ndarray = np.ma.filled(np.ma.asarray(table[name], float), np.nan)
         good = x[np.isfinite(x) & (x > 0)]
         if len(good) and np.median(good) > PLAUSIBLE_KPC[1]:
             raise InputError(
