@@ -161,7 +161,7 @@ def members(study: Study) -> Part:
         why = "the truth of the stars is not known"
         return Part(tables={"members": table}, skipped={"reliability": why})
     results = {
-        selection.replace("-", " "): reliability(each.probability[:, -1], study.truth(selection).accreted)
+        selection.replace("-", " "): reliability(each.P_accreted, study.truth(selection).accreted)
         for selection, each in found.items()
     }
     return Part(tables={"members": table}, pictures={"reliability": figures.reliabilities(results)})

@@ -61,7 +61,7 @@ def percentiles(study: Study) -> Part:
     # intervals leave a few lost replicates out; many of them would say that something is wrong
     many = any(lost > MOST_LOST * total for lost, total in zip(made.lost, made.replicates, strict=True))
     said_of = (f"Left out of the intervals: {said.removeprefix('not converged: ')}.",) if said and not many else ()
-    shown = {"table1": _sheet(made, str(table.meta["caption"]))}
+    shown = {"table1": sheet_of_table1(made, str(table.meta["caption"]))}
     return Part(
         values=found,
         tables={"table1": table},
@@ -84,7 +84,7 @@ def compared(study: Study, found: Mapping[str, Value]) -> dict[str, Value]:
     }
 
 
-def _sheet(made: Table1, caption: str) -> Sheet:
+def sheet_of_table1(made: Table1, caption: str, name: str = "table1") -> Sheet:
     """Return the table as the paper prints it, each number with its interval."""
 
     def cell(x: float, limits: np.ndarray, digits: int = 2) -> str:
@@ -94,15 +94,15 @@ def _sheet(made: Table1, caption: str) -> Sheet:
         return text.replace("-", "\N{MINUS SIGN}")
 
     rows = []
-    for i, name in enumerate(made.components):
+    for i, component in enumerate(made.components):
         share = cell(100 * made.share[i], 100 * made.share_interval[:, i])
         mean = cell(100 * made.mean_share[i], 100 * made.mean_share_interval[:, i])
         for k, q in enumerate(made.q):
             numbers = [cell(made.values[i, j, k], made.intervals[:, i, j, k]) for j in range(len(made.variables))]
-            rows.append((name, share if k == 0 else "", mean if k == 0 else "", f"{q:g}", *numbers))
+            rows.append((component, share if k == 0 else "", mean if k == 0 else "", f"{q:g}", *numbers))
     abundances = (VARIABLES[name].label for name in made.variables)
     header = ("component", "fraction [%]", "mean over bins [%]", "percentile", *abundances)
-    return Sheet("table1", caption, header, tuple(rows))
+    return Sheet(name, caption, header, tuple(rows))
 
 
 def _values(made: Table1) -> dict[str, Value]:

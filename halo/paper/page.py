@@ -18,7 +18,7 @@ from .part import Part
 from .quoted import MOCK, SUB_SAMPLE
 from .report import PRODUCTS, page
 from .scoreboard import FAIL, PASS, Scoreboard
-from .steps import STEPS, TITLES
+from .steps import TITLES, steps_of
 from .study import PaperSettings
 
 TITLE = "Blind source separation of the stellar halo"
@@ -51,7 +51,7 @@ def pages(
     board = Section("scoreboard", "Scoreboard", (scores,))
     sections = [
         _step(directory, step, parts[step.title], files, distrusted(scores, step.products))
-        for step in STEPS
+        for step in steps_of(settings.analysis)
         if step.title in parts
     ]
     made = (

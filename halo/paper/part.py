@@ -41,6 +41,8 @@ class Part:
         Why products or numbers of this part were not made.
     warnings : tuple of str
         What did not converge.
+    headlines : tuple of str
+        Lines for the terminal.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
@@ -52,6 +54,7 @@ class Part:
     said: tuple[str, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    headlines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..ensembles.spread import PIXELS, vary_pixels
+from ..ensembles.setups import PIXELS, vary_pixels
 from ..errors import HalonmfError, InputError
 from ..fits.fit import Fit
 from ..fits.fit import fit as fit_components
