@@ -398,6 +398,26 @@ def of_ranks(found, giants):
     ]
 
 
+def of_clusters(found):
+    """What docs/verdict.md says of clusters that are left in a sample."""
+    n = found["found"]
+    return [
+        f"it finds {n['members_found']} of the {n['members']} members' rows that the list removes; "
+        f"{n['others_found']} of {n['others']:,} stars that the list leaves look like members too",
+    ]
+
+
+def of_classified(found):
+    """The clusters of docs/boundary.md."""
+    lines = [f"{found['said']} -> classified.ecsv"]
+    for row in found["rows"]:
+        given = [row[name] for name in ("name", "ra", "dec", "distance", "pmra", "pmdec", "radial_velocity")]
+        lines.append(",".join(map(str, given)))
+        made = (f"{row['E']:.0f}", f"{row['Lz']:.0f}", f"{row['P_accreted']:.2f}", row["accreted"], row["in_range"])
+        lines.append(f"| {row['name']} | {' | '.join(map(str, made))} |")
+    return lines
+
+
 def quotes():
     """Return pairs of page and sentence."""
     recovery, made, orbits = load("mock_recovery"), load("prepare"), load("orbits")
@@ -417,6 +437,8 @@ def quotes():
         "docs/ensembles.md": of_kills(load("kills")),
         "docs/choices.md": of_choices(load("choices")),
         "docs/memberships.md": of_memberships(load("populations")),
+        "docs/verdict.md": of_clusters(load("clusters")),
+        "docs/boundary.md": of_classified(load("clusters")),
         "docs/rank.md": of_ranks(load("ranks"), load("rank_giants")),
         "docs/populations.md": of_populations(load("populations")),
     }

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SOUND, DOUBTFUL, UNSOUND = "sound", "doubtful", "not to be trusted"
 WORDS = (SOUND, DOUBTFUL, UNSOUND)
 """Verdicts, from best to worst."""
+NAMES = ({"LE", "HE"}, {"C1", "C2"})
+"""Of components whose order can be wrong."""
 SPARE = 1.2
 """By how much suggested bins and pixels are fuller than they must be."""
 FILLED = 0.3
@@ -161,7 +163,8 @@ def assess(fit: Fit) -> Verdict:
         for name in LIMITS
         if found[name] != SOUND
     ]
-    order = out_of_order(fit.H, mixtures.chemistry)
+    # components of a part of a split sample have names of their own
+    order = out_of_order(fit.H, mixtures.chemistry) if set(fit.names) in NAMES else ""
     if order:
         reasons.append((UNSOUND, order))
     if not fit.converged:

@@ -41,7 +41,8 @@ def true_parts(study: Study) -> tuple[Fit, Fit]:
     made = []
     for part in study.four.parts:
         own = np.isin(origin, [FOUR.index(name) for name in part.names])
-        made.append(true_fit(part, origin[own] == FOUR.index(part.names[1])))
+        true = true_fit(part, origin[own] == FOUR.index(part.names[1]))
+        made.append(replace(true, names=part.names))
     high, low = made
     return high, low
 

@@ -50,7 +50,9 @@ def pages(
     footer = f"Made by {record['software']} {record['version']} on {record['time']}, command {record['command']}."
     board = Section("scoreboard", "Scoreboard", (scores,))
     sections = [
-        _step(directory, step, parts[step.title], files) for step in steps_of(settings.analysis) if step.title in parts
+        _step(directory, step, parts[step.title], files, distrusted(scores, step.products))
+        for step in steps_of(settings.analysis)
+        if step.title in parts
     ]
     made = (
         Section("summary", "Summary", tuple(_summary(scores))),
@@ -92,13 +94,16 @@ def _lead(scores: Scoreboard) -> tuple[str, ...]:
         f"{scores.stars:,} stars of the chemically pure halo. Of {len(scores.rows)} numbers {compared} can be "
         "compared: "
         f"{counts[PASS]} are within the tolerances that were fixed beforehand, {counts[FAIL]} are not.",
-        *(f"Not to be trusted is {said}." for said in distrusted(scores)),
+        *distrusted(scores),
     )
 
 
-def distrusted(scores: Scoreboard) -> tuple[str, ...]:
-    """Return the components most of whose numbers miss, with how many, in words."""
-    return tuple(each.describe() for each in scores.components if not each.trusted)
+def distrusted(scores: Scoreboard, products: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the components most of whose numbers miss, in words: all, or those that have numbers of some products."""
+    of = {row.number.component for row in scores.rows if products is None or row.number.product in products}
+    return tuple(
+        f"Not to be trusted is {each.describe()}." for each in scores.components if not each.trusted and each.name in of
+    )
 
 
 HEADLINES = (
@@ -167,8 +172,10 @@ def _components(scores: Scoreboard) -> Sheet:
     return Sheet("trust", caption, ("component", "compared", "missed", "off / error", "verdict"), tuple(rows))
 
 
-def _step(directory: Path, step: Any, part: Part, files: Mapping[str, Sequence[str]]) -> Section:
-    blocks: list[Block] = [text[:1].upper() + text[1:] for text in part.said]
+def _step(
+    directory: Path, step: Any, part: Part, files: Mapping[str, Sequence[str]], warnings: Sequence[str] = ()
+) -> Section:
+    blocks: list[Block] = [*warnings, *(text[:1].upper() + text[1:] for text in part.said)]
     for name in step.figures:
         if name in part.pictures:
             picture, title = part.pictures[name], TITLES[name]

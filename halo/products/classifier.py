@@ -246,6 +246,9 @@ class Classifier:
             and all(x.shape == (bins,) for x in vars(fraction).values())
             and np.isfinite(fraction.value).any()
             and 0 <= np.nanmin(fraction.value) <= np.nanmax(fraction.value) <= 1
+            and 0 < made.level < 1
+            and 0 < made.coverage < 1
+            and 0 <= made.lost <= made.replicates
         )
         if not sound:
             raise InputError(f"{where}: the boundary in it makes no sense; make it again with halonmf boundary.")

@@ -15,10 +15,10 @@ from ..errors import InputError
 from ..io.fits import open_fits
 from ..io.reading import check_file
 from ..orbits.convention import NEAR as NEAR
-from ..orbits.convention import Convention, check_energies, own, same_energies, stated
+from ..orbits.convention import UNKNOWN, Convention, check_energies, own, same_energies, stated
 from ..stars.catalogue import read_catalogue
 from ..stars.variables import CARTESIAN, SKY, values
-from .mapping import mapped, read_mapping, read_table
+from .mapping import PLAUSIBLE_KPC, mapped, read_mapping, read_table
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "E": ("E", "energy", "E_tot", "Etot"),
@@ -108,11 +108,18 @@ def read_orbital(
     if recompute or not given:
         if wanted.potential != own().potential:
             raise InputError(
-                f"{path}: energies computed here are of {own().potential}; the boundary's are of a potential that is "
-                f"{wanted.potential}. Make the boundary from stars that halonmf prepare computed orbits for."
+                f"{path}: energies computed here are of {own().potential}; the boundary's are of "
+                + ("a potential that its file does not state" if wanted.potential == UNKNOWN else wanted.potential)
+                + ". Make the boundary from stars that halonmf prepare computed orbits for."
             )
-        return Orbital(table, *_computed(found, sky), own(), True)
-    E, Lz = values(found, "E"), values(found, "Lz")
+        return Orbital(table, *_some(path, *_computed(found, sky)), own(), True)
+    E, Lz = _some(path, values(found, "E"), values(found, "Lz"))
+    if wanted.potential == UNKNOWN:
+        warning = (
+            f"the boundary's file does not say what its energies are measured from, so those of {path} could not be "
+            "compared with them; make it with halonmf boundary"
+        )
+        return Orbital(table, E, Lz, said or wanted, False, warning)
     if said is not None and (said.potential, said.zero_point) != (wanted.potential, wanted.zero_point):
         raise InputError(
             f"{path}: its energies are of {said.potential}, {said.zero_point}; the boundary's of {wanted.potential}, "
@@ -147,7 +154,7 @@ def _read(path: Path, columns: str | Path | None) -> tuple[Table, Table, Convent
         )
     if columns is None:
         raw = read_table(path, {})
-        mapping: Mapping[str, Any] = {"columns": _find(path, raw)}
+        mapping: Mapping[str, Any] = {"columns": _with_unit(path, raw, _find(path, raw))}
         where = path
     else:
         where = Path(columns)
@@ -186,6 +193,42 @@ def _find(path: Path, table: Table) -> dict[str, str]:
         )
     keep = [key for keys in SETS if set(keys) <= set(columns) for key in keys]
     return {key: columns[key] for key in dict.fromkeys(keep)}
+
+
+def _some(path: Path, E: np.ndarray, Lz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return energies and angular momenta; raise where no row has both.
+
+    Raises
+    ------
+    InputError
+        That.
+    """
+    if not (np.isfinite(E) & np.isfinite(Lz)).any():
+        raise InputError(
+            f"{path}: none of its {len(E)} rows has what E and Lz are known by; all are missing or masked."
+        )
+    return E, Lz
+
+
+def _with_unit(path: Path, table: Table, columns: dict[str, str]) -> dict[str, Any]:
+    """Return the columns by name; raise where a distance without a unit cannot be in kpc.
+
+    Raises
+    ------
+    InputError
+        That: astroNN's `dist` and `weighted_dist`, for one, are in pc.
+    """
+    name = columns.get("distance")
+    if name is not None and table[name].unit is None and np.asarray(table[name]).dtype.kind in "iuf":
+        x: np.ndarray = np.ma.filled(np.ma.asarray(table[name], float), np.nan)
+        good = x[np.isfinite(x) & (x > 0)]
+        if len(good) and np.median(good) > PLAUSIBLE_KPC[1]:
+            raise InputError(
+                f"{path}: the distances in {name} state no unit, and with {np.median(good):.4g} in the median they are "
+                f'not in kpc. Give the unit in a mapping file, distance = {{ column = "{name}", unit = "pc" }} under '
+                "[columns], with --columns."
+            )
+    return dict(columns)
 
 
 def _listed(names: list[str]) -> str:

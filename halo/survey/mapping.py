@@ -1,7 +1,9 @@
 """A user's own catalogue, read through a TOML file that names its columns (docs/catalogue-mapping.md)."""
 
+import csv
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -258,6 +260,7 @@ def read_table(path: Path, options: Mapping[str, Any]) -> Table:
     if "format" in options:
         arguments["format"] = str(options["format"])
     elif path.suffix.lower() == ".csv":
+        _check_header(path)
         arguments = {"format": "ascii.csv", "comment": "#"}  # by its name astropy would take a comment for the header
     if head.startswith(b"SIMPLE  =") or path.suffix.lower() in (".fits", ".fit"):
         extension = int(options.get("extension", 1))
@@ -270,7 +273,8 @@ def read_table(path: Path, options: Mapping[str, Any]) -> Table:
             warnings.simplefilter("ignore")
             table = Table.read(path, **arguments)
     except Exception as error:  # every reader raises its own
-        reason = " ".join(str(error).split())[:200]
+        # astropy lists all of its formats where it finds none
+        reason = " ".join(str(error).partition("please provide a 'format'")[0].split()).rstrip(",")[:200]
         raise InputError(
             f"{path}: cannot be read as a table ({reason or type(error).__name__}); expected FITS, ECSV, CSV, HDF5 or "
             "VOTable; set format under [catalogue] where the name does not tell."
@@ -278,6 +282,15 @@ def read_table(path: Path, options: Mapping[str, Any]) -> Table:
     if len(table) == 0:
         raise InputError(f"{path}: the table has no rows.")
     return table
+
+
+def _check_header(path: Path) -> None:
+    """Raise where two columns of a CSV file have one name: astropy would give the second another, in silence."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        names = next(csv.reader(line for line in file if line.strip() and not line.startswith("#")), [])
+    twice = [name for name, count in Counter(name.strip() for name in names).items() if count > 1 and name]
+    if twice:
+        raise InputError(f"{path}: more than one column is called {', '.join(twice)}; rename or remove one.")
 
 
 def _column(table: Table, name: str, path: Path, mapping_path: Path) -> Column:

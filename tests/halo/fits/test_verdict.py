@@ -66,6 +66,12 @@ def test_bins_and_pixels_that_the_fit_has_are_not_advised_again():
     assert "more stars" in few.verdict.advice
 
 
+def test_components_of_a_part_of_a_split_sample_have_no_order(many):
+    turned = replace(many, H=many.H[::-1], judged=None)
+    assert any("LE and HE mean" in reason for reason in assess(turned).reasons)
+    assert not any("LE and HE mean" in reason for reason in assess(replace(turned, names=("LE2", "LE1"))).reasons)
+
+
 @pytest.mark.parametrize("stars", [1500, 6000, 20000])
 def test_two_components_of_one_population_hang_on_single_stars(stars):
     table, high = planted(stars)

@@ -166,6 +166,10 @@ def spoilt(key, value):
         (spoilt("value", [0.1, 0.2, 0.3, 0.4, 7.0]), "makes no sense"),
         (spoilt("dE_edges", [0, 1, 1, 2, 3, 4]), "makes no sense"),
         (spoilt("level", "half"), "halonmf boundary"),
+        (spoilt("level", 1.5), "makes no sense"),
+        (spoilt("level", NAN), "makes no sense"),
+        (spoilt("coverage", 0.0), "makes no sense"),
+        (spoilt("lost", 201), "makes no sense"),
     ],
 )
 def test_a_table_that_is_no_boundary_is_refused(table, said):

@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.table import Table
 
 from halonmf.halo.errors import InputError
-from halonmf.halo.orbits.convention import Convention, circular_energy
+from halonmf.halo.orbits.convention import UNKNOWN, Convention, circular_energy
 from halonmf.halo.orbits.frames import to_galactocentric
 from halonmf.halo.orbits.kinematics import angular_momentum, energy
 from halonmf.halo.survey.coordinates import read_orbital
@@ -145,6 +145,55 @@ def test_nothing_is_computed_from_nothing(tmp_path):
 def test_the_capital_letter_of_the_energy_counts(tmp_path):
     with pytest.raises(InputError, match="no columns to place"):
         read_orbital(written(tmp_path, Table({"e": [0.5], "Lz": [300.0]})))
+
+
+def test_distances_of_hundreds_without_a_unit_are_not_taken_for_kpc(tmp_path):
+    table = sky()
+    E, *_ = orbit(table)
+    table["dist"] *= 1000
+    with pytest.raises(InputError, match=r'state no unit.*column = "dist", unit = "pc"'):
+        read_orbital(written(tmp_path, table))
+    # what it says to do is enough
+    pairs = ("ra", "dec", "pmra", "pmdec")
+    lines = [*(f'{key} = "{key}"' for key in pairs), 'rv = "vlos"', 'distance = { column = "dist", unit = "pc" }']
+    (tmp_path / "m.toml").write_text("\n".join(["[columns]", *lines]))
+    np.testing.assert_allclose(read_orbital(tmp_path / "t.csv", tmp_path / "m.toml").E, E, rtol=1e-9)
+    # in a file that states the unit nothing has to be said
+    table["dist"].unit = "pc"
+    np.testing.assert_allclose(read_orbital(written(tmp_path, table, "t.ecsv")).E, E, rtol=1e-9)
+
+
+@pytest.mark.parametrize("header", ["E,Lz,E", "# made by hand\n\nE,Lz, E", '"E","Lz","E"'])
+def test_two_columns_of_one_name_are_refused(tmp_path, header):
+    (tmp_path / "t.csv").write_text(f"{header}\n-1.5e5,100,1\n")
+    with pytest.raises(InputError, match="more than one column is called E"):
+        read_orbital(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("of", ["E", "dist"])
+def test_a_table_of_which_nothing_is_known_is_refused(tmp_path, of):
+    table = sky()
+    table["E"], table["Lz"], *_ = orbit(table)
+    table[of] = np.nan
+    path = written(tmp_path, table if of == "E" else table[[name for name in table.colnames if name not in "E Lz"]])
+    with pytest.raises(InputError, match="none of its 40 rows"):
+        read_orbital(path)
+
+
+def test_a_file_of_no_known_format_is_refused_without_a_list_of_them(tmp_path):
+    (tmp_path / "t.dat").write_text("E Lz\n-1.5e5 100\n")
+    with pytest.raises(InputError, match="Format could not be identified") as caught:
+        read_orbital(tmp_path / "t.dat")
+    assert "Deprecated" not in str(caught.value)
+    assert "expected FITS, ECSV, CSV" in str(caught.value)
+
+
+def test_energies_of_a_boundary_that_states_no_convention_are_taken_with_a_warning(tmp_path):
+    table = sky()
+    table["E"], table["Lz"], *_ = orbit(table)
+    found = read_orbital(written(tmp_path, table), convention=Convention(UNKNOWN, UNKNOWN))
+    assert "the boundary's file does not say" in found.warning
+    assert not found.computed
 
 
 def test_a_missing_file_is_named(tmp_path):
