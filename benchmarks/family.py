@@ -145,7 +145,11 @@ def draw(rows, path):
             axis.errorbar(x, y, xerr=error, color=colour, marker=marker, ls="", ms=5, lw=1, label=label)
             if np.isfinite(x).any():
                 axis.axvspan(np.nanmin(x), np.nanmax(x), color=colour, alpha=0.08, lw=0)
-        axis.set(title=number, xlabel=f"fit - truth{f' [{unit}]' if unit else ''}", yticks=range(len(models)))
+        axis.set(
+            title=number.replace("z at", "|z| at"),
+            xlabel=f"fit - truth{f' [{unit}]' if unit else ''}",
+            yticks=range(len(models)),
+        )
         axis.set_yticklabels(models)
     axes[0, 0].invert_yaxis()
     handles, labels = axes[0, 0].get_legend_handles_labels()

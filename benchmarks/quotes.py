@@ -5,6 +5,7 @@ Run with: python benchmarks/quotes.py
 
 import json
 
+from mock_quotes import of_calibration, of_family
 from record import RESULTS, ROOT
 
 WORDS = dict(enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]))
@@ -304,7 +305,7 @@ def quotes():
         "README.md": of_transcript(recovery),
         "docs/limits.md": of_recovery(recovery) + of_giants(load("giants")),
         "docs/speed.md": of_prepare(made) + of_ensembles(load("ensemble")),
-        "docs/mock.md": of_mock(recovery, made),
+        "docs/mock.md": of_mock(recovery, made) + of_calibration(load("calibrate_mock")) + of_family(load("family")),
         "docs/orbits.md": of_orbits(orbits),
         "docs/uncertainties.md": of_coverage(load("coverage")) + of_retrograde(load("retrograde")),
         "ARCHITECTURE.md": of_decisions(orbits),
