@@ -42,8 +42,8 @@ class MockSurvey:
     members : dict of str to ndarray
         Per globular cluster, the 17 columns of its members' file.
     truth : Table
-        The same rows: population, origin, true abundances, distance (kpc), phase space (kpc, km / s), E (km2 / s2)
-        and Lz.
+        The same rows: population, origin, true abundances, distance (kpc), phase space (kpc, km / s), E (km2 / s2),
+        Lz, and the probability of selection.
     thinning : float
         One star in so many of the thin and thick disc was kept; 1 for a survey-like mock.
     seed : int
@@ -135,7 +135,7 @@ def draw(
         table=mock_files.allstar_table(true, seen, apogee_id, source_id),
         astronn=mock_files.astronn_table(seen, apogee_id, source_id),
         members=mock_files.member_tables(true, source_id, rngs[2]),
-        truth=mock_files.truth_table(true, seen, apogee_id),
+        truth=mock_files.truth_table(true, seen, apogee_id, 1.0 if full else DISC_THINNING),
         thinning=1.0 if full else DISC_THINNING,
         seed=seed,
         full=full,
