@@ -48,7 +48,7 @@ PARAMETERS = {
 _POSITIVE = ("rise", "fall", "lz_sigma", "l_perp_sigma", "al_scatter", "mg_scatter")
 MARGINAL, ENERGY = 0.03, (0.04, 0.025, 0.05)
 """Tolerances: of shares in the marginal planes; of the giants' energies at 10, 50 and 90 %, 1e5 km2/s2."""
-STEP, DAMPED = 0.3, 3.0
+STEP, DAMPED = 0.5, 3.0
 """The step of the slopes, in parameters' steps; the miss, in tolerances, from which on its square counts less."""
 DISTANCES = np.linspace(0.5, 5.25, 11)
 
@@ -161,9 +161,9 @@ def improved(survey, rounds, tell=print):
         return found
 
     def slopes(steps):
-        # a star that changes its bin makes a jump: finite steps of a third of a parameter's own average over many
-        here = survey.misses(steps)
-        return np.stack([(fun(steps + STEP * one) - here) / STEP for one in np.eye(len(steps))], axis=1)
+        # a star that changes its bin makes a jump: finite steps of half of a parameter's own average over many
+        sides = [[fun(steps + sign * STEP * one) for sign in (1, -1)] for one in np.eye(len(steps))]
+        return np.stack([(above - below) / (2 * STEP) for above, below in sides], axis=1)
 
     found = least_squares(fun, np.zeros(len(PARAMETERS)), slopes, max_nfev=rounds, ftol=1e-3, xtol=1e-3)
     cost, steps = min(best, key=lambda trial: trial[0])

@@ -6,6 +6,7 @@ Run with: python benchmarks/quotes.py
 import json
 
 import numpy as np
+from mock_quotes import of_calibration, of_family
 from record import RESULTS, ROOT
 
 POPULATIONS = {"chemically-pure": 3, "kinematically-pure": 2}
@@ -428,7 +429,7 @@ def quotes():
         + of_recovery(recovery)
         + of_giants(load("giants")),
         "docs/speed.md": of_prepare(made) + of_ensembles(load("ensemble")),
-        "docs/mock.md": of_mock(recovery, made),
+        "docs/mock.md": of_mock(recovery, made) + of_calibration(load("calibrate_mock")) + of_family(load("family")),
         "docs/orbits.md": of_orbits(orbits),
         "docs/uncertainties.md": of_coverage(load("coverage"))
         + of_recommended(load("coverage_recommended"))

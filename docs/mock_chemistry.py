@@ -1,6 +1,6 @@
 """Draw docs/images/mock-chemistry.png: a mock's abundance planes with the disc unthinned, compared with APOGEE DR17's.
 
-Usage: python docs/mock_chemistry.py REFERENCE.npz [OUTPUT.png] [--stars 60000] [--seed 1]
+Usage: python docs/mock_chemistry.py REFERENCE.npz [OUTPUT.png] [--stars 60000] [--seed 1] [--model fair]
 
 REFERENCE holds counts_Mg, counts_Al (n_fe_h, n_x), saturated_Mg, saturated_Al and the edges edges_FeH_Mg, edges_MgFe,
 edges_FeH_Al, edges_AlFe of the survey's clean giants.
@@ -19,7 +19,9 @@ from astropy.table import Table
 from matplotlib.colors import LogNorm
 
 from halonmf.halo.mock import survey as mock
+from halonmf.halo.mock.family import MODELS
 from halonmf.halo.mock.populations import POPULATIONS
+from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.stars.cuts import apply_cuts
 from halonmf.halo.survey.quality import quality_cuts
 
@@ -79,10 +81,11 @@ def main() -> None:
     parser.add_argument("output", type=Path, nargs="?", default=Path(__file__).parent / "images" / "mock-chemistry.png")
     parser.add_argument("--stars", type=int, default=60_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--model", choices=MODELS, default=MockSettings.model)
     arguments = parser.parse_args()
     with np.load(arguments.reference) as file:
         reference = dict(file)
-    figure = mock_figure(clean_giants(mock.draw(arguments.stars, arguments.seed)), reference)
+    figure = mock_figure(clean_giants(mock.draw(arguments.stars, arguments.seed, model=arguments.model)), reference)
     arguments.output.parent.mkdir(exist_ok=True)
     figure.savefig(arguments.output, dpi=110)
 

@@ -37,7 +37,7 @@ AURORA = Population(
     "Aurora",
     "in-situ",
     0.00858,
-    Spheroid(E_peak=-1.829e5, rise=0.256e5, fall=0.080e5, lz_mean=874.0, lz_sigma=713.0, l_perp_sigma=862.0),
+    Spheroid(E_peak=-1.829e5, rise=0.256e5, fall=0.080e5, lz_mean=919.0, lz_sigma=713.0, l_perp_sigma=862.0),
     Chemistry(
         fe_h=((0.0, -2.208), (0.02, -1.878), (0.1, -1.564), (0.5, -1.201), (0.9, -0.891), (1.0, -0.671)),
         mg_fe=((-2.3, 0.27), (-1.3, 0.27), (-0.9, 0.28)),
@@ -51,7 +51,7 @@ SPLASH = Population(
     "Splash",
     "in-situ",
     0.0129,
-    Spheroid(E_peak=-1.917e5, rise=0.247e5, fall=0.079e5, lz_mean=767.0, lz_sigma=774.0, l_perp_sigma=643.0),
+    Spheroid(E_peak=-1.967e5, rise=0.247e5, fall=0.079e5, lz_mean=767.0, lz_sigma=774.0, l_perp_sigma=643.0),
     Chemistry(
         fe_h=(
             (0.0, -1.051),
@@ -119,7 +119,7 @@ INNER_DISC = Population(
     "inner disc and bar",
     "in-situ",
     0.01125,
-    Spheroid(E_peak=-2.700e5, rise=0.499e5, fall=0.081e5, lz_mean=150.0, lz_sigma=237.0, l_perp_sigma=134.0),
+    Spheroid(E_peak=-2.700e5, rise=0.499e5, fall=0.094e5, lz_mean=150.0, lz_sigma=237.0, l_perp_sigma=134.0),
     Chemistry(
         fe_h=(
             (0.0, -1.402),

@@ -24,6 +24,7 @@ from ..stars.selection import choose
 
 ACCRETED = "accreted"
 FIRST_MODEL = "paper-truth"
+"""The mock that files are of which name none."""
 MANY_STARS = 200
 """Bins with more stars than this enter the rms of the fractions."""
 

@@ -52,10 +52,11 @@ def noise_free_parts(study: Study) -> tuple[Fit, Fit] | None:
     if study.settings.expected == 0:
         return None
     origin, known = origins(study), study.truth(CHEMICAL).population
-    stars, images = study.two(CHEMICAL).stars, study.population_images
+    stars = study.two(CHEMICAL).stars
     made = []
     for part in study.four.parts:
         own = np.isin(origin, [FOUR.index(name) for name in part.names])
+        images = study.population_images(part.settings.chemistry)
         quiet = without_noise(part.mixtures, known[own], images)
         fit = fit_mixtures(quiet, stars[own], part.cutflow, part.settings)
         made.append(replace(fit, names=part.names))

@@ -17,7 +17,9 @@ from ..fits.store import save_fit
 from ..io.atomic import check_output, make_folder
 from ..io.provenance import plain, provenance
 from ..io.tables import save_table, save_text
+from ..mock.settings import MockSettings
 from ..mock.survey import ALLSTAR, ASTRONN, MEMBERS, TRUTH, make
+from ..mock.truth import FIRST_MODEL
 from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
 from ..survey.prepare import prepare
@@ -210,8 +212,13 @@ def _is_made(folder: Path, settings: PaperSettings) -> bool:
         for name in (ALLSTAR, ASTRONN, TRUTH):
             header = fits.getheader(folder / name, 1)
             primary = {**fits.getheader(folder / name, 0), **header}
-            known = primary["MOCKSEED"], bool(primary["MOCKFULL"]), header["NAXIS2"]
-            if known != (settings.seed, False, settings.rows):
+            known = (
+                primary["MOCKSEED"],
+                bool(primary["MOCKFULL"]),
+                header["NAXIS2"],
+                primary.get("MOCKMODL", FIRST_MODEL),
+            )
+            if known != (settings.seed, False, settings.rows, MockSettings.model):
                 return False
     except (OSError, KeyError):
         return False

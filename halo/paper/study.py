@@ -317,22 +317,24 @@ class Study:
         products = products_of(true_fit(base.fit, accreted), applications, self.true_line(selection))
         return two_components(selection, products, base.coordinates)
 
+    def population_images(self, chemistry: Chemistry) -> dict[str, np.ndarray]:
+        """Return how stars of each of the mock's populations spread over the pixels of a fit's images."""
+        return self.once(("population_images", chemistry), lambda: population_images(chemistry, self._many_stars))
+
     @cached_property
-    def population_images(self) -> dict[str, np.ndarray]:
-        """How stars of each of the mock's populations spread over the pixels of the fiducial images."""
+    def _many_stars(self) -> Any:
         from ..mock.survey import expected
 
         model = model_of(self.truth_file) if self.truth_file else MockSettings.model
         rows, seed, surveys = self.settings.rows, self.settings.seed, self.settings.expected
-        stars = expected(rows, seed, oversample=surveys, progress=self.progress, model=model)
-        return population_images(Chemistry(), stars)
+        return expected(rows, seed, oversample=surveys, progress=self.progress, model=model)
 
     def noise_free_numbers(self, selection: str) -> dict[str, float] | None:
         """Return the paper's numbers of a fit of the mock's expected counts: what the method makes of them."""
         if not self.is_mock or self.settings.expected == 0:
             return None
         two, known = self.two(selection), self.truth(selection)
-        images = self.population_images
+        images = self.population_images(two.fit.settings.chemistry)
 
         def quiet(mixtures: Any) -> Any:
             return without_noise(mixtures, known.population, images)

@@ -124,3 +124,24 @@ def test_an_unknown_mock_writes_nothing(tmp_path):
     with pytest.raises(UsageError, match="unfair"):
         mock.make(tmp_path / "mock", 1000, model="unfair")
     assert not (tmp_path / "mock").exists()
+
+
+@pytest.mark.parametrize(("model", "again"), [("paper-truth", True), ("fair", False)])
+def test_a_run_of_the_paper_uses_a_mock_again_only_where_it_is_its_own(tmp_path, model, again):
+    from halonmf.halo.paper.run import _is_made
+    from halonmf.halo.paper.settings import PaperSettings
+
+    mock.make(tmp_path, 200, seed=1, model=model)
+    assert _is_made(tmp_path, PaperSettings(rows=200, seed=1)) == again
+
+
+@pytest.mark.parametrize("pixels", [10, 32])
+def test_a_run_of_the_paper_spreads_populations_over_the_pixels_of_its_fit(pixels):
+    from halonmf.halo.mixtures.settings import Chemistry
+    from halonmf.halo.paper.study import Study
+
+    study = object.__new__(Study)
+    study._once = {}
+    study.__dict__["_many_stars"] = expected(1000, oversample=1)
+    images = study.population_images(Chemistry(pixels=pixels))
+    assert {image.shape for image in images.values()} == {(2 * pixels**2,)}
