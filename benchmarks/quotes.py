@@ -5,6 +5,8 @@ Run with: python benchmarks/quotes.py
 
 import json
 
+import selection
+import verdict
 from record import RESULTS, ROOT
 
 WORDS = dict(enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]))
@@ -311,6 +313,8 @@ def quotes():
         "docs/ensembles.md": of_kills(load("kills")),
         "docs/choices.md": of_choices(load("choices")),
         "docs/memberships.md": of_memberships(load("populations")),
+        "docs/verdict.md": verdict.sentences(load("verdict")),
+        "docs/weights.md": selection.sentences(load("selection")),
         "docs/rank.md": of_ranks(load("ranks"), load("rank_giants")),
         "docs/populations.md": of_populations(load("populations")),
     }

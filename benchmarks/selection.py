@@ -7,6 +7,7 @@ drawn from the same populations in the same fields with everything seen.
 
 import argparse
 import contextlib
+import json
 import tempfile
 from pathlib import Path
 from unittest import mock as patching
@@ -19,7 +20,8 @@ from record import RESULTS, save
 from halonmf import halo
 from halonmf.halo.mock import orbits, sky
 from halonmf.halo.mock.populations import POPULATIONS
-from halonmf.halo.mock.selection import COLUMN, selection_weights
+from halonmf.halo.mock.selection import COLUMN, selection_probability, selection_weights
+from halonmf.halo.mock.stars import ORDINARY, TrueStars
 from halonmf.halo.mock.survey import make
 from halonmf.halo.mock.truth import read_truth
 from halonmf.halo.orbits.kinematics import kinematics
@@ -62,19 +64,6 @@ def everything_seen():
     forget()
 
 
-def whole(population, seed: int) -> float:
-    """Return the integral of a population over the fields, in the population's own unit: seen, or all of it."""
-    key = POPULATIONS.index(population) if isinstance(_first_argument(), int) else population.orbits
-    weight = orbits._propose(key, 200_000, np.random.default_rng(seed), False)[1]
-    return float(orbits._sightlines(key, False)[0][-1] * weight.mean())
-
-
-def _first_argument():
-    import inspect
-
-    return 0 if "index" in inspect.signature(orbits._propose).parameters else None
-
-
 def in_sample(position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
     """Return which true stars, kpc and km / s, are of the halo selection and within the cuts and 10 kpc."""
     x, y, z = position.T
@@ -88,23 +77,34 @@ def in_sample(position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
 
 
 def drawn_volume(seed: int = 0) -> dict[str, float]:
-    """Return the accreted fraction of the volume's stars, drawn with everything seen, and its standard error."""
+    """Return the accreted fraction of the volume's stars, drawn with everything seen, and its standard error.
+
+    Of each population the survey has a given number of giants; they are so many parts of those in the volume as the
+    volume's stars have of a probability to be selected in the mean.
+    """
     rng = np.random.default_rng(seed)
-    seen = {p.name: whole(p, seed) for p in POPULATIONS}
     number, variance = [], []
-    with everything_seen():
-        for p in POPULATIONS:
-            ratio = whole(p, seed) / seen[p.name]
-            stars = orbits.draw(p, DRAWN, rng)
-            passed = in_sample(stars.position, stars.velocity).mean()
-            scale = p.share * (1 - p.dwarfs) * ratio
-            number.append(scale * passed)
-            variance.append(scale**2 * passed * (1 - passed) / DRAWN)
-    number, variance = np.array(number), np.array(variance)
-    accreted = np.array([p.origin == "accreted" for p in POPULATIONS])
-    share = number[accreted].sum() / number.sum()
-    slope = (accreted - share) / number.sum()
-    return {"share": float(share), "se": float(np.sqrt((slope**2 * variance).sum()))}
+    for code, population in enumerate(POPULATIONS):
+        with everything_seen():
+            stars = orbits.draw(population, DRAWN, rng)
+        passed = in_sample(stars.position, stars.velocity)
+        probability = np.nan_to_num(selection_probability(giants(stars, code)))
+        scale = population.share * (1 - population.dwarfs) / probability.mean()
+        number.append(scale * passed.mean())
+        each = scale * (passed - passed.mean() * probability / probability.mean())  # of a ratio of means
+        variance.append(each.var() / DRAWN)
+    found, errors = np.array(number), np.array(variance)
+    accreted = np.array([population.origin == "accreted" for population in POPULATIONS])
+    share = found[accreted].sum() / found.sum()
+    slope = (accreted - share) / found.sum()
+    return {"share": float(share), "se": float(np.sqrt((slope**2 * errors).sum()))}
+
+
+def giants(stars, code: int) -> TrueStars:
+    """Return stars of a population as the mock has them, their chemistry left out."""
+    nothing, number = np.zeros(len(stars)), len(stars)
+    kind, system = np.full(number, ORDINARY), np.full(number, -1)
+    return TrueStars(stars, nothing, nothing, nothing, nothing, nothing, np.full(number, code), kind, system)
 
 
 def weighed_volume(truth: Path) -> tuple[float, float]:
@@ -164,43 +164,75 @@ def profile_error(fit, stars, mask, accreted, weight) -> float:
     rows = found.mixtures.rows
     assert len(rows) == mask.sum()
     inside = rows >= 0
-    whole, hits = (np.bincount(rows[some], weight[some], minlength=len(found.W)) for some in (inside, inside & accreted))
+    whole, hits = (
+        np.bincount(rows[some], weight[some], minlength=len(found.W)) for some in (inside, inside & accreted)
+    )
     return float(np.sqrt(np.mean((found.fractions[:, -1] - hits / whole) ** 2)))
+
+
+def volumes(found: dict) -> tuple[str, str, str]:
+    """Return the accreted fraction of the volume: drawn with everything seen, by weights, and by number."""
+    volume = np.array([r["volume"] for r in found["surveys"]])
+    drawn, number = found["drawn"], np.mean([r["volume_by_number"] for r in found["surveys"]])
+    error = volume.std(ddof=1) / np.sqrt(len(volume))
+    return f"{drawn['share']:.3f} +- {drawn['se']:.3f}", f"{volume.mean():.3f} +- {error:.3f}", f"{number:.3f}"
+
+
+def fitted(rows: list[dict]) -> dict[str, tuple[str, ...]]:
+    """Return of each kind of fit: fraction, truth, error (mean and rms), standard error, rms along |z|."""
+    made = {}
+    for name in rows[0]["fits"]:
+        fits = [r["fits"][name] for r in rows]
+        share, se, profile = (np.array([f[x] for f in fits]) for x in ("share", "se", "profile_rms"))
+        true = np.array([r["true_weighted" if name.endswith("weights") else "true"] for r in rows])
+        error = share - true
+        made[name] = (
+            f"{share.mean():.3f}", f"{true.mean():.3f}", f"{error.mean():+.3f}, {np.sqrt(np.mean(error**2)):.3f}",
+            f"{se.mean():.3f}", f"{profile.mean():.3f}",
+        )  # fmt: skip
+    return made
 
 
 def tables(found: dict) -> str:
     """Return the figures as the documentation has them."""
-    rows = found["surveys"]
-    lines = ["seed  stars  effective  true of the survey  true of the volume"]
-    lines += [
-        f"{r['seed']:4d}  {r['stars']:,}  {r['effective']:,.0f}  {r['true']:.3f}  {r['true_weighted']:.3f}" for r in rows
+    lines = [
+        f"seed {r['seed']}: {r['stars']:,} stars, effective {r['effective']:,.0f}, true fraction of the survey's stars "
+        f"{r['true']:.3f}, of the volume {r['true_weighted']:.3f}"
+        for r in found["surveys"]
     ]
-    volume = np.array([r["volume"] for r in rows])
-    drawn = found["drawn"]
-    lines.append(
-        f"volume by weights {volume.mean():.3f} +- {volume.std(ddof=1) / np.sqrt(len(volume)):.3f}, drawn with "
-        f"everything seen {drawn['share']:.3f} +- {drawn['se']:.3f}; by number "
-        f"{np.mean([r['volume_by_number'] for r in rows]):.3f}"
-    )
-    for name in rows[0]["fits"]:
-        fits = [r["fits"][name] for r in rows]
-        true = [r["true_weighted" if name.endswith("weights") else "true"] for r in rows]
-        error = np.array([f["share"] for f in fits]) - true
-        lines.append(
-            f"{name}: {np.mean([f['share'] for f in fits]):.3f} for {np.mean(true):.3f}, off by {error.mean():+.3f}, rms "
-            f"{np.sqrt(np.mean(error**2)):.3f}, standard error {np.mean([f['se'] for f in fits]):.3f}, along |z| "
-            f"{np.mean([f['profile_rms'] for f in fits]):.3f}"
-        )
+    lines.append("volume, drawn with everything seen {}, by weights {}, by number {}".format(*volumes(found)))
+    lines += [
+        "{}: {} for {}, error {}, standard error {}, along |z| {}".format(name, *numbers)
+        for name, numbers in fitted(found["surveys"]).items()
+    ]
     return "\n".join(lines)
+
+
+def sentences(found: dict) -> list[str]:
+    """The tables of docs/weights.md."""
+    rows = found["surveys"]
+    lines = [
+        f"| seed {r['seed']}, {r['stars']:,} stars | {r['effective']:,.0f} | {r['true']:.3f} | "
+        f"{r['true_weighted']:.3f} |"
+        for r in rows
+    ]
+    for name, errors in fitted(rows).items():
+        fit, given, _ = name.partition(", weights")
+        lines.append(" | ".join([f"| {fit}", "yes" if given else "none", *errors]) + " |")
+    volume = volumes(found)
+    return [*lines, f"is {volume[0]}; by the weights of the surveys' giants {volume[1]}; by their numbers {volume[2]}"]
 
 
 def main() -> None:
     """Run it from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser.add_argument("--drawn", action="store_true", help="renew what is drawn with everything seen alone")
     choices = parser.parse_args()
-    found = {"drawn": drawn_volume(), "surveys": [one(seed) for seed in choices.seeds]}
-    save(RESULTS / "selection.json", found, "benchmarks/selection.py", {"seeds": choices.seeds, "cuts": CUTS})
+    path = RESULTS / "selection.json"
+    surveys = json.loads(path.read_text())["surveys"] if choices.drawn else [one(seed) for seed in choices.seeds]
+    found = {"drawn": drawn_volume(), "surveys": surveys}
+    save(path, found, "benchmarks/selection.py", {"seeds": [row["seed"] for row in surveys], "cuts": CUTS})
     print(tables(found))
 
 

@@ -1,6 +1,7 @@
-"""How often the verdict on a fit is right: fits of mock surveys, good and bad by their truth, and what it says of them.
+"""How often the verdict on a fit is right: fits of mock surveys, good and bad by their truth, and what it says.
 
-Run as ``python benchmarks/verdict.py --seeds 33 34 35 36``; writes benchmarks/results/verdict.json and prints the table.
+Run as ``python benchmarks/verdict.py --seeds 33 34 35 36``; writes benchmarks/results/verdict.json and prints
+the table.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from halonmf import halo
 from halonmf.halo.errors import HalonmfError
 from halonmf.halo.fits.fit import fit_mixtures
 from halonmf.halo.fits.measures import in_blocks
-from halonmf.halo.fits.verdict import SOUND, UNSOUND, assess
+from halonmf.halo.fits.verdict import LIMITS, UNSOUND, WORDS, assess
 from halonmf.halo.mixtures.counts import count, mix
 from halonmf.halo.mock.survey import make
 from halonmf.halo.mock.truth import read_truth
@@ -104,14 +105,48 @@ def one(stars, accreted, flow, selection, bins, pixels) -> dict:
 
 def table(rows: list[dict]) -> str:
     """Return how good and bad fits were judged."""
+    lines = []
+    for name, some in kinds(rows).items():
+        words = {word: sum(r["word"] == word for r in some) for word in WORDS}
+        told = ", ".join(f"{word} {number}" for word, number in words.items())
+        lines.append(f"{len(some)} {name}: {told}")
+    for measure, (good, bad) in alone(rows).items():
+        lines.append(f"{measure} alone: {bad} bad ones {UNSOUND}, {good} good ones")
+    return "\n".join(lines)
+
+
+def alone(rows: list[dict]) -> dict[str, tuple[int, int]]:
+    """Return how many good and bad fits each measure, and the order, calls not to be trusted by itself."""
+    some = [kinds(rows)[name] for name in ("good", "bad")]
+    found = {
+        name: tuple(sum(limit.word(r[name]) == UNSOUND for r in each) for each in some)
+        for name, limit in LIMITS.items()
+        if np.isfinite(limit.unsound)
+    }
+    return found | {"order": tuple(sum(r["disordered"] for r in each) for each in some)}
+
+
+def kinds(rows: list[dict]) -> dict[str, list[dict]]:
+    """Return the fits that were judged: good ones, bad ones, and those between."""
     judged = [row for row in rows if "word" in row]
     good = [r for r in judged if abs(r["error"]) <= GOOD[0] and r["true_cosine"] >= GOOD[1]]
     bad = [r for r in judged if abs(r["error"]) > BAD[0] or r["true_cosine"] < BAD[1]]
-    lines = [f"{len(judged)} fits: {len(good)} good, {len(bad)} bad, {len(judged) - len(good) - len(bad)} between"]
-    for name, some in (("good", good), ("bad", bad)):
-        words = {word: sum(r["word"] == word for r in some) for word in (SOUND, "doubtful", UNSOUND)}
-        lines.append(f"{name}: " + ", ".join(f"{word} {number}" for word, number in words.items()))
-    return "\n".join(lines)
+    return {"good": good, "bad": bad, "between": [r for r in judged if r not in good and r not in bad]}
+
+
+def sentences(found: dict) -> list[str]:
+    """How often the verdict is right, in docs/verdict.md."""
+    rows = found["fits"]
+    groups, by_itself = kinds(rows), alone(rows)
+    lines = [
+        f"| {len(some)} {name} | " + " | ".join(str(sum(r["word"] == word for r in some)) for word in WORDS) + " |"
+        for name, some in groups.items()
+    ]
+    order = ("gain", "omission", "leverage", "order", "cosine", "stars_per_bin", "counts_per_pixel")
+    for i, name in ((1, "bad fits"), (0, "good ones")):
+        cells = " | ".join(str(by_itself[measure][i]) for measure in order)
+        lines.append(f"| of {len(groups[name.split()[0]])} {name} | {cells} |")
+    return lines
 
 
 def main() -> None:
@@ -119,9 +154,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[33, 34, 35, 36])
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "verdict.json")
+    parser.add_argument("--table", action="store_true", help="print the table of the results that are there")
     choices = parser.parse_args()
-    rows = run(choices.seeds)
-    choices.output.write_text(json.dumps({"good": GOOD, "bad": BAD, "fits": rows}, indent=1))
+    if choices.table:
+        rows = json.loads(choices.output.read_text())["fits"]
+    else:
+        rows = run(choices.seeds)
+        choices.output.write_text(json.dumps({"good": GOOD, "bad": BAD, "fits": rows}, indent=1) + "\n")
     print(table(rows))
 
 
