@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..io.provenance import libraries, settings_sha256
+from ..io.reading import check_file
 from ..replicates.setup import Setup
 from .batchfile import Computed, Header, decode, read_header
 from .plan import Batch, Part, Plan, encode
@@ -173,6 +174,8 @@ def open_run(folder: str | Path) -> Run:
     for batch in plan.batches:
         path = batch_path(folder, batch.index)
         try:
+            if path.exists() and not path.is_file():
+                raise InputError("is a folder, a pipe or a device")
             if path.stat().st_size > LARGEST:
                 raise InputError(f"has {path.stat().st_size:,} bytes, more than any batch")
             header = read_header(path.read_bytes())
@@ -220,6 +223,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """
     path = folder / SETTINGS
     try:
+        if path.exists() and check_file(path).stat().st_size > LARGEST:
+            raise InputError(f"{path}: has {path.stat().st_size:,} bytes, more than any settings.")
         record = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(record, dict) or record.get("halonmf") != "ensemble":
             raise InputError(f"{path}: is not the settings of an ensemble; make one with halonmf ensemble.")
@@ -234,6 +239,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder}: no run is there, {SETTINGS} is missing; make one with halonmf ensemble.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
+    except RecursionError:
+        raise InputError(f"{path}: damaged (nested without end); start a new folder.") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: damaged ({error}); start a new folder.") from None
     return record

@@ -140,7 +140,7 @@ def omission(fit: Fit) -> float:
     V = np.stack([_counted(fit, weight > 0) for weight in weights])
     W, _ = _refitted(fit.settings.solver, V, (fit.W, fit.H))
     share = W.sum(axis=1) / W.sum(axis=(1, 2))[:, None]
-    return float(np.abs(share[:, -1] - fit.mass_fractions[-1]).max())
+    return float(np.abs(fit.reading.of(share) - fit.accreted_fraction).max())
 
 
 def _counted(fit: Fit, some: np.ndarray) -> np.ndarray:

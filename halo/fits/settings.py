@@ -15,6 +15,8 @@ from ..stars.settings import SELECTIONS, Cuts, Selection, as_selection
 DEFAULT_AXES = (Axis("E", 8), Axis("Lz", 8))
 LEAST_SQUARES = ("frobenius", "2", "2.0")
 """Names of the loss whose minimum is that of the squared error."""
+DIVERGENCE = ("kullback-leibler", "1", "1.0")
+"""Names of the loss whose minimum is the maximum of the likelihood of Poisson counts."""
 Device = Annotated[str, "auto, cpu or cuda (cuda:1, ...)."]
 
 
@@ -297,3 +299,16 @@ class Bootstrap:
             raise UsageError(
                 f"bootstrap must be 0, for no intervals, or two replicates and more; got {self.replicates}."
             )
+
+
+@dataclass(frozen=True)
+class LikelihoodSettings:
+    """Intervals of the profile likelihood; see `likelihood.likelihood`.
+
+    Attributes
+    ----------
+    level : float
+        Probability of the intervals.
+    """
+
+    level: Annotated[float, "Probability of the intervals."] = 0.68

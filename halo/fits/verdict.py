@@ -208,11 +208,16 @@ def _advice(fit: Fit, found: dict[str, str], disordered: bool) -> str:
     return "; ".join(said)
 
 
+def fullest_bins(stars: int, axes: int) -> int:
+    """Return the most bins along each of some axes that have stars enough for a sound fit, two or more."""
+    return max(int((stars / (SPARE * LIMITS["stars_per_bin"].doubtful)) ** (1 / axes)), 2)
+
+
 def suggested(fit: Fit) -> str:
     """Return options of bins and pixels that have stars enough, such as ``--bins E:5,Lz:5 --pixels 20``."""
     stars = int(fit.mixtures.effective_stars)
     axes = fit.mixtures.bins.axes
-    most = max(int((stars / (SPARE * LIMITS["stars_per_bin"].doubtful)) ** (1 / len(axes))), 2)
+    most = fullest_bins(stars, len(axes))
     bins = ",".join(f"{axis.variable}:{min(axis.count, most)}" for axis in axes)
     pixels = int((stars / (SPARE * LIMITS["counts_per_pixel"].doubtful * FILLED)) ** 0.5)
     return f"--bins {bins} --pixels {min(max(pixels, 8), fit.mixtures.chemistry.pixels)}"

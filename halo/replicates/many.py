@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from ..fits.apply import held_weights
-from ..fits.fit import fractions
-from ..fits.settings import FitSettings
+from ..fits.fit import component_names, fractions
+from ..fits.reading import LAST, Reading
+from ..fits.settings import DIVERGENCE, FitSettings
 from ..products.boundary import LEVEL
 from ..products.compiling import compiled
 from ..products.crossings import boundaries, single_crossings
@@ -19,9 +20,6 @@ from ..stars.variables import values
 from .divergence import divergence_weights
 from .held import bin_sums, count, weights_of_many
 from .sample import Sample
-
-DIVERGENCE = ("kullback-leibler", "1", "1.0")
-"""Names of the loss that has loops of its own."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,8 @@ class Many:
         Each star's pixels.
     settings : FitSettings
         Of the fit.
+    accreted : tuple of int
+        Components that the fit of all stars reads as accreted.
     """
 
     sample: Sample
@@ -53,6 +53,7 @@ class Many:
     rows: np.ndarray
     columns: np.ndarray
     settings: FitSettings
+    accreted: tuple[int, ...] = LAST
 
     def __len__(self) -> int:
         return len(self.H)
@@ -66,6 +67,16 @@ class Many:
     def mass_fractions(self) -> np.ndarray:
         """Mass fractions of the components, shape (B, k)."""
         return self.W.sum(axis=1) / self.W.sum(axis=(1, 2))[:, None]
+
+    @property
+    def reading(self) -> Reading:
+        """Which components are read as accreted, the same in all fits."""
+        return Reading(component_names(self.H.shape[1]), self.accreted)
+
+    @property
+    def accreted_fractions(self) -> np.ndarray | None:
+        """Mass fractions of the accreted components, shape (B,); None where a component of that name has it."""
+        return self.reading.of(self.mass_fractions) if self.reading.nameless else None
 
     @property
     def mean_fractions(self) -> np.ndarray:
@@ -106,10 +117,10 @@ class Many:
         return fractions(W), number
 
     @property
-    def last(self) -> np.ndarray:
-        """The last component's fraction in those bins, shape (B, bins); NaN where there are too few stars."""
+    def read(self) -> np.ndarray:
+        """The accreted fraction in those bins, shape (B, bins); NaN where there are too few stars."""
         share, number = self.applied
-        return np.where(number >= MIN_STARS, share[:, :, -1], np.nan)
+        return np.where(number >= MIN_STARS, self.reading.of(share), np.nan)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -118,11 +129,11 @@ class Many:
 
     @cached_property
     def crossings(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """By variable, where the last component crosses each of `profile.LEVELS` and how often; both (B, levels)."""
-        places, last, found = self.sample.places, self.last, {}
+        """By variable, where the accreted fraction crosses each of `profile.LEVELS` and how often; both (B, levels)."""
+        places, read, found = self.sample.places, self.read, {}
         for name in self.variables:
             centre = places.bins[name].bounds[:, 0].mean(axis=-1)
-            found[name] = single_crossings(centre, last[:, places.part(name)], LEVELS, run=compiled)
+            found[name] = single_crossings(centre, read[:, places.part(name)], LEVELS, run=compiled)
         return found
 
     @cached_property
@@ -134,7 +145,7 @@ class Many:
         bins = places.bins["map"]
         columns, cells = (axis.count for axis in bins.axes)
         E = bins.edges[1][0]
-        grid = self.last[:, places.part("map")].reshape(-1, columns, cells)
+        grid = self.read[:, places.part("map")].reshape(-1, columns, cells)
         return boundaries(0.5 * (E[:-1] + E[1:]), grid, LEVEL, run=compiled)
 
     @property

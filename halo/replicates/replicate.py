@@ -47,7 +47,7 @@ class Base:
         Every product of the fit; see `products.reduced`.
     coordinates : dict of str to ndarray
         What the axes of the products are; see `products.coordinates`. Also ``fit_status`` and ``fit_kkt``, how the fit
-        ended, and ``delete_factor``.
+        ended, ``delete_factor``, and ``accreted``, the components that are read so.
     sample : Sample
         The selected stars.
     stars : Stars
@@ -93,12 +93,15 @@ def begin(stars: Any, setup: Setup) -> Base:
         raise UsageError(f"drop={setup.drop} leaves no star: the fullest bin has {mixtures.n_stars.max()}; take fewer.")
     made = fit_mixtures(mixtures, sample.stars, sample.flow, settings)
     once = np.ones((1, len(sample)), np.uint8)
-    found = reduced(sample, once, made.W[None], made.H[None], mixtures.rows, mixtures.columns, settings)
+    found = reduced(
+        sample, once, made.W[None], made.H[None], mixtures.rows, mixtures.columns, settings, made.reading.accreted
+    )
     products = {name: x[0] for name, x in found.items()}
     ended = {
         "fit_status": np.array(made.status),
         "fit_kkt": np.array(made.kkt),
         "delete_factor": np.array(delete_factor(setup, mixtures.n_stars)),
+        "accreted": np.array(made.reading.accreted),
     }
     return Base(setup, made, products, coordinates(sample, settings) | ended, sample, stars)
 
@@ -178,8 +181,9 @@ def _in_common_bins(base: Base, first: int, count: int) -> dict[str, np.ndarray]
     def work(begin: int, end: int) -> None:
         some = slice(begin, end)
         parts[begin] = reduced(
-            base.sample, weights[some], W[some], H[some], mixtures.rows, mixtures.columns, base.setup.fit
-        )
+            base.sample, weights[some], W[some], H[some], mixtures.rows, mixtures.columns, base.setup.fit,
+            base.fit.reading.accreted,
+        )  # fmt: skip
 
     _in_parallel(base, work, count, 8)
     return out | _joined(parts)
@@ -216,7 +220,7 @@ def _one(base: Base, replicate: int) -> dict[str, np.ndarray]:
         rows = bins.assign(sample.stars)
     counts = _counts(rows, columns, weights[0] * sample.weights(settings.weights), (len(bins), settings.chemistry.n))
     out, W, H = _fits(base, counts, replicate)
-    return out | reduced(sample, weights, W, H, rows, columns, settings)
+    return out | reduced(sample, weights, W, H, rows, columns, settings, base.fit.reading.accreted)
 
 
 def _abandoned(base: Base) -> dict[str, np.ndarray]:
