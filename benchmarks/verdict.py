@@ -20,6 +20,7 @@ from halonmf.halo.fits.fit import fit_mixtures
 from halonmf.halo.fits.measures import in_blocks
 from halonmf.halo.fits.verdict import LIMITS, UNSOUND, WORDS, assess
 from halonmf.halo.mixtures.counts import count, mix
+from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.mock.survey import make
 from halonmf.halo.mock.truth import read_truth
 from halonmf.halo.progress import silent
@@ -36,9 +37,9 @@ GOOD, BAD = (0.10, 0.95), (0.15, 0.90)
 either is beyond these. What lies between counts as neither."""
 
 
-def samples(seed: int, folder: Path):
+def samples(seed: int, folder: Path, model: str):
     """Yield a mock survey's stars with and without its cluster members taken out, and their truth."""
-    paths = make(folder, 60_000, seed, False, silent, False)
+    paths = make(folder, 60_000, seed, False, silent, False, model=model)
     for members in (paths.members, None):
         stars = halo.prepare(paths.allstar, paths.astronn, members).table
         yield members is not None, stars, read_truth(paths.truth, stars)
@@ -62,13 +63,13 @@ def outcome(fit, accreted) -> tuple[float, float]:
     return float(fit.mass_fractions[-1] - true[1] / sum(true)), min(cosine)
 
 
-def run(seeds: list[int]) -> list[dict]:
+def run(seeds: list[int], model: str) -> list[dict]:
     """Return a row for every fit."""
     rows = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
         with tempfile.TemporaryDirectory() as folder:
-            for clean, stars, truth in samples(seed, Path(folder)):
+            for clean, stars, truth in samples(seed, Path(folder), model):
                 for cut, conditions in CUTS.items():
                     selection = halo.Selection(cuts=conditions)
                     mask, flow = halo.select(stars, selection)
@@ -153,13 +154,14 @@ def main() -> None:
     """Run it from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[33, 34, 35, 36])
+    parser.add_argument("--model", default=MockSettings.model, help="mock of the family")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "verdict.json")
     parser.add_argument("--table", action="store_true", help="print the table of the results that are there")
     choices = parser.parse_args()
     if choices.table:
         rows = json.loads(choices.output.read_text())["fits"]
     else:
-        rows = run(choices.seeds)
+        rows = run(choices.seeds, choices.model)
         choices.output.write_text(json.dumps({"good": GOOD, "bad": BAD, "fits": rows}, indent=1) + "\n")
     print(table(rows))
 

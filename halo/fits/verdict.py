@@ -156,8 +156,9 @@ def assess(fit: Fit) -> Verdict:
     measures["leverage"] = measures["omission"] * measures["stars_per_bin"]
     by_weight = "" if mixtures.weights is None else " by their weights (effective number)"
     found = {name: limit.word(measures[name]) for name, limit in LIMITS.items()}
+    more = (described(fit.clusters), by_weight)
     reasons = [
-        (found[name], _SAID[_told(name, measures[name])].format(abs(measures[name]), described(fit.clusters), by_weight))
+        (found[name], _told(name, measures[name]).format(abs(measures[name]), *more))
         for name in LIMITS
         if found[name] != SOUND
     ]
@@ -186,7 +187,7 @@ _SAID = {
 
 
 def _told(name: str, value: float) -> str:
-    return "no gain" if name == "gain" and value < 0 else name
+    return _SAID["no gain" if name == "gain" and value < 0 else name]
 
 
 def _advice(fit: Fit, found: dict[str, str], disordered: bool) -> str:
