@@ -323,7 +323,7 @@ def quotes():
         "docs/ensembles.md": of_kills(load("kills")),
         "docs/choices.md": of_choices(load("choices")),
         "docs/memberships.md": of_memberships(load("populations")),
-        "docs/verdict.md": verdict.sentences(load("verdict")),
+        "docs/verdict.md": verdict.sentences(load("verdict")) + verdict.fair_sentences(load("verdict_fair")),
         "docs/weights.md": selection.sentences(load("selection")),
         "docs/rank.md": of_ranks(load("ranks"), load("rank_giants")),
         "docs/populations.md": of_populations(load("populations")),

@@ -18,7 +18,7 @@ from halonmf import halo
 from halonmf.halo.errors import HalonmfError
 from halonmf.halo.fits.fit import fit_mixtures
 from halonmf.halo.fits.measures import in_blocks
-from halonmf.halo.fits.verdict import LIMITS, UNSOUND, WORDS, assess
+from halonmf.halo.fits.verdict import LIMITS, SOUND, UNSOUND, WORDS, assess
 from halonmf.halo.mixtures.counts import count, mix
 from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.mock.survey import make
@@ -148,6 +148,25 @@ def sentences(found: dict) -> list[str]:
         cells = " | ".join(str(by_itself[measure][i]) for measure in order)
         lines.append(f"| of {len(groups[name.split()[0]])} {name} | {cells} |")
     return lines
+
+
+def fair_sentences(found: dict) -> list[str]:
+    """How often it is right on the fair mock, in docs/verdict.md."""
+    groups = kinds(found["fits"])
+    missed = [r for r in groups["bad"] if r["word"] not in (UNSOUND, SOUND)]
+    seen = [r for r in missed if any(LIMITS[name].word(r[name]) != SOUND for name in ("next_gain", "misfit"))]
+    errors = [r["error"] for r in missed]
+    assert {(r["bins"], r["pixels"]) for r in missed} == {("E:3,Lz:3", 10)}
+    lines = [
+        f"| {len(some)} {name} | " + " | ".join(str(sum(r["word"] == word for r in some)) for word in WORDS) + " |"
+        for name, some in groups.items()
+    ]
+    return [
+        *lines,
+        f"All {len(missed)} misses have 3 x 3 bins and 10 pixels",
+        f"{min(errors):.2f} to {max(errors):.2f} too high",
+        f"For {len(seen)} of them",
+    ]
 
 
 def main() -> None:
