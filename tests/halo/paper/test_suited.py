@@ -39,7 +39,7 @@ def test_enough_stars_keep_the_settings():
 
 
 def test_few_stars_get_bins_and_pixels_that_the_verdict_accepts_and_are_told_why():
-    table, _ = planted(500)
+    table, _ = planted(400)
     assert fit(table, PAPER).verdict.word == UNSOUND
     found = suit(table, PAPER)
     assert fit(table, found.settings).verdict.word == found.verdict.word != UNSOUND
@@ -47,7 +47,7 @@ def test_few_stars_get_bins_and_pixels_that_the_verdict_accepts_and_are_told_why
     assert found.settings.chemistry.pixels < 50
     assert layout(found.settings) in found.said
     assert layout(PAPER) in found.said
-    assert "few stars: 8 a bin" in found.said
+    assert "few stars: 6 a bin" in found.said
     found.require()
 
 
