@@ -6,6 +6,8 @@ Run with: python benchmarks/quotes.py
 import json
 
 import numpy as np
+import selection
+import verdict
 from mock_quotes import of_calibration, of_family
 from record import RESULTS, ROOT
 
@@ -438,8 +440,11 @@ def quotes():
         "docs/ensembles.md": of_kills(load("kills")),
         "docs/choices.md": of_choices(load("choices")),
         "docs/memberships.md": of_memberships(load("populations")),
-        "docs/verdict.md": of_clusters(load("clusters")),
+        "docs/verdict.md": verdict.sentences(load("verdict"))
+        + verdict.fair_sentences(load("verdict_fair"))
+        + of_clusters(load("clusters")),
         "docs/boundary.md": of_classified(load("clusters")),
+        "docs/weights.md": selection.sentences(load("selection")),
         "docs/rank.md": of_ranks(load("ranks"), load("rank_giants")),
         "docs/populations.md": of_populations(load("populations")),
     }

@@ -15,7 +15,7 @@ from .pattern import SharedPattern, compress, order_of, smallest_dtype, to_tiles
 # Cells are counted in a table of V up to so many entries of it for each count; in a larger V their places are sorted.
 ENTRIES_PER_COUNT = 64
 # Replicates whose weighted stars are in memory at once.
-WEIGHTED = 256
+WEIGHTED = 64
 
 
 def bootstrap(

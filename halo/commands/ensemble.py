@@ -17,7 +17,7 @@ from ..ensembles.settings import Cluster, RunOptions
 from ..fields import Argument, Option
 from ..products.settings import Interval, TableSettings
 from .console import Meter, compiling, leave, say
-from .options import Json, Overwrite, Quiet, Stars, command
+from .options import Json, Overwrite, Quiet, Stars, Strict, command
 from .output import make_folder, save_figure
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ..fits.verdict import Verdict
 
 Figures = Annotated[bool, "Draw figures too, in figures/ of the run, as PNG."]
-Strict = Annotated[bool, "Leave with exit code 4 where the fit of the base configuration is not to be trusted."]
 Pdf = Annotated[bool, "Draw the figures as PDF too; existing PDFs are always redrawn with the rest."]
 FIGURES = "figures"
 

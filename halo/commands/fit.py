@@ -12,7 +12,7 @@ from ..fields import Argument, Option
 from ..fits.settings import Bootstrap, Elsewhere, FitSettings
 from ..products.settings import LINES, ApplySettings, BoundarySettings
 from .console import compiling, leave, tell
-from .options import Columns, FitFile, Overwrite, Quiet, Stars, Table, command
+from .options import Columns, FitFile, Overwrite, Quiet, Stars, Strict, Table, command
 from .output import Output, save_figure
 
 
@@ -22,7 +22,7 @@ def fit(
     output: Annotated[Path, "Fit to write.", Option("--output", "-o")] = Path("fit.h5"),
     *,
     settings: FitSettings,
-    strict: Annotated[bool, "Leave with exit code 4 where the fit is not to be trusted."] = False,
+    strict: Strict = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:

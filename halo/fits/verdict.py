@@ -158,8 +158,9 @@ def assess(fit: Fit) -> Verdict:
     measures["leverage"] = measures["omission"] * measures["stars_per_bin"]
     by_weight = "" if mixtures.weights is None else " by their weights (effective number)"
     found = {name: limit.word(measures[name]) for name, limit in LIMITS.items()}
+    more = (described(fit.clusters), by_weight)
     reasons = [
-        (found[name], _SAID[name].format(measures[name], described(fit.clusters), by_weight))
+        (found[name], _told(name, measures[name]).format(abs(measures[name]), *more))
         for name in LIMITS
         if found[name] != SOUND
     ]
@@ -181,10 +182,15 @@ _SAID = {
     "omission": "one star less in every bin moves the last component's mass fraction by {0:.3f}",
     "leverage": "one star less in every bin changes the last component as {0:.1f} stars would",
     "gain": "the last component makes halves of the stars predict each other better by {0:.1f} standard errors only",
+    "no gain": "the last component makes halves of the stars predict each other worse, by {0:.1f} standard errors",
     "next_gain": "one component more makes halves of the stars predict each other better, by {0:.1f} standard errors",
     "clusters": "{1} by place and motion are among the stars",
     "misfit": "the components leave {0:.2f} times the deviance that Poisson noise allows",
 }
+
+
+def _told(name: str, value: float) -> str:
+    return _SAID["no gain" if name == "gain" and value < 0 else name]
 
 
 def _advice(fit: Fit, found: dict[str, str], disordered: bool) -> str:
@@ -199,7 +205,7 @@ def _advice(fit: Fit, found: dict[str, str], disordered: bool) -> str:
         said.append("take the clusters out with prepare --members or --clusters remove")
     elif disordered:
         said.append("look at the figures before you name the components")
-    if bad & {"misfit", "next_gain"}:
+    if "gain" not in bad and bad & {"misfit", "next_gain"}:
         said.append("ask halonmf rank whether there are more components")
     elif bad & {"leverage", "gain"}:
         said.append("ask halonmf rank whether there are so many components")

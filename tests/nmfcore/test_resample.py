@@ -306,3 +306,43 @@ def test_counts_do_not_depend_on_the_threads():
         values = one.values
     with nmfcore.bench.threads(3):
         np.testing.assert_array_equal(three.values, values)
+
+
+def test_weighted_counts_are_those_of_the_drawn_stars_times_their_weights():
+    rows, columns = stars()
+    weights = np.random.default_rng(5).gamma(1.0, 2.0, len(rows))
+    weights[::7] = 0.0
+    for scheme in ("multinomial", "poisson", "delete"):
+        choices = {"replicates": 300, "scheme": scheme, "seed": 3, "first_replicate": 2}
+        drawn = nmfcore.bootstrap(rows, columns, (M, N), weights=weights, **choices)
+        times = nmfcore.star_weights(rows, **choices)
+        chosen = [0, 1, 63, 64, 299]
+        for b, V in zip(chosen, drawn.to_dense(chosen, dtype=np.float64), strict=True):
+            np.testing.assert_allclose(V, sums(rows, columns, times[b] * weights), rtol=1e-6)
+        np.testing.assert_allclose(drawn.base_dense(dtype=np.float64), sums(rows, columns, weights), rtol=1e-12)
+
+
+def sums(rows, columns, weights):
+    V = np.zeros((M, N))
+    for row, pixels, weight in zip(rows, columns, weights, strict=True):
+        for pixel in pixels:
+            if row >= 0 and pixel >= 0:
+                V[row, pixel] += weight
+    return V
+
+
+def test_weights_of_one_give_the_same_counts_and_fits_as_none():
+    rows, columns = stars()
+    one, other = (
+        nmfcore.bootstrap(rows, columns, (M, N), replicates=20, weights=w) for w in (None, np.ones(len(rows)))
+    )
+    np.testing.assert_array_equal(one.to_dense(), other.to_dense())
+    np.testing.assert_array_equal(nmfcore.factorize(one, 2).W, nmfcore.factorize(other, 2).W)
+
+
+@pytest.mark.parametrize("bad", [[1.0], -1.0, np.nan, np.inf, 0.0])
+def test_weights_that_make_no_sense_are_refused(bad):
+    rows, columns = stars()
+    weights = bad if isinstance(bad, list) else np.full(len(rows), bad)
+    with pytest.raises(ProblemError, match="weights must have shape"):
+        nmfcore.bootstrap(rows, columns, (M, N), weights=weights)
