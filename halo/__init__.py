@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .fits.files import save as save
     from .fits.fit import Fit as Fit
     from .fits.fit import fit as fit
+    from .fits.likelihood import likelihood as likelihood
     from .fits.settings import FitSettings as FitSettings
     from .fits.settings import Solver as Solver
     from .mixtures.settings import Axis as Axis
@@ -71,6 +72,7 @@ _ROOMS = {
     "fits.fit": ("fit", "Fit"),
     "fits.apply": ("apply",),
     "fits.bootstrap": ("refit",),
+    "fits.likelihood": ("likelihood",),
     "products.profile": ("profile",),
     "products.boundary": ("boundary",),
     "products.four": ("split", "SplitSettings"),

@@ -1,4 +1,4 @@
-"""Results: a sample split into four components, Table 1, eccentricities, and each star's membership."""
+"""Results: four components, Table 1, likelihood intervals, eccentricities, and each star's membership."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from ..errors import UsageError
 from ..fields import Argument, Option
-from ..fits.settings import Bootstrap, Device, Solver
+from ..fits.settings import Bootstrap, Device, LikelihoodSettings, Solver
 from ..products.settings import (
     PRIOR_COUNTS,
     PROFILES,
@@ -111,6 +111,30 @@ def table(
     )
     choices = {**vars(settings), "bootstrap": bootstrap.replicates}
     out.save(result, out.record("table", choices, seeds=[bootstrap.seed]))
+    tell(result, output, quiet)
+
+
+@command("halonmf likelihood fit.h5 -o likelihood.ecsv")
+def likelihood(
+    fit: FitFile,
+    output: Table = Path("likelihood.ecsv"),
+    *,
+    settings: LikelihoodSettings,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find intervals of mass fractions by the profile likelihood.
+
+    Takes about a second and no replicates: a second opinion on the intervals of halonmf ensemble. Needs a fit by
+    --loss kullback-leibler.
+    """
+    from ..fits.likelihood import likelihood as find
+    from ..fits.store import load_fit
+
+    out = Output.table(output, (fit,), overwrite)
+    found = load_fit(fit)
+    result = find(found, level=settings.level)
+    out.save(result, out.record("likelihood", {**vars(settings), "fit": found.settings}))
     tell(result, output, quiet)
 
 

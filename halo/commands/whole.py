@@ -81,8 +81,13 @@ def paper(
             typer.echo(f"{name} left out: {why}")
     for line in made.headlines:
         typer.echo(line)
+    for text in made.said:
+        typer.echo(f"changed        {text}")
     counts = ", ".join(f"{count} {status}" for status, count in made.scores.counts.items())
     typer.echo(f"sample         {made.scores.sample}, {made.scores.stars:,} chemically pure stars")
     typer.echo(f"scoreboard     {counts}")
+    for each in made.scores.components:
+        if not each.trusted:
+            typer.echo(f"not trusted    {each.describe()}")
     typer.echo(f"left           {made.figures} figures, {made.tables} tables, {REPORT} in {directory}")
     leave("; ".join(made.warnings))

@@ -12,6 +12,7 @@ from astropy.table import QTable
 from ..fits.engine import CONVERGED
 from ..fits.fit import component_names
 from ..fits.intervals import RECOMMENDED
+from ..fits.verdict import Verdict
 from ..io.notebook import Shown, curves
 from ..replicates.table import find, key, subjects
 from ..stars.variables import unit_of
@@ -42,6 +43,8 @@ class Summary(Shown):
         What has not been computed yet.
     run : str
         Hash that names the run.
+    verdict : Verdict, optional
+        How far the fit of the base configuration, which the others vary, is to be trusted.
     """
 
     parts: tuple[Part, ...]
@@ -50,6 +53,7 @@ class Summary(Shown):
     failed: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
     run: str = ""
+    verdict: Verdict | None = None
 
     @property
     def complete(self) -> bool:
@@ -94,11 +98,13 @@ class Summary(Shown):
         ]  # fmt: skip
         made.meta["failed"] = dict(self.failed)
         made.meta["missing"] = list(self.missing)
+        if self.verdict is not None:
+            made.meta["verdict"] = self.verdict.record()
         return made
 
     def describe(self) -> str:
         """Return mass fractions and crossings with their errors, what was left out, and what is missing."""
-        lines = [*_heads(self)]
+        lines = [*_heads(self), *([] if self.verdict is None else [self.verdict.describe()])]
         if len(self.parts) == 1:
             lines += _whole(self.parts[0])
         else:
@@ -163,6 +169,7 @@ class Summary(Shown):
             ],
             "failed": dict(self.failed),
             "missing": list(self.missing),
+            "verdict": None if self.verdict is None else self.verdict.record(),
         }
 
     def _shown(self) -> tuple[str, dict[str, str], str]:
@@ -175,6 +182,7 @@ class Summary(Shown):
                 f"{name} {_percent(first, 'mass_fraction', (j,)).strip()}" for j, name in enumerate(first.names)
             ),
             "status": self.problems() or "complete",
+            **({} if self.verdict is None else {"verdict": self.verdict.line}),
         }
         picture = ""
         if "fraction_E" in first.statistics:

@@ -15,6 +15,7 @@ from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
+from ..stars.weights import weights_of
 from .engine import not_converged, resolve_device, solve
 from .fit import Fit, fractions
 from .reading import LAST, Reading
@@ -112,7 +113,7 @@ def apply(
     fit : Fit or path
         Whose components to apply; loss, rule, tolerance and images are the fit's.
     stars : Table, Catalogue or path
-        Prepared stars.
+        Prepared stars; of a fit with weights, with the column of theirs.
     bins : Bins, str, Axis or sequence of Axis
         The new bins, such as ``"Lz:20:-2000:2000,E:20:-3e5:-1e5"``.
     selection : Selection or str, optional
@@ -140,7 +141,8 @@ def apply(
     """
     fit = as_fit(fit)
     chosen, flow = choose(stars, as_selection(selection, fit.settings.selection))
-    return apply_mixtures(fit, mix(chosen, bins, fit.mixtures.chemistry), flow, device=device)
+    mixtures = mix(chosen, bins, fit.mixtures.chemistry, weights_of(chosen, fit.settings.weights))
+    return apply_mixtures(fit, mixtures, flow, device=device)
 
 
 def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow, *, device: str | None = None) -> Application:

@@ -18,6 +18,7 @@ from ..stars.clusters import members, number_by_cluster
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
+from ..stars.weights import weights_of
 from .engine import CONVERGED, message, not_converged, resolve_device, solve
 from .reading import ACCRETED, IN_SITU, Reading, read
 from .settings import FitChoices, FitSettings, Solver
@@ -34,11 +35,12 @@ class Fit(Shown):
     Attributes
     ----------
     W : ndarray, shape (m, k)
-        Weights, in counts: with each row of H at unit sum, sum(W[i]) is the sum of row i of the model W H, and W[i, j]
-        is component j's part of it. A star counts once in every plane whose image it falls into, so a row of V sums
-        to about the number of planes times the bin's stars. With Kullback-Leibler and no penalties sum(W[i]) =
-        sum(V[i]); with Frobenius it is not: over all bins it is off by some per cent, in single bins by tens of per
-        cent, either way. So W says how the components share a bin, not how many stars they have.
+        Weights, in counts (in sums of weights where stars have weights): with each row of H at unit sum, sum(W[i]) is
+        the sum of row i of the model W H, and W[i, j] is component j's part of it. A star counts once in every plane
+        whose image it falls into, so a row of V sums to about the number of planes times the bin's stars. With
+        Kullback-Leibler and no penalties sum(W[i]) = sum(V[i]); with Frobenius it is not: over all bins it is off by
+        some per cent, in single bins by tens of per cent, either way. So W says how the components share a bin, not how
+        many stars they have.
     H : ndarray, shape (k, n)
         Components, each row at unit sum.
     names : tuple of str
@@ -240,7 +242,7 @@ def fit(stars: StarsLike, settings: FitSettings | None = None, **choices: Unpack
     if settings.solver.components < 1:
         raise UsageError(f"components must be >= 1, got {settings.solver.components}.")
     chosen, flow = choose(stars, settings.selection)
-    mixtures = mix(chosen, settings.axes, settings.chemistry)
+    mixtures = mix(chosen, settings.axes, settings.chemistry, weights_of(chosen, settings.weights))
     clusters = number_by_cluster(members(chosen)[mixtures.rows >= 0])
     return replace(fit_mixtures(mixtures, chosen, flow, settings), clusters=clusters)
 
@@ -311,8 +313,9 @@ def _bin_means(mixtures: Mixtures, stars: Any) -> np.ndarray:
     name = "E" if "E" in stars.colnames else mixtures.bins.axes[0].variable
     x, inside = values(stars, name), mixtures.rows >= 0
     inside &= np.isfinite(x)
-    total = np.bincount(mixtures.rows[inside], weights=x[inside], minlength=len(mixtures.bins))
-    number = np.bincount(mixtures.rows[inside], minlength=len(mixtures.bins))
+    each = np.ones(len(x)) if mixtures.weights is None else mixtures.weights
+    total = np.bincount(mixtures.rows[inside], weights=(each * x)[inside], minlength=len(mixtures.bins))
+    number = np.bincount(mixtures.rows[inside], weights=each[inside], minlength=len(mixtures.bins))
     return np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
 
 

@@ -33,7 +33,8 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
     """Write a fit as HDF5.
 
     Data sets ``W`` (m, k), ``H`` (k, n), ``V`` (m, n), ``n_stars`` and ``bin_energy`` (m,), ``mean_energy`` (k,),
-    ``edges_1`` and ``edges_2``, ``rows`` (N,) and ``columns`` (N, images); everything else as JSON attributes.
+    ``edges_1`` and ``edges_2``, ``rows`` (N,) and ``columns`` (N, images), ``weights`` (N,) of weighted stars;
+    everything else as JSON attributes.
 
     Raises
     ------
@@ -50,6 +51,7 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
         "columns": mixtures.columns.astype(np.int32),
         "bin_energy": fit.bin_energy,
         "mean_energy": fit.mean_energy,
+        **({} if mixtures.weights is None else {"weights": mixtures.weights}),
         **{f"edges_{i + 1}": edges for i, edges in enumerate(mixtures.bins.edges)},
     }
     record = {
@@ -153,6 +155,7 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray], *, sealed: bool) -
         n_stars=data["n_stars"],
         rows=data["rows"].astype(np.int64),
         columns=data["columns"].astype(np.int64),
+        weights=data["weights"] if settings.weights is not None else None,
     )
     W, H = data["W"], data["H"]
     m, n, k = len(bins), settings.chemistry.n, len(outcome["names"])

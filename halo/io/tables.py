@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ SEAL = "content_sha256"
 """The entry of a table's metadata that holds the checksum of all of its text, with zeros in its own place."""
 LARGEST = 2**30
 """Most bytes of a table that are read."""
+LONGEST, MOST_NODES = 2**24, 1e6
+"""Most characters of metadata, and most values in them."""
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, yaml.YAMLError)
 _ZEROS = "0" * 64
 _SEALED = re.compile(rf"^(# .*{SEAL}: '?)([0-9a-f]{{64}})\b", re.MULTILINE)
@@ -81,7 +84,7 @@ def load_table(path: str | Path) -> Table:
                 f"line of {SEAL} out if the change is meant."
             )
         lines = text.split("\n")
-        _check_aliases(path, lines)
+        check_aliases(path, lines)
         table = QTable.read(lines, format="ascii.ecsv")
     except RecursionError:
         raise InputError(f"{path}: cannot be read as ECSV (metadata nested without end).") from None
@@ -91,8 +94,38 @@ def load_table(path: str | Path) -> Table:
     return table
 
 
-def _check_aliases(path: Path, lines: Sequence[str]) -> None:
-    # Aliases may stand for lists of aliases: a few lines of YAML would fill any memory. We write none.
-    header = [line[2:] for line in itertools.takewhile(lambda line: line.startswith("#"), lines)]
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse("\n".join(header[1:]))):
-        raise InputError(f"{path}: cannot be read as ECSV (its metadata has aliases, which are refused).")
+def check_aliases(path: Path, lines: Iterable[str] | None = None) -> None:
+    """Raise where aliases in the metadata of an ECSV file multiply: lists of lists of them fill any memory.
+
+    Raises
+    ------
+    InputError
+        The metadata have more than `LONGEST` characters, or more than `MOST_NODES` values once written out; or they
+        are no YAML.
+    """
+    if lines is None:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            check_aliases(path, iter(lambda: file.readline(LONGEST), ""))
+        return
+    header = ""
+    for line in itertools.islice(itertools.takewhile(lambda line: line.startswith("#"), lines), 1, None):
+        header += line[2:].rstrip("\n") + "\n"
+        if len(header) > LONGEST:
+            raise InputError(f"{path}: its metadata have more than {LONGEST:,} characters, which are refused.")
+    try:
+        size = _written_out(yaml.compose(header), {})
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as ECSV ({cleaned(first_line(error))}).") from None
+    if size > MOST_NODES:
+        raise InputError(f"{path}: its metadata have aliases that make {size:.3g} values of them, which is refused.")
+
+
+def _written_out(node: Any, known: dict[int, float]) -> float:
+    """Return how many values a YAML document has with its aliases written out; infinite where one holds itself."""
+    if not isinstance(getattr(node, "value", None), list):
+        return 1.0
+    if id(node) not in known:
+        known[id(node)] = math.inf  # until it is known: met again within itself
+        within = (part for child in node.value for part in (child if isinstance(child, tuple) else (child,)))
+        known[id(node)] = 1.0 + sum(_written_out(part, known) for part in within)
+    return known[id(node)]

@@ -23,6 +23,7 @@ from ..products.profile import MIN_STARS
 from ..stars.selection import choose
 
 ACCRETED = "accreted"
+FIRST_MODEL = "paper-truth"
 MANY_STARS = 200
 """Bins with more stars than this enter the rms of the fractions."""
 
@@ -72,6 +73,20 @@ def read_truth(path: str | Path, stars: Any) -> Truth:
         raise InputError(f"{path}: does not know {len(missing)} of {len(names)} stars, such as {missing[0]}.")
     index = np.array([row[name] for name in names], dtype=np.int64)
     return Truth(population[index], origin[index] == ACCRETED)
+
+
+def model_of(path: str | Path) -> str:
+    """Return the name of the mock that a ``truth.fits`` is of; older files, without one, are of the first mock.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    try:
+        return str(fits.getheader(path, 1).get("MOCKMODL", FIRST_MODEL)).strip()
+    except (OSError, IndexError) as error:
+        raise InputError(f"{path}: no truth table of a mock survey ({error}).") from error
 
 
 def true_fractions(bins: Bins, stars: Any, is_accreted: np.ndarray) -> np.ndarray:

@@ -14,8 +14,9 @@ from ..replicates.table import key
 from .amounts import amount
 from .blocks import Sheet
 from .numbers import two_components, values
+from .quoted import Number, kind_of_sample, numbers
 from .recommended import Recommended
-from .scoreboard import FAIL, PASS, Number, Row, Value, judge, kind_of_sample, numbers
+from .scoreboard import FAIL, PASS, Row, Value, judge
 from .study import CHEMICAL, SELECTIONS, Study
 
 TWO, OURS = "the paper's analysis", "recommended"

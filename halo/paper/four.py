@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
 from .. import figures
@@ -9,10 +12,13 @@ from ..fits.fit import HE
 from ..products.table1 import Table1, table1
 from ..stars.variables import VARIABLES
 from .blocks import Sheet
+from .numbers import bias_note
+from .origins import true_four
 from .part import Part, warned
+from .quoted import numbers
 from .scoreboard import Value
 from .study import CHEMICAL, Study
-from .two import two_values
+from .two import two_values, verdict
 
 MOST_LOST = 0.05
 """Share of the replicates that may be lost before it counts as a failure."""
@@ -28,11 +34,11 @@ def four_components(study: Study) -> Part:
             low, high = np.percentile(spread, [16, 84]) if len(spread) else (None, None)
             found[f"R5.mass.{name}"] = Value(float(100 * share), low, high, _interval(len(spread)))
     return Part(
-        values=found,
+        values=compared(study, found),
         pictures={"fig05": figures.four_components(four)},
         data={f"fig05-images-{name}": part.tables()["images"] for name, part in (("HE", four.high), ("LE", four.low))},
         fits={"HE": four.high, "LE": four.low, "four": four.fit},
-        said=tuple(four.describe().splitlines()),
+        said=(*four.describe().splitlines(), *map(verdict, four.parts)),
         warnings=(*warned(four.high), *warned(four.low), *warned(four.fit)),
     )
 
@@ -45,7 +51,7 @@ def percentiles(study: Study) -> Part:
     found = two_values(study, CHEMICAL, ("R6",))
     # the fractions that the mean over bins gives is the other reading of "%"
     found["R6.percent"] = Value(float(100 * made.mean_share[made.components.index(HE)]))
-    found |= _values(made)
+    found |= compared(study, _values(made))
     table = made.table()
     table.meta["caption"] = (
         "Table 1. Percentiles of the abundances of each component [dex] and its contribution: fraction of sum(W), and "
@@ -64,6 +70,18 @@ def percentiles(study: Study) -> Part:
         skipped={"R6": study.no_four} if study.no_four else {},
         warnings=(said,) if many else (),
     )
+
+
+def compared(study: Study, found: Mapping[str, Value]) -> dict[str, Value]:
+    """Return numbers of four components with what is true of a mock, and what its fit without noise gives."""
+    truth, quiet = true_four(study)
+    known = {number.id: number for number in numbers()}
+    return {
+        name: replace(
+            value, truth=truth.get(name), note=bias_note(known[name], quiet.get(name, np.nan), truth.get(name))
+        )
+        for name, value in found.items()
+    }
 
 
 def sheet_of_table1(made: Table1, caption: str, name: str = "table1") -> Sheet:

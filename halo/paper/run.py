@@ -24,10 +24,12 @@ from ..survey.prepare import prepare
 from .galaxies import read_galaxies
 from .page import pages
 from .part import Part, Step
-from .scoreboard import Scoreboard, board, kind_of_sample
+from .quoted import kind_of_sample
+from .scoreboard import Scoreboard, board
 from .settings import RECOMMENDED
 from .steps import steps_of
-from .study import CHEMICAL, PaperSettings, Study
+from .study import CHEMICAL, SELECTIONS, PaperSettings, Study
+from .suited import without_clusters
 
 STARS, REPORT, SCOREBOARD, SCORES = "stars.fits", "report.html", "scoreboard.html", "scoreboard.json"
 FOLDERS = ("figures", "tables", "fits")
@@ -51,6 +53,8 @@ class Paper:
         What did not converge.
     headlines : tuple of str
         Lines for a terminal, such as the numbers of both analyses.
+    said : tuple of str
+        What was changed for these stars, and why: clusters that were left out, other bins and pixels.
     """
 
     parts: dict[str, Part]
@@ -60,6 +64,7 @@ class Paper:
     tables: int
     warnings: tuple[str, ...] = field(default_factory=tuple)
     headlines: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 def run(
@@ -117,6 +122,7 @@ def run(
     columns = None if galaxy_columns is None else Path(galaxy_columns)
     simulated = read_galaxies(galaxies, columns)
     catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, progress)
+    catalogue, clusters = without_clusters(catalogue, SELECTIONS)
     study = Study(catalogue.table, settings, truth_file=truth_file, galaxies=simulated, progress=progress)
     chemical = len(study.stars.sample(study.fit_settings(CHEMICAL).selection))
     record = provenance(
@@ -148,16 +154,18 @@ def run(
     if settings.analysis == RECOMMENDED:  # a board of what the paper alone makes would say nothing of it
         scores = replace(scores, rows=tuple(row for row in scores.rows if row.value is not None))
     warned = tuple(f"{title}: {said}" for title, part in parts.items() for said in part.warnings)
-    kept = {**scores.record(), "skipped": skipped, "warnings": list(warned), "files": files}
+    said = (*((f"without {clusters}",) if clusters else ()), *study.choices.said)
+    kept = {**scores.record(), "said": list(said), "skipped": skipped, "warnings": list(warned), "files": files}
     save_text(directory / SCORES, json.dumps(plain(kept), indent=1, allow_nan=False), overwrite=True)
     for name in before - {file for named in files.values() for file in named}:
         (directory / name).unlink(missing_ok=True)  # of an earlier run, which this page does not speak of
-    made = pages(directory, catalogue, parts, scores, skipped, files, settings)
+    made = pages(directory, catalogue, parts, scores, skipped, files, settings, said)
     for name, text in zip((REPORT, SCOREBOARD), made, strict=True):
         save_text(directory / name, text, overwrite=True)
     drawn = sum(len(part.pictures) for part in parts.values())
     lines = tuple(line for part in parts.values() for line in part.headlines)
-    return Paper(parts, skipped, scores, drawn, sum(len(part.tables) for part in parts.values()), warned, lines)
+    tables = sum(len(part.tables) for part in parts.values())
+    return Paper(parts, skipped, scores, drawn, tables, warned, lines, said)
 
 
 def _check(directory: Path, steps: Sequence[Step], *, overwrite: bool, inputs: Sequence[Any], with_stars: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 from ..errors import UsageError
 from ..fields import Option
 from ..fits.settings import Device, Solver
+from ..mixtures.settings import AXES, Axis
 from ..mock.settings import MockSettings
 
 PAPER, RECOMMENDED, BOTH = "paper", "recommended", "both"
@@ -33,6 +34,11 @@ class PaperSettings:
         Draws of the regularisation search; 0 for none.
     analysis : str
         One of `ANALYSES`.
+    axes : tuple of Axis or None
+        Bins of the fits of two components; None for the paper's where these stars allow them, else what the verdict on
+        the fit advises.
+    pixels : int or None
+        Pixels along a side of each image; None likewise.
     device : str
         As in `FitSettings`.
     """
@@ -48,6 +54,14 @@ class PaperSettings:
         "Kullback-Leibler (docs/recommended.md), compared with the paper's two; both: all of it.",
         Option(choices=ANALYSES),
     ] = PAPER
+    axes: Annotated[
+        tuple[Axis, ...] | None,
+        "VARIABLE:COUNT,VARIABLE:COUNT; without it the paper's E:8,Lz:8, or fewer for few stars.",
+        Option("--bins", keyword="bins", form=AXES),
+    ] = None
+    pixels: Annotated[
+        int | None, "Pixels along a side; without it the paper's 50, or fewer for few stars.", Option(minimum=1)
+    ] = None
     device: Device = Solver.device
 
     def __post_init__(self) -> None:

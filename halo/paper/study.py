@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ensembles.setups import Setups, over_setups, vary_pixels
+from ..ensembles.setups import Setups, over_setups
 from ..ensembles.spread import Spread, spreads
 from ..errors import HalonmfError, InputError
 from ..fits.apply import Application, apply, apply_mixtures
@@ -19,7 +19,8 @@ from ..fits.fit import Fit, fit_mixtures
 from ..fits.fit import fit as fit_components
 from ..fits.settings import FitSettings
 from ..mixtures.settings import Chemistry, parse_axes
-from ..mock.truth import Truth, population_images, read_truth, true_application, true_fit, without_noise
+from ..mock.settings import MockSettings
+from ..mock.truth import Truth, model_of, population_images, read_truth, true_application, true_fit, without_noise
 from ..products.boundary import Boundary, boundary_of, grid_axes
 from ..products.four import Four, split
 from ..products.overview import MAP_AXES, PROFILES
@@ -36,6 +37,7 @@ from .galaxies import mock_galaxy
 from .numbers import products_of, two_components
 from .recommended import Recommended, recommended
 from .settings import PaperSettings as PaperSettings
+from .suited import Choices, require_names
 
 CHEMICAL, KINEMATIC = "chemically-pure", "kinematically-pure"
 SELECTIONS = (CHEMICAL, KINEMATIC)
@@ -106,7 +108,7 @@ class Study:
         progress: Progress = silent,
     ) -> None:
         self.table, self.settings, self.truth_file = table, settings, truth_file
-        self._galaxies = galaxies
+        self._galaxies, self.choices = galaxies, Choices(table, settings)
         self.progress = progress
         self._once: dict[Hashable, Any] = {}
         self._replicates: dict[str, dict[str, np.ndarray]] = {}
@@ -144,14 +146,9 @@ class Study:
         """The prepared stars, each selection made once."""
         return Stars(self.table)
 
-    def fit_settings(self, selection: str, pixels: int = 50) -> FitSettings:
-        """Return the paper's settings of a fit of two components."""
-        return FitSettings.of(
-            selection=selection,
-            chemistry=Chemistry.of(pixels=pixels),
-            seed=self.settings.seed,
-            device=self.settings.device,
-        )
+    def fit_settings(self, selection: str) -> FitSettings:
+        """Return the settings of a fit of two components."""
+        return self.choices.of(selection).settings
 
     def two(self, selection: str) -> Two:
         """Return two components of a selection.
@@ -159,15 +156,18 @@ class Study:
         Raises
         ------
         InputError
-            Too few stars.
+            Too few stars, or no fit of them that is to be trusted.
         """
         return self.once(("two", selection), lambda: self._fit_two(selection))
 
     def _fit_two(self, selection: str) -> Two:
-        base = begin(self.stars, Setup(self.fit_settings(selection)))
+        suited = self.choices.of(selection)
+        suited.require()
+        base = begin(self.stars, Setup(suited.settings))
+        require_names(base.fit)
         clusters = number_by_cluster(members(base.sample.stars)[base.fit.mixtures.rows >= 0])
         found = replace(base.fit, clusters=clusters)
-        base = replace(base, fit=replace(found, judged=found.verdict))
+        base = replace(base, fit=replace(found, judged=suited.verdict or found.verdict))
         # the paper reads fractions and crossings off the mean over configurations of l
         means = {key("fraction", name): x.mean(axis=0) for name, x in self.setups(selection).fractions.items()}
         return Two(
@@ -225,7 +225,7 @@ class Study:
     def four(self) -> Four:
         """The chemically pure sample split at its boundary, and two components in each part."""
         two = self.two(CHEMICAL)
-        return split(two.fit, self.table, line=two.line)
+        return self.choices.of(CHEMICAL).checked(split(two.fit, self.table, line=two.line))
 
     @cached_property
     def no_four(self) -> str:
@@ -261,8 +261,7 @@ class Study:
     def setups(self, selection: str) -> Setups:
         """Return the fractions along every variable in every configuration of l."""
         if selection not in self._setups:
-            settings = vary_pixels(self.fit_settings(selection))
-            self._setups[selection] = over_setups(self.table, settings, self.variables)
+            self._setups[selection] = over_setups(self.table, self.choices.configurations(selection), self.variables)
         return self._setups[selection]
 
     @property
@@ -278,10 +277,16 @@ class Study:
             return split(fit_components(table, settings), table).fit
 
         there = [name for name in self.variables if name in DISTANCES]
-        number, noise = self.settings.bootstrap, None
-        if number > 1:
-            noise = four_replicates(self.four, self.stars, number, seed=self.settings.seed)
-        return spreads(over_setups(self.table, vary_pixels(self.fit_settings(CHEMICAL)), there, find=find), noise)
+        if not there:
+            return {}
+        setups = over_setups(self.table, self.choices.configurations(CHEMICAL), there, find=find)
+        return spreads(setups, self.four_noise)
+
+    @cached_property
+    def four_noise(self) -> dict[str, np.ndarray]:
+        """The fractions of the four components in every replicate, by variable; none without replicates."""
+        number = self.settings.bootstrap
+        return four_replicates(self.four, self.stars, number, seed=self.settings.seed) if number > 1 else {}
 
     def truth(self, selection: str) -> Truth:
         """Return where the stars of a selection came from.
@@ -317,9 +322,9 @@ class Study:
         """How stars of each of the mock's populations spread over the pixels of the fiducial images."""
         from ..mock.survey import expected
 
-        stars = expected(
-            self.settings.rows, self.settings.seed, oversample=self.settings.expected, progress=self.progress
-        )
+        model = model_of(self.truth_file) if self.truth_file else MockSettings.model
+        rows, seed, surveys = self.settings.rows, self.settings.seed, self.settings.expected
+        stars = expected(rows, seed, oversample=surveys, progress=self.progress, model=model)
         return population_images(Chemistry(), stars)
 
     def noise_free_numbers(self, selection: str) -> dict[str, float] | None:

@@ -25,7 +25,7 @@ from astropy.table import Table
 
 from ..errors import UsageError
 from ..fits.engine import not_converged
-from ..fits.fit import Fit
+from ..fits.fit import Fit, percentages
 from ..fits.reading import LAST, Reading
 from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import place
@@ -34,6 +34,7 @@ from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
+from ..stars.weights import weights_of
 from .settings import PRIOR_COUNTS as PRIOR_COUNTS
 
 
@@ -59,6 +60,8 @@ class Memberships:
         How the fit ended, and its residual of the optimality conditions.
     accreted : tuple of int
         Components that the fit reads as accreted.
+    weights : ndarray, shape (N,), optional
+        For how many each star counts, of a fit with weights.
     """
 
     probability: np.ndarray
@@ -70,6 +73,7 @@ class Memberships:
     fit_status: str
     fit_kkt: float
     accreted: tuple[int, ...] = LAST
+    weights: np.ndarray | None = None
 
     @property
     def reading(self) -> Reading:
@@ -105,6 +109,9 @@ class Memberships:
         said = ", ".join(f"{name} {total:,.0f}" for name, total in zip(self.names, sums, strict=True))
         if self.reading.nameless:
             said += f", accreted ({self.reading.label}) {self.reading.of(sums):,.0f}"
+        if self.weights is not None:
+            mass = np.nansum(self.probability * self.weights[:, None], axis=0)
+            said += f"; by weight {percentages(self.names, mass / mass.sum())}"
         partly = int((self.images < self.images.max(initial=0)).sum())
         return (
             f"{self.cutflow}\n"
@@ -151,7 +158,7 @@ def memberships(fit: FitLike, stars: StarsLike, *, prior_counts: float = PRIOR_C
     chemistry = fit.mixtures.chemistry
     shared = shared_variable(chemistry)
     bins = fit.mixtures.bins.assign(chosen)
-    mass = fit.W.sum(axis=0)
+    mass = fit.W.sum(axis=0) * fit.mixtures.per_weight  # beside a, which is in stars
     with np.errstate(divide="ignore"):
         log_weight = np.log(np.where(bins[:, None] >= 0, fit.W[bins], 0.0))
     index = {name: place(values(chosen, name), chemistry.edges(name)) for name in chemistry.variables}
@@ -170,8 +177,10 @@ def memberships(fit: FitLike, stars: StarsLike, *, prior_counts: float = PRIOR_C
     column = np.mean([count.sum(axis=2) for count in counts], axis=0) * mass[:, None] + prior_counts / chemistry.pixels
     column = np.divide(column, mass[:, None], out=np.ones_like(column), where=mass[:, None] > 0)
     log_weight[f >= 0] += np.log(column[:, f[f >= 0]]).T
+    weights = weights_of(chosen, fit.settings.weights)
+    accreted = fit.reading.accreted
     return Memberships(
-        _normalised(log_weight), bins, images, fit.names, flow, chosen, fit.status, fit.kkt, fit.reading.accreted
+        _normalised(log_weight), bins, images, fit.names, flow, chosen, fit.status, fit.kkt, accreted, weights
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..fits.apply import held_weights
 from ..fits.fit import component_names, fractions
 from ..fits.reading import LAST, Reading
-from ..fits.settings import FitSettings
+from ..fits.settings import DIVERGENCE, FitSettings
 from ..products.boundary import LEVEL
 from ..products.compiling import compiled
 from ..products.crossings import boundaries, single_crossings
@@ -20,9 +20,6 @@ from ..stars.variables import values
 from .divergence import divergence_weights
 from .held import bin_sums, count, weights_of_many
 from .sample import Sample
-
-DIVERGENCE = ("kullback-leibler", "1", "1.0")
-"""Names of the loss that has loops of its own."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,11 @@ class Many:
         return len(self.H)
 
     @property
+    def each(self) -> np.ndarray:
+        """For how many each star counts, shape (N,): 1, or its weight."""
+        return self.sample.weights(self.settings.weights)
+
+    @property
     def mass_fractions(self) -> np.ndarray:
         """Mass fractions of the components, shape (B, k)."""
         return self.W.sum(axis=1) / self.W.sum(axis=(1, 2))[:, None]
@@ -91,7 +93,7 @@ class Many:
         if x is None:
             return np.full((len(self), self.W.shape[2]), np.nan)
         total, number = np.zeros(self.W.shape[:2]), np.zeros(self.W.shape[:2])
-        bin_sums(self.weights, self.rows, x, total, number)
+        bin_sums(self.weights, self.each, self.rows, x, total, number)
         held = np.where(number[:, :, None] > 0, self.W, 0.0)
         mass = held.sum(axis=1)
         mean = total / np.where(number > 0, number, 1.0)
@@ -104,13 +106,13 @@ class Many:
         W, number = np.zeros((B, len(places), k)), np.zeros((B, len(places)), np.int64)
         columns = self.columns.astype(np.int32, copy=False)
         if self.settings.solver.least_squares:
-            weights_of_many(self.weights, columns, places.index, self.H, W, number, 0, B)
+            weights_of_many(self.weights, self.each, columns, places.index, self.H, W, number, 0, B)
         elif self.settings.solver.loss in DIVERGENCE:
             binned = self.sample.binned_cells(self.settings.chemistry)
-            divergence_weights(self.weights, binned, self.H, W, number, 0, B)
+            divergence_weights(self.weights, self.each, binned, self.H, W, number, 0, B)
         else:
             for b in range(B):
-                V = count(self.weights[b], columns, places.index, number[b], self.H.shape[2])
+                V = count(self.weights[b], self.each, columns, places.index, number[b], self.H.shape[2])
                 W[b], _ = held_weights(V, self.H[b], self.settings.solver)
         return fractions(W), number
 

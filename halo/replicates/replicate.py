@@ -87,7 +87,8 @@ def begin(stars: Any, setup: Setup) -> Base:
     sample = stars.sample(settings.selection)
     if len(sample) == 0:
         raise InputError("no stars to bin; the selection or the cuts left none.")
-    mixtures = mix(sample.stars, sample.bins(settings.axes), settings.chemistry)
+    weights = None if settings.weights is None else sample.weights(settings.weights)
+    mixtures = mix(sample.stars, sample.bins(settings.axes), settings.chemistry, weights)
     if delete_factor(setup, mixtures.n_stars) == 0:
         raise UsageError(f"drop={setup.drop} leaves no star: the fullest bin has {mixtures.n_stars.max()}; take fewer.")
     made = fit_mixtures(mixtures, sample.stars, sample.flow, settings)
@@ -171,7 +172,7 @@ def _in_common_bins(base: Base, first: int, count: int) -> dict[str, np.ndarray]
     mixtures, (scheme, drop) = base.fit.mixtures, _scheme(base.setup)
     counts = nmfcore.bootstrap(
         mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=count, scheme=scheme, drop=drop,
-        seed=base.setup.fit.solver.seed, first_replicate=first,
+        seed=base.setup.fit.solver.seed, first_replicate=first, weights=mixtures.weights,
     )  # fmt: skip
     weights = _weights(base.setup, mixtures.rows, first, count)
     out, W, H = _fits(base, counts, first)
@@ -217,7 +218,7 @@ def _one(base: Base, replicate: int) -> dict[str, np.ndarray]:
     if setup.edges == "redrawn":
         bins = make_bins(sample.stars[np.repeat(np.arange(len(sample)), weights[0])], settings.axes)
         rows = bins.assign(sample.stars)
-    counts = _counts(rows, columns, weights[0], (len(bins), settings.chemistry.n))
+    counts = _counts(rows, columns, weights[0] * sample.weights(settings.weights), (len(bins), settings.chemistry.n))
     out, W, H = _fits(base, counts, replicate)
     return out | reduced(sample, weights, W, H, rows, columns, settings, base.fit.reading.accreted)
 

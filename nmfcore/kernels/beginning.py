@@ -7,6 +7,7 @@ from numba import njit
 
 from ..rules.hals import MOMENTUM as FIRST_MOMENTUM
 from ..streams import HALF_NORMAL
+from .halving import ASIDE, go_on, line_up, take_up
 from .lanes import LANES, copy_lanes, load, splat, store, where_positive
 from .streams import FIRST, GOLDEN, SECOND, mix, stream
 from .tiles import ALLOCATING, INNER
@@ -114,15 +115,17 @@ def remember(work, at, lane, outside, count, m, units):
 
 
 @njit(**INNER)
-def assign(tile, lane, job):
+def assign(tile, jobs, race, lane, job):
     """Make a job due in a lane, whose cells are there."""
+    if race is not None:
+        line_up(race, lane, jobs.tries[job])
     tile.lane[JOB * LANES + lane], tile.lane[TRY * LANES + lane] = job, 0
     tile.lane[STATE * LANES + lane] = DUE
     tile.wide[BEST * LANES + lane] = np.inf
 
 
 @njit(**INNER)
-def admit(tile, cells, jobs, following, last, m):
+def admit(tile, cells, jobs, race, following, last, m):
     """Let jobs into empty lanes; return the job that follows.
 
     An empty tile takes a whole tile of the pattern at once; where enough lanes are empty it takes single replicates.
@@ -143,7 +146,7 @@ def admit(tile, cells, jobs, following, last, m):
             lane = replicates[following] % LANES
             if replicates[following] // LANES != number or tile.lane[STATE * LANES + lane] != EMPTY:
                 break
-            assign(tile, lane, following)
+            assign(tile, jobs, race, lane, following)
             following += 1
             empty -= 1
     # Jobs from elsewhere than a tile's own replicates are worth copying one by one where lanes would lie idle.
@@ -158,7 +161,7 @@ def admit(tile, cells, jobs, following, last, m):
                 tile.cells[p] = v
                 total += np.float64(v) * np.float64(v)
             tile.wide[ENERGY * LANES + lane] = total
-            assign(tile, lane, following)
+            assign(tile, jobs, race, lane, following)
             following += 1
     if following > before:
         masses(tile.cells, cells.rows, cells.start, tile.work, tile.at.row_mass, tile.at.column_mass, m)
@@ -166,18 +169,20 @@ def admit(tile, cells, jobs, following, last, m):
 
 
 @njit(**INNER)
-def enter(tile, jobs, none, n, m, fitted, units):
-    """Begin the jobs that are due; return whether any begins at factors whose H is not to be fitted first.
+def enter(tile, jobs, race, none, n, m, rule, units):
+    """Begin the starts that are due; return whether any begins at factors whose H is not to be fitted first.
 
     `none` (k,) are zeros.
     """
     work, wide, at, states, fresh = tile.work, tile.wide, tile.at, tile.lane, False
-    k, due, same = len(units), 0, len(jobs.W) == 1
+    k, due, same, fitted, again = len(units), 0, len(jobs.W) == 1, rule.fits_H_first, False
     for lane in range(LANES):
         work[at.fresh + lane] = 0
         if states[STATE * LANES + lane] == DUE:
             due += 1
             same = same and jobs.given[states[JOB * LANES + lane]] >= 0 and states[TRY * LANES + lane] == 0
+            if race is not None:
+                same = same and race.standing[lane] != ASIDE
     same = same and due == LANES
     if same:
         spread(work, jobs.H[0], jobs.W[0], jobs.places, at.H, at.W, units)
@@ -186,7 +191,14 @@ def enter(tile, jobs, none, n, m, fitted, units):
             continue
         job, number, outside = states[JOB * LANES + lane], states[TRY * LANES + lane], none
         source = jobs.given[job] if number == 0 else -1
-        if source < 0:
+        if race is not None:
+            again = race.standing[number * LANES + lane] == ASIDE
+            if again:
+                take_up(tile, race, lane, len(jobs.columns), m, units)
+        if again:
+            # Where W is not extrapolated its update asks for products of H.
+            fresh = fresh or not rule.extrapolated
+        elif source < 0:
             total = 0.0
             for place in range(at.row_mass + lane, at.row_mass + m * LANES, LANES):
                 total += np.float64(work[place])
@@ -201,13 +213,15 @@ def enter(tile, jobs, none, n, m, fitted, units):
                         work[at.H + (j * k + c) * LANES + lane] = jobs.H[source, c, jobs.places[j]]
                     for i in range(m):
                         work[at.W + (i * k + c) * LANES + lane] = jobs.W[source, i, c]
-        if source >= 0 or not fitted:
+        if not again and (source >= 0 or not fitted):
             work[at.fresh + lane] = 1
             fresh = True
         remember(work, at, lane, outside, len(jobs.columns), m, units)
         states[ITERATION * LANES + lane], states[STATE * LANES + lane] = 0, RUNNING
         wide[CHANGE * LANES + lane] = np.inf
         wide[MOMENTUM * LANES + lane], wide[CEILING * LANES + lane] = FIRST_MOMENTUM, 1.0
+        if race is not None and again:
+            go_on(tile, race, lane, len(jobs.columns), m, units)
     return fresh
 
 

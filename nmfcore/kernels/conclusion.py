@@ -21,6 +21,7 @@ from .checks import (
     residual,
 )
 from .distance import CLOSE, squared_distance
+from .halving import end
 from .lanes import LANES, load, splat, store, view, where_positive
 from .levels import levels
 from .loops import dot_column, gram_rows
@@ -192,7 +193,7 @@ def side_of_W(tile, rule, m, width):
 
 
 @njit(**INNER)
-def finish(tile, cells, jobs, rule, limits, answers, m, units):
+def finish(tile, cells, jobs, race, rule, limits, answers, m, units):
     """Ask the lanes that were set aside for the mass that H still asks for; those done are compared with the best.
 
     A lane of which more is asked runs on; the others go on to their next start, or are empty.
@@ -231,7 +232,7 @@ def finish(tile, cells, jobs, rule, limits, answers, m, units):
     residual(side_of_W(tile, rule, m, width), sums, bool(1), worst, units)
     mark_dead(verdict, view(work, at.W_sums, width), sums, rule, units)
     winners = view(lane, WON * LANES, LANES)
-    won = decide(tile, jobs, limits, worst, answers, winners)
+    won = decide(tile, jobs, race, limits, worst, answers, winners)
     if won > 0:
         level = limits.tol > 0 and not penalised(rule)
         scales = view(work, at.scales, 2 * width)
@@ -270,7 +271,7 @@ def value(tile, cells, rule, m, units):
 
 
 @njit(**INNER)
-def decide(tile, jobs, limits, residuals, answers, winners):
+def decide(tile, jobs, race, limits, residuals, answers, winners):
     """Take back verdicts that the residual contradicts, list the lanes that are the best of their job so far.
 
     Records those, chooses what each lane does next, and returns how many have won; see `stopping.Change`.
@@ -290,7 +291,7 @@ def decide(tile, jobs, limits, residuals, answers, winners):
             tile.work[tile.at.alive + i] = 1
             continue
         job, number, before = lane[JOB * LANES + i], lane[TRY * LANES + i], wide[BEST * LANES + i]
-        if number == 0 or loss < before * (1 - MARGIN) or (np.isfinite(loss) and not np.isfinite(before)):
+        if before == np.inf or loss < before * (1 - MARGIN) or (np.isfinite(loss) and not np.isfinite(before)):
             winners[won] = i
             won += 1
             wide[BEST * LANES + i] = loss
@@ -298,8 +299,11 @@ def decide(tile, jobs, limits, residuals, answers, winners):
             answers.numbers[job, 2] = residuals[i]
             answers.status[job], answers.n_iter[job] = verdict, iteration
             answers.start[job] = jobs.begin[job] + number
-        lane[TRY * LANES + i] = number + 1
-        lane[STATE * LANES + i] = DUE if number + 1 < jobs.tries[job] else EMPTY
+        following = number + 1 if number + 1 < jobs.tries[job] else -1
+        if race is not None:
+            following = end(race, i, number, loss, jobs.tries[job])
+        lane[TRY * LANES + i] = following
+        lane[STATE * LANES + i] = DUE if following >= 0 else EMPTY
     return won
 
 

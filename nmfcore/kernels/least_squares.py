@@ -14,12 +14,13 @@ from ..rules.hals import GROW, GROW_LIMIT, SHRINK
 from ..rules.multiplicative import ROOM
 from .beginning import IDLE, add_outside, admit, clear_empty, enter
 from .conclusion import finish, settle
+from .halving import pause
 from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .loops import dot_column, gram_rows, multiply_rows, scatter_column, sweep_rows
 from .scalars import eps_of, tiny_of
 from .settings import MU, RANK2, SWEEPS
 from .tiles import INNER, OPTIONS
-from .workspace import CEILING, EMPTY, GROUP, ITERATION, JOB, MOMENTUM, ROWS, RUNNING, STATE, TRY, WAITING
+from .workspace import CEILING, DUE, EMPTY, GROUP, ITERATION, JOB, MOMENTUM, ROWS, RUNNING, STATE, TRY, WAITING
 
 SIDE_BY_SIDE = (0,) * ROWS
 
@@ -192,31 +193,39 @@ def iterate(tile, cells, rule, m, units):
 
 
 @njit(**INNER)
-def useful(lane, jobs, more):
-    """Return how many lanes have ended, or are empty, and can be given something to do; and how many are at work."""
+def useful(lane, jobs, race, more):
+    """Return how many lanes can be given something to do, and how many are at work."""
     found, living = 0, 0
     for i in range(LANES):
         state, job = lane[STATE * LANES + i], lane[JOB * LANES + i]
         living += state == RUNNING
         if state == EMPTY:
             found += more
+        elif state == DUE:
+            found += 1
         elif state == WAITING:
-            found += more or lane[TRY * LANES + i] + 1 < jobs.tries[job]
+            if race is None:
+                found += more or lane[TRY * LANES + i] + 1 < jobs.tries[job]
+            else:
+                found += more or jobs.tries[job] > 1
     return found, living
 
 
 @njit(**OPTIONS)
-def frobenius(tile, cells, jobs, none, first, last, rule, limits, units, answers):
-    """Solve the jobs first to last - 1: `units` is any tuple as long as there are components, `none` (k,) are zeros."""
+def frobenius(tile, cells, jobs, race, none, first, last, rule, limits, units, answers):
+    """Solve the jobs first to last - 1: `units` is any tuple as long as there are components, `none` (k,) are zeros.
+
+    `race` is a `halving.Race`, or None where all starts go to their end.
+    """
     m, count, n, at = answers.W.shape[1], len(cells.columns), answers.H.shape[2], tile.at
     following, since, clock = first, np.int64(0), np.int64(0)
     while True:
-        found, living = useful(tile.lane, jobs, following < last)
+        found, living = useful(tile.lane, jobs, race, following < last)
         if living == 0 or (found >= IDLE and since >= jobs.patience and clock == 0):
             # All lanes are checked at the same iterations, so that none is looked at between its own checks.
-            finish(tile, cells, jobs, rule, limits, answers, m, units)
-            following = admit(tile, cells, jobs, following, last, m)
-            if enter(tile, jobs, none, n, m, rule.fits_H_first, units):
+            finish(tile, cells, jobs, race, rule, limits, answers, m, units)
+            following = admit(tile, cells, jobs, race, following, last, m)
+            if enter(tile, jobs, race, none, n, m, rule, units):
                 # What begins at an H needs its products. Lanes in mid-run get the same numbers again.
                 pass_over(tile, cells, at.W, rule.H, bool(0), m, units)
                 # Columns that are empty in every replicate count in the first update of W; after it their H is zero.
@@ -226,7 +235,7 @@ def frobenius(tile, cells, jobs, none, first, last, rule, limits, units, answers
                     # H is first fitted to what W becomes with the H that is given.
                     update_W(tile, at.Y, at.Y, at.fresh, rule.W, m, units)
             since, clock = np.int64(0), np.int64(0)
-            found, living = useful(tile.lane, jobs, following < last)
+            found, living = useful(tile.lane, jobs, race, following < last)
             if living == 0:
                 break
         iterate(tile, cells, rule, m, units)
@@ -235,3 +244,5 @@ def frobenius(tile, cells, jobs, none, first, last, rule, limits, units, answers
         if clock == limits.every:
             clock = np.int64(0)
         settle(tile, rule, limits, clock == 0, m, count, units)
+        if race is not None and clock == 0:
+            pause(tile, jobs, race, count, m, units)

@@ -129,6 +129,7 @@ class Kernel:
 
         `narrow` says that the given H have the pattern's columns alone.
         """
+        from ..kernels.halving import course
         from ..kernels.least_squares import frobenius
         from ..kernels.settings import rule_of
         from ..kernels.tiles import Cells
@@ -141,7 +142,9 @@ class Kernel:
         answers = Answers(W, H, n_iter, status, start, np.zeros((jobs, 3)))
         cells = Cells(pattern.values, pattern.rows, pattern.start, pattern.columns)
         places = np.arange(len(pattern.columns)) if narrow else pattern.columns
-        patience = 0 if (tries.tries > 1).any() else PATIENCE
+        most, after = int(tries.tries.max()), self.stop.halve_after
+        halved = after is not None and most > 1 and not any(self.penalty.coefficients(m, n))
+        patience = 0 if most > 1 else PATIENCE
         given = Jobs(
             tries.replicates, tries.numbers, tries.begin, tries.tries, tries.given, *starts, places, pattern.columns,
             np.uint64(seed % 2**64), patience,
@@ -149,8 +152,9 @@ class Kernel:
 
         def work(first: int, last: int) -> None:
             tile = allocate(pattern.values, self.dtype, len(pattern.rows), m, len(pattern.columns), k)
+            race = course(after, most, m, len(pattern.columns), k, self.dtype) if halved else None
             first, last = first * LANES, min(last * LANES, jobs)
-            frobenius(tile, cells, given, np.zeros(k), first, last, rule, self.limits(), (0,) * k, answers)
+            frobenius(tile, cells, given, race, np.zeros(k), first, last, rule, self.limits(), (0,) * k, answers)
 
         in_parallel(work, -(-jobs // LANES), grain=LONG)
         result = _result(W, H, n_iter, status, answers.numbers)
@@ -281,7 +285,9 @@ class Compiled:
             given = beginning.of(0, chosen, self.request.first_replicate + chosen, narrow=narrow)
             source = order if len(given.W) > 1 or len(given.H) > 1 else 0 * order
         tries = Tries(chosen[order], numbers, 0 * order, np.where(few[order], starts, 1), source)
-        split = starts > 1 and len(chosen) < 2 * LANES * number_of_threads()
+        # Where starts are halved those of one replicate take turns in one lane.
+        lanes = LANES if self.kernel.stop.halve_after is not None else 2 * LANES
+        split = starts > 1 and len(chosen) < lanes * number_of_threads()
         asked = tries.one_by_one() if split else tries
         solved = self.kernel.try_all(asked, given, self.request.seed, narrow=not random and narrow)
         if split:

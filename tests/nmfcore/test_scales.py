@@ -14,7 +14,7 @@ SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
 STOP = Stop(max_iter=300)
 RULES = {
     "frobenius": ("auto", "mu", "amu", "hals", "ehals", "rank2", "arank2"),
-    "kullback-leibler": ("auto", "mu", "amu", "newton"),
+    "kullback-leibler": ("auto", "mu", "amu", "newton", "anewton"),
 }
 # A loss and a rule for it.
 asked = st.sampled_from([(loss, rule) for loss, rules in RULES.items() for rule in rules])
