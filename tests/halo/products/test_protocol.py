@@ -46,8 +46,8 @@ from ..helpers.planted import SMALL, hand_made_application, planted, planted_fit
 
 CLASSES = (
     Application, Aurora, Bifurcation, Boundary, Densities, Eccentricities, Fit, Four, Injection, Likelihood,
-    Memberships, Offset, Profile, Rank, Recommended, RegionEnergies, Reliability, Search, Separations, Simulated, Spread,
-    Stability, Summary, Table1, Tracks,
+    Memberships, Offset, Profile, Rank, Recommended, RegionEnergies, Reliability, Search, Separations, Simulated,
+    Spread, Stability, Summary, Table1, Tracks,
 )  # fmt: skip
 
 
