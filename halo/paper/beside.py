@@ -93,10 +93,8 @@ def along(study: Study) -> Part:
         curves[selection] = {comparison.TWO: two, comparison.OURS: ours}
         if study.is_mock:
             accreted = study.truth(selection).accreted
-            applied = study.two(selection).applications
-            truths[selection] = {
-                name: true_fractions(applied[name].mixtures.bins, study.two(selection).stars, accreted) for name in ours
-            }
+            applied, sample = study.two(selection).applications, study.two(selection).stars
+            truths[selection] = {name: true_fractions(applied[name].mixtures.bins, sample, accreted) for name in ours}
     said = []
     for selection, of in truths.items():
         parts = []
