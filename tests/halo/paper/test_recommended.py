@@ -195,6 +195,7 @@ def test_what_a_selection_does_not_allow_is_left_out_and_the_rest_is_made(tmp_pa
     stars, _ = planted(2500)
     stars["FE_H"] = np.maximum(stars["FE_H"], -1.0)  # none is metal-poor
     stars["Lz"] = -np.abs(stars["Lz"])
+    stars["APOGEE_ID"] = [f"s{i}" for i in range(len(stars))]
     flow = CutFlow(len(stars))
     write_catalogue(tmp_path / "stars.fits", Table(stars), flow, {})
     settings = PaperSettings(bootstrap=0, analysis="recommended")
