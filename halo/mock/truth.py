@@ -274,7 +274,7 @@ def true_fit(fit: Fit, is_accreted: np.ndarray) -> Fit:
         fit,
         W=np.stack([part.sum(axis=1) for part in parts], axis=1),
         H=np.divide(H, total, out=np.zeros_like(H), where=total > 0),
-        names=component_names(len(parts)),
+        names=_of_two(fit.names),
     )
 
 
@@ -284,5 +284,10 @@ def true_application(application: Application, is_accreted: np.ndarray) -> Appli
     W = [
         np.bincount(rows[(rows >= 0) & chosen], minlength=len(application.W)) for chosen in (~is_accreted, is_accreted)
     ]
-    names = component_names(len(W))
+    names = _of_two(application.names)
     return replace(application, W=np.stack(W, axis=1).astype(float), names=names, accreted=LAST)
+
+
+def _of_two(names: tuple[str, ...]) -> tuple[str, ...]:
+    # the truth has two parts, also of a fit that has more components
+    return names if len(names) == 2 else component_names(2)

@@ -12,8 +12,10 @@ from .. import figures
 from ..ensembles.spread import Spread
 from ..errors import HalonmfError
 from ..mock.truth import true_fractions
+from ..products.classifier import Classifier
 from ..products.table1 import Table1
 from . import comparison
+from .amounts import amount
 from .four import sheet_of_table1
 from .part import Part, warned
 from .settings import RECOMMENDED
@@ -69,11 +71,19 @@ def products_of(selection: str) -> Callable[[Study], Part]:
             tables={of_table1: percentiles, f"numbers-{selection}": numbers, of_members: members},
             sheets={of_table1: sheet_of_table1(found.table1, caption, of_table1)},
             fits={name: fit},
-            said=(f"{found.describe().splitlines()[-1]}.", verdict(fit), found.classifier.describe().splitlines()[-2]),
+            said=(f"{found.describe().splitlines()[-1]}.", verdict(fit), _offset(found.classifier)),
             warnings=tuple(x for x in (*warned(fit, found.map, line.application), found.rank.problems()) if x),
         )
 
     return make
+
+
+def _offset(found: Classifier) -> str:
+    off = found.offset
+    if not np.isfinite(off.value):
+        return "The published line has no offset: the accreted fraction does not cross one half once along it."
+    known = f" ({amount(off.lower)} to {amount(off.upper)})" if np.isfinite(off.lower + off.upper) else ""
+    return f"The line of Belokurov & Kravtsov (2023) is moved by {amount(off.value, 'km2 / s2')}{known}."
 
 
 def _caption(made: Table1, selection: str) -> str:
@@ -93,10 +103,8 @@ def along(study: Study) -> Part:
         curves[selection] = {comparison.TWO: two, comparison.OURS: ours}
         if study.is_mock:
             accreted = study.truth(selection).accreted
-            applied = study.two(selection).applications
-            truths[selection] = {
-                name: true_fractions(applied[name].mixtures.bins, study.two(selection).stars, accreted) for name in ours
-            }
+            applied, sample = study.two(selection).applications, study.two(selection).stars
+            truths[selection] = {name: true_fractions(applied[name].mixtures.bins, sample, accreted) for name in ours}
     said = []
     for selection, of in truths.items():
         parts = []

@@ -85,7 +85,7 @@ def recommended_values(study: Study, selection: str) -> dict[str, Value]:
     replicates = [
         two_components(selection, {name: x[b] for name, x in drawn.items()}, coordinates) for b in range(number)
     ]
-    truth = study.true_numbers_of(selection, found.base) if study.is_mock else None
+    truth = study.true_numbers(selection, found) if study.is_mock else None
     return values(two_components(selection, found.merged, coordinates), replicates, truth)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from .. import figures
 from ..fits.fit import HE
 from ..products.table1 import Table1, table1
-from ..stars.variables import VARIABLES
+from .amounts import readable
 from .blocks import Sheet
 from .numbers import bias_note
 from .origins import true_four
@@ -100,7 +100,7 @@ def sheet_of_table1(made: Table1, caption: str, name: str = "table1") -> Sheet:
         for k, q in enumerate(made.q):
             numbers = [cell(made.values[i, j, k], made.intervals[:, i, j, k]) for j in range(len(made.variables))]
             rows.append((component, share if k == 0 else "", mean if k == 0 else "", f"{q:g}", *numbers))
-    abundances = (VARIABLES[name].label for name in made.variables)
+    abundances = (readable(name) for name in made.variables)
     header = ("component", "fraction [%]", "mean over bins [%]", "percentile", *abundances)
     return Sheet(name, caption, header, tuple(rows))
 

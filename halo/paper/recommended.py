@@ -31,7 +31,7 @@ from ..products.classifier import Classifier
 from ..products.compiling import compiled
 from ..products.histograms import MIN_SHARE, PERCENTILES, percentiles_of, tracks_of
 from ..products.memberships import Memberships, memberships
-from ..products.overview import MAP_AXES
+from ..products.overview import MAP_AXES, PROFILES
 from ..products.table1 import Table1, table1
 from ..products.tracks import Tracks, tracks
 from ..progress import Progress, silent
@@ -120,6 +120,12 @@ class Recommended:
         """The boundary in the (E, Lz) plane."""
         assert self.classifier.found is not None
         return self.classifier.found
+
+    @cached_property
+    def applications(self) -> dict[str, Application]:
+        """The fit applied to the bins of each variable of `profiles`."""
+        table = self.base.stars.table
+        return {name: apply(self.fit, table, parse_axes(PROFILES[name])) for name in self.profiles}
 
     @property
     def tracks(self) -> Tracks:

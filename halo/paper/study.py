@@ -71,6 +71,11 @@ class Two:
     numbers: dict[str, float] = field(default_factory=dict)
 
     @property
+    def boundary(self) -> Boundary:
+        """The line between them, under the name that other analyses have for it."""
+        return self.line
+
+    @property
     def fit(self) -> Fit:
         """The components."""
         return self.base.fit
@@ -184,7 +189,7 @@ class Study:
         Raises
         ------
         InputError
-            Too few stars.
+            Too few stars, or stars that call for one component.
         """
         stage = f"recommended analysis, {selection.replace('-', ' ')}"
         number = self.settings.bootstrap if self.settings.bootstrap > 1 else 0
@@ -192,7 +197,7 @@ class Study:
         def make() -> Recommended:
             return recommended(
                 self.stars,
-                self.fit_settings(selection),
+                FitSettings.of(selection=selection, seed=self.settings.seed, device=self.settings.device),
                 replicates=number,
                 progress=lambda what, done, total: self.progress(f"{stage}: {what}", done, total),
             )
@@ -298,24 +303,22 @@ class Study:
         """
         if self.truth_file is None:
             raise InputError("the truth is known of a mock survey only.")
-        return read_truth(self.truth_file, self.two(selection).stars)
+        return read_truth(self.truth_file, self.stars.sample(self.fit_settings(selection).selection).stars)
 
     def true_line(self, selection: str) -> Boundary:
         """Return where the boundary of a mock's selection truly is."""
-        application = self.two(selection).line.application
-        return boundary_of(true_application(application, self.truth(selection).accreted))
+        return boundary_of(true_application(self.two(selection).line.application, self.truth(selection).accreted))
 
-    def true_numbers(self, selection: str) -> dict[str, float]:
-        """Return the paper's numbers as they truly are in a mock, had a fit told every star's origin."""
-        return self.true_numbers_of(selection, self.two(selection).base)
+    def true_numbers(self, selection: str, of: Two | Recommended | None = None) -> dict[str, float]:
+        """Return the paper's numbers as they truly are in a mock, had a fit told every star's origin.
 
-    def true_numbers_of(self, selection: str, base: Base) -> dict[str, float]:
-        """Return the same in the bins and images of some fit of the selection's stars."""
-        two = self.two(selection)
-        accreted = self.truth(selection).accreted
-        applications = {name: true_application(a, accreted) for name, a in two.applications.items()}
-        products = products_of(true_fit(base.fit, accreted), applications, self.true_line(selection))
-        return two_components(selection, products, base.coordinates)
+        In the bins and images of an analysis: by default those of the paper's two components.
+        """
+        of, accreted = of or self.two(selection), self.truth(selection).accreted
+        applications = {name: true_application(a, accreted) for name, a in of.applications.items()}
+        line = boundary_of(true_application(of.boundary.application, accreted))
+        products = products_of(true_fit(of.base.fit, accreted), applications, line)
+        return two_components(selection, products, of.base.coordinates)
 
     def population_images(self, chemistry: Chemistry) -> dict[str, np.ndarray]:
         """Return how stars of each of the mock's populations spread over the pixels of a fit's images."""

@@ -83,7 +83,7 @@ class Memberships:
     @property
     def P_accreted(self) -> np.ndarray:
         """Probability of being of an accreted component: the sum over these; shape (N,), NaN as `probability`."""
-        return self.reading.of(self.probability)
+        return np.minimum(self.reading.of(self.probability), 1.0)  # a sum may exceed one by rounding
 
     @property
     def outside(self) -> int:

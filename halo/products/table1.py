@@ -102,7 +102,8 @@ class Table1:
         for i, name in enumerate(self.components):
             cells: list[Any] = [" / ".join(f"{x:5.2f}" for x in column) for column in self.values[i]]
             lines.append(f"{name:<9} {100 * self.share[i]:6.2f} %" + "".join(f"{cell:>26}" for cell in cells))
-        return "\n".join([*lines, f"{len(self.components)} components"])
+        number = sum(name != ACCRETED for name in self.components)
+        return "\n".join([*lines, f"{number} components"])
 
     def problems(self) -> str:
         """Return which fits did not converge, and how many replicates are missing; empty where all is well."""

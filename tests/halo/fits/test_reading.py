@@ -116,6 +116,7 @@ def test_the_probability_of_being_accreted_is_the_sum_over_the_group(many):
     found = memberships(many, planted()[0])
     group = list(many.reading.accreted)
     assert np.allclose(found.P_accreted, found.probability[:, group].sum(axis=1), equal_nan=True)
+    assert np.nanmax(found.P_accreted) <= 1
     assert np.array_equal(found.table()["P_accreted"], found.P_accreted, equal_nan=True)
 
 
@@ -123,6 +124,7 @@ def test_table_1_has_the_group_first_with_the_sum_of_its_fractions(many):
     found = table1(many)
     assert found.components[0] == "accreted"
     assert found.components[1:] == many.names[::-1]
+    assert found.describe().splitlines()[-1] == "5 components"
     group = [found.components.index(many.names[j]) for j in many.reading.accreted]
     assert found.share[0] == pytest.approx(found.share[group].sum())
     low, high = (f(found.values[group, 0, 1]) for f in (np.min, np.max))

@@ -10,6 +10,7 @@ from astropy.table import Table
 from halonmf.halo.checks.injection import Injection, Stream
 from halonmf.halo.checks.penalties import Search, search
 from halonmf.halo.checks.rank import Rank, rank
+from halonmf.halo.checks.settings import RankSettings
 from halonmf.halo.checks.stability import Stability, stability
 from halonmf.halo.ensembles.rows import Summary
 from halonmf.halo.ensembles.spread import Spread, spread
@@ -20,6 +21,7 @@ from halonmf.halo.fits.likelihood import Likelihood, likelihood
 from halonmf.halo.io.tables import load_table, save_table
 from halonmf.halo.mixtures.bins import make_bins
 from halonmf.halo.mixtures.settings import Axis, Chemistry, parse_axes
+from halonmf.halo.paper.recommended import Recommended, recommended
 from halonmf.halo.populations.aurora import Aurora, aurora
 from halonmf.halo.populations.bifurcation import Bifurcation, bifurcation
 from halonmf.halo.populations.regions import Region, RegionEnergies, region_energies
@@ -44,8 +46,8 @@ from ..helpers.planted import SMALL, hand_made_application, planted, planted_fit
 
 CLASSES = (
     Application, Aurora, Bifurcation, Boundary, Densities, Eccentricities, Fit, Four, Injection, Likelihood,
-    Memberships, Offset, Profile, Rank, RegionEnergies, Reliability, Search, Separations, Simulated, Spread, Stability,
-    Summary, Table1, Tracks,
+    Memberships, Offset, Profile, Rank, Recommended, RegionEnergies, Reliability, Search, Separations, Simulated,
+    Spread, Stability, Summary, Table1, Tracks,
 )  # fmt: skip
 
 
@@ -116,6 +118,9 @@ EXAMPLES = {
     Offset: lambda: offset(a_boundary()),
     Profile: a_profile,
     Rank: lambda: rank(planted(600)[0], SMALL.replace(pixels=10), max_components=2, splits=2, starts=1),
+    Recommended: lambda: recommended(
+        planted(1500)[0], SMALL, compared=RankSettings(splits=2, starts=1, max_components=2), replicates=0
+    ),
     RegionEnergies: regions_compared,
     Reliability: lambda: reliability(np.array([0.1, 0.8, 0.9]), np.array([False, True, True])),
     Search: lambda: search(planted(600)[0], SMALL.replace(chemistry=Chemistry(pixels=10)), draws=3, number=2),
