@@ -256,6 +256,35 @@ def lanes_sqrt(typingctx: Any, value: Any) -> Any:
     return value(value), codegen
 
 
+def _bits(emit: Any) -> Any:
+    # Of positive normal numbers of float64.
+    @intrinsic
+    def function(typingctx: Any, value: Any) -> Any:
+        kind = ir.VectorType(ir.IntType(64), LANES)
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            bits = builder.bitcast(args[0], kind)
+            return emit(builder, bits, lambda number: ir.Constant(kind, [number] * LANES), args[0].type)
+
+        return value(value), codegen
+
+    return function
+
+
+def _exponent(builder: Any, bits: Any, constant: Any, kind: Any) -> Any:
+    # As the last bits of 2^52, which need no conversion between integers and floats.
+    high = builder.or_(builder.lshr(bits, constant(52)), constant(0x433 << 52))
+    return builder.fsub(builder.bitcast(high, kind), ir.Constant(kind, [2.0**52 + 1023] * LANES))
+
+
+def _mantissa(builder: Any, bits: Any, constant: Any, kind: Any) -> Any:
+    return builder.bitcast(builder.or_(builder.and_(bits, constant(2**52 - 1)), constant(0x3FF << 52)), kind)
+
+
+# A positive number is its mantissa, from 1 to 2, times two to its exponent.
+exponent, mantissa = _bits(_exponent), _bits(_mantissa)
+
+
 def _operator(symbol: Any, emit: Any) -> None:
     # numba's overloads would be compiled one by one, for every pair of types, before they are inlined.
     @infer_global(symbol)
