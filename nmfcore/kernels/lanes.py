@@ -133,7 +133,7 @@ def clear(typingctx: Any, array: Any) -> Any:
     return types.void(array), codegen
 
 
-def _part(context: Any, builder: Any, result: types.Array, room: Any, places: Any, which: int) -> Any:
+def _part(context: Any, builder: Any, result: Any, room: Any, places: Any, which: int) -> Any:
     index = ir.IntType(64)
     begin, end = (
         builder.load(builder.gep(places.data, [ir.Constant(index, which + i)], inbounds=True)) for i in range(2)
@@ -162,7 +162,7 @@ def arranger(kind: type, dtypes: Callable[[Any, Any], list[Any]]) -> Any:
     @intrinsic
     def arrange(typingctx: Any, room: Any, places: Any, values: Any, like: Any) -> Any:
         fields = [types.Array(dtype, 1, "C") for dtype in dtypes(values.dtype, like.dtype)]
-        result = types.NamedTuple(fields, kind)
+        result: Any = types.NamedTuple(fields, kind)  # type: ignore[attr-defined]
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             whole, table = (context.make_array(x)(context, builder, y) for x, y in ((room, args[0]), (places, args[1])))
