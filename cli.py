@@ -13,7 +13,7 @@ class Commands(Door):
     groups = {  # noqa: RUF012 - written once, here
         "Data": {"survey": ("mock", "prepare")},
         "Fit": {"fit": ("fit", "apply", "boundary", "classify", "plot")},
-        "Results": {"components": ("split", "table", "eccentricity", "members")},
+        "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members")},
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},
         "Ensembles": {"ensemble": ("ensemble", "summary")},
         "Checks": {"checks": ("rank", "stability", "injection", "search", "simulation")},

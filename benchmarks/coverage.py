@@ -2,9 +2,10 @@
 
 Every sky is a mock survey of its own: stars drawn from the mock's populations, observed with their errors, cut and put
 on orbits (`mock_expected.expected`, one survey each; no files are written). The scatter of the estimates over skies is
-the true sampling error, their mean what an interval is to cover.
+the true sampling error. An interval is to hold their mean; how often it also holds the truth, from which the mean may
+be off, is counted apart: the mean of all skies' true numbers, and the true number of the very stars.
 
-Run with: python benchmarks/coverage.py [--skies 200] [--stars 60000] [--replicates 400]
+Run with: python benchmarks/coverage.py [--analysis paper recommended] [--skies 200] [--stars 60000] [--replicates 400]
 """
 
 import argparse
@@ -13,89 +14,101 @@ from dataclasses import replace
 
 import numpy as np
 from record import RESULTS, save
+from truths import ANALYSES, COVERAGES, NUMBERS, by_likelihood, numbers, truth
 
 from halonmf.halo.fits.intervals import TYPES, Ordered, bias, standard_error
-from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.fits.settings import DIVERGENCE
 from halonmf.halo.mock.expected import expected
+from halonmf.halo.mock.truth import ACCRETED
 from halonmf.halo.replicates.replicate import Stars, begin, reduce
 from halonmf.halo.replicates.setup import Setup
 
 FIRST_SEED = 1000
-SETUP = Setup(FitSettings.of(device="cpu"))
 SCHEMES = ("multinomial", "poisson", "delete")
-COVERAGES = (0.68, 0.95)
-# product, place in it, name in the results
-NUMBERS = (
-    ("mass_fraction", (1,), "HE mass fraction"),
-    ("mean_fraction", (1,), "HE mean over bins"),
-    ("mean_energy", (1,), "HE mean energy"),
-    ("crossing_E", (0,), "50 % crossing in E"),
-    ("crossing_r", (0,), "50 % crossing in r"),
-    ("fraction_E", (10, 1), "HE fraction at -1.71e5"),
-    ("percentile_FE_H", (1, 1), "HE median [Fe/H]"),
-    ("percentile_AL_FE", (1, 1), "HE median [Al/Fe]"),
-)
 
 
-def numbers(products):
-    """The numbers that are looked at, of a base (numbers,) or of replicates (B, numbers)."""
-    return np.stack([products[name][(..., *at)] for name, at, _ in NUMBERS], axis=-1)
-
-
-def sky(seed, stars, replicates, few):
-    """One sky: the estimates, and replicates by scheme; with redrawn edges `few` of them."""
-    table = Stars(expected(stars, seed=seed, oversample=1))
-    drawn = {}
-    for scheme in SCHEMES:
-        base = begin(table, replace(SETUP, scheme=scheme))
-        found = reduce(base, 0, replicates if scheme == "multinomial" else replicates // 2)
+def sky(table, setup, options, few):
+    """One sky: estimates, truth, replicates by scheme (with redrawn edges `few`), number of stars, and more."""
+    drawn, more = {}, {}
+    for scheme in options.schemes:
+        base = begin(table, replace(setup, scheme=scheme))
+        found = reduce(base, 0, options.replicates if scheme == "multinomial" else options.replicates // 2)
         good = (found["status"] == 0) & ~found["refused"]
         drawn[scheme] = numbers(found)[good]
         if scheme == "delete":
-            factor = float(base.coordinates["delete_factor"])
+            more["factor"] = float(base.coordinates["delete_factor"])
     if few:
-        drawn["redrawn edges"] = numbers(reduce(begin(table, replace(SETUP, edges="redrawn")), 0, few))
-    return numbers(base.products), drawn, factor, len(base.sample)
+        drawn["redrawn edges"] = numbers(reduce(begin(table, replace(setup, edges="redrawn")), 0, few))
+    if setup.fit.solver.loss in DIVERGENCE:
+        more["likelihood"] = by_likelihood(base.fit)
+    accreted = np.asarray(base.sample.stars["origin"]).astype(str) == ACCRETED
+    return numbers(base.products), truth(base, accreted), drawn, len(base.sample), more
 
 
-def held(estimates, drawn, mean):
-    """Share of skies whose interval holds the mean, by type, coverage and number."""
+def held(estimates, drawn, what):
+    """Fraction of skies whose interval holds a number, or each its own, by type, coverage and number."""
     found = {}
+    goals = np.broadcast_to(what, estimates.shape)
     for name, kind in TYPES.items():
         for coverage in COVERAGES:
             inside = []
-            for estimate, replicates in zip(estimates, drawn, strict=True):
+            for estimate, replicates, goal in zip(estimates, drawn, goals, strict=True):
                 low, high = kind(Ordered.of(replicates), estimate, coverage)
                 # a number that a sky does not have cannot be held
-                inside.append(np.where(np.isfinite(low + high), (low <= mean) & (mean <= high), np.nan))
+                inside.append(np.where(np.isfinite(low + high + goal), (low <= goal) & (goal <= high), np.nan))
             found[f"{name} {coverage:.0%}".replace("%", " %")] = np.nanmean(inside, axis=0)
     return found
 
 
-def summary(estimates, drawn, factors):
+def likelihood_summary(estimates, truths, found):
+    """How often the profile likelihood's intervals of the mass fraction hold the mean, the truth, their own truth."""
+    if not found:
+        return {}
+    goals = {"mean": estimates[:, 0].mean(), "truth": truths[:, 0].mean(), "own_truth": truths[:, 0]}
+    summed = {"dependence": float(np.mean([dependence for _, dependence in found]))}
+    for coverage in COVERAGES:
+        low, high = np.array([ends[f"{coverage:.0%}"] for ends, _ in found]).T
+        name = f"{coverage:.0%}".replace("%", " %")
+        summed[name] = {goal: float(((low <= x) & (x <= high)).mean()) for goal, x in goals.items()}
+        summed[name]["half_width"] = float((high - low).mean() / 2)
+    return summed
+
+
+def summary(estimates, truths, drawn, factors):
     """Everything that is saved, by number."""
     mean, true = np.nanmean(estimates, axis=0), np.nanstd(estimates, axis=0, ddof=1)
+    goal = np.nanmean(truths, axis=0)
     multinomial = drawn["multinomial"]
-    coverage = held(estimates, multinomial, mean)
+    coverage = {name: held(estimates, multinomial, x) for name, x in (("mean", mean), ("truth", goal), ("own", truths))}
     scatter = {}
     for scheme, skies in drawn.items():
         scatter[scheme] = np.nanmean([standard_error(x) for x in skies], axis=0)
     biases = np.nanmean([bias(x, e) for x, e in zip(multinomial, estimates, strict=True)], axis=0)
     rows = []
     for i, (_, _, name) in enumerate(NUMBERS):
+        deletion = {}
+        if "delete" in scatter:
+            deletion = {
+                "scaled_delete_ratio": scatter["delete"][i] * np.mean(factors) / true[i],
+                "measured_delete_factor": scatter["multinomial"][i] / scatter["delete"][i],
+            }
         rows.append(
             {
                 "number": name,
                 "mean": mean[i],
+                "truth": goal[i],
+                "off_truth_in_scatter": (mean[i] - goal[i]) / true[i],
+                "scatter_of_difference": np.nanstd(estimates[:, i] - truths[:, i], ddof=1),
                 "true_scatter": true[i],
                 "missing": int(np.isnan(estimates[:, i]).sum()),
                 "scatter": {scheme: x[i] for scheme, x in scatter.items()},
                 "ratio": {scheme: x[i] / true[i] for scheme, x in scatter.items()},
-                "scaled_delete_ratio": scatter["delete"][i] * np.mean(factors) / true[i],
-                "measured_delete_factor": scatter["multinomial"][i] / scatter["delete"][i],
+                **deletion,
                 "bootstrap_bias": biases[i],
                 "bootstrap_bias_in_scatter": biases[i] / true[i],
-                "coverage": {kind: x[i] for kind, x in coverage.items()},
+                "coverage": {kind: x[i] for kind, x in coverage["mean"].items()},
+                "coverage_of_truth": {kind: x[i] for kind, x in coverage["truth"].items()},
+                "coverage_of_own_truth": {kind: x[i] for kind, x in coverage["own"].items()},
             }
         )
     return rows
@@ -110,44 +123,58 @@ def rounded(named):
     return {name: round(float(x), 3) for name, x in named.items()}
 
 
+def shown(found):
+    """The rows in lines for a terminal."""
+    lines = []
+    for row in found["rows"]:
+        lines.append(f"{row['number']}: mean {row['mean']:.5g}, truth {row['truth']:.5g}, {row['true_scatter']:.2g}")
+        lines.append(f"    ratio {rounded(row['ratio'])}")
+        lines += [
+            f"    {goal} {rounded(row[goal])}" for goal in ("coverage", "coverage_of_truth", "coverage_of_own_truth")
+        ]
+    return [*lines, f"likelihood: {found['likelihood']}", f"holds most at worst: {best(found['rows'])}"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--analysis", nargs="+", choices=tuple(ANALYSES), default=["paper"])
     parser.add_argument("--skies", type=int, default=200)
     parser.add_argument("--stars", type=int, default=60_000, help="rows of each survey")
     parser.add_argument("--replicates", type=int, default=400)
+    parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=list(SCHEMES), help="multinomial among them")
     parser.add_argument("--few", type=int, nargs=2, default=(40, 60), help="skies and replicates with redrawn edges")
-    parser.add_argument("--output", type=pathlib.Path, default=RESULTS / "coverage.json")
+    parser.add_argument("--output", type=pathlib.Path, default=RESULTS, help="folder of the files, one for an analysis")
     options = parser.parse_args()
-    estimates, factors, sizes, drawn = [], [], [], {}
+    setups = {name: Setup(ANALYSES[name]) for name in options.analysis}
+    every = {name: [] for name in setups}
     for i in range(options.skies):
-        few = options.few[1] if i < options.few[0] else 0
-        estimate, found, factor, size = sky(FIRST_SEED + i, options.stars, options.replicates, few)
-        estimates.append(estimate)
-        factors.append(factor)
-        sizes.append(size)
-        for scheme, x in found.items():
-            drawn.setdefault(scheme, []).append(x)
+        table = Stars(expected(options.stars, seed=FIRST_SEED + i, oversample=1))
+        for name, setup in setups.items():
+            every[name].append(sky(table, setup, options, options.few[1] if i < options.few[0] else 0))
         if (i + 1) % 10 == 0:
             print(f"{i + 1} skies", flush=True)
-    rows = summary(np.array(estimates), drawn, factors)
-    for row in rows:
-        print(
-            row["number"], {k: round(v, 3) for k, v in row["ratio"].items()}, round(row["bootstrap_bias_in_scatter"], 2)
-        )
-        print("   ", {k: round(v, 3) for k, v in row["coverage"].items()})
-    print("holds most at worst:", best(rows))
-    settings = {
-        "skies": options.skies, "stars": options.stars, "replicates": options.replicates, "setup": SETUP,
-        "few": options.few, "first_seed": FIRST_SEED,
-    }  # fmt: skip
-    figures = {
-        "skies": options.skies,
-        "stars_chosen": [int(min(sizes)), int(max(sizes))],
-        "replicates": options.replicates,
-        "delete_factor": float(np.mean(factors)),
-        "rows": rows,
-    }
-    save(options.output, figures, "benchmarks/coverage.py", settings, seeds=[FIRST_SEED], device="cpu")
+    for name, setup in setups.items():
+        estimates, truths, drawn, sizes, more = zip(*every[name], strict=True)
+        estimates, truths = np.array(estimates), np.array(truths)
+        by_scheme = {scheme: [one[scheme] for one in drawn if scheme in one] for scheme in drawn[0]}
+        factors = [one["factor"] for one in more if "factor" in one]
+        intervals = [one["likelihood"] for one in more if "likelihood" in one]
+        figures = {
+            "analysis": name,
+            "skies": options.skies,
+            "stars_chosen": [int(min(sizes)), int(max(sizes))],
+            "replicates": options.replicates,
+            "delete_factor": float(np.mean(factors)) if factors else None,
+            "likelihood": likelihood_summary(estimates, truths, intervals),
+            "rows": summary(estimates, truths, by_scheme, factors),
+        }
+        print(f"{name}:", *shown(figures), sep="\n")
+        settings = {
+            "skies": options.skies, "stars": options.stars, "replicates": options.replicates, "setup": setup,
+            "schemes": options.schemes, "few": options.few, "first_seed": FIRST_SEED,
+        }  # fmt: skip
+        file = options.output / ("coverage.json" if name == "paper" else f"coverage_{name}.json")
+        save(file, figures, "benchmarks/coverage.py", settings, seeds=[FIRST_SEED], device="cpu")
 
 
 if __name__ == "__main__":

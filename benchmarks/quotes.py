@@ -5,8 +5,11 @@ Run with: python benchmarks/quotes.py
 
 import json
 
+import numpy as np
 from record import RESULTS, ROOT
 
+POPULATIONS = {"chemically-pure": 3, "kinematically-pure": 2}
+"""Populations of the mock's selections."""
 WORDS = dict(enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]))
 
 
@@ -308,7 +311,8 @@ def of_ranks(found, giants):
     for row in found["rows"]:
         if row["of"] != "choice":
             continue
-        case, planted = row.get("populations", row.get("selection")), row.get("populations", 3)
+        case, planted = row.get("populations", row.get("selection")), POPULATIONS.get(row.get("selection"))
+        planted = planted or row["populations"]
         cells[row["stars"], row["q"], row["pixels"], case, row["loss"]] = row["chosen"].get(str(planted), 0)
         trials += sum(row["chosen"].values())
         more += sum(times for k, times in row["chosen"].items() if int(k) > planted)
@@ -316,7 +320,7 @@ def of_ranks(found, giants):
     for stars, q, pixels in dict.fromkeys(place[:3] for place in cells):
         both = [
             [cells.get((stars, q, pixels, case, loss), "") for loss in ("frobenius", "kullback-leibler")]
-            for case in (1, 2, 3, 4, "chemically-pure")
+            for case in (1, 2, 3, 4, *POPULATIONS)
         ]
         tried = [", ".join(map(str, pair)) if pair != ["", ""] else "" for pair in both]
         lines.append(" ".join(" | ".join([f"| {stars:,}", str(q * q), str(pixels), *tried]).split()) + " |")
@@ -325,11 +329,17 @@ def of_ranks(found, giants):
             times
             for row in found["rows"]
             for k, times in row["chosen"].items()
-            if row["of"] == of and int(k) < row.get("populations", 3)
+            if row["of"] == of and int(k) < (POPULATIONS.get(row.get("selection")) or row["populations"])
         )
         for of in ("best", "choice")
     }
     lines.append(f"too small in {fewer['best']} of them rather than in {fewer['choice']}")
+    wrong = {}
+    for (stars, *_, loss), right in cells.items():
+        if loss == "frobenius":
+            wrong.setdefault(stars, []).append(1 - right / 20)
+    rates = [f"{np.mean(rate):.0%} with {stars:,} stars" for stars, rate in sorted(wrong.items())]
+    lines.append("wrong in " + ", ".join(rates).replace("%", " %"))
     with_cluster, without = ([row for row in giants["rows"] if row["cluster"] is x] for x in (True, False))
     fine = [row["choices"]["frobenius"] for row in (with_cluster[1], without[1])]
     return [

@@ -2,7 +2,8 @@
 
 Run with: python benchmarks/ranks.py [--stars stars.fits] [--cases 1 2 3 4 chemically-pure kinematically-pure]
 
-Of other cases than those asked for, the rows that were saved before are kept: a case takes minutes.
+Of other cases than those asked for, the rows that were saved before are kept: a case takes minutes. With ``--missing``
+only the samples that no row was saved of are made.
 """
 
 import argparse
@@ -99,25 +100,36 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stars", type=pathlib.Path)
     parser.add_argument("--cases", nargs="+", choices=CASES)
+    parser.add_argument("--missing", action="store_true")
     parser.add_argument("--output", type=pathlib.Path, default=RESULTS / "ranks.json")
     options = parser.parse_args()
     asked = options.cases or [name for name in CASES if options.stars or name.isdigit()]
-    before = json.loads(options.output.read_text())["rows"] if options.output.exists() else []
-    rows = [row for row in before if not any(CASES[name].items() <= row.items() for name in asked)]
+    rows = json.loads(options.output.read_text())["rows"] if options.output.exists() else []
+    if not options.missing:
+        rows = [row for row in rows if not any(CASES[name].items() <= row.items() for name in asked)]
+    settings = {"repeats": REPEATS, "splits": SPLITS, "starts": STARTS, "more": MORE}
+    inputs = [options.stars] if options.stars else []
+
+    def place(row):
+        case = next(i for i, case in enumerate(CASES.values()) if case.items() <= row.items())
+        return case, SAMPLES.index((row["stars"], row["q"], row["pixels"]))
+
+    def keep():
+        rows.sort(key=place)
+        save(options.output, {"rows": rows}, "benchmarks/ranks.py", settings, inputs=inputs, device="cpu")
+
     for name in asked:
         make = partial(planted, int(name)) if name.isdigit() else partial(some, options.stars, name)
         most = (int(name) if name.isdigit() else 3) + MORE
         for number, q, pixels in SAMPLES:
-            if make(number, q, pixels, 0) is None:
+            sample = {**CASES[name], "stars": number, "q": q, "pixels": pixels}
+            if any(sample.items() <= row.items() for row in rows) or make(number, q, pixels, 0) is None:
                 continue
             for one in tried(partial(make, number, q, pixels), most):
-                rows.append({**CASES[name], "stars": number, "q": q, "pixels": pixels, **one})
+                rows.append({**sample, **one})
                 print(rows[-1], flush=True)
-    order = [CASES[name] for name in CASES]
-    rows.sort(key=lambda row: next(i for i, case in enumerate(order) if case.items() <= row.items()))
-    settings = {"repeats": REPEATS, "splits": SPLITS, "starts": STARTS, "more": MORE}
-    inputs = [options.stars] if options.stars else []
-    save(options.output, {"rows": rows}, "benchmarks/ranks.py", settings, inputs=inputs, device="cpu")
+            keep()
+    keep()
 
 
 if __name__ == "__main__":

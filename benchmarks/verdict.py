@@ -16,7 +16,8 @@ import numpy as np
 from halonmf import halo
 from halonmf.halo.errors import HalonmfError
 from halonmf.halo.fits.fit import fit_mixtures
-from halonmf.halo.fits.verdict import SOUND, UNSOUND, assess, in_blocks
+from halonmf.halo.fits.measures import in_blocks
+from halonmf.halo.fits.verdict import SOUND, UNSOUND, assess
 from halonmf.halo.mixtures.counts import count, mix
 from halonmf.halo.mock.survey import make
 from halonmf.halo.mock.truth import read_truth

@@ -31,11 +31,13 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .fits.files import save as save
     from .fits.fit import Fit as Fit
     from .fits.fit import fit as fit
+    from .fits.likelihood import likelihood as likelihood
     from .fits.settings import FitSettings as FitSettings
     from .fits.settings import Solver as Solver
     from .mixtures.settings import Axis as Axis
     from .mixtures.settings import Chemistry as Chemistry
     from .mixtures.settings import Plane as Plane
+    from .paper.recommended import recommended as recommended
     from .populations.aurora import aurora as aurora
     from .populations.bifurcation import bifurcation as bifurcation
     from .populations.regions import region_energies as regions  # noqa: F401
@@ -70,6 +72,7 @@ _ROOMS = {
     "fits.fit": ("fit", "Fit"),
     "fits.apply": ("apply",),
     "fits.bootstrap": ("refit",),
+    "fits.likelihood": ("likelihood",),
     "products.profile": ("profile",),
     "products.boundary": ("boundary",),
     "products.four": ("split", "SplitSettings"),
@@ -92,6 +95,7 @@ _ROOMS = {
     "ensembles.launch": ("ensemble",),
     "ensembles.summary": ("summarise",),
     "simulations.fractions": ("simulate",),
+    "paper.recommended": ("recommended",),
     "figures": ("figures",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse
 
 from .drawing import NO_DELETIONS, SCHEMES, Drawing
 from .errors import ProblemError, refuse_masked, require_whole
 from .kernels.cuda.devices import visible_devices, why_missing
-from .pattern import SharedPattern, compress, order_of, smallest_dtype
+from .pattern import SharedPattern, compress, order_of, smallest_dtype, to_tiles
 
 # Cells are counted in a table of V up to so many entries of it for each count; in a larger V their places are sorted.
 ENTRIES_PER_COUNT = 64
+# Replicates whose weighted stars are in memory at once.
+WEIGHTED = 256
 
 
 def bootstrap(
@@ -26,6 +29,7 @@ def bootstrap(
     seed: int = 0,
     first_replicate: int = 0,
     device: str = "cpu",
+    weights: Any = None,
 ) -> SharedPattern:
     """Resample stars and return the counts of every replicate.
 
@@ -51,11 +55,14 @@ def bootstrap(
     device : {"cpu", "cuda"}
         Where `factorize` draws and solves: "cuda" divides the replicates among the visible devices, "cuda:1" takes that
         one. The counts are the same everywhere.
+    weights : array, shape (n_stars,), optional
+        For how much each star counts. Stars are drawn as without weights, and each time that one is drawn its weight is
+        added to its cells. These are then drawn here at once, in single precision, and `device` is of no consequence.
 
     Returns
     -------
     SharedPattern
-        Its cells are those of the full sample, which is its `base`. Nothing is drawn before it is used.
+        Its cells are those of the full sample, which is its `base`. Without weights nothing is drawn before it is used.
 
     Raises
     ------
@@ -95,6 +102,8 @@ def bootstrap(
     drawing = Drawing(
         cells.of_star, len(cells.rows), smallest_dtype(largest, True), scheme, seed, first_replicate, deletions
     )
+    if weights is not None:
+        return _weighted(cells, drawing, _checked_weights(weights, len(row)), (replicates, m, n))
     values: Any = None
     return SharedPattern(
         cells.rows, cells.columns, cells.start, values, (replicates, m, n), base=cells.base, seed=seed,
@@ -142,6 +151,33 @@ def star_weights(
     deletions = _deletions(row, int(row.max()) + 1, drop) if scheme == "delete" else NO_DELETIONS
     nowhere = np.zeros((len(row), 1), np.int32)
     return Drawing(nowhere, 0, np.dtype(np.uint8), scheme, seed, first_replicate, deletions).weights(replicates)
+
+
+def _checked_weights(weights: Any, stars: int) -> np.ndarray:
+    refuse_masked(weights, "weights", "fill them with 0, which counts nowhere")
+    found = np.asarray(weights, dtype=np.float64)
+    if found.shape != (stars,) or not (np.isfinite(found) & (found >= 0)).all() or not found.any():
+        raise ProblemError(
+            f"weights must have shape ({stars},), be finite and >= 0, and one of them above 0; got shape {found.shape}"
+        )
+    return found
+
+
+def _weighted(cells: Cells, drawing: Drawing, weights: np.ndarray, shape: tuple[int, int, int]) -> SharedPattern:
+    (stars, images), number = cells.of_star.shape, len(cells.rows)
+    star = np.repeat(np.arange(stars), images)
+    each = scipy.sparse.csr_array(
+        (weights[star], (cells.of_star.ravel(), star)), shape=(number + 1, stars)
+    )  # from how often every star is drawn to what the cells hold; where a star does not count is one cell more
+    values = np.empty((shape[0], number), np.float32)
+    for first in range(0, shape[0], WEIGHTED):
+        drawn = drawing.since(first).weights(min(WEIGHTED, shape[0] - first))
+        values[first : first + len(drawn)] = (each @ drawn.T.astype(np.float64)).T[:, :number]
+    base = (each @ np.ones(stars))[:number]
+    return SharedPattern(
+        cells.rows, cells.columns, cells.start, to_tiles(values), shape, base=base, seed=drawing.seed,
+        first_replicate=drawing.first_replicate,
+    )  # fmt: skip
 
 
 def _check(scheme: str, replicates: int, seed: int, first_replicate: int) -> None:

@@ -210,6 +210,7 @@ def inject(
     >>> found.fewest  # doctest: +SKIP
     """
     settings, stream = settings or FitSettings(), stream or Stream()
+    settings.refuse_weights("an injection")
     if min(*widths, *numbers, repeats, components) <= 0 or max(widths) > 1 or not 0 < threshold < 1:
         raise UsageError(
             "widths must lie between 0 and 1, threshold too, and numbers, repeats and components be positive; got "

@@ -176,6 +176,7 @@ def search(
     from nmfcore import fit_masked
 
     settings = settings or FitSettings()
+    settings.refuse_weights("the search for penalties")
     if not settings.solver.least_squares:
         raise UsageError(f"the search is made with the Frobenius loss, as the paper's; got {settings.solver.loss}.")
     bare = replace_penalties(settings)

@@ -207,6 +207,7 @@ def rank(
     import nmfcore
 
     settings = settings or FitSettings.of(pixels=PIXELS)
+    settings.refuse_weights("the choice of a number of components")
     if max_components < 2 or splits < 2 or starts < 1 or seed < 0:
         raise UsageError(
             f"max_components and splits must be >= 2, starts >= 1 and seed >= 0; got {max_components}, {splits}, "

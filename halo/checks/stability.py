@@ -19,6 +19,7 @@ from ..mixtures.counts import mix
 from ..mixtures.settings import Axis, Chemistry
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
+from ..stars.weights import weights_of
 from .settings import StabilitySettings
 
 STARTS = StabilitySettings.starts
@@ -161,7 +162,8 @@ def stability(
 
     def fitted(axes: tuple[Axis, ...], chemistry: Chemistry, **other: Any) -> Fit:
         changed = settings.replace(axes=axes, chemistry=chemistry, **other)
-        return fit_mixtures(mix(chosen, axes, chemistry), chosen, flow, changed)
+        mixtures = mix(chosen, axes, chemistry, weights_of(chosen, settings.weights))
+        return fit_mixtures(mixtures, chosen, flow, changed)
 
     base = fitted(settings.axes, settings.chemistry)
     rows: list[tuple[str, int, np.ndarray, np.ndarray, str]] = []

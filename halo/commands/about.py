@@ -57,6 +57,7 @@ def contents(path: str | Path) -> str:
             content.composition,
             "" if content.judged is None else content.judged.describe(),
             content.problems(),
+            "" if content.verified else "unverified: an earlier version wrote this file without a checksum",
             content.mixtures.describe(),
             str(content.cutflow),
         ]

@@ -69,7 +69,7 @@ def stability(
     stars: Stars,
     output: Table = Path("stability.ecsv"),
     *,
-    settings: Annotated[FitSettings, Only(*SAMPLE)],
+    settings: Annotated[FitSettings, Only(*SAMPLE, "weights")],
     varied: StabilitySettings,
     figure: Figure = None,
     overwrite: Overwrite = False,

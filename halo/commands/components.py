@@ -1,4 +1,4 @@
-"""Results: a sample split into four components, Table 1, eccentricities, and each star's membership."""
+"""Results: four components, Table 1, likelihood intervals, eccentricities, and each star's membership."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from ..errors import UsageError
 from ..fields import Argument, Option
-from ..fits.settings import Bootstrap, Device, Solver
+from ..fits.settings import Bootstrap, Device, LikelihoodSettings, Solver
 from ..products.settings import (
     PRIOR_COUNTS,
     PROFILES,
@@ -114,6 +114,30 @@ def table(
     tell(result, output, quiet)
 
 
+@command("halonmf likelihood fit.h5 -o likelihood.ecsv")
+def likelihood(
+    fit: FitFile,
+    output: Table = Path("likelihood.ecsv"),
+    *,
+    settings: LikelihoodSettings,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find intervals of mass fractions by the profile likelihood.
+
+    Takes about a second and no replicates: a second opinion on the intervals of halonmf ensemble. Needs a fit by
+    --loss kullback-leibler.
+    """
+    from ..fits.likelihood import likelihood as find
+    from ..fits.store import load_fit
+
+    out = Output.table(output, (fit,), overwrite)
+    found = load_fit(fit)
+    result = find(found, level=settings.level)
+    out.save(result, out.record("likelihood", {**vars(settings), "fit": found.settings}))
+    tell(result, output, quiet)
+
+
 @command("halonmf eccentricity fit.h5 stars.fits -o eccentricity.ecsv")
 def eccentricity(
     fit: FitFile,
@@ -157,7 +181,8 @@ def members(
     """Write each star's probability of every component.
 
     The probabilities, given a star's bin and its pixels, are the columns P_LE, P_HE, ... of a prepared catalogue, so
-    that --cut "P_HE>0.9" selects from it. [Fe/H] counts once, though it stands in both planes.
+    that --cut "P_HE>0.9" selects from it; P_accreted too where no component has such a name. [Fe/H] counts once, though
+    it stands in both planes.
     """
     from ..fits.store import load_fit
     from ..mock.truth import read_truth
@@ -172,10 +197,10 @@ def members(
     record = out.record("members", {"fit": found.settings, "prior_counts": prior_counts})
     compared = None
     if truth is not None:
-        compared = reliability(result.probability[:, -1], read_truth(truth, result.stars).accreted)
+        compared = reliability(result.P_accreted, read_truth(truth, result.stars).accreted)
     out.save_stars(result.table(), result.cutflow, record)
     if compared is not None:
-        out.draw(lambda figures: figures.reliabilities({result.names[-1]: compared}), record)
+        out.draw(lambda figures: figures.reliabilities({result.reading.label: compared}), record)
     tell(result, output, quiet, *([] if compared is None else [compared.describe()]))
 
 

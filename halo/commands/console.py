@@ -18,11 +18,14 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import HalonmfError
+from ..io.reading import cleaned
 
 if TYPE_CHECKING:
     from ..products.protocol import Product
 
 
+SENTENCE = 2000
+"""Most characters of an error: it may list columns, and what strangers wrote is part of it."""
 HELP_NAMES = {"help_option_names": ["--help", "-h"]}
 
 
@@ -215,7 +218,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
         try:
             function(*args, **kwargs)
         except HalonmfError as error:
-            typer.echo(f"halonmf: {error}", err=True)
+            typer.echo(f"halonmf: {cleaned(error, SENTENCE)}", err=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             typer.echo("halonmf: interrupted", err=True)
@@ -226,7 +229,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
             if os.environ.get("HALONMF_DEBUG"):
                 traceback.print_exc()
             typer.echo(
-                f"halonmf: internal error ({type(error).__name__}: {error}); please report it, "
+                f"halonmf: internal error ({type(error).__name__}: {cleaned(error)}); please report it, "
                 "with what HALONMF_DEBUG=1 prints",
                 err=True,
             )

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from ..ensembles.rows import Summary
     from ..ensembles.run import Run
     from ..ensembles.runner import Outcome
+    from ..fits.verdict import Verdict
 
 Figures = Annotated[bool, "Draw figures too, in figures/ of the run, as PNG."]
+Strict = Annotated[bool, "Leave with exit code 4 where the fit of the base configuration is not to be trusted."]
 Pdf = Annotated[bool, "Draw the figures as PDF too; existing PDFs are always redrawn with the rest."]
 FIGURES = "figures"
 
@@ -41,6 +43,7 @@ def ensemble(
     dry_run: Annotated[bool, "Estimate time and size; write nothing."] = False,
     options: RunOptions,
     cluster: Cluster,
+    strict: Strict = False,
     figures: Figures = True,
     pdf: Pdf = False,
     overwrite: Overwrite = False,
@@ -70,7 +73,7 @@ def ensemble(
             outcome = compute(stars, output, plan, options=options, cluster=where)
         for line in outcome.notes:
             typer.echo(f"halonmf: {line}", err=True)
-        _report(outcome, output, options, formats=formats(figures, pdf), as_json=as_json, quiet=quiet)
+        _report(outcome, output, options, formats=formats(figures, pdf), strict=strict, as_json=as_json, quiet=quiet)
 
 
 def _estimate(stars: Path, plan: Plan, threads: int | None) -> Estimate:
@@ -82,7 +85,14 @@ def _estimate(stars: Path, plan: Plan, threads: int | None) -> Estimate:
 
 
 def _report(
-    outcome: Outcome, output: Path, options: RunOptions, *, formats: Sequence[str], as_json: bool, quiet: bool
+    outcome: Outcome,
+    output: Path,
+    options: RunOptions,
+    *,
+    formats: Sequence[str],
+    strict: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Print what came of a run; where it is complete, summarise it too."""
     run = outcome.run
@@ -92,20 +102,21 @@ def _report(
         "notes": outcome.notes,
         "failed": [{"setup": one.label, "reason": one.reason} for one in run.failed],
     }
-    said, problems = done(outcome), failures(run)
+    said, problems, verdict = done(outcome), failures(run), None
     if run.complete and options.shard is None and len(run.failed) < len(run.setups):
         made, _ = publish(output, formats=formats)
-        record["summary"] = made.record()
+        record["summary"], verdict = made.record(), made.verdict
         said = said if quiet else f"{made.describe()}\n{said}"
         problems = problems or made.problems()
     say(as_json, f"{said} -> {output}", event="done", **record)
-    leave(problems)
+    judged(verdict, strict, problems)
 
 
 @command("halonmf summary runs/")
 def summary(
     directory: Annotated[Path, "An ensemble, from halonmf ensemble.", Argument("DIR")],
     interval: Interval = TableSettings.interval,
+    strict: Strict = False,
     figures: Figures = True,
     pdf: Pdf = False,
     as_json: Json = False,
@@ -124,7 +135,17 @@ def summary(
         if not quiet:
             typer.echo(made.describe())
         typer.echo(f"{len(files)} files -> {directory}")
-    leave(made.problems())
+    judged(made.verdict, strict, made.problems())
+
+
+def judged(verdict: Verdict | None, strict: bool, problems: str) -> None:
+    """Say in a line where a fit is not to be trusted; leave with exit code 4 then, if strict, and for problems."""
+    unsound = verdict is not None and verdict.unsound
+    if verdict is not None and unsound:
+        typer.echo(f"halonmf: {verdict.line}", err=True)
+    leave(problems)
+    if strict and unsound:
+        raise typer.Exit(4)
 
 
 def formats(figures: bool, pdf: bool) -> tuple[str, ...]:

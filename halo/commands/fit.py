@@ -31,7 +31,6 @@ def fit(
     Stars are binned in energy and angular momentum, or other variables. Says how far the fit is to be trusted.
     """
     from ..fits.fit import fit as find
-    from ..fits.verdict import UNSOUND
     from ..stars.catalogue import read_catalogue
 
     out = Output.fit(output, (stars,), overwrite)
@@ -40,11 +39,10 @@ def fit(
         found = replace(found, judged=found.verdict)
     record = out.record("fit", {"fit": settings}, seeds=[settings.solver.seed], device=found.device)
     out.save_fit(found, record)
-    unsound = found.verdict.word == UNSOUND
-    if unsound:
+    if found.verdict.unsound:
         typer.echo(f"halonmf: {found.verdict.line}", err=True)
     tell(found, output, quiet)
-    if strict and unsound:
+    if strict and found.verdict.unsound:
         raise typer.Exit(4)
 
 

@@ -27,7 +27,7 @@ def mock(directory: Folder, *, settings: MockSettings, overwrite: Overwrite = Fa
     from ..mock.survey import make
 
     with Terminal(quiet) as progress:
-        paths = make(directory, settings.stars, settings.seed, settings.full, progress, overwrite)
+        paths = make(directory, settings.stars, settings.seed, settings.full, progress, overwrite, settings.model)
     thinned = f"1 disc star in {paths.thinning:g} kept" if paths.thinning != 1 else "discs not thinned"
     typer.echo(f"{paths.n_rows:,} rows ({thinned}) -> {paths.allstar.parent}")
 

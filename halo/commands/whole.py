@@ -60,7 +60,8 @@ def paper(
 ) -> None:
     """Make every figure, table and number of the paper.
 
-    With a scoreboard and a page that holds them all.
+    With a scoreboard and a page that holds them all. The recommended analysis takes as many components as the stars
+    call for, and is compared with the paper's.
     """
     from ..paper.run import REPORT, run
 
@@ -78,8 +79,15 @@ def paper(
     if not quiet:
         for name, why in made.skipped.items():
             typer.echo(f"{name} left out: {why}")
+    for line in made.headlines:
+        typer.echo(line)
+    for text in made.said:
+        typer.echo(f"changed        {text}")
     counts = ", ".join(f"{count} {status}" for status, count in made.scores.counts.items())
     typer.echo(f"sample         {made.scores.sample}, {made.scores.stars:,} chemically pure stars")
     typer.echo(f"scoreboard     {counts}")
+    for each in made.scores.components:
+        if not each.trusted:
+            typer.echo(f"not trusted    {each.describe()}")
     typer.echo(f"left           {made.figures} figures, {made.tables} tables, {REPORT} in {directory}")
     leave("; ".join(made.warnings))

@@ -121,5 +121,6 @@ def _contents(summary: Summary, record: Mapping[str, Any]) -> tuple[dict[str, np
             for group in summary.groups
         ],
         "provenance": record,
+        **({} if summary.verdict is None else {"verdict": summary.verdict.record()}),
     }
     return arrays, json.dumps(plain(content), sort_keys=True)

@@ -1,8 +1,9 @@
 """Which process works in a folder: claims as small files, without the file locks that NFS and Lustre lack.
 
 A claim is a small file, written under another name and then linked to its own, which succeeds only once. It names the
-process that made it. A process of this machine is looked up; one elsewhere is taken for dead when its claim has not
-been touched for some minutes, by the clock of the file system.
+process that made it. A process of this machine is looked up, and dead if the machine has started since; one elsewhere,
+or in a container, is taken for dead when its claim has not been touched for some minutes, by the clock of the file
+system.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import json
 import os
 import socket
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutputError
+from ..errors import InterruptedRunError, OutputError
+from ..io.atomic import temporary_name
 
 BEAT = 30.0
 """Seconds between touches of a claim."""
+LARGEST = 100_000
+"""Most bytes of a claim that are read."""
 STALE = 300.0
 """Seconds without a touch after which a claim of a process that cannot be looked up is taken for dead."""
 
@@ -66,7 +71,9 @@ def claim(folder: Path, name: str, *, rivals: Callable[[str], bool]) -> Iterator
     Raises
     ------
     OutputError
-        A living process holds the claim, or a rival one; or the folder is not writable.
+        A living process holds the claim, or a rival one; the folder is not writable, or the claim is no regular file.
+    InterruptedRunError
+        A process that cannot be looked up from here holds it: it may be dead, and trying again later helps.
     """
     record = _myself(name)
     path = folder / f"{name}.json"
@@ -91,28 +98,41 @@ def claim(folder: Path, name: str, *, rivals: Callable[[str], bool]) -> Iterator
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """Return the content of a claim; None where there is none, empty where it cannot be read."""
+    """Return the content of a claim; None where there is none, empty where it cannot be read.
+
+    Raises
+    ------
+    OutputError
+        It is a link, a folder or a pipe: no process of this software made it, and nothing of it is read.
+    """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise OutputError(f"{path}: is no regular file, as a claim is; remove it.")
+        with path.open("rb") as file:
+            said = json.loads(file.read(LARGEST).decode("utf-8"))
         return said if isinstance(said, dict) else {}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
 
 
-def alive(path: Path, record: dict[str, Any]) -> bool:
-    """Return whether the process that made a claim is still there."""
+def alive(path: Path, record: dict[str, Any]) -> bool | None:
+    """Return whether the process that made a claim is still there; None where only time will tell."""
     if record.get("place") == _place() and isinstance(record.get("pid"), int):
         return _started(record["pid"]) == record.get("started") is not None
+    if _restarted(record):
+        return False
+    probe = temporary_name(path, "clock")
     try:
-        probe = path.with_name(f".{path.name}.{os.getpid()}.clock")
-        probe.touch()
+        probe.touch(exist_ok=False)
         now = probe.stat().st_mtime
-        probe.unlink(missing_ok=True)
-        return now - path.stat().st_mtime < STALE
+        # a clock that was set back leaves claims from the future, which nobody touches either
+        return None if abs(now - path.stat().st_mtime) < STALE else False
     except FileNotFoundError:
         return False
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _give_up(path: Path, record: dict[str, Any]) -> None:
@@ -121,9 +141,10 @@ def _give_up(path: Path, record: dict[str, Any]) -> None:
 
 
 def _take(path: Path, record: dict[str, Any]) -> None:
-    mine = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    mine = temporary_name(path)
     try:
-        mine.write_text(json.dumps(record), encoding="utf-8")
+        with mine.open("x", encoding="utf-8") as file:
+            json.dump(record, file)
         while True:
             try:
                 os.link(mine, path)
@@ -151,14 +172,18 @@ def _refuse_or_remove(path: Path) -> None:
     record = read(path)
     if record is None:
         return
-    if alive(path, record):
-        what, pid, host, since = (record.get(name, "?") for name in ("what", "pid", "host", "since"))
-        raise OutputError(
-            f"{path.parent.parent}: {what} is at work there: process {pid} on {host}, since {since}. Wait for it or "
-            "stop it; the claim of a dead process is taken over, after some minutes if it was on another machine."
+    living = alive(path, record)
+    if living is not False:
+        what, pid, host, since = (str(record.get(name, "?"))[:80] for name in ("what", "pid", "host", "since"))
+        said = f"{path.parent.parent}: {what} is at work there: process {pid} on {host}, since {since}."
+        if living:
+            raise OutputError(f"{said} Wait for it or stop it.")
+        raise InterruptedRunError(
+            f"{said} It cannot be looked up from here; its claim is taken over when it has not been renewed for "
+            f"{STALE / 60:.0f} minutes. Run again later, with --resume."
         )
     # Moved before it is removed, so that only one process does it, and looked at again: it may be a newer claim.
-    aside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.dead")
+    aside = temporary_name(path, "dead")
     try:
         path.rename(aside)
     except FileNotFoundError:
@@ -175,6 +200,8 @@ def _myself(name: str) -> dict[str, Any]:
         "what": "another run" if name == "run" else name.replace("-", " "),
         "host": socket.gethostname(),
         "place": _place(),
+        "machine": _machine(),
+        "boot": _read("/proc/sys/kernel/random/boot_id"),
         "pid": pid,
         "started": _started(pid),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -184,11 +211,29 @@ def _myself(name: str) -> dict[str, Any]:
 
 def _place() -> str:
     """Return what must be equal for process numbers to mean the same: machine, its start, and process namespace."""
-    parts = [socket.gethostname()]
+    parts = [socket.gethostname(), _read("/proc/sys/kernel/random/boot_id")]
     with contextlib.suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
         parts.append(str(Path("/proc/self/ns/pid").readlink()))
     return " ".join(parts)
+
+
+def _machine() -> str:
+    """Return the installation's own number with the host's name; empty where it has none."""
+    number = _read("/etc/machine-id")
+    return f"{number} {socket.gethostname()}" if number else ""
+
+
+def _restarted(record: dict[str, Any]) -> bool:
+    """Return whether a claim is of this machine before it last started, whose processes are all gone."""
+    machine, boot = _machine(), _read("/proc/sys/kernel/random/boot_id")
+    return bool(machine and boot and record.get("boot")) and record.get("machine") == machine and record["boot"] != boot
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
 
 
 def _started(pid: int) -> str | None:

@@ -10,9 +10,9 @@ from typing import Any
 from ..errors import OutputError, UsageError
 from ..io.atomic import make_folder, remove, set_aside, write_bytes
 from ..io.kept import LIST
-from .run import BATCHES, CLAIMS, DAMAGED, MANIFEST, SETTINGS, Run, batch_path, open_run, read_settings
+from .run import BATCHES, CLAIMS, DAMAGED, MANIFEST, SETTINGS, VERDICT, Run, batch_path, open_run, read_settings
 
-OURS = (SETTINGS, MANIFEST, BATCHES, DAMAGED, CLAIMS, "summary.ecsv", "summary.h5", "figures")
+OURS = (SETTINGS, MANIFEST, VERDICT, BATCHES, DAMAGED, CLAIMS, "summary.ecsv", "summary.h5", "figures")
 """All that a run's folder holds; only some of it is ever removed."""
 _PICTURES = ("fractions", "boundary", "tracks", "setups")
 """With what the names of the figures begin that `figures.ensemble` makes."""
@@ -176,7 +176,7 @@ def _clear(folder: Path) -> None:
     # The settings are removed last: interrupted before, this leaves the old run with fewer batches.
     pictures = [f"figures/{name}*.{kind}" for name in _PICTURES for kind in ("png", "pdf", "txt")]
     summary = ("summary.ecsv", "summary.h5", f"figures/{LIST}", *pictures)
-    for pattern in (f"{BATCHES}/*.h5", f"{BATCHES}/.*.tmp", f"{DAMAGED}/*", MANIFEST, *summary):
+    for pattern in (f"{BATCHES}/*.h5", f"{BATCHES}/.*.tmp", f"{DAMAGED}/*", MANIFEST, VERDICT, *summary):
         for path in folder.glob(pattern):
             remove(path)
     remove(folder / SETTINGS)

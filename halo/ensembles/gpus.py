@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from ..errors import HalonmfError, InputError, InterruptedRunError, OutputError, UsageError
 from ..progress import silent
+from . import signals
 from .plan import Plan
 from .run import batch_path, open_run
 from .runner import STAGE, Outcome, cores, ensemble
@@ -54,6 +55,7 @@ def side_by_side(
     with _processes(stars, folder, number, options.threads) as processes:
         while any(process.poll() is None for process, _ in processes):
             time.sleep(PAUSE)
+            signals.check()
             done = sum(batch.fits for batch in plan.batches if batch_path(folder, batch.index).exists())
             options.progress(STAGE, done, plan.fits)
         for process, said in processes:
@@ -70,10 +72,9 @@ def side_by_side(
 def child(stars: str, folder: str, shard: str, threads: str) -> int:
     """Compute one shard of the run whose settings are in the folder; return the exit code."""
     from .settings import parse_shard
-    from .signals import stoppable
 
     try:
-        with stoppable():
+        with signals.stoppable():
             plan = open_run(folder).plan
             ensemble(Path(stars), Path(folder), plan, RunOptions(shard=parse_shard(shard), threads=int(threads)))
     except HalonmfError as error:
@@ -104,5 +105,10 @@ def _processes(
             for process, _ in processes:
                 if process.poll() is None:
                     process.terminate()  # what is complete is kept
-            for process, _ in processes:
-                process.wait()
+            try:
+                for process, _ in processes:
+                    process.wait()
+            finally:  # where a second request has ended the wait
+                for process, _ in processes:
+                    if process.poll() is None:
+                        process.kill()

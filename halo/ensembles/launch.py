@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import UsageError
 from ..fits.engine import device_count
 from ..stars.catalogue import Catalogue
+from .judged import judge
 from .plan import Plan
 from .runner import Outcome, check
 from .runner import ensemble as compute
@@ -29,7 +30,8 @@ def ensemble(
 ) -> Outcome:
     """Compute an ensemble of fits, or what is missing of it, and keep it in a folder.
 
-    All GPUs of this machine share the work where the fits run on GPUs; a dask cluster does where one is given.
+    Of a complete one the base configuration, that which the others vary, is judged too; see `Fit.verdict`. All GPUs of
+    this machine share the work where the fits run on GPUs; a dask cluster does where one is given.
 
     Parameters
     ----------
@@ -77,6 +79,13 @@ def ensemble(
     options = options or RunOptions()
     source, folder = _file(stars), Path(folder)
     check(plan)
+    outcome = _computed(source, folder, plan, options, cluster)
+    if outcome.run.complete:
+        judge(outcome.run, source)
+    return outcome
+
+
+def _computed(source: Path, folder: Path, plan: Plan, options: RunOptions, cluster: Cluster | None) -> Outcome:
     if cluster is not None:
         if options.shard or options.threads:
             raise UsageError("--scheduler goes with neither --shard nor --threads: its workers share the work.")

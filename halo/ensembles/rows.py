@@ -12,6 +12,7 @@ from astropy.table import QTable
 from ..fits.engine import CONVERGED
 from ..fits.fit import component_names
 from ..fits.intervals import RECOMMENDED
+from ..fits.verdict import Verdict
 from ..io.notebook import Shown, curves
 from ..replicates.table import find, key, subjects
 from ..stars.variables import unit_of
@@ -42,6 +43,8 @@ class Summary(Shown):
         What has not been computed yet.
     run : str
         Hash that names the run.
+    verdict : Verdict, optional
+        How far the fit of the base configuration, which the others vary, is to be trusted.
     """
 
     parts: tuple[Part, ...]
@@ -50,6 +53,7 @@ class Summary(Shown):
     failed: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
     run: str = ""
+    verdict: Verdict | None = None
 
     @property
     def complete(self) -> bool:
@@ -94,11 +98,13 @@ class Summary(Shown):
         ]  # fmt: skip
         made.meta["failed"] = dict(self.failed)
         made.meta["missing"] = list(self.missing)
+        if self.verdict is not None:
+            made.meta["verdict"] = self.verdict.record()
         return made
 
     def describe(self) -> str:
         """Return mass fractions and crossings with their errors, what was left out, and what is missing."""
-        lines = [*_heads(self)]
+        lines = [*_heads(self), *([] if self.verdict is None else [self.verdict.describe()])]
         if len(self.parts) == 1:
             lines += _whole(self.parts[0])
         else:
@@ -163,6 +169,7 @@ class Summary(Shown):
             ],
             "failed": dict(self.failed),
             "missing": list(self.missing),
+            "verdict": None if self.verdict is None else self.verdict.record(),
         }
 
     def _shown(self) -> tuple[str, dict[str, str], str]:
@@ -175,6 +182,7 @@ class Summary(Shown):
                 f"{name} {_percent(first, 'mass_fraction', (j,)).strip()}" for j, name in enumerate(first.names)
             ),
             "status": self.problems() or "complete",
+            **({} if self.verdict is None else {"verdict": self.verdict.line}),
         }
         picture = ""
         if "fraction_E" in first.statistics:
@@ -195,7 +203,7 @@ def _describe(rows: dict[str, list[Any]], label: str, name: str, shape: tuple[in
         at = next(axes.index(kind) for kind in kinds if kind in axes)
         return np.broadcast_to(x.reshape(-1, *[1] * (len(shape) - at - 1)), shape).ravel()
 
-    component = along(names, "component") if "component" in axes else np.full(number, names[-1])
+    component = along(names, "component") if "component" in axes else np.full(number, of.reading.label)
     at = np.full(number, np.nan if found.product.at is None else found.product.at)
     for kind in ("level", "percentile"):
         if kind in axes:
@@ -246,18 +254,20 @@ def _whole(part: Part) -> Iterator[str]:
             yield f"  {find(name).product.label} {component:3s} {_percent(part, name, (j,))}"
     for j, component in enumerate(part.names):
         yield f"  mean energy {component:5s} {_energy(part, 'mean_energy', (j,))}"
+    if key("accreted_fraction") in part.statistics:
+        yield f"  accreted fraction ({part.reading.label}) {_percent(part, key('accreted_fraction'), ())}"
     for variable in subjects("crossing", part.statistics):
         for i, level in enumerate(part.coordinates["levels"]):
-            yield f"  {part.names[-1]} {100 * level:2.0f} % against {variable:2s}  {_crossing(part, variable, i)}"
+            yield f"  {part.reading.label} {100 * level:2.0f} % against {variable:2s}  {_crossing(part, variable, i)}"
 
 
 def _short(summary: Summary) -> Iterator[str]:
     width = max(len(p.label) for p in summary.parts)
-    yield f"  {'configuration':{width}s}  {'mass fraction of the last component':38s}  its 50 % crossing in E"
+    yield f"  {'configuration':{width}s}  {'accreted fraction':38s}  its 50 % crossing in E"
     for p in summary.parts:
         crossing = _crossing(p, "E", 0) if "E" in subjects("crossing", p.statistics) else ""
         lost = f"  {p.refused:,} refused" * bool(p.refused) + f"  {p.unconverged:,} not converged" * bool(p.unconverged)
-        yield f"  {p.label:{width}s}  {_percent(p, 'mass_fraction', (-1,)):38s}  {crossing}{lost}"
+        yield f"  {p.label:{width}s}  {_accreted(p):38s}  {crossing}{lost}"
 
 
 def _apart(group: Group, labelled: bool) -> Iterator[str]:
@@ -267,6 +277,9 @@ def _apart(group: Group, labelled: bool) -> Iterator[str]:
     for j, name in enumerate(names):
         mean, spread, se = (100 * group("mass_fraction", x)[j] for x in ("mean", "spread", "se"))
         yield f"  mass fraction {name:3s} {mean:6.2f} %   spread {spread:.2f}   sampling {_known(se, '.2f')}"
+    if key("accreted_fraction") in group.statistics:
+        mean, spread, se = (100 * group.accreted(x) for x in ("mean", "spread", "se"))
+        yield f"  accreted fraction {mean:6.2f} %   spread {spread:.2f}   sampling {_known(se, '.2f')}"
     for variable in subjects("crossing", group.statistics):
         name = key("crossing", variable)
         scale, unit, digits = _scale(variable)
@@ -275,7 +288,7 @@ def _apart(group: Group, labelled: bool) -> Iterator[str]:
             number = int(group(name, "n_setups")[i])
             if number:
                 yield (
-                    f"  {names[-1]} {100 * level:2.0f} % against {variable:2s} {mean:8.{digits}f}{unit}   "
+                    f"  {group.reading.label} {100 * level:2.0f} % against {variable:2s} {mean:8.{digits}f}{unit}   "
                     f"spread {_known(spread, f'.{digits}f')}   sampling {_known(se, f'.{digits}f')}   "
                     f"crosses once in {number} of {len(group.members)}"
                 )
@@ -286,6 +299,11 @@ def _percent(part: Part, name: str, at: tuple[int, ...]) -> str:
     if not part.used:
         return f"{base:6.2f} %"
     return f"{base:6.2f} %  [{_known(low, '.2f')}, {_known(high, '.2f')}]  se {_known(se, '.2f')}"
+
+
+def _accreted(part: Part) -> str:
+    own = key("accreted_fraction")
+    return _percent(part, own, ()) if own in part.statistics else _percent(part, key("mass_fraction"), (-1,))
 
 
 def _energy(part: Part, name: str, at: tuple[int, ...]) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..io.provenance import libraries, settings_sha256
+from ..io.reading import check_file
 from ..replicates.setup import Setup
 from .batchfile import Computed, Header, decode, read_header
 from .plan import Batch, Part, Plan, encode
@@ -25,6 +26,7 @@ from .plan import decode as decode_plan
 SCHEMA = 1
 """Version of the folder's layout; it rises when a reader of the old one would go wrong."""
 SETTINGS, MANIFEST, BATCHES, DAMAGED, CLAIMS = "settings.json", "manifest.json", "batches", "damaged", "claims"
+VERDICT = "verdict.json"
 LARGEST = 2**31
 """Bytes above which a batch file is not even opened."""
 
@@ -172,6 +174,8 @@ def open_run(folder: str | Path) -> Run:
     for batch in plan.batches:
         path = batch_path(folder, batch.index)
         try:
+            if path.exists() and not path.is_file():
+                raise InputError("is a folder, a pipe or a device")
             if path.stat().st_size > LARGEST:
                 raise InputError(f"has {path.stat().st_size:,} bytes, more than any batch")
             header = read_header(path.read_bytes())
@@ -219,6 +223,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """
     path = folder / SETTINGS
     try:
+        if path.exists() and check_file(path).stat().st_size > LARGEST:
+            raise InputError(f"{path}: has {path.stat().st_size:,} bytes, more than any settings.")
         record = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(record, dict) or record.get("halonmf") != "ensemble":
             raise InputError(f"{path}: is not the settings of an ensemble; make one with halonmf ensemble.")
@@ -233,6 +239,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder}: no run is there, {SETTINGS} is missing; make one with halonmf ensemble.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
+    except RecursionError:
+        raise InputError(f"{path}: damaged (nested without end); start a new folder.") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: damaged ({error}); start a new folder.") from None
     return record

@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..fits.engine import check_names, resolve_device, use_threads
 from ..io.atomic import check_inside, write_bytes
 from ..io.provenance import describe_input, own_version
+from . import signals
 from . import worker as work
 from .batchfile import Computed, encode
 from .claims import claim
@@ -112,6 +113,7 @@ def ensemble(
             computing = iter((executor or work.compute)(todo, plan, stars))
         for batch, computed in computing:
             held.check()
+            signals.check()
             write_bytes(batch_path(folder, batch.index), encode(run.sha256, batch.index, computed), overwrite=True)
             fits += batch.fits
             options.progress(STAGE, done + fits, total)

@@ -5,20 +5,34 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 from ..errors import InterruptedRunError
 
 NAMES = ("SIGTERM", "SIGUSR1", "SIGHUP")
+GRACE = 5.0
+"""Seconds for which further signals belong to the first: schedulers send several, and the clean-up must not be cut."""
+_requested: list[str] = []
+"""The name of the signal that has come to the block in progress."""
 
 
 class Stop(BaseException):
     """Raised wherever the program is when a signal arrives; no `except Exception` catches it."""
 
 
+def check() -> None:
+    """Raise the request to stop again where it was lost: Python discards what is raised in a destructor or a callback.
+
+    Long work calls it between its steps, never while it cleans up.
+    """
+    if _requested:
+        raise Stop(_requested[0])
+
+
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Leave the block when a signal comes, through every `finally` in it.
+    """Leave the block when a signal comes, through every `finally` in it; a signal later than `GRACE` ends those too.
 
     Raises
     ------
@@ -29,12 +43,20 @@ def stoppable() -> Iterator[None]:
         yield  # only the main thread may set signal handlers
         return
     known = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+    last = 0.0
 
     def stop(number: int, _: object) -> None:
-        for one in known:
-            signal.signal(one, signal.SIG_IGN)  # a second signal must not interrupt the clean-up after the first
-        raise Stop(signal.Signals(number).name)
+        nonlocal last
+        now = time.monotonic()
+        if not _requested:
+            _requested.append(signal.Signals(number).name)
+        elif now - last < GRACE:
+            return
+        last = now
+        raise Stop(_requested[0])
 
+    earlier = _requested[:]
+    _requested.clear()
     before = [signal.signal(one, stop) for one in known]
     try:
         yield
@@ -45,3 +67,4 @@ def stoppable() -> Iterator[None]:
     finally:
         for one, handler in zip(known, before, strict=True):
             signal.signal(one, handler)
+        _requested[:] = earlier

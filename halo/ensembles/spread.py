@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,108 +11,15 @@ from astropy import units
 from astropy.table import QTable
 
 from ..errors import UsageError
-from ..fits.fit import Fit
-from ..fits.fit import fit as fit_components
-from ..fits.settings import FitSettings
-from ..mixtures.settings import Axis, parse_axes
+from ..fits.reading import LAST, Reading
 from ..products.compiling import as_python, compiled
 from ..products.crossings import crossings, single_crossings
-from ..products.overview import PROFILES
-from ..products.profile import LEVELS, MIN_STARS, Crossing, Profile, profile
+from ..products.profile import LEVELS, MIN_STARS, Crossing
 from ..stars.variables import unit_of
+from .setups import Setups
 from .statistics import OVER, over_configurations
 
-PIXELS = (10, 20, 30, 40, 50, 60)
-"""l of the configurations: the paper's limits, and steps that it does not give."""
 INTERVAL = 0.68
-
-
-@dataclass(frozen=True)
-class Setups:
-    """Fractions of the components in every configuration, along one or more variables.
-
-    Attributes
-    ----------
-    settings : tuple of FitSettings
-        S configurations, those that converged.
-    failed : tuple of FitSettings
-        Those that did not; they are left out.
-    names : tuple of str
-        Components, in order of increasing energy.
-    edges : dict of str to ndarray, shape (m + 1,)
-        By variable.
-    n_stars : dict of str to ndarray, shape (m,)
-    fractions : dict of str to ndarray, shape (S, m, k)
-    """
-
-    settings: tuple[FitSettings, ...]
-    failed: tuple[FitSettings, ...]
-    names: tuple[str, ...]
-    edges: Mapping[str, np.ndarray]
-    n_stars: Mapping[str, np.ndarray]
-    fractions: Mapping[str, np.ndarray]
-
-
-def over_setups(
-    table: Any,
-    settings: Sequence[FitSettings],
-    variables: Sequence[str] | Mapping[str, Sequence[Axis]] = ("E",),
-    *,
-    find: Callable[[Any, FitSettings], Fit] = fit_components,
-) -> Setups:
-    """Return the fractions that the components of every configuration have along some variables.
-
-    Parameters
-    ----------
-    table : Table
-        Prepared stars.
-    settings : sequence of FitSettings
-        Configurations of one selection and as many components, such as `vary_pixels` makes.
-    variables : sequence of str, or mapping of str to axes
-        Names in `products.PROFILES`, or axes of one's own by name.
-    find : callable
-        From stars and settings to a fit; for four components one that splits the sample.
-
-    Returns
-    -------
-    Setups
-
-    Raises
-    ------
-    UsageError
-        No configuration, none that converged, or another number of components in some.
-    """
-    axes = variables if isinstance(variables, Mapping) else {name: parse_axes(PROFILES[name]) for name in variables}
-    found: list[dict[str, Profile]] = []
-    good, failed = list[FitSettings](), list[FitSettings]()
-    for each in settings:
-        made = find(table, each)
-        profiles = {name: profile(made, table, one) for name, one in axes.items()}
-        whole = made.converged and all(p.application.converged.all() for p in profiles.values())
-        (good if whole else failed).append(each)
-        if whole:
-            found.append(profiles)
-    if not found:
-        raise UsageError(f"none of {len(settings)} configurations converged; raise max_iter or loosen tol.")
-    names = [next(iter(p.values())).application.names for p in found]
-    if len(set(names)) > 1:
-        raise UsageError(
-            "configurations must have the same components; these have " + ", ".join(map(str, set(names))) + "."
-        )
-    first = {name: p.application.mixtures for name, p in found[0].items()}
-    return Setups(
-        settings=tuple(good),
-        failed=tuple(failed),
-        names=names[0],
-        edges={name: mixtures.bins.edges[0] for name, mixtures in first.items()},
-        n_stars={name: mixtures.n_stars for name, mixtures in first.items()},
-        fractions={name: np.stack([p[name].application.fractions for p in found]) for name in axes},
-    )
-
-
-def vary_pixels(settings: FitSettings, pixels: Sequence[int] = PIXELS) -> tuple[FitSettings, ...]:
-    """Return the configurations over which the paper takes its error bars: other numbers of pixels l."""
-    return tuple(settings.replace(pixels=l) for l in pixels)  # noqa: E741
 
 
 @dataclass(frozen=True)
@@ -134,7 +41,7 @@ class Spread:
     noise : ndarray, shape (2, m, k)
         Lower and upper limit of the bootstrap replicates minus their median; NaN without any.
     crossings : tuple of Crossing
-        Of the last component's mean.
+        Of the mean accreted fraction.
     crossing_sigma : ndarray, shape (levels,)
         Standard deviation over configurations of where each of them crosses; NaN unless all do, and once.
     crossing_noise : ndarray, shape (2, levels)
@@ -147,6 +54,8 @@ class Spread:
         Bins with fewer stars are left out of crossings.
     level : float
         Probability of the limits.
+    accreted : tuple of int
+        Components that are read as accreted.
     """
 
     variable: str
@@ -164,6 +73,12 @@ class Spread:
     replicates: int
     min_stars: int
     level: float
+    accreted: tuple[int, ...] = LAST
+
+    @property
+    def reading(self) -> Reading:
+        """Which of the components are read as accreted."""
+        return Reading(self.names, self.accreted)
 
     @property
     def centres(self) -> np.ndarray:
@@ -173,7 +88,7 @@ class Spread:
     @property
     def trusted(self) -> np.ndarray:
         """Which bins have stars enough; bool, shape (m,)."""
-        return (self.n_stars >= self.min_stars) & np.isfinite(self.mean[:, -1])
+        return (self.n_stars >= self.min_stars) & np.isfinite(self.reading.of(self.mean))
 
     def table(self) -> QTable:
         """Return a spread as a table: a row per bin.
@@ -200,7 +115,7 @@ class Spread:
             min_stars=self.min_stars,
         )
         table.meta["crossings"] = {
-            f"{self.names[-1]}={crossing.level:g}": {
+            f"{self.reading.label}={crossing.level:g}": {
                 "at": list(crossing.at),
                 "sigma_over_setups": float(self.crossing_sigma[i]),
                 "noise": self.crossing_noise[:, i].tolist(),
@@ -215,7 +130,7 @@ class Spread:
         unit = unit_of(self.variable)
         lines = [f"{self.setups} configurations, {self.replicates} replicates"]
         for i, crossing in enumerate(self.crossings):
-            line = f"{self.names[-1]} {crossing.describe(unit)}"
+            line = f"{self.reading.label} {crossing.describe(unit)}"
             if np.isfinite(self.crossing_sigma[i]):
                 line += f", spread {self.crossing_sigma[i]:.2g}"
             if np.isfinite(self.crossing_noise[:, i]).all():
@@ -240,6 +155,7 @@ def spread(
     levels: Sequence[float] = LEVELS,
     min_stars: int = MIN_STARS,
     level: float = INTERVAL,
+    accreted: tuple[int, ...] = LAST,
 ) -> Spread:
     """Return mean fractions with their spread over configurations and, apart from it, their bootstrap error.
 
@@ -261,11 +177,13 @@ def spread(
     replicates : ndarray, shape (B, m, k), optional
         Fractions in bootstrap replicates of one configuration.
     levels : sequence of float
-        Of the last component, whose crossings to find.
+        Of the accreted fraction, whose crossings to find.
     min_stars : int
         Bins with fewer stars are left out of crossings.
     level : float
         Probability of the limits.
+    accreted : tuple of int
+        Components that are read as accreted.
 
     Returns
     -------
@@ -286,17 +204,17 @@ def spread(
     if not 0 < level < 1 or not all(0 < x < 1 for x in levels):
         raise UsageError(f"level and levels must lie between 0 and 1, got {level:g} and {tuple(levels)}.")
     centres = 0.5 * (np.asarray(edges)[:-1] + np.asarray(edges)[1:])
-    enough = n_stars >= min_stars
+    enough, read = n_stars >= min_stars, Reading(tuple(names), accreted).of
 
     over = dict(zip(OVER, over_configurations(setups, np.full_like(setups, np.nan)), strict=True))
-    last = np.where(enough, over["mean"][:, -1], np.nan)
-    of_setups, _ = single_crossings(centres, np.where(enough, setups[:, :, -1], np.nan), levels, run=as_python)
+    last = np.where(enough, read(over["mean"]), np.nan)
+    of_setups, _ = single_crossings(centres, np.where(enough, read(setups), np.nan), levels, run=as_python)
     noise, crossing_noise = np.full((2, *shape), np.nan), np.full((2, len(levels)), np.nan)
     lost = np.zeros(len(levels), dtype=int)
     if replicates is not None:
         drawn = np.asarray(replicates, dtype=float)
         noise = _limits(drawn, level)
-        of_replicates, _ = single_crossings(centres, np.where(enough, drawn[:, :, -1], np.nan), levels, run=compiled)
+        of_replicates, _ = single_crossings(centres, np.where(enough, read(drawn), np.nan), levels, run=compiled)
         crossing_noise, lost = _limits(of_replicates, level), np.isnan(of_replicates).sum(axis=0)
     return Spread(
         variable=variable,
@@ -314,6 +232,7 @@ def spread(
         replicates=0 if replicates is None else len(replicates),
         min_stars=min_stars,
         level=level,
+        accreted=accreted,
     )
 
 
@@ -329,7 +248,7 @@ def spreads(setups: Setups, replicates: Mapping[str, np.ndarray] | None = None, 
     **choices
         Of `spread`.
     """
-    drawn = replicates or {}
+    drawn, choices = replicates or {}, {"accreted": setups.accreted} | choices
     return {
         name: spread(
             name, setups.edges[name], setups.names, x, setups.n_stars[name], replicates=drawn.get(name), **choices

@@ -10,7 +10,9 @@ import numpy as np
 from ..fits import intervals
 from ..fits.fit import component_names
 from ..fits.intervals import COVERAGES, RECOMMENDED, Ordered, interval_type
+from ..fits.reading import LAST, Reading
 from ..replicates.setup import Setup
+from ..replicates.table import key
 
 STATISTICS = (
     "base", "median", "p16", "p84", "p2_5", "p97_5", "low_68", "high_68", "low_95", "high_95", "se", "bias", "n_used",
@@ -73,6 +75,15 @@ class Part:
         return component_names(self.setup.fit.solver.components)
 
     @property
+    def reading(self) -> Reading:
+        """Which of the components are read as accreted."""
+        return _reading(self)
+
+    def accreted(self, statistic: str) -> float:
+        """Return one statistic of the accreted mass fraction."""
+        return _accreted(self, statistic)
+
+    @property
     def used(self) -> int:
         """Replicates that count."""
         return self.replicates - self.refused - self.unconverged
@@ -109,6 +120,26 @@ class Group:
     def __call__(self, product: str, statistic: str) -> np.ndarray:
         """Return one statistic of a product."""
         return self.statistics[product][OVER.index(statistic)]
+
+    @property
+    def reading(self) -> Reading:
+        """Which of the components are read as accreted; the last one where configurations differ in that."""
+        return _reading(self)
+
+    def accreted(self, statistic: str) -> float:
+        """Return one statistic of the accreted mass fraction over the configurations."""
+        return _accreted(self, statistic)
+
+
+def _reading(of: Part | Group) -> Reading:
+    # files of earlier versions do not say
+    places = of.coordinates.get("accreted", LAST)
+    return Reading(component_names(of.setup.fit.solver.components), tuple(int(j) for j in places))
+
+
+def _accreted(of: Part | Group, statistic: str) -> float:
+    own = key("accreted_fraction")
+    return float(of(own, statistic) if own in of.statistics else of(key("mass_fraction"), statistic)[-1])
 
 
 def describe(base: np.ndarray, replicates: np.ndarray, interval: str = RECOMMENDED) -> np.ndarray:

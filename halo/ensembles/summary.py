@@ -20,6 +20,7 @@ from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.provenance import plain
 from ..replicates import table
 from ..replicates.setup import Setup
+from .judged import read_verdict
 from .rows import Summary
 from .run import Run, as_run
 from .statistics import STATISTICS, Group, Part, describe, over_configurations, times
@@ -77,6 +78,7 @@ def summarise(run: Run | str | Path, *, interval: str = RECOMMENDED) -> Summary:
         failed=tuple((run.labels[i], reason) for i, reason in failed.items()),
         missing=tuple(f"{run.labels[i]}: {n:,} fits" for i, n in awaited.items()),
         run=run.sha256,
+        verdict=read_verdict(run),
     )
 
 

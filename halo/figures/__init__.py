@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .aurora import aurora_maps as aurora_maps
     from .bifurcation import branches as branches
+    from .both import analyses as analyses
+    from .both import comparison as comparison
     from .distributions import densities as densities
     from .distributions import eccentricities as eccentricities
     from .ensembles import ensemble as ensemble
@@ -42,9 +44,11 @@ if TYPE_CHECKING:
 _HOME = {
     "NAMES": "overview",
     "Picture": "picture",
+    "analyses": "both",
     "aurora_maps": "aurora",
     "branches": "bifurcation",
     "chemistry": "stars",
+    "comparison": "both",
     "components": "fit",
     "densities": "distributions",
     "distance_fractions": "spreads",

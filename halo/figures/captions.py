@@ -47,12 +47,11 @@ def of_map(application: Application | None, boundary: Boundary | None) -> list[s
     """Return what a map of fractions shows and how its boundary was found; nothing without a map."""
     if application is None:
         return []
-    names = application.names
+    reading = application.reading
     axes = " and ".join(f"{axis.count} bins of {axis.variable}" for axis in application.mixtures.bins.axes)
-    shown = " + ".join(names[:-1]) or names[0]
     parts = [
-        f"Map: {shown} fraction of {int(application.mixtures.n_stars.sum()):,} stars in {axes}; hatched: no "
-        f"stars; dots: fewer than {MIN_STARS} stars.",
+        f"Map: {reading.label_of_others} fraction of {int(application.mixtures.n_stars.sum()):,} stars in {axes}; "
+        f"hatched: no stars; dots: fewer than {MIN_STARS} stars.",
         *unconverged(application),
     ]
     if boundary is None:
@@ -60,8 +59,8 @@ def of_map(application: Application | None, boundary: Boundary | None) -> list[s
     columns = boundary.status
     none = len(columns) - columns.count(CROSSES) - columns.count(TWICE)
     parts.append(
-        f"Solid: where {names[-1]}, coming from high energy, first falls below {100 * boundary.level:g} %, smoothed "
-        f"by a Gaussian of sigma {boundary.smoothing:g} columns; of {len(columns)} columns "
+        f"Solid: where {reading.label}, coming from high energy, first falls below {100 * boundary.level:g} %, "
+        f"smoothed by a Gaussian of sigma {boundary.smoothing:g} columns; of {len(columns)} columns "
         f"{columns.count(TWICE)} cross more than once (open symbols) and {none} have no boundary."
     )
     parts.append(

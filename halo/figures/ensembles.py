@@ -79,7 +79,8 @@ def fractions(subject: Subject) -> Picture:
     figure.legend(handles=_handles(subject), loc="outside upper center", ncols=6)
     said = (
         "Fractions of the components against each variable, in bins of "
-        f"{MIN_STARS} stars or more; diamonds, where {subject.part.names[-1]} passes one half, with the same errors. "
+        f"{MIN_STARS} stars or more; diamonds, where {subject.part.reading.label} passes one half, with the same "
+        "errors. "
     )
     shown = captions.spoken(names)
     alt = f"{captions.panels(len(names))} of the fractions of {_names(subject)} against {shown}, {_shown(subject)}."
@@ -165,9 +166,9 @@ def boundary(subject: Subject) -> Picture:
     handles.append(Line2D([], [], c="0.35", lw=1.5, ls=(0, (4, 1.8)), label="B&K (2023)"))
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
     said = (
-        f"Where {subject.part.names[-1]}, coming from high energy, first falls below {100 * LEVEL:g} %, smoothed; open "
-        f"symbols: columns in which fewer than {100 * THINLY:g} % of the replicates have a boundary; bars without a "
-        "symbol: columns in which only replicates have one. Dashed: Belokurov & Kravtsov (2023), lowered to these "
+        f"Where {subject.part.reading.label}, coming from high energy, first falls below {100 * LEVEL:g} %, smoothed; "
+        f"open symbols: columns in which fewer than {100 * THINLY:g} % of the replicates have a boundary; bars without "
+        "a symbol: columns in which only replicates have one. Dashed: Belokurov & Kravtsov (2023), lowered to these "
         "energies. "
     )
     alt = (
@@ -238,32 +239,33 @@ def _track(axes: Any, part: Part, shades: Sequence[Any], plane: Plane) -> None:
 
 @styled
 def setups(summary: Summary) -> Picture:
-    """Draw the last component's mass fraction in every configuration with its interval, and the spread over them."""
+    """Draw the accreted mass fraction in every configuration with its interval, and the spread over them."""
     parts = summary.parts[:MOST_ROWS]
     figure = Figure(figsize=(7.0, 1.3 + 0.19 * len(parts)), layout="constrained")
     axes = figure.add_subplot()
     for group in summary.groups:
         inside = [i for i in group.members if i < len(parts)]
         if inside:
-            mean, spread = (100 * group("mass_fraction", name)[-1] for name in ("mean", "spread"))
+            mean, spread = (100 * group.accreted(name) for name in ("mean", "spread"))
             axes.fill_betweenx([min(inside) - 0.5, max(inside) + 0.5], mean - spread, mean + spread, color="0.88", lw=0)
     for i, part in enumerate(parts):
-        base, low, high = (100 * part("mass_fraction", name)[-1] for name in ("base", "low_68", "high_68"))
+        base, low, high = (100 * part.accreted(name) for name in ("base", "low_68", "high_68"))
         shade = colours(len(part.names))[-1]
         axes.plot([low, high], [i, i], c=shade, lw=1.6, alpha=0.6)
         axes.plot(base, i, "o", c=shade, ms=4)
     axes.set_yticks(range(len(parts)), [part.label for part in parts], fontsize=7.5)
     axes.minorticks_off()
     axes.set_ylim(len(parts) - 0.4, -0.6)
-    last = {part.names[-1] for part in parts}
+    last = {part.reading.label for part in parts}
     axes.set_xlabel(f"mass fraction of {', '.join(sorted(last))} [%]")
     _plain(axes)
     left = (
         f" Of {len(summary.parts):,} configurations the first {len(parts)}." if len(parts) < len(summary.parts) else ""
     )
     said = (
-        "Mass fraction of the last component in every configuration: points, the full sample; bars, the 68 % interval "
-        f"of the sampling error ({summary.interval}); grey, mean and standard deviation over configurations.{left}"
+        "Mass fraction of the accreted components in every configuration: points, the full sample; bars, the 68 % "
+        f"interval of the sampling error ({summary.interval}); grey, mean and standard deviation over "
+        f"configurations.{left}"
     )
     alt = (
         f"A row for each of {len(parts)} configurations: the mass fraction of {captions.listed(sorted(last))} as a "

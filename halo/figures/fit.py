@@ -103,6 +103,8 @@ def components_caption(fit: Fit, application: Application | None, boundary: Boun
         + ", ".join(f"{name} {100 * share:.2f} %" for name, share in zip(fit.names, fit.mass_fractions, strict=True))
         + ".",
     ]
+    if fit.reading.nameless:
+        parts.append(f"Read as accreted: {fit.reading.label}, {100 * fit.accreted_fraction:.2f} %.")
     if not all(axis.regular for axis in mixtures.bins.axes):
         parts.append("The outermost equal-count bins may reach beyond the frame.")
     if mixtures.empty_bins:
@@ -122,8 +124,8 @@ def _alt(fit: Fit, application: Application | None, boundary: Boundary | None, b
     line = " with the boundary and the line of Belokurov & Kravtsov (2023)" if boundary is not None else ""
     return (
         f"{number}, {each} {captions.listed(columns)}: weights of the bins "
-        f"in {axes}{f' and a map of the {panels.share_name(names)}{line}' if application is not None else ''}; images "
-        f"of {captions.planes(fit.mixtures.chemistry)}{', and median tracks with bands' if beside else ''}."
+        f"in {axes}{f' and a map of the {panels.share_name(fit.reading)}{line}' if application is not None else ''}; "
+        f"images of {captions.planes(fit.mixtures.chemistry)}{', and median tracks with bands' if beside else ''}."
     )
 
 
@@ -164,7 +166,7 @@ def fraction_map(figure: Any, axes: Any, key: Any, application: Application, bou
     if len(bins.axes) != 2:
         raise UsageError(f"a map has two variables; got {', '.join(str(axis) for axis in bins.axes)}.")
     drawn, handles = panels.share_map(axes, application)
-    figure.colorbar(drawn, cax=key, label=panels.share_name(application.names))
+    figure.colorbar(drawn, cax=key, label=panels.share_name(application.reading))
     # two small legends, since few orbits reach the lower corners but many the middle between them
     if handles:
         axes.add_artist(axes.legend(handles=handles, loc="lower right", **BOXED))

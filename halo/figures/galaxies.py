@@ -90,7 +90,7 @@ def simulations(
     caption = f"True fractions of the stellar mass born in situ and accreted. {parts}. Bands: errors of counting."
     if fit:
         stars = ", ".join(f"{int(p.application.mixtures.n_stars.sum()):,} against {n}" for n, p in fit.items())
-        caption += f" Points: fractions of a fit's components in stars ({stars}); high energy red, the others blue."
+        caption += f" Points: fractions of a fit's components in stars ({stars}); accreted red, the others blue."
     tables = []
     for galaxy in galaxies:
         table = galaxy.table()
@@ -108,8 +108,9 @@ def simulations(
 def _points(axes: Any, profile: Profile) -> None:
     application = profile.application
     x = application.mixtures.bins.bounds[:, 0].mean(axis=-1)
-    shown = np.where((application.mixtures.n_stars >= profile.min_stars)[:, None], application.fractions, np.nan)
-    for y, shade in ((shown[:, :-1].sum(axis=1), IN_SITU), (shown[:, -1], ACCRETED)):
+    both = application.reading.both(application.fractions)
+    shown = np.where((application.mixtures.n_stars >= profile.min_stars)[:, None], both, np.nan)
+    for y, shade in zip(shown.T, (IN_SITU, ACCRETED), strict=True):
         axes.plot(x, y, "o", c=shade, ms=6, mec="w", mew=0.8, zorder=5)
 
 

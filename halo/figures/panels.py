@@ -16,6 +16,7 @@ from scipy.interpolate import PchipInterpolator
 
 from ..fits.apply import Application
 from ..fits.fit import Fit
+from ..fits.reading import Reading
 from ..mixtures.bins import Bins
 from ..mixtures.settings import Chemistry
 from ..products.boundary import Boundary
@@ -115,13 +116,14 @@ def image_key(axes: Axes, shades: Sequence[Any]) -> None:
 
 
 def share_map(axes: Axes, application: Application) -> tuple[Any, list[Any]]:
-    """Draw the fraction of all components but the last (LE, of two): blue where it is 1, red where it is 0.
+    """Draw the fraction of all components that are not accreted (LE, of two): blue where it is 1, red where it is 0.
 
     Cells without stars are hatched, those with fewer than `MIN_STARS` carry a dot. Returns the coloured cells and the
     handles of a legend for the others.
     """
     mixtures = application.mixtures
-    values = application.fractions[:, :-1].sum(axis=1) if len(application.names) > 1 else application.fractions[:, 0]
+    fractions, others = application.fractions, application.reading.others
+    values = fractions[:, list(others)].sum(axis=1) if others else fractions[:, 0]
     drawn = cells(axes, mixtures.bins, values, SHARES, Normalize(0, 1), lines=False)
     drawn.set_rasterized(True)  # thin rectangles side by side show seams in vector form
     handles: list[Any] = []
@@ -139,9 +141,9 @@ def share_map(axes: Axes, application: Application) -> tuple[Any, list[Any]]:
     return drawn, handles
 
 
-def share_name(names: Sequence[str]) -> str:
+def share_name(reading: Reading) -> str:
     """Return the name of the fraction that `share_map` draws."""
-    return f"{' + '.join(names[:-1]) or names[0]} fraction"
+    return f"{reading.label_of_others} fraction"
 
 
 def lines(axes: Axes, boundary: Boundary) -> list[Any]:
@@ -180,7 +182,9 @@ def tracks(axes: Axes, drawn: Sequence[Track], names: Sequence[str], shades: Seq
 def profile_lines(
     axes: Axes, profile: Profile, bands: np.ndarray | None = None, truth: np.ndarray | None = None
 ) -> list[Any]:
-    """Draw every component's fraction, with the spline and the crossings of the last one; returns legend handles.
+    """Draw every component's fraction, the accreted one with its crossings; returns legend handles.
+
+    Where several components are accreted, their sum is a line of its own.
 
     Parameters
     ----------
@@ -191,9 +195,11 @@ def profile_lines(
     bands : ndarray, shape (2, m, k), optional
         Lower and upper limits of the fractions.
     truth : ndarray, shape (m,), optional
-        True fraction of the last component.
+        True accreted fraction.
     """
     mixtures, names = profile.application.mixtures, profile.application.names
+    reading = profile.application.reading
+    label_of = reading.label
     unit = scale(profile.variable).factor
     x = mixtures.bins.bounds[:, 0].mean(axis=-1) / unit
     fractions = profile.application.fractions
@@ -212,8 +218,14 @@ def profile_lines(
         axes.plot(x[trusted], y[trusted], ls="none", **point)
         axes.plot(x[scarce], y[scarce], ls="none", mfc="w", **point)
         handles.append(Line2D([], [], lw=2, label=name, **point))
+    if len(reading.accreted) > 1:
+        read = profile.application.accreted_fractions
+        if trusted.sum() > 1:
+            axes.plot(fine, PchipInterpolator(x[trusted], read[trusted])(fine), c="0.25", lw=1.6, ls=(0, (4, 1.2)))
+        axes.plot(x[trusted], read[trusted], "P", c="0.25", ms=5)
+        handles.append(Line2D([], [], c="0.25", lw=1.6, ls=(0, (4, 1.2)), marker="P", ms=5, label=label_of))
     if truth is not None:
-        (line,) = axes.plot(x, truth, ls=(0, (3, 1.5)), c="k", lw=1.3, label=f"true {names[-1]}", zorder=4)
+        (line,) = axes.plot(x, truth, ls=(0, (3, 1.5)), c="k", lw=1.3, label=f"true {label_of}", zorder=4)
         handles.append(line)
     if scarce.any():
         handles.append(Line2D([], [], ls="none", marker="o", mec="0.3", mfc="w", label=f"< {profile.min_stars} stars"))
@@ -236,7 +248,7 @@ def profile_lines(
                 zorder=7,
             )
     if any(crossing.at for crossing in profile.crossings):
-        handles.append(Line2D([], [], label=f"{names[-1]} crosses", **diamond))
+        handles.append(Line2D([], [], label=f"{label_of} crosses", **diamond))
     axes.set_xlim(*(mixtures.bins.edges[0][[0, -1]] / unit))
     axes.set_ylim(-0.03, 1.03)
     axes.set_ylabel("fractional contribution")

@@ -51,11 +51,11 @@ def _caption(profile: Profile, bands: bool, truth: bool) -> str:
 
 
 def _alt(profile: Profile, bands: bool, truth: bool) -> str:
-    names = profile.application.names
+    names, read = profile.application.names, profile.application.reading.label
     return (
         f"Fractions of {captions.listed(names)} against {captions.spoken([profile.variable])}, points with a curve "
-        f"through them{', with bands' if bands else ''}{f', and the true fraction of {names[-1]}' if truth else ''}; "
-        f"where {names[-1]} crosses a level is marked. Below: the stars of each bin."
+        f"through them{', with bands' if bands else ''}{f', and the true fraction of {read}' if truth else ''}; "
+        f"where {read} crosses a level is marked. Below: the stars of each bin."
     )
 
 
@@ -67,13 +67,13 @@ def fractions_caption(profile: Profile, bands: bool, truth: bool) -> str:
         f"Fractional contribution of {captions.listed(application.names)} against {profile.variable} to {stars:,} "
         f"stars in bins, and the stars of each; the curve is the monotone spline through bins of "
         f"{profile.min_stars} stars or more, open symbols have fewer.",
-        f"{application.names[-1]}: {'; '.join(c.describe(unit_of(profile.variable)) for c in profile.crossings)}.",
+        f"{application.reading.label}: {'; '.join(c.describe(unit_of(profile.variable)) for c in profile.crossings)}.",
         *captions.unconverged(application),
     ]
     if bands:
         parts.append("Shaded: the given lower and upper limits.")
     if truth:
-        parts.append(f"Thin dashed: the true fraction of {application.names[-1]}.")
+        parts.append(f"Thin dashed: the true fraction of {application.reading.label}.")
     return " ".join(parts)
 
 

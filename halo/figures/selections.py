@@ -67,7 +67,7 @@ def selection_maps(
         figure.colorbar(drawn, cax=figure.add_subplot(grid[0, k]), label="weight / maximum")
     axes = figure.add_subplot(grid[0, k + 2])
     drawn, handles = panels.share_map(axes, application)
-    figure.colorbar(drawn, cax=figure.add_subplot(grid[0, k + 3]), label=panels.share_name(application.names))
+    figure.colorbar(drawn, cax=figure.add_subplot(grid[0, k + 3]), label=panels.share_name(application.reading))
     of_lines = panels.lines(axes, boundary)
     if other is not None:
         x, y = look.scale("Lz").factor, look.scale("E").factor
@@ -89,7 +89,7 @@ def selection_maps(
     alt = (
         f"{captions.panels(k + 1)}: weights of the bins in "
         f"{captions.spoken([axis.variable for axis in fit.mixtures.bins.axes])} of {captions.listed(fit.names)}, and a "
-        f"map of the {panels.share_name(application.names)} in energy and angular momentum with its boundary{dotted} "
+        f"map of the {panels.share_name(application.reading)} in energy and angular momentum with its boundary{dotted} "
         "and the line of Belokurov & Kravtsov (2023)."
     )
     return Picture(figure, text, alt, _boundaries(boundary, other, other_name))

@@ -168,7 +168,7 @@ def _caption(found: Mapping[str, Mapping[str, Spread]], fits: Mapping[str, Fit] 
         if len(one.names) == 2:
             for name, s in of.items():
                 at = "; ".join(c.describe(unit_of(name)) for c in s.crossings)
-                parts.append(f"{s.names[-1]} against {name}: {at}.")
+                parts.append(f"{s.reading.label} against {name}: {at}.")
     return " ".join(parts)
 
 
@@ -183,7 +183,7 @@ def _alt(found: Mapping[str, Mapping[str, Spread]], below: str = "") -> str:
         f"{number} of {captions.listed(one.names[::-1])} against "
         f"{captions.spoken(list(of))} in {where}: {'curves' if two else 'points'} with bands of the "
         f"spread over configurations{' and of the bootstrap' if one.replicates else ''}"
-        f"{f', crossings of {one.names[-1]} marked' if two else ''}.{below}"
+        f"{f', crossings of {one.reading.label} marked' if two else ''}.{below}"
     )
 
 
@@ -254,7 +254,7 @@ def _half(axes: Any, spread: Spread, selection: str, row: int) -> None:
 
 def _diamond(axes: Any, x: float, level: float, spread: Spread, selection: str, row: int) -> dict[str, Any]:
     """Draw a crossing; returns how its figures are written."""
-    colour = look.line_of(spread.names[-1], selection)["color"]
+    colour = look.line_of(spread.reading.label, selection)["color"]
     axes.plot(x, level, "D", ms=6, mfc=colour if row else "w", mec="k", mew=1.1, zorder=6)
     rim = [patheffects.withStroke(linewidth=3, foreground="white")]
     return {

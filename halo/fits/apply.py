@@ -15,8 +15,10 @@ from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
+from ..stars.weights import weights_of
 from .engine import not_converged, resolve_device, solve
 from .fit import Fit, fractions
+from .reading import LAST, Reading
 from .settings import Solver
 from .store import FitLike, as_fit
 from .tables import convergence, weights_table
@@ -42,6 +44,8 @@ class Application:
         Status of the fit whose components these are.
     fit_kkt : float
         Its residual of the optimality conditions.
+    accreted : tuple of int
+        Components that the fit reads as accreted.
     """
 
     W: np.ndarray
@@ -51,6 +55,17 @@ class Application:
     converged: np.ndarray
     fit_status: str
     fit_kkt: float
+    accreted: tuple[int, ...] = LAST
+
+    @property
+    def reading(self) -> Reading:
+        """Which of the components are read as accreted."""
+        return Reading(self.names, self.accreted)
+
+    @property
+    def accreted_fractions(self) -> np.ndarray:
+        """Share of the accreted components in each bin, NaN where it has nothing; shape (m,)."""
+        return self.reading.of(self.fractions)
 
     @property
     def unconverged(self) -> np.ndarray:
@@ -98,7 +113,7 @@ def apply(
     fit : Fit or path
         Whose components to apply; loss, rule, tolerance and images are the fit's.
     stars : Table, Catalogue or path
-        Prepared stars.
+        Prepared stars; of a fit with weights, with the column of theirs.
     bins : Bins, str, Axis or sequence of Axis
         The new bins, such as ``"Lz:20:-2000:2000,E:20:-3e5:-1e5"``.
     selection : Selection or str, optional
@@ -126,7 +141,8 @@ def apply(
     """
     fit = as_fit(fit)
     chosen, flow = choose(stars, as_selection(selection, fit.settings.selection))
-    return apply_mixtures(fit, mix(chosen, bins, fit.mixtures.chemistry), flow, device=device)
+    mixtures = mix(chosen, bins, fit.mixtures.chemistry, weights_of(chosen, fit.settings.weights))
+    return apply_mixtures(fit, mixtures, flow, device=device)
 
 
 def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow, *, device: str | None = None) -> Application:
@@ -135,7 +151,7 @@ def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow, *, device: str |
         raise InputError(f"the fit has {fit.H.shape[1]} pixels, these mixtures {mixtures.V.shape[1]}.")
     where = resolve_device(fit.settings.solver.device if device is None else device)
     W, converged = held_weights(mixtures.V, fit.H, fit.settings.solver, device=where)
-    return Application(W, mixtures, fit.names, flow, converged, fit.status, fit.kkt)
+    return Application(W, mixtures, fit.names, flow, converged, fit.status, fit.kkt, fit.reading.accreted)
 
 
 def held_weights(V: np.ndarray, H: np.ndarray, solver: Solver, *, device: str = "cpu") -> tuple[np.ndarray, np.ndarray]:

@@ -60,7 +60,8 @@ def star_weights(fit: Fit, replicates: int = REPLICATES, *, seed: int = 0) -> np
 def refit(fit: FitLike, replicates: int = REPLICATES, *, seed: int = 0, floor: float = FLOOR) -> Refits:
     """Return bootstrap replicates of a fit: as many stars drawn with replacement, in the fit's bins and images.
 
-    Each starts from the fit's solution, so that it finds what became of this optimum and not another one.
+    Of weighted stars each counts with its weight as often as it is drawn. Each replicate starts from the fit's
+    solution, so that it finds what became of this optimum and not another one.
 
     Parameters
     ----------
@@ -103,7 +104,9 @@ def refit(fit: FitLike, replicates: int = REPLICATES, *, seed: int = 0, floor: f
     if not 0 <= floor <= 1:
         raise UsageError(f"floor must lie between 0 and 1, got {floor:g}.")
     mixtures, settings = fit.mixtures, fit.settings
-    drawn = nmfcore.bootstrap(mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=replicates, seed=seed)
+    drawn = nmfcore.bootstrap(
+        mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=replicates, seed=seed, weights=mixtures.weights
+    )
     result = solve(drawn, settings.solver, init=(fit.W, fit.H), starts=None)
     match = nmfcore.align(result.H, fit.H, floor=floor)
     W, H = (x.astype(np.float64) for x in match.apply(*result.normalised()))

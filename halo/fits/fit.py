@@ -18,7 +18,9 @@ from ..stars.clusters import members, number_by_cluster
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
+from ..stars.weights import weights_of
 from .engine import CONVERGED, message, not_converged, resolve_device, solve
+from .reading import ACCRETED, IN_SITU, Reading, read
 from .settings import FitChoices, FitSettings, Solver
 from .tables import convergence, images_table, weights_table
 from .verdict import Verdict, assess, out_of_order
@@ -33,11 +35,12 @@ class Fit(Shown):
     Attributes
     ----------
     W : ndarray, shape (m, k)
-        Weights, in counts: with each row of H at unit sum, sum(W[i]) is the sum of row i of the model W H, and W[i, j]
-        is component j's part of it. A star counts once in every plane whose image it falls into, so a row of V sums
-        to about the number of planes times the bin's stars. With Kullback-Leibler and no penalties sum(W[i]) =
-        sum(V[i]); with Frobenius it is not: over all bins it is off by some per cent, in single bins by tens of per
-        cent, either way. So W says how the components share a bin, not how many stars they have.
+        Weights, in counts (in sums of weights where stars have weights): with each row of H at unit sum, sum(W[i]) is
+        the sum of row i of the model W H, and W[i, j] is component j's part of it. A star counts once in every plane
+        whose image it falls into, so a row of V sums to about the number of planes times the bin's stars. With
+        Kullback-Leibler and no penalties sum(W[i]) = sum(V[i]); with Frobenius it is not: over all bins it is off by
+        some per cent, in single bins by tens of per cent, either way. So W says how the components share a bin, not how
+        many stars they have.
     H : ndarray, shape (k, n)
         Components, each row at unit sum.
     names : tuple of str
@@ -67,6 +70,8 @@ class Fit(Shown):
         Stars in place and motion of each globular cluster, among those in the bins; see `stars.clusters`.
     judged : Verdict, optional
         The verdict that came with it, such as from its file.
+    verified : bool
+        False where it comes from a file without a checksum, as earlier versions wrote it.
     """
 
     W: np.ndarray
@@ -85,11 +90,36 @@ class Fit(Shown):
     provenance: dict[str, Any] = field(default_factory=dict)
     clusters: dict[str, int] = field(default_factory=dict)
     judged: Verdict | None = None
+    verified: bool = True
 
     @cached_property
     def verdict(self) -> Verdict:
         """How far the fit is to be trusted, and why: measured when it is first asked for; see `verdict.assess`."""
         return self.judged or assess(self)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """Which of the components are read as accreted; see `reading.read`."""
+        if self.names == NAMES:  # of two parts, each of which has its own order
+            return Reading(self.names)
+        return read(self.H, self.names, self.mixtures.chemistry)
+
+    @property
+    def accreted_fraction(self) -> float:
+        """Mass fraction of the components that are read as accreted."""
+        return float(self.reading.of(self.mass_fractions))
+
+    @cached_property
+    def merged(self) -> Fit:
+        """The in-situ and the accreted part as two components, to be described; not to be applied to other bins.
+
+        There the in-situ components stand in other proportions.
+        """
+        W, H = self.reading.merged(self.W, self.H)
+        energy = np.where(np.isfinite(self.bin_energy), self.bin_energy, 0.0) @ W
+        mass = W[np.isfinite(self.bin_energy)].sum(axis=0)
+        mean = np.divide(energy, mass, out=np.full(2, np.nan), where=mass > 0)
+        return replace(self, W=W, H=H, names=(IN_SITU, ACCRETED), mean_energy=mean, judged=None)
 
     @property
     def converged(self) -> bool:
@@ -120,7 +150,10 @@ class Fit(Shown):
     def composition(self) -> str:
         """Mass fractions of the components, and the means of their fractions over the bins, in words."""
         mass, mean = (percentages(self.names, x) for x in (self.mass_fractions, self.mean_fractions))
-        return f"mass fractions {mass}; W-mean over bins {mean}"
+        said = f"mass fractions {mass}; W-mean over bins {mean}"
+        if not self.reading.nameless:
+            return said
+        return f"{said}; accreted ({self.reading.label}) {100 * self.accreted_fraction:.2f} %"
 
     @property
     def images(self) -> np.ndarray:
@@ -209,7 +242,7 @@ def fit(stars: StarsLike, settings: FitSettings | None = None, **choices: Unpack
     if settings.solver.components < 1:
         raise UsageError(f"components must be >= 1, got {settings.solver.components}.")
     chosen, flow = choose(stars, settings.selection)
-    mixtures = mix(chosen, settings.axes, settings.chemistry)
+    mixtures = mix(chosen, settings.axes, settings.chemistry, weights_of(chosen, settings.weights))
     clusters = number_by_cluster(members(chosen)[mixtures.rows >= 0])
     return replace(fit_mixtures(mixtures, chosen, flow, settings), clusters=clusters)
 
@@ -280,8 +313,9 @@ def _bin_means(mixtures: Mixtures, stars: Any) -> np.ndarray:
     name = "E" if "E" in stars.colnames else mixtures.bins.axes[0].variable
     x, inside = values(stars, name), mixtures.rows >= 0
     inside &= np.isfinite(x)
-    total = np.bincount(mixtures.rows[inside], weights=x[inside], minlength=len(mixtures.bins))
-    number = np.bincount(mixtures.rows[inside], minlength=len(mixtures.bins))
+    each = np.ones(len(x)) if mixtures.weights is None else mixtures.weights
+    total = np.bincount(mixtures.rows[inside], weights=(each * x)[inside], minlength=len(mixtures.bins))
+    number = np.bincount(mixtures.rows[inside], weights=each[inside], minlength=len(mixtures.bins))
     return np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
 
 

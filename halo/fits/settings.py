@@ -15,6 +15,8 @@ from ..stars.settings import SELECTIONS, Cuts, Selection, as_selection
 DEFAULT_AXES = (Axis("E", 8), Axis("Lz", 8))
 LEAST_SQUARES = ("frobenius", "2", "2.0")
 """Names of the loss whose minimum is that of the squared error."""
+DIVERGENCE = ("kullback-leibler", "1", "1.0")
+"""Names of the loss whose minimum is the maximum of the likelihood of Poisson counts."""
 Device = Annotated[str, "auto, cpu or cuda (cuda:1, ...)."]
 
 
@@ -74,6 +76,7 @@ class FitChoices(TypedDict, total=False):
     axes: str | Axis | Sequence[Axis]
     chemistry: Chemistry
     solver: Solver
+    weights: str | None
     bins: str | Axis | Sequence[Axis]
     planes: str | Plane | Sequence[str | Plane]
     ranges: str | Sequence[str] | Mapping[str, tuple[float, float]]
@@ -111,6 +114,8 @@ class FitSettings:
         The images.
     solver : Solver
         The factorisation.
+    weights : str or None
+        Column of the weights that the stars count with; None counts each once.
     """
 
     selection: Selection = field(default_factory=Selection)
@@ -121,6 +126,9 @@ class FitSettings:
     ] = DEFAULT_AXES
     chemistry: Chemistry = field(default_factory=Chemistry)
     solver: Solver = field(default_factory=Solver)
+    weights: Annotated[
+        str | None, "Column of weights that the stars count with, such as one over the probability of selection."
+    ] = None
 
     @classmethod
     def of(cls, **choices: Unpack[FitChoices]) -> FitSettings:
@@ -140,9 +148,10 @@ class FitSettings:
         Parameters
         ----------
         **choices
-            ``selection``, ``axes``, ``chemistry`` or ``solver``; any field of `Selection` (but its name, which is
-            ``selection``) or `Solver`; ``bins`` as text, such as ``"E:8,Lz:8"``; ``pixels``; ``planes`` as texts such
-            as ``"AL_FE:FE_H"``, or `Plane`; ``ranges`` as texts such as ``"FE_H:-2.5:0.7"``, or limits by name.
+            ``selection``, ``axes``, ``chemistry``, ``solver`` or ``weights``; any field of `Selection` (but its name,
+            which is ``selection``) or `Solver`; ``bins`` as text, such as ``"E:8,Lz:8"``; ``pixels``; ``planes`` as
+            texts such as ``"AL_FE:FE_H"``, or `Plane`; ``ranges`` as texts such as ``"FE_H:-2.5:0.7"``, or limits by
+            name.
 
         Raises
         ------
@@ -158,16 +167,23 @@ class FitSettings:
         axes = choices.pop("bins") if "bins" in choices else parts.get("axes", self.axes)
         chemistry = parts.get("chemistry", self.chemistry)
         images = {name: choices.pop(name) for name in ("planes", "ranges", "pixels") if name in choices}
+        weights = choices.pop("weights", self.weights)
         unknown = sorted(choices.keys() - _SELECTION - _SOLVER)
         if unknown:
-            known = sorted({*_PARTS, *_SELECTION, *_SOLVER, "bins", "planes", "ranges", "pixels"})
+            known = sorted({*_PARTS, *_SELECTION, *_SOLVER, "bins", "planes", "ranges", "pixels", "weights"})
             raise UsageError(f"a fit has no setting {', '.join(unknown)}; it has {', '.join(known)}.")
         return FitSettings(
             selection=dataclasses.replace(selection, **{n: x for n, x in choices.items() if n in _SELECTION}),
             axes=as_axes(axes),
             chemistry=_images(chemistry, **images) if images else chemistry,
             solver=dataclasses.replace(solver, **{n: x for n, x in choices.items() if n in _SOLVER}),
+            weights=weights,
         )
+
+    def refuse_weights(self, what: str) -> None:
+        """Raise UsageError where stars have weights; `what` counts each once."""
+        if self.weights is not None:
+            raise UsageError(f"{what} counts every star once; leave the weights ({self.weights}) out.")
 
     def record(self) -> dict[str, Any]:
         """Return the settings as files hold them: the fields of all parts on one level."""
@@ -178,6 +194,8 @@ class FitSettings:
             "axes": self.axes,
             "chemistry": self.chemistry,
             **dataclasses.asdict(self.solver),
+            # what a file of older versions lacks is not written where it is not used
+            **({} if self.weights is None else {"weights": self.weights}),
         }
 
 
@@ -281,3 +299,16 @@ class Bootstrap:
             raise UsageError(
                 f"bootstrap must be 0, for no intervals, or two replicates and more; got {self.replicates}."
             )
+
+
+@dataclass(frozen=True)
+class LikelihoodSettings:
+    """Intervals of the profile likelihood; see `likelihood.likelihood`.
+
+    Attributes
+    ----------
+    level : float
+        Probability of the intervals.
+    """
+
+    level: Annotated[float, "Probability of the intervals."] = 0.68

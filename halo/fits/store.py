@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +11,10 @@ import h5py
 import numpy as np
 
 from ..errors import InputError, UsageError
-from ..io.atomic import write_atomically
-from ..io.hdf5 import arrays, first_line, put
+from ..io.atomic import write_bytes
+from ..io.hdf5 import arrays, check_seal, first_line, pack
 from ..io.provenance import plain
+from ..io.reading import check_file
 from ..mixtures.bins import Bins
 from ..mixtures.counts import Mixtures
 from ..stars.cutflow import CutFlow
@@ -33,7 +33,8 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
     """Write a fit as HDF5.
 
     Data sets ``W`` (m, k), ``H`` (k, n), ``V`` (m, n), ``n_stars`` and ``bin_energy`` (m,), ``mean_energy`` (k,),
-    ``edges_1`` and ``edges_2``, ``rows`` (N,) and ``columns`` (N, images); everything else as JSON attributes.
+    ``edges_1`` and ``edges_2``, ``rows`` (N,) and ``columns`` (N, images), ``weights`` (N,) of weighted stars;
+    everything else as JSON attributes.
 
     Raises
     ------
@@ -50,6 +51,7 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
         "columns": mixtures.columns.astype(np.int32),
         "bin_energy": fit.bin_energy,
         "mean_energy": fit.mean_energy,
+        **({} if mixtures.weights is None else {"weights": mixtures.weights}),
         **{f"edges_{i + 1}": edges for i, edges in enumerate(mixtures.bins.edges)},
     }
     record = {
@@ -68,20 +70,9 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
         "provenance": plain(fit.provenance),
     }
 
-    # Made in memory: HDF5 cannot be relied upon to fail cleanly when a disk is full.
-    image = io.BytesIO()
-    with h5py.File(image, "w") as file:
-        file.attrs["halonmf"] = "fit"
-        file.attrs["schema"] = SCHEMA
-        for name, value in record.items():
-            file.attrs[name] = json.dumps(value, sort_keys=True)
-        for name, array in data.items():
-            put(file, name, array)
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(image.getbuffer())
-
-    return write_atomically(path, write, overwrite=overwrite)
+    texts = {name: json.dumps(value, sort_keys=True) for name, value in record.items()}
+    image = pack(data, attributes={"halonmf": "fit", "schema": SCHEMA, **texts})
+    return write_bytes(path, image, overwrite=overwrite)
 
 
 def load_fit(path: str | Path) -> Fit:
@@ -90,11 +81,10 @@ def load_fit(path: str | Path) -> Fit:
     Raises
     ------
     InputError
-        Missing, damaged, not a fit, of another layout version, or with links that lead out of the file.
+        Missing, damaged, not a fit, of another layout version, with links that lead out of the file, or with numbers
+        that no fit has.
     """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file; make it with halonmf fit.")
+    path = check_file(path, "make it with halonmf fit.")
     try:
         with h5py.File(path, "r") as file:
             if _text(file.attrs.get("halonmf")) != "fit":
@@ -110,12 +100,19 @@ def load_fit(path: str | Path) -> Fit:
             if schema == 1:
                 record["outcome"]["status"] = _status_of(record["outcome"]["status"])
             found = _arrays(path, file)
-        return _fit(record, found)
+            attributes = {name: _plain(value) for name, value in file.attrs.items()}
+        try:
+            sealed = check_seal(attributes, found)
+        except InputError as error:
+            raise InputError(f"{path}: {error} Fit again.") from None
+        return _fit(record, found, sealed=sealed)
     except InputError:
         raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read as HDF5, as a fit is ({first_line(error)}).") from error
-    except (KeyError, ValueError, TypeError, IndexError, UsageError) as error:
+    except RecursionError:
+        raise InputError(f"{path}: damaged (texts nested without end); fit again.") from None
+    except (KeyError, ValueError, TypeError, IndexError, RuntimeError, AttributeError, UsageError) as error:
         raise InputError(f"{path}: damaged or incomplete ({first_line(error)}); fit again.") from error
 
 
@@ -146,7 +143,7 @@ def _arrays(path: Path, file: h5py.File) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: {error}") from None
 
 
-def _fit(record: dict[str, Any], data: dict[str, np.ndarray]) -> Fit:
+def _fit(record: dict[str, Any], data: dict[str, np.ndarray], *, sealed: bool) -> Fit:
     settings = settings_of(record["settings"])
     outcome = record["outcome"]
     edges = tuple(data[f"edges_{i + 1}"] for i in range(len(settings.axes)))
@@ -158,6 +155,7 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray]) -> Fit:
         n_stars=data["n_stars"],
         rows=data["rows"].astype(np.int64),
         columns=data["columns"].astype(np.int64),
+        weights=data["weights"] if settings.weights is not None else None,
     )
     W, H = data["W"], data["H"]
     m, n, k = len(bins), settings.chemistry.n, len(outcome["names"])
@@ -165,6 +163,7 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray]) -> Fit:
     for name, shape in shapes.items():
         if data[name].shape != shape:
             raise ValueError(f"{name} has shape {data[name].shape}, expected {shape}")
+    _check_meaning(data, edges, (m, n))
     flow = record["cutflow"]
     return Fit(
         W=W,
@@ -183,7 +182,28 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray]) -> Fit:
         provenance=record["provenance"],
         clusters={str(name): int(number) for name, number in outcome.get("clusters", {}).items()},
         judged=Verdict.from_record(outcome["verdict"]) if outcome.get("verdict") else None,
+        verified=sealed,
     )
+
+
+def _check_meaning(data: dict[str, np.ndarray], edges: Sequence[np.ndarray], shape: tuple[int, int]) -> None:
+    # A checksum says that a file is as it was written, not that what was written is a fit.
+    for name in ("W", "H", "V", "n_stars"):
+        x = data[name]
+        if not np.isfinite(x).all() or (x < 0).any():
+            raise ValueError(f"{name} has negative or infinite entries or NaN")
+    if np.isinf(data["mean_energy"]).any():
+        raise ValueError("mean_energy is infinite")
+    if any(x.size < 2 or not np.isfinite(x).all() or (np.diff(x, axis=-1) < 0).any() for x in edges):
+        raise ValueError("edges of bins are not finite and in order")
+    if data["rows"].ndim != 1 or data["columns"].ndim != 2 or len(data["columns"]) != len(data["rows"]):
+        raise ValueError("rows and columns are not of the same stars")
+    for name, size in zip(("rows", "columns"), shape, strict=True):
+        x = data[name]
+        if x.dtype.kind not in "iu" or (x.size and not (-1 <= x.min() and x.max() < size)):
+            raise ValueError(f"{name} has numbers outside -1 to {size - 1}")
+    if data["n_stars"].sum() != (data["rows"] >= 0).sum():
+        raise ValueError("n_stars and rows do not agree")
 
 
 def _status_of(sentence: str) -> str:
@@ -191,6 +211,10 @@ def _status_of(sentence: str) -> str:
         if sentence.startswith(words):
             return status
     raise ValueError(f"unknown status {sentence!r}")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _text(value: Any) -> str:

@@ -23,7 +23,8 @@ def weights_table(
 ) -> QTable:
     """Return the weights of components as a table: one row per bin.
 
-    Columns ``lower``, ``upper``, ``centre`` (with ``_VARIABLE`` appended when there are two variables), ``n_stars``,
+    Columns ``lower``, ``upper``, ``centre`` (with ``_VARIABLE`` appended when there are two variables), ``n_stars``, of
+    weighted stars ``effective`` (their effective number),
     ``weight_1`` ... ``weight_k`` (counts) and ``fraction_1`` ... ``fraction_k``, components in order of increasing
     mean energy. The metadata name the components, count the stars that were left out, and say how the fit ended and
     which rows did not converge.
@@ -51,6 +52,8 @@ def weights_table(
         for name, column in (("lower", lower), ("upper", upper), ("centre", 0.5 * (lower + upper))):
             table[name + suffix] = column * units.Unit(unit) if unit else column
     table["n_stars"] = mixtures.n_stars
+    if mixtures.weights is not None:
+        table["effective"] = mixtures.effective
     for j in range(W.shape[1]):
         table[f"weight_{j + 1}"] = W[:, j]
         table[f"fraction_{j + 1}"] = fractions[:, j]

@@ -6,17 +6,14 @@ Thresholds were found on mock surveys and checked on others (docs/verdict.md).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import UsageError
-from ..mixtures.counts import count
 from ..mixtures.settings import Chemistry
 from ..stars.clusters import described
-from .engine import solve
-from .settings import Solver
+from .measures import cosine, gains, halves, misfit, omission
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -24,16 +21,10 @@ if TYPE_CHECKING:
 SOUND, DOUBTFUL, UNSOUND = "sound", "doubtful", "not to be trusted"
 WORDS = (SOUND, DOUBTFUL, UNSOUND)
 """Verdicts, from best to worst."""
-HALVES, OMITTED = 10, 10
-"""Times that the stars are halved, and that one star a bin is left out."""
 SPARE = 1.2
 """By how much suggested bins and pixels are fuller than they must be."""
-EVERYWHERE = 0.02
-"""Part of the model that is the mean image of all bins."""
 FILLED = 0.3
 """Part of an image's pixels that has any stars, of some 15 pixels on a side."""
-BLOCKS = 10
-"""Blocks of pixels on a side of an image in which the misfit is sought: what smears over pixels adds up in them."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +47,13 @@ class Limit:
 
 
 LIMITS: dict[str, Limit] = {
-    "stars_per_bin": Limit(30, 6),
+    "stars_per_bin": Limit(30, 4),
     "counts_per_pixel": Limit(5, 1.5),
-    "cosine": Limit(0.9, 0.6),
-    "omission": Limit(0.008, 0.02, above=True),
+    "cosine": Limit(0.9, 0.4),
+    "omission": Limit(0.008, 0.1, above=True),
     "leverage": Limit(0.5, 1.2, above=True),
+    "gain": Limit(2, 0),
+    "next_gain": Limit(3, np.inf, above=True),
     "clusters": Limit(0.02, 0.05, above=True),
     "misfit": Limit(1.25, np.inf, above=True),
 }
@@ -83,9 +76,10 @@ class Verdict:
         ``stars_per_bin``, the median over bins; ``counts_per_pixel``, counts by pixels with any; ``cosine``, the least
         of the components' between fits of the two halves of the stars, median over splits; ``omission``, the largest
         change of the last component's mass fraction when one star is left out of every bin; ``leverage``, the same
-        times ``stars_per_bin``: one star can account for less than 1; ``misfit``, the deviance in blocks of
-        pixels over what Poisson noise allows; ``clusters``, the part of the stars that are in place and motion of a
-        globular cluster.
+        times ``stars_per_bin``: one star can account for less than 1; ``gain``, by how many standard errors the last
+        component makes either half a better prediction of the other, and ``next_gain``, what one component more would
+        add; ``misfit``, the deviance in blocks of pixels over what Poisson noise allows; ``clusters``, the part of the
+        stars that are in place and motion of a globular cluster. Stars with weights count as their effective number.
     """
 
     word: str
@@ -97,6 +91,11 @@ class Verdict:
         """Return the verdict in a line or a few."""
         lines = [f"verdict: {self.word}", *(f"  {reason}" for reason in self.reasons)]
         return "\n".join([*lines, f"  {self.advice}"] if self.advice else lines)
+
+    @property
+    def unsound(self) -> bool:
+        """Whether the fit is not to be trusted."""
+        return self.word == UNSOUND
 
     @property
     def line(self) -> str:
@@ -140,19 +139,25 @@ def assess(fit: Fit) -> Verdict:
     mixtures = fit.mixtures
     if fit.W.shape != (len(mixtures.V), len(fit.H)) or len(fit.names) != fit.settings.solver.components:
         raise UsageError("a verdict is on one fit; these components come from several.")
-    filled = mixtures.n_stars > 0
+    k, several = len(fit.names), int((mixtures.n_stars > 0).sum()) > 1
+    parts = halves(fit) if several else None
+    gain, next_gain = (np.nan, np.nan) if parts is None else gains(parts, fit.settings.solver)
+    per_weight = mixtures.per_weight
     measures = {
-        "stars_per_bin": float(np.median(mixtures.n_stars)),
-        "counts_per_pixel": float(mixtures.V.sum() / max(np.count_nonzero(mixtures.V.any(axis=0)), 1)),
-        "cosine": _cosine(fit) if len(fit.names) > 1 and filled.sum() > 1 else np.nan,
-        "omission": _omission(fit) if len(fit.names) > 1 else np.nan,
+        "stars_per_bin": float(np.median(mixtures.effective)),
+        "counts_per_pixel": float(mixtures.V.sum() * per_weight / max(np.count_nonzero(mixtures.V.any(axis=0)), 1)),
+        "cosine": cosine(parts, mixtures.chemistry.pixels) if k > 1 and parts is not None else np.nan,
+        "omission": omission(fit) if k > 1 else np.nan,
+        "gain": gain,
+        "next_gain": next_gain,
         "clusters": sum(fit.clusters.values()) / max(int(mixtures.n_stars.sum()), 1),
-        "misfit": misfit(mixtures.V, fit.W @ fit.H, mixtures.chemistry.pixels, len(fit.H)),
+        "misfit": misfit(mixtures.V * per_weight, fit.W @ fit.H * per_weight, mixtures.chemistry.pixels, k),
     }
     measures["leverage"] = measures["omission"] * measures["stars_per_bin"]
+    by_weight = "" if mixtures.weights is None else " by their weights (effective number)"
     found = {name: limit.word(measures[name]) for name, limit in LIMITS.items()}
     reasons = [
-        (found[name], _SAID[name].format(measures[name], described(fit.clusters)))
+        (found[name], _SAID[name].format(measures[name], described(fit.clusters), by_weight))
         for name in LIMITS
         if found[name] != SOUND
     ]
@@ -167,13 +172,15 @@ def assess(fit: Fit) -> Verdict:
 
 
 _SAID = {
-    "stars_per_bin": "few stars: {:.0f} a bin",
-    "counts_per_pixel": "fine pixels: {:.1f} counts in each that has any",
-    "cosine": "two halves of the stars find components of cosine {:.2f}",
-    "omission": "one star less in every bin moves the last component's mass fraction by {:.3f}",
-    "leverage": "one star less in every bin changes the last component as {:.1f} stars would",
+    "stars_per_bin": "few stars: {0:.0f} a bin{2}",
+    "counts_per_pixel": "fine pixels: {0:.1f} counts in each that has any",
+    "cosine": "two halves of the stars find components of cosine {0:.2f}",
+    "omission": "one star less in every bin moves the last component's mass fraction by {0:.3f}",
+    "leverage": "one star less in every bin changes the last component as {0:.1f} stars would",
+    "gain": "the last component makes halves of the stars predict each other better by {0:.1f} standard errors only",
+    "next_gain": "one component more makes halves of the stars predict each other better, by {0:.1f} standard errors",
     "clusters": "{1} by place and motion are among the stars",
-    "misfit": "the components leave {:.2f} times the deviance that Poisson noise allows",
+    "misfit": "the components leave {0:.2f} times the deviance that Poisson noise allows",
 }
 
 
@@ -189,18 +196,23 @@ def _advice(fit: Fit, found: dict[str, str], disordered: bool) -> str:
         said.append("take the clusters out with prepare --members or --clusters remove")
     elif disordered:
         said.append("look at the figures before you name the components")
-    if "misfit" in bad:
+    if bad & {"misfit", "next_gain"}:
         said.append("ask halonmf rank whether there are more components")
-    elif "leverage" in bad:
+    elif bad & {"leverage", "gain"}:
         said.append("ask halonmf rank whether there are so many components")
     return "; ".join(said)
 
 
+def fullest_bins(stars: int, axes: int) -> int:
+    """Return the most bins along each of some axes that have stars enough for a sound fit, two or more."""
+    return max(int((stars / (SPARE * LIMITS["stars_per_bin"].doubtful)) ** (1 / axes)), 2)
+
+
 def suggested(fit: Fit) -> str:
     """Return options of bins and pixels that have stars enough, such as ``--bins E:5,Lz:5 --pixels 20``."""
-    stars = int(fit.mixtures.n_stars.sum())
+    stars = int(fit.mixtures.effective_stars)
     axes = fit.mixtures.bins.axes
-    most = max(int((stars / (SPARE * LIMITS["stars_per_bin"].doubtful)) ** (1 / len(axes))), 2)
+    most = fullest_bins(stars, len(axes))
     bins = ",".join(f"{axis.variable}:{min(axis.count, most)}" for axis in axes)
     pixels = int((stars / (SPARE * LIMITS["counts_per_pixel"].doubtful * FILLED)) ** 0.5)
     return f"--bins {bins} --pixels {min(max(pixels, 8), fit.mixtures.chemistry.pixels)}"
@@ -225,115 +237,3 @@ def out_of_order(H: np.ndarray, chemistry: Chemistry) -> str:
         f"the component of higher energy has the higher mean [Al/Fe] ({high:.2f}, the other {low:.2f}): they are not "
         "what LE and HE mean"
     )
-
-
-def _halves(fit: Fit) -> np.ndarray:
-    # V of either half of the stars, shape (2 x HALVES, m, n); whole stars, with all their images
-    mixtures = fit.mixtures
-    rng = np.random.default_rng(fit.settings.solver.seed)
-    V = []
-    for _ in range(HALVES):
-        first = rng.permutation(len(mixtures.rows)) < len(mixtures.rows) // 2
-        V += [count(mixtures.rows[some], mixtures.columns[some], mixtures.V.shape) for some in (first, ~first)]
-    return np.stack(V)
-
-
-def _cosine(fit: Fit) -> float:
-    import nmfcore
-
-    _, H = _refitted(fit, _halves(fit), own=False)
-    # In blocks: fine pixels differ by their noise alone.
-    H = np.stack([in_blocks(one, fit.mixtures.chemistry.pixels) for one in H])
-    pairs = zip(H[::2], H[1::2], strict=True)
-    similarity = [np.min(np.nan_to_num(nmfcore.align(b[None], a).similarity)) for a, b in pairs]
-    return float(np.median(similarity))
-
-
-def _omission(fit: Fit) -> float:
-    import nmfcore
-
-    mixtures = fit.mixtures
-    weights = nmfcore.star_weights(
-        mixtures.rows, replicates=OMITTED, scheme="delete", drop=1, seed=fit.settings.solver.seed
-    )
-    V = []
-    for weight in weights:
-        kept = weight > 0
-        V.append(count(mixtures.rows[kept], mixtures.columns[kept], mixtures.V.shape))
-    W, _ = _refitted(fit, np.stack(V), own=True)
-    share = W.sum(axis=1) / W.sum(axis=(1, 2))[:, None]
-    return float(np.abs(share[:, -1] - fit.mass_fractions[-1]).max())
-
-
-def _refitted(fit: Fit, V: np.ndarray, *, own: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return W and H of fits of other counts in the same bins; from the fit's own solution, or from the first."""
-    import nmfcore
-
-    solver: Solver = fit.settings.solver
-    init: Any = (fit.W, fit.H) if own else solver.init
-    least_squares = solver.least_squares
-    data = V if least_squares else nmfcore.SharedPattern.from_dense(V)
-    result = solve(data, solver, init=init, starts=None if own else solver.starts)
-    return result.normalised()
-
-
-def misfit(V: np.ndarray, Y: np.ndarray, pixels: int, k: int) -> float:
-    """Return the deviance of counts over what it is expected to be where Y are their Poisson means.
-
-    Counts and means are added up in blocks of pixels, in which a misfit that smears over pixels adds up; the k
-    components of a bin and of a block are taken from the number of blocks.
-
-    Parameters
-    ----------
-    V, Y : ndarray, shape (m, n)
-        Counts and model.
-    pixels : int
-        l: each image has l x l pixels.
-    k : int
-        Components.
-
-    Returns
-    -------
-    float
-        About 1 where the model holds; NaN where there are no more blocks than parameters.
-    """
-    counted, expected = in_blocks(V, pixels), in_blocks(np.maximum(Y, 0.0), pixels)
-    # A bin's total is not what the loss fits: least squares leave it off by tens of per cent.
-    total = expected.sum(axis=1, keepdims=True)
-    expected = np.divide(
-        expected * counted.sum(axis=1, keepdims=True), total, out=np.zeros_like(expected), where=total > 0
-    )
-    # A little of the mean image everywhere: where factors are zero a single count would forbid the model.
-    mean_image = counted.sum(axis=1, keepdims=True) * counted.sum(axis=0) / max(counted.sum(), 1)
-    expected = (1 - EVERYWHERE) * expected + EVERYWHERE * mean_image
-    kept = expected > 0
-    x, mean = counted[kept], expected[kept]
-    deviance = 2 * (np.where(x > 0, x * np.log(np.where(x > 0, x, 1.0) / mean), 0.0) - (x - mean)).sum()
-    usual = np.interp(np.log(mean), *_usual_deviance()).sum()
-    # Each parameter takes its part of the deviance of the blocks.
-    free = k * (np.count_nonzero(kept.any(axis=1)) + np.count_nonzero(kept.any(axis=0)))
-    left = usual * (1 - free / max(kept.sum(), 1))
-    return float(deviance / left) if left > 0 else np.nan
-
-
-def in_blocks(V: np.ndarray, pixels: int) -> np.ndarray:
-    """Return rows of images, shape (m, n), added up in `BLOCKS` x `BLOCKS` blocks of pixels each."""
-    side = min(pixels, BLOCKS)
-    edges = np.unique(np.linspace(0, pixels, side + 1).round().astype(int))[:-1]
-    images = V.reshape(len(V), -1, pixels, pixels)
-    summed = np.add.reduceat(np.add.reduceat(images, edges, axis=2), edges, axis=3)
-    return summed.reshape(len(V), -1)
-
-
-@cache
-def _usual_deviance() -> tuple[np.ndarray, np.ndarray]:
-    # Logarithms of Poisson means, and the mean deviance of a count of each
-    from scipy.stats import poisson
-
-    means = np.geomspace(1e-8, 1e4, 241)
-    expected = []
-    for mean in means:
-        x = np.arange(poisson.ppf(1e-12, mean), poisson.ppf(1 - 1e-12, mean) + 2)
-        each = 2 * (np.where(x > 0, x * np.log(np.where(x > 0, x, 1.0) / mean), 0.0) - (x - mean))
-        expected.append(float((poisson.pmf(x, mean) * each).sum()))
-    return np.log(means), np.array(expected)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
+import socket
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -35,7 +38,8 @@ def check_output(
     Raises
     ------
     OutputError
-        The file exists, is write-protected or one of `inputs`, or its folder does not exist or is not writable.
+        The file exists, is a link, is write-protected or one of `inputs`, or its folder does not exist or is not
+        writable.
     UsageError
         The name ends in none of `suffixes`.
     """
@@ -47,6 +51,11 @@ def check_output(
         raise OutputError(f"{path}: is a directory, expected a file to write; name the file.")
     if any(source is not None and _same(path, Path(source)) for source in inputs):
         raise OutputError(f"{path}: is also an input, which is never overwritten; choose another name.")
+    if path.is_symlink():
+        # replacing it would lose the link, following it may write where nobody looked: the user says which is meant
+        raise OutputError(f"{path}: is a link to {path.resolve()}; name that file itself, or remove the link.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is a device or a pipe, expected a file to write; name a file.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already; choose another name or allow overwriting (--overwrite).")
     # renaming replaces even a write-protected file, and root may write anything: heed the mode
@@ -77,9 +86,11 @@ def write_atomically(path: str | Path, write: Callable[[Path], None], *, overwri
     """
     path = Path(path)
     check_output(path, overwrite=overwrite)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
         write(temporary)
+        if not stat.S_ISREG(temporary.lstat().st_mode):
+            raise OutputError(f"{path}: something else took the temporary file's place; choose another folder.")
         _sync(temporary)
         _rename(temporary, path)
         _sync(path.absolute().parent)
@@ -94,6 +105,17 @@ def write_atomically(path: str | Path, write: Callable[[Path], None], *, overwri
 def write_bytes(path: str | Path, data: bytes, *, overwrite: bool = False) -> Path:
     """Write `data` as `write_atomically` does, with the same errors."""
     return write_atomically(path, lambda temporary: _write(temporary, data), overwrite=overwrite)
+
+
+def temporary_name(path: Path, ending: str = "tmp") -> Path:
+    """Return a name in the folder of `path` that nobody has and nobody can foresee.
+
+    Process numbers are no such names: containers that write into one folder have the same ones. The host's name tells
+    whose a file is that was left behind.
+    """
+    room = 255 - len(f"..{socket.gethostname()[:40]}..{ending}") - 32
+    name = path.name.encode()[:room].decode(errors="ignore")  # file systems take 255 bytes
+    return path.with_name(f".{name}.{socket.gethostname()[:40]}.{secrets.token_hex(16)}.{ending}")
 
 
 def check_inside(folder: Path) -> None:
@@ -161,7 +183,8 @@ def _same(path: Path, other: Path) -> bool:
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
+    with path.open("xb") as file:  # never through a link, never over what is there
+        file.write(data)
 
 
 def _rename(path: Path, target: Path) -> None:

@@ -15,14 +15,17 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 from ..errors import InputError
+from .reading import check_file, cleaned
 
 BLOCK = 2880
 """FITS files are whole numbers of blocks of this many bytes."""
 
+MOST_FIELDS = 999
+"""Most columns of a FITS table (FITS standard 4.0, section 7.3.1)."""
 CHUNK_BYTES = 1 << 26
 """Bytes of file that are mapped at a time."""
 
-_BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, fits.VerifyError)
+BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, fits.VerifyError)
 """What astropy raises on damaged headers."""
 
 _OTHER_FORMATS = {
@@ -62,14 +65,10 @@ class FitsTable:
 
 def check_signature(path: str | Path) -> None:
     """Raise `InputError` unless the file exists and begins as FITS; name what it is instead where that is known."""
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: is a directory, expected a FITS file; name the file in it.")
+    path = check_file(path)
     try:
         with path.open("rb") as file:
             head = file.read(512)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; check the path.") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions.") from error
     if head.startswith(b"SIMPLE  ="):
@@ -108,7 +107,7 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
         with path.open("rb") as file:
             try:
                 hdus = fits.open(file, mode="readonly", memmap=True, lazy_load_hdus=False)
-            except _BROKEN as error:
+            except BROKEN as error:
                 raise InputError(
                     f"{path}: truncated or damaged FITS ({_one_line(error)}); download it again."
                 ) from error
@@ -138,6 +137,9 @@ def find_table(path: str | Path, extension: int = 1) -> FitsTable:
             )
         hdu = hdus[extension]
         try:
+            for column in hdu.columns:
+                for value in (column.bscale, column.bzero, column.null):
+                    float(value or 0)
             columns = {column.name.upper(): column for column in hdu.columns}
             plain = hdu.columns.dtype.newbyteorder(">")
             fields = {name.upper(): plain.fields[name][:2] for name in plain.names or ()}
@@ -151,7 +153,7 @@ def find_table(path: str | Path, extension: int = 1) -> FitsTable:
             )
             n_rows, width = int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"])
             offset = int(hdu.fileinfo()["datLoc"])
-        except _BROKEN as error:
+        except BROKEN as error:
             raise InputError(f"{path}: damaged table header ({_one_line(error)}); download it again.") from error
     if dtype.itemsize != width or len(columns) != len(fields):
         raise InputError(
@@ -242,6 +244,12 @@ def _check_complete(path: Path, hdus: fits.HDUList) -> None:
     size = path.stat().st_size
     end = 0
     for index, hdu in enumerate(hdus):
+        fields = hdu.header.get("TFIELDS", 0)
+        if not isinstance(fields, int) or not 0 <= fields <= MOST_FIELDS:
+            raise InputError(
+                f"{path}: extension {index} has {cleaned(fields, 40)} columns by its header, and FITS allows "
+                f"{MOST_FIELDS}; download it again."
+            )
         if hdu.__class__.__name__.startswith("_Corrupted"):
             raise InputError(f"{path}: extension {index} has a damaged header; download it again.")
         info = hdu.fileinfo()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Mapping
 from typing import Any
@@ -19,21 +20,66 @@ SMALLEST_PACKED = 1000
 """Entries from which an array is compressed."""
 
 
+SEAL = "sha256"
+"""The attribute that holds the checksum of all data sets and all other attributes."""
+
+
 def pack(
-    arrays: Mapping[str, np.ndarray], *, compressed: bool = True, attributes: Mapping[str, str] | None = None
+    arrays: Mapping[str, np.ndarray], *, compressed: bool = True, attributes: Mapping[str, str | int] | None = None
 ) -> bytes:
-    """Return an HDF5 file, as bytes, with the arrays as data sets of its root, and texts as attributes of it.
+    """Return an HDF5 file, as bytes, with the arrays as data sets of its root, and texts and numbers as attributes.
 
     Made in memory, since HDF5 does not fail cleanly when a disk is full. The same arrays give the same bytes: no
-    times are stored.
+    times are stored. With attributes, the file is sealed: one more has the checksum of everything in it.
     """
     image = io.BytesIO()
     with h5py.File(image, "w") as file:
         for name in sorted(arrays):
             put(file, name, arrays[name], compressed=compressed)
-        for name, text in (attributes or {}).items():
-            file.attrs[name] = text
+        for name, value in (attributes or {}).items():
+            file.attrs[name] = value
+        if attributes:
+            file.attrs[SEAL] = _checksum(attributes, arrays)
     return image.getvalue()
+
+
+def check_seal(attributes: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bool:
+    """Return whether a file has a seal; files of earlier versions have none.
+
+    Parameters
+    ----------
+    attributes : mapping of str to str, bytes or int
+        All of the root's.
+    arrays : mapping of str to ndarray
+        All of the root's data sets.
+
+    Raises
+    ------
+    InputError
+        The content is not what was sealed.
+    """
+    if SEAL not in attributes:
+        return False
+    if attributes[SEAL] != _checksum({name: attributes[name] for name in attributes if name != SEAL}, arrays):
+        raise InputError("has another checksum than it should: the file is damaged, or was changed by hand.")
+    return True
+
+
+def _checksum(attributes: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    total = hashlib.sha256()
+
+    def add(*parts: bytes) -> None:
+        for part in parts:
+            total.update(f"{len(part)}:".encode() + part)
+
+    for name in sorted(attributes):
+        value = attributes[name]
+        add(name.encode(), value if isinstance(value, bytes) else str(value).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        add(name.encode(), f"{little.dtype.str} {array.shape}".encode(), little.tobytes())
+    return total.hexdigest()
 
 
 def unpack(image: bytes) -> dict[str, np.ndarray]:

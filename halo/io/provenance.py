@@ -13,6 +13,7 @@ from platform import python_version
 from typing import Any
 
 from ..errors import InputError
+from .reading import check_file
 
 LIBRARIES = ("numpy", "scipy", "astropy", "galpy", "agama", "torch", "numba", "scikit-learn", "h5py", "matplotlib")
 """Distributions whose versions can change a number; those not installed are left out."""
@@ -98,7 +99,7 @@ def describe_input(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         if not path.is_dir():
-            return {"name": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
+            return {"name": path.name, "bytes": check_file(path).stat().st_size, "sha256": _sha256(path)}
         files = sorted(file for file in path.rglob("*") if file.is_file())
         listing = hashlib.sha256()
         for file in files:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .reading import check_file
 
 LARGEST = 4_000_000
 """Bytes above which a file is not read: no mapping, region file or configuration comes near."""
@@ -33,7 +34,7 @@ def read_toml(
     InputError
         It cannot be read, is far too large, or is not TOML.
     """
-    path = Path(path)
+    path = check_file(path)
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)

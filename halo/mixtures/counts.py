@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, UsageError
+from ..stars.weights import effective_number
 from .bins import Bins, BinsLike, columns_of, make_bins
 from .settings import Chemistry
 
@@ -22,7 +23,7 @@ class Mixtures:
     Attributes
     ----------
     V : ndarray, shape (m, n)
-        Counts, float64.
+        Counts, float64; of weighted stars the sums of their weights.
     bins : Bins
         What the rows are.
     chemistry : Chemistry
@@ -33,6 +34,8 @@ class Mixtures:
         Bin of each star, -1 outside.
     columns : ndarray of int, shape (N, images)
         Column of V of each star in each image, -1 outside.
+    weights : ndarray, shape (N,), optional
+        For how many each star counts; all for one where there are none.
     """
 
     V: np.ndarray
@@ -41,6 +44,7 @@ class Mixtures:
     n_stars: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
+    weights: np.ndarray | None = None
 
     @property
     def outside_bins(self) -> int:
@@ -52,6 +56,37 @@ class Mixtures:
         """For each image, the stars of the bins that fall outside its ranges."""
         inside = self.rows >= 0
         return tuple(int(x) for x in (self.columns[inside] < 0).sum(axis=0))
+
+    @property
+    def effective(self) -> np.ndarray:
+        """Number of equally weighted stars that tell as much as those of each bin (Kish 1965); shape (m,)."""
+        if self.weights is None:
+            return self.n_stars.astype(np.float64)
+        total, squares = self._moments
+        return np.divide(total**2, squares, out=np.zeros(len(total)), where=squares > 0)
+
+    @property
+    def effective_stars(self) -> float:
+        """The same of all stars in the bins."""
+        if self.weights is None:
+            return float(self.n_stars.sum())
+        return effective_number(self.weights[self.rows >= 0])
+
+    @property
+    def per_weight(self) -> float:
+        """Sum of the weights over that of their squares: times this, sums of weights scatter as counts of stars do."""
+        if self.weights is None:
+            return 1.0
+        total, squares = self._moments
+        return float(total.sum() / squares.sum()) if squares.any() else 1.0
+
+    @property
+    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
+        # sums of the weights and of their squares in every bin
+        inside = self.rows >= 0
+        rows, weights = self.rows[inside], np.asarray(self.weights)[inside]
+        total, squares = (np.bincount(rows, weights=x, minlength=len(self.bins)) for x in (weights, weights**2))
+        return total, squares
 
     @property
     def empty_bins(self) -> int:
@@ -66,10 +101,12 @@ class Mixtures:
                 parts.append(f"{outside} outside the {plane} image")
         if self.empty_bins:
             parts.append(f"{self.empty_bins} bin{'s' * (self.empty_bins > 1)} empty")
+        if self.weights is not None:
+            parts.append(f"by their weights as many as {self.effective_stars:,.0f} (effective number)")
         return ", ".join(parts)
 
 
-def mix(table: Any, bins: BinsLike, chemistry: Chemistry | None = None) -> Mixtures:
+def mix(table: Any, bins: BinsLike, chemistry: Chemistry | None = None, weights: np.ndarray | None = None) -> Mixtures:
     """Count stars into bins and pixels.
 
     Parameters
@@ -80,6 +117,8 @@ def mix(table: Any, bins: BinsLike, chemistry: Chemistry | None = None) -> Mixtu
         Bins as they are, or axes to make them from these stars, such as ``"E:8,Lz:8"``.
     chemistry : Chemistry, optional
         The images; the paper's by default.
+    weights : ndarray, shape (N,), optional
+        For how many each star counts, as `stars.weights.weights_of` returns it. Bins of equal counts are of stars.
 
     Returns
     -------
@@ -102,18 +141,21 @@ def mix(table: Any, bins: BinsLike, chemistry: Chemistry | None = None) -> Mixtu
             f"{len(table)} stars; use fewer pixels or bins."
         )
     rows, columns = bins.assign(table), columns_of(table, chemistry)
-    V = count(rows, columns, (len(bins), chemistry.n))
+    V = count(rows, columns, (len(bins), chemistry.n), weights)
     if not V.any():
         raise InputError(
             f"none of {len(table)} stars falls inside the bins and the images; check the ranges "
             f"({', '.join(f'{name} {low:g} to {high:g}' for name, (low, high) in chemistry.ranges)}) and the bins."
         )
     n_stars = np.bincount(rows[rows >= 0], minlength=len(bins))
-    return Mixtures(V, bins, chemistry, n_stars, rows, columns)
+    return Mixtures(V, bins, chemistry, n_stars, rows, columns, weights)
 
 
-def count(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return how many stars fall on each (bin, column) cell; float64, shape (m, n)."""
+def count(
+    rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the stars on each (bin, column) cell, or the sum of their weights (N,); float64, shape (m, n)."""
     inside = (rows[:, None] >= 0) & (columns >= 0)
     cells = (rows[:, None] * shape[1] + columns)[inside]
-    return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+    each = None if weights is None else np.broadcast_to(weights[:, None], columns.shape)[inside]
+    return np.bincount(cells, each, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)

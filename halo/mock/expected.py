@@ -16,8 +16,10 @@ from ..orbits.kinematics import angular_momentum, energy, kinematics
 from ..progress import Progress, silent
 from ..stars.cuts import apply_cuts
 from ..survey.quality import quality_cuts
+from .family import Galaxy, galaxy
 from .observe import observe
 from .populations import DISC_THINNING
+from .settings import MockSettings
 from .stars import CLUSTER, NAMES, ORIGINS, REPEATS, draw_stars
 from .tables import member_probability
 
@@ -31,6 +33,7 @@ def expected(
     full: bool = False,
     oversample: int = 40,
     progress: Progress = silent,
+    model: str = MockSettings.model,
 ) -> QTable:
     """Return the stars of `oversample` mock surveys that pass every quality cut, each to count as 1/oversample.
 
@@ -49,6 +52,8 @@ def expected(
         Surveys.
     progress : callable, optional
         Called as progress("expected", surveys done, surveys in all).
+    model : str
+        As in `mock.draw`.
 
     Returns
     -------
@@ -60,27 +65,29 @@ def expected(
     Raises
     ------
     UsageError
-        `oversample` below 1.
+        `oversample` below 1, or no such model.
     """
     if oversample < 1:
         raise UsageError(f"oversample must be a positive number of surveys; got {oversample}.")
+    drawn = galaxy(model)
     parts = []
     for done, sequence in enumerate(np.random.SeedSequence([seed, _STREAM]).spawn(oversample)):
         progress("expected", done, oversample)
-        parts.append(_one(n_stars, np.random.default_rng(sequence), full))
+        parts.append(_one(n_stars, np.random.default_rng(sequence), full, drawn))
     progress("expected", oversample, oversample)
     stars = vstack(parts, metadata_conflicts="silent")
     stars.meta = {
         "oversample": oversample,
         "n_stars": n_stars,
         "seed": seed,
+        "model": model,
         "thinning": 1.0 if full else DISC_THINNING,
     }
     return stars
 
 
-def _one(n_stars: int, rng: np.random.Generator, full: bool) -> QTable:
-    true = draw_stars(n_stars - round(REPEATS * n_stars), rng, full=full, giants_only=True)
+def _one(n_stars: int, rng: np.random.Generator, full: bool, drawn: Galaxy) -> QTable:
+    true = draw_stars(n_stars - round(REPEATS * n_stars), rng, full=full, giants_only=True, galaxy=drawn)
     seen = observe(true, 0, rng, lean=True)
     c, star = seen.columns, seen.star
     bad = c["FE_H"] < -9000  # sentinels, as the reader of the survey's files treats them

@@ -72,6 +72,10 @@ class Chemistry:
         Intrinsic scatter about the track, dex.
     gradient : float
         d[Fe/H]/dR about the Sun's radius, dex / kpc.
+    energy_gradient : float
+        d[Fe/H]/dE about `energy_pivot`, dex per 1e5 km2 / s2; the other abundances follow their tracks.
+    energy_pivot : float
+        km2 / s2.
     """
 
     fe_h: Knots
@@ -80,6 +84,8 @@ class Chemistry:
     mg_scatter: float
     al_scatter: float
     gradient: float = 0.0
+    energy_gradient: float = 0.0
+    energy_pivot: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from scipy.ndimage import gaussian_filter
 
 from . import sky as mock_sky
 from .model import Disc, Population, Spheroid
-from .populations import POPULATIONS
 from .sky import R_SUN
 
 _CHUNK = 200_000
@@ -73,15 +72,15 @@ def draw(population: Population, n: int, rng: np.random.Generator, *, dwarf: boo
     -------
     Stars
     """
-    index = POPULATIONS.index(population)
+    orbits = population.orbits
     if n == 0:
-        return _propose(index, 1, rng, dwarf)[0].take(slice(0, 0))
-    bound, rate = _calibration(index, dwarf)
+        return _propose(orbits, 1, rng, dwarf)[0].take(slice(0, 0))
+    bound, rate = _calibration(orbits, dwarf)
     parts: list[Stars] = []
     missing = n
     while missing > 0:
         size = int(np.clip(1.15 * missing / rate + 200, 1000, _CHUNK))
-        stars, weight = _propose(index, size, rng, dwarf)
+        stars, weight = _propose(orbits, size, rng, dwarf)
         kept = np.flatnonzero(rng.random(size) * bound < weight)[:missing]
         parts.append(stars.take(kept))
         missing -= kept.size
@@ -89,9 +88,9 @@ def draw(population: Population, n: int, rng: np.random.Generator, *, dwarf: boo
 
 
 @cache
-def _calibration(index: int, dwarf: bool) -> tuple[float, float]:
+def _calibration(orbits: Spheroid | Disc, dwarf: bool) -> tuple[float, float]:
     """Bound on the weight, and the rate of acceptance with it."""
-    weight = _propose(index, _CALIBRATION, np.random.default_rng(_CALIBRATION_SEED), dwarf)[1]
+    weight = _propose(orbits, _CALIBRATION, np.random.default_rng(_CALIBRATION_SEED), dwarf)[1]
     # the largest of so many weights is noisy and costly; one in a thousand of the accepted is clipped instead
     order = np.sort(weight)[::-1]
     excess = np.cumsum(order) - order * np.arange(1, order.size + 1)
@@ -99,11 +98,11 @@ def _calibration(index: int, dwarf: bool) -> tuple[float, float]:
     return float(bound), float(np.minimum(weight / bound, 1).mean())
 
 
-def _propose(index: int, n: int, rng: np.random.Generator, dwarf: bool) -> tuple[Stars, np.ndarray]:
+def _propose(orbits: Spheroid | Disc, n: int, rng: np.random.Generator, dwarf: bool) -> tuple[Stars, np.ndarray]:
     """Propose stars, and their weights: distribution function times selection over proposal density."""
     f = mock_sky.fields()
     edges = mock_sky.distance_edges(dwarf)
-    cumulative, density = _sightlines(index, dwarf)
+    cumulative, density = _sightlines(orbits, dwarf)
     cell = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
     field, step = np.divmod(cell, edges.size - 1)
     distance = edges[step] + (edges[1] - edges[0]) * rng.random(n)
@@ -117,19 +116,19 @@ def _propose(index: int, n: int, rng: np.random.Generator, dwarf: bool) -> tuple
     M_H = np.interp(bright + (faint - bright) * rng.random(n), luminosity, M)
     H = M_H + mock_sky.distance_modulus(distance) + mock_sky.extinction_H(distance, lat)
     position = np.column_stack(mock_sky.galactocentric(lon, lat, distance))
-    velocity, f_over_q = _propose_velocity(POPULATIONS[index].orbits, position, rng)
+    velocity, f_over_q = _propose_velocity(orbits, position, rng)
     seen = distance**2 * (faint - bright) / mock_sky.visibility(dwarf).ravel()[cell]
     return Stars(position, velocity, M_H, H, field), f_over_q / density[cell] * seen
 
 
 @cache
-def _sightlines(index: int, dwarf: bool) -> tuple[np.ndarray, np.ndarray]:
+def _sightlines(orbits: Spheroid | Disc, dwarf: bool) -> tuple[np.ndarray, np.ndarray]:
     """Cumulative expected numbers over (field, distance) cells, and the population's density in each (any one unit)."""
     f = mock_sky.fields()
     edges = mock_sky.distance_edges(dwarf)
     d = 0.5 * (edges[1:] + edges[:-1])
     R, z = mock_sky.cylindrical(np.radians(f.l)[:, None], np.radians(f.b)[:, None], d)
-    log_density = _log_density(index)
+    log_density = _log_density(orbits)
     density = np.exp(log_density.ev(np.log(np.maximum(R, _R_GRID[0])), np.log(np.maximum(np.abs(z), _Z_GRID[0]))))
     rate = (mock_sky.sampling_rate() * f.radius**2)[:, None]
     return np.cumsum(rate * mock_sky.visibility(dwarf) * density), density.ravel()
@@ -139,7 +138,7 @@ _R_GRID, _Z_GRID = np.geomspace(0.05, 24, 32), np.geomspace(0.02, 15, 24)
 
 
 @cache
-def _log_density(index: int) -> RectBivariateSpline:
+def _log_density(orbits: Spheroid | Disc) -> RectBivariateSpline:
     """Log density against log R and log |z|: the distribution function integrated over velocity by Monte Carlo.
 
     Its noise only costs acceptance, since the weights divide by the same number.
@@ -148,11 +147,7 @@ def _log_density(index: int) -> RectBivariateSpline:
     draws = 250
     R, z = (grid.ravel() for grid in np.meshgrid(_R_GRID, _Z_GRID, indexing="ij"))
     position = np.repeat(np.column_stack([R, 0 * R, z]), draws, axis=0)
-    density = (
-        _propose_velocity(POPULATIONS[index].orbits, position, rng)[1]
-        .reshape(_R_GRID.size, _Z_GRID.size, draws)
-        .mean(axis=2)
-    )
+    density = _propose_velocity(orbits, position, rng)[1].reshape(_R_GRID.size, _Z_GRID.size, draws).mean(axis=2)
     # a floor keeps cells that no velocity reached possible to draw
     smooth = gaussian_filter(np.log(np.maximum(density, 1e-8 * density.max())), 0.7, mode="nearest")
     return RectBivariateSpline(np.log(_R_GRID), np.log(_Z_GRID), smooth, kx=1, ky=1)
@@ -169,7 +164,7 @@ def _spheroid(orbits: Spheroid, position: np.ndarray, rng: np.random.Generator) 
     x, y, z = position.T
     R = np.maximum(np.hypot(x, y), 1e-3)
     r = np.hypot(R, z)
-    phi = _potential(position)
+    phi = potential(position)
     n = len(position)
     Lz = rng.normal(orbits.lz_mean, orbits.lz_sigma, n)
     # along theta L_perp is r v_theta; propose that part with the right spread and correct for the rest
@@ -222,9 +217,9 @@ def _disc(orbits: Disc, position: np.ndarray, rng: np.random.Generator) -> tuple
     R_g = circular.R_g(Lz)
     growth = np.exp(-(R_g - R_SUN) / orbits.sigma_length)
     sigma_R, sigma_z = orbits.sigma_R * growth, orbits.sigma_z * growth
-    phi_plane = _potential(np.column_stack([R, np.zeros(n), np.zeros(n)]))
+    phi_plane = potential(np.column_stack([R, np.zeros(n), np.zeros(n)]))
     E_R = phi_plane + 0.5 * (v_R**2 + v_phi**2) - circular.E_c(R_g)
-    E_z = _potential(position) - phi_plane + 0.5 * v_z**2
+    E_z = potential(position) - phi_plane + 0.5 * v_z**2
     f = circular.omega_over_kappa(R_g) * np.exp(-R_g / orbits.scale_length - E_R / sigma_R**2) / sigma_R**2
     f = f * np.exp(-E_z / sigma_z**2) / sigma_z
     velocity = np.column_stack([v_R * x / R + v_phi * y / R, v_R * y / R - v_phi * x / R, v_z])
@@ -244,7 +239,7 @@ class _Circular:
 @cache
 def _circular_orbits() -> _Circular:
     R = np.concatenate([[1e-3], np.linspace(0.02, 80, 6000)])
-    phi = CubicSpline(R, _potential(np.column_stack([R, 0 * R, 0 * R])))
+    phi = CubicSpline(R, potential(np.column_stack([R, 0 * R, 0 * R])))
     v_c = np.sqrt(np.maximum(R * phi(R, 1), 1.0))
     speed = CubicSpline(R, v_c)
     kappa = np.sqrt(np.maximum(2 * (v_c / R) ** 2 * (1 + speed(R, 1) * R / v_c), 1e-6))
@@ -252,7 +247,8 @@ def _circular_orbits() -> _Circular:
     return _Circular(speed, CubicSpline(R, 0.5 * v_c**2 + phi(R)), CubicSpline(R, v_c / R / kappa), CubicSpline(Lz, R))
 
 
-def _potential(position: np.ndarray) -> np.ndarray:
+def potential(position: np.ndarray) -> np.ndarray:
+    """Return the potential at positions in kpc, shape (n, 3), in km2 / s2."""
     from ..orbits import kinematics as orbits
 
     return np.asarray(u.Quantity(orbits.potential(position * u.kpc), u.km**2 / u.s**2).value)

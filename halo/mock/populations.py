@@ -11,8 +11,8 @@ References
 BHG16: Bland-Hawthorn & Gerhard (2016). BK22, BK23: Belokurov & Kravtsov (2022, 2023). B20: Belokurov et al. (2020).
 D24: Davies et al., the paper that this package follows. F20: Feuillet et al. (2020). F21: Feuillet et al. (2021).
 Ha15: Hawkins et al. (2015). Hay15: Hayden et al. (2015). Hay20: Hayes et al. (2020). Hs21: Hasselquist et al. (2021).
-He20: Helmi (2020). Ho21: Horta et al. (2021). K19: Koppelman et al. (2019). L23: Lane et al. (2023). M19: Mackereth et
-al. (2019). My22: Myeong et al. (2022). R20: Rojas-Arriagada et al. (2020). V21: Vasiliev, Belokurov & Erkal (2021).
+He20: Helmi (2020). Ho21: Horta et al. (2021). K19: Koppelman et al. (2019). LB25: Lane & Bovy (2025). M19: Mackereth
+et al. (2019). My22: Myeong et al. (2022). R20: Rojas-Arriagada et al. (2020). V21: Vasiliev, Belokurov & Erkal (2021).
 """
 
 from .model import Chemistry, Disc, Knots, Population, Spheroid
@@ -46,8 +46,9 @@ _HIGH_ALPHA_AL: Knots = (
 GSE = Population(
     "GS/E",
     "accreted",
-    0.0102,  # a third of the halo selected by orbit is accreted (D24: 33.5 %), nearly all of it GS/E (L23)
-    # debris sits above -1.7e5 (D24, BK23); no net spin, sigma_Lz ~ 400 and strongly radial, beta ~ 0.9 (L23, B20)
+    0.0102,  # a third of the halo selected by orbit is accreted (D24: 33.5 %), nearly all of it GS/E (My22)
+    # debris sits above -1.7e5 (D24, BK23); no net spin, sigma_Lz ~ 400 and strongly radial, beta ~ 0.9 outside 8 kpc
+    # (LB25)
     Spheroid(E_peak=-1.60e5, rise=0.075e5, fall=0.20e5, lz_mean=0.0, lz_sigma=450.0, l_perp_sigma=650.0),
     Chemistry(
         # F20, F21: mean -1.17, sigma 0.34; Hs21: tail up to -0.6
@@ -226,20 +227,3 @@ POPULATIONS: tuple[Population, ...] = (
     GSE, AURORA, SPLASH, EOS_UPPER, EOS_LOWER, INNER_DISC, THAMNOS, SAGITTARIUS, THICK_DISC, THIN_DISC,
 )  # fmt: skip
 """Every population, in the order of the codes in the truth table."""
-
-
-def shares(full: bool) -> list[float]:
-    """Return the fraction of each population in the ordinary rows, after thinning unless `full`.
-
-    Parameters
-    ----------
-    full : bool
-        Keep the survey's own fractions.
-
-    Returns
-    -------
-    list of float
-        In the order of POPULATIONS; sums to one.
-    """
-    kept = [p.share / (DISC_THINNING if p.thinned and not full else 1.0) for p in POPULATIONS]
-    return [share / sum(kept) for share in kept]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from ..fields import Option
+from .family import MODELS
+
 
 @dataclass(frozen=True)
 class MockSettings:
@@ -18,8 +21,13 @@ class MockSettings:
         The same seed gives the same survey.
     full : bool
         Do not thin the discs, as in a survey.
+    model : str
+        Which of `family.MODELS`.
     """
 
     stars: Annotated[int, "Rows of the mock survey."] = 60_000
     seed: Annotated[int, "Seed of the mock survey; the same gives the same."] = 1
     full: Annotated[bool, "Do not thin the discs: 2 % of the rows are halo."] = False
+    model: Annotated[str, "Which mock of the family; docs/mock.md describes each.", Option(choices=tuple(MODELS))] = (
+        "paper-truth"
+    )

@@ -9,9 +9,11 @@ from scipy.interpolate import PchipInterpolator
 
 from . import satellites as mock_satellites
 from . import sky as mock_sky
+from .family import MODELS, Galaxy
 from .model import Chemistry
-from .orbits import Stars, concatenate, draw
-from .populations import POPULATIONS, shares
+from .orbits import Stars, concatenate, draw, potential
+from .populations import POPULATIONS
+from .settings import MockSettings
 from .sky import R_SUN
 
 ORDINARY, TELLURIC, CLOUD, CLUSTER = range(4)
@@ -65,7 +67,14 @@ class TrueStars:
         return len(self.fe_h)
 
 
-def draw_stars(n: int, rng: np.random.Generator, *, full: bool, giants_only: bool = False) -> TrueStars:
+def draw_stars(
+    n: int,
+    rng: np.random.Generator,
+    *,
+    full: bool,
+    giants_only: bool = False,
+    galaxy: Galaxy = MODELS[MockSettings.model],
+) -> TrueStars:
     """Draw `n` distinct stars of the survey, population by population.
 
     Parameters
@@ -76,40 +85,48 @@ def draw_stars(n: int, rng: np.random.Generator, *, full: bool, giants_only: boo
         The survey's own fractions instead of a thinned disc.
     giants_only : bool
         Leave out, after counting them, dwarfs, tellurics and Magellanic stars, which every sample cuts.
+    galaxy : Galaxy
+        The populations and their fractions.
     """
     kinds = rng.multinomial(
         n, [1 - TELLURIC_SHARE - CLOUD_SHARE - CLUSTER_SHARE, TELLURIC_SHARE, CLOUD_SHARE, CLUSTER_SHARE]
     )
-    counts = rng.multinomial(kinds[ORDINARY], shares(full))
+    counts = rng.multinomial(kinds[ORDINARY], galaxy.shares(full))
     parts: list[TrueStars] = []
-    for code, (population, count) in enumerate(zip(POPULATIONS, counts, strict=True)):
+    for code, (population, count) in enumerate(zip(galaxy.populations, counts, strict=True)):
         n_dwarfs = rng.binomial(count, population.dwarfs)
         for dwarf, number in ((False, count - n_dwarfs), (True, 0 if giants_only else n_dwarfs)):
             stars = draw(population, number, rng, dwarf=dwarf)
-            parts.append(_ordinary(stars, code, ORDINARY, rng))
+            parts.append(_ordinary(stars, population.chemistry, code, ORDINARY, rng))
     if giants_only:
         kinds[[TELLURIC, CLOUD]] = 0
     # hot stars in the foreground move with the thin disc
-    parts.append(
-        _ordinary(draw(POPULATIONS[-1], kinds[TELLURIC], rng, dwarf=True), len(POPULATIONS) - 1, TELLURIC, rng)
-    )
+    hot = draw(population, kinds[TELLURIC], rng, dwarf=True)
+    parts.append(_ordinary(hot, population.chemistry, code, TELLURIC, rng))
     for kind, draw_members in ((CLUSTER, mock_satellites.draw_clusters), (CLOUD, mock_satellites.draw_clouds)):
         parts.append(_members(draw_members(kinds[kind], rng), kind, rng))
     return _join(parts)
 
 
-def chemistry(c: Chemistry, R: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw [Fe/H], [Mg/Fe] and [Al/Fe] of stars at Galactocentric radius R (kpc)."""
+def chemistry(
+    c: Chemistry, R: np.ndarray, rng: np.random.Generator, E: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw [Fe/H], [Mg/Fe] and [Al/Fe] of stars at Galactocentric radius R (kpc) and, where it matters, energy E."""
     p, quantile = np.array(c.fe_h).T
     fe_h = PchipInterpolator(p, quantile)(rng.random(R.size)) + c.gradient * (R - R_SUN)
+    if E is not None:
+        fe_h = fe_h + c.energy_gradient * (E - c.energy_pivot) / 1e5
     mg_fe = np.interp(fe_h, *np.array(c.mg_fe).T) + rng.normal(0, c.mg_scatter, R.size)
     al_fe = np.interp(fe_h, *np.array(c.al_fe).T) + rng.normal(0, c.al_scatter, R.size)
     return fe_h, mg_fe, al_fe
 
 
-def _ordinary(stars: Stars, code: int, kind: int, rng: np.random.Generator) -> TrueStars:
+def _ordinary(stars: Stars, abundances: Chemistry, code: int, kind: int, rng: np.random.Generator) -> TrueStars:
     R = np.hypot(stars.position[:, 0], stars.position[:, 1])
-    fe_h, mg_fe, al_fe = chemistry(POPULATIONS[code].chemistry, R, rng)
+    E = None
+    if abundances.energy_gradient:
+        E = potential(stars.position) + 0.5 * (stars.velocity**2).sum(axis=1)
+    fe_h, mg_fe, al_fe = chemistry(abundances, R, rng, E)
     return _complete(stars, fe_h, mg_fe, al_fe, code, kind, np.full(R.size, -1), rng)
 
 

@@ -16,6 +16,7 @@ from ..errors import OutputError, UsageError
 from ..progress import Progress, silent
 from . import tables as mock_files
 from .expected import expected
+from .family import galaxy
 from .observe import observe
 from .populations import DISC_THINNING
 from .settings import MockSettings
@@ -41,12 +42,14 @@ class MockSurvey:
     members : dict of str to ndarray
         Per globular cluster, the 17 columns of its members' file.
     truth : Table
-        The same rows: population, origin, true abundances, distance (kpc), phase space (kpc, km / s), E (km2 / s2)
-        and Lz.
+        The same rows: population, origin, true abundances, distance (kpc), phase space (kpc, km / s), E (km2 / s2),
+        Lz, and the probability of selection.
     thinning : float
         One star in so many of the thin and thick disc was kept; 1 for a survey-like mock.
     seed : int
     full : bool
+    model : str
+        Name of the mock.
     """
 
     table: Table
@@ -56,6 +59,7 @@ class MockSurvey:
     thinning: float
     seed: int
     full: bool
+    model: str = MockSettings.model
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,11 @@ class MockPaths:
 
 
 def draw(
-    n_stars: int = MockSettings.stars, seed: int = MockSettings.seed, full: bool = False, progress: Progress = silent
+    n_stars: int = MockSettings.stars,
+    seed: int = MockSettings.seed,
+    full: bool = False,
+    progress: Progress = silent,
+    model: str = MockSettings.model,
 ) -> MockSurvey:
     """Draw a mock survey.
 
@@ -97,6 +105,8 @@ def draw(
         thinned.
     progress : callable, optional
         Called with (stage, done, total).
+    model : str
+        Which mock of `family.MODELS`.
 
     Returns
     -------
@@ -105,14 +115,15 @@ def draw(
     Raises
     ------
     UsageError
-        `n_stars` below 100, or a negative seed.
+        `n_stars` below 100, a negative seed, or no such model.
     """
     _check(n_stars, seed)
+    drawn = galaxy(model)
     stages = ("draw stars", "observe", "tables")
     rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)]
     n_repeats = round(REPEATS * n_stars)
     progress(stages[0], 0, 3)
-    true = draw_stars(n_stars - n_repeats, rngs[0], full=full)
+    true = draw_stars(n_stars - n_repeats, rngs[0], full=full, galaxy=drawn)
     progress(stages[1], 1, 3)
     seen = observe(true, n_repeats, rngs[1])
     progress(stages[2], 2, 3)
@@ -124,10 +135,11 @@ def draw(
         table=mock_files.allstar_table(true, seen, apogee_id, source_id),
         astronn=mock_files.astronn_table(seen, apogee_id, source_id),
         members=mock_files.member_tables(true, source_id, rngs[2]),
-        truth=mock_files.truth_table(true, seen, apogee_id),
+        truth=mock_files.truth_table(true, seen, apogee_id, 1.0 if full else DISC_THINNING),
         thinning=1.0 if full else DISC_THINNING,
         seed=seed,
         full=full,
+        model=model,
     )
     progress(stages[2], 3, 3)
     return survey
@@ -161,6 +173,7 @@ def write(directory: str | Path, survey: MockSurvey, overwrite: bool = False, pr
         "MOCK": (True, "simulated: no survey data"),
         "MOCKSEED": (survey.seed, "seed"),
         "MOCKFULL": (survey.full, "survey-like shares, no thinning"),
+        "MOCKMODL": (survey.model, "which mock of the family"),
         "DISCTHIN": (survey.thinning, "one disc star in so many was kept"),
     }
     try:
@@ -184,11 +197,13 @@ def make(
     full: bool = False,
     progress: Progress = silent,
     overwrite: bool = False,
+    model: str = MockSettings.model,
 ) -> MockPaths:
     """Draw a mock survey and write it; parameters and errors as in `draw` and `write`."""
     _check(n_stars, seed)
+    galaxy(model)
     _check_output(_paths(Path(directory), 1.0, n_stars), overwrite)
-    return write(directory, draw(n_stars, seed, full, progress), overwrite, progress)
+    return write(directory, draw(n_stars, seed, full, progress, model), overwrite, progress)
 
 
 def _paths(directory: Path, thinning: float, n_rows: int) -> MockPaths:

@@ -16,6 +16,7 @@ from ..stars.variables import ELEMENTS
 from . import sky as mock_sky
 from .observe import APO1M, CHI2_BAD, LOGG_BAD, STAR_BAD, STAR_WARN, TEFF_BAD, Observed
 from .satellites import CLOUDS, CLUSTERS
+from .selection import COLUMN, selection_probability
 from .stars import CLOUD, CLUSTER, NAMES, ORIGINS, TrueStars
 
 _ASPCAP_NAMES = {
@@ -141,8 +142,8 @@ def astronn_table(seen: Observed, apogee_id: np.ndarray, source_id: np.ndarray) 
     return table
 
 
-def truth_table(true: TrueStars, seen: Observed, apogee_id: np.ndarray) -> Table:
-    """Return what is true of each row: population, origin, chemistry, distance, phase space and integrals."""
+def truth_table(true: TrueStars, seen: Observed, apogee_id: np.ndarray, thinning: float) -> Table:
+    """Return what is true of each row: population, origin, chemistry, phase space, integrals, selection probability."""
     star = seen.star
     position, velocity = true.stars.position * u.kpc, true.stars.velocity * (u.km / u.s)
     sun = np.array([-np.sqrt(mock_sky.R_SUN**2 - mock_sky.Z_SUN**2), 0.0, mock_sky.Z_SUN])
@@ -157,6 +158,7 @@ def truth_table(true: TrueStars, seen: Observed, apogee_id: np.ndarray) -> Table
         **dict(zip(("v_x", "v_y", "v_z"), true.stars.velocity.T, strict=True)),
         "E": energy(position, velocity).value,
         "Lz": angular_momentum(position, velocity).value,
+        COLUMN: selection_probability(true, thinning),
     }
     table = Table({"APOGEE_ID": apogee_id[star], "STAR": star.astype(np.int32)})
     table["population"] = np.array(NAMES, dtype="S20")[true.population][star]

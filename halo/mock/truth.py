@@ -13,7 +13,8 @@ from astropy.table import Table
 
 from ..errors import InputError
 from ..fits.apply import Application, apply_mixtures
-from ..fits.fit import Fit, fit_mixtures
+from ..fits.fit import Fit, component_names, fit_mixtures
+from ..fits.reading import LAST
 from ..mixtures.bins import Bins, columns_of
 from ..mixtures.counts import Mixtures, mix
 from ..mixtures.settings import Axis, Chemistry
@@ -22,6 +23,7 @@ from ..products.profile import MIN_STARS
 from ..stars.selection import choose
 
 ACCRETED = "accreted"
+FIRST_MODEL = "paper-truth"
 MANY_STARS = 200
 """Bins with more stars than this enter the rms of the fractions."""
 
@@ -71,6 +73,20 @@ def read_truth(path: str | Path, stars: Any) -> Truth:
         raise InputError(f"{path}: does not know {len(missing)} of {len(names)} stars, such as {missing[0]}.")
     index = np.array([row[name] for name in names], dtype=np.int64)
     return Truth(population[index], origin[index] == ACCRETED)
+
+
+def model_of(path: str | Path) -> str:
+    """Return the name of the mock that a ``truth.fits`` is of; older files, without one, are of the first mock.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    try:
+        return str(fits.getheader(path, 1).get("MOCKMODL", FIRST_MODEL)).strip()
+    except (OSError, IndexError) as error:
+        raise InputError(f"{path}: no truth table of a mock survey ({error}).") from error
 
 
 def true_fractions(bins: Bins, stars: Any, is_accreted: np.ndarray) -> np.ndarray:
@@ -130,7 +146,7 @@ class Recovery:
     n_stars : int
         Stars fitted.
     true_share, share, noise_free_share : float
-        Accreted fraction of the stars; mass fraction of the high-energy component; the same without noise.
+        Accreted fraction of the stars; accreted fraction that was found; the same without noise.
     true_crossing, crossing, noise_free_crossing : tuple of float
         Energies at which the fraction crosses one half, km2 / s2.
     rms, rms_after_bias : float
@@ -159,7 +175,7 @@ class Limits:
     Attributes
     ----------
     share : float
-        Mass fraction of the high-energy component minus the true accreted fraction.
+        Accreted fraction that was found minus the true one.
     bias : float
         The same minus that of the noise-free fit; one so well predicted may exceed `share`.
     rms : float
@@ -190,7 +206,7 @@ def shortfalls(found: Recovery, limits: Limits = Limits()) -> list[str]:
 
 
 def recover(fit: Fit, table: Any, truth: str | Path, images: dict[str, np.ndarray], axes: Sequence[Axis]) -> Recovery:
-    """Return how well a two-component fit of a mock finds its truth.
+    """Return how well a fit of a mock finds its truth.
 
     Parameters
     ----------
@@ -211,16 +227,16 @@ def recover(fit: Fit, table: Any, truth: str | Path, images: dict[str, np.ndarra
     counted = mix(stars, axes, fit.mixtures.chemistry)
     expected = without_noise(counted, known.population, images)
     true = true_fractions(counted.bins, stars, known.accreted)
-    found = apply_mixtures(fit, counted, flow).fractions[:, -1]
-    noise_free = apply_mixtures(ideal, expected, flow).fractions[:, -1]
+    found = apply_mixtures(fit, counted, flow).accreted_fractions
+    noise_free = apply_mixtures(ideal, expected, flow).accreted_fractions
     centre, enough = counted.bins.bounds[:, 0].mean(axis=-1), counted.n_stars >= MIN_STARS
     many = counted.n_stars > MANY_STARS
     half = [crossings(centre, np.where(enough, share, np.nan), 0.5) for share in (true, found, noise_free)]
     return Recovery(
         n_stars=len(stars),
         true_share=float(known.accreted.mean()),
-        share=float(fit.mass_fractions[-1]),
-        noise_free_share=float(ideal.mass_fractions[-1]),
+        share=fit.accreted_fraction,
+        noise_free_share=ideal.accreted_fraction,
         true_crossing=half[0],
         crossing=half[1],
         noise_free_crossing=half[2],
@@ -257,6 +273,7 @@ def true_fit(fit: Fit, is_accreted: np.ndarray) -> Fit:
         fit,
         W=np.stack([part.sum(axis=1) for part in parts], axis=1),
         H=np.divide(H, total, out=np.zeros_like(H), where=total > 0),
+        names=component_names(len(parts)),
     )
 
 
@@ -266,4 +283,5 @@ def true_application(application: Application, is_accreted: np.ndarray) -> Appli
     W = [
         np.bincount(rows[(rows >= 0) & chosen], minlength=len(application.W)) for chosen in (~is_accreted, is_accreted)
     ]
-    return replace(application, W=np.stack(W, axis=1).astype(float))
+    names = component_names(len(W))
+    return replace(application, W=np.stack(W, axis=1).astype(float), names=names, accreted=LAST)

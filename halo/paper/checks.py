@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from astropy.table import Table
 
 from .. import figures
 from ..checks.injection import inject
 from ..checks.penalties import search
 from ..checks.stability import stability
+from ..errors import InputError
+from ..fits.settings import FitSettings
 from ..products.memberships import memberships, reliability
 from ..products.profile import Profile, profile_of
 from ..simulations.fractions import Simulated, simulate, unlikeness
-from .part import Part
+from .fractions import WITHOUT
+from .part import Part, refusals
 from .scoreboard import Value
 from .study import CHEMICAL, DISTANCES, KINEMATIC, SELECTIONS, Study
+from .suited import as_in_the_paper, numbers_of_pixels
 from .two import two_values
 
 LIKE_THE_MILKY_WAY = ("m12f", "m12r")
@@ -30,10 +36,16 @@ def simulations(study: Study) -> Part:
         why = "no simulated galaxy was given (--galaxy)"
         return Part(values=values, skipped=dict.fromkeys(("R11.nearest", "R11.further", "fig11"), why))
     found = [simulate(galaxy) for galaxy in galaxies]
-    ours = {name: profile_of(study.two(KINEMATIC).applications[name]) for name in DISTANCES}
+    applications = study.two(KINEMATIC).applications
+    ours = {name: profile_of(applications[name]) for name in DISTANCES if name in applications}
+    if not ours:
+        why = WITHOUT.format(", ".join(DISTANCES))
+        return Part(values=values, skipped=dict.fromkeys(("R11", "fig11"), why))
     names = [each.galaxy.name for each in found]
     skipped, said = {}, []
-    if set(LIKE_THE_MILKY_WAY) <= set(names):
+    if "r" not in ours:
+        skipped = dict.fromkeys(("R11.in_situ", "R11.nearest", "R11.further"), WITHOUT.format("r"))
+    elif set(LIKE_THE_MILKY_WAY) <= set(names):
         order = sorted(found, key=lambda each: _unlike(each, ours))
         places = [[each.galaxy.name for each in order].index(name) + 1 for name in LIKE_THE_MILKY_WAY]
         values["R11.nearest"] = Value(float(max(places)))
@@ -50,7 +62,7 @@ def simulations(study: Study) -> Part:
 
 
 def _unlike(each: Simulated, ours: dict[str, Profile]) -> float:
-    return sum(unlikeness(each.profiles[name], ours[name]) for name in DISTANCES) / len(DISTANCES)
+    return sum(unlikeness(each.profiles[name], own) for name, own in ours.items()) / len(ours)
 
 
 def _reach(each: Simulated) -> float:
@@ -67,7 +79,9 @@ def _own_reach(ours: Profile) -> float:
 
 def repeats(study: Study) -> Part:
     """R15: the same components on every repeat and over q and l."""
-    found = stability(study.table, study.fit_settings(CHEMICAL))
+    settings = study.fit_settings(CHEMICAL)
+    around = {} if as_in_the_paper(settings) else _around(settings)
+    found = stability(study.table, settings, **around)
     table = found.table()
     table.meta["caption"] = (
         "Fits from random starts, in q x q bins and with l x l pixels: fractions of the components, and the cosine "
@@ -83,6 +97,12 @@ def repeats(study: Study) -> Part:
         tables={"stability-fits": table},
         warnings=(f"not converged: {bad} of {len(found.status)} fits of the stability table",) if bad else (),
     )
+
+
+def _around(settings: FitSettings) -> dict[str, Any]:
+    """Return the bins and pixels of the fits that others than the paper's are compared with."""
+    q = settings.axes[0].count
+    return {"bins": tuple(x for x in (q - 1, q + 1) if x > 1), "pixels": numbers_of_pixels(settings)}
 
 
 def streams(study: Study) -> Part:
@@ -125,7 +145,10 @@ def penalties(study: Study) -> Part:
 
 def members(study: Study) -> Part:
     """Return the stars' probabilities of each component, and how reliable they are where the truth is known."""
-    found = {selection: memberships(study.two(selection).fit, study.table) for selection in SELECTIONS}
+    refused = refusals(study)
+    found = {s: memberships(study.two(s).fit, study.table) for s in SELECTIONS if s not in refused}
+    if CHEMICAL in refused:
+        raise InputError(refused[CHEMICAL])
     chemical = found[CHEMICAL]
     table = Table()
     if "APOGEE_ID" in chemical.stars.colnames:
@@ -138,7 +161,7 @@ def members(study: Study) -> Part:
         why = "the truth of the stars is not known"
         return Part(tables={"members": table}, skipped={"reliability": why})
     results = {
-        selection.replace("-", " "): reliability(each.probability[:, -1], study.truth(selection).accreted)
+        selection.replace("-", " "): reliability(each.P_accreted, study.truth(selection).accreted)
         for selection, each in found.items()
     }
     return Part(tables={"members": table}, pictures={"reliability": figures.reliabilities(results)})

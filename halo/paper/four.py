@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
 from .. import figures
@@ -9,10 +12,13 @@ from ..fits.fit import HE
 from ..products.table1 import Table1, table1
 from ..stars.variables import VARIABLES
 from .blocks import Sheet
+from .numbers import bias_note
+from .origins import true_four
 from .part import Part, warned
+from .quoted import numbers
 from .scoreboard import Value
 from .study import CHEMICAL, Study
-from .two import two_values
+from .two import two_values, verdict
 
 MOST_LOST = 0.05
 """Share of the replicates that may be lost before it counts as a failure."""
@@ -28,11 +34,11 @@ def four_components(study: Study) -> Part:
             low, high = np.percentile(spread, [16, 84]) if len(spread) else (None, None)
             found[f"R5.mass.{name}"] = Value(float(100 * share), low, high, _interval(len(spread)))
     return Part(
-        values=found,
+        values=compared(study, found),
         pictures={"fig05": figures.four_components(four)},
         data={f"fig05-images-{name}": part.tables()["images"] for name, part in (("HE", four.high), ("LE", four.low))},
         fits={"HE": four.high, "LE": four.low, "four": four.fit},
-        said=tuple(four.describe().splitlines()),
+        said=(*four.describe().splitlines(), *map(verdict, four.parts)),
         warnings=(*warned(four.high), *warned(four.low), *warned(four.fit)),
     )
 
@@ -45,7 +51,7 @@ def percentiles(study: Study) -> Part:
     found = two_values(study, CHEMICAL, ("R6",))
     # the fractions that the mean over bins gives is the other reading of "%"
     found["R6.percent"] = Value(float(100 * made.mean_share[made.components.index(HE)]))
-    found |= _values(made)
+    found |= compared(study, _values(made))
     table = made.table()
     table.meta["caption"] = (
         "Table 1. Percentiles of the abundances of each component [dex] and its contribution: fraction of sum(W), and "
@@ -55,7 +61,7 @@ def percentiles(study: Study) -> Part:
     # intervals leave a few lost replicates out; many of them would say that something is wrong
     many = any(lost > MOST_LOST * total for lost, total in zip(made.lost, made.replicates, strict=True))
     said_of = (f"Left out of the intervals: {said.removeprefix('not converged: ')}.",) if said and not many else ()
-    shown = {"table1": _sheet(made, str(table.meta["caption"]))}
+    shown = {"table1": sheet_of_table1(made, str(table.meta["caption"]))}
     return Part(
         values=found,
         tables={"table1": table},
@@ -66,7 +72,19 @@ def percentiles(study: Study) -> Part:
     )
 
 
-def _sheet(made: Table1, caption: str) -> Sheet:
+def compared(study: Study, found: Mapping[str, Value]) -> dict[str, Value]:
+    """Return numbers of four components with what is true of a mock, and what its fit without noise gives."""
+    truth, quiet = true_four(study)
+    known = {number.id: number for number in numbers()}
+    return {
+        name: replace(
+            value, truth=truth.get(name), note=bias_note(known[name], quiet.get(name, np.nan), truth.get(name))
+        )
+        for name, value in found.items()
+    }
+
+
+def sheet_of_table1(made: Table1, caption: str, name: str = "table1") -> Sheet:
     """Return the table as the paper prints it, each number with its interval."""
 
     def cell(x: float, limits: np.ndarray, digits: int = 2) -> str:
@@ -76,15 +94,15 @@ def _sheet(made: Table1, caption: str) -> Sheet:
         return text.replace("-", "\N{MINUS SIGN}")
 
     rows = []
-    for i, name in enumerate(made.components):
+    for i, component in enumerate(made.components):
         share = cell(100 * made.share[i], 100 * made.share_interval[:, i])
         mean = cell(100 * made.mean_share[i], 100 * made.mean_share_interval[:, i])
         for k, q in enumerate(made.q):
             numbers = [cell(made.values[i, j, k], made.intervals[:, i, j, k]) for j in range(len(made.variables))]
-            rows.append((name, share if k == 0 else "", mean if k == 0 else "", f"{q:g}", *numbers))
+            rows.append((component, share if k == 0 else "", mean if k == 0 else "", f"{q:g}", *numbers))
     abundances = (VARIABLES[name].label for name in made.variables)
     header = ("component", "fraction [%]", "mean over bins [%]", "percentile", *abundances)
-    return Sheet("table1", caption, header, tuple(rows))
+    return Sheet(name, caption, header, tuple(rows))
 
 
 def _values(made: Table1) -> dict[str, Value]:

@@ -10,12 +10,14 @@ from ..fits.apply import Application
 from ..fits.fit import HE, LE, Fit
 from ..products.boundary import Boundary
 from ..products.crossings import crossings, interpolate
+from ..products.densities import densities
 from ..products.profile import MIN_STARS
 from ..products.tracks import PERCENTILES, percentiles, track
 from ..replicates.table import key
 from ..stars.published_line import belokurov_kravtsov
 from .amounts import amount
-from .scoreboard import Value, numbers
+from .quoted import Number, numbers
+from .scoreboard import Value
 
 Products = Mapping[str, np.ndarray]
 """Products of a fit by name, as `replicates.products.reduced` names them, without the axis of replicates."""
@@ -129,26 +131,50 @@ def values(
     for name, x in ours.items():
         spread = np.array([replicate[name] for replicate in replicates if np.isfinite(replicate.get(name, np.nan))])
         low = high = None
-        if len(spread) >= LEAST_REPLICATES:
+        if len(spread) >= LEAST_REPLICATES and np.isfinite(x):
             low, middle, high = np.percentile(spread, [16, 50, 84])
             # about our value: replicates scatter as it does, but about what the method makes of resampled stars
             low, high = float(x + low - middle), float(x + high - middle)
         true = None if truth is None or name not in truth else float(truth[name])
-        note = ""
-        if noise_free is not None and np.isfinite(noise_free.get(name, np.nan)):
-            quiet, number = noise_free[name], known[name]
-            note = f"A fit of the mock's expected counts, without noise, gives {amount(quiet, number.unit)}"
-            missed = true is not None and abs(quiet - true) > number.allowed(true)
-            note += ": the method's bias, not the sample's noise." if missed else "."
+        quiet = np.nan if noise_free is None else noise_free.get(name, np.nan)
         found[name] = Value(
             value=float(x) if np.isfinite(x) else None,
             low=low,
             high=high,
             interval=f"16 to 84 % of {len(spread)} bootstraps about their median" if low is not None else "",
             truth=true,
-            note=note,
+            note=bias_note(known[name], quiet, true),
         )
     return found
+
+
+def bias_note(number: Number, quiet: float, true: float | None) -> str:
+    """Return what a fit of a mock without noise says of a number of ours; empty where it has none (NaN)."""
+    if not np.isfinite(quiet):
+        return ""
+    note = f"A fit of the mock's expected counts, without noise, gives {amount(quiet, number.unit)}"
+    missed = true is not None and abs(quiet - true) > number.allowed(true)
+    return f"{note}: the method's bias, not the sample's noise." if missed else f"{note}."
+
+
+def of_parts(parts: Sequence[Fit]) -> dict[str, float]:
+    """Return the paper's numbers of four components by id, from the fits of the two parts: R5, R6 and R7."""
+    found: dict[str, float] = {}
+    for part in parts:
+        for name, share in zip(part.names, part.mass_fractions, strict=True):
+            found[f"R5.mass.{name}"] = 100 * float(share)
+        for abundance in part.mixtures.chemistry.variables:
+            for name, row in zip(part.names, percentiles(part, abundance), strict=True):
+                for q, x in zip(PERCENTILES, row, strict=True):
+                    found[f"R6.{name}.{abundance}.{q:g}"] = float(x)
+    return found | falls(parts)
+
+
+def falls(parts: Sequence[Fit]) -> dict[str, float]:
+    """Return where the densities of four components peak or fall off, by id: R7."""
+    of = {(each.component, each.variable): each for each in densities(parts)}
+    found = {f"R7.edge.{name}": of[name, "AL_FE"].edge() for name in ("LE1", "LE2")}
+    return found | {"R7.peak.HE2": of["HE2", "FE_H"].peak}
 
 
 def _fraction(products: Products, coordinates: Products, name: str) -> tuple[np.ndarray, np.ndarray] | None:

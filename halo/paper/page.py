@@ -15,9 +15,10 @@ from ..stars.catalogue import Catalogue
 from .amounts import amount, readable, unit_text
 from .blocks import Beside, Block, Facts, Plate, Report, Section, Sheet
 from .part import Part
+from .quoted import MOCK, SUB_SAMPLE
 from .report import PRODUCTS, page
-from .scoreboard import FAIL, MOCK, PASS, SUB_SAMPLE, Scoreboard
-from .steps import STEPS, TITLES
+from .scoreboard import FAIL, PASS, Scoreboard
+from .steps import TITLES, steps_of
 from .study import PaperSettings
 
 TITLE = "Blind source separation of the stellar halo"
@@ -41,13 +42,16 @@ def pages(
     skipped: Mapping[str, str],
     files: Mapping[str, Sequence[str]],
     settings: PaperSettings,
+    said: Sequence[str] = (),
 ) -> tuple[str, str]:
-    """Return the report and the scoreboard's own page as HTML."""
+    """Return the report and the scoreboard's own page as HTML; `said` is what was changed for these stars."""
     kicker = {MOCK: "mock survey", SUB_SAMPLE: "sub-sample"}.get(scores.sample, "survey")
     record = scores.provenance
     footer = f"Made by {record['software']} {record['version']} on {record['time']}, command {record['command']}."
     board = Section("scoreboard", "Scoreboard", (scores,))
-    sections = [_step(directory, step, parts[step.title], files) for step in STEPS if step.title in parts]
+    sections = [
+        _step(directory, step, parts[step.title], files) for step in steps_of(settings.analysis) if step.title in parts
+    ]
     made = (
         Section("summary", "Summary", tuple(_summary(scores))),
         *sections,
@@ -55,10 +59,9 @@ def pages(
         Section("left-out", "What was left out", _left_out(skipped, parts)),
         Section("settings", "Settings and provenance", _provenance(catalogue, scores, settings)),
     )
-    whole = Report(
-        TITLE, f"Davies et al., every product \N{MIDDLE DOT} {kicker}", _lead(scores), made, scores.counts, footer
-    )
-    alone = Report("Scoreboard", f"{TITLE} \N{MIDDLE DOT} {kicker}", _lead(scores), (board,), scores.counts, footer)
+    lead = (*_lead(scores), *(f"{text[:1].upper()}{text[1:]}." for text in said))
+    whole = Report(TITLE, f"Davies et al., every product \N{MIDDLE DOT} {kicker}", lead, made, scores.counts, footer)
+    alone = Report("Scoreboard", f"{TITLE} \N{MIDDLE DOT} {kicker}", lead, (board,), scores.counts, footer)
     return page(whole), page(alone)
 
 
@@ -89,7 +92,13 @@ def _lead(scores: Scoreboard) -> tuple[str, ...]:
         f"{scores.stars:,} stars of the chemically pure halo. Of {len(scores.rows)} numbers {compared} can be "
         "compared: "
         f"{counts[PASS]} are within the tolerances that were fixed beforehand, {counts[FAIL]} are not.",
+        *(f"Not to be trusted is {said}." for said in distrusted(scores)),
     )
+
+
+def distrusted(scores: Scoreboard) -> tuple[str, ...]:
+    """Return the components most of whose numbers miss, with how many, in words."""
+    return tuple(each.describe() for each in scores.components if not each.trusted)
 
 
 HEADLINES = (
@@ -115,14 +124,20 @@ def _summary(scores: Scoreboard) -> list[Block]:
         unit, value = row.number.unit, row.value
         interval = "" if value.low is None else f"{amount(value.low)} to {amount(value.high)}"
         held = amount(value.truth, unit) if value.truth is not None else ""
-        rows.append(
-            (row.number.what, amount(value.value, unit), interval, held, amount(row.number.paper, unit), row.status)
-        )
-    header: tuple[str, ...] = ("number", "ours", "16 to 84 %", "truth of the mock", "paper", "outcome")
-    if scores.sample != MOCK:
-        header = (*header[:3], *header[4:])
-        rows = [(*row[:3], *row[4:]) for row in rows]
+        off = "" if row.off_in_errors is None else amount(row.off_in_errors, digits=2)
+        paper, range_ = amount(row.number.paper, unit), row.number.revised
+        revised = "" if range_ is None else f"{amount(range_[0])} to {amount(range_[1], unit)}"
+        number = (row.number.what, amount(value.value, unit), interval)
+        rows.append((*number, held, off, paper, revised, row.status))
+    header: tuple[str, ...] = (
+        *("number", "ours", "16 to 84 %", "truth of the mock", "off / error", "paper", "revised abstract", "outcome"),
+    )
+    # a truth only of a mock, a distance only where anything is compared
+    shown = [i for i in range(len(header)) if (i != 3 or scores.sample == MOCK) and (i != 4 or scores.components)]
+    header, rows = tuple(header[i] for i in shown), [tuple(row[i] for i in shown) for row in rows]
     blocks: list[Block] = [Sheet("headlines", "The paper's headline numbers.", header, tuple(rows))]
+    if scores.components:
+        blocks.append(_components(scores))
     missed = [row for row in scores.rows if row.status == FAIL]
     if missed:
         lines = tuple(
@@ -132,6 +147,24 @@ def _summary(scores: Scoreboard) -> list[Block]:
         said = "Numbers that miss what they are held to by more than the tolerance, and what is known of it."
         blocks.append(Sheet("missed", said, ("product", "number", "off by", "note"), lines))
     return blocks
+
+
+def _components(scores: Scoreboard) -> Sheet:
+    """Return the table of how each component fares."""
+    caption = (
+        "How far each component is to be trusted: of the numbers that are of it alone, those that were held to "
+        "something, those beyond their tolerance, and by how many standard errors they are off in the median. A "
+        "component most of whose numbers miss is not to be trusted."
+    )
+    rows = [
+        (
+            each.name, amount(each.compared), amount(each.missed),
+            "" if each.off_in_errors is None else amount(each.off_in_errors, digits=2),
+            "" if each.trusted else "not to be trusted",
+        )
+        for each in scores.components
+    ]  # fmt: skip
+    return Sheet("trust", caption, ("component", "compared", "missed", "off / error", "verdict"), tuple(rows))
 
 
 def _step(directory: Path, step: Any, part: Part, files: Mapping[str, Sequence[str]]) -> Section:
@@ -176,7 +209,7 @@ def _provenance(catalogue: Catalogue, scores: Scoreboard, settings: PaperSetting
         f"{item['name']} ({item['bytes']:,} bytes, SHA-256 {item['sha256']})" for item in record["inputs"]
     )
     facts = [
-        *((name, str(value)) for name, value in plain(settings).items()),
+        *((name, "as the stars allow" if value is None else str(value)) for name, value in plain(settings).items()),
         ("settings of the fits", json.dumps(record["settings"]["fit"])),
         ("SHA-256 of all settings", record["settings_sha256"]),
         ("inputs", inputs),

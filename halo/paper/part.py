@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import HalonmfError
 from ..figures import Picture
 from ..fits.apply import Application
 from ..fits.engine import not_converged
 from ..fits.fit import Fit
 from .blocks import Sheet
+from .quoted import numbers
 from .scoreboard import Value
-from .study import Study
+from .study import SELECTIONS, Study
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Part:
         Why products or numbers of this part were not made.
     warnings : tuple of str
         What did not converge.
+    headlines : tuple of str
+        Lines for the terminal.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
@@ -50,6 +54,7 @@ class Part:
     said: tuple[str, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    headlines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,35 @@ class Step:
     figures: tuple[str, ...]
     tables: tuple[str, ...]
     make: Callable[[Study], Part]
+
+
+def refusals(study: Study) -> dict[str, str]:
+    """Return why no two components are found of selections, by name; empty where they are of all.
+
+    Raises
+    ------
+    HalonmfError
+        There are none of any.
+    """
+    found: dict[str, HalonmfError] = {}
+    for selection in SELECTIONS:
+        try:
+            study.two(selection)
+        except HalonmfError as error:
+            found[selection] = error
+    if len(found) == len(SELECTIONS):
+        raise found[SELECTIONS[0]]
+    return {selection: str(error) for selection, error in found.items()}
+
+
+def without(product: str, refused: Mapping[str, str]) -> dict[str, str]:
+    """Return the numbers of a product that selections without two components do not have, and why."""
+    return {
+        number.id: f"no two components of the {selection.replace('-', ' ')} halo"
+        for number in numbers()
+        for selection in refused
+        if number.product == product and selection in number.id
+    }
 
 
 def warned(fit: Fit, *applications: Application) -> tuple[str, ...]:

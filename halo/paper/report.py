@@ -167,7 +167,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _scoreboard(board: Scoreboard) -> str:
-    columns = ("number", "ours", "held to", "paper", "tolerance", "outcome", "why")
+    columns = ("number", "ours", "held to", "paper", "tolerance", "off / error", "outcome", "why")
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     body = []
     for product, rows in groupby(board.rows, key=lambda row: row.number.product):
@@ -180,7 +180,9 @@ def _scoreboard(board: Scoreboard) -> str:
     )
     return (
         '<div class="sheet"><table class="cards"><caption><span>Every number of the paper. Held to: the truth of the '
-        "mock where the sample is one, else the number of the paper. Intervals in brackets are of 16 to 84 %.</span>"
+        "mock where the sample is one, else the number of the paper. Intervals in brackets are of 16 to 84 %. Off / "
+        "error: ours minus what it is held to, in standard errors of ours, which are half of that interval; a number "
+        "that is many errors off and passes has a wide tolerance.</span>"
         "</caption>"
         f"<thead><tr>{head}</tr></thead>{''.join(body)}</table></div>\n"
         f"<h3>Why these tolerances</h3>\n<dl>{listed}</dl>"
@@ -196,6 +198,9 @@ def _line(row: Row) -> str:
             ours += f' <span class="small">[{amount(value.low)}, {amount(value.high)}]</span>'
     held = "" if not row.expected_is else f"{amount(row.expected, unit)} ({row.expected_is})"
     paper = "" if number.paper is None else f"{number.bound} {amount(number.paper, unit)}".strip()
+    if number.revised is not None:
+        low, high = number.revised
+        paper += f' <span class="small">(revised abstract: {amount(low)} to {amount(high, unit)})</span>'
     allowed = ""
     if number.rule:
         size = f"{100 * number.tolerance:g} %" if number.relative else amount(number.tolerance)
@@ -203,7 +208,8 @@ def _line(row: Row) -> str:
     said = _text(row.reason)
     if value is not None and value.note:
         said = f"{said.rstrip('.')}. {_text(value.note)}"
-    cells = (("ours", ours), ("held to", held), ("paper", paper), ("tolerance", allowed))
+    off = "" if row.off_in_errors is None else f"{row.off_in_errors:+.1f}".replace("-", "\N{MINUS SIGN}")
+    cells = (("ours", ours), ("held to", held), ("paper", paper), ("tolerance", allowed), ("off / error", off))
     shown = "".join(f'<td data-label="{label}">{cell}</td>' for label, cell in cells)
     return (
         f'<tr><th scope="row">{_text(number.what)}</th>{shown}<td>{_status(row.status)}</td>'

@@ -24,9 +24,12 @@ from ..survey.prepare import prepare
 from .galaxies import read_galaxies
 from .page import pages
 from .part import Part, Step
-from .scoreboard import Scoreboard, board, kind_of_sample
-from .steps import STEPS
-from .study import CHEMICAL, PaperSettings, Study
+from .quoted import kind_of_sample
+from .scoreboard import Scoreboard, board
+from .settings import RECOMMENDED
+from .steps import steps_of
+from .study import CHEMICAL, SELECTIONS, PaperSettings, Study
+from .suited import without_clusters
 
 STARS, REPORT, SCOREBOARD, SCORES = "stars.fits", "report.html", "scoreboard.html", "scoreboard.json"
 FOLDERS = ("figures", "tables", "fits")
@@ -48,6 +51,10 @@ class Paper:
         How many.
     warnings : tuple of str
         What did not converge.
+    headlines : tuple of str
+        Lines for a terminal, such as the numbers of both analyses.
+    said : tuple of str
+        What was changed for these stars, and why: clusters that were left out, other bins and pixels.
     """
 
     parts: dict[str, Part]
@@ -56,6 +63,8 @@ class Paper:
     figures: int
     tables: int
     warnings: tuple[str, ...] = field(default_factory=tuple)
+    headlines: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 def run(
@@ -108,10 +117,12 @@ def run(
     if truth is not None and stars is None:
         raise UsageError("--truth is that of given stars; the mock that is made without them has its own.")
     resolve_device(settings.device)  # an absent one is to fail now, not after the survey
-    _check(directory, overwrite=overwrite, inputs=(stars, truth), with_stars=stars is None)
+    steps = steps_of(settings.analysis)
+    _check(directory, steps, overwrite=overwrite, inputs=(stars, truth), with_stars=stars is None)
     columns = None if galaxy_columns is None else Path(galaxy_columns)
     simulated = read_galaxies(galaxies, columns)
     catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, progress)
+    catalogue, clusters = without_clusters(catalogue, SELECTIONS)
     study = Study(catalogue.table, settings, truth_file=truth_file, galaxies=simulated, progress=progress)
     chemical = len(study.stars.sample(study.fit_settings(CHEMICAL).selection))
     record = provenance(
@@ -126,7 +137,7 @@ def run(
     parts: dict[str, Part] = {}
     skipped: dict[str, str] = {}
     files: dict[str, list[str]] = {}
-    for step in STEPS:
+    for step in steps:
         progress(step.title, 0, 1)
         try:
             part = step.make(study)
@@ -140,19 +151,24 @@ def run(
     merged = {name: value for part in parts.values() for name, value in part.values.items()}
     kind = kind_of_sample(chemical, study.is_mock)
     scores = board(merged, kind, chemical, skipped=skipped, provenance=record)
+    if settings.analysis == RECOMMENDED:  # a board of what the paper alone makes would say nothing of it
+        scores = replace(scores, rows=tuple(row for row in scores.rows if row.value is not None))
     warned = tuple(f"{title}: {said}" for title, part in parts.items() for said in part.warnings)
-    kept = {**scores.record(), "skipped": skipped, "warnings": list(warned), "files": files}
+    said = (*((f"without {clusters}",) if clusters else ()), *study.choices.said)
+    kept = {**scores.record(), "said": list(said), "skipped": skipped, "warnings": list(warned), "files": files}
     save_text(directory / SCORES, json.dumps(plain(kept), indent=1, allow_nan=False), overwrite=True)
     for name in before - {file for named in files.values() for file in named}:
         (directory / name).unlink(missing_ok=True)  # of an earlier run, which this page does not speak of
-    made = pages(directory, catalogue, parts, scores, skipped, files, settings)
+    made = pages(directory, catalogue, parts, scores, skipped, files, settings, said)
     for name, text in zip((REPORT, SCOREBOARD), made, strict=True):
         save_text(directory / name, text, overwrite=True)
     drawn = sum(len(part.pictures) for part in parts.values())
-    return Paper(parts, skipped, scores, drawn, sum(len(part.tables) for part in parts.values()), warned)
+    lines = tuple(line for part in parts.values() for line in part.headlines)
+    tables = sum(len(part.tables) for part in parts.values())
+    return Paper(parts, skipped, scores, drawn, tables, warned, lines, said)
 
 
-def _check(directory: Path, *, overwrite: bool, inputs: Sequence[Any], with_stars: bool) -> None:
+def _check(directory: Path, steps: Sequence[Step], *, overwrite: bool, inputs: Sequence[Any], with_stars: bool) -> None:
     """Raise where an output cannot be written; make the folders."""
     if directory.exists() and not directory.is_dir():
         raise OutputError(f"{directory}: is a file, expected a directory; choose another.")
@@ -160,7 +176,7 @@ def _check(directory: Path, *, overwrite: bool, inputs: Sequence[Any], with_star
         make_folder(folder)
     paths = [directory / name for name in (REPORT, SCOREBOARD, SCORES)]
     paths += [directory / STARS] if with_stars else []
-    for step in STEPS:
+    for step in steps:
         paths += [
             directory / "figures" / f"{name}.{suffix}" for name in step.figures for suffix in ("png", "pdf", "txt")
         ]

@@ -6,70 +6,16 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ..io.provenance import plain
-from ..io.toml import read_toml
+from .quoted import COMPONENTS, MOCK, SURVEY, Number, numbers
 
-FILE = Path(__file__).with_name("scoreboard.toml")
 PASS, FAIL, NOT_COMPARABLE, MISPRINTED, UNDEFINED = "PASS", "FAIL", "NOT COMPARABLE", "MISPRINTED", "UNDEFINED"
 STATUSES = (PASS, FAIL, NOT_COMPARABLE, MISPRINTED, UNDEFINED)
 """What can come of a number."""
-MOCK, SURVEY, SUB_SAMPLE = "mock", "survey", "sub-sample"
-"""What a sample can be."""
-_BOUNDS = ("", "at least", "at most")
 _FAULTS = {"": "", "misprinted": MISPRINTED, "undefined": UNDEFINED}
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number of the paper.
-
-    Attributes
-    ----------
-    id, product, what : str
-        Its name here, R0 to R16 (S for the regularisation search), and what it is.
-    unit : str
-        As astropy writes it; empty for none.
-    paper : float or None
-        As printed; None where the paper gives none.
-    tolerance : float
-        What ours may differ by, in the unit, or as a part of what it is held to; infinite where nothing is compared.
-    why : str
-        Why so much.
-    rule : str
-        The tolerance's name, which numbers of a kind share.
-    bound : str
-        Empty, or ``at least`` or ``at most``: ours may lie beyond.
-    of_method : bool
-        About the software or the method, so comparable on any sample; else about the sky.
-    fault : str
-        Empty, ``misprinted`` or ``undefined``.
-    note : str
-        What the fault is.
-    relative : bool
-        Whether the tolerance is a part of what the number is held to.
-    """
-
-    id: str
-    product: str
-    what: str
-    unit: str
-    paper: float | None
-    tolerance: float
-    why: str
-    rule: str = ""
-    bound: str = ""
-    of_method: bool = False
-    fault: str = ""
-    note: str = ""
-    relative: bool = False
-
-    def allowed(self, expected: float) -> float:
-        """Return what ours may differ by from what it is held to, in the unit."""
-        return self.tolerance * abs(expected) if self.relative else self.tolerance
 
 
 @dataclass(frozen=True)
@@ -96,6 +42,13 @@ class Value:
     interval: str = ""
     truth: float | None = None
     note: str = ""
+
+    @property
+    def error(self) -> float | None:
+        """The standard error: half of the interval, which holds 68 %; None where there is none."""
+        if self.low is None or self.high is None or not self.high > self.low:
+            return None
+        return 0.5 * (self.high - self.low)
 
 
 @dataclass(frozen=True)
@@ -125,6 +78,44 @@ class Row:
     status: str
     reason: str
 
+    @property
+    def off_in_errors(self) -> float | None:
+        """Ours minus what it is held to, in standard errors of ours; None where either is missing."""
+        value, expected = self.value, self.expected
+        if value is None or value.value is None or value.error is None or expected is None:
+            return None
+        off = (value.value - expected) / value.error
+        return off if math.isfinite(off) else None
+
+
+@dataclass(frozen=True)
+class Component:
+    """How a component fares over all numbers that are of it alone.
+
+    Attributes
+    ----------
+    name : str
+        One of `quoted.COMPONENTS`.
+    compared, missed : int
+        Numbers that were held to something, and those of them beyond their tolerance.
+    off_in_errors : float or None
+        Median over them of the size of `Row.off_in_errors`.
+    """
+
+    name: str
+    compared: int
+    missed: int
+    off_in_errors: float | None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether at least half of its numbers are within their tolerances."""
+        return 2 * self.missed <= self.compared
+
+    def describe(self) -> str:
+        """Return how many of its numbers miss, in words."""
+        return f"{self.name}: {self.missed} of its {self.compared} numbers are beyond their tolerance"
+
 
 @dataclass(frozen=True)
 class Scoreboard:
@@ -153,6 +144,18 @@ class Scoreboard:
         found = Counter(row.status for row in self.rows)
         return {status: found[status] for status in STATUSES}
 
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """How each component fares, of those that any number was compared of."""
+        made = []
+        for name in COMPONENTS:
+            rows = [row for row in self.rows if row.number.component == name and row.status in (PASS, FAIL)]
+            off = [abs(row.off_in_errors) for row in rows if row.off_in_errors is not None]
+            if rows:
+                missed = sum(row.status == FAIL for row in rows)
+                made.append(Component(name, len(rows), missed, median(off) if off else None))
+        return tuple(made)
+
     def record(self) -> dict[str, Any]:
         """Return everything as JSON can hold it."""
         rows = []
@@ -171,6 +174,8 @@ class Scoreboard:
                     "paper": number.paper,
                     "truth": value.truth,
                     "held_to": row.expected_is,
+                    "off_in_errors": row.off_in_errors,
+                    "revised": number.revised,
                     "bound": number.bound,
                     "tolerance": number.tolerance if math.isfinite(number.tolerance) else None,
                     "tolerance_is_relative": number.relative,
@@ -185,35 +190,11 @@ class Scoreboard:
                 "sample": self.sample,
                 "chemically_pure": self.stars,
                 "counts": self.counts,
+                "components": [vars(each) | {"trusted": each.trusted} for each in self.components],
                 "numbers": rows,
                 "provenance": self.provenance,
             }
         )
-
-
-@cache
-def numbers() -> tuple[Number, ...]:
-    """Return every number of the paper with its tolerance, as `scoreboard.toml` lists them.
-
-    Raises
-    ------
-    ValueError
-        The file contradicts itself: it belongs to the package, so this is a fault of the software.
-    """
-    content = _content()
-    found = [_number(entry, content["tolerance"]) for entry in content["number"]]
-    twice = [name for name, count in Counter(number.id for number in found).items() if count > 1]
-    if twice:
-        raise ValueError(f"{FILE.name}: {', '.join(twice)} stands there more than once")
-    return tuple(found)
-
-
-def kind_of_sample(chemically_pure: int, is_mock: bool) -> str:
-    """Return whether a sample is a mock's, the paper's own survey, or another part of it, by its number of stars."""
-    if is_mock:
-        return MOCK
-    own = _content()["sample"]
-    return SURVEY if abs(chemically_pure / own["chemically_pure"] - 1) <= own["within"] else SUB_SAMPLE
 
 
 def board(
@@ -266,6 +247,8 @@ def judge(number: Number, value: Value | None, sample: str, skipped: str = "") -
     if number.of_method or sample == SURVEY:
         expected, expected_is = number.paper, "paper"
     elif sample == MOCK:
+        if number.unplanned:
+            return Row(number, value, None, "", NOT_COMPARABLE, f"mock: {number.unplanned}")
         expected, expected_is = value.truth, "truth"
         if expected is None:
             return Row(number, value, None, "", NOT_COMPARABLE, "mock: it has no truth of this number")
@@ -301,38 +284,6 @@ def _off(number: Number, ours: float, expected: float) -> tuple[float, bool]:
 
 def _yes(holds: bool) -> str:
     return "true" if holds else "not true"
-
-
-def _number(entry: dict[str, Any], tolerances: dict[str, dict[str, Any]]) -> Number:
-    name, fault, bound = entry["id"], entry.get("fault", ""), entry.get("bound", "")
-    if fault not in _FAULTS or bound not in _BOUNDS or entry.get("of", "sky") not in ("sky", "method"):
-        raise ValueError(f"{FILE.name}: {name} has an unknown fault, bound or of")
-    paper = entry.get("paper")
-    if not fault and (paper is None or "tolerance" not in entry):
-        raise ValueError(f"{FILE.name}: {name} needs the paper's number and a tolerance")
-    if fault and "note" not in entry:
-        raise ValueError(f"{FILE.name}: {name} needs a note on its fault")
-    rule = {} if fault else tolerances[entry["tolerance"]]
-    return Number(
-        id=name,
-        product=entry["product"],
-        what=entry["what"],
-        unit=entry.get("unit", ""),
-        paper=paper,
-        tolerance=float(rule.get("absolute", rule.get("relative", math.inf))),
-        why=rule.get("why", ""),
-        rule=entry.get("tolerance", "") if not fault else "",
-        bound=bound,
-        of_method=entry.get("of") == "method",
-        fault=fault,
-        note=entry.get("note", ""),
-        relative="relative" in rule,
-    )
-
-
-@cache
-def _content() -> dict[str, Any]:
-    return read_toml(FILE, "the scoreboard")
 
 
 def missing(values: Mapping[str, Value], products: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ensembles.spread import Setups, Spread, over_setups, spreads, vary_pixels
+from ..ensembles.setups import Setups, over_setups
+from ..ensembles.spread import Spread, spreads
 from ..errors import HalonmfError, InputError
 from ..fits.apply import Application, apply, apply_mixtures
 from ..fits.bootstrap import Refits, refit
@@ -17,7 +19,8 @@ from ..fits.fit import Fit, fit_mixtures
 from ..fits.fit import fit as fit_components
 from ..fits.settings import FitSettings
 from ..mixtures.settings import Chemistry, parse_axes
-from ..mock.truth import Truth, population_images, read_truth, true_application, true_fit, without_noise
+from ..mock.settings import MockSettings
+from ..mock.truth import Truth, model_of, population_images, read_truth, true_application, true_fit, without_noise
 from ..products.boundary import Boundary, boundary_of, grid_axes
 from ..products.four import Four, split
 from ..products.overview import MAP_AXES, PROFILES
@@ -32,7 +35,9 @@ from ..stars.clusters import members, number_by_cluster
 from ..stars.variables import VARIABLES as COLUMNS
 from .galaxies import mock_galaxy
 from .numbers import products_of, two_components
+from .recommended import Recommended, recommended
 from .settings import PaperSettings as PaperSettings
+from .suited import Choices, require_names
 
 CHEMICAL, KINEMATIC = "chemically-pure", "kinematically-pure"
 SELECTIONS = (CHEMICAL, KINEMATIC)
@@ -103,11 +108,23 @@ class Study:
         progress: Progress = silent,
     ) -> None:
         self.table, self.settings, self.truth_file = table, settings, truth_file
-        self._galaxies = galaxies
+        self._galaxies, self.choices = galaxies, Choices(table, settings)
         self.progress = progress
-        self._two: dict[str, Two | HalonmfError] = {}
+        self._once: dict[Hashable, Any] = {}
         self._replicates: dict[str, dict[str, np.ndarray]] = {}
         self._setups: dict[str, Setups] = {}
+
+    def once(self, name: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what `make` makes when a name is first asked for, and raise again what it raised then."""
+        if name not in self._once:
+            try:
+                self._once[name] = make()
+            except HalonmfError as error:
+                self._once[name] = error
+        found = self._once[name]
+        if isinstance(found, HalonmfError):
+            raise found
+        return found
 
     @property
     def is_mock(self) -> bool:
@@ -129,14 +146,9 @@ class Study:
         """The prepared stars, each selection made once."""
         return Stars(self.table)
 
-    def fit_settings(self, selection: str, pixels: int = 50) -> FitSettings:
-        """Return the paper's settings of a fit of two components."""
-        return FitSettings.of(
-            selection=selection,
-            chemistry=Chemistry.of(pixels=pixels),
-            seed=self.settings.seed,
-            device=self.settings.device,
-        )
+    def fit_settings(self, selection: str) -> FitSettings:
+        """Return the settings of a fit of two components."""
+        return self.choices.of(selection).settings
 
     def two(self, selection: str) -> Two:
         """Return two components of a selection.
@@ -144,23 +156,18 @@ class Study:
         Raises
         ------
         InputError
-            Too few stars.
+            Too few stars, or no fit of them that is to be trusted.
         """
-        if selection not in self._two:
-            try:
-                self._two[selection] = self._fit_two(selection)
-            except HalonmfError as error:
-                self._two[selection] = error
-        found = self._two[selection]
-        if isinstance(found, HalonmfError):
-            raise found
-        return found
+        return self.once(("two", selection), lambda: self._fit_two(selection))
 
     def _fit_two(self, selection: str) -> Two:
-        base = begin(self.stars, Setup(self.fit_settings(selection)))
+        suited = self.choices.of(selection)
+        suited.require()
+        base = begin(self.stars, Setup(suited.settings))
+        require_names(base.fit)
         clusters = number_by_cluster(members(base.sample.stars)[base.fit.mixtures.rows >= 0])
         found = replace(base.fit, clusters=clusters)
-        base = replace(base, fit=replace(found, judged=found.verdict))
+        base = replace(base, fit=replace(found, judged=suited.verdict or found.verdict))
         # the paper reads fractions and crossings off the mean over configurations of l
         means = {key("fraction", name): x.mean(axis=0) for name, x in self.setups(selection).fractions.items()}
         return Two(
@@ -170,6 +177,27 @@ class Study:
             line=boundary_of(apply(base.fit, self.table, grid_axes())),
             numbers=two_components(selection, base.products | means, base.coordinates),
         )
+
+    def recommended(self, selection: str) -> Recommended:
+        """Return the recommended analysis of a selection.
+
+        Raises
+        ------
+        InputError
+            Too few stars.
+        """
+        stage = f"recommended analysis, {selection.replace('-', ' ')}"
+        number = self.settings.bootstrap if self.settings.bootstrap > 1 else 0
+
+        def make() -> Recommended:
+            return recommended(
+                self.stars,
+                self.fit_settings(selection),
+                replicates=number,
+                progress=lambda what, done, total: self.progress(f"{stage}: {what}", done, total),
+            )
+
+        return self.once(("recommended", selection), make)
 
     def replicates(self, selection: str) -> dict[str, np.ndarray]:
         """Return every product of the bootstraps of a selection that converged and were matched; none where none."""
@@ -197,7 +225,7 @@ class Study:
     def four(self) -> Four:
         """The chemically pure sample split at its boundary, and two components in each part."""
         two = self.two(CHEMICAL)
-        return split(two.fit, self.table, line=two.line)
+        return self.choices.of(CHEMICAL).checked(split(two.fit, self.table, line=two.line))
 
     @cached_property
     def no_four(self) -> str:
@@ -233,8 +261,7 @@ class Study:
     def setups(self, selection: str) -> Setups:
         """Return the fractions along every variable in every configuration of l."""
         if selection not in self._setups:
-            settings = vary_pixels(self.fit_settings(selection))
-            self._setups[selection] = over_setups(self.table, settings, self.variables)
+            self._setups[selection] = over_setups(self.table, self.choices.configurations(selection), self.variables)
         return self._setups[selection]
 
     @property
@@ -250,10 +277,16 @@ class Study:
             return split(fit_components(table, settings), table).fit
 
         there = [name for name in self.variables if name in DISTANCES]
-        number, noise = self.settings.bootstrap, None
-        if number > 1:
-            noise = four_replicates(self.four, self.stars, number, seed=self.settings.seed)
-        return spreads(over_setups(self.table, vary_pixels(self.fit_settings(CHEMICAL)), there, find=find), noise)
+        if not there:
+            return {}
+        setups = over_setups(self.table, self.choices.configurations(CHEMICAL), there, find=find)
+        return spreads(setups, self.four_noise)
+
+    @cached_property
+    def four_noise(self) -> dict[str, np.ndarray]:
+        """The fractions of the four components in every replicate, by variable; none without replicates."""
+        number = self.settings.bootstrap
+        return four_replicates(self.four, self.stars, number, seed=self.settings.seed) if number > 1 else {}
 
     def truth(self, selection: str) -> Truth:
         """Return where the stars of a selection came from.
@@ -274,20 +307,24 @@ class Study:
 
     def true_numbers(self, selection: str) -> dict[str, float]:
         """Return the paper's numbers as they truly are in a mock, had a fit told every star's origin."""
+        return self.true_numbers_of(selection, self.two(selection).base)
+
+    def true_numbers_of(self, selection: str, base: Base) -> dict[str, float]:
+        """Return the same in the bins and images of some fit of the selection's stars."""
         two = self.two(selection)
         accreted = self.truth(selection).accreted
         applications = {name: true_application(a, accreted) for name, a in two.applications.items()}
-        products = products_of(true_fit(two.fit, accreted), applications, self.true_line(selection))
-        return two_components(selection, products, two.base.coordinates)
+        products = products_of(true_fit(base.fit, accreted), applications, self.true_line(selection))
+        return two_components(selection, products, base.coordinates)
 
     @cached_property
     def population_images(self) -> dict[str, np.ndarray]:
         """How stars of each of the mock's populations spread over the pixels of the fiducial images."""
         from ..mock.survey import expected
 
-        stars = expected(
-            self.settings.rows, self.settings.seed, oversample=self.settings.expected, progress=self.progress
-        )
+        model = model_of(self.truth_file) if self.truth_file else MockSettings.model
+        rows, seed, surveys = self.settings.rows, self.settings.seed, self.settings.expected
+        stars = expected(rows, seed, oversample=surveys, progress=self.progress, model=model)
         return population_images(Chemistry(), stars)
 
     def noise_free_numbers(self, selection: str) -> dict[str, float] | None:

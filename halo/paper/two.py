@@ -13,13 +13,16 @@ from .. import figures
 from ..fits.fit import Fit
 from ..orbits.frames import SUN_POSITION, SUN_VELOCITY
 from ..products.tracks import tracks
+from ..replicates.table import key
 from ..stars.cutflow import CutFlow
 from ..stars.published_line import belokurov_kravtsov
+from ..stars.settings import Selection
 from ..stars.variables import values as column
 from .numbers import distance_to_line, values
 from .part import Part, warned
 from .scoreboard import Value
 from .study import CHEMICAL, KINEMATIC, SELECTIONS, Study, Two
+from .suited import as_in_the_paper, layout
 
 GAP = (-2.3e5, -1.8e5)
 """Where the gap in energies is looked for, km2 / s2; the paper puts it above -2.0e5."""
@@ -28,7 +31,7 @@ GAP_BINS = 20
 
 def sample(study: Study) -> Part:
     """R0: the sample in energy and angular momentum, and in abundances (Fig 1 and 2)."""
-    chosen = {name: study.stars.sample(study.fit_settings(name).selection) for name in SELECTIONS}
+    chosen = {name: study.stars.sample(Selection(name)) for name in SELECTIONS}
     shown = {"all": study.table, **{name: each.stars for name, each in chosen.items()}}
     chemical = chosen[CHEMICAL].stars
     found = {f"R0.stars.{name}": Value(float(len(each))) for name, each in chosen.items()}
@@ -76,7 +79,11 @@ def chemically_pure(study: Study) -> Part:
     two = study.two(CHEMICAL)
     m, n = two.fit.mixtures.V.shape
     found = two_values(study, CHEMICAL, ("R1", "R2", "R3"))
-    found |= {"R1.rows": Value(float(m)), "R1.columns": Value(float(n))}
+    skipped = {}
+    if as_in_the_paper(two.fit.settings):
+        found |= {"R1.rows": Value(float(m)), "R1.columns": Value(float(n))}
+    else:
+        skipped = dict.fromkeys(("R1.rows", "R1.columns"), f"made with {layout(two.fit.settings)}")
     Lz = np.linspace(-2000, 2000, 4001)
     found["R2.bk23"] = Value(float(belokurov_kravtsov(Lz).mean()))
     return Part(
@@ -85,6 +92,7 @@ def chemically_pure(study: Study) -> Part:
         data=fit_data("fig03", two),
         fits={CHEMICAL: two.fit},
         said=(verdict(two.fit),),
+        skipped=skipped,
         warnings=warned(two.fit, two.map, two.line.application),
     )
 
@@ -98,14 +106,26 @@ def kinematically_pure(study: Study) -> Part:
         lines = [study.true_line(name).smoothed for name in (KINEMATIC, CHEMICAL)]
         true = [distance_to_line(line, two.base.coordinates) for line in lines]
         truth = true[0] - true[1]
+    pairs = zip(*(_replicate_distances(study, name) for name in (KINEMATIC, CHEMICAL)), strict=False)
+    name = "R4.closer"
     return Part(
-        values={"R4.closer": Value(closer[0] - closer[1], truth=truth)},
+        values=values(
+            {name: closer[0] - closer[1]},
+            [{name: one - other} for one, other in pairs],
+            None if truth is None else {name: truth},
+        ),
         pictures={"fig04": figures.selection_maps(two.fit, two.map, two.line, other.line)},
         data=fit_data("fig04", two),
         fits={KINEMATIC: two.fit},
         said=(verdict(two.fit),),
         warnings=warned(two.fit, two.map, two.line.application),
     )
+
+
+def _replicate_distances(study: Study, selection: str) -> list[float]:
+    """Return the distance of the boundary of each replicate of a selection to the published line, km2 / s2."""
+    lines = study.replicates(selection).get(key("boundary_smoothed"), ())
+    return [distance_to_line(line, study.two(selection).base.coordinates) for line in lines]
 
 
 def verdict(fit: Fit) -> str:
@@ -130,10 +150,10 @@ def fit_data(name: str, two: Two) -> dict[str, Any]:
     """Return the tables behind a picture of two components: weights, images, map, boundary, tracks."""
     fit = two.fit
     lines = tracks(fit).table()
-    for key in ("x", "median", "deviation"):
-        lines[key] = lines[key] * units.dex
+    for column_name in ("x", "median", "deviation"):
+        lines[column_name] = lines[column_name] * units.dex
     return {
-        **{f"{name}-{key}": table for key, table in fit.tables().items()},
+        **{f"{name}-{of}": table for of, table in fit.tables().items()},
         f"{name}-map": two.map.table(),
         f"{name}-boundary": two.line.table(),
         f"{name}-tracks": lines,

@@ -1,4 +1,4 @@
-"""The boundary between the low- and the high-energy component in the (E, Lz) plane."""
+"""The boundary between in-situ and accreted components in the (E, Lz) plane."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STATUSES = (CROSSES, TWICE, NEVER, EMPTY, REVERSED)
 
 @dataclass(frozen=True, repr=False)
 class Boundary(Shown):
-    """E_b(Lz): per Lz column, coming from high energies, where the last component's fraction first falls below a level.
+    """E_b(Lz): per Lz column, coming from high energies, where the accreted fraction first falls below a level.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class Boundary(Shown):
         low, high = (f(self.smoothed[good]) if good.any() else np.nan for f in (np.min, np.max))
         facts = {
             "stars": f"{int(self.n_stars.sum()):,} in {len(self.E)} Lz columns",
-            "found": f"in {self.found} columns, at {100 * self.level:g} % of {self.application.names[-1]}",
+            "found": f"in {self.found} columns, at {100 * self.level:g} % of {self.application.reading.label}",
             "E": f"{low:.4g} to {high:.4g} km2 / s2" if good.any() else "nowhere",
             "status": self.problems() or "converged",
         }
@@ -159,7 +159,7 @@ def boundary(
     Parameters
     ----------
     fit : Fit or path
-        Of two or more components; the last one counts as accreted.
+        Of two or more components; which count as accreted, `reading.read` says.
     stars : Table, Catalogue or path
         Prepared stars.
     grid : int
@@ -167,7 +167,7 @@ def boundary(
     E_range, Lz_range : (float, float)
         Limits of the grid, km2 / s2 and kpc km/s.
     level : float
-        Fraction of the last component at the boundary.
+        Accreted fraction at the boundary.
     smoothing : float
         Sigma of the Gaussian filter, in columns; 0 for none.
     min_stars : int
@@ -218,7 +218,7 @@ def boundary_of(
     centres = 0.5 * (E_edges[:-1] + E_edges[1:])
     shape = tuple(axis.count for axis in bins.axes)
     n_stars = application.mixtures.n_stars.reshape(shape)
-    share = np.where(n_stars >= min_stars, application.fractions[:, -1].reshape(shape), np.nan)
+    share = np.where(n_stars >= min_stars, application.accreted_fractions.reshape(shape), np.nan)
     E, number, status = boundaries(centres, share[None], level, run=as_python)
     return Boundary(
         Lz_edges=bins.edges[0],

@@ -28,7 +28,7 @@ class Classified:
     Attributes
     ----------
     P_accreted : ndarray, shape (N,)
-        Expected fraction of the last component among the survey's stars of such E and Lz; NaN where they are missing.
+        Expected accreted fraction among the survey's stars of such E and Lz; NaN where they are missing.
     accreted : ndarray of bool, shape (N,)
         Above the line.
     in_range : ndarray of bool, shape (N,)
@@ -82,7 +82,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A boundary with its interval, and the fraction of the last component by the energy above the published line.
+    """A boundary with its interval, and the accreted fraction by the energy above the published line.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class Classifier:
     dE_edges : ndarray, shape (bins + 1,)
         Edges of the energies above the published line, km2 / s2.
     fraction : Interval of ndarrays, shape (bins,)
-        Of the last component, the mean over the replicates; NaN where there are too few stars.
+        The accreted one, the mean over the replicates; NaN where there are too few stars.
     level, coverage : float
         Of the boundary, and of the intervals.
     replicates, lost : int

@@ -21,6 +21,7 @@ from ..stars.catalogue import StarsLike, as_table
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
+from ..stars.weights import weights_of
 from .boundary import Boundary
 from .boundary import boundary as find_boundary
 from .settings import FILLS, ORDERS, SplitSettings
@@ -259,7 +260,8 @@ def _part(
     fit: Fit, stars: Any, flow: CutFlow, axes: tuple[Axis, ...], name: str, settings: SplitSettings
 ) -> tuple[Fit, bool]:
     """Fit one part, its components in the order of the settings; and whether the other order is the same."""
-    part = fit_mixtures(mix(stars, axes, fit.settings.chemistry), stars, flow, fit.settings.replace(axes=axes))
+    mixtures = mix(stars, axes, fit.settings.chemistry, weights_of(stars, fit.settings.weights))
+    part = fit_mixtures(mixtures, stars, flow, fit.settings.replace(axes=axes))
     if IRON not in fit.settings.chemistry.variables:
         if settings.order == "metallicity":
             raise UsageError(f"no plane shows {IRON}, by which to order; use order energy.")

@@ -25,7 +25,8 @@ from astropy.table import Table
 
 from ..errors import UsageError
 from ..fits.engine import not_converged
-from ..fits.fit import Fit
+from ..fits.fit import Fit, percentages
+from ..fits.reading import LAST, Reading
 from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import place
 from ..mixtures.settings import Chemistry, Plane
@@ -33,6 +34,7 @@ from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
+from ..stars.weights import weights_of
 from .settings import PRIOR_COUNTS as PRIOR_COUNTS
 
 
@@ -56,6 +58,10 @@ class Memberships:
         Them.
     fit_status, fit_kkt : str, float
         How the fit ended, and its residual of the optimality conditions.
+    accreted : tuple of int
+        Components that the fit reads as accreted.
+    weights : ndarray, shape (N,), optional
+        For how many each star counts, of a fit with weights.
     """
 
     probability: np.ndarray
@@ -66,6 +72,18 @@ class Memberships:
     stars: Any
     fit_status: str
     fit_kkt: float
+    accreted: tuple[int, ...] = LAST
+    weights: np.ndarray | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """Which of the components are read as accreted."""
+        return Reading(self.names, self.accreted)
+
+    @property
+    def P_accreted(self) -> np.ndarray:
+        """Probability of being of an accreted component: the sum over these; shape (N,), NaN as `probability`."""
+        return self.reading.of(self.probability)
 
     @property
     def outside(self) -> int:
@@ -73,10 +91,15 @@ class Memberships:
         return int(np.isnan(self.probability[:, 0]).sum())
 
     def table(self) -> Any:
-        """Return the stars with their probabilities: columns ``P_`` and the component's name, ``bin``, ``images``."""
+        """Return the stars with their probabilities: columns ``P_`` and the component's name, ``bin``, ``images``.
+
+        Of three and more components also ``P_accreted``, the sum over those that are read so.
+        """
         table = self.stars.copy()
         for j, name in enumerate(self.names):
             table[f"P_{name}"] = self.probability[:, j]
+        if self.reading.nameless:
+            table["P_accreted"] = self.P_accreted
         table["bin"], table["images"] = self.bins, self.images
         return table
 
@@ -84,6 +107,11 @@ class Memberships:
         """Return the cut-flow, how many stars belong to each component by probability, and how many have none."""
         sums = np.nansum(self.probability, axis=0)
         said = ", ".join(f"{name} {total:,.0f}" for name, total in zip(self.names, sums, strict=True))
+        if self.reading.nameless:
+            said += f", accreted ({self.reading.label}) {self.reading.of(sums):,.0f}"
+        if self.weights is not None:
+            mass = np.nansum(self.probability * self.weights[:, None], axis=0)
+            said += f"; by weight {percentages(self.names, mass / mass.sum())}"
         partly = int((self.images < self.images.max(initial=0)).sum())
         return (
             f"{self.cutflow}\n"
@@ -121,7 +149,7 @@ def memberships(fit: FitLike, stars: StarsLike, *, prior_counts: float = PRIOR_C
     --------
     >>> from halonmf import halo
     >>> found = halo.memberships("fit.h5", "stars.fits")  # doctest: +SKIP
-    >>> found.probability[:, -1] > 0.9  # stars of the highest-energy component  # doctest: +SKIP
+    >>> found.P_accreted > 0.9  # stars that look accreted  # doctest: +SKIP
     """
     fit = as_fit(fit)
     if not prior_counts > 0:
@@ -130,7 +158,7 @@ def memberships(fit: FitLike, stars: StarsLike, *, prior_counts: float = PRIOR_C
     chemistry = fit.mixtures.chemistry
     shared = shared_variable(chemistry)
     bins = fit.mixtures.bins.assign(chosen)
-    mass = fit.W.sum(axis=0)
+    mass = fit.W.sum(axis=0) * fit.mixtures.per_weight  # beside a, which is in stars
     with np.errstate(divide="ignore"):
         log_weight = np.log(np.where(bins[:, None] >= 0, fit.W[bins], 0.0))
     index = {name: place(values(chosen, name), chemistry.edges(name)) for name in chemistry.variables}
@@ -149,7 +177,11 @@ def memberships(fit: FitLike, stars: StarsLike, *, prior_counts: float = PRIOR_C
     column = np.mean([count.sum(axis=2) for count in counts], axis=0) * mass[:, None] + prior_counts / chemistry.pixels
     column = np.divide(column, mass[:, None], out=np.ones_like(column), where=mass[:, None] > 0)
     log_weight[f >= 0] += np.log(column[:, f[f >= 0]]).T
-    return Memberships(_normalised(log_weight), bins, images, fit.names, flow, chosen, fit.status, fit.kkt)
+    weights = weights_of(chosen, fit.settings.weights)
+    accreted = fit.reading.accreted
+    return Memberships(
+        _normalised(log_weight), bins, images, fit.names, flow, chosen, fit.status, fit.kkt, accreted, weights
+    )
 
 
 def shared_variable(chemistry: Chemistry) -> str:

@@ -20,7 +20,7 @@ from .crossings import crossings, interpolate
 from .settings import ApplySettings
 
 LEVELS = (0.5, 0.9, 0.1)
-"""Levels of the last (highest-energy) component's fraction at which crossings are reported."""
+"""Levels of the accreted fraction (that of the last component, or of its group) at which crossings are reported."""
 MIN_STARS = ApplySettings.min_stars
 """Bins with fewer stars say too little to carry a crossing."""
 
@@ -32,7 +32,7 @@ class Crossing:
     Attributes
     ----------
     level : float
-        The level of the last component's fraction.
+        The level of the accreted fraction.
     at : tuple of float
         Every place where the spline passes it, in the variable's unit, in rising order; empty if it never does.
     """
@@ -59,7 +59,7 @@ class Profile(Shown):
     application : Application
         The weights and what they weigh.
     crossings : tuple of Crossing
-        Of the last component's fraction, at `LEVELS`.
+        Of the accreted fraction, at `LEVELS`.
     min_stars : int
         Bins with fewer stars were left out of the spline.
     """
@@ -81,21 +81,21 @@ class Profile(Shown):
         table = self.application.table()
         table.meta["min_stars"] = self.min_stars
         table.meta["crossings"] = {
-            f"{self.application.names[-1]}={crossing.level:g}": list(crossing.at) for crossing in self.crossings
+            f"{self.application.reading.label}={crossing.level:g}": list(crossing.at) for crossing in self.crossings
         }
         return table
 
     def describe(self) -> str:
         """Return what was counted and left out, and the crossings."""
         found = self.application
-        enough = (found.mixtures.n_stars >= self.min_stars) & np.isfinite(found.fractions[:, -1])
+        enough = (found.mixtures.n_stars >= self.min_stars) & np.isfinite(found.accreted_fractions)
         if enough.sum() < 2:
             said = (
                 f"no crossings sought: {int(enough.sum())} of {len(enough)} bins with {self.min_stars} stars, 2 needed"
             )
         else:
             places = ", ".join(crossing.describe(unit_of(self.variable)) for crossing in self.crossings)
-            said = f"{found.names[-1]} fraction: {places}"
+            said = f"{found.reading.label} fraction: {places}"
         return f"{found.mixtures.describe()}\n{said}"
 
     def problems(self) -> str:
@@ -107,7 +107,9 @@ class Profile(Shown):
         bins = found.mixtures.bins
         facts = {
             "stars": f"{int(found.mixtures.n_stars.sum()):,} in {len(bins)} bins",
-            f"{found.names[-1]} fraction": ", ".join(each.describe(unit_of(self.variable)) for each in self.crossings),
+            f"{found.reading.label} fraction": ", ".join(
+                each.describe(unit_of(self.variable)) for each in self.crossings
+            ),
             "status": self.problems() or "converged",
         }
         picture = curves(bins.bounds[:, 0].mean(axis=-1).tolist(), found.fractions.T.tolist(), (0.0, 1.0))
@@ -171,7 +173,7 @@ def profile_of(application: Application, *, levels: Sequence[float] = LEVELS, mi
     if len(bins.axes) != 1:
         raise UsageError(f"a profile has one variable; got {', '.join(str(axis) for axis in bins.axes)}.")
     centre = bins.bounds[:, 0].mean(axis=-1)
-    share = np.where(application.mixtures.n_stars >= min_stars, application.fractions[:, -1], np.nan)
+    share = np.where(application.mixtures.n_stars >= min_stars, application.accreted_fractions, np.nan)
     return Profile(application, tuple(Crossing(level, crossings(centre, share, level)) for level in levels), min_stars)
 
 

@@ -131,7 +131,9 @@ class Separations(tuple[Separation, ...]):
 
 
 def separations(fit: Fit, *, min_share: float = MIN_SHARE) -> Separations:
-    """Return how far the tracks of a fit's first and last component are apart, in every plane.
+    """Return how far the tracks of two components are apart in every plane.
+
+    Of three and more components they are those of the in-situ and of the accreted part.
 
     Raises
     ------
@@ -140,8 +142,10 @@ def separations(fit: Fit, *, min_share: float = MIN_SHARE) -> Separations:
     """
     if len(fit.names) < 2:
         raise UsageError("tracks are apart of two components; this fit has one.")
-    names = fit.names[0], fit.names[-1]
+    if fit.reading.nameless:
+        fit = fit.merged
+    names = fit.names[0], fit.names[1]
     return Separations(
-        separation(track(fit, 0, i, min_share=min_share), track(fit, len(fit.names) - 1, i, min_share=min_share), names)
+        separation(track(fit, 0, i, min_share=min_share), track(fit, 1, i, min_share=min_share), names)
         for i in range(len(fit.settings.chemistry.planes))
     )

@@ -54,7 +54,7 @@ class BoundarySettings:
     grid : int
         Bins of the map on either axis.
     level : float
-        Fraction of the last component at the boundary.
+        Accreted fraction at the boundary.
     smoothing : float
         Sigma of the Gaussian filter, in columns.
     E_range, Lz_range : (float, float)
@@ -64,7 +64,7 @@ class BoundarySettings:
     """
 
     grid: Annotated[int, "Bins of the boundary's map on either axis.", Option(minimum=2)] = 10
-    level: Annotated[float, "Fraction of the last component at the boundary."] = 0.5
+    level: Annotated[float, "Accreted fraction at the boundary."] = 0.5
     smoothing: Annotated[float, "Sigma of the boundary's Gaussian filter [columns]."] = 1.0
     E_range: Annotated[tuple[float, float], "LOW:HIGH [km2/s2].", Option(form=LIMITS)] = (-3.0e5, -1.0e5)
     Lz_range: Annotated[tuple[float, float], "LOW:HIGH [kpc km/s].", Option(form=LIMITS)] = (-2000.0, 2000.0)

@@ -12,8 +12,9 @@ from astropy.table import QTable
 from ..errors import UsageError
 from ..fits.bootstrap import Refits
 from ..fits.engine import CONVERGED
-from ..fits.fit import Fit, fractions
+from ..fits.fit import Fit
 from ..fits.intervals import RECOMMENDED, Ordered, interval_type
+from ..fits.reading import ACCRETED, Reading
 from ..fits.store import FitLike, as_fits
 from .compiling import Run, as_python, compiled
 from .histograms import PERCENTILES, percentiles_of
@@ -32,7 +33,8 @@ class Table1:
     Attributes
     ----------
     components : tuple of str
-        c of them, those of each fit from high to low energy.
+        c of them, those of each fit from high to low energy; before these ``accreted`` where a fit reads several as
+        accreted, the sum of them.
     variables : tuple of str
         v abundances.
     q : tuple of float
@@ -171,10 +173,10 @@ def table1(
 
     parts = [_of_fit(fit, None if refits is None else refits[i], tuple(q), limits) for i, fit in enumerate(fits)]
     joined = {name: np.concatenate([part[name] for part in parts], axis=axis) for name, axis in _AXES.items()}
-    names = [name for fit in fits for name in fit.names[::-1]]
+    names = [name for fit in fits for name in _names(fit)]
     behind = [0] * len(fits) if refits is None else [len(r.good) for r in refits]
     lost = [0] * len(fits) if refits is None else [r.lost for r in refits]
-    of = [i for i, fit in enumerate(fits) for _ in fit.names]
+    of = [i for i, fit in enumerate(fits) for _ in _names(fit)]
     return Table1(
         components=tuple(names),
         variables=variables,
@@ -186,6 +188,18 @@ def table1(
         statuses=tuple(fits[i].status for i in of),
         **joined,
     )
+
+
+def _names(fit: Fit) -> tuple[str, ...]:
+    return (*((ACCRETED,) if len(fit.reading.accreted) > 1 else ()), *fit.names[::-1])
+
+
+def _with_accreted(reading: Reading, W: np.ndarray, H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return factors with the sum of several accreted components as one more, the last."""
+    if len(reading.accreted) < 2:
+        return W, H
+    both, images = reading.merged(W, H)
+    return np.concatenate([W, both[..., 1:]], axis=-1), np.concatenate([H, images[..., 1:, :]], axis=-2)
 
 
 _AXES = {
@@ -200,28 +214,33 @@ _AXES = {
 
 def _of_fit(fit: Fit, refits: Refits | None, q: tuple[float, ...], limits: Limits) -> dict[str, np.ndarray]:
     down = slice(None, None, -1)  # fits go from low to high energy
-    own = {
-        "share": fit.mass_fractions,
-        "mean_share": fit.mean_fractions,
-        "values": _percentiles(fit, fit.H[None], q, as_python)[0],
-    }
+    k = len(fit.names)
+    own = _numbers(fit, *_with_accreted(fit.reading, fit.W[None], fit.H[None]), k, q, as_python)
+    own = {name: x[0] for name, x in own.items()}
     if refits is None:
         found = {name: np.full((2, *x.shape), np.nan) for name, x in own.items()}
     else:
         if refits.good.sum() < 2:
             raise UsageError(f"{int(refits.good.sum())} of {len(refits.good)} replicates are good, too few.")
-        W, H = refits.W[refits.good], refits.H[refits.good]
-        drawn = {
-            "share": W.sum(axis=1) / W.sum(axis=(1, 2))[:, None],
-            "mean_share": np.nanmean(fractions(W), axis=1),
-            "values": _percentiles(fit, H, q, compiled),
-        }
+        factors = _with_accreted(fit.reading, refits.W[refits.good], refits.H[refits.good])
+        drawn = _numbers(fit, *factors, k, q, compiled)
         found = {name: limits(x, own[name]) for name, x in drawn.items()}
     return {
         **{name: x[down] for name, x in own.items()},
         "share_interval": found["share"][:, down],
         "mean_share_interval": found["mean_share"][:, down],
         "intervals": found["values"][:, down],
+    }
+
+
+def _numbers(fit: Fit, W: np.ndarray, H: np.ndarray, k: int, q: tuple[float, ...], run: Run) -> dict[str, np.ndarray]:
+    """Return the numbers of many fits; of the factors' components the first k make up the whole."""
+    total = W[:, :, :k].sum(axis=-1, keepdims=True)
+    each = np.divide(W, total, out=np.full_like(W, np.nan), where=total > 0)
+    return {
+        "share": W.sum(axis=1) / W[:, :, :k].sum(axis=(1, 2))[:, None],
+        "mean_share": np.nanmean(each, axis=1),
+        "values": _percentiles(fit, H, q, run),
     }
 
 

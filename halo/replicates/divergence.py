@@ -66,13 +66,15 @@ def binned_cells(places: np.ndarray, columns: np.ndarray, bins: int, n: int) -> 
 
 
 @njit(**OPTIONS)
-def divergence_weights(weights, binned, H, W, numbers, first, last):
+def divergence_weights(weights, each, binned, H, W, numbers, first, last):
     """Find held components in stars binned otherwise, by the divergence: W (B, bins, k), and how many stars each has.
 
     Parameters
     ----------
     weights : ndarray of uint8, shape (B, N)
         How often each star is in each replicate.
+    each : ndarray of float64, shape (N,)
+        For how many each star counts.
     binned : BinnedCells
         The bins' pixels.
     H : ndarray, shape (B, k, n)
@@ -98,9 +100,9 @@ def divergence_weights(weights, binned, H, W, numbers, first, last):
             W[b, i] = 0.0
             cells = 0
             for q in range(binned.first[i], binned.first[i + 1]):
-                counted = 0
+                counted = 0.0
                 for p in range(binned.cells[q], binned.cells[q + 1]):
-                    counted += weights[b, binned.owners[p]]
+                    counted += weights[b, binned.owners[p]] * each[binned.owners[p]]
                 if counted == 0:
                     continue
                 size = 0.0

@@ -19,7 +19,7 @@ DEPENDENT = 1e-12
 
 
 @njit(**OPTIONS)
-def weights_of_many(weights, columns, places, H, W, numbers, first, last):
+def weights_of_many(weights, each, columns, places, H, W, numbers, first, last):
     """Find held components in stars binned anew, by least squares: W (B, bins, k), and how many stars each bin has.
 
     With H held, min ||V - W H||^2 over W >= 0 needs of V only V H^T, to which each star adds its pixels' columns of H:
@@ -29,6 +29,8 @@ def weights_of_many(weights, columns, places, H, W, numbers, first, last):
     ----------
     weights : ndarray of uint8, shape (B, N)
         How often each star is in each replicate.
+    each : ndarray of float64, shape (N,)
+        For how many each star counts.
     columns : ndarray of int32, shape (N, images)
         Columns of H of each star's pixels, -1 outside.
     places : ndarray of int32, shape (N, binnings)
@@ -69,7 +71,7 @@ def weights_of_many(weights, columns, places, H, W, numbers, first, last):
                     for c in range(k):
                         one[c] += pixels[at, c]
             for c in range(k):
-                one[c] *= weight
+                one[c] *= weight * each[star]
             for binning in range(binnings):
                 place = places[star, binning]
                 if place >= 0:
@@ -81,7 +83,7 @@ def weights_of_many(weights, columns, places, H, W, numbers, first, last):
 
 
 @njit(**OPTIONS)
-def count(weights, columns, places, numbers, n):
+def count(weights, each, columns, places, numbers, n):
     """Return the counts V (bins, n) of one replicate in bins numbered through, and add up each bin's stars."""
     V = np.zeros((len(numbers), n))
     for star in range(len(columns)):
@@ -91,18 +93,18 @@ def count(weights, columns, places, numbers, n):
                 numbers[place] += weights[star]
                 for image in range(columns.shape[1]):
                     if columns[star, image] >= 0:
-                        V[place, columns[star, image]] += weights[star]
+                        V[place, columns[star, image]] += weights[star] * each[star]
     return V
 
 
 @njit(**OPTIONS)
-def bin_sums(weights, rows, x, total, number):
-    """Add up x (N,) and the number of stars that have it in each bin, for every replicate; both (B, bins), zeros."""
+def bin_sums(weights, each, rows, x, total, number):
+    """Add up `each` (N,) times x, and `each`, over a bin's stars that have x, in every replicate; (B, bins), zeros."""
     for b in range(len(weights)):
         for star in range(len(rows)):
             if rows[star] >= 0 and np.isfinite(x[star]):
-                total[b, rows[star]] += weights[b, star] * x[star]
-                number[b, rows[star]] += weights[b, star]
+                total[b, rows[star]] += weights[b, star] * each[star] * x[star]
+                number[b, rows[star]] += weights[b, star] * each[star]
 
 
 @njit(**OPTIONS)

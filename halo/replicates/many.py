@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from ..fits.apply import held_weights
-from ..fits.fit import fractions
-from ..fits.settings import FitSettings
+from ..fits.fit import component_names, fractions
+from ..fits.reading import LAST, Reading
+from ..fits.settings import DIVERGENCE, FitSettings
 from ..products.boundary import LEVEL
 from ..products.compiling import compiled
 from ..products.crossings import boundaries, single_crossings
@@ -19,9 +20,6 @@ from ..stars.variables import values
 from .divergence import divergence_weights
 from .held import bin_sums, count, weights_of_many
 from .sample import Sample
-
-DIVERGENCE = ("kullback-leibler", "1", "1.0")
-"""Names of the loss that has loops of its own."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,8 @@ class Many:
         Each star's pixels.
     settings : FitSettings
         Of the fit.
+    accreted : tuple of int
+        Components that the fit of all stars reads as accreted.
     """
 
     sample: Sample
@@ -53,14 +53,30 @@ class Many:
     rows: np.ndarray
     columns: np.ndarray
     settings: FitSettings
+    accreted: tuple[int, ...] = LAST
 
     def __len__(self) -> int:
         return len(self.H)
 
     @property
+    def each(self) -> np.ndarray:
+        """For how many each star counts, shape (N,): 1, or its weight."""
+        return self.sample.weights(self.settings.weights)
+
+    @property
     def mass_fractions(self) -> np.ndarray:
         """Mass fractions of the components, shape (B, k)."""
         return self.W.sum(axis=1) / self.W.sum(axis=(1, 2))[:, None]
+
+    @property
+    def reading(self) -> Reading:
+        """Which components are read as accreted, the same in all fits."""
+        return Reading(component_names(self.H.shape[1]), self.accreted)
+
+    @property
+    def accreted_fractions(self) -> np.ndarray | None:
+        """Mass fractions of the accreted components, shape (B,); None where a component of that name has it."""
+        return self.reading.of(self.mass_fractions) if self.reading.nameless else None
 
     @property
     def mean_fractions(self) -> np.ndarray:
@@ -77,7 +93,7 @@ class Many:
         if x is None:
             return np.full((len(self), self.W.shape[2]), np.nan)
         total, number = np.zeros(self.W.shape[:2]), np.zeros(self.W.shape[:2])
-        bin_sums(self.weights, self.rows, x, total, number)
+        bin_sums(self.weights, self.each, self.rows, x, total, number)
         held = np.where(number[:, :, None] > 0, self.W, 0.0)
         mass = held.sum(axis=1)
         mean = total / np.where(number > 0, number, 1.0)
@@ -90,21 +106,21 @@ class Many:
         W, number = np.zeros((B, len(places), k)), np.zeros((B, len(places)), np.int64)
         columns = self.columns.astype(np.int32, copy=False)
         if self.settings.solver.least_squares:
-            weights_of_many(self.weights, columns, places.index, self.H, W, number, 0, B)
+            weights_of_many(self.weights, self.each, columns, places.index, self.H, W, number, 0, B)
         elif self.settings.solver.loss in DIVERGENCE:
             binned = self.sample.binned_cells(self.settings.chemistry)
-            divergence_weights(self.weights, binned, self.H, W, number, 0, B)
+            divergence_weights(self.weights, self.each, binned, self.H, W, number, 0, B)
         else:
             for b in range(B):
-                V = count(self.weights[b], columns, places.index, number[b], self.H.shape[2])
+                V = count(self.weights[b], self.each, columns, places.index, number[b], self.H.shape[2])
                 W[b], _ = held_weights(V, self.H[b], self.settings.solver)
         return fractions(W), number
 
     @property
-    def last(self) -> np.ndarray:
-        """The last component's fraction in those bins, shape (B, bins); NaN where there are too few stars."""
+    def read(self) -> np.ndarray:
+        """The accreted fraction in those bins, shape (B, bins); NaN where there are too few stars."""
         share, number = self.applied
-        return np.where(number >= MIN_STARS, share[:, :, -1], np.nan)
+        return np.where(number >= MIN_STARS, self.reading.of(share), np.nan)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -113,11 +129,11 @@ class Many:
 
     @cached_property
     def crossings(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """By variable, where the last component crosses each of `profile.LEVELS` and how often; both (B, levels)."""
-        places, last, found = self.sample.places, self.last, {}
+        """By variable, where the accreted fraction crosses each of `profile.LEVELS` and how often; both (B, levels)."""
+        places, read, found = self.sample.places, self.read, {}
         for name in self.variables:
             centre = places.bins[name].bounds[:, 0].mean(axis=-1)
-            found[name] = single_crossings(centre, last[:, places.part(name)], LEVELS, run=compiled)
+            found[name] = single_crossings(centre, read[:, places.part(name)], LEVELS, run=compiled)
         return found
 
     @cached_property
@@ -129,7 +145,7 @@ class Many:
         bins = places.bins["map"]
         columns, cells = (axis.count for axis in bins.axes)
         E = bins.edges[1][0]
-        grid = self.last[:, places.part("map")].reshape(-1, columns, cells)
+        grid = self.read[:, places.part("map")].reshape(-1, columns, cells)
         return boundaries(0.5 * (E[:-1] + E[1:]), grid, LEVEL, run=compiled)
 
     @property

@@ -40,13 +40,14 @@ def classifier(
     interval: str = RECOMMENDED,
     selection: Selection | str | None = None,
     device: str | None = None,
+    refits: Refits | None = None,
 ) -> Classifier:
     """Return the boundary of a fit with intervals from its bootstrap replicates, to classify stars with.
 
     Parameters
     ----------
     fit : Fit or path
-        Of two or more components; the last one counts as accreted.
+        Of two or more components; which count as accreted, `reading.read` says.
     stars : Table, Catalogue or path
         Prepared stars: those of the fit, or others, whose numbers are then drawn independently of the fit's.
     settings : BoundarySettings, optional
@@ -57,6 +58,8 @@ def classifier(
         Of the intervals, and their type; see `fits.intervals`.
     selection, device : optional
         Others than the fit's, as in `apply`.
+    refits : Refits, optional
+        Replicates of the fit where there are some already, in place of `bootstrap`.
 
     Returns
     -------
@@ -85,16 +88,16 @@ def classifier(
     chosen, flow = choose(table, as_selection(selection, fit.settings.selection))
     along = apply(fit, chosen, parse_axes(PROFILES["dE"]), selection=Selection("all"), device=device)
     edges = along.mixtures.bins.edges[0]
-    share = np.where(along.mixtures.n_stars >= settings.min_stars, along.fractions[:, -1], np.nan)
+    share = np.where(along.mixtures.n_stars >= settings.min_stars, along.accreted_fractions, np.nan)
     at = crossings(_middle(edges), share, settings.level)
     offset = at[0] if len(at) == 1 else np.nan
-    if not bootstrap.replicates:
+    if refits is None and not bootstrap.replicates:
         none, nowhere = np.full(len(share), np.nan), np.full(len(found.E), np.nan)
         return Classifier(
             found.Lz_edges, Interval(found.smoothed, nowhere, nowhere), Interval(offset, np.nan, np.nan), edges,
             Interval(share, none, none), settings.level, coverage, 0, 0, convention, found,
         )  # fmt: skip
-    refits = refit(fit, bootstrap.replicates, seed=bootstrap.seed)
+    refits = refits or refit(fit, bootstrap.replicates, seed=bootstrap.seed)
     shares, lines, offsets = _replicates(fit, chosen, flow, refits, found, along.mixtures.bins, settings)
     curve = bounds_of(Ordered.of(lines), found.smoothed, coverage)
     moved = (float(x) for x in bounds_of(Ordered.of(offsets), np.asarray(offset), coverage))
@@ -125,7 +128,7 @@ def _replicates(
     columns = sample.columns(fit.mixtures.chemistry)
     many = Many(sample, weights, refits.W[refits.good], refits.H[refits.good], rows, columns, fit.settings)
     share, number = many.applied
-    last = np.where(number >= settings.min_stars, share[:, :, -1], np.nan)
+    last = np.where(number >= settings.min_stars, fit.reading.of(share), np.nan)
     places = sample.places
     shares = last[:, places.part("dE")]
     grid = places.bins["map"]

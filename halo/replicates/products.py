@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..fits.reading import LAST
 from ..fits.settings import FitSettings
 from ..products.histograms import PERCENTILES
 from ..products.profile import LEVELS
@@ -20,6 +21,7 @@ def reduced(
     rows: np.ndarray,
     columns: np.ndarray,
     settings: FitSettings,
+    accreted: tuple[int, ...] = LAST,
 ) -> dict[str, np.ndarray]:
     """Return every product of B fits of the same stars, counted differently often.
 
@@ -39,6 +41,8 @@ def reduced(
         Each star's pixels.
     settings : FitSettings
         Of the fit.
+    accreted : tuple of int
+        Components that are read as accreted.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def reduced(
         By key, of every product in `table.PRODUCTS` that the stars and the components allow, shape (B, ...).
     """
     W, H = np.ascontiguousarray(W, np.float64), np.ascontiguousarray(H, np.float64)
-    fits = Many(sample, weights, W, H, rows, columns, settings)
+    fits = Many(sample, weights, W, H, rows, columns, settings, accreted)
     found: dict[str, np.ndarray] = {}
     for product in table.PRODUCTS:
         found |= product.made(fits)

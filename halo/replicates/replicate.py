@@ -47,7 +47,7 @@ class Base:
         Every product of the fit; see `products.reduced`.
     coordinates : dict of str to ndarray
         What the axes of the products are; see `products.coordinates`. Also ``fit_status`` and ``fit_kkt``, how the fit
-        ended, and ``delete_factor``.
+        ended, ``delete_factor``, and ``accreted``, the components that are read so.
     sample : Sample
         The selected stars.
     stars : Stars
@@ -87,17 +87,21 @@ def begin(stars: Any, setup: Setup) -> Base:
     sample = stars.sample(settings.selection)
     if len(sample) == 0:
         raise InputError("no stars to bin; the selection or the cuts left none.")
-    mixtures = mix(sample.stars, sample.bins(settings.axes), settings.chemistry)
+    weights = None if settings.weights is None else sample.weights(settings.weights)
+    mixtures = mix(sample.stars, sample.bins(settings.axes), settings.chemistry, weights)
     if delete_factor(setup, mixtures.n_stars) == 0:
         raise UsageError(f"drop={setup.drop} leaves no star: the fullest bin has {mixtures.n_stars.max()}; take fewer.")
     made = fit_mixtures(mixtures, sample.stars, sample.flow, settings)
     once = np.ones((1, len(sample)), np.uint8)
-    found = reduced(sample, once, made.W[None], made.H[None], mixtures.rows, mixtures.columns, settings)
+    found = reduced(
+        sample, once, made.W[None], made.H[None], mixtures.rows, mixtures.columns, settings, made.reading.accreted
+    )
     products = {name: x[0] for name, x in found.items()}
     ended = {
         "fit_status": np.array(made.status),
         "fit_kkt": np.array(made.kkt),
         "delete_factor": np.array(delete_factor(setup, mixtures.n_stars)),
+        "accreted": np.array(made.reading.accreted),
     }
     return Base(setup, made, products, coordinates(sample, settings) | ended, sample, stars)
 
@@ -168,7 +172,7 @@ def _in_common_bins(base: Base, first: int, count: int) -> dict[str, np.ndarray]
     mixtures, (scheme, drop) = base.fit.mixtures, _scheme(base.setup)
     counts = nmfcore.bootstrap(
         mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=count, scheme=scheme, drop=drop,
-        seed=base.setup.fit.solver.seed, first_replicate=first,
+        seed=base.setup.fit.solver.seed, first_replicate=first, weights=mixtures.weights,
     )  # fmt: skip
     weights = _weights(base.setup, mixtures.rows, first, count)
     out, W, H = _fits(base, counts, first)
@@ -177,8 +181,9 @@ def _in_common_bins(base: Base, first: int, count: int) -> dict[str, np.ndarray]
     def work(begin: int, end: int) -> None:
         some = slice(begin, end)
         parts[begin] = reduced(
-            base.sample, weights[some], W[some], H[some], mixtures.rows, mixtures.columns, base.setup.fit
-        )
+            base.sample, weights[some], W[some], H[some], mixtures.rows, mixtures.columns, base.setup.fit,
+            base.fit.reading.accreted,
+        )  # fmt: skip
 
     _in_parallel(base, work, count, 8)
     return out | _joined(parts)
@@ -213,9 +218,9 @@ def _one(base: Base, replicate: int) -> dict[str, np.ndarray]:
     if setup.edges == "redrawn":
         bins = make_bins(sample.stars[np.repeat(np.arange(len(sample)), weights[0])], settings.axes)
         rows = bins.assign(sample.stars)
-    counts = _counts(rows, columns, weights[0], (len(bins), settings.chemistry.n))
+    counts = _counts(rows, columns, weights[0] * sample.weights(settings.weights), (len(bins), settings.chemistry.n))
     out, W, H = _fits(base, counts, replicate)
-    return out | reduced(sample, weights, W, H, rows, columns, settings)
+    return out | reduced(sample, weights, W, H, rows, columns, settings, base.fit.reading.accreted)
 
 
 def _abandoned(base: Base) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.settings import Selection
 from ..stars.variables import VARIABLES
+from ..stars.weights import weights_of
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,15 @@ class Sample:
     def columns(self, chemistry: Chemistry) -> np.ndarray:
         """Return each star's column of V in every image."""
         return self._once(("columns", chemistry), lambda: columns_of(self.stars, chemistry))
+
+    def weights(self, column: str | None) -> np.ndarray:
+        """Return for how many each star counts: what a column says, or 1."""
+
+        def found() -> np.ndarray:
+            weights = weights_of(self.stars, column)
+            return np.ones(len(self)) if weights is None else weights
+
+        return self._once(("weights", column), found)
 
     def binned_cells(self, chemistry: Chemistry) -> Any:
         """Return the pixels of every bin of `places`, as `divergence.binned_cells` does."""

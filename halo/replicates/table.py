@@ -120,6 +120,10 @@ def _smoothed(fits: Many) -> np.ndarray | Mapping[str, np.ndarray]:
     return {} if fits.boundaries is None else smooth(fits.boundaries[0], SMOOTHING)
 
 
+def _accreted(fits: Many) -> np.ndarray | Mapping[str, np.ndarray]:
+    return {} if fits.accreted_fractions is None else fits.accreted_fractions
+
+
 def _percentile(fits: Many) -> dict[str, np.ndarray]:
     found = fits.percentiles
     return {name: found[:, i] for i, name in enumerate(fits.settings.chemistry.variables)}
@@ -135,10 +139,11 @@ _EACH, _WHOLE = ("component",), (0.0, 1.0)
 PRODUCTS: tuple[Product, ...] = (
     Product("mass_fraction", _EACH, lambda fits: fits.mass_fractions, "mass fraction", limits=_WHOLE),
     Product("mean_fraction", _EACH, lambda fits: fits.mean_fractions, "mean over bins", limits=_WHOLE),
+    Product("accreted_fraction", (), _accreted, "accreted fraction", limits=_WHOLE),
     Product("mean_energy", _EACH, lambda fits: fits.mean_energies, "mean energy", unit="E"),
     Product("fraction_{variable}", ("bin", "component"), _by_variable, "fraction", limits=_WHOLE),
     Product(
-        "crossing_{variable}", ("level",), _crossing(0), "where the last component's fraction crosses a level",
+        "crossing_{variable}", ("level",), _crossing(0), "where the accreted fraction crosses a level",
         unit="{variable}", counted="crossing_{variable}_number",
     ),
     Product(

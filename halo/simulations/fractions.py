@@ -235,5 +235,5 @@ def unlikeness(simulated: SimulatedProfile, profile: Profile) -> float:
         raise UsageError(
             f"profiles must have the same bins; got {simulated.bins.axes[0]} and {ours.mixtures.bins.axes[0]}."
         )
-    both = np.stack([simulated.fractions[:, 1], np.where(ours.mixtures.n_stars > 0, ours.fractions[:, -1], np.nan)])
+    both = np.stack([simulated.fractions[:, 1], np.where(ours.mixtures.n_stars > 0, ours.accreted_fractions, np.nan)])
     return float(np.sqrt(np.nanmean((both[0] - both[1]) ** 2)))

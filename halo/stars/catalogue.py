@@ -13,8 +13,9 @@ from astropy.table import QTable, Table
 
 from ..errors import InputError
 from ..io.atomic import write_atomically
-from ..io.fits import open_fits
+from ..io.fits import BROKEN, open_fits
 from ..io.provenance import plain
+from ..io.reading import cleaned
 from .cutflow import CutFlow
 
 __all__ = ["Catalogue", "StarsLike", "as_table", "read_catalogue", "write_catalogue"]
@@ -153,8 +154,10 @@ def read_catalogue(path: str | Path) -> Catalogue:
                 table = _native(QTable.read(hdus["STARS"], character_as_bytes=False))
                 flow = CutFlow.from_table(Table.read(hdus["CUTFLOW"], character_as_bytes=False))
                 record = json.loads(str(hdus["PROVENANCE"].data["json"][0]))
-        except (KeyError, ValueError, TypeError, IndexError, OSError, fits.VerifyError) as error:
-            raise InputError(f"{path}: damaged ({error}); prepare it again.") from error
+        except RecursionError:
+            raise InputError(f"{path}: damaged (texts nested without end); prepare it again.") from None
+        except (*BROKEN, fits.verify.VerifyWarning, MemoryError) as error:
+            raise InputError(f"{path}: damaged ({cleaned(error)}); prepare it again.") from error
     if damaged:
         raise InputError(f"{path}: checksum mismatch in {', '.join(damaged)}; the file is damaged, prepare it again.")
     missing = [name for name in REQUIRED if name not in table.colnames]

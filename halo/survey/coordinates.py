@@ -13,6 +13,7 @@ from astropy.table import Table
 
 from ..errors import InputError
 from ..io.fits import open_fits
+from ..io.reading import check_file
 from ..orbits.convention import NEAR as NEAR
 from ..orbits.convention import Convention, check_energies, own, same_energies, stated
 from ..stars.catalogue import read_catalogue
@@ -159,7 +160,7 @@ def _read(path: Path, columns: str | Path | None) -> tuple[Table, Table, Convent
 
 def _prepared(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with check_file(path).open("rb") as file:
             if not file.read(9).startswith(b"SIMPLE  ="):
                 return False
     except OSError as error:

@@ -12,6 +12,8 @@ from astropy.table import Column, Table
 
 from ..errors import InputError, UsageError
 from ..io.fits import check_signature, find_table, is_html
+from ..io.reading import check_file
+from ..io.tables import check_aliases
 from ..io.toml import read_toml
 from ..progress import Progress, silent
 from ..stars.expressions import parse_cut
@@ -210,10 +212,12 @@ def read_table(path: Path, options: Mapping[str, Any]) -> Table:
         It cannot be read, or has no rows.
     """
     try:
-        with path.open("rb") as file:
+        with check_file(path).open("rb") as file:
             head = file.read(512)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
+    if head.startswith(b"# %ECSV"):
+        check_aliases(path)
     if is_html(head):
         raise InputError(
             f"{path}: a web page saved under this name, expected a catalogue; the download failed, repeat it."

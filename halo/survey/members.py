@@ -4,7 +4,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
-from io import BufferedReader, RawIOBase, TextIOWrapper
+from io import BufferedReader, RawIOBase
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -12,11 +12,15 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..io.fits import find_table, is_html, read_columns
+from ..io.reading import check_file, cleaned
 from ..progress import Progress, silent
 from .settings import DEFAULT_PROBABILITY as DEFAULT_PROBABILITY
 
 ID_COLUMN, PROBABILITY_COLUMN = 0, 16
 """Columns of source_id and memberprob in the text files (Zenodo 4891252)."""
+
+LINE, EMPTY, CATALOGUE = 10_000, 100_000, 2**29
+"""Most bytes of a line, most lines without a star, and most bytes of a text file; real ones stay far below."""
 
 _ID_NAMES = ("SOURCE_ID", "GAIAEDR3_SOURCE_ID", "GAIA_SOURCE_ID")
 _PROBABILITY_NAMES = ("PROB", "MEMBERPROB", "MEMBER_PROB")
@@ -75,9 +79,10 @@ def _tables(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int]
                 f"{path}: no *.txt in this folder; expected the unpacked catalogues of the cluster members."
             )
         for done, file in enumerate(files, 1):
-            with file.open("rb") as stream:
+            with check_file(file).open("rb") as stream:
                 yield (str(file), *_parse(str(file), stream), done, len(files))
         return
+    check_file(path)
     try:
         with path.open("rb") as stream:
             head = stream.read(512)
@@ -88,8 +93,6 @@ def _tables(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int]
                 yield from _zipped(path)
             else:
                 yield (str(path), *_parse(str(path), stream), 1, 1)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; check the path.") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); check the path.") from error
 
@@ -117,23 +120,36 @@ def _zipped(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int]
 def _parse(name: str, stream: "BufferedReader[Any]") -> tuple[np.ndarray, np.ndarray]:
     if is_html(stream.peek(512)):
         raise InputError(f"{name}: a web page saved under this name; the download failed, repeat it.")
-    text = TextIOWrapper(stream, encoding="ascii", errors="strict")
     row = np.dtype([("id", np.int64), ("probability", np.float64)])
     try:
         with warnings.catch_warnings():
             # NumPy only warns of an empty file, and of an integer that is no integer
             warnings.simplefilter("error")
             # ids have 19 digits: read as integers, for a float holds 16
-            rows = np.loadtxt(text, dtype=row, comments="#", usecols=(ID_COLUMN, PROBABILITY_COLUMN), ndmin=1)
+            rows = np.loadtxt(
+                _lines(name, stream), dtype=row, comments="#", usecols=(ID_COLUMN, PROBABILITY_COLUMN), ndmin=1
+            )
     except (ValueError, Warning) as error:
-        reason = " ".join(str(error).split())
+        reason = cleaned(error)
         raise InputError(
             f"{name}: not a catalogue of cluster members ({reason}); expected white-space separated columns, source_id "
             f"in column {ID_COLUMN} and memberprob in column {PROBABILITY_COLUMN}, from 0."
         ) from error
-    finally:
-        text.detach()
     return rows["id"], rows["probability"]
+
+
+def _lines(name: str, stream: "BufferedReader[Any]") -> Iterator[str]:
+    # A few kilobytes of an archive can unpack to one line, or to lines of nothing, that fill any memory and time.
+    empty = size = 0
+    while line := stream.readline(LINE + 1):
+        size += len(line)
+        empty += line.isspace() or line.startswith(b"#")
+        if len(line) > LINE or empty > EMPTY or size > CATALOGUE:
+            raise InputError(
+                f"{name}: not a catalogue of cluster members: a line of more than {LINE:,} bytes, more than {EMPTY:,} "
+                f"lines without a star, or more than {CATALOGUE:,} bytes."
+            )
+        yield line.removeprefix(b"\xef\xbb\xbf").decode("ascii")
 
 
 def _fits(path: Path) -> tuple[np.ndarray, np.ndarray]:

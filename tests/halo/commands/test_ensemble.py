@@ -2,12 +2,15 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
 from halonmf.halo.commands import console
 from halonmf.halo.ensembles.run import open_run
+from halonmf.halo.ensembles.summary import summarise
 from halonmf.halo.ensembles.sweeps import AXES
+from halonmf.halo.fits.store import load_fit
 
 from .test_help import run
 
@@ -43,11 +46,12 @@ def test_an_ensemble_ends_with_its_summary(made):
     assert open_run(folder).complete
 
 
-def test_it_says_nothing_but_its_one_line_when_it_is_quiet(stars, tmp_path):
+def test_it_says_nothing_but_its_one_line_and_that_of_the_verdict_when_it_is_quiet(stars, tmp_path):
     result = run("ensemble", stars, "-o", tmp_path / "run", "--bootstrap", 4, *SMALL, "-q")
     assert result.exit_code == 0
-    assert result.output.count("\n") == 1
-    assert result.stderr == ""
+    assert result.stdout.count("\n") == 1
+    assert result.stderr.startswith("halonmf: not to be trusted: ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_json_is_lines_that_programs_can_read(stars, tmp_path):
@@ -232,3 +236,81 @@ def test_quiet_progress_says_nothing(clock, capsys):
 )
 def test_the_time_left_is_said_in_units_that_suit_it(seconds, said):
     assert console._left(seconds) == said
+
+
+# the verdict on the base configuration
+
+
+def test_the_base_configurations_verdict_is_in_the_folder_the_summary_and_on_the_terminal(made):
+    folder, result = made
+    record = json.loads((folder / "verdict.json").read_text())
+    assert record["run"] == open_run(folder).sha256
+    word = record["verdict"]["word"]
+    assert f"verdict: {word}" in result.output
+    again = run("summary", folder, "--no-figures")
+    assert f"verdict: {word}" in again.output
+    said = json.loads(run("summary", folder, "--no-figures", "--json").stdout)
+    assert said["verdict"]["measures"].keys() == record["verdict"]["measures"].keys()
+    assert summarise(folder).table().meta["verdict"]["word"] == word
+
+
+def test_it_is_the_verdict_of_the_fit_of_all_stars(stars, made, tmp_path):
+    folder, _ = made
+    choices = SMALL[:-1]
+    assert run("fit", stars, "-o", tmp_path / "fit.h5", *choices, "-q").exit_code in (0, 4)
+    assert summarise(folder).verdict == load_fit(tmp_path / "fit.h5").verdict
+
+
+def test_what_is_not_to_be_trusted_is_warned_of_and_exits_4_if_strict(made, tmp_path):
+    folder = shutil.copytree(made[0], tmp_path / "run")
+    path = folder / "verdict.json"
+    record = json.loads(path.read_text())
+    record["verdict"] |= {"word": "not to be trusted", "reasons": ["few stars: 3 a bin"]}
+    path.write_text(json.dumps(record))
+    loose = run("summary", folder, "--no-figures", "-q")
+    assert loose.exit_code == 0
+    assert loose.stderr == "halonmf: not to be trusted: few stars: 3 a bin\n"
+    assert run("summary", folder, "--no-figures", "-q", "--strict").exit_code == 4
+    record["verdict"] |= {"word": "doubtful"}
+    path.write_text(json.dumps(record))
+    assert run("summary", folder, "--no-figures", "-q", "--strict").exit_code == 0
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"run": "RUN"}', '{"run": "RUN", "verdict": {"word": "fine"}}'])
+def test_a_damaged_verdict_is_an_error_in_one_line(made, tmp_path, text):
+    folder = shutil.copytree(made[0], tmp_path / "run")
+    (folder / "verdict.json").write_text(text.replace("RUN", open_run(folder).sha256))
+    result = run("summary", folder, "--no-figures", "-q")
+    assert result.exit_code == 3
+    assert "verdict.json: damaged" in result.stderr
+
+
+def test_a_verdict_of_another_run_is_none_and_resuming_measures_it(stars, made, tmp_path):
+    folder = shutil.copytree(made[0], tmp_path / "run")
+    path = folder / "verdict.json"
+    before = path.read_bytes()
+    path.write_text(json.dumps(json.loads(before) | {"run": "another"}))
+    assert summarise(folder).verdict is None
+    assert "verdict:" not in run("summary", folder, "--no-figures").output
+    arguments = ("ensemble", stars, "-o", folder, "--bootstrap", 20, "--batch", 8, *SMALL, "--resume", "-q")
+    assert run(*arguments).exit_code == 0
+    assert path.read_bytes() == before
+
+
+def test_a_base_that_cannot_be_fitted_has_no_verdict(stars, tmp_path):
+    choices = [x if x != "E:3,Lz:3" else "E:90,Lz:90" for x in SMALL]
+    made = run("ensemble", stars, "-o", tmp_path / "run", "--sweep", "bins=3,4", *choices)
+    assert made.exit_code == 0, made.output
+    assert "verdict" not in made.output
+    assert not (tmp_path / "run" / "verdict.json").exists()
+
+
+def test_weights_are_a_choice_of_an_ensemble_and_stay_in_its_plan(stars, tmp_path):
+    arguments = ("--bootstrap", 4, *SMALL, "--weights", "distance")
+    made = run("ensemble", stars, "-o", tmp_path / "run", *arguments, "-q")
+    assert made.exit_code in (0, 4), made.output
+    assert open_run(tmp_path / "run").plan.base.fit.weights == "distance"
+    bare = run("ensemble", stars, "-o", tmp_path / "bare", "--bootstrap", 4, *SMALL, "-q")
+    assert bare.exit_code == 0
+    one, other = (summarise(tmp_path / name).parts[0]("mass_fraction", "base") for name in ("run", "bare"))
+    assert abs(one - other).max() > 1e-4

@@ -22,6 +22,7 @@ COMMANDS = [
     "classify",
     "split",
     "table",
+    "likelihood",
     "eccentricity",
     "members",
     "simulation",

@@ -25,7 +25,8 @@ from halonmf.halo.errors import UsageError
 from halonmf.halo.fields import LIMITS, LINE, NAMED, NUMBERS, STEPS, WHOLE_NUMBERS, Argument, Option, number
 from halonmf.halo.fits.bootstrap import refit
 from halonmf.halo.fits.intervals import TYPES
-from halonmf.halo.fits.settings import INTERVALS, Bootstrap, FitSettings
+from halonmf.halo.fits.likelihood import likelihood
+from halonmf.halo.fits.settings import INTERVALS, Bootstrap, FitSettings, LikelihoodSettings
 from halonmf.halo.mixtures.settings import AXES, DEFAULT_PLANES, parse_axes
 from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.mock.survey import make
@@ -114,6 +115,7 @@ def test_a_command_without_options_has_the_defaults_of_python(name, typed):
         (boundary, BoundarySettings),
         (profile, ApplySettings),
         (table1, TableSettings),
+        (likelihood, LikelihoodSettings),
         (eccentricities, EccentricitySettings),
         (region_energies, RegionSettings),
         (bifurcation, BifurcationSettings),

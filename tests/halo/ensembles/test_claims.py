@@ -13,7 +13,7 @@ import pytest
 from halonmf.halo.ensembles import claims, runner
 from halonmf.halo.ensembles.claims import claim
 from halonmf.halo.ensembles.run import open_run
-from halonmf.halo.errors import OutputError
+from halonmf.halo.errors import InterruptedRunError, OutputError
 
 from ..helpers.fake_run import run
 
@@ -100,11 +100,49 @@ def test_a_process_that_is_dead_but_not_yet_buried_is_dead(tmp_path):
 
 
 def test_a_claim_from_another_machine_holds_as_long_as_it_is_touched(tmp_path):
-    write(tmp_path, host="node7", place="node7", age=claims.STALE / 2)
-    with pytest.raises(OutputError, match="on node7"), held(tmp_path):
+    write(tmp_path, host="node7", place="node7", machine="", age=claims.STALE / 2)
+    with pytest.raises(InterruptedRunError, match=r"on node7.*Run again later"), held(tmp_path):
         pass
     write(tmp_path, host="node7", place="node7", age=claims.STALE * 2)
     with held(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("ahead", [0.5, 2.0])
+def test_a_claim_from_the_future_holds_no_longer_than_one_from_the_past(tmp_path, ahead):
+    write(tmp_path, host="node7", place="node7", age=-claims.STALE * ahead)
+    taken = contextlib.nullcontext() if ahead > 1 else pytest.raises(InterruptedRunError)
+    with taken, held(tmp_path):
+        pass
+
+
+def test_a_claim_of_this_machine_before_it_started_is_dead_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "_machine", lambda: "1f3a node1")
+    write(tmp_path, place="node1 earlier", boot="earlier", pid=os.getpid())
+    with held(tmp_path):
+        pass
+    write(tmp_path, place="node2 earlier", boot="earlier", machine="77aa node1")
+    with pytest.raises(InterruptedRunError), held(tmp_path):
+        pass
+
+
+def test_a_claim_in_another_container_of_this_machine_is_waited_for(tmp_path):
+    write(tmp_path, place=claims._place() + " inner", pid=1)
+    with pytest.raises(InterruptedRunError, match="process 1 on"), held(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["dangling link", "link", "folder", "pipe"])
+def test_what_is_no_file_is_no_claim_and_never_a_hang(tmp_path, kind):
+    path = tmp_path / "claims" / "run.json"
+    path.parent.mkdir()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/etc/hostname" if kind == "link" else tmp_path / "nothing")
+    with pytest.raises(OutputError, match="no regular file"), held(tmp_path):
         pass
 
 
@@ -122,7 +160,7 @@ def test_a_claim_is_touched_while_it_is_held(tmp_path, monkeypatch):
 def test_a_claim_that_cannot_be_read_holds_until_it_is_old(tmp_path):
     path = write(tmp_path)
     path.write_text("{")
-    with pytest.raises(OutputError, match="is at work there"), held(tmp_path):
+    with pytest.raises(InterruptedRunError, match="is at work there"), held(tmp_path):
         pass
     os.utime(path, (0, 0))
     with held(tmp_path):

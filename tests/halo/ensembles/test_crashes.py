@@ -10,9 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
+from unittest import mock
 
 import pytest
 
+from halonmf.halo.ensembles import signals
 from halonmf.halo.ensembles.run import batch_path, open_run
 from halonmf.halo.ensembles.signals import stoppable
 from halonmf.halo.errors import InputError, InterruptedRunError
@@ -192,6 +195,59 @@ def test_a_second_signal_does_not_cut_short_what_the_first_set_going():
     with pytest.raises(InterruptedRunError, match="stopped by SIGTERM"):
         work()
     assert done
+
+
+def test_a_signal_lost_in_a_callback_stops_at_the_next_step():
+    class Anything:
+        pass
+
+    went_on = []
+
+    @stoppable()
+    def work():
+        anything = Anything()
+        with mock.patch.object(sys, "unraisablehook", went_on.append):
+            watched = weakref.ref(anything, lambda _: signal.raise_signal(signal.SIGTERM))
+            del anything
+        assert watched() is None
+        assert went_on[0].exc_type is signals.Stop
+        signals.check()
+        went_on.append("past the check")
+
+    with pytest.raises(InterruptedRunError, match="stopped by SIGTERM"):
+        work()
+    assert len(went_on) == 1
+    signals.check()  # the request ended with its block
+
+
+def test_a_run_whose_signal_was_lost_ends_after_the_batch(tmp_path):
+    def lost(_, *numbers):
+        with contextlib.suppress(signals.Stop):
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(InterruptedRunError), stoppable():
+        run(tmp_path / "run", progress=lost)
+    assert len(open_run(tmp_path / "run").headers) < len(PLAN.batches)
+    run(tmp_path / "run", resume=True)
+    run(tmp_path / "whole")
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+def test_a_late_second_signal_ends_the_clean_up(monkeypatch):
+    monkeypatch.setattr(signals, "GRACE", 0.0)
+    done = []
+
+    @stoppable()
+    def work():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGHUP)
+            done.append(True)
+
+    with pytest.raises(InterruptedRunError, match="stopped by SIGTERM"):
+        work()
+    assert not done
 
 
 def test_a_signal_is_no_failure_of_a_configuration():

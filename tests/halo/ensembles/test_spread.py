@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halonmf.halo.ensembles.spread import over_setups, spread, spreads, vary_pixels
+from halonmf.halo.ensembles.setups import over_setups, vary_pixels
+from halonmf.halo.ensembles.spread import spread, spreads
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.mixtures.settings import Axis

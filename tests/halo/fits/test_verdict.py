@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.fit import fit
+from halonmf.halo.fits.measures import in_blocks, misfit
 from halonmf.halo.fits.store import load_fit, save_fit
 from halonmf.halo.fits.verdict import (
     DOUBTFUL,
@@ -18,8 +19,6 @@ from halonmf.halo.fits.verdict import (
     Limit,
     Verdict,
     assess,
-    in_blocks,
-    misfit,
     out_of_order,
     suggested,
 )

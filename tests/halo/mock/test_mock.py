@@ -12,13 +12,16 @@ from halonmf.halo.mock import sky as mock_sky
 from halonmf.halo.mock import stars as mock_stars
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.mock import tables as mock_files
-from halonmf.halo.mock.populations import DISC_THINNING, POPULATIONS, shares
+from halonmf.halo.mock.family import MODELS
+from halonmf.halo.mock.populations import DISC_THINNING, POPULATIONS
+from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.orbits.frames import to_heliocentric
 from halonmf.halo.stars.selection import select
 from halonmf.halo.survey.prepare import prepare
 
 N = 4000
 BY_NAME = {p.name: p for p in POPULATIONS}
+GALAXY = MODELS[MockSettings.model]
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +48,16 @@ def column(table, name):
 
 @pytest.mark.parametrize("full", [False, True])
 def test_shares_sum_to_one(full):
-    assert sum(shares(full)) == pytest.approx(1.0)
+    assert sum(GALAXY.shares(full)) == pytest.approx(1.0)
 
 
 def test_full_shares_are_the_populations_own():
-    np.testing.assert_allclose(shares(True), [p.share for p in POPULATIONS], rtol=1e-9)
+    np.testing.assert_allclose(GALAXY.shares(True), [p.share for p in GALAXY.populations], rtol=1e-9)
 
 
 def test_thinning_divides_discs_against_halo():
     thin, gse = POPULATIONS.index(BY_NAME["thin disc"]), POPULATIONS.index(BY_NAME["GS/E"])
-    full, default = shares(True), shares(False)
+    full, default = GALAXY.shares(True), GALAXY.shares(False)
     assert full[thin] / full[gse] == pytest.approx(DISC_THINNING * default[thin] / default[gse])
 
 
@@ -273,6 +276,7 @@ def test_header_tells_thinning_and_seed(paths):
         assert header["DISCTHIN"] == DISC_THINNING == paths.thinning
         assert header["MOCKSEED"] == 7
         assert header["MOCK"] is True
+        assert header["MOCKMODL"] == MockSettings.model
 
 
 def test_member_files_have_ids_first_and_probabilities_in_column_16(paths, survey):

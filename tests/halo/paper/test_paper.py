@@ -6,18 +6,24 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from halonmf.cli import app
 from halonmf.halo import load
 from halonmf.halo.errors import InputError, OutputError, UsageError
+from halonmf.halo.fits.verdict import UNSOUND
 from halonmf.halo.mock.galaxy import MockGalaxy, write_galaxy
 from halonmf.halo.paper import run as paper
 from halonmf.halo.paper.checks import simulations
+from halonmf.halo.paper.fractions import distances
 from halonmf.halo.paper.galaxies import MOCK_COLUMNS, read_galaxies
-from halonmf.halo.paper.numbers import crossing, values
-from halonmf.halo.paper.scoreboard import numbers
-from halonmf.halo.paper.steps import STEPS, TITLES
+from halonmf.halo.paper.numbers import crossing, of_parts, values
+from halonmf.halo.paper.origins import FOUR, origins, true_fractions_of_four, true_parts
+from halonmf.halo.paper.quoted import numbers
+from halonmf.halo.paper.steps import STEPS, TITLES, steps_of
 from halonmf.halo.paper.study import CHEMICAL, PaperSettings, Study
 from halonmf.halo.paper.two import gap
+from halonmf.halo.products.tracks import percentiles
 from halonmf.halo.stars.catalogue import write_catalogue
 
 from ..helpers import browser as _browser
@@ -45,14 +51,14 @@ def study(made):
 
 
 def test_every_figure_has_a_title_and_a_step():
-    drawn = [name for step in STEPS for name in step.figures]
+    drawn = [name for step in steps_of("both") for name in step.figures]
     assert sorted(drawn) == sorted(TITLES)
     assert all(TITLES.values())
 
 
 def test_no_figure_shares_its_name_with_a_table_and_none_begins_with_another_s():
-    figures = [name for step in STEPS for name in step.figures]
-    names = figures + [name for step in STEPS for name in step.tables]
+    figures = [name for step in steps_of("both") for name in step.figures]
+    names = figures + [name for step in steps_of("both") for name in step.tables]
     assert len(names) == len(set(names))
     # the data of a figure are known by its name and a dash
     assert not [(a, b) for a in figures for b in figures if b.startswith(f"{a}-")]
@@ -148,7 +154,7 @@ def test_a_second_run_refuses_and_with_leave_takes_up_the_mock_and_repeats_the_n
     before = mock.stat().st_mtime_ns
     mine = folder / "figures" / "mine.png"
     mine.touch()
-    monkeypatch.setattr(paper, "STEPS", STEPS[:2])
+    monkeypatch.setattr(paper, "steps_of", lambda analysis: STEPS[:2])
     again = paper.run(folder, settings=SMALL, overwrite=True)
     assert mock.stat().st_mtime_ns == before
     assert len(again.parts) == 2
@@ -174,9 +180,50 @@ def test_the_truth_is_counted_from_the_stars_origins(study):
 
 
 @pytest.mark.slow
+def test_four_components_are_held_to_the_origins_of_the_stars_of_each_part(study, made):
+    origin, accreted = origins(study), study.truth(CHEMICAL).accreted
+    stars = study.two(CHEMICAL).stars
+    number = np.bincount(origin[origin >= 0], minlength=4)
+    true = of_parts(true_parts(study))
+    for name, other in (("HE1", "HE2"), ("LE1", "LE2")):
+        both = number[FOUR.index(name)] + number[FOUR.index(other)]
+        assert true[f"R5.mass.{name}"] == pytest.approx(100 * number[FOUR.index(name)] / both, abs=0.6)
+    assert accreted[origin == FOUR.index("HE1")].all()
+    assert not accreted[origin == FOUR.index("HE2")].any()
+    # the boundary parts them: what is above it belongs to no component of the part below
+    E = np.asarray(stars["E"])
+    assert (E[origin >= 2] >= study.four.boundary(np.asarray(stars["Lz"])[origin >= 2])).all()
+    aluminium = np.asarray(stars["AL_FE"])[origin == FOUR.index("HE2")]
+    assert true["R6.HE2.AL_FE.50"] == pytest.approx(np.median(aluminium), abs=0.04)
+    _, found = made
+    rows = {row.number.id: row for row in found.scores.rows}
+    assert rows["R6.HE2.AL_FE.50"].expected == pytest.approx(true["R6.HE2.AL_FE.50"])
+    assert rows["R6.LE2.FE_H.50"].off_in_errors is not None
+    assert "without noise" in rows["R5.mass.HE2"].value.note
+
+
+@pytest.mark.slow
+def test_the_page_says_which_component_is_not_to_be_trusted_by_its_numbers(made):
+    folder, found = made
+    text = " ".join("".join(Reader((folder / "report.html").read_text()).text).split())
+    bad = [each for each in found.scores.components if not each.trusted]
+    assert {each.name for each in bad} == {"HE2"}
+    assert f"Not to be trusted is {bad[0].describe()}." in text
+
+
+@pytest.mark.slow
+def test_the_true_fractions_of_four_are_counts_of_stars(study):
+    true = true_fractions_of_four(study, "r")
+    mixtures, origin = study.two(CHEMICAL).applications["r"].mixtures, origins(study)
+    mine = origin[mixtures.rows == 3]
+    assert true[3] == pytest.approx(np.bincount(mine[mine >= 0], minlength=4) / (mine >= 0).sum())
+
+
+@pytest.mark.slow
 def test_a_sub_sample_is_said_to_be_one_and_what_it_does_not_allow_is_left_out(made, tmp_path, monkeypatch):
     folder, _ = made
-    monkeypatch.setattr(paper, "STEPS", [step for step in STEPS if step.products not in (("R15",), ("R16",))])
+    kept = [step for step in STEPS if step.products not in (("R15",), ("R16",))]
+    monkeypatch.setattr(paper, "steps_of", lambda analysis: kept)
     stars = load(folder / "stars.fits")
     few = stars.table[::12]
     flow = stars.cutflow.removing("eleven of twelve", len(stars) - len(few))
@@ -190,6 +237,64 @@ def test_a_sub_sample_is_said_to_be_one_and_what_it_does_not_allow_is_left_out(m
     }
     assert not (tmp_path / "out" / "mock").exists()
     assert "not comparable with the paper" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_few_stars_are_fitted_in_bins_that_they_allow_and_the_page_and_the_prompt_say_so(made, tmp_path, monkeypatch):
+    folder, _ = made
+    monkeypatch.setattr(paper, "STEPS", [step for step in STEPS if step.products not in (("R15",), ("R16",), ("S",))])
+    stars = load(folder / "stars.fits")
+    few = stars.table[::5]
+    flow = stars.cutflow.removing("four of five", len(stars) - len(few))
+    write_catalogue(tmp_path / "few.fits", few, flow, stars.provenance)
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["paper", str(out), "--stars", str(tmp_path / "few.fits"), "--bootstrap", "0"])
+    assert done.exit_code == 0, done.output
+    fit = load(out / "fits" / "chemically-pure.h5")
+    bins, pixels = fit.settings.axes[0].count, fit.settings.chemistry.pixels
+    assert bins < 8
+    assert pixels < 50
+    assert fit.verdict.word != UNSOUND
+    low, high = percentiles(fit, "AL_FE", (50.0,))[:, 0]
+    assert high < low
+    words = f"bins E:{bins},Lz:{bins} and {pixels} pixels for the {int(fit.mixtures.n_stars.sum())} chemically pure"
+    assert f"changed        {words}" in " ".join(done.output.split("\n"))
+    text = " ".join("".join(Reader((out / "report.html").read_text()).text).split())
+    assert f"B{words[1:]}" in text
+    record = json.loads((out / "scoreboard.json").read_text())
+    assert words in record["said"][0]
+    reasons = {line["id"]: line["reason"] for line in record["numbers"]}
+    assert reasons["R1.rows"] == f"not made: made with bins E:{bins},Lz:{bins} and {pixels} pixels"
+
+
+@pytest.mark.slow
+def test_a_catalogue_without_distances_has_everything_else(made, tmp_path, monkeypatch):
+    folder, _ = made
+    wanted = ("R1", "R5", "R6", "R7", "R9", "R10", "R11", "members")
+    monkeypatch.setattr(paper, "STEPS", [step for step in STEPS if step.products[0] in wanted])
+    stars = load(folder / "stars.fits")
+    table = stars.table.copy()
+    table.remove_columns(["r_sph", "R_cyl", "z_gal"])
+    write_catalogue(tmp_path / "bare.fits", table, stars.cutflow, stars.provenance)
+    truth = folder / "mock" / "truth.fits"
+    settings = PaperSettings(bootstrap=0, expected=0)
+    found = paper.run(tmp_path / "out", stars=tmp_path / "bare.fits", truth=truth, settings=settings)
+    assert found.skipped.keys() >= {"R10", "R11", "fig11"}
+    assert found.skipped["R10"] == "the catalogue has no r, z, R"
+    assert not {"R5", "R6", "R7", "R9"} & found.skipped.keys()
+    rows = {row.number.id: row for row in found.scores.rows}
+    assert rows["R5.mass.HE2"].status == "FAIL"
+    assert "the catalogue has no r, z, R" in rows["R10.chemically-pure.r"].reason
+    assert (tmp_path / "out" / "figures" / "fig08.png").exists()
+    assert not (tmp_path / "out" / "figures" / "fig09.png").exists()
+    # of one distance alone the others are said to be missing
+    table["z_gal"] = stars.table["z_gal"]
+    study = Study(table, settings, truth_file=truth)
+    part = distances(study)
+    assert part.values.keys() == {f"R10.{name}" for name in ("chemically-pure.z", "kinematically-pure.z", "LE2.z")}
+    assert part.skipped["R10.chemically-pure.r"] == part.skipped["R10.LE2.r"] == "the catalogue has no r"
+    assert part.skipped["R10.HE1.r"] == "the catalogue has no r"
+    assert part.pictures.keys() == {"fig09", "fig10"}
 
 
 def test_a_truth_without_stars_is_wrong_usage(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from halonmf.halo.mixtures.settings import parse_axes
 from halonmf.halo.paper.numbers import two_components
-from halonmf.halo.paper.scoreboard import numbers
+from halonmf.halo.paper.quoted import numbers
 from halonmf.halo.products.boundary import boundary
 from halonmf.halo.products.overview import PROFILES
 from halonmf.halo.products.profile import fraction_at, profile

@@ -14,8 +14,9 @@ from PIL import Image
 from halonmf.halo.errors import InputError
 from halonmf.halo.paper.amounts import amount, unit_text
 from halonmf.halo.paper.blocks import Facts, Plate, Report, Section, Sheet
+from halonmf.halo.paper.quoted import numbers
 from halonmf.halo.paper.report import PRODUCTS, page, png_size
-from halonmf.halo.paper.scoreboard import Value, board, numbers
+from halonmf.halo.paper.scoreboard import Value, board
 
 from ..helpers import browser as _browser
 

@@ -7,19 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from halonmf.halo.paper import scoreboard
+from halonmf.halo.paper import quoted
+from halonmf.halo.paper.quoted import Number, kind_of_sample, numbers
 from halonmf.halo.paper.scoreboard import (
     FAIL,
     MISPRINTED,
     NOT_COMPARABLE,
     PASS,
     UNDEFINED,
-    Number,
     Value,
     board,
     judge,
-    kind_of_sample,
-    numbers,
 )
 
 SPECIFICATION = Path(__file__).resolve().parents[4] / "shared" / "PAPER.md"
@@ -155,6 +153,59 @@ def test_the_board_holds_every_number_once_and_counts_them():
     assert "no galaxies" in next(row for row in record["numbers"] if row["id"] == "R11.nearest")["reason"]
 
 
+def test_a_wide_tolerance_shows_as_many_standard_errors():
+    row = judge(CROSSING, Value(-1.68e5, -1.681e5, -1.679e5, truth=-1.67e5), "mock")
+    assert row.status == PASS
+    assert row.off_in_errors == pytest.approx(-10.0)
+    # nothing to divide by, or nothing to compare with
+    assert judge(CROSSING, Value(-1.68e5, truth=-1.67e5), "mock").off_in_errors is None
+    assert judge(CROSSING, Value(-1.68e5, -1.68e5, -1.68e5, truth=-1.67e5), "mock").off_in_errors is None
+    assert judge(CROSSING, Value(-1.68e5, -1.681e5, -1.679e5), "mock").off_in_errors is None
+    assert judge(CROSSING, Value(None, -1.681e5, -1.679e5, truth=-1.67e5), "mock").off_in_errors is None
+
+
+def test_what_no_mock_was_made_to_have_is_not_compared_on_a_mock():
+    place = Number("R13.rank", "R13", "place", "", 1.0, 0.0, "why", unplanned="no one put this into it")
+    row = judge(place, Value(4.0, truth=5.0), "mock")
+    assert (row.status, row.expected) == (NOT_COMPARABLE, None)
+    assert "no one put this" in row.reason
+    assert status(place, Value(4.0), "survey") == FAIL
+    listed = {number.id for number in numbers() if number.unplanned}
+    assert listed == {"R13.rank"}
+
+
+def test_each_number_of_one_component_knows_which():
+    of = {number.id: number.component for number in numbers()}
+    assert of["R5.mass.HE2"] == of["R7.peak.HE2"] == of["R6.HE2.AL_FE.50"] == "HE2"
+    assert of["R1.mass.HE"] == "HE"
+    assert of["R9.chemically-pure.50"] == ""
+
+
+def test_a_component_is_not_trusted_where_most_of_its_numbers_miss():
+    def made(offs):
+        # in tolerances, the first numbers of the list of HE2
+        mine = [number for number in numbers() if number.component == "HE2"]
+        return {
+            number.id: Value(off * number.tolerance, -0.5 * number.tolerance, 0.5 * number.tolerance, truth=0.0)
+            for number, off in zip(mine, offs, strict=False)
+        }
+
+    (half,) = board(made([2.0, 2.0, 0.5, 0.5]), "mock", 1).components
+    assert (half.name, half.compared, half.missed, half.trusted) == ("HE2", 4, 2, True)
+    (most,) = board(made([2.0, 2.0, 2.0, 0.5]), "mock", 1).components
+    assert not most.trusted
+    assert most.off_in_errors == pytest.approx(4.0)
+    assert "3 of its 4 numbers" in most.describe()
+    # of a sub-sample nothing is held to anything
+    assert board(made([2.0, 2.0, 2.0]), "sub-sample", 1).components == ()
+
+
+def test_the_range_of_the_revised_abstract_stands_beside_the_number_it_is_of():
+    record = board({"R1.mass.HE": Value(39.4)}, "survey", 13_147).record()
+    revised = {line["id"]: line["revised"] for line in record["numbers"] if line["revised"]}
+    assert revised == {"R1.mass.HE": [34.0, 53.0]}
+
+
 def test_a_value_of_no_number_is_refused():
     with pytest.raises(ValueError, match=r"R99\.nothing"):
         board({"R99.nothing": Value(1.0)}, "survey", 1)
@@ -163,9 +214,9 @@ def test_a_value_of_no_number_is_refused():
 def test_a_list_that_contradicts_itself_is_refused():
     rules = {"t": {"absolute": 1.0, "why": "because"}}
     good = {"id": "x", "product": "R1", "what": "w", "paper": 1.0, "tolerance": "t"}
-    assert scoreboard._number(good, rules).tolerance == 1.0
+    assert quoted._number(good, rules).tolerance == 1.0
     for broken in ({"fault": "wrong"}, {"bound": "near"}, {"of": "mine"}):
         with pytest.raises(ValueError, match="x has an unknown"):
-            scoreboard._number({**good, **broken}, rules)
+            quoted._number({**good, **broken}, rules)
     with pytest.raises(ValueError, match="needs the paper's number"):
-        scoreboard._number({key: good[key] for key in ("id", "product", "what")}, rules)
+        quoted._number({key: good[key] for key in ("id", "product", "what")}, rules)

@@ -16,6 +16,7 @@ from halonmf.halo.ensembles.spread import Spread, spread
 from halonmf.halo.ensembles.summary import summarise_setup
 from halonmf.halo.fits.apply import Application
 from halonmf.halo.fits.fit import Fit
+from halonmf.halo.fits.likelihood import Likelihood, likelihood
 from halonmf.halo.io.tables import load_table, save_table
 from halonmf.halo.mixtures.bins import make_bins
 from halonmf.halo.mixtures.settings import Axis, Chemistry, parse_axes
@@ -42,9 +43,9 @@ from ..helpers.four import four_found
 from ..helpers.planted import SMALL, hand_made_application, planted, planted_fit
 
 CLASSES = (
-    Application, Aurora, Bifurcation, Boundary, Densities, Eccentricities, Fit, Four, Injection, Memberships, Offset,
-    Profile, Rank, RegionEnergies, Reliability, Search, Separations, Simulated, Spread, Stability, Summary, Table1,
-    Tracks,
+    Application, Aurora, Bifurcation, Boundary, Densities, Eccentricities, Fit, Four, Injection, Likelihood,
+    Memberships, Offset, Profile, Rank, RegionEnergies, Reliability, Search, Separations, Simulated, Spread, Stability,
+    Summary, Table1, Tracks,
 )  # fmt: skip
 
 
@@ -110,6 +111,7 @@ EXAMPLES = {
     Fit: planted_fit,
     Four: lambda: four_found()[1],
     Injection: an_injection,
+    Likelihood: lambda: likelihood(planted_fit("kullback-leibler")),
     Memberships: lambda: memberships(planted_fit(), planted()[0]),
     Offset: lambda: offset(a_boundary()),
     Profile: a_profile,

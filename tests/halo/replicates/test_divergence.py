@@ -32,7 +32,7 @@ def found(places, columns, H, weights):
     bins = int(places.max()) + 1
     W, numbers = np.zeros((len(H), bins, H.shape[1])), np.zeros((len(H), bins), np.int64)
     binned = binned_cells(places, columns, bins, H.shape[2])
-    divergence_weights(weights, binned, H, W, numbers, 0, len(H))
+    divergence_weights(weights, np.ones(weights.shape[1]), binned, H, W, numbers, 0, len(H))
     return W, numbers
 
 

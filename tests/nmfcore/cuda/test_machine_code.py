@@ -82,6 +82,6 @@ def test_the_largest_types_compile():
     assert compiled(build, "sm_90", 2).stack == 0
 
 
-@pytest.mark.parametrize(("name", "k", "most"), [("mu", 2, 4600), ("arank2", 2, 5200), ("ehals", 4, 5800)])
+@pytest.mark.parametrize(("name", "k", "most"), [("mu", 2, 4700), ("arank2", 2, 5200), ("ehals", 4, 6200)])
 def test_no_more_code_than_compiles_soon(name, k, most):
     assert len(compiled(build_of(name, k), "sm_90", 5 if k == 2 else 4).instructions) <= most

@@ -1,0 +1,52 @@
+"""What every file must be before anything reads it, and every foreign text before anything prints it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from ..errors import InputError
+
+LONGEST = 300
+"""Characters of a foreign text that are printed."""
+
+
+def check_file(path: str | Path, remedy: str = "check the path.") -> Path:
+    """Return the path of a regular file that is there.
+
+    Parameters
+    ----------
+    path : path
+        The file; a link to one will do.
+    remedy : str
+        What to do where there is none.
+
+    Raises
+    ------
+    InputError
+        Nothing there, a folder, or a pipe or device, which may never end.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise InputError(f"{cleaned(path)}: no such file; {remedy}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{cleaned(path)}: cannot be read ({reason}); {remedy}") from None
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{cleaned(path)}: is a directory, expected a file; name the file in it.")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{cleaned(path)}: is a pipe or a device, expected a file; save it first.")
+    return path
+
+
+def cleaned(text: object, longest: int = LONGEST) -> str:
+    """Return a foreign text as one line without control characters, cut to a length.
+
+    File names, headers and cells come from strangers: written to a terminal as they are, they could move its cursor,
+    change its colours or fill it.
+    """
+    line = "".join(x if x.isprintable() else " " for x in str(text))
+    line = " ".join(line.split())
+    return line if len(line) <= longest else line[: longest - 3] + "..."
