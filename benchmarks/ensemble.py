@@ -6,7 +6,8 @@ The peer draws the same bootstraps, fits them with scikit-learn's coordinate des
 process a core with one BLAS thread each, finds the components in every other binning with its `transform`, and makes
 the same products from that. Both sides are timed without start-up, the peer on fewer replicates: cost is compared per
 replicate, in rounds taken in turn, medians of ratios within rounds. The commands are timed from the prompt, kernels
-compiled, with their peak memory: medians of several.
+compiled, with their peak memory, and so is the import of the packages: medians of several, by the clock and by the
+processor's seconds.
 """
 
 import fair  # unsets what would slow NumPy down, before that is loaded
@@ -246,6 +247,8 @@ def main():
             "summary_unchanged": command(halonmf, "summary", "run", "--quiet", **where),
             "sweep": command(*ensemble, "--bootstrap", few, *axes, folder=folder, repeats=1, fresh=["run"]),
         }
+        for package in ("nmfcore", "halonmf.halo"):
+            commands[f"import {package}"] = command(sys.executable, "-c", f"import {package}", **where)
         print(commands, flush=True)
     figures = {
         "must": MUST, "stars": len(base.sample), "peer_tol": TOL, "rows": rows, "sweep": inside, "commands": commands,

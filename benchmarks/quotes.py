@@ -348,10 +348,54 @@ def of_ensembles(found):
     """What docs/speed.md says of the time that ensembles take."""
     commands = found["commands"]
     ratios = {row["threads"]: f"{row['ratio']:.0f}" for row in found["rows"]}
+    busy = {name: f"{row['cpu_seconds']:.1f} s of the processor" for name, row in commands.items()}
+    imported = commands.get("import nmfcore")
     return [
+        *([f"importing `nmfcore` takes {imported['cpu_seconds']:.2f} s of the processor"] if imported else []),
         f"take {commands['bootstrap']['seconds']:.1f} s from the prompt",
+        f"on one thread ({busy['bootstrap']})",
         f"`--bootstrap 100` {commands['sweep']['seconds']:.1f} s",
         f"{ratios[1]} times faster than joblib and scikit-learn make them on one thread, {ratios[2]} times on two",
+    ]
+
+
+def of_halving(found):
+    """The table of docs/engine.md of starts that are halved in turn."""
+    lines = []
+    for row in found["rows"]:
+        how = f"{row['starts']} starts" if row["after"] is None else f"`halve_after={row['after']}`"
+        least = f"{row['largest_gap']:.0e}" if row["worse"] else ""
+        cells = [
+            row["sample"],
+            str(row["k"]),
+            how,
+            f"{row['ratio']:.2f}",
+            f"{row['worse']} of {row['replicates']}",
+            least,
+        ]
+        lines.append(" ".join(f"| {' | '.join(cells)} |".split()))
+    return lines
+
+
+def of_rules(found):
+    """The table of docs/engine.md of where the accelerated rule for the divergence ends."""
+    places = {"sample": "the sample's solution", "vectors": "singular vectors"}
+    return [
+        f"| {row['sample']} | {row['k']} | {places[row['start']]} | {row['gain']:.1f} | {row['higher']} "
+        f"| {row['lower']} | {row['mean_gap']:.0e} |"
+        for row in found["minima"]
+    ]
+
+
+def of_divergence(found):
+    """What docs/uncertainties.md says that ensembles by the divergence cost."""
+    two, three = found["held"]
+    by_k = {k: [row["ratio"] for row in found["cost"] if row["k"] == k] for k in (2, 3, 4)}
+    return [
+        f"{two['whole_ratio']:.0f} times as long a replicate as by least squares with two components and "
+        f"{three['whole_ratio']:.0f} with three",
+        f"{two['held_ms']:.1f} and {three['held_ms']:.1f} ms a replicate",
+        "; ".join(f"{span(ratios, '.1f')} times with k = {k}" for k, ratios in by_k.items()),
     ]
 
 
@@ -433,9 +477,11 @@ def quotes():
         "docs/speed.md": of_prepare(made) + of_ensembles(load("ensemble")),
         "docs/mock.md": of_mock(recovery, made) + of_calibration(load("calibrate_mock")) + of_family(load("family")),
         "docs/orbits.md": of_orbits(orbits),
+        "docs/engine.md": of_halving(load("halving")) + of_rules(load("divergence")),
         "docs/uncertainties.md": of_coverage(load("coverage"))
         + of_recommended(load("coverage_recommended"))
-        + of_retrograde(load("retrograde")),
+        + of_retrograde(load("retrograde"))
+        + of_divergence(load("divergence")),
         "ARCHITECTURE.md": of_decisions(orbits),
         "docs/ensembles.md": of_kills(load("kills")),
         "docs/choices.md": of_choices(load("choices")),

@@ -13,11 +13,11 @@ import numpy as np
 from numba import njit
 
 from ..rules.newton import DEPENDENT, KEPT, WAIT, WARM
-from .checks import Side, candidates, column_sums, confirm, gradient, judge, mark_dead, record, residual
+from .checks import candidates, column_sums, conclude
 from .curves import lean_cells, mix_column, mix_row, mix_stretch, pull_cells, sums_of, unit_row
-from .kullback_leibler import divergence, newton, thresholds
+from .divergences import close
+from .kullback_leibler import newton, thresholds
 from .lanes import LANES, clear, copy_lanes, lanes_max, lanes_min, load, splat, store, where_less, where_positive
-from .levels import level_one
 from .tiles import INNER, OPTIONS, Jobs, Tile, admit, allocate, clear_empty, count_iteration, emit
 
 # An iteration takes as long as about so many of least squares, by which the patience of `admit` is counted.
@@ -260,21 +260,7 @@ def check(tile, memory, cells, by_row, rule, limits, answers, m, units):
         )
     for j in range(count):
         pull_cells(tile.cells, rows, start[j], start[j + 1], tile.W, tile.H, j * width, tile.D_H, j * width, units)
-    # Where nothing is modelled zeros ask for all.
-    unreached = splat(1.0, tile.W)
-    of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
-    of_H = Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, rule.H.l1, rule.H.l2)
-    clear(tile.missing)
-    gradient(of_H, None, tile.sums, bool(0), unreached, tile.missing, units)
-    gradient(of_W, None, tile.sums, bool(1), unreached, tile.missing, units)
-    if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(1)):
-        return
-    clear(tile.out)
-    residual(of_H, tile.sums, bool(0), tile.out, units)
-    residual(of_W, tile.sums, bool(1), tile.out, units)
-    mark_dead(verdict, tile.W_sums, tile.sums, rule, units)
-    confirm(verdict, tile.job, tile.iteration, tile.out, limits, answers)
-    record(verdict, tile.job, tile.iteration, tile.out, tile.alive, answers)
+    conclude(tile, rule, limits, verdict, answers, count, m, units)
 
 
 @njit(**OPTIONS)
@@ -317,10 +303,6 @@ def mixtures(tile, memory, cells, by_row, jobs, nothing, first, last, rule, limi
             check(tile, memory, cells, by_row, rule, limits, answers, m, units)
             living -= emit(tile, cells.columns, answers, m, units)
             restore(tile.H, tile.sums, tile.h, memory.per, count, units)
+    close(tile, cells, jobs.replicates, first, last, limits.tol > 0, answers, units)
     for job in range(first, last):
-        W, H, b = answers.W[job], answers.H[job], jobs.replicates[job]
-        if limits.tol > 0:
-            level_one(W, H, cells.columns)
-        loss = divergence(cells, cells.values[b // LANES], b % LANES, W, H, units)
-        answers.numbers[job, 0] = answers.numbers[job, 1] = loss
         answers.n_iter[job] += WARM

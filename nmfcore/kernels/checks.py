@@ -10,7 +10,7 @@ from numba import njit
 from ..balance import LOPSIDED
 from ..rules.multiplicative import ROOM
 from ..stopping import KKT_MARGIN
-from .lanes import LANES, lanes_max, lanes_min, load, splat, store, where_less, where_positive
+from .lanes import LANES, clear, lanes_max, lanes_min, load, splat, store, where_less, where_positive
 from .scalars import tiny_of
 from .settings import CONVERGED, MAX_ITER, NON_FINITE, STUCK
 from .tiles import BLOCK, INLINE, INNER
@@ -313,3 +313,26 @@ def record(verdict, job, iteration, residuals, alive, answers):
             answers.status[job[lane]], answers.n_iter[job[lane]] = verdict[lane], iteration[lane]
             answers.numbers[job[lane], 2] = residuals[lane]
             alive[lane] = 0
+
+
+@njit(**INNER)
+def conclude(tile, rule, limits, verdict, answers, count, m, units):
+    """Ask the lanes that may be done for the mass that is missing and for the residual, and record how they ended.
+
+    By Kullback-Leibler; tile.D_W and tile.D_H are the negative halves of the gradients, and become the gradients.
+    """
+    # Without penalties, where nothing is modelled zeros ask for all.
+    unreached = splat(0.0 if penalised(rule) else 1.0, tile.W)
+    of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
+    of_H = Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, rule.H.l1, rule.H.l2)
+    clear(tile.missing)
+    gradient(of_H, None, tile.sums, bool(0), unreached, tile.missing, units)
+    gradient(of_W, None, tile.sums, bool(1), unreached, tile.missing, units)
+    if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(1)):
+        return
+    clear(tile.out)
+    residual(of_H, tile.sums, bool(0), tile.out, units)
+    residual(of_W, tile.sums, bool(1), tile.out, units)
+    mark_dead(verdict, tile.W_sums, tile.sums, rule, units)
+    confirm(verdict, tile.job, tile.iteration, tile.out, limits, answers)
+    record(verdict, tile.job, tile.iteration, tile.out, tile.alive, answers)

@@ -16,8 +16,8 @@ from numba.extending import intrinsic
 
 from ..losses import FLOOR
 from ..rules.newton import INNER, KEPT, LEAST, NEGLIGIBLE
-from .lanes import LANES, _splat, vector_of
-from .loops import _cell, _cells, _local, _places
+from .lanes import LANES, in_every_lane, vector_of
+from .loops import Places, add_to, cell_at, each_cell, local
 
 CONTRACT = ["contract"]
 
@@ -28,7 +28,7 @@ def sums_of(k: int) -> int:
 
 
 def _constant(builder: Any, value: float, kind: Any) -> Any:
-    return _splat(builder, ir.Constant(kind.element, value), kind)
+    return in_every_lane(builder, ir.Constant(kind.element, value), kind)
 
 
 def _over(builder: Any, above: Any, y: Any, kind: Any, least: float = LEAST) -> Any:
@@ -117,16 +117,16 @@ def _unit(builder: Any, values: list[Any], kind: Any) -> list[Any]:
 def _sum_cells(
     context: Any, builder: Any, values: Any, index: Any, args: Any, place: Any, at: Any, shares: list[Any], wanted: Any
 ) -> list[Any]:
-    # args begins with values, index, first and last.
+    # Sums on the stack; args begins with values, index, first and last.
     k, kind = len(shares), vector_of(wanted)
-    sums = [_local(builder, wanted) for _ in range(sums_of(k))]
-    with _cells(builder, args[2], args[3]) as p:
-        cell, offset = _cell(context, builder, values, index, args, p, wanted, k)
+    sums = [local(builder, wanted) for _ in range(sums_of(k))]
+    with each_cell(builder, args[2], args[3]) as p:
+        cell, offset = cell_at(context, builder, values, index, args, p, wanted, k)
         base = builder.add(at, offset)
         parts = [place.read(base, c) for c in range(k)]
         for total, term in zip(sums, _terms(builder, cell, parts, shares, kind), strict=True):
-            builder.store(builder.fadd(builder.load(total), term, flags=CONTRACT), total)
-    return [builder.load(total) for total in sums]
+            add_to(builder, total, term)
+    return sums
 
 
 # Intrinsics take every array and index by itself; numba adds the typing context.
@@ -145,11 +145,12 @@ def mix_column(
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind, none = vector_of(wanted), ir.Constant(ir.IntType(64), 0)
         points, factor, scales = (
-            _places(context, builder, *pair, wanted) for pair in ((Y, args[4]), (H, args[5]), (scale, args[7]))
+            Places(context, builder, *pair, wanted) for pair in ((Y, args[4]), (H, args[5]), (scale, args[7]))
         )
         before = [factor.read(args[6], c) for c in range(k)]
         old = _unit(builder, [builder.fmul(x, scales.read(none, c)) for c, x in enumerate(before)], kind)
-        sums = _sum_cells(context, builder, values, rows, args, points, none, old, wanted)
+        totals = _sum_cells(context, builder, values, rows, args, points, none, old, wanted)
+        sums = [builder.load(total) for total in totals]
         new = _unit(builder, _minimum(builder, sums, args[8], old, kind), kind)
         for c in range(k):
             factor.write(args[6], c, builder.fmul(new[c], args[8]))
@@ -169,12 +170,11 @@ def mix_stretch(
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         factor, given, sums = (
-            _places(context, builder, *pair, wanted) for pair in ((H, args[4]), (shares, args[5]), (out, args[7]))
+            Places(context, builder, *pair, wanted) for pair in ((H, args[4]), (shares, args[5]), (out, args[7]))
         )
         old = [given.read(args[6], c) for c in range(k)]
         none = ir.Constant(ir.IntType(64), 0)
-        for c, value in enumerate(_sum_cells(context, builder, values, columns, args, factor, none, old, wanted)):
-            sums.write(args[8], c, builder.fadd(sums.read(args[8], c), value))
+        sums.add(args[8], _sum_cells(context, builder, values, columns, args, factor, none, old, wanted))
         return context.get_dummy_value()
 
     at = types.intp
@@ -189,7 +189,7 @@ def mix_row(typingctx: Any, sums: Any, at: Any, mass: Any, shares: Any, place: A
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = vector_of(wanted)
-        found, factor = (_places(context, builder, *pair, wanted) for pair in ((sums, args[0]), (shares, args[3])))
+        found, factor = (Places(context, builder, *pair, wanted) for pair in ((sums, args[0]), (shares, args[3])))
         old = [factor.read(args[4], c) for c in range(k)]
         known = [found.read(args[1], c) for c in range(sums_of(k))]
         for c, value in enumerate(_unit(builder, _minimum(builder, known, args[2], old, kind), kind)):
@@ -207,8 +207,7 @@ def unit_row(typingctx: Any, source: Any, at: Any, scale: Any, target: Any, unit
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         given, scales, out = (
-            _places(context, builder, *pair, wanted)
-            for pair in ((source, args[0]), (scale, args[2]), (target, args[3]))
+            Places(context, builder, *pair, wanted) for pair in ((source, args[0]), (scale, args[2]), (target, args[3]))
         )
         none = ir.Constant(ir.IntType(64), 0)
         values = [builder.fmul(given.read(args[1], c), scales.read(none, c)) for c in range(k)]
@@ -231,19 +230,18 @@ def pull_cells(
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = vector_of(wanted)
         place, given, target = (
-            _places(context, builder, *pair, wanted) for pair in ((table, args[4]), (fixed, args[5]), (out, args[7]))
+            Places(context, builder, *pair, wanted) for pair in ((table, args[4]), (fixed, args[5]), (out, args[7]))
         )
         shares = [given.read(args[6], c) for c in range(k)]
-        sums = [_local(builder, wanted) for _ in range(k)]
-        with _cells(builder, args[2], args[3]) as p:
-            cell, offset = _cell(context, builder, values, index, args, p, wanted, k)
+        sums = [local(builder, wanted) for _ in range(k)]
+        with each_cell(builder, args[2], args[3]) as p:
+            cell, offset = cell_at(context, builder, values, index, args, p, wanted, k)
             parts = [place.read(offset, c) for c in range(k)]
             ratio = _over(builder, cell, _mixture(builder, parts, shares), kind)
             for total, part in zip(sums, parts, strict=True):
                 product = builder.fmul(ratio, part, flags=CONTRACT)
-                builder.store(builder.fadd(builder.load(total), product, flags=CONTRACT), total)
-        for c, total in enumerate(sums):
-            target.write(args[8], c, builder.fadd(target.read(args[8], c), builder.load(total)))
+                add_to(builder, total, product)
+        target.add(args[8], sums)
         return context.get_dummy_value()
 
     at = types.intp
@@ -265,21 +263,19 @@ def lean_cells(
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = vector_of(wanted)
         place, given, target = (
-            _places(context, builder, *pair, wanted) for pair in ((table, args[4]), (fixed, args[5]), (out, args[8]))
+            Places(context, builder, *pair, wanted) for pair in ((table, args[4]), (fixed, args[5]), (out, args[8]))
         )
         shares = [given.read(args[6], d) for d in range(k)]
-        pull, curvature = _local(builder, wanted), _local(builder, wanted)
+        pull, curvature = local(builder, wanted), local(builder, wanted)
         ahead = builder.mul(args[7], ir.Constant(args[7].type, LANES))
-        with _cells(builder, args[2], args[3]) as p:
-            cell, offset = _cell(context, builder, values, index, args, p, wanted, k)
+        with each_cell(builder, args[2], args[3]) as p:
+            cell, offset = cell_at(context, builder, values, index, args, p, wanted, k)
             y = _mixture(builder, [place.read(offset, d) for d in range(k)], shares)
             q = _over(builder, place.read(builder.add(offset, ahead), 0), y, kind, FLOOR)
             term = builder.fmul(cell, q, flags=CONTRACT)
-            builder.store(builder.fadd(builder.load(pull), term, flags=CONTRACT), pull)
-            more = builder.fmul(term, q, flags=CONTRACT)
-            builder.store(builder.fadd(builder.load(curvature), more, flags=CONTRACT), curvature)
-        for number, total in enumerate((pull, curvature)):
-            target.write(args[9], number, builder.fadd(target.read(args[9], number), builder.load(total)))
+            add_to(builder, pull, term)
+            add_to(builder, curvature, builder.fmul(term, q, flags=CONTRACT))
+        target.add(args[9], [pull, curvature])
         return context.get_dummy_value()
 
     at = types.intp

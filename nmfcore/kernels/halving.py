@@ -43,7 +43,8 @@ def course(after: int, starts: int, m: int, count: int, k: int, dtype: np.dtype)
     each = starts * LANES
     losses, lanes = [np.zeros(each) for _ in range(3)], [np.zeros(LANES, np.int64) for _ in range(4)]
     standing = [np.zeros(each, np.int64) for _ in range(2)]
-    return Race(np.zeros(each * (2 * m + count) * k, dtype), *losses, *standing, *lanes, after)
+    factors = np.zeros(each * (2 * m + count) * k, dtype)
+    return Race._make([factors, *losses, *standing, *lanes, after])
 
 
 @njit(**INNER)

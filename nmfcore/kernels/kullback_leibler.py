@@ -14,17 +14,15 @@ from numba import njit
 from ..losses import FLOOR
 from ..rules.multiplicative import ROOM
 from ..rules.newton import KEPT, NEGLIGIBLE
-from .checks import Side, candidates, column_sums, confirm, gradient, judge, mark_dead, penalised, record, residual
+from .checks import candidates, column_sums, conclude, penalised
+from .divergences import close
 from .lanes import LANES, clear, lanes_max, load, splat, store, where_less, where_positive
-from .levels import level_one
 from .scalars import tiny_of
 from .settings import MU
 from .tiles import INLINE, INNER, OPTIONS, admit, clear_empty, count_iteration, emit
 
 # An iteration takes as long as about so many of least squares, by which the patience of `admit` is counted.
 WORTH = 12
-# Reconstructions are multiplied up to here before a logarithm is taken.
-RANGE = 1e150
 
 
 @njit(**INLINE)
@@ -190,56 +188,7 @@ def check(tile, cells, rule, limits, answers, m, units):
     for j in range(count):
         place = j * k * LANES
         pull_column(tile.cells, rows, start[j], start[j + 1], tile.W, tile.H, place, tile.D_H, place, units)
-    # Without penalties, where nothing is modelled zeros ask for all.
-    unreached = splat(0.0 if penalised(rule) else 1.0, tile.W)
-    of_W = Side(tile.W, tile.D_W, m, tile.row_mass, tile.sums, tile.out2, rule.W.l1, rule.W.l2)
-    of_H = Side(tile.H, tile.D_H, count, tile.column_mass, tile.W_sums, tile.top, rule.H.l1, rule.H.l2)
-    clear(tile.missing)
-    gradient(of_H, None, tile.sums, bool(0), unreached, tile.missing, units)
-    gradient(of_W, None, tile.sums, bool(1), unreached, tile.missing, units)
-    if not judge(tile.missing, tile.row_mass, tile.iteration, limits, verdict, m, bool(1)):
-        return
-    clear(tile.out)
-    residual(of_H, tile.sums, bool(0), tile.out, units)
-    residual(of_W, tile.sums, bool(1), tile.out, units)
-    mark_dead(verdict, tile.W_sums, tile.sums, rule, units)
-    confirm(verdict, tile.job, tile.iteration, tile.out, limits, answers)
-    record(verdict, tile.job, tile.iteration, tile.out, tile.alive, answers)
-
-
-@njit(**INNER)
-def divergence(cells, values, lane, W, H, units):
-    """Return the divergence of one replicate, in float64; `values` is its tile of the pattern."""
-    rows, start, columns = cells.rows, cells.start, cells.columns
-    logs = (0.0, 0.0, 2 * np.log(2.0), 3 * np.log(3.0))
-    total, product, data = 0.0, 1.0, 0.0
-    for j in range(len(start) - 1):
-        for p in range(start[j], start[j + 1]):
-            v = np.float64(values[p * LANES + lane])
-            x = 0.0
-            for c in range(len(units)):
-                x += np.float64(W[rows[p], c]) * np.float64(H[c, columns[j]])
-            if x < FLOOR:
-                x = FLOOR
-            data += v
-            if v == 0 or v == 1 or v == 2 or v == 3:
-                # Most counts are small: a product takes a fraction of a logarithm's time.
-                number = np.int64(v)
-                total += logs[number]
-                product *= (x if number & 1 else 1.0) * (x * x if number & 2 else 1.0)
-                if not 1 / RANGE < product < RANGE:
-                    total -= np.log(product)
-                    product = 1.0
-            else:
-                total += v * np.log(v / x)
-    for c in range(len(units)):
-        over_W, over_H = 0.0, 0.0
-        for i in range(W.shape[0]):
-            over_W += W[i, c]
-        for j in range(len(columns)):
-            over_H += H[c, columns[j]]
-        total += over_W * over_H
-    return total - np.log(product) - data
+    conclude(tile, rule, limits, verdict, answers, count, m, units)
 
 
 @njit(**INNER)
@@ -281,10 +230,7 @@ def kullback_leibler(tile, cells, jobs, first, last, rule, limits, units, answer
         if count_iteration(tile.alive, tile.iteration, limits):
             check(tile, cells, rule, limits, answers, m, units)
             living -= emit(tile, cells.columns, answers, m, units)
-    for job in range(first, last):
-        W, H, b = answers.W[job], answers.H[job], jobs.replicates[job]
-        if limits.tol > 0 and not penalised(rule):
-            level_one(W, H, cells.columns)
-        loss = divergence(cells, cells.values[b // LANES], b % LANES, W, H, units)
-        answers.numbers[job, 1] = loss
-        answers.numbers[job, 0] = loss + penalty_of(W, rule.W) + penalty_of(H, rule.H)
+    close(tile, cells, jobs.replicates, first, last, limits.tol > 0 and not penalised(rule), answers, units)
+    if penalised(rule):
+        for job in range(first, last):
+            answers.numbers[job, 0] += penalty_of(answers.W[job], rule.W) + penalty_of(answers.H[job], rule.H)

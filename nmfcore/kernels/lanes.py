@@ -8,6 +8,7 @@ registers whatever the processor's vector width. One lane is one replicate.
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -73,7 +74,8 @@ def convert(builder: Any, value: Any, dtype: Any, wanted: Any) -> Any:
     return value
 
 
-def _splat(builder: Any, scalar: Any, kind: ir.VectorType) -> Any:
+def in_every_lane(builder: Any, scalar: Any, kind: ir.VectorType) -> Any:
+    """Emit a vector that holds one value in every lane."""
     empty = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(empty, scalar, ir.Constant(ir.IntType(32), 0))
     mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
@@ -131,36 +133,45 @@ def clear(typingctx: Any, array: Any) -> Any:
     return types.void(array), codegen
 
 
-@intrinsic
-def part(typingctx: Any, room: Any, places: Any, which: Any, kind: Any) -> Any:
-    """Return the bytes places[which] to places[which + 1] - 1 of an array as a flat array of another type.
+def _part(context: Any, builder: Any, result: Any, room: Any, places: Any, which: int) -> Any:
+    index = ir.IntType(64)
+    begin, end = (
+        builder.load(builder.gep(places.data, [ir.Constant(index, which + i)], inbounds=True)) for i in range(2)
+    )
+    data = builder.gep(builder.bitcast(room.data, ir.PointerType(ir.IntType(8))), [begin], inbounds=True)
+    size = ir.Constant(index, result.dtype.bitwidth // 8)
+    array = context.make_array(result)(context, builder)
+    populate_array(
+        array,
+        data=builder.bitcast(data, array.data.type),
+        shape=[builder.udiv(builder.sub(end, begin), size)],
+        strides=[size],
+        itemsize=size,
+        meminfo=None,
+    )
+    return array._getvalue()
 
-    It does not keep `room` from being freed.
+
+def arranger(kind: type, dtypes: Callable[[Any, Any], list[Any]]) -> Any:
+    """Return a function that gives out the bytes of an array as the fields of a named tuple, flat arrays.
+
+    It takes the array, the places where each field begins and the last one ends, in bytes, and two arrays, of whose
+    types `dtypes` makes those of the fields. What it returns does not keep the array from being freed.
     """
-    result = types.Array(kind.dtype, 1, "C")
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        index = ir.IntType(64)
-        table = context.make_array(places)(context, builder, args[1]).data
-        begin, end = (
-            builder.load(builder.gep(table, [builder.add(args[2], ir.Constant(index, i))], inbounds=True))
-            for i in range(2)
-        )
-        data = context.make_array(room)(context, builder, args[0]).data
-        data = builder.gep(builder.bitcast(data, ir.PointerType(ir.IntType(8))), [begin], inbounds=True)
-        size = ir.Constant(index, kind.dtype.bitwidth // 8)
-        array = context.make_array(result)(context, builder)
-        populate_array(
-            array,
-            data=builder.bitcast(data, array.data.type),
-            shape=[builder.udiv(builder.sub(end, begin), size)],
-            strides=[size],
-            itemsize=size,
-            meminfo=None,
-        )
-        return array._getvalue()
+    @intrinsic
+    def arrange(typingctx: Any, room: Any, places: Any, values: Any, like: Any) -> Any:
+        fields = [types.Array(dtype, 1, "C") for dtype in dtypes(values.dtype, like.dtype)]
+        result: Any = types.NamedTuple(fields, kind)  # type: ignore[attr-defined]
 
-    return result(room, places, types.intp, kind), codegen
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            whole, table = (context.make_array(x)(context, builder, y) for x, y in ((room, args[0]), (places, args[1])))
+            parts = [_part(context, builder, field, whole, table, i) for i, field in enumerate(fields)]
+            return context.make_tuple(builder, result, parts)
+
+        return result(room, places, values, like), codegen
+
+    return arrange
 
 
 @intrinsic
@@ -222,7 +233,7 @@ def splat(typingctx: Any, scalar: Any, like: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         value = context.cast(builder, args[0], scalar, like.dtype)
-        return _splat(builder, value, vector_of(like.dtype))
+        return in_every_lane(builder, value, vector_of(like.dtype))
 
     return LanesType(like.dtype)(scalar, like), codegen
 
@@ -254,6 +265,35 @@ def lanes_sqrt(typingctx: Any, value: Any) -> Any:
         return builder.call(function, [args[0]])
 
     return value(value), codegen
+
+
+def _bits(emit: Any) -> Any:
+    # Of positive normal numbers of float64.
+    @intrinsic
+    def function(typingctx: Any, value: Any) -> Any:
+        kind = ir.VectorType(ir.IntType(64), LANES)
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            bits = builder.bitcast(args[0], kind)
+            return emit(builder, bits, lambda number: ir.Constant(kind, [number] * LANES), args[0].type)
+
+        return value(value), codegen
+
+    return function
+
+
+def _exponent(builder: Any, bits: Any, constant: Any, kind: Any) -> Any:
+    # As the last bits of 2^52, which need no conversion between integers and floats.
+    high = builder.or_(builder.lshr(bits, constant(52)), constant(0x433 << 52))
+    return builder.fsub(builder.bitcast(high, kind), ir.Constant(kind, [2.0**52 + 1023] * LANES))
+
+
+def _mantissa(builder: Any, bits: Any, constant: Any, kind: Any) -> Any:
+    return builder.bitcast(builder.or_(builder.and_(bits, constant(2**52 - 1)), constant(0x3FF << 52)), kind)
+
+
+# A positive number is its mantissa, from 1 to 2, times two to its exponent.
+exponent, mantissa = _bits(_exponent), _bits(_mantissa)
 
 
 def _operator(symbol: Any, emit: Any) -> None:

@@ -31,14 +31,14 @@ def dot_column(
     wanted = factor.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place, answer = (_places(context, builder, *pair, wanted) for pair in ((factor, args[4]), (out, args[6])))
-        sums = [_local(builder, wanted) for _ in range(k)]
-        with _cells(builder, args[2], args[3]) as p:
-            cell, offset = _cell(context, builder, values, rows, args, p, wanted, k)
+        place, answer = (Places(context, builder, *pair, wanted) for pair in ((factor, args[4]), (out, args[6])))
+        sums = [local(builder, wanted) for _ in range(k)]
+        with each_cell(builder, args[2], args[3]) as p:
+            cell, offset = cell_at(context, builder, values, rows, args, p, wanted, k)
             base = builder.add(args[5], offset)
             for c in range(k):
                 product = builder.fmul(cell, place.read(base, c), flags=["contract"])
-                builder.store(builder.fadd(builder.load(sums[c]), product, flags=["contract"]), sums[c])
+                add_to(builder, sums[c], product)
         for c in range(k):
             answer.write(args[7], c, builder.load(sums[c]))
         return context.get_dummy_value()
@@ -56,10 +56,10 @@ def scatter_column(
     wanted = work.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _places(context, builder, work, args[4], wanted)
+        place = Places(context, builder, work, args[4], wanted)
         held = [place.read(args[6], c) for c in range(k)]
-        with _cells(builder, args[2], args[3]) as p:
-            cell, offset = _cell(context, builder, values, rows, args, p, wanted, k)
+        with each_cell(builder, args[2], args[3]) as p:
+            cell, offset = cell_at(context, builder, values, rows, args, p, wanted, k)
             base = builder.add(args[5], offset)
             for c in range(k):
                 product = builder.fmul(cell, held[c], flags=["contract"])
@@ -83,19 +83,19 @@ def gram_rows(
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pairs = (factor, args[0]), (out, args[4]), (sums, args[6])
-        rows, squared, summed = (_places(context, builder, *pair, wanted) for pair in pairs)
+        rows, squared, summed = (Places(context, builder, *pair, wanted) for pair in pairs)
         groups = [range(k)] if k <= SHARED else [range(c, c + 1) for c in range(k)]
         for group in groups:
-            plain = {c: _local(builder, wanted) for c in group}
-            squares = {(c, d): _local(builder, wanted) for c in group for d in range(c + 1)}
-            with _cells(builder, args[2], args[3]) as i:
+            plain = {c: local(builder, wanted) for c in group}
+            squares = {(c, d): local(builder, wanted) for c in group for d in range(c + 1)}
+            with each_cell(builder, args[2], args[3]) as i:
                 at = builder.add(args[1], builder.mul(i, ir.Constant(i.type, k * LANES)))
                 row = {c: rows.read(at, c) for c in range(max(group) + 1)}
                 for c, total in plain.items():
                     builder.store(builder.fadd(builder.load(total), row[c]), total)
                 for (c, d), total in squares.items():
                     product = builder.fmul(row[c], row[d], flags=["contract"])
-                    builder.store(builder.fadd(builder.load(total), product, flags=["contract"]), total)
+                    add_to(builder, total, product)
             for c, total in plain.items():
                 summed.write(args[7], c, builder.fadd(summed.read(args[7], c), builder.load(total)))
             for (c, d), total in squares.items():
@@ -127,7 +127,7 @@ def sweep_rows(
     wanted = work.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _places(context, builder, work, args[1], wanted)
+        place = Places(context, builder, work, args[1], wanted)
         zero = ir.Constant(vector_of(wanted), None)
         per = [place.read(args[3], c) for c in range(k)]
         curved = [builder.fcmp_ordered(">", x, zero) for x in per]
@@ -142,7 +142,7 @@ def sweep_rows(
                 # Without an effect an entry stays, unless an L1 penalty makes zero its minimum.
                 kept = builder.select(builder.fcmp_ordered(">", args[4], zero), zero, old[q, c])
                 goal[q, c] = builder.select(curved[c], builder.fmul(above, per[c]), kept)
-                entry[q, c] = _local(builder, wanted)
+                entry[q, c] = local(builder, wanted)
                 builder.store(old[q, c], entry[q, c])
             with cgutils.for_range(builder, args[8]):
                 for c in range(k):
@@ -178,7 +178,7 @@ def multiply_rows(
     wanted = work.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _places(context, builder, work, args[1], wanted)
+        place = Places(context, builder, work, args[1], wanted)
         zero = ir.Constant(vector_of(wanted), None)
         living = builder.fcmp_ordered(">", args[7], zero)
         floor, least = (builder.extract_value(args[9], i) for i in range(2))
@@ -187,7 +187,7 @@ def multiply_rows(
             group = [(q, c) for q in range(first, min(first + together, number)) for c in range(k)]
             old = {(q, c): place.read(args[5], q * k + c) for q, c in group}
             negative = {(q, c): place.read(args[2], q * k + c) for q, c in group}
-            entry = {one: _local(builder, wanted) for one in group}
+            entry = {one: local(builder, wanted) for one in group}
             for one in group:
                 builder.store(old[one], entry[one])
             with cgutils.for_range(builder, args[8]):
@@ -218,7 +218,7 @@ def multiply_rows(
     return types.void(rows, work, intp, intp, penalty, intp, intp, alive, intp, bounds, units), codegen
 
 
-class _places:  # noqa: N801 - a function with two answers
+class Places:
     """Emit reads and writes of LANES values of one array."""
 
     def __init__(self, context: Any, builder: Any, kind: Any, array: Any, wanted: Any) -> None:
@@ -234,12 +234,18 @@ class _places:  # noqa: N801 - a function with two answers
         """Emit a load of entry number `entry` after index `base`."""
         return read(self._builder, self._pointer(base, entry), self._wanted, self._wanted)
 
+    def add(self, base: Any, totals: list[Any]) -> None:
+        """Emit the addition of sums on the stack to the entries from number 0 on after index `base`."""
+        for entry, total in enumerate(totals):
+            self.write(base, entry, self._builder.fadd(self.read(base, entry), self._builder.load(total)))
+
     def write(self, base: Any, entry: int, value: Any) -> None:
         """Emit a store."""
         self._builder.store(value, self._pointer(base, entry), align=self._wanted.bitwidth // 8)
 
 
-def _local(builder: Any, dtype: types.Float) -> Any:
+def local(builder: Any, dtype: types.Float) -> Any:
+    """Emit room for LANES values on the stack, zero at first; return its address."""
     kind = vector_of(dtype)
     with builder.goto_entry_block():
         place = builder.alloca(kind)
@@ -247,7 +253,12 @@ def _local(builder: Any, dtype: types.Float) -> Any:
     return place
 
 
-class _cells:  # noqa: N801 - used as a context manager, like the functions of contextlib
+def add_to(builder: Any, total: Any, term: Any) -> None:
+    """Emit the addition of a product to a sum on the stack."""
+    builder.store(builder.fadd(builder.load(total), term, flags=["contract"]), total)
+
+
+class each_cell:  # noqa: N801 - used as a context manager, like the functions of contextlib
     """Emit a loop over cells; the body is the with block."""
 
     def __init__(self, builder: Any, first: Any, last: Any) -> None:
@@ -263,9 +274,10 @@ class _cells:  # noqa: N801 - used as a context manager, like the functions of c
         return self._loop.__exit__(*error)
 
 
-def _cell(
+def cell_at(
     context: Any, builder: Any, values: Any, rows: Any, args: Any, p: Any, wanted: Any, k: int
 ) -> tuple[Any, Any]:
+    """Emit what cell `p` holds, as the factors' type, and where in a factor of k components its row begins."""
     at = builder.mul(p, ir.Constant(p.type, LANES))
     cell = read(builder, pointer_to(context, builder, values, args[0], at), values.dtype, wanted)
     data = context.make_array(rows)(context, builder, args[1]).data

@@ -6,8 +6,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.np.numpy_support import from_dtype
 
-from .lanes import LANES, clear, copy_lanes, lanes_max, lanes_min, load, part, splat, store, where_less, where_positive
+from .lanes import (
+    LANES,
+    arranger,
+    clear,
+    copy_lanes,
+    lanes_max,
+    lanes_min,
+    load,
+    splat,
+    store,
+    where_less,
+    where_positive,
+)
 from .loops import dot_column, gram_rows
 from .scalars import eps_of, tiny_of
 from .tiles import BLOCK, INNER, ROWS
@@ -68,94 +81,42 @@ class Work(NamedTuple):
     square: Any  # (LANES, LANES), scratch
 
 
+# The types of its fields: of the counts, of the factors, or of their own.
+COUNTS, FACTORS = "counts", "factors"
+KINDS = dict.fromkeys(Work._fields, FACTORS) | {
+    "cells": COUNTS, "ordered": COUNTS, "mass": np.float64, "energy": np.float64, "loss": np.float64,
+    "iteration": np.int64, "verdict": np.int64, "state": np.uint64, "total": np.uint32,
+}  # fmt: skip
+
+
 def room(counts, dtype, cells, m, count):
     """Return zeros for a tile's working arrays, and where in them each array of `Work` begins; both in bytes.
 
     `counts` and `dtype` are the types of the cells and of the factors.
     """
     short, long = -(-m // ROWS) * ROWS * WIDTH, -(-count // ROWS) * ROWS * WIDTH
-    sizes = (
-        ((cells + 1) * LANES, counts),
-        (cells * LANES, counts),
-        (short, dtype),
-        (short, dtype),
-        (short, dtype),
-        (short, dtype),
-        (short, dtype),
-        (short, dtype),
-        (short, dtype),
-        (short, dtype),
-        (long + WIDTH, dtype),
-        (2 * ROWS * WIDTH + long, dtype),
-        (2 * WIDTH, dtype),
-        (2 * WIDTH, dtype),
-        (3 * LANES, dtype),
-        (WIDTH, dtype),
-        (WIDTH, dtype),
-        (m * LANES, dtype),
-        (LANES, np.float64),
-        (LANES, np.float64),
-        (LANES, np.float64),
-        (LANES, dtype),
-        (LANES, dtype),
-        (LANES, dtype),
-        (LANES, dtype),
-        (LANES, dtype),
-        (LANES, dtype),
-        (4 * LANES, dtype),
-        (LANES, np.int64),
-        (LANES, np.int64),
-        (LANES, np.uint64),
-        (LANES, np.uint32),
-        (LANES * LANES, dtype),
-    )
-    lengths = [-(-length * np.dtype(kind).itemsize // ALIGNED) * ALIGNED for length, kind in sizes]
-    places = np.cumsum([0, *lengths])
+    points = dict.fromkeys(("Y", "T", "A", "Y1", "F1", "Y2", "F2", "before"), short)
+    lengths = dict.fromkeys(Work._fields, LANES) | points | {
+        "cells": (cells + 1) * LANES, "ordered": cells * LANES, "H": long + WIDTH, "r": 2 * ROWS * WIDTH + long,
+        "GW": 2 * WIDTH, "GH": 2 * WIDTH, "inverse": 3 * LANES, "sums": WIDTH, "W_sums": WIDTH, "row_mass": m * LANES,
+        "out": 4 * LANES, "square": LANES * LANES,
+    }  # fmt: skip
+    known = {COUNTS: counts, FACTORS: dtype}
+    sizes = [lengths[name] * np.dtype(known.get(KINDS[name], KINDS[name])).itemsize for name in Work._fields]
+    places = np.cumsum([0, *(-(-size // ALIGNED) * ALIGNED for size in sizes)])
     return np.zeros(places[-1] // 8, np.float64), places
 
 
-@njit(**INNER)
-def arrange(zeros, places, values, like):
-    """Return the working arrays that stand in `zeros`, as `room` says; the factors have the type of `like`.
+def _kinds(counts, factors):
+    known = {COUNTS: counts, FACTORS: factors}
+    return [known[kind] if kind in known else from_dtype(np.dtype(kind)) for kind in KINDS.values()]
 
-    They are parts of it: whoever calls keeps it.
-    """
-    counts, dtype = values.dtype, like.dtype
-    return Work(
-        part(zeros, places, 0, counts),
-        part(zeros, places, 1, counts),
-        part(zeros, places, 2, dtype),
-        part(zeros, places, 3, dtype),
-        part(zeros, places, 4, dtype),
-        part(zeros, places, 5, dtype),
-        part(zeros, places, 6, dtype),
-        part(zeros, places, 7, dtype),
-        part(zeros, places, 8, dtype),
-        part(zeros, places, 9, dtype),
-        part(zeros, places, 10, dtype),
-        part(zeros, places, 11, dtype),
-        part(zeros, places, 12, dtype),
-        part(zeros, places, 13, dtype),
-        part(zeros, places, 14, dtype),
-        part(zeros, places, 15, dtype),
-        part(zeros, places, 16, dtype),
-        part(zeros, places, 17, dtype),
-        part(zeros, places, 18, np.float64),
-        part(zeros, places, 19, np.float64),
-        part(zeros, places, 20, np.float64),
-        part(zeros, places, 21, dtype),
-        part(zeros, places, 22, dtype),
-        part(zeros, places, 23, dtype),
-        part(zeros, places, 24, dtype),
-        part(zeros, places, 25, dtype),
-        part(zeros, places, 26, dtype),
-        part(zeros, places, 27, dtype),
-        part(zeros, places, 28, np.int64),
-        part(zeros, places, 29, np.int64),
-        part(zeros, places, 30, np.uint64),
-        part(zeros, places, 31, np.uint32),
-        part(zeros, places, 32, dtype),
-    )
+
+arrange = arranger(Work, _kinds)
+"""Return the working arrays that stand in the first argument, as `room` says; see `arranger`.
+
+The last two arguments are arrays of the counts' and of the factors' types.
+"""
 
 
 def blocks(rows: np.ndarray, start: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,9 @@ functions that is more than half of the seconds that compiling takes.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numba
@@ -114,7 +116,22 @@ class Whole(Part):
     lowering = _LowerWhole
 
 
+@cache
+def tried() -> bool:
+    """Tell whether this release of numba is one that kernels were compiled whole by; if not, say so once."""
+    release = tuple(int(part) for part in numba.__version__.split(".")[:2])
+    if TRIED[0] <= release < TRIED[1]:
+        return True
+    first, last = (f"{major}.{minor}" for major, minor in (TRIED[0], (TRIED[1][0], TRIED[1][1] - 1)))
+    warnings.warn(
+        f"numba {numba.__version__} was not tried with the compiled kernels, which know the inner workings of releases "
+        f"{first} to {last}: they are compiled the ordinary way, which takes about twice as long at first use.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return False
+
+
 def pipeline(compiler: type[CompilerBase]) -> dict[str, Any]:
     """Return the option of `njit` that compiles by one of these; none with releases of numba that were not tried."""
-    release = tuple(int(part) for part in numba.__version__.split(".")[:2])
-    return {"pipeline_class": compiler} if TRIED[0] <= release < TRIED[1] else {}
+    return {"pipeline_class": compiler} if tried() else {}

@@ -26,6 +26,8 @@ MULTINOMIAL, POISSON_WEIGHTS, DELETE = 0, 1, 2
 BELOW = 3.0
 # More than any star's first weight: a drawn star is found by picking stars and keeping each with its weight over this.
 MOST = 16
+# Tiles of weights that are held besides the answer.
+WEIGHED = 16
 
 
 class Recipe(NamedTuple):
@@ -223,7 +225,11 @@ def fill(values: np.ndarray, recipe: Recipe, replicates: int) -> None:
 
 def weigh(out: np.ndarray, recipe: Recipe) -> None:
     """Fill `out` (B, stars) with the weights that `fill` counts, in uint8; see `resample.star_weights`."""
-    replicates, stars = out.shape
-    values = np.zeros((-(-replicates // LANES), stars * LANES), np.uint8)
-    fill(values, recipe, replicates)
-    out[:] = values.reshape(-1, stars, LANES).swapaxes(1, 2).reshape(-1, stars)[:replicates]
+    for first in range(0, len(out), LANES * WEIGHED):
+        some = out[first : first + LANES * WEIGHED]
+        tiles = -(-len(some) // LANES)
+        values = np.zeros((tiles, out.shape[1] * LANES), np.uint8)
+        fill(values, recipe._replace(first=recipe.first + first), len(some))
+        lanes = values.reshape(tiles, -1, LANES).swapaxes(1, 2)
+        for tile in range(tiles):
+            some[tile * LANES : (tile + 1) * LANES] = lanes[tile, : len(some) - tile * LANES]

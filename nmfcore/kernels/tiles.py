@@ -91,7 +91,8 @@ class Tile(NamedTuple):
     job: Any  # -1 in lanes without one
     iteration: Any
     change: Any  # at the check before
-    verdict: Any  # scratch
+    verdict: Any  # scratch, as is the next
+    wide: Any  # float64
 
 
 @njit(**INNER)
@@ -111,7 +112,7 @@ def allocate(values: np.ndarray, dtype: np.dtype, cell_count: int, m: int, count
     )  # fmt: skip
     cells, factors = np.zeros(cell_count * LANES, values.dtype), [np.zeros(size, dtype) for size in sizes]
     nobody, zeros = np.full(LANES, -1, np.int64), np.zeros((2, LANES), np.int64)
-    arrays: list[Any] = [cells, *factors, nobody, zeros[0], np.full(LANES, np.inf), zeros[1]]
+    arrays: list[Any] = [cells, *factors, nobody, zeros[0], np.full(LANES, np.inf), zeros[1], np.zeros(LANES)]
     return Tile(*arrays)
 
 

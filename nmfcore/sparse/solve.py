@@ -143,7 +143,8 @@ class Kernel:
         cells = Cells(pattern.values, pattern.rows, pattern.start, pattern.columns)
         places = np.arange(len(pattern.columns)) if narrow else pattern.columns
         most, after = int(tries.tries.max()), self.stop.halve_after
-        halved = after is not None and most > 1 and not any(self.penalty.coefficients(m, n))
+        if most == 1 or any(self.penalty.coefficients(m, n)):
+            after = None
         patience = 0 if most > 1 else PATIENCE
         given = Jobs(
             tries.replicates, tries.numbers, tries.begin, tries.tries, tries.given, *starts, places, pattern.columns,
@@ -152,7 +153,7 @@ class Kernel:
 
         def work(first: int, last: int) -> None:
             tile = allocate(pattern.values, self.dtype, len(pattern.rows), m, len(pattern.columns), k)
-            race = course(after, most, m, len(pattern.columns), k, self.dtype) if halved else None
+            race = None if after is None else course(after, most, m, len(pattern.columns), k, self.dtype)
             first, last = first * LANES, min(last * LANES, jobs)
             frobenius(tile, cells, given, race, np.zeros(k), first, last, rule, self.limits(), (0,) * k, answers)
 

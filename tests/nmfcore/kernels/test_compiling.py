@@ -104,3 +104,17 @@ def test_where_nothing_can_be_kept_fits_are_the_same(read_only):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_forked_child_uses_the_kernels_that_its_parent_has_used():
     run(FORK)
+
+
+def test_a_release_of_numba_that_was_not_tried_says_so_once(monkeypatch, recwarn):
+    from nmfcore.kernels import parts
+
+    monkeypatch.setattr(parts.numba, "__version__", "0.99.0")
+    parts.tried.cache_clear()
+    try:
+        with pytest.warns(RuntimeWarning, match=r"numba 0\.99\.0 was not tried.* 0\.62 to 0\.68"):
+            assert parts.pipeline(parts.Whole) == {}
+        assert parts.pipeline(parts.Part) == {}
+        assert not list(recwarn)
+    finally:
+        parts.tried.cache_clear()

@@ -233,3 +233,16 @@ def test_bootstraps_converge_to_the_dense_answer():
     assert dense.converged.all()
     np.testing.assert_allclose(ours.shares, dense.shares, atol=1e-5)
     np.testing.assert_allclose(ours.loss, dense.loss, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["small counts", "large counts", "fractions"])
+def test_the_divergence_is_that_of_the_factors_that_are_given_back(kind):
+    rng = np.random.default_rng(5)
+    V = rng.poisson(rng.gamma(0.5, 40.0 if kind == "large counts" else 2.0, (21, 7, 30))).astype(np.float32)
+    if kind == "fractions":
+        V *= rng.random(V.shape, np.float32)
+    result = nmfcore.factorize(SharedPattern.from_dense(V), 2, loss="kullback-leibler", init="random", starts=1)
+    Y = np.maximum(result.W.astype(np.float64) @ result.H.astype(np.float64), 2.0**-23)
+    data = V.astype(np.float64)
+    expected = (np.where(data > 0, data * np.log(np.where(data > 0, data, 1.0) / Y), 0.0) - data + Y).sum(axis=(1, 2))
+    np.testing.assert_allclose(result.divergence, expected, rtol=1e-5 if (Y <= 2.0**-23).any() else 1e-12)
