@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SLOW ?=
 
-.PHONY: help demo test lint format docs bench bench-compare wheel clean
+.PHONY: help demo test fuzz lint format docs bench bench-compare wheel clean
 
 help:
 	@echo "make demo    set up, make a mock survey, run the whole pipeline on it, leave a picture in demo/"
 	@echo "make test    set up and run the tests (SLOW=1 includes the slow ones)"
+	@echo "make fuzz    attack every reader with damaged and hostile files (SEED=2 CASES=10000)"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  rewrite the code as ruff likes it"
 	@echo "make docs    build the documentation into docs/_build/html, warnings and broken links are errors"
@@ -52,6 +53,9 @@ bench: $(STAMP)
 
 bench-compare: bench
 	$(BIN)/python benchmarks/compare.py build/bench.json
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz --seed $(or $(SEED),1) --cases $(or $(CASES),3000)
 
 # An older wheel beside the new one would be what a pattern such as dist/*.whl installs.
 wheel: $(STAMP)

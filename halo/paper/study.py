@@ -13,14 +13,14 @@ import numpy as np
 from ..ensembles.setups import Setups, over_setups
 from ..ensembles.spread import Spread, spreads
 from ..errors import HalonmfError, InputError
-from ..fits.apply import Application, apply, apply_mixtures
+from ..fits.apply import Application, apply
 from ..fits.bootstrap import Refits, refit
-from ..fits.fit import Fit, fit_mixtures
+from ..fits.fit import Fit
 from ..fits.fit import fit as fit_components
 from ..fits.settings import FitSettings
 from ..mixtures.settings import Chemistry, parse_axes
 from ..mock.settings import MockSettings
-from ..mock.truth import Truth, model_of, population_images, read_truth, true_application, true_fit, without_noise
+from ..mock.truth import Truth, model_of, population_images, read_truth, true_application, true_fit
 from ..products.boundary import Boundary, boundary_of, grid_axes
 from ..products.four import Four, split
 from ..products.overview import MAP_AXES, PROFILES
@@ -331,22 +331,3 @@ class Study:
         model = model_of(self.truth_file) if self.truth_file else MockSettings.model
         rows, seed, surveys = self.settings.rows, self.settings.seed, self.settings.expected
         return expected(rows, seed, oversample=surveys, progress=self.progress, model=model)
-
-    def noise_free_numbers(self, selection: str) -> dict[str, float] | None:
-        """Return the paper's numbers of a fit of the mock's expected counts: what the method makes of them."""
-        if not self.is_mock or self.settings.expected == 0:
-            return None
-        two, known = self.two(selection), self.truth(selection)
-        images = self.population_images(two.fit.settings.chemistry)
-
-        def quiet(mixtures: Any) -> Any:
-            return without_noise(mixtures, known.population, images)
-
-        ideal = fit_mixtures(quiet(two.fit.mixtures), two.stars, two.fit.cutflow, two.fit.settings)
-
-        def applied(application: Application) -> Application:
-            return apply_mixtures(ideal, quiet(application.mixtures), application.cutflow)
-
-        applications = {name: applied(application) for name, application in two.applications.items()}
-        products = products_of(ideal, applications, boundary_of(applied(two.line.application)))
-        return two_components(selection, products, two.base.coordinates)

@@ -18,6 +18,7 @@ from ..stars.cutflow import CutFlow
 from ..stars.published_line import belokurov_kravtsov
 from ..stars.settings import Selection
 from ..stars.variables import values as column
+from .noise_free import noise_free_numbers
 from .numbers import distance_to_line, values
 from .part import Part, warned
 from .scoreboard import Value
@@ -141,7 +142,7 @@ def two_values(study: Study, selection: str, products: tuple[str, ...]) -> dict[
         study.two(selection).numbers,
         study.replicate_numbers(selection),
         study.true_numbers(selection) if study.is_mock else None,
-        study.noise_free_numbers(selection),
+        noise_free_numbers(study, selection),
     )
     return {name: value for name, value in found.items() if name.split(".")[0] in products}
 
