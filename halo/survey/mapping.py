@@ -1,10 +1,9 @@
 """A user's own catalogue, read through a TOML file that names its columns (docs/catalogue-mapping.md)."""
 
 import csv
-import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,18 @@ from astropy.table import Column, Table
 
 from ..errors import InputError, UsageError
 from ..io.fits import check_signature, find_table, is_html
-from ..io.reading import check_file, cleaned
+from ..io.reading import check_file
 from ..io.tables import check_aliases
 from ..io.toml import read_toml
 from ..progress import Progress, silent
 from ..stars.expressions import parse_cut
 from ..stars.variables import VARIABLES
 from .apogee import clean
+from .entries import check_types
 
 ABUNDANCE_KEYS = ("column", "error", "flag")
 QUANTITY_KEYS = ("column", "unit", "scale")
 SECTIONS = ("catalogue", "columns", "abundances")
-LONGEST_TEXT = 2000
-"""Most characters of a text in a mapping."""
 CATALOGUE_KEYS = ("name", "format", "extension", "quality", "missing")
 
 ALIASES = {"ra": "RA", "dec": "DEC", "rv": "radial_velocity", "z": "z_gal", "e": "ecc", "r": "r_sph", "R": "R_cyl"}
@@ -196,7 +194,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         if unknown:
             raise InputError(f"{path}: unknown {', '.join(unknown)} in {where}; expected some of {', '.join(known)}.")
         if section == "catalogue":
-            _check_types(path, where, found)
+            check_types(path, where, found)
         keys = {"columns": QUANTITY_KEYS, "abundances": ABUNDANCE_KEYS}.get(section)
         for key, spec in found.items() if keys else ():
             good = isinstance(spec, str) or (
@@ -208,33 +206,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
                     f"got {spec!r}."
                 )
             if isinstance(spec, Mapping):
-                _check_types(path, f"{key} of {where}", spec)
+                check_types(path, f"{key} of {where}", spec)
     return mapping
-
-
-def _check_types(path: Path, where: str, found: Mapping[str, Any]) -> None:
-    for key, value in found.items():
-        what, good = _TYPES[key]
-        if not good(value):
-            raise InputError(f"{path}: {key} in {where} must be {what}, got {cleaned(repr(value), 60)}.")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= LONGEST_TEXT
-
-
-_TEXT = (f"a text of at most {LONGEST_TEXT} characters", _is_text)
-_TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(("name", "format", "quality", "column", "unit", "error", "flag"), _TEXT),
-    "extension": ("a whole number from 0", lambda x: type(x) is int and 0 <= x < 1000),
-    "missing": ("a list of numbers", lambda x: isinstance(x, list) and all(_is_number(one) for one in x)),
-    "scale": ("a finite number other than 0", lambda x: _is_number(x) and math.isfinite(x) and x != 0),
-}
-"""What each entry must be, in words, and whether a value is that."""
 
 
 def read_table(path: Path, options: Mapping[str, Any]) -> Table:
