@@ -17,7 +17,6 @@ from ..fits.store import save_fit
 from ..io.atomic import check_output, make_folder
 from ..io.provenance import plain, provenance
 from ..io.tables import save_table, save_text
-from ..mock.settings import MockSettings
 from ..mock.survey import ALLSTAR, ASTRONN, MEMBERS, TRUTH, make
 from ..mock.truth import FIRST_MODEL
 from ..progress import Progress, silent
@@ -200,7 +199,7 @@ def _sample(
         return read_catalogue(stars), truth_file, [Path(x) for x in (stars, truth) if x is not None]
     folder = directory / "mock"
     if not _is_made(folder, settings):
-        make(folder, n_stars=settings.rows, seed=settings.seed, progress=progress, overwrite=True)
+        make(folder, n_stars=settings.rows, seed=settings.seed, progress=progress, overwrite=True, model=settings.model)
     catalogue = prepare(folder / ALLSTAR, folder / ASTRONN, folder / MEMBERS, progress=progress)
     write_catalogue(directory / STARS, catalogue.table, catalogue.cutflow, catalogue.provenance, overwrite=True)
     return catalogue, folder / TRUTH, [directory / STARS, folder / TRUTH]
@@ -218,7 +217,7 @@ def _is_made(folder: Path, settings: PaperSettings) -> bool:
                 header["NAXIS2"],
                 primary.get("MOCKMODL", FIRST_MODEL),
             )
-            if known != (settings.seed, False, settings.rows, MockSettings.model):
+            if known != (settings.seed, False, settings.rows, settings.model):
                 return False
     except (OSError, KeyError):
         return False

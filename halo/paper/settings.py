@@ -9,6 +9,7 @@ from ..errors import UsageError
 from ..fields import Option
 from ..fits.settings import Device, Solver
 from ..mixtures.settings import AXES, Axis
+from ..mock.family import MODELS
 from ..mock.settings import MockSettings
 
 PAPER, RECOMMENDED, BOTH = "paper", "recommended", "both"
@@ -26,6 +27,8 @@ class PaperSettings:
         Of the mock, the bootstraps and everything else that is drawn.
     rows : int
         Rows of the mock survey.
+    model : str
+        Which mock of the family (`mock.family.MODELS`).
     bootstrap : int
         Replicates behind the intervals; 0 for none.
     expected : int
@@ -45,6 +48,9 @@ class PaperSettings:
 
     seed: Annotated[int, "Seed of the mock, the bootstraps and all else."] = MockSettings.seed
     rows: Annotated[int, "Rows of the mock survey."] = MockSettings.stars
+    model: Annotated[str, "Which mock; docs/mock.md describes each.", Option(choices=tuple(MODELS))] = (
+        MockSettings.model
+    )
     bootstrap: Annotated[int, "Resamples behind the intervals; 0 for none.", Option(minimum=0)] = 200
     expected: int = 6
     draws: Annotated[int, "Draws of the search for penalties; the paper took 5000, 0 for none.", Option(minimum=0)] = 60
@@ -68,5 +74,7 @@ class PaperSettings:
         for name in ("seed", "bootstrap", "expected", "draws"):
             if getattr(self, name) < 0:
                 raise UsageError(f"{name} must be >= 0, got {getattr(self, name)}.")
+        if self.model not in MODELS:
+            raise UsageError(f"model must be one of {', '.join(MODELS)}; got {self.model!r}.")
         if self.analysis not in ANALYSES:
             raise UsageError(f"analysis must be one of {', '.join(ANALYSES)}; got {self.analysis!r}.")

@@ -19,7 +19,6 @@ from ..fits.fit import Fit
 from ..fits.fit import fit as fit_components
 from ..fits.settings import FitSettings
 from ..mixtures.settings import Chemistry, parse_axes
-from ..mock.settings import MockSettings
 from ..mock.truth import Truth, model_of, population_images, read_truth, true_application, true_fit
 from ..products.boundary import Boundary, boundary_of, grid_axes
 from ..products.four import Four, split
@@ -328,6 +327,6 @@ class Study:
     def _many_stars(self) -> Any:
         from ..mock.survey import expected
 
-        model = model_of(self.truth_file) if self.truth_file else MockSettings.model
+        model = model_of(self.truth_file) if self.truth_file else self.settings.model
         rows, seed, surveys = self.settings.rows, self.settings.seed, self.settings.expected
         return expected(rows, seed, oversample=surveys, progress=self.progress, model=model)
