@@ -131,7 +131,7 @@ def _scores(V: np.ndarray, rows: np.ndarray, W: np.ndarray, H: np.ndarray) -> np
 
 
 def omission(fit: Fit) -> float:
-    """Return the largest change of the last component's mass fraction when one star is left out of every bin."""
+    """Return the largest change of the accreted mass fraction when one star is left out of every bin."""
     import nmfcore
 
     weights = nmfcore.star_weights(
