@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from record import RESULTS, save
 
 from halonmf import halo
 from halonmf.halo.fits.reading import LAST, Reading, mean_abundance
@@ -103,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--mocks", type=Path, help="folder to keep the mocks in")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "reading.json")
+    parser.add_argument("--output", type=Path, default=RESULTS / "reading.json")
     choices = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -112,7 +113,9 @@ def main() -> None:
             for selection, k in FITTED:
                 rows += one(stars, truth, seed, selection, k)
                 print(json.dumps(rows[-4]), flush=True)
-    choices.output.write_text(json.dumps(rows, indent=1))
+    save(
+        choices.output, {"rows": rows}, "benchmarks/reading.py", {"stars": STARS, "fitted": FITTED}, seeds=choices.seeds
+    )
     print("\n".join(table(rows)))
 
 
