@@ -13,7 +13,7 @@ import tempfile
 
 import numpy as np
 from record import RESULTS, save
-from truths import ANALYSES, COVERAGES, NUMBERS, by_likelihood, numbers, of_model, truth
+from truths import ANALYSES, COVERAGES, NUMBERS, by_likelihood, numbers, of_model, populations, truth
 
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.fits.intervals import TYPES, Ordered
@@ -166,7 +166,7 @@ def main():
             pure.append({"seed": seed, **kinematically_pure(table, paths.truth)})
         print(f"seed {seed}", flush=True)
     print("kinematically pure, error by number of components:", pure)
-    figures = {"within": WITHIN, "kinematically_pure": pure, "analyses": {}}
+    figures = {"within": WITHIN, "populations": populations(options.model), "kinematically_pure": pure, "analyses": {}}
     for name, rows in every.items():
         crossing = next(i for i, (*_, number) in enumerate(NUMBERS) if number == "50 % crossing in E")
         whole = np.mean([row["numbers"][crossing]["truth"] for row in rows])

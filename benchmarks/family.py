@@ -13,7 +13,7 @@ import pathlib
 import matplotlib as mpl
 import numpy as np
 from record import RESULTS, ROOT, save
-from truths import ANALYSES
+from truths import ANALYSES, populations
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -170,7 +170,7 @@ def main():
                 "{model:16s} {analysis:12s} {number:18s} {truth} {estimate} {bias} {scatter}".format(**row), flush=True
             )
     settings = {"seeds": list(options.seeds), "rows": options.rows, "analyses": ANALYSES, "models": options.models}
-    figures = {"rows": rows, "ranges": ranges(rows)}
+    figures = {"populations": populations(*options.models), "rows": rows, "ranges": ranges(rows)}
     save(options.output, figures, "benchmarks/family.py", settings, seeds=list(options.seeds), device="cpu")
     draw(rows, options.picture)
 

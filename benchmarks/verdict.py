@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from record import RESULTS, save
+from truths import populations
 
 from halonmf import halo
 from halonmf.halo.errors import HalonmfError
@@ -183,7 +184,8 @@ def main() -> None:
     else:
         rows = run(choices.seeds, choices.model)
         settings = {"seeds": choices.seeds, "model": choices.model}
-        save(choices.output, {"good": GOOD, "bad": BAD, "fits": rows}, "benchmarks/verdict.py", settings)
+        figures = {"populations": populations(choices.model), "good": GOOD, "bad": BAD, "fits": rows}
+        save(choices.output, figures, "benchmarks/verdict.py", settings, seeds=choices.seeds)
     print(table(rows))
 
 
