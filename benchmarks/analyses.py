@@ -175,7 +175,8 @@ def main():
         default = {one["number"]: one["value"] - one["truth"] for one in rows[0]["numbers"]}
         kept = {number: [abs(default[number]) <= x, others["numbers"][number]["worst"] <= x]
                 for number, x in WITHIN.items()}  # fmt: skip
-        print(f"  default mock: {', '.join(f'{number} {default[number]:+.4g}' for number in WITHIN)}; within: {kept}")
+        errors = ", ".join(f"{number} {default[number]:+.4g}" for number in WITHIN)
+        print(f"  seed {options.seeds[0]}: {errors}; within: {kept}")
         figures["analyses"][name] = {"rows": rows, "summary": others, "default": default, "kept": kept}
     settings = {
         "seeds": options.seeds, "stars": options.stars, "model": options.model, "replicates": options.replicates,

@@ -17,8 +17,9 @@ from record import RESULTS, save
 from halonmf import halo
 from halonmf.halo.fits.reading import LAST, Reading, mean_abundance
 from halonmf.halo.mock.survey import make
-from halonmf.halo.mock.truth import read_truth, true_fractions
+from halonmf.halo.mock.truth import MANY_STARS, read_truth, true_fractions
 from halonmf.halo.products.crossings import crossings
+from halonmf.halo.products.profile import MIN_STARS
 from halonmf.halo.products.settings import PROFILES
 from halonmf.halo.stars.catalogue import read_catalogue, write_catalogue
 from halonmf.halo.stars.selection import choose
@@ -67,13 +68,13 @@ def one(stars, truth: Path, seed: int, selection: str, k: int) -> list[dict]:
     true, centre = true_fractions(bins, chosen, accreted), bins.bounds[:, 0].mean(axis=-1)
 
     def half(share):
-        at = crossings(centre, np.where(n_stars >= 10, share, np.nan), 0.5)
+        at = crossings(centre, np.where(n_stars >= MIN_STARS, share, np.nan), 0.5)
         return at[0] if len(at) == 1 else np.nan
 
     rows = []
     for rule, reading in rules(fit).items():
         share, P = reading.of(along.fractions), reading.of(members.probability)
-        many, known = n_stars > 200, np.isfinite(P)
+        many, known = n_stars > MANY_STARS, np.isfinite(P)
         rows.append(
             {
                 "seed": seed, "selection": selection, "components": k, "rule": rule, "accreted": reading.accreted,
