@@ -111,6 +111,8 @@ def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
             try:
                 _check_complete(path, hdus)
                 yield hdus
+            except fits.VerifyError as error:  # cards are looked at when they are first asked for
+                raise InputError(f"{path}: damaged header ({_one_line(error)}); download it again.") from error
             finally:
                 hdus.close()
 

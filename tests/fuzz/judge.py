@@ -131,6 +131,7 @@ def _be_the_command(arguments: Sequence[str], folder: Path, errors: Path) -> Non
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for number, path in ((2, errors), (1, folder / "stdout")):
             os.dup2(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), number)
+        sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
         os.chdir(folder)
         try:
             app(list(arguments), prog_name="halonmf", standalone_mode=True)
