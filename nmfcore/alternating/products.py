@@ -22,6 +22,8 @@ SMALL = 2**18
 FLAT = 2**13
 # Up to so many times as large they are made in parts.
 PARTS = 8
+# OpenBLAS takes up to four times as long for H V^T as for its transpose with more components and rows than these.
+NARROW, TALL = 4, 192
 # Of V V^T, whose columns cannot be shared out so.
 SQUARED = 2**24
 # Single precision is kept where V has more entries than this: smaller ones cost little in double precision, which
@@ -105,6 +107,8 @@ class Full:
         if not parts:
             # Its transpose is the faster product.
             return np.array((self._tensor @ _tensor(H).T).numpy().T, dtype=np.float64, order="C")
+        if len(H) > NARROW and len(self.V) > TALL:
+            return np.ascontiguousarray((self.V @ np.ascontiguousarray(H.T)).T, dtype=np.float64)
         first, *others = parts
         out = np.matmul(H[:, first], self.V[:, first].T).astype(np.float64, copy=False)
         for part in others:
