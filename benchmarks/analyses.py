@@ -13,7 +13,7 @@ import tempfile
 
 import numpy as np
 from record import RESULTS, save
-from truths import ANALYSES, COVERAGES, NUMBERS, by_likelihood, numbers, of_model, truth
+from truths import ANALYSES, COVERAGES, NUMBERS, by_likelihood, numbers, of_model, populations, truth
 
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.fits.intervals import TYPES, Ordered
@@ -166,7 +166,7 @@ def main():
             pure.append({"seed": seed, **kinematically_pure(table, paths.truth)})
         print(f"seed {seed}", flush=True)
     print("kinematically pure, error by number of components:", pure)
-    figures = {"within": WITHIN, "kinematically_pure": pure, "analyses": {}}
+    figures = {"within": WITHIN, "populations": populations(options.model), "kinematically_pure": pure, "analyses": {}}
     for name, rows in every.items():
         crossing = next(i for i, (*_, number) in enumerate(NUMBERS) if number == "50 % crossing in E")
         whole = np.mean([row["numbers"][crossing]["truth"] for row in rows])
@@ -175,7 +175,8 @@ def main():
         default = {one["number"]: one["value"] - one["truth"] for one in rows[0]["numbers"]}
         kept = {number: [abs(default[number]) <= x, others["numbers"][number]["worst"] <= x]
                 for number, x in WITHIN.items()}  # fmt: skip
-        print(f"  default mock: {', '.join(f'{number} {default[number]:+.4g}' for number in WITHIN)}; within: {kept}")
+        errors = ", ".join(f"{number} {default[number]:+.4g}" for number in WITHIN)
+        print(f"  seed {options.seeds[0]}: {errors}; within: {kept}")
         figures["analyses"][name] = {"rows": rows, "summary": others, "default": default, "kept": kept}
     settings = {
         "seeds": options.seeds, "stars": options.stars, "model": options.model, "replicates": options.replicates,

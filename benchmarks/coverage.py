@@ -21,7 +21,7 @@ from halonmf.halo.fits.settings import DIVERGENCE
 from halonmf.halo.mock.expected import expected
 from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.mock.truth import ACCRETED
-from halonmf.halo.replicates.replicate import Stars, begin, reduce
+from halonmf.halo.replicates.replicate import Stars, begin, reduce, usable
 from halonmf.halo.replicates.setup import Setup
 
 FIRST_SEED = 1000
@@ -34,8 +34,7 @@ def sky(table, setup, options, few):
     for scheme in options.schemes:
         base = begin(table, replace(setup, scheme=scheme))
         found = reduce(base, 0, options.replicates if scheme == "multinomial" else options.replicates // 2)
-        good = (found["status"] == 0) & ~found["refused"]
-        drawn[scheme] = numbers(found)[good]
+        drawn[scheme] = numbers(found)[usable(found)]
         if scheme == "delete":
             more["factor"] = float(base.coordinates["delete_factor"])
     if few:

@@ -9,17 +9,16 @@ picture as docs/images/family.png.
 
 import argparse
 import pathlib
-from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
 from record import RESULTS, ROOT, save
+from truths import ANALYSES, populations
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from halonmf.halo.fits.fit import fit
-from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.mixtures.settings import parse_axes
 from halonmf.halo.mock.expected import expected
 from halonmf.halo.mock.family import MODELS
@@ -30,10 +29,6 @@ from halonmf.halo.products.table1 import table1
 from halonmf.halo.stars.selection import choose
 
 SEEDS = (31, 32, 33, 34)
-ANALYSES = {
-    "paper": FitSettings.of(device="cpu"),
-    "recommended": FitSettings.of(components=3, loss="kullback-leibler", pixels=20, device="cpu"),
-}
 # name, unit as printed, what it is divided by
 NUMBERS = {
     "accreted fraction": ("", 1),
@@ -68,7 +63,7 @@ def measured(stars, settings):
     sample, _ = choose(stars, settings.selection)
     accreted = np.asarray(sample["origin"]).astype(str) == "accreted"
     fitted = fit(stars, settings)
-    known = replace(true_fit(fitted, accreted), names=("LE", "HE"))
+    known = true_fit(fitted, accreted)
     found = {"accreted fraction": float(fitted.mass_fractions[-1])} | medians(fitted)
     truth = {"accreted fraction": float(accreted.mean())} | medians(known)
     for name in ("E", "r", "z", "R", "dE"):
@@ -175,7 +170,7 @@ def main():
                 "{model:16s} {analysis:12s} {number:18s} {truth} {estimate} {bias} {scatter}".format(**row), flush=True
             )
     settings = {"seeds": list(options.seeds), "rows": options.rows, "analyses": ANALYSES, "models": options.models}
-    figures = {"rows": rows, "ranges": ranges(rows)}
+    figures = {"populations": populations(*options.models), "rows": rows, "ranges": ranges(rows)}
     save(options.output, figures, "benchmarks/family.py", settings, seeds=list(options.seeds), device="cpu")
     draw(rows, options.picture)
 

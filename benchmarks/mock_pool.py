@@ -16,6 +16,8 @@ from halonmf.halo.mock.family import Galaxy
 from halonmf.halo.mock.model import Population, Spheroid
 from halonmf.halo.mock.observe import observe
 from halonmf.halo.mock.orbits import draw, potential
+from halonmf.halo.mock.populations import DISC_THINNING
+from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.orbits.frames import to_galactocentric
 from halonmf.halo.orbits.kinematics import angular_momentum, energy, kinematics
 from halonmf.halo.stars.cuts import apply_cuts
@@ -23,8 +25,9 @@ from halonmf.halo.survey.quality import quality_cuts
 
 NAMES = ("FE_H", "MG_FE", "AL_FE")
 WIDER = {"rise": 1.3, "fall": 1.4, "lz_sigma": 1.25, "l_perp_sigma": 1.25}
-SURVEY_HALO = 60_000 * (1 - mock_stars.REPEATS) * 0.922
-"""Ordinary stars of one survey of 60,000 rows."""
+_OTHERS = mock_stars.TELLURIC_SHARE + mock_stars.CLOUD_SHARE + mock_stars.CLUSTER_SHARE
+SURVEY_HALO = MockSettings.stars * (1 - mock_stars.REPEATS) * (1 - _OTHERS)
+"""Ordinary stars of one survey of as many rows as by default."""
 
 
 def log_f(orbits, E, Lz, L_perp):
@@ -156,7 +159,7 @@ def stacked(made, galaxy, thinned):
         if thinned and one.drawn is None:
             continue
         w, effective[p.name] = one.weights(p)
-        scale = SURVEY_HALO * share * (1 if thinned or not p.thinned else 21 * (1 - p.dwarfs))
+        scale = SURVEY_HALO * share * (1 if thinned or not p.thinned else DISC_THINNING * (1 - p.dwarfs))
         chemistry = dict(zip(NAMES, one.chemistry(p), strict=True))
         columns.append(chemistry | (one.seen if thinned else {}))
         weight.append(scale * w)

@@ -12,12 +12,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from record import RESULTS, save
 
 from halonmf import halo
 from halonmf.halo.fits.reading import LAST, Reading, mean_abundance
 from halonmf.halo.mock.survey import make
-from halonmf.halo.mock.truth import read_truth, true_fractions
+from halonmf.halo.mock.truth import MANY_STARS, read_truth, true_fractions
 from halonmf.halo.products.crossings import crossings
+from halonmf.halo.products.profile import MIN_STARS
 from halonmf.halo.products.settings import PROFILES
 from halonmf.halo.stars.catalogue import read_catalogue, write_catalogue
 from halonmf.halo.stars.selection import choose
@@ -66,13 +68,13 @@ def one(stars, truth: Path, seed: int, selection: str, k: int) -> list[dict]:
     true, centre = true_fractions(bins, chosen, accreted), bins.bounds[:, 0].mean(axis=-1)
 
     def half(share):
-        at = crossings(centre, np.where(n_stars >= 10, share, np.nan), 0.5)
+        at = crossings(centre, np.where(n_stars >= MIN_STARS, share, np.nan), 0.5)
         return at[0] if len(at) == 1 else np.nan
 
     rows = []
     for rule, reading in rules(fit).items():
         share, P = reading.of(along.fractions), reading.of(members.probability)
-        many, known = n_stars > 200, np.isfinite(P)
+        many, known = n_stars > MANY_STARS, np.isfinite(P)
         rows.append(
             {
                 "seed": seed, "selection": selection, "components": k, "rule": rule, "accreted": reading.accreted,
@@ -103,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--mocks", type=Path, help="folder to keep the mocks in")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "reading.json")
+    parser.add_argument("--output", type=Path, default=RESULTS / "reading.json")
     choices = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -112,7 +114,9 @@ def main() -> None:
             for selection, k in FITTED:
                 rows += one(stars, truth, seed, selection, k)
                 print(json.dumps(rows[-4]), flush=True)
-    choices.output.write_text(json.dumps(rows, indent=1))
+    save(
+        choices.output, {"rows": rows}, "benchmarks/reading.py", {"stars": STARS, "fitted": FITTED}, seeds=choices.seeds
+    )
     print("\n".join(table(rows)))
 
 

@@ -1,9 +1,12 @@
 """The analyses that are compared on mocks, their headline numbers, and the truth of these."""
 
+import hashlib
+
 import numpy as np
 
 from halonmf.halo.fits.likelihood import likelihood
 from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.mock.family import MODELS
 from halonmf.halo.mock.settings import MockSettings
 from halonmf.halo.mock.truth import true_fractions
 from halonmf.halo.products.crossings import crossings
@@ -71,3 +74,8 @@ def by_likelihood(fit):
 def of_model(stem, model):
     """The stem of a file with results of a mock's model, which that of the default has without its name."""
     return stem if model == MockSettings.model else f"{stem}_{model}"
+
+
+def populations(*models):
+    """What mocks are made of, as a hash: by it results tell that they were measured before a mock was changed."""
+    return hashlib.sha256(repr([MODELS[model].populations for model in models]).encode()).hexdigest()

@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from record import RESULTS, save
+from truths import populations
 
 from halonmf import halo
 from halonmf.halo.errors import HalonmfError
@@ -174,14 +176,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[33, 34, 35, 36])
     parser.add_argument("--model", default=MockSettings.model, help="mock of the family")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "verdict.json")
+    parser.add_argument("--output", type=Path, default=RESULTS / "verdict.json")
     parser.add_argument("--table", action="store_true", help="print the table of the results that are there")
     choices = parser.parse_args()
     if choices.table:
         rows = json.loads(choices.output.read_text())["fits"]
     else:
         rows = run(choices.seeds, choices.model)
-        choices.output.write_text(json.dumps({"good": GOOD, "bad": BAD, "fits": rows}, indent=1) + "\n")
+        settings = {"seeds": choices.seeds, "model": choices.model}
+        figures = {"populations": populations(choices.model), "good": GOOD, "bad": BAD, "fits": rows}
+        save(choices.output, figures, "benchmarks/verdict.py", settings, seeds=choices.seeds)
     print(table(rows))
 
 

@@ -86,14 +86,19 @@ def analyses(
 
 
 def _curve(axes: Any, spread: Spread, style: dict[str, Any]) -> None:
-    factor, j = look.scale(spread.variable).factor, list(spread.reading.accreted)
+    factor = look.scale(spread.variable).factor
     x, good = spread.centres / factor, spread.trusted
     y = np.where(good, spread.reading.of(spread.mean), np.nan)
-    if len(j) == 1:
-        low, high = (np.clip(y + side, 0, 1) for side in spread.noise[:, :, j[0]])
-        axes.fill_between(x, low, high, where=good, color=style["c"], alpha=BAND, lw=0, zorder=2)
+    low, high = (np.clip(y + side, 0, 1) for side in _noise(spread))
+    axes.fill_between(x, low, high, where=good, color=style["c"], alpha=BAND, lw=0, zorder=2)
     axes.plot(x, y, lw=1.6, ms=3.4, zorder=3, **style)
     axes.set_xlim(*(spread.edges[[0, -1]] / factor))
+
+
+def _noise(spread: Spread) -> np.ndarray:
+    """Return the limits of the accreted fraction about it, shape (2, m); NaN where it is a sum, whose are not known."""
+    places = spread.reading.accreted
+    return spread.noise[:, :, places[0]] if len(places) == 1 else np.full(spread.noise.shape[:2], np.nan)
 
 
 def _words(names: Mapping[str, Any]) -> list[str]:
@@ -107,13 +112,13 @@ def _data(
     for selection, of in curves.items():
         for analysis, spreads in of.items():
             for name, one in spreads.items():
-                j, number = one.reading.accreted[-1], len(one.centres)
+                number = len(one.centres)
                 share = one.reading.of(one.mean)
                 of_bins = {"selection": selection, "analysis": analysis, "variable": name}
                 part = Table({column: [text] * number for column, text in of_bins.items()})
                 part["lower"], part["upper"], part["n_stars"] = one.edges[:-1], one.edges[1:], one.n_stars
                 part["accreted"] = share
-                part["accreted_lower"], part["accreted_upper"] = share + one.noise[:, :, j]
+                part["accreted_lower"], part["accreted_upper"] = share + _noise(one)
                 part["truth"] = truths.get(selection, {}).get(name, np.full(number, np.nan))
                 parts.append(part)
     return vstack(parts)

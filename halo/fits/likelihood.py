@@ -140,8 +140,8 @@ def likelihood(
     Raises
     ------
     UsageError
-        Another loss, penalties, weights of stars, fewer than two components, components that no single fit found, or a
-        group that is none.
+        Another loss, penalties, fewer than two components, components that no single fit found, or a group that is
+        none.
 
     Examples
     --------
@@ -152,7 +152,6 @@ def likelihood(
     from scipy.special import chdtri
 
     fit = as_fit(fit)
-    fit.settings.refuse_weights("a likelihood")
     solver, mixtures = fit.settings.solver, fit.mixtures
     if fit.names == NAMES or fit.W.shape != (len(mixtures.V), len(fit.H)):
         raise UsageError("a likelihood is of one fit; these components come from several.")

@@ -114,7 +114,7 @@ def _in_errors(scores: dict[int, np.ndarray], k: int) -> float:
 
 
 def _scores(V: np.ndarray, rows: np.ndarray, W: np.ndarray, H: np.ndarray) -> np.ndarray:
-    """Return minus the divergence of each half's counts from what the other half predicts; shape (halves,)."""
+    """Return minus the divergence of the other half's counts from what each half predicts; shape (halves,)."""
     found = np.empty(len(V))
     for b in range(len(V)):
         other = V[b ^ 1]
@@ -131,7 +131,7 @@ def _scores(V: np.ndarray, rows: np.ndarray, W: np.ndarray, H: np.ndarray) -> np
 
 
 def omission(fit: Fit) -> float:
-    """Return the largest change of the last component's mass fraction when one star is left out of every bin."""
+    """Return the largest change of the accreted mass fraction when one star is left out of every bin."""
     import nmfcore
 
     weights = nmfcore.star_weights(

@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..mixtures.settings import Chemistry
 from ..stars.clusters import described
 from .measures import cosine, gains, halves, misfit, omission
+from .reading import mean_abundance
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -77,7 +78,7 @@ class Verdict:
     measures : dict of str to float
         ``stars_per_bin``, the median over bins; ``counts_per_pixel``, counts by pixels with any; ``cosine``, the least
         of the components' between fits of the two halves of the stars, median over splits; ``omission``, the largest
-        change of the last component's mass fraction when one star is left out of every bin; ``leverage``, the same
+        change of the accreted mass fraction when one star is left out of every bin; ``leverage``, the same
         times ``stars_per_bin``: one star can account for less than 1; ``gain``, by how many standard errors the last
         component makes either half a better prediction of the other, and ``next_gain``, what one component more would
         add; ``misfit``, the deviance in blocks of pixels over what Poisson noise allows; ``clusters``, the part of the
@@ -179,8 +180,8 @@ _SAID = {
     "stars_per_bin": "few stars: {0:.0f} a bin{2}",
     "counts_per_pixel": "fine pixels: {0:.1f} counts in each that has any",
     "cosine": "two halves of the stars find components of cosine {0:.2f}",
-    "omission": "one star less in every bin moves the last component's mass fraction by {0:.3f}",
-    "leverage": "one star less in every bin changes the last component as {0:.1f} stars would",
+    "omission": "one star less in every bin moves the accreted mass fraction by {0:.3f}",
+    "leverage": "one star less in every bin changes the accreted part as {0:.1f} stars would",
     "gain": "the last component makes halves of the stars predict each other better by {0:.1f} standard errors only",
     "no gain": "the last component makes halves of the stars predict each other worse, by {0:.1f} standard errors",
     "next_gain": "one component more makes halves of the stars predict each other better, by {0:.1f} standard errors",
@@ -232,14 +233,10 @@ def out_of_order(H: np.ndarray, chemistry: Chemistry) -> str:
 
     Empty where it has, of another number of components, or without [Al/Fe].
     """
-    planes = [i for i, plane in enumerate(chemistry.planes) if plane.y == "AL_FE"]
-    if len(H) != 2 or not planes:
+    al = mean_abundance(H, chemistry, "AL_FE")
+    if len(H) != 2 or al is None or not np.isfinite(al).all():
         return ""
-    mass = chemistry.images(H)[:, planes[0]].sum(axis=2)
-    total = mass.sum(axis=1)
-    if not (total > 0).all():
-        return ""
-    low, high = (mass @ chemistry.centres("AL_FE")) / total
+    low, high = al
     if high < low:
         return ""
     return (

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
-from astropy.table import Table
 
-from ..errors import InputError
 from . import sky as mock_sky
 from .populations import POPULATIONS
 from .stars import ORDINARY, TrueStars
+from .truth_table import true_columns
 
 COLUMN = "selection"
 """Column of the truth table."""
@@ -73,14 +71,6 @@ def selection_weights(path: str | Path, stars: Any) -> np.ndarray:
     InputError
         The file is no truth table with the column, or does not know one of the stars.
     """
-    try:
-        table = Table(fits.getdata(Path(path), 1))
-        probability = dict(zip((str(name).strip() for name in table["APOGEE_ID"]), table[COLUMN], strict=True))
-    except (OSError, KeyError, IndexError, TypeError) as error:
-        raise InputError(f"{path}: no truth table of a mock survey with a column {COLUMN} ({error}).") from error
-    names = [str(name).strip() for name in stars["APOGEE_ID"]]
-    missing = [name for name in names if name not in probability]
-    if missing:
-        raise InputError(f"{path}: does not know {len(missing)} of {len(names)} stars, such as {missing[0]}.")
-    found = np.array([probability[name] for name in names], dtype=np.float64)
+    (column,) = true_columns(path, stars, COLUMN)
+    found = column.astype(np.float64)
     return np.divide(1.0, found, out=np.zeros(len(found)), where=found > 0)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
 
 from ..errors import InputError
 from ..fits.apply import Application, apply_mixtures
@@ -21,6 +20,7 @@ from ..mixtures.settings import Axis, Chemistry
 from ..products.crossings import crossings
 from ..products.profile import MIN_STARS
 from ..stars.selection import choose
+from .truth_table import true_columns
 
 ACCRETED = "accreted"
 FIRST_MODEL = "paper-truth"
@@ -60,20 +60,10 @@ def read_truth(path: str | Path, stars: Any) -> Truth:
     InputError
         The file is no truth table, or does not know one of the stars.
     """
-    path = Path(path)
-    try:
-        table = Table(fits.getdata(path, 1))
-        # repeated observations of a star share its id and its truth
-        row = {str(name).strip(): i for i, name in enumerate(table["APOGEE_ID"])}
-        population, origin = (np.char.strip(np.asarray(table[name]).astype(str)) for name in ("population", "origin"))
-    except (OSError, KeyError, IndexError, TypeError) as error:
-        raise InputError(f"{path}: no truth table of a mock survey ({error}).") from error
-    names = [str(name).strip() for name in stars["APOGEE_ID"]]
-    missing = [name for name in names if name not in row]
-    if missing:
-        raise InputError(f"{path}: does not know {len(missing)} of {len(names)} stars, such as {missing[0]}.")
-    index = np.array([row[name] for name in names], dtype=np.int64)
-    return Truth(population[index], origin[index] == ACCRETED)
+    population, origin = (
+        np.char.strip(column.astype(str)) for column in true_columns(path, stars, "population", "origin")
+    )
+    return Truth(population, origin == ACCRETED)
 
 
 def model_of(path: str | Path) -> str:

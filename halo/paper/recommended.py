@@ -53,7 +53,7 @@ BATCH = 50
 COVERAGE = 0.68
 
 
-def suited(stars: int, settings: FitSettings) -> FitSettings:
+def settings_for(stars: int, settings: FitSettings) -> FitSettings:
     """Return settings with bins and pixels that so many stars fill, never more bins than there were.
 
     Parameters
@@ -252,7 +252,7 @@ def recommended(
     """
     held = stars if isinstance(stars, Stars) else Stars(as_table(stars))
     given, bootstrap = settings or FitSettings(), Bootstrap(replicates)
-    chosen = suited(len(held.sample(given.selection)), given)
+    chosen = settings_for(len(held.sample(given.selection)), given)
     how = {**vars(compared), "seed": chosen.solver.seed}
     how["max_components"] = min(how["max_components"], math.prod(axis.count for axis in chosen.axes))
     found = rank(held.table, chosen, **how, progress=progress)

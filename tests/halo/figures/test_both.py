@@ -1,5 +1,7 @@
 """Two analyses beside each other: curves with bands and the truth, and numbers by how many tolerances they are off."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -46,6 +48,16 @@ def test_the_accreted_fraction_of_either_analysis_is_drawn_with_the_truth():
 def test_bins_of_few_stars_are_not_drawn():
     axes = figures.analyses(curves()).figure.axes[0]
     assert all(np.isnan(line.get_ydata()[0]) for line in axes.lines if len(line.get_ydata()) == 6)
+
+
+def test_a_sum_of_components_has_no_band_of_one_of_them():
+    shown = curves(k=3)
+    both = shown["chemically-pure"]["recommended"]
+    shown["chemically-pure"]["recommended"] = {name: replace(one, accreted=(1, 2)) for name, one in both.items()}
+    data = figures.analyses(shown).data
+    ours = np.asarray(data["analysis"]) == "recommended"
+    assert np.isnan(data["accreted_lower"][ours]).all()
+    assert np.isfinite(data["accreted_lower"][~ours]).all()
 
 
 def test_nothing_to_draw_is_refused():

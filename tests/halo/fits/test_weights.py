@@ -175,12 +175,6 @@ def test_other_stars_must_have_the_column():
         halo.profile(made, again, "E:10:-2.5e5:-1e5")
 
 
-def test_a_likelihood_of_weighted_stars_is_refused():
-    made = fit(weighted(400)[0], REGULAR.replace(weights="weight", loss="kullback-leibler"))
-    with pytest.raises(UsageError, match="a likelihood counts every star once"):
-        halo.likelihood(made)
-
-
 @pytest.mark.parametrize("what", ["rank", "inject", "search"])
 def test_what_counts_every_star_once_refuses_weights(what):
     table, _, _ = weighted(400)

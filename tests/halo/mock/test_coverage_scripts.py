@@ -1,11 +1,13 @@
 """The scripts that count what intervals hold on mocks: their truth, and their counting, on numbers that are known."""
 
 import importlib.util
+import json
 import pathlib
 
 import numpy as np
 import pytest
 
+from halonmf.halo.mock.family import MODELS
 from halonmf.halo.replicates.replicate import Stars, begin
 from halonmf.halo.replicates.setup import Setup
 
@@ -88,3 +90,18 @@ def test_what_a_sky_does_not_have_is_not_counted(script):
     estimates[::2] = np.nan
     found = script("coverage").held(estimates, drawn, 0.0)
     assert found["centred 68 %"][0] == pytest.approx(0.68, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("name", "models"),
+    [
+        ("analyses", ["paper-truth"]),
+        ("analyses_fair", ["fair"]),
+        ("family", list(MODELS)),
+        ("verdict", ["paper-truth"]),
+        ("verdict_fair", ["fair"]),
+    ],
+)
+def test_saved_results_are_of_the_mocks_as_they_are(script, name, models):
+    saved = json.loads((BENCHMARKS / "results" / f"{name}.json").read_text())
+    assert saved["populations"] == script("truths").populations(*models), "the mock changed: run the script again"

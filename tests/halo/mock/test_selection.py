@@ -99,7 +99,7 @@ def test_weights_are_joined_by_id_and_zero_where_there_is_no_probability(tmp_pat
     with pytest.raises(InputError, match="does not know 1 of 1 stars, such as zz"):
         selection_weights(path, Table({"APOGEE_ID": ["zz"]}))
     Table({"APOGEE_ID": ["a"]}).write(tmp_path / "old.fits")
-    with pytest.raises(InputError, match=f"no truth table of a mock survey with a column {COLUMN}"):
+    with pytest.raises(InputError, match=f"no truth table of a mock survey with the column {COLUMN}"):
         selection_weights(tmp_path / "old.fits", Table({"APOGEE_ID": ["a"]}))
 
 

@@ -13,7 +13,7 @@ from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.paper import run as paper
 from halonmf.halo.paper.comparison import HEADLINES, Both, counted, lines, sheet, table
-from halonmf.halo.paper.recommended import COARSE, FINE, recommended, suited
+from halonmf.halo.paper.recommended import COARSE, FINE, recommended, settings_for
 from halonmf.halo.paper.scoreboard import Value, judge, numbers
 from halonmf.halo.paper.settings import PaperSettings
 from halonmf.halo.paper.steps import RECOMMENDED, STEPS, steps_of
@@ -37,19 +37,19 @@ def found():
 
 
 def test_many_stars_get_the_bins_that_were_asked_for_and_fine_pixels():
-    settings = suited(13_000, FitSettings())
+    settings = settings_for(13_000, FitSettings())
     assert [axis.count for axis in settings.axes] == [8, 8]
     assert (settings.chemistry.pixels, settings.solver.loss) == (FINE, "kullback-leibler")
 
 
 def test_few_stars_get_fewer_bins_and_coarse_pixels():
-    settings = suited(900, FitSettings())
+    settings = settings_for(900, FitSettings())
     assert [axis.count for axis in settings.axes] == [5, 5]
     assert settings.chemistry.pixels == COARSE
 
 
 def test_regular_bins_keep_their_limits():
-    (axis,) = suited(300, FitSettings.of(bins="E:20:-2.5e5:-1e5")).axes
+    (axis,) = settings_for(300, FitSettings.of(bins="E:20:-2.5e5:-1e5")).axes
     assert (axis.count, axis.low, axis.high) == (8, -2.5e5, -1e5)
 
 
