@@ -29,6 +29,8 @@ from halonmf.halo.progress import silent
 from halonmf.halo.stars.clusters import members as in_clusters
 from halonmf.halo.stars.clusters import number_by_cluster
 
+UNSEEN = (35, 36)
+"""Seeds that were fitted first when the limits stood."""
 SIZES = (1.0, 0.3, 0.1, 0.05, 0.02)
 """Parts of the selected stars that are fitted."""
 GRIDS = (("E:8,Lz:8", 50), ("E:8,Lz:8", 20), ("E:5,Lz:5", 20), ("E:3,Lz:3", 10))
@@ -149,6 +151,12 @@ def sentences(found: dict) -> list[str]:
     for i, name in ((1, "bad fits"), (0, "good ones")):
         cells = " | ".join(str(by_itself[measure][i]) for measure in order)
         lines.append(f"| of {len(groups[name.split()[0]])} {name} | {cells} |")
+    unseen = kinds([row for row in rows if row["seed"] in UNSEEN])
+    alarms = sum(row["word"] == UNSOUND for row in unseen["good"])
+    missed = sum(row["word"] != UNSOUND for row in unseen["bad"])
+    lines.append(
+        f"{alarms} of {len(unseen['good'])} good fits are false alarms, {missed} of {len(unseen['bad'])} bad ones"
+    )
     return lines
 
 

@@ -8,7 +8,7 @@ from halonmf.halo.paper import run as paper
 from halonmf.halo.paper.settings import PaperSettings
 
 
-class Made(Exception):
+class MadeError(Exception):
     """What is made is known, and need not be made."""
 
 
@@ -17,10 +17,10 @@ def test_the_mock_that_is_asked_for_is_made(tmp_path, monkeypatch):
 
     def note(folder, **choices):
         asked.append(choices["model"])
-        raise Made
+        raise MadeError
 
     monkeypatch.setattr(paper, "make", note)
-    with pytest.raises(Made):
+    with pytest.raises(MadeError):
         paper._sample(tmp_path, None, None, PaperSettings(model="fair"), lambda *_: None)
     assert asked == ["fair"]
 
