@@ -71,6 +71,12 @@ def test_stars_of_one_population_are_refused():
         recommended(stars[high], SMALL, compared=QUICK, replicates=0)
 
 
+def test_one_component_is_refused_as_a_setting_and_not_as_what_the_stars_call_for():
+    stars, _ = planted(200)
+    with pytest.raises(UsageError, match="components must be >= 2, got 1"):
+        recommended(stars, SMALL, components=1)
+
+
 def test_the_ranks_compared_are_no_more_than_there_are_bins():
     stars, _ = planted(200)
     made = recommended(stars, SMALL, compared=replace(QUICK, max_components=6), components=2, replicates=0)
