@@ -20,7 +20,7 @@ from .four import sheet_of_table1
 from .part import Part, warned
 from .settings import RECOMMENDED
 from .study import CHEMICAL, KINEMATIC, SELECTIONS, Study
-from .two import verdict
+from .two import verdict, verdict_line
 
 
 def how_many(study: Study) -> Part:
@@ -72,6 +72,7 @@ def products_of(selection: str) -> Callable[[Study], Part]:
             sheets={of_table1: sheet_of_table1(found.table1, caption, of_table1)},
             fits={name: fit},
             said=(f"{found.describe().splitlines()[-1]}.", verdict(fit), _offset(found.classifier)),
+            headlines=(verdict_line(selection, fit),),
             warnings=tuple(x for x in (*warned(fit, found.map, line.application), found.rank.problems()) if x),
         )
 
@@ -128,13 +129,16 @@ def members(study: Study) -> Part:
 def compared(study: Study) -> Part:
     """Return the numbers of both analyses beside each other."""
     found = comparison.both(study)
+    # with both analyses the parts of two components have said this
+    of_two = comparison.selections(study) if study.settings.analysis == RECOMMENDED else ()
+    verdicts = tuple(verdict_line(selection, study.two(selection).fit) for selection in of_two)
     table = comparison.table(found)
     return Part(
         tables={"comparison": table},
         sheets={"comparison": comparison.sheet(found, study.is_mock)},
         pictures={"comparison-of-both": figures.comparison(table)},
         said=(comparison.counted(found),),
-        headlines=comparison.lines(found),
+        headlines=(*verdicts, *comparison.lines(found)),
     )
 
 

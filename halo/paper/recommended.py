@@ -16,7 +16,7 @@ from astropy.table import Table
 from ..checks.rank import Rank, rank
 from ..checks.settings import RankSettings
 from ..ensembles.spread import Spread, spread
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..fits.apply import Application, apply
 from ..fits.bootstrap import Refits
 from ..fits.engine import not_converged
@@ -250,6 +250,8 @@ def recommended(
     >>> found.accreted_fraction()  # doctest: +SKIP
     >>> found.memberships.P_accreted  # doctest: +SKIP
     """
+    if components is not None and components < 2:
+        raise UsageError(f"components must be >= 2, got {components}: in one nothing can be told apart.")
     held = stars if isinstance(stars, Stars) else Stars(as_table(stars))
     given, bootstrap = settings or FitSettings(), Bootstrap(replicates)
     chosen = settings_for(len(held.sample(given.selection)), given)

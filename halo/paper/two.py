@@ -93,6 +93,7 @@ def chemically_pure(study: Study) -> Part:
         data=fit_data("fig03", two),
         fits={CHEMICAL: two.fit},
         said=(verdict(two.fit),),
+        headlines=(verdict_line(CHEMICAL, two.fit),),
         skipped=skipped,
         warnings=warned(two.fit, two.map, two.line.application),
     )
@@ -119,6 +120,7 @@ def kinematically_pure(study: Study) -> Part:
         data=fit_data("fig04", two),
         fits={KINEMATIC: two.fit},
         said=(verdict(two.fit),),
+        headlines=(verdict_line(KINEMATIC, two.fit),),
         warnings=warned(two.fit, two.map, two.line.application),
     )
 
@@ -134,6 +136,12 @@ def verdict(fit: Fit) -> str:
     found = fit.verdict
     reasons = f": {'; '.join(found.reasons)}" if found.reasons else ""
     return f"Verdict on this fit: {found.word}{reasons}." + (f" To do: {found.advice}." if found.advice else "")
+
+
+def verdict_line(selection: str, fit: Fit) -> str:
+    """Return the verdict on a selection's fit as a line for the prompt."""
+    number, loss = len(fit.names), fit.settings.solver.loss
+    return f"verdict on {number} components by {loss}, {selection.replace('-', ' ')}: {fit.verdict.line}"
 
 
 def two_values(study: Study, selection: str, products: tuple[str, ...]) -> dict[str, Value]:

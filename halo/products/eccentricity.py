@@ -14,6 +14,7 @@ from ..fits.store import FitLike, as_fit
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
+from ..stars.weights import weights_of
 from .settings import EccentricitySettings
 
 CUT = EccentricitySettings.cut
@@ -113,7 +114,7 @@ def eccentricities(
     """Return F_k(e) = sum_i W_ik f_i(e) over the bins in which W_ik is above `cut` of its maximum (equation 5).
 
     f_i integrates to one, so that a bin counts by its weight and not by its number of stars. Bins without a star of
-    known eccentricity have no f.
+    known eccentricity have no f. Stars with weights count in f_i with theirs.
 
     Parameters
     ----------
@@ -168,8 +169,10 @@ def eccentricities(
         raise InputError("no star of the fit has an eccentricity between 0 and 1.")
     place = np.minimum((e[inside] * bins).astype(int), bins - 1)
     number = np.zeros((len(fit.W), bins))
-    np.add.at(number, (rows[inside], place), 1.0)
+    weights = weights_of(chosen, fit.settings.weights)
+    np.add.at(number, (rows[inside], place), 1.0 if weights is None else weights[inside])
     total = number.sum(axis=1, keepdims=True)
+    stars_with_e = np.bincount(rows[inside], minlength=len(fit.W))
     f = np.divide(number * bins, total, out=np.zeros_like(number), where=total > 0)
     F = _weighted(fit.W, f, cut)
     bands, peak_intervals = np.full((2, *F.shape), np.nan), np.full((2, len(F)), np.nan)
@@ -187,7 +190,7 @@ def eccentricities(
         peaks=np.array([peak(row) for row in F]),
         peak_intervals=peak_intervals,
         kept=used.sum(axis=0),
-        n_stars=(used * total).sum(axis=0).astype(int),
+        n_stars=(used * stars_with_e[:, None]).sum(axis=0),
         cut=cut,
         level=level,
         lost=0 if refits is None else refits.lost,

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from .variables import values
+
+RANGE = 1e-100, 1e100
+"""Between these lies the largest weight: the squares of others are beyond the range of numbers."""
 
 
 def weights_of(stars: Any, column: str | None) -> np.ndarray | None:
@@ -23,13 +26,16 @@ def weights_of(stars: Any, column: str | None) -> np.ndarray | None:
     Raises
     ------
     InputError
-        A weight that is negative, infinite or missing, or none that is positive.
+        A weight that is negative, infinite or missing, none that is positive, or a largest one beyond `RANGE`.
     UsageError
         No such column, or one that holds no numbers.
     """
     if column is None:
         return None
-    found = values(stars, column)
+    try:
+        found = values(stars, column)
+    except UsageError as error:
+        raise UsageError(f"weights {column}: {error}") from error
     for wrong, said in ((~np.isfinite(found), "not finite"), (found < 0, "negative")):
         if wrong.any():
             raise InputError(
@@ -38,6 +44,8 @@ def weights_of(stars: Any, column: str | None) -> np.ndarray | None:
             )
     if len(found) and not found.any():
         raise InputError(f"weights {column}: all of {len(found):,} are zero, so that no star would count.")
+    if len(found) and not RANGE[0] <= found.max() <= RANGE[1]:
+        raise InputError(f"weights {column}: the largest is {found.max():g}; take other units, only ratios matter.")
     return found
 
 

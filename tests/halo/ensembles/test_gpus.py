@@ -104,7 +104,8 @@ def test_each_process_sees_one_device(stars, tmp_path, monkeypatch):
 
 def test_all_devices_are_used_where_there_are_several(monkeypatch, stars, tmp_path):
     calls = []
+    unfinished = SimpleNamespace(run=SimpleNamespace(complete=False))
     monkeypatch.setattr(launch, "device_count", lambda device: 4)
-    monkeypatch.setattr(gpus, "side_by_side", lambda *x, **_: calls.append(x[3]))
+    monkeypatch.setattr(gpus, "side_by_side", lambda *x, **_: calls.append(x[3]) or unfinished)
     launch.ensemble(stars, tmp_path / "run", PLAN)
     assert calls == [4]

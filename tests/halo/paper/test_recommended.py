@@ -11,12 +11,14 @@ from halonmf.halo import load
 from halonmf.halo.checks.settings import RankSettings
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.fits.settings import FitSettings
+from halonmf.halo.fits.verdict import Verdict
 from halonmf.halo.paper import run as paper
 from halonmf.halo.paper.comparison import HEADLINES, Both, counted, lines, sheet, table
 from halonmf.halo.paper.recommended import COARSE, FINE, recommended, settings_for
 from halonmf.halo.paper.scoreboard import Value, judge, numbers
 from halonmf.halo.paper.settings import PaperSettings
 from halonmf.halo.paper.steps import RECOMMENDED, STEPS, steps_of
+from halonmf.halo.paper.two import verdict_line
 from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
 
@@ -71,10 +73,22 @@ def test_stars_of_one_population_are_refused():
         recommended(stars[high], SMALL, compared=QUICK, replicates=0)
 
 
+def test_one_component_is_refused_as_a_setting_and_not_as_what_the_stars_call_for():
+    stars, _ = planted(200)
+    with pytest.raises(UsageError, match="components must be >= 2, got 1"):
+        recommended(stars, SMALL, components=1)
+
+
 def test_the_ranks_compared_are_no_more_than_there_are_bins():
     stars, _ = planted(200)
     made = recommended(stars, SMALL, compared=replace(QUICK, max_components=6), components=2, replicates=0)
     assert made.rank.found.ranks[-1] == len(made.fit.mixtures.bins) == 4
+
+
+def test_the_prompts_line_says_which_fit_the_verdict_is_on_and_why(found):
+    fit = replace(found.fit, judged=Verdict("doubtful", ("few stars: 9 a bin",)))
+    line = verdict_line("chemically-pure", fit)
+    assert line == "verdict on 2 components by kullback-leibler, chemically pure: doubtful: few stars: 9 a bin"
 
 
 # its products
@@ -178,7 +192,10 @@ def test_a_run_of_the_recommended_analysis_comes_closer_to_the_truth_than_two_co
     both = load(tmp_path / "tables" / "comparison.ecsv")
     share = both[both["id"] == "R1.mass.HE"][0]
     assert abs(share["recommended"] - share["recommended_truth"]) < 0.5 * abs(share["two"] - share["two_truth"])
-    assert len(made.headlines) == 4
+    verdicts = [line for line in made.headlines if line.startswith("verdict on ")]
+    assert len(verdicts) == 4  # of both analyses of both selections
+    assert verdicts[0] == "verdict on 3 components by kullback-leibler, chemically pure: sound"
+    assert len(made.headlines) == 8
     page = (tmp_path / "report.html").read_text()
     for step in RECOMMENDED:
         assert step.title in page

@@ -36,6 +36,18 @@ def test_f_is_the_sum_of_the_papers_equation(round_and_radial):
     assert found.density.mean(axis=1) == pytest.approx(1)
 
 
+def test_a_star_of_weight_three_counts_as_three_stars(round_and_radial):
+    table, _, _ = round_and_radial
+    axes = "E:4:-2e5:-1e5"
+    some = table[:4000]
+    some["w"] = np.where(np.asarray(some["ecc"]) > 0.6, 3, 1)
+    weighted = eccentricities(fit(some, SMALL.replace(bins=axes, weights="w")), some)
+    thrice = some[np.repeat(np.arange(len(some)), some["w"])]
+    repeated = eccentricities(fit(thrice, SMALL.replace(bins=axes)), thrice)
+    assert weighted.density == pytest.approx(repeated.density, abs=1e-6)
+    assert weighted.n_stars.sum() < repeated.n_stars.sum()  # stars are stars
+
+
 def test_populations_that_live_apart_in_energy_give_their_own_eccentricities_back(round_and_radial):
     table, high, made = round_and_radial
     found = eccentricities(made, table, cut=0.9)  # bins that are nearly pure

@@ -21,6 +21,8 @@ def test_a_column_is_read_as_it_is():
         ([1.0, -2.0, 3.0], "1 of 3 stars have one that is negative .the first: -2."),
         ([1.0, np.nan, np.inf], "2 of 3 stars have one that is not finite"),
         ([0.0, 0.0, 0.0], "all of 3 are zero"),
+        ([1e200, 0.0], "the largest is 1e.200; take other units"),
+        ([1e-200, 0.0], "the largest is 1e-200; take other units"),
         (MaskedColumn([1.0, 2.0, 3.0], mask=[True, False, False]), "1 of 3 stars have one that is not finite"),
     ],
 )
@@ -31,7 +33,7 @@ def test_weights_that_make_no_sense_are_refused(column, said):
 
 @pytest.mark.parametrize("column", ["absent", "name"])
 def test_a_column_that_holds_no_numbers_is_refused(column):
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=f"weights {column}: "):
         weights_of(Table({"name": ["a", "b"]}), column)
 
 
