@@ -11,7 +11,6 @@ from ..fits.fit import fit
 from ..fits.verdict import Verdict
 from ..io.atomic import write_bytes
 from .run import VERDICT, Run
-from .worker import read_stars
 
 
 def judge(run: Run, stars: Path) -> Verdict | None:
@@ -34,6 +33,8 @@ def judge(run: Run, stars: Path) -> Verdict | None:
     OutputError
         The file cannot be written.
     """
+    from .worker import read_stars  # a summary reads a verdict without what computes it
+
     known = read_verdict(run)
     if known is not None:
         return known
