@@ -22,7 +22,7 @@ from ..products.settings import (
 )
 from .console import leave, tell
 from .options import Figure, FitFile, Only, Overwrite, Quiet, Stars, Table, Truth, command
-from .output import Output
+from .output import Output, opened
 
 if TYPE_CHECKING:
     from ..fits.bootstrap import Refits
@@ -53,7 +53,6 @@ def split(
     LE.h5), the four components together (four.h5, for halonmf apply), Table 1 and the fractions against r, z and R.
     """
     from ..fits.engine import resolve_device
-    from ..fits.store import load_fit
     from ..products.boundary import boundary
     from ..products.four import split as find
     from ..products.profile import profile
@@ -62,7 +61,7 @@ def split(
 
     where = resolve_device(device)
     out = Output.folder(output, SPLIT_FILES, (fit, stars), overwrite)
-    whole, table = load_fit(fit), read_catalogue(stars).table
+    whole, table = opened(fit), read_catalogue(stars).table
     whole = replace(whole, settings=whole.settings.replace(device=device))
     choices: dict[str, Any] = {"grid": line.grid, "level": line.level, "smoothing": line.smoothing}
     four = find(whole, table, settings, line=boundary(whole, table, **choices))
@@ -97,11 +96,10 @@ def table(
 
     Abundances are percentiles; intervals come from bootstrap replicates.
     """
-    from ..fits.store import load_fit
     from ..products.table1 import table1
 
     out = Output.table(output, fits, overwrite)
-    found = [load_fit(path) for path in fits]
+    found = [opened(path) for path in fits]
     result = table1(
         found,
         _refits(found, bootstrap),
@@ -129,10 +127,9 @@ def likelihood(
     --loss kullback-leibler.
     """
     from ..fits.likelihood import likelihood as find
-    from ..fits.store import load_fit
 
     out = Output.table(output, (fit,), overwrite)
-    found = load_fit(fit)
+    found = opened(fit)
     result = find(found, level=settings.level)
     out.save(result, out.record("likelihood", {**vars(settings), "fit": found.settings}))
     tell(result, output, quiet)
@@ -154,12 +151,11 @@ def eccentricity(
     Best of a kinematically pure halo, whose selection leaves the eccentricities alone.
     """
     from ..fits.bootstrap import refit
-    from ..fits.store import load_fit
     from ..products.eccentricity import eccentricities
     from ..stars.catalogue import read_catalogue
 
     out = Output.table(output, (fit, stars), overwrite)
-    found = load_fit(fit)
+    found = opened(fit)
     refits = refit(found, bootstrap.replicates, seed=bootstrap.seed) if bootstrap.replicates else None
     result = eccentricities(found, read_catalogue(stars).table, refits=refits, **vars(settings))
     choices = {**vars(settings), "bootstrap": bootstrap.replicates}
@@ -184,7 +180,6 @@ def members(
     that --cut "P_HE>0.9" selects from it; P_accreted too where no component has such a name. [Fe/H] counts once, though
     it stands in both planes.
     """
-    from ..fits.store import load_fit
     from ..mock.truth import read_truth
     from ..products.memberships import memberships, reliability
     from ..stars.catalogue import read_catalogue
@@ -192,7 +187,7 @@ def members(
     if figure is not None and truth is None:
         raise UsageError("the figure compares probabilities with the truth; give --truth too, or no --figure.")
     out = Output.catalogue(output, (fit, stars, truth), overwrite, figure=figure)
-    found = load_fit(fit)
+    found = opened(fit)
     result = memberships(found, read_catalogue(stars).table, prior_counts=prior_counts)
     record = out.record("members", {"fit": found.settings, "prior_counts": prior_counts})
     compared = None

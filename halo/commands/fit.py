@@ -13,7 +13,7 @@ from ..fits.settings import Bootstrap, Elsewhere, FitSettings
 from ..products.settings import LINES, ApplySettings, BoundarySettings
 from .console import compiling, leave, tell
 from .options import Columns, FitFile, Overwrite, Quiet, Stars, Strict, Table, command
-from .output import Output, save_figure
+from .output import Output, opened, save_figure
 
 
 @command("halonmf fit stars.fits -o fit.h5 --bins E:8,Lz:8 --pixels 50 --components 2")
@@ -63,7 +63,6 @@ def apply(
     """
     from ..fits.apply import apply as find
     from ..fits.engine import resolve_device
-    from ..fits.store import load_fit
     from ..mixtures.settings import parse_axes
     from ..products.four import check_whole
     from ..products.profile import profile_of
@@ -71,7 +70,7 @@ def apply(
 
     axes = parse_axes(settings.by)
     out = Output.table(output, (fit, stars), overwrite)
-    found = load_fit(fit)
+    found = opened(fit)
     check_whole(found)
     there = elsewhere.change(found.settings)
     application = find(found, read_catalogue(stars), axes, selection=there.selection, device=elsewhere.device)
@@ -99,13 +98,12 @@ def boundary(
     classify reads it.
     """
     from ..fits.engine import resolve_device
-    from ..fits.store import load_fit
     from ..products.four import check_whole
     from ..replicates.posterior import classifier
     from ..stars.catalogue import read_catalogue
 
     out = Output.table(output, (fit, stars), overwrite)
-    found = load_fit(fit)
+    found = opened(fit)
     check_whole(found)
     there = elsewhere.change(found.settings)
     line = classifier(
@@ -167,12 +165,11 @@ def plot(
     """
     from .. import figures
     from ..fits.engine import resolve_device
-    from ..fits.store import load_fit
     from ..products.four import check_whole
     from ..products.overview import MAP_AXES, PROFILE_AXES, products
     from ..stars.catalogue import read_catalogue
 
-    found = load_fit(fit)
+    found = opened(fit)
     if stars is not None:
         check_whole(found)
     names = figures.NAMES if stars is not None else figures.NAMES[:1]

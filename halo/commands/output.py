@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from ..io.atomic import CATALOGUES, FITS, TABLES, check_output, make_folder
 from ..io.provenance import provenance
 
@@ -144,6 +146,22 @@ class Output:
         if not name:
             return self.path
         return self.path / name if self.path.is_dir() else self.path.with_name(name)
+
+
+def opened(path: Path) -> Fit:
+    """Return the fit in a file; one that its verdict calls not to be trusted is said to be so on standard error.
+
+    Raises
+    ------
+    InputError
+        As `fits.store.load_fit`.
+    """
+    from ..fits import store
+
+    found = store.load_fit(path)
+    if found.judged is not None and found.judged.unsound:
+        typer.echo(f"halonmf: {path}: {found.judged.line}", err=True)
+    return found
 
 
 def figure_files(figure: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from ..populations.settings import AuroraSettings, BifurcationSettings, RegionSe
 from ..stars.settings import Selection
 from .console import tell
 from .options import Figure, FitFile, Overwrite, Quiet, Stars, Table, command
-from .output import Output
+from .output import Output, opened
 
 if TYPE_CHECKING:
     from ..stars.cutflow import CutFlow
@@ -103,18 +103,17 @@ def aurora(
 
     Its [Al/Fe] and [Fe/H] in bins of energy and angular momentum, with resampled errors.
     """
-    from ..fits.store import load_fit
     from ..populations.aurora import aurora as find
     from ..populations.aurora import component_index
     from ..products.boundary import boundary
     from ..stars.catalogue import read_catalogue
 
     out = Output.table(output, (fit, stars, two), overwrite, figure=figure)
-    found = load_fit(fit)
+    found = opened(fit)
     name = found.names[component_index(found, component)]
     table = read_catalogue(stars).table
     result = find(found, table, name, **vars(settings))
-    line = None if two is None else boundary(load_fit(two), table)
+    line = None if two is None else boundary(opened(two), table)
     choices = {**vars(settings), "component": name, "fit": found.settings}
     record = out.record("aurora", choices, seeds=[settings.seed])
     out.save(result, record)
