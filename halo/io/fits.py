@@ -272,4 +272,4 @@ def _is_blank(path: Path, start: int) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return cleaned(error) or type(error).__name__
