@@ -16,7 +16,7 @@ from ..fits.verdict import Verdict
 from ..io.notebook import Shown, curves
 from ..replicates.table import find, key, subjects
 from ..stars.variables import unit_of
-from .statistics import OVER, STATISTICS, TIMES, Group, Part
+from .statistics import OVER, STATISTICS, TIMES, Group, Part, accreted_product
 
 KEYS = ("label", "product", "component", "at", "lower", "upper", "axis_unit", "unit")
 """Columns that identify the number of a row."""
@@ -267,7 +267,7 @@ def _short(summary: Summary) -> Iterator[str]:
     for p in summary.parts:
         crossing = _crossing(p, "E", 0) if "E" in subjects("crossing", p.statistics) else ""
         lost = f"  {p.refused:,} refused" * bool(p.refused) + f"  {p.unconverged:,} not converged" * bool(p.unconverged)
-        yield f"  {p.label:{width}s}  {_accreted(p):38s}  {crossing}{lost}"
+        yield f"  {p.label:{width}s}  {_percent(p, *accreted_product(p)):38s}  {crossing}{lost}"
 
 
 def _apart(group: Group, labelled: bool) -> Iterator[str]:
@@ -299,11 +299,6 @@ def _percent(part: Part, name: str, at: tuple[int, ...]) -> str:
     if not part.used:
         return f"{base:6.2f} %"
     return f"{base:6.2f} %  [{_known(low, '.2f')}, {_known(high, '.2f')}]  se {_known(se, '.2f')}"
-
-
-def _accreted(part: Part) -> str:
-    own = key("accreted_fraction")
-    return _percent(part, own, ()) if own in part.statistics else _percent(part, key("mass_fraction"), (-1,))
 
 
 def _energy(part: Part, name: str, at: tuple[int, ...]) -> str:

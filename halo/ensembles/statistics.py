@@ -137,9 +137,15 @@ def _reading(of: Part | Group) -> Reading:
     return Reading(component_names(of.setup.fit.solver.components), tuple(int(j) for j in places))
 
 
-def _accreted(of: Part | Group, statistic: str) -> float:
+def accreted_product(of: Part | Group) -> tuple[str, tuple[int, ...]]:
+    """Return the product that is the accreted fraction, and the place in it; runs of earlier versions have no own."""
     own = key("accreted_fraction")
-    return float(of(own, statistic) if own in of.statistics else of(key("mass_fraction"), statistic)[-1])
+    return (own, ()) if own in of.statistics else (key("mass_fraction"), (-1,))
+
+
+def _accreted(of: Part | Group, statistic: str) -> float:
+    name, at = accreted_product(of)
+    return float(of(name, statistic)[at])
 
 
 def describe(base: np.ndarray, replicates: np.ndarray, interval: str = RECOMMENDED) -> np.ndarray:
