@@ -22,9 +22,10 @@ from ..fields import Argument, Option
 from ..fits.settings import FitSettings
 from ..simulations.settings import SimulationSettings
 from .console import Terminal, compiling, leave, say, tell
-from .options import Columns, Figure, Json, Only, Overwrite, Quiet, Stars, Table, command
+from .options import Figure, Json, Only, Overwrite, Quiet, Stars, Table, command
 from .output import Output
 
+Mapping = Annotated[Path, "TOML file of the columns, or fire2 or auriga; see docs/.", Option("--columns")]
 SAMPLE = ("selection", "max_fe_h", "min_eccentricity", "cuts", "bins", "pixels", "components")
 """Choices of a fit that its checks leave open: the sample, the bins, the pixels and the number of components."""
 
@@ -157,10 +158,10 @@ def search(
     leave(found.problems())
 
 
-@command("halonmf simulation snapshot_600.*.hdf5 --columns fire2.toml -o m12f.ecsv")
+@command("halonmf simulation snapshot_600.*.hdf5 --columns fire2 -o m12f.ecsv")
 def simulation(
     files: Annotated[list[Path], "Star particles: HDF5, FITS or ECSV; blocks in order.", Argument("FILE...")],
-    columns: Columns,
+    columns: Mapping,
     output: Table = Path("simulation.ecsv"),
     *,
     settings: SimulationSettings,
@@ -173,8 +174,10 @@ def simulation(
     By mass, against r, |z| and R.
     """
     from ..simulations.fractions import simulate
+    from ..simulations.mapping import find_mapping
     from ..simulations.particles import read_galaxy
 
+    columns = find_mapping(columns)
     out = Output.table(output, (*files, columns), overwrite, figure=figure)
     galaxy = read_galaxy(files, columns)
     choices: dict[str, Any] = {name: x for name, x in vars(settings).items() if name != "axes"}

@@ -118,7 +118,7 @@ def write_galaxy(
     disc = part == 0
     position[disc], velocity[disc] = _disc(galaxy.n_disc, np.radians(galaxy.tilt), rng)
     fe_h = np.where(disc, rng.uniform(-0.6, 0.3, n), rng.uniform(-2.5, -1.15, n))
-    born = np.where(part == 2, rng.uniform(60, 300, n), rng.gamma(3, 1.5, n).clip(max=29))
+    born = np.where(part == 2, rng.uniform(60, 300, n), rng.gamma(3, 1.5, n).clip(max=29))  # comoving
     away = rng.normal(size=(n, 3))
     away *= (born / np.linalg.norm(away, axis=1))[:, None]
 
@@ -147,7 +147,7 @@ def write_galaxy(
     formation, image = folder / "host_coordinates.hdf5", io.BytesIO()
     with h5py.File(image, "w") as file:
         file["snapshot.index"], file["star.id"] = 600, ids
-        file["star.form.host.distance"] = away.astype(np.float32)
+        file["star.form.host.distance"] = (away * stored["StellarFormationTime"][:, None]).astype(np.float32)
     _write(formation, image, overwrite)
     return paths, formation
 

@@ -24,6 +24,7 @@ velocity = { column = "PartType4/Velocities", unit = "km / s" }
 mass = { column = "PartType4/Masses", unit = "1e10 Msun", h = -1 }
 iron = { column = "PartType4/Metallicity", index = 10, solar = 1.73e-3 }
 birth_distance = { column = "star.form.host.distance", file = "host_coordinates.hdf5" }
+formation = "PartType4/StellarFormationTime"
 id = "PartType4/ParticleIDs"
 birth_id = { column = "star.id", file = "host_coordinates.hdf5" }
 """

@@ -10,6 +10,7 @@ from astropy.table import Table
 
 import halonmf.halo as halo
 from halonmf.halo.mock.galaxy import MockGalaxy, write_galaxy
+from halonmf.halo.simulations.mapping import SHIPPED
 from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
 
@@ -157,10 +158,10 @@ def test_rank_refuses_what_the_stars_do_not_have(made, tmp_path):
     assert "fewer components" in few.output
 
 
-def test_simulation_reads_blocks_by_the_documents_recipe(tmp_path):
+def test_simulation_reads_blocks_by_the_mapping_of_the_release(tmp_path):
     paths, _ = write_galaxy(tmp_path, MockGalaxy(n_disc=2000, n_in_situ=3000, n_accreted=3000))
-    recipe = re.findall(r"```toml\n(.*?)```", (DOCS / "simulations.md").read_text(), re.DOTALL)[1]
-    (tmp_path / "fire2.toml").write_text(recipe.replace("../../track/", ""))
+    recipe = SHIPPED["fire2"].read_text().replace("../../track/", "").replace('"FIRE-2"', '"m12f"')
+    (tmp_path / "fire2.toml").write_text(recipe)
     said = ok("simulation", *paths, "--columns", tmp_path / "fire2.toml", "-o", tmp_path / "s.ecsv", "--by", "r:6:2:14",
               "--figure", tmp_path / "s")  # fmt: skip
     table = halo.load(tmp_path / "s.ecsv")
