@@ -8,17 +8,15 @@ a track in [Mg/Fe] with scatter. Their numbers were chosen once, before anything
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from ..errors import UsageError
-from ..io.atomic import write_atomically
-from .galaxy import SUN_IRON
+from ..io.tables import save_text
+from .galaxy import SUN_IRON, write_hdf5
 
 G = 4.30091727e-6
 """Gravitational constant, kpc (km / s)^2 / Msun."""
@@ -247,12 +245,12 @@ def _write_fire2(
     # comoving distances of birth: those of satellites are beyond 30 kpc, and many of them within it in physical ones
     born = np.where(stars.accreted, rng.uniform(40, 300, n), rng.gamma(3, 1.5, n).clip(max=29)) * formation
     track = folder / "track"
-    _hdf5(
+    write_hdf5(
         track / "host_coordinates.hdf5",
         {"star.id": ids, "star.form.host.distance": (born[:, None] * _directions(n, rng)).astype(np.float32)},
     )
     flag = "\n".join(map(str, stars.accreted.astype(int)))
-    write_atomically(track / "star_exsitu_flag_600.txt", lambda path: path.write_text(f"{flag}\n"))
+    save_text(track / "star_exsitu_flag_600.txt", flag)
     return paths
 
 
@@ -292,7 +290,7 @@ def _write_auriga(
     half = len(lists) // 2
     here = rng.permutation(np.flatnonzero(~stars.accreted))
     for name, chosen, home in (("126", lists[:half], here[:0]), ("127", lists[half:], here)):
-        _hdf5(
+        write_hdf5(
             folder / "lists" / "accretedstardata" / f"halo_1starID_accreted_all_newmtree_{name}.hdf5",
             {
                 "Exsitu/ParticleIDs": ids[chosen],
@@ -314,20 +312,5 @@ def _blocks(folder: Path, stem: str, parts: dict[str, Any], header: dict[str, An
                 if len(rows):  # a block without particles of a type lacks their group
                     data[f"{kind}/{name}"] = x[rows]
         paths.append(folder / f"{stem}.{block}.hdf5")
-        _hdf5(paths[-1], data, {**header, "NumPart_ThisFile": counts, "NumFilesPerSnapshot": blocks})
+        write_hdf5(paths[-1], data, {**header, "NumPart_ThisFile": counts, "NumFilesPerSnapshot": blocks})
     return paths
-
-
-def _hdf5(path: Path, data: dict[str, Any], header: dict[str, Any] | None = None) -> None:
-    image = io.BytesIO()
-    with h5py.File(image, "w") as file:
-        for name, value in (header or {}).items():
-            file.require_group("Header").attrs[name] = value
-        for name, x in data.items():
-            file[name] = x
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(image.getbuffer())
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, write)

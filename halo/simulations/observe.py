@@ -22,7 +22,7 @@ from ..orbits.frames import SkyPhase, to_galactocentric, to_heliocentric
 from ..orbits.kinematics import kinematics
 from ..stars.catalogue import Catalogue
 from ..stars.cutflow import CutFlow
-from ..stars.variables import values
+from ..stars.variables import CARTESIAN, values
 from .columns import Source
 from .gravity import Multipoles, multipoles, turning_points
 from .mapping import spec_of
@@ -126,6 +126,13 @@ def observe(galaxy: Galaxy, settings: ObserveSettings | None = None) -> Catalogu
     UsageError
         A potential that the files do not have.
 
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> galaxy = halo.read_galaxy("snapshot_600.hdf5", "fire2")  # doctest: +SKIP
+    >>> stars = halo.observe(galaxy, halo.ObserveSettings(stars=20_000))  # doctest: +SKIP
+    >>> halo.save("stars.fits", stars)  # doctest: +SKIP
+
     Notes
     -----
     With the potential of the particles, energies are those of multipoles up to l = 16, and peri- and apocentres those
@@ -212,14 +219,12 @@ def _measured(
 
 def _with_orbits(stars: QTable, galaxy: Galaxy, rows: np.ndarray, frame: Frame) -> tuple[QTable, int]:
     """Return the stars that are bound, with energies and orbits, and the number of the others."""
-    position = np.stack([stars[n] for n in ("x", "y", "z_gal")], axis=1)
-    velocity = np.stack([stars[n] for n in ("v_x", "v_y", "v_z")], axis=1)
+    x, v = (np.stack([values(stars, n) for n in names], axis=1) for names in (CARTESIAN[:3], CARTESIAN[3:]))
     if frame.round is None:
-        found = kinematics(position, velocity)
+        found = kinematics(x * u.kpc, v * (u.km / u.s))
         for name in ("E", "Lz", "J_r", "J_z", "r_peri", "r_apo", "ecc", "r_sph", "R_cyl"):
             stars[name] = found[name]
     else:
-        x, v = position.to_value(u.kpc), velocity.to_value(u.km / u.s)
         depth = frame.round.potential(x)
         if frame.name == "file":
             depth = values(galaxy.table, "potential")[rows]

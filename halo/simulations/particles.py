@@ -98,6 +98,12 @@ def read_galaxy(files: Sequence[str | Path] | str | Path, mapping_path: str | Pa
     ------
     InputError
         A file that cannot be read, a mapping that makes no sense, columns that are missing or do not belong together.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> galaxy = halo.read_galaxy("snapshot_600.hdf5", "fire2")  # doctest: +SKIP
+    >>> print(galaxy.describe())  # doctest: +SKIP
     """
     paths = [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
     mapping_path = find_mapping(mapping_path)

@@ -14,7 +14,7 @@ from ..fits.fit import Fit
 from ..fits.reading import ACCRETED
 from ..fits.settings import FitSettings
 from ..mixtures.settings import DEFAULT_PLANES, Chemistry, parse_axes
-from ..products.memberships import Memberships, memberships
+from ..products.memberships import memberships
 from ..products.profile import Profile, profile
 from ..products.settings import ApplySettings
 from ..stars.catalogue import StarsLike, as_table
@@ -55,26 +55,36 @@ class GalaxyRecovery:
     ----------
     fit : Fit
         Of the observed stars.
-    stars : Memberships
-        Probabilities of the fitted stars.
+    stars : Table
+        The fitted stars.
     accreted : ndarray of bool, shape (N,)
         Their truth.
     score, best : Score
-        Of the fit; and of components that are known, the counts of the true populations in the same bins and pixels:
-        what its chemistry and orbits allow.
+        Of the fit; and of components that are known, the counts of the true populations in the same bins and pixels of
+        one half of the stars, which the other half is judged by: what its chemistry and orbits allow.
+    probability, best_probability : ndarray, shape (N,)
+        Of being accreted, by the fit and by those known components.
+    known : Fit
+        The fit with the known components in place of its own.
     profiles : dict of str to Profile
         Of the fit, by variable.
     true_fractions : dict of str to ndarray
         Accreted fraction of the same stars in the same bins; NaN where a bin is empty.
+    before : str
+        What became of the particles until the stars were there, to be described with the rest.
     """
 
     fit: Fit
-    stars: Memberships
+    stars: Any
     accreted: np.ndarray
     score: Score
     best: Score
+    probability: np.ndarray
+    best_probability: np.ndarray
+    known: Fit
     profiles: dict[str, Profile]
     true_fractions: dict[str, np.ndarray]
+    before: str = ""
 
     @property
     def true_fraction(self) -> float:
@@ -130,8 +140,9 @@ class GalaxyRecovery:
             )
 
         rms = ", ".join(f"{name} {self.rms(name):.3f}" for name in self.profiles)
+        before = f"{self.before}\n" if self.before else ""
         return (
-            f"{self.fit.cutflow}\n{self.fit.mixtures.describe()}\n{self.fit.verdict.describe()}\n"
+            f"{before}{self.fit.cutflow}\n{self.fit.mixtures.describe()}\n{self.fit.verdict.describe()}\n"
             f"planes: {', '.join(map(str, self.fit.mixtures.chemistry.planes))}\n"
             f"with the true components: {said(self.best)}\n"
             f"accreted fraction {100 * self.fit.accreted_fraction:.1f} % found, {100 * self.true_fraction:.1f} % true; "
@@ -199,8 +210,12 @@ def recover(fit: Fit, stars: StarsLike, axes: Sequence[str] = (*AXES, ENERGY)) -
     truth = values(chosen, ACCRETED) > 0
     if truth.all() or not truth.any():
         raise InputError(f"all {len(truth):,} chosen stars are {'accreted' if truth.all() else 'in situ'}.")
-    found = memberships(fit, table)
-    best = memberships(_known(fit, truth), table)
+    ours = memberships(fit, table).P_accreted
+    # a star has no part in the counts that judge it
+    even, best = np.arange(len(truth)) % 2 == 0, np.empty(len(truth))
+    for half in (even, ~even):
+        best[half] = memberships(_known(fit, truth, ~half), table).P_accreted[half]
+    known = _known(fit, truth, np.ones(len(truth), dtype=bool))
     profiles = {axis.variable: profile(fit, table, [axis], min_stars=ApplySettings.min_stars)
                 for text in axes for axis in parse_axes(text)}  # fmt: skip
     true = {}
@@ -209,29 +224,33 @@ def recover(fit: Fit, stars: StarsLike, axes: Sequence[str] = (*AXES, ENERGY)) -
         n = np.bincount(rows[rows >= 0], minlength=m).astype(float)
         hits = np.bincount(rows[(rows >= 0) & truth], minlength=m)
         true[name] = np.divide(hits, n, out=np.full(m, np.nan), where=n > 0)
-    return GalaxyRecovery(
-        fit, found, truth, score(found.P_accreted, truth), score(best.P_accreted, truth), profiles, true
-    )
+    return GalaxyRecovery(fit, chosen, truth, score(ours, truth), score(best, truth), ours, best, known, profiles, true)
 
 
 def score(probability: np.ndarray, truth: np.ndarray) -> Score:
-    """Return purity and completeness of probabilities; stars without one count as not called accreted."""
+    """Return purity and completeness of probabilities; stars without one count as not called accreted.
+
+    Purities are NaN where no star is called accreted.
+    """
     p = np.nan_to_num(probability)
     likely = p > LIKELY
-    with np.errstate(invalid="ignore"):
-        return Score(
-            purity=float((p * truth).sum() / p.sum()),
-            completeness=float((p * truth).sum() / truth.sum()),
-            likely_purity=float(np.divide((likely & truth).sum(), likely.sum())),
-            likely_completeness=float((likely & truth).sum() / truth.sum()),
-        )
+
+    def ratio(hits: Any, of: Any) -> float:
+        return float(hits / of) if of else float("nan")
+
+    return Score(
+        purity=ratio((p * truth).sum(), p.sum()),
+        completeness=ratio((p * truth).sum(), truth.sum()),
+        likely_purity=ratio((likely & truth).sum(), likely.sum()),
+        likely_completeness=ratio((likely & truth).sum(), truth.sum()),
+    )
 
 
-def _known(fit: Fit, truth: np.ndarray) -> Fit:
-    """Return the fit that knows every star's origin: the counts of both populations in its bins and images."""
+def _known(fit: Fit, truth: np.ndarray, among: np.ndarray) -> Fit:
+    """Return the fit that knows the origin of some stars: their counts in its bins and images, by population."""
     mixtures = fit.mixtures
     parts = []
-    for chosen in (~truth, truth):
+    for chosen in (~truth & among, truth & among):
         rows, columns = mixtures.rows[chosen], mixtures.columns[chosen]
         seen = (rows[:, None] >= 0) & (columns >= 0)
         cells = (rows[:, None] * mixtures.chemistry.n + columns)[seen]
