@@ -138,7 +138,7 @@ def write_galaxy(
     }
     paths = [folder / f"snapshot_600.{block}.hdf5" for block in range(blocks)]
     for path, rows in zip(paths, np.array_split(np.arange(n), blocks), strict=True):
-        header = {"HubbleParam": HUBBLE, "Time": 1.0, "NumFilesPerSnapshot": blocks}
+        header: dict[str, Any] = {"HubbleParam": HUBBLE, "Time": 1.0, "NumFilesPerSnapshot": blocks}
         header["NumPart_ThisFile"] = np.array([0, 0, 0, 0, len(rows), 0])
         data = {f"PartType4/{name}": array[rows] for name, array in stored.items()}
         write_hdf5(path, data, header, overwrite=overwrite)

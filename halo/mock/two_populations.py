@@ -21,8 +21,10 @@ from .galaxy import SUN_IRON, write_hdf5
 G = 4.30091727e-6
 """Gravitational constant, kpc (km / s)^2 / Msun."""
 HUBBLE = 0.7
-SUN_MAGNESIUM = 9.31e-4
-"""Mass fraction in FIRE-2's scale."""
+SUN_MAGNESIUM, SUN_SILICON = 9.31e-4, 1.08e-3
+"""Mass fractions in FIRE-2's scale."""
+SILICON = 0.7
+"""[Si/Fe] over [Mg/Fe]."""
 SUN_RATIOS = {8: 1.75e-3, 6: 9.60e-4}
 """Iron and magnesium relative to hydrogen by mass (Asplund et al. 2009), by their columns in Auriga."""
 LAYOUTS = ("fire2", "auriga")
@@ -219,6 +221,8 @@ def _write_fire2(
     metals = np.zeros((n, 11), dtype=np.float32)
     metals[:, 10] = SUN_IRON * 10.0**stars.fe_h
     metals[:, 6] = SUN_MAGNESIUM * 10.0 ** (stars.fe_h + stars.mg_fe)
+    # another alpha element, which follows magnesium with a scatter of its own
+    metals[:, 7] = SUN_SILICON * 10.0 ** (stars.fe_h + SILICON * stars.mg_fe + rng.normal(0, 0.04, n))
     formation = rng.uniform(0.1, 1.0, n)
     ids = np.arange(n, dtype=np.uint32) + 7
     dark_mass = galaxy.dark_particle

@@ -7,7 +7,7 @@ on the angle about the axis, and with those of even l alone: symmetric about the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ RADII = (0.05, 2000.0, 320)
 FEWEST = 1000
 """Particles below which no potential is made of them."""
 _HALVINGS = 60
+_CHUNK = 1_000_000  # particles at a time
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def multipoles(parts: Iterable[tuple[np.ndarray, np.ndarray]], order: int = ORDE
     # sums over the particles between the radii of the grid; the first entry is of those inside the least radius
     inner, outer = (np.zeros((len(degrees), len(edges) + 1)) for _ in range(2))
     mass, n = 0.0, 0
-    for x, m in parts:
+    for x, m in _chunks(parts):
         good = np.isfinite(x).all(axis=1) & np.isfinite(m) & (m > 0)
         x, m = x[good], m[good]
         r = np.linalg.norm(x, axis=1)
@@ -108,6 +109,12 @@ def multipoles(parts: Iterable[tuple[np.ndarray, np.ndarray]], order: int = ORDE
     powers = degrees[:, None]
     values = -G * (A * edges ** -(powers + 1.0) + B * edges**powers)
     return Multipoles(CubicSpline(np.log(edges), values.T), mass, n)
+
+
+def _chunks(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for x, m in parts:
+        for start in range(0, len(x), _CHUNK):
+            yield x[start : start + _CHUNK], m[start : start + _CHUNK]
 
 
 def turning_points(potential: Multipoles, x: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

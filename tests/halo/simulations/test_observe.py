@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.table import Table
 
 from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.fits.fit import fit
@@ -85,6 +86,40 @@ def test_the_milky_ways_potential_is_a_choice(galaxy):
             for names in (("x", "y", "z_gal"), ("v_x", "v_y", "v_z")))  # fmt: skip
     np.testing.assert_allclose(values(seen.table, "E"), energy(x, v).to_value(u.km**2 / u.s**2), rtol=1e-6)
     assert seen.provenance["orbits"]["potential"] == "McMillan (2017)"
+
+
+def test_a_files_own_potential_is_used_with_its_own_zero_point(tmp_path):
+    rng = np.random.default_rng(0)
+    table = Table({name: rng.normal(0, 4, 3000) for name in ("x", "y", "z")})
+    for name in ("vx", "vy", "vz"):
+        table[name] = rng.normal(0, 60, 3000)
+    table["m"], table["feh"], table["ex"] = 3e7, -1.0, np.arange(3000) % 2
+    table["phi"] = -1e5 - np.arange(3000)
+    table.write(tmp_path / "p.fits")
+    (tmp_path / "map.toml").write_text(
+        """
+        [galaxy]
+        centre = "origin"
+        axis = "z"
+        [columns]
+        position = ["x", "y", "z"]
+        velocity = ["vx", "vy", "vz"]
+        mass = "m"
+        fe_h = "feh"
+        accreted = "ex"
+        potential = { column = "phi", unit = "km2 / s2" }
+        [gravity.rest]
+        position = ["x", "y", "z"]
+        mass = "m"
+        """
+    )
+    exact = ObserveSettings(stars=3000, distance_error=0, pm_error=0, rv_error=0, max_distance=30)
+    seen = observe(read_galaxy(tmp_path / "p.fits", tmp_path / "map.toml"), exact)
+    rows = np.array([int(name[1:]) for name in seen.table["APOGEE_ID"]])
+    kinetic = 0.5 * sum(table[name][rows] ** 2 for name in ("vx", "vy", "vz"))
+    near = np.linalg.norm([table[name] for name in ("vx", "vy", "vz")], axis=0)  # the galaxy is set to rest
+    assert np.abs(values(seen.table, "E") - table["phi"][rows] - kinetic).max() < 5 * near.max()
+    assert seen.provenance["orbits"]["zero_point"] == "that of the files"
 
 
 def test_the_survey_reaches_its_limit_and_errors_are_as_asked(galaxy, observed):
