@@ -28,7 +28,7 @@ from halonmf.halo.simulations.settings import ObserveSettings
 from halonmf.halo.stars.catalogue import read_catalogue
 from halonmf.halo.stars.variables import values
 
-SEEDS = (1, 2, 3, 4, 5)
+SEEDS = (1, 2, 3)
 RANGES = {"MG_FE": (-0.2, 0.5), "SI_FE": (-0.2, 0.5)}
 CASES = {
     "default": ({}, {}),

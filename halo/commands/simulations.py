@@ -13,7 +13,7 @@ from .console import Terminal, compiling, tell
 from .options import Columns, Figure, Only, Overwrite, Quiet, Table, command
 from .output import Output, figure_files, save_figure
 
-Particles = Annotated[list[Path], "Star particles: HDF5, FITS or ECSV; blocks in order.", Argument("FILE...")]
+Particles = Annotated[list[Path], "Star particles: HDF5, FITS or ECSV; blocks of a snapshot.", Argument("FILE...")]
 FIT = ("selection", "max_fe_h", "min_eccentricity", "cuts", "bins", "pixels", "planes", "ranges", "components", "loss",
        "starts", "device")  # fmt: skip
 """Choices of the fit of an observed galaxy."""
@@ -37,11 +37,11 @@ def simulation(
     """
     from ..simulations.fractions import simulate
     from ..simulations.mapping import find_mapping
-    from ..simulations.particles import read_galaxy
+    from ..simulations.particles import in_order, read_galaxy
 
     columns = find_mapping(columns)
     out = Output.table(output, (*files, columns), overwrite, figure=figure)
-    galaxy = read_galaxy(files, columns)
+    galaxy = read_galaxy(in_order(files), columns)
     choices: dict[str, Any] = {name: x for name, x in vars(settings).items() if name != "axes"}
     result = simulate(galaxy, settings.axes, **choices)
     record = out.record("simulation", {"by": settings.axes, **choices, "mapping": galaxy.mapping})
@@ -64,20 +64,20 @@ def observe(
     """Observe a simulated galaxy, fit it, and compare with its truth.
 
     Giants around a Sun in its disc, with errors; their fit; purity and completeness of the accreted component. Of the
-    default planes those count whose elements the simulation has.
+    default planes those count whose elements the simulation has. Columns are named as for halonmf simulation.
     """
     from .. import figures
     from ..fits.fit import fit
     from ..simulations.mapping import find_mapping
     from ..simulations.observe import observe as look
-    from ..simulations.particles import read_galaxy
+    from ..simulations.particles import in_order, read_galaxy
     from ..simulations.recovery import recover, settings_for
     from ..stars.catalogue import write_catalogue
 
     columns = find_mapping(columns)
     drawn = [path.name for path in figure_files(Path(FIGURE))]
     out = Output.folder(output, (STARS, FITTED, RECOVERY, *drawn), (*files, columns), overwrite)
-    galaxy = read_galaxy(files, columns)
+    galaxy = read_galaxy(in_order(files), columns)
     with Terminal(quiet) as progress, compiling(quiet):
         progress("observe", 0, 1)
         stars = look(galaxy, observed)

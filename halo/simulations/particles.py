@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,15 @@ def read_galaxy(files: Sequence[str | Path] | str | Path, mapping_path: str | Pa
     table, flow = _kept(table, flow, options.get("keep", []), mapping_path)
     name = str(options.get("name", paths[0].stem))
     return Galaxy(name, table, len(good), origin.criterion, centre, axis, mapping, flow, frame, source)
+
+
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """Return the blocks of a snapshot by the numbers in their names: 10 follows 9, as files of formation rely on."""
+
+    def key(path: Path) -> list[tuple[int, str]]:
+        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+
+    return sorted(paths, key=key)
 
 
 def _left(whole: Any, fe_h: Any, formation: Any, origin: Origin) -> tuple[np.ndarray, CutFlow]:

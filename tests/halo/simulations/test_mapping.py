@@ -1,5 +1,8 @@
 """Mappings of simulations: keys are checked, and those of public releases come with the package."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from halonmf.halo.errors import InputError
@@ -29,6 +32,13 @@ def test_mappings_of_releases_are_found_by_name(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_text(PLAIN)
     assert find_mapping(name).resolve() == tmp_path / name
+
+
+def test_the_document_shows_the_mappings_that_come_with_the_package():
+    page = (Path(__file__).parents[3] / "docs" / "simulations.md").read_text()
+    shown = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    for path in SHIPPED.values():
+        assert path.read_text() in shown, path.name
 
 
 def test_neither_release_has_aluminium():

@@ -1,5 +1,7 @@
 """Origins of particles: the comoving rule of FIRE-2, its flag as text, lists joined by id, wind, filters."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from halonmf.halo.errors import InputError
 from halonmf.halo.mock.galaxy import MockGalaxy, write_galaxy
 from halonmf.halo.simulations.mapping import SHIPPED
 from halonmf.halo.simulations.origin import _rows, age
-from halonmf.halo.simulations.particles import read_galaxy
+from halonmf.halo.simulations.particles import in_order, read_galaxy
 
 PLAIN = """
 [galaxy]
@@ -204,3 +206,8 @@ def test_blocks_without_stars_are_passed_over(tmp_path):
         file.create_group("Header").attrs["HubbleParam"] = 0.702
     (tmp_path / "map.toml").write_text(SHIPPED["fire2"].read_text().replace("../../track/", ""))
     assert read_galaxy([*paths, tmp_path / "snapshot_600.9.hdf5"], tmp_path / "map.toml").read == 4500
+
+
+def test_block_ten_follows_block_nine():
+    names = [Path(f"snapshot_600.{i}.hdf5") for i in range(12)]
+    assert in_order(sorted(names)) == names
