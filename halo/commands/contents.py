@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from ..errors import InputError
+from ..io.atomic import FITS
+from ..io.hdf5 import said
 from ..io.provenance import plain
 from ..io.reading import check_file, cleaned
 
@@ -57,9 +58,9 @@ class Contents:
         if not record:
             return ""
         inputs = [cleaned(each.get("name", "?")) for each in record.get("inputs", ()) if isinstance(each, Mapping)]
-        said = f"made by halonmf {cleaned(record.get('command', '?'))}, version {cleaned(record.get('version', '?'))}"
-        said += f", {cleaned(record['time'])}" if "time" in record else ""
-        return said + (f", from {_few(inputs)}" if inputs else "")
+        made = f"made by halonmf {cleaned(record.get('command', '?'))}, version {cleaned(record.get('version', '?'))}"
+        made += f", {cleaned(record['time'])}" if "time" in record else ""
+        return made + (f", from {_few(inputs)}" if inputs else "")
 
     def record(self) -> dict[str, Any]:
         """Return it for ``--json``: ``schema``, ``kind``, the facts of this kind and ``provenance``."""
@@ -91,7 +92,7 @@ def contents(path: str | Path) -> Contents:
     path = Path(path)
     if path.is_dir():
         return _folder(path)
-    if path.suffix.lower() in (".h5", ".hdf5") and _is_summary(path):
+    if path.suffix.lower() in FITS and '"halonmf": "summary"' in said(path, "record"):
         return _summary_file(path)
     content = load(path)
     if isinstance(content, Fit):
@@ -138,19 +139,19 @@ def _fit(fit: Any) -> Contents:
 def _catalogue(catalogue: Any) -> Contents:
     table, record = catalogue.table, catalogue.provenance
     orbits = record.get("orbits")
-    said = {str(name): cleaned(x) for name, x in orbits.items()} if isinstance(orbits, Mapping) else {}
+    known = {str(name): cleaned(x) for name, x in orbits.items()} if isinstance(orbits, Mapping) else {}
     E = np.asarray(table["E"], dtype=float) if "E" in table.colnames else np.zeros(0)
     span = f"; E from {E.min() / 1e5:.2f}e5 to {E.max() / 1e5:.2f}e5 km2 / s2" if len(E) else ""
     lines = [
         f"prepared catalogue: {len(catalogue):,} stars{span}",
-        f"orbits in {said['potential']}" if "potential" in said else "",
+        f"orbits in {known['potential']}" if "potential" in known else "",
         _wrapped("columns", table.colnames),
         _flow(catalogue.cutflow),
     ]
     facts = {
         "stars": len(catalogue),
         "columns": list(table.colnames),
-        "orbits": said,
+        "orbits": known,
         "cutflow": _steps(catalogue.cutflow),
     }
     return Contents("prepared catalogue", tuple(lines), facts, dict(record))
@@ -174,19 +175,6 @@ def _table(table: Any) -> Contents:
     ]
     facts = {"rows": len(table), "columns": units, "meta": meta}
     return Contents("table", tuple(lines), facts, dict(record))
-
-
-def _is_summary(path: Path) -> bool:
-    return '"halonmf": "summary"' in _record_of(path)
-
-
-def _record_of(path: Path) -> str:
-    """Return what an HDF5 file of this software says of itself, or nothing: the reader of its kind reports damage."""
-    try:
-        with h5py.File(check_file(path), "r") as file:
-            return str(file.attrs.get("record", ""))
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError):
-        return ""
 
 
 def _summary_file(path: Path) -> Contents:
@@ -250,7 +238,7 @@ def _paper(path: Path, scores: Path) -> Contents:
         found = json.loads(check_file(scores).read_text(encoding="utf-8"))
         words = {cleaned(word, 40): int(number) for word, number in found["counts"].items()}
         sample, stars = cleaned(found["sample"], 40), int(found["chemically_pure"])
-        said = [cleaned(line) for line in found.get("warnings", ())]
+        warned = [cleaned(line) for line in found.get("warnings", ())]
         record = dict(found.get("provenance") or {})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{scores}: cannot be read ({cleaned(error)}); make the paper again.") from None
@@ -259,7 +247,7 @@ def _paper(path: Path, scores: Path) -> Contents:
         f"paper of the {sample}: {stars:,} chemically pure stars; "
         + ", ".join(f"{number} files in {name}/" for name, number in count.items()),
         "scoreboard: " + ", ".join(f"{number} {word}" for word, number in words.items()),
-        *said[:SHOWN],
+        *warned[:SHOWN],
         f"page: {path / 'report.html'}",
     ]
     return Contents("paper", tuple(lines), {"sample": sample, "scores": words, "files": count}, record)

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from ..errors import InputError
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.atomic import write_bytes
-from ..io.hdf5 import arrays, check_seal, first_line, pack
+from ..io.hdf5 import check_seal, first_line, pack, read
 from ..io.kept import digest
 from ..io.provenance import plain, provenance
-from ..io.reading import check_file
 from ..io.tables import save_table
 from .rows import Summary
 from .run import SETTINGS, open_run
@@ -137,20 +135,15 @@ def read_record(path: str | Path) -> dict[str, Any]:
     InputError
         It is no summary, damaged, or another one than was written.
     """
-    path = check_file(path)
+    attributes, arrays = read(path)
     try:
-        with h5py.File(path, "r") as file:
-            attributes = {name: _plain(value) for name, value in file.attrs.items()}
-            found = json.loads(attributes["record"])
-            if found["halonmf"] != "summary":
-                raise ValueError("not the summary of an ensemble")
-            check_seal(attributes, arrays(file))
+        found = json.loads(attributes["record"])
+        if found["halonmf"] != "summary":
+            raise ValueError("not the summary of an ensemble")
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as a summary ({first_line(error)}).") from error
+    try:
+        check_seal(attributes, arrays)
     except InputError as error:
         raise InputError(f"{path}: {error} Make it again with halonmf summary.") from None
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, RecursionError, AttributeError) as error:
-        raise InputError(f"{path}: cannot be read as a summary ({first_line(error)}).") from error
     return dict(found)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
