@@ -17,7 +17,7 @@ class Commands(Door):
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},
         "Ensembles": {"ensemble": ("ensemble", "summary")},
         "Checks": {"checks": ("rank", "stability", "injection", "search", "simulation"), "compared": ("compare",)},
-        "Whole pipeline": {"whole": ("demo", "paper")},
+        "Whole pipeline": {"whole": ("demo", "paper"), "begin": ("init",)},
         "About": {"about": ("info", "bench")},
     }
 

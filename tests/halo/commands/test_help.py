@@ -39,6 +39,7 @@ COMMANDS = [
     "compare",
     "demo",
     "paper",
+    "init",
     "bench",
     "info",
 ]
