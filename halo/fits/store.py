@@ -155,7 +155,7 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray], *, sealed: bool) -
         n_stars=data["n_stars"],
         rows=data["rows"].astype(np.int64),
         columns=data["columns"].astype(np.int64),
-        weights=data["weights"] if settings.weights is not None else None,
+        weights=data["weights"] if settings.weights is not None else data.get("weights"),
     )
     W, H = data["W"], data["H"]
     m, n, k = len(bins), settings.chemistry.n, len(outcome["names"])

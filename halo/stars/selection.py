@@ -92,7 +92,15 @@ def select(
     if isinstance(selection, str):
         selection = Selection(selection, max_fe_h, min_eccentricity, (cuts,) if isinstance(cuts, str) else tuple(cuts))
     chosen = halo_cuts(selection.name, max_fe_h=selection.max_fe_h, min_eccentricity=selection.min_eccentricity)
-    return apply_cuts(as_table(stars), (*chosen, *user_cuts(selection.cuts)))
+    return apply_cuts(as_table(stars), (*chosen, *user_cuts(selection.cuts), *measured_cuts(selection.measured)))
+
+
+def measured_cuts(names: Sequence[str]) -> tuple[Cut, ...]:
+    """Return the cut that stars pass which have these variables; none where none are named."""
+    if not names:
+        return ()
+    title = f"{', '.join(names)} measured"
+    return (Cut(title, lambda t: np.isfinite([values(t, name) for name in names]).all(axis=0)),)
 
 
 def choose(stars: StarsLike, selection: Selection | str) -> tuple[Any, CutFlow]:

@@ -23,7 +23,7 @@ from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
 from .apogee import read_survey
 from .mapping import MappedCatalogue, read_mapped
 from .members import read_members
-from .quality import mapped_quality_cuts, quality_cuts
+from .quality import mapped_quality_cuts, measured_only, quality_cuts
 from .settings import PrepareSettings as PrepareSettings
 
 LZ_SUN = 1994.76
@@ -156,7 +156,7 @@ def _finish(
     mask, flow = apply_cuts(table, cuts)
     _refuse_empty(flow, inputs)
     progress("quality cuts", len(table), len(table))
-    stars = table[mask]
+    stars = measured_only(table[mask], settings.quality)
     if not has_orbits:
         stars = _with_orbits(stars, settings, progress)
     removed = settings.clusters == "remove"
