@@ -277,11 +277,16 @@ class Elsewhere:
         Conditions in place of the fit's.
     device : str
         As in `Solver`.
+    zeropoints : str or None
+        Table of zero points for stars of another survey, or ``none``; see `zeropoints.on_scale`.
     """
 
     selection: Annotated[str | None, "Another selection than the fit's.", Option(choices=SELECTIONS)] = None
     cuts: Cuts | None = None
     device: Device = Solver.device
+    zeropoints: Annotated[
+        str | None, "For stars of another survey: a table from halonmf zeropoints, or none to take them as they are."
+    ] = None
 
     def change(self, settings: FitSettings) -> FitSettings:
         """Return the settings of a fit with these changes."""

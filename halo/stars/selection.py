@@ -99,8 +99,11 @@ def measured_cuts(names: Sequence[str]) -> tuple[Cut, ...]:
     """Return the cut that stars pass which have these variables; none where none are named."""
     if not names:
         return ()
-    title = f"{', '.join(names)} measured"
-    return (Cut(title, lambda t: np.isfinite([values(t, name) for name in names]).all(axis=0)),)
+
+    def keep(table: Any) -> np.ndarray:
+        return np.logical_and.reduce([np.isfinite(values(table, name)) for name in names])
+
+    return (Cut(f"{', '.join(names)} measured", keep),)
 
 
 def choose(stars: StarsLike, selection: Selection | str) -> tuple[Any, CutFlow]:

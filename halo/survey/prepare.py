@@ -19,6 +19,7 @@ from ..stars.clusters import REPORTED, described, number_by_cluster
 from ..stars.clusters import members as in_clusters
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
+from ..stars.origin import SURVEY, survey_of_record
 from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
 from .apogee import read_survey
 from .mapping import MappedCatalogue, read_mapped
@@ -174,7 +175,9 @@ def _finish(
     if mapped is not None:
         effective["mapping"] = mapped.mapping
     record = provenance(command, effective, inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
+    record[SURVEY] = survey_of_record(record)
     made = _ordered(stars[mask], settings)
+    made.meta |= {SURVEY: record[SURVEY]}
     return Catalogue(made, flow, record, warnings=(*warned, *_left_in_clusters(made, settings)))
 
 
