@@ -13,13 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError, UsageError
-from ..mixtures.counts import mix
+from ..mixtures.counts import count, mix
 from ..mixtures.settings import Chemistry
 from ..stars.catalogue import Catalogue, StarsLike
 from ..stars.origin import survey_of
 from ..stars.selection import choose
 from ..stars.weights import weights_of
 from .bootstrap import refit
+from .engine import solve
+from .fit import Fit
 from .settings import Bootstrap
 from .store import FitLike, as_fit
 from .zeropoints import ZeroPoints
@@ -32,6 +34,8 @@ WIDEST = 0.4
 """Largest blur, dex."""
 BLURRED = 0.1
 """Blur of the first search, dex, by which it finds the right hill."""
+FOLDS = 5
+"""Parts of the fit's own stars by which the offsets that blur and noise feign are found."""
 OUTLIERS = 0.01
 """Fraction of each component's image that is spread evenly, for stars that no component describes."""
 
@@ -217,6 +221,35 @@ def _climbed(cells: Cells, moved: Moved, start: Maximum, low: np.ndarray, high: 
     )
 
 
+def own_offsets(fit: Fit, seed: int = 0) -> np.ndarray:
+    """Return the offsets that are found of the fit's own stars, which have none: what blur and noise feign.
+
+    Components of four fifths of the stars are moved to describe the other fifth, in turn; mean over the five.
+    """
+    import nmfcore
+
+    mixtures, chemistry = fit.mixtures, fit.mixtures.chemistry
+    fold = np.random.default_rng(seed).permutation(len(mixtures.rows)) % FOLDS
+    counted = []
+    for f in range(FOLDS):
+        for some in (fold != f, fold == f):
+            weights = None if mixtures.weights is None else mixtures.weights[some]
+            counted.append(count(mixtures.rows[some], mixtures.columns[some], mixtures.V.shape, weights))
+    result = solve(np.stack(counted[::2]), fit.settings.solver, init=(fit.W, fit.H), starts=None)
+    _, H = nmfcore.align(result.H, fit.H).apply(*result.normalised())
+    first = maximise(Cells.of(mixtures.V, chemistry), Moved(fit.H, chemistry))
+    found = []
+    for V, components in zip(counted[1::2], H, strict=True):
+        start = Maximum(first.offset, first.blur, first.log_w[_filled(mixtures.V, V)], -np.inf, False)
+        found.append(maximise(Cells.of(V, chemistry), Moved(components.astype(float), chemistry), start).offset)
+    return np.mean(found, axis=0)
+
+
+def _filled(V: np.ndarray, some: np.ndarray) -> np.ndarray:
+    """Return which of the bins that have stars in V have some in a part of them; int."""
+    return np.flatnonzero(some.any(axis=1)[V.any(axis=1)])
+
+
 def populations(fit: FitLike, stars: StarsLike, bootstrap: Bootstrap | None = None) -> ZeroPoints:
     """Return the zero points of a survey's abundances on the scale of a fit's, from how its populations overlap.
 
@@ -232,7 +265,7 @@ def populations(fit: FitLike, stars: StarsLike, bootstrap: Bootstrap | None = No
     Returns
     -------
     ZeroPoints
-        Without trends; `ZeroPoints.scatter` is the blur, which has a floor of `FLOOR` pixels.
+        Without trends; `own_offsets` are subtracted; `ZeroPoints.scatter` is the blur, at least `FLOOR` pixels.
 
     Raises
     ------
@@ -261,22 +294,22 @@ def populations(fit: FitLike, stars: StarsLike, bootstrap: Bootstrap | None = No
         mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=bootstrap.replicates, seed=bootstrap.seed + 1,
         weights=mixtures.weights,
     )  # fmt: skip
-    filled = np.flatnonzero(mixtures.V.any(axis=1))
     found = []
     for b in np.flatnonzero(refits.good).tolist():
         V, H = drawn.to_dense([b])[0].astype(np.float64), refits.H[b]
-        start = Maximum(best.offset, best.blur, best.log_w[V.any(axis=1)[filled]], -np.inf, False)
+        start = Maximum(best.offset, best.blur, best.log_w[_filled(mixtures.V, V)], -np.inf, False)
         one = maximise(Cells.of(V, chemistry), Moved(H, chemistry), start)
         if one.converged:
             found.append(one.offset)
     if len(found) < 2:
         raise InputError("fewer than two replicates converged, so that there are no errors; the stars are too few.")
+    own = own_offsets(fit, bootstrap.seed)
     names, K = chemistry.variables, len(chemistry.variables)
     covariance = np.zeros((2 * K, 2 * K))
     covariance[:K, :K] = np.cov(np.array(found), rowvar=False)
     inside = (mixtures.rows[:, None] >= 0) & (mixtures.columns >= 0)
     number = [int(inside[:, [n in (p.x, p.y) for p in chemistry.planes]].any(axis=1).sum()) for n in names]
     return ZeroPoints(
-        survey_of(stars if isinstance(stars, Catalogue) else chosen), fit.survey, names, best.offset, np.zeros(K),
-        covariance, 0.0, np.array(number), best.blur, "populations", bootstrap.replicates - len(found),
+        survey_of(stars if isinstance(stars, Catalogue) else chosen), fit.survey, names, best.offset - own, np.zeros(K),
+        covariance, 0.0, np.array(number), best.blur, "populations", bootstrap.replicates - len(found), own,
     )  # fmt: skip

@@ -47,6 +47,8 @@ class ZeroPoints:
         ``common stars`` or ``populations``.
     lost : int
         Replicates that did not converge.
+    subtracted : ndarray, shape (K,), optional
+        Of populations, the offsets that the reference's own stars have by the same method.
     """
 
     survey: str
@@ -60,6 +62,7 @@ class ZeroPoints:
     scatter: np.ndarray
     method: str
     lost: int = 0
+    subtracted: np.ndarray | None = None
 
     @property
     def error(self) -> np.ndarray:
@@ -121,6 +124,8 @@ class ZeroPoints:
         for name, column in (("offset", self.offset), ("error", self.error), ("scatter", self.scatter)):
             table[name] = column * units.dex
         table["slope"], table["slope_error"] = self.slope, self.slope_error
+        if self.subtracted is not None:
+            table["subtracted"] = self.subtracted * units.dex
         table.meta |= {
             "survey": self.survey,
             "scale": self.scale,
@@ -145,6 +150,7 @@ class ZeroPoints:
             number = {n: np.asarray(table[n], dtype=float) for n in ("offset", "error", "slope", "scatter")}
             covariance = np.asarray(meta["covariance"], dtype=float)
             names = tuple(str(name) for name in table["abundance"])
+            subtracted = np.asarray(table["subtracted"], dtype=float) if "subtracted" in table.colnames else None
             if covariance.shape != (2 * len(names),) * 2 or not np.isfinite(covariance).all():
                 raise ValueError("covariance")
             if not np.isfinite([number["offset"], number["slope"]]).all():
@@ -152,7 +158,7 @@ class ZeroPoints:
             return cls(
                 str(meta["survey"]), str(meta["scale"]), names, number["offset"], number["slope"], covariance,
                 float(meta["pivot"]), np.asarray(table["n_stars"], dtype=int), number["scatter"], str(meta["method"]),
-                int(meta.get("lost", 0)),
+                int(meta.get("lost", 0)), subtracted,
             )  # fmt: skip
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(f"{where}: no table of zero points ({error}); make one with halonmf zeropoints.") from None
