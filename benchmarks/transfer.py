@@ -25,7 +25,9 @@ ROWS = 60_000
 PROFILE = "E:20:-2.5e5:-1.0e5"
 PART = 0.7
 """Fraction of the stars that either survey has, where they have stars in common."""
-REPLICATES = {"common stars": 200, "populations": 40}
+REPLICATES = {"common stars": 200, "populations": 30}
+DRAWS = 60
+"""Draws of the zero points behind intervals of the profile."""
 WAYS = ("none", "common stars", "populations")
 
 
@@ -90,7 +92,7 @@ def one(seed, seeds, folder):
     }
     row["fraction"]["no zero points planted"] = total(aim)
     for way, given in zip(WAYS, ("none", common, overlap), strict=True):
-        there = apply(fit, moved, PROFILE, zeropoints=given, draws=200, seed=seed)
+        there = apply(fit, moved, PROFILE, zeropoints=given, draws=DRAWS, seed=seed)
         difference = (there.fractions - aim.fractions)[enough, 1]
         row["fraction"][way] = total(there)
         row["rms"][way] = float(np.sqrt(np.mean(difference**2)))

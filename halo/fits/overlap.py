@@ -247,7 +247,7 @@ def own_offsets(fit: Fit, seed: int = 0) -> np.ndarray:
 
 def _filled(V: np.ndarray, some: np.ndarray) -> np.ndarray:
     """Return which of the bins that have stars in V have some in a part of them; int."""
-    return np.flatnonzero(some.any(axis=1)[V.any(axis=1)])
+    return np.flatnonzero(np.asarray(some.any(axis=1))[np.asarray(V.any(axis=1))])
 
 
 def populations(fit: FitLike, stars: StarsLike, bootstrap: Bootstrap | None = None) -> ZeroPoints:
