@@ -16,8 +16,8 @@ class Commands(Door):
         "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members")},
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},
         "Ensembles": {"ensemble": ("ensemble", "summary")},
-        "Checks": {"checks": ("rank", "stability", "injection", "search", "simulation")},
-        "Whole pipeline": {"whole": ("demo", "paper")},
+        "Checks": {"checks": ("rank", "stability", "injection", "search", "simulation"), "compared": ("compare",)},
+        "Whole pipeline": {"whole": ("demo", "paper"), "begin": ("init",)},
         "About": {"about": ("info", "bench")},
     }
 
