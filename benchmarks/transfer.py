@@ -6,6 +6,7 @@ stars for zero points by common stars (each survey has 70 % of them), of another
 """
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 
@@ -25,7 +26,7 @@ ROWS = 60_000
 PROFILE = "E:20:-2.5e5:-1.0e5"
 PART = 0.7
 """Fraction of the stars that either survey has, where they have stars in common."""
-REPLICATES = {"common stars": 200, "populations": 30}
+REPLICATES = {"common stars": 100, "populations": 30}
 DRAWS = 60
 """Draws of the zero points behind intervals of the profile."""
 WAYS = ("none", "common stars", "populations")
@@ -65,7 +66,7 @@ def account(found):
     }
 
 
-def one(seed, seeds, folder):
+def one(seed, folder):
     """What a seed gives."""
     rng = np.random.default_rng(seed)
     table = sample(seed, folder)
@@ -75,7 +76,7 @@ def one(seed, seeds, folder):
         table[some], second(table[others], rng, True), bootstrap=REPLICATES["common stars"], seed=seed
     )
     fit = halo.fit(table)
-    elsewhere = sample(seed % seeds + 1, folder)
+    elsewhere = sample(seed + 1, folder)
     noise = int(rng.integers(2**31))
     moved, unmoved = (second(elsewhere, np.random.default_rng(noise), planted) for planted in (True, False))
     overlap = halo.zeropoints(fit, moved, bootstrap=REPLICATES["populations"], seed=seed)
@@ -118,8 +119,11 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         rows = []
         for seed in range(1, options.seeds + 1):
-            rows.append(one(seed, options.seeds, folder))
-            print(rows[-1], flush=True)
+            known = folder / f"{seed}.json"  # an interrupted run goes on where it was
+            if not known.exists():
+                known.write_text(json.dumps(one(seed, folder)))
+            rows.append(json.loads(known.read_text()))
+            print(f"seed {seed}", flush=True)
     settings = {"planted": PLANTED, "noise": NOISE, "rows": ROWS, "part": PART, "replicates": REPLICATES}
     save(RESULTS / "transfer.json", {"rows": rows}, "benchmarks/transfer.py", settings, seeds=range(1, len(rows) + 1))
     report(rows)

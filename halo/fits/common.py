@@ -20,6 +20,8 @@ FEWEST, FEWEST_OF_TREND = 10, 50
 """Common stars that an offset, and a trend, need."""
 SIGNIFICANT = 3.0
 """Standard errors that a trend must exceed to be kept."""
+ENOUGH = 50
+"""Replicates that tell whether a trend is significant."""
 CLIP = 3.0
 """Robust standard deviations beyond which a difference is an outlier."""
 
@@ -142,7 +144,7 @@ def _has_trend(d: np.ndarray, along: np.ndarray, drawn: Sequence[np.ndarray], wa
         return False
     if wanted == "linear":
         return True
-    error = np.std([_slope(d[some], along[some]) for some in drawn], ddof=1)
+    error = np.std([_slope(d[some], along[some]) for some in drawn[:ENOUGH]], ddof=1)
     return bool(abs(_slope(d, along)) > SIGNIFICANT * error)
 
 
