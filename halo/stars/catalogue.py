@@ -17,6 +17,7 @@ from ..io.fits import open_fits
 from ..io.provenance import plain
 from ..io.reading import cleaned
 from .cutflow import CutFlow
+from .origin import MOVED, SURVEY, labels, survey_of_record
 
 __all__ = ["Catalogue", "StarsLike", "as_table", "read_catalogue", "write_catalogue"]
 
@@ -111,7 +112,10 @@ def write_catalogue(
     path = Path(path)
     if cutflow.passed != len(table):
         raise ValueError(f"cutflow must end with the table's {len(table)} stars, got {cutflow.passed}.")
-    text = json.dumps(plain(provenance), sort_keys=True)
+    text = json.dumps(plain({**labels(table), **provenance}), sort_keys=True)
+    table = table.copy(copy_data=False)
+    for name in (SURVEY, MOVED):
+        table.meta.pop(name, None)
     primary = fits.PrimaryHDU()
     primary.header["HALONMF"] = ("catalogue", "what this file is")
     primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")
@@ -172,6 +176,8 @@ def _read(path: Path) -> Catalogue:
     missing = [name for name in REQUIRED if name not in table.colnames]
     if missing:
         raise InputError(f"{path}: the star table lacks {', '.join(missing)}; it has {', '.join(table.colnames)}.")
+    said = {SURVEY: survey_of_record(record), MOVED: record.get(MOVED)}
+    table.meta |= {name: text for name, text in said.items() if text}
     return Catalogue(table, flow, record, path)
 
 

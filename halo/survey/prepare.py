@@ -19,11 +19,12 @@ from ..stars.clusters import REPORTED, described, number_by_cluster
 from ..stars.clusters import members as in_clusters
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
+from ..stars.origin import SURVEY, survey_of_record
 from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
 from .apogee import read_survey
 from .mapping import MappedCatalogue, read_mapped
 from .members import read_members
-from .quality import mapped_quality_cuts, quality_cuts
+from .quality import mapped_quality_cuts, measured_only, quality_cuts
 from .settings import PrepareSettings as PrepareSettings
 
 LZ_SUN = 1994.76
@@ -156,7 +157,7 @@ def _finish(
     mask, flow = apply_cuts(table, cuts)
     _refuse_empty(flow, inputs)
     progress("quality cuts", len(table), len(table))
-    stars = table[mask]
+    stars = measured_only(table[mask], settings.quality)
     if not has_orbits:
         stars = _with_orbits(stars, settings, progress)
     removed = settings.clusters == "remove"
@@ -174,7 +175,9 @@ def _finish(
     if mapped is not None:
         effective["mapping"] = mapped.mapping
     record = provenance(command, effective, inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
+    record[SURVEY] = survey_of_record(record)
     made = _ordered(stars[mask], settings)
+    made.meta |= {SURVEY: record[SURVEY]}
     return Catalogue(made, flow, record, warnings=(*warned, *_left_in_clusters(made, settings)))
 
 
