@@ -87,7 +87,7 @@ def prepare(
 
 
 def prepare_mapped(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     mapping: str | Path,
     members: str | Path | None = None,
     *,
@@ -98,8 +98,8 @@ def prepare_mapped(
 
     Parameters
     ----------
-    path : path
-        The catalogue, in a format that astropy reads.
+    path : path or sequence of paths
+        The catalogue, and the further files that the mapping joins, as `mapping.read_mapped` takes them.
     mapping : path
         The TOML file that names its columns; see ``docs/catalogue-mapping.md``.
     members : path, optional
@@ -131,11 +131,13 @@ def prepare_mapped(
             raise UsageError(f"{mapping}: cluster members are matched by source_id; name its column under [columns].")
         ids = read_members(members, settings.member_probability, progress=progress)
     cuts = (
+        *(Cut(said, lambda t, met=met: met) for said, met in mapped.exist),
         *_member_cuts(ids, settings),
-        *mapped_quality_cuts(mapped.table, settings.quality, mapped.keep, mapped.quality),
+        *(Cut(f"quality: {said}", lambda t, met=met: met) for said, met in mapped.conditions),
+        *mapped_quality_cuts(mapped.table, settings.quality),
     )
-    inputs = [Path(path), Path(mapping), *([] if members is None else [Path(members)])]
-    warned = _no_member(mapped.table, ids)
+    inputs = [*mapped.files, Path(mapping), *([] if members is None else [Path(members)])]
+    warned = (*mapped.warnings, *_no_member(mapped.table, ids))
     return _finish(mapped.table, cuts, settings, inputs, "prepare", progress, mapped=mapped, warned=warned)
 
 
