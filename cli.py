@@ -16,7 +16,7 @@ class Commands(Door):
         "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members")},
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},
         "Ensembles": {"ensemble": ("ensemble", "summary")},
-        "Checks": {"checks": ("rank", "stability", "injection", "search", "simulation")},
+        "Checks": {"checks": ("rank", "stability", "injection", "search", "simulation"), "compared": ("compare",)},
         "Whole pipeline": {"whole": ("demo", "paper")},
         "About": {"about": ("info", "bench")},
     }

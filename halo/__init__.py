@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds both lists equal
     from . import figures as figures
+    from .checks.compare import compare as compare
     from .checks.injection import inject as inject
     from .checks.penalties import search as search
     from .checks.rank import rank as rank
@@ -84,6 +85,7 @@ _ROOMS = {
     "populations.regions": ("regions",),
     "populations.bifurcation": ("bifurcation",),
     "populations.aurora": ("aurora",),
+    "checks.compare": ("compare",),
     "checks.rank": ("rank",),
     "checks.stability": ("stability",),
     "checks.injection": ("inject",),

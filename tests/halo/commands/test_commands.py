@@ -226,7 +226,7 @@ def test_info_says_what_each_file_is(small, tmp_path):
     assert "prepared catalogue" in ok("info", folder / "stars.fits")
     assert "20 bins x 800 pixels" in ok("info", folder / "fit.h5")
     ok("apply", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "p.ecsv")
-    assert "crossings" in ok("info", tmp_path / "p.ecsv")
+    assert "HE=0.5 crossed at -1." in ok("info", tmp_path / "p.ecsv")
 
 
 def test_the_same_fit_twice_is_the_same(small, tmp_path):

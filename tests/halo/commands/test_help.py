@@ -36,6 +36,7 @@ COMMANDS = [
     "ensemble",
     "summary",
     "search",
+    "compare",
     "demo",
     "paper",
     "bench",
