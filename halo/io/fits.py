@@ -114,9 +114,10 @@ def _located(path: Path, number: int, hdu: fits.BinTableHDU, offset: Callable[[f
         plain = hdu.columns.dtype.newbyteorder(">")
         fields = [plain.fields[name][:2] for name in plain.names or ()]
         n_rows, width, start = int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"]), offset(hdu)
+        formats, offsets = [f[0] for f in fields], [f[1] for f in fields]
         if not twice:
-            layout = {"names": keys, "formats": [f[0] for f in fields], "offsets": [f[1] for f in fields]}
-            dtype = np.dtype({**layout, "itemsize": plain.itemsize})
+            layout = {"names": keys, "formats": formats, "offsets": offsets, "itemsize": plain.itemsize}
+            dtype = np.dtype(layout)  # type: ignore[call-overload]
     except Exception as error:
         raise InputError(f"{path}: {_DAMAGED} ({one_line(error)}); download it again.") from error
     if twice:
@@ -244,27 +245,28 @@ def read_masked(
     InputError
         As `read_columns`.
     """
-    out = {}
+    out: dict[str, np.ndarray] = {}
+    masks: dict[str, np.ndarray] = {}
     for name in names:
         kind = np.dtype(bool) if _is_logical(table, name) else _native(table, name)
-        out[name] = np.ma.masked_array(np.empty((table.n_rows, *table.dtype[name].shape), kind), mask=np.ma.nomask)
+        out[name] = np.empty((table.n_rows, *table.dtype[name].shape), kind)
     for start, rows in _chunks(table):
         part = slice(start, start + len(rows))
         for name in names:
             raw, null = rows[name], table.columns[name].null
+            missing = np.zeros(raw.shape, dtype=bool)
             if _is_logical(table, name):
-                out[name].data[part], missing = raw == TRUE, (raw != TRUE) & (raw != FALSE)
+                out[name][part], missing = raw == TRUE, (raw != TRUE) & (raw != FALSE)
             else:
-                out[name].data[part] = _decoded(table, name, raw)
-                missing = raw == int(null) if null not in (None, "") and raw.dtype.kind in "iu" else np.False_
-            if np.any(missing):
-                if out[name].mask is np.ma.nomask:
-                    out[name].mask = np.zeros(out[name].shape, dtype=bool)
-                out[name].mask[part] = missing
+                out[name][part] = _decoded(table, name, raw)
+                if null not in (None, "") and raw.dtype.kind in "iu":
+                    missing = raw == int(null)
+            if missing.any():
+                masks.setdefault(name, np.zeros(out[name].shape, dtype=bool))[part] = missing
         if progress is not None:
             progress(start + len(rows), table.n_rows)
         del rows
-    return out
+    return {name: np.ma.masked_array(out[name], mask=masks.get(name, np.ma.nomask)) for name in names}
 
 
 def _chunks(table: FitsTable) -> Iterator[tuple[int, np.ndarray]]:

@@ -209,6 +209,13 @@ def parse_mapping(content: Mapping[str, Any], path: Path) -> Mapped:
     plain = {key: value for key, value in catalogue.items() if key not in ("quality", "require")}
     check_types(path, "[catalogue]", plain)
     reader = _Reader(path, bits, new)
+    entries = (*content.get("columns", {}), *content.get("abundances", {}))
+    unknown = [name for name in catalogue.get("unusual", ()) if name not in entries]
+    if unknown:
+        raise InputError(
+            f"{path}: unusual in [catalogue] lists {cleaned(', '.join(unknown), 200)}, which is no entry of [columns] "
+            "or [abundances]."
+        )
     return Mapped(
         path,
         dict(content),

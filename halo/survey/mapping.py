@@ -33,6 +33,7 @@ from .quantities import quantity
 WAYS = (ORBIT_KEYS, SKY_KEYS, CARTESIAN_KEYS, ORBIT_KEYS[:1])
 """What an orbit is known by, in the order of preference; of the energy alone where there is nothing else."""
 _Entry = TypeVar("_Entry", Value, Abundance)
+"""An entry of [columns] or of [abundances]."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def read_mapped(
     files = assign(mapping, paths)
     columns, elements = chosen(mapping, files, mapping.columns), chosen(mapping, files, mapping.abundances)
     _check_complete(mapping, columns, elements, abundances)
-    names = [name for entry in (*columns.values(), *elements.values()) for name in entry.names]
+    names = [name for value in columns.values() for name in value.names]
+    names += [name for abundance in elements.values() for name in abundance.names]
     names += [name for one in mapping.quality for name in one.names]
     identifier = columns["id"].column if "id" in columns else ""
     joined = join(mapping, files, names, identifier, progress)
@@ -184,7 +186,9 @@ def _mapped(
             table[f"{element}_FLAG"] = _raised(cells, abundance)
     if with_ids:
         _check_ids(files[""], cells, columns["id"].column, table["APOGEE_ID"], exists)
-    check_plausible(table[exists] if joined.exist else table, files[""], path, mapping.unusual)
+    judged_elsewhere = () if with_ids else ORBIT_KEYS  # `coordinates` holds energies to one convention
+    own = None if path == files[""] else path
+    check_plausible(table[exists] if joined.exist else table, files[""], own, (*mapping.unusual, *judged_elsewhere))
     conditions = tuple((one.said, one.holds(cells)) for one in mapping.quality) if quality else ()
     return MappedCatalogue(
         table,

@@ -131,9 +131,9 @@ def prepare_mapped(
             raise UsageError(f"{mapping}: cluster members are matched by source_id; name its column under [columns].")
         ids = read_members(members, settings.member_probability, progress=progress)
     cuts = (
-        *(Cut(said, lambda t, met=met: met) for said, met in mapped.exist),
+        *map(_given, mapped.exist),
         *_member_cuts(ids, settings),
-        *(Cut(f"quality: {said}", lambda t, met=met: met) for said, met in mapped.conditions),
+        *(_given((f"quality: {said}", met)) for said, met in mapped.conditions),
         *mapped_quality_cuts(mapped.table, settings.quality),
     )
     inputs = [*mapped.files, Path(mapping), *([] if members is None else [Path(members)])]
@@ -248,6 +248,12 @@ def _check_sun() -> None:
         raise HalonmfError(
             f"the frame gives the Sun Lz = {found:.2f} kpc km/s, expected {LZ_SUN}: the sign or the frame is wrong."
         )
+
+
+def _given(step: tuple[str, np.ndarray]) -> Cut:
+    """Return the cut that keeps the rows of a mask."""
+    said, met = step
+    return Cut(said, lambda t: met)
 
 
 def _member_cuts(ids: np.ndarray | None, settings: PrepareSettings) -> tuple[Cut, ...]:
