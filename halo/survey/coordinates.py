@@ -19,8 +19,8 @@ from ..orbits.convention import NEAR as NEAR
 from ..orbits.convention import UNKNOWN, Convention, check_energies, own, same_energies, stated
 from ..stars.catalogue import read_catalogue
 from ..stars.variables import CARTESIAN, SKY, values
-from .grammar import parse_mapping, read_mapping
 from .mapping import mapped
+from .parsing import parse_mapping, read_mapping
 from .plausible import PLAUSIBLE_KPC
 
 NAMES: Mapping[str, tuple[str, ...]] = {

@@ -24,9 +24,9 @@ from .grammar import (
     Abundance,
     Mapped,
     Value,
-    read_mapping,
 )
 from .joins import Joined, assign, cells_of, join
+from .parsing import read_mapping
 from .plausible import check_plausible
 from .quantities import quantity
 
