@@ -122,7 +122,8 @@ def prepare_mapped(
     """
     settings = settings or PrepareSettings()
     mapped = read_mapped(path, mapping, progress=progress)
-    settings = replace(settings, elements=mapped.elements)
+    if mapped.elements:  # a table of clusters may have none
+        settings = replace(settings, elements=mapped.elements)
     if not mapped.has_orbits:
         _check_backend(settings)
     ids = None
@@ -174,8 +175,9 @@ def _finish(
     _refuse_empty(flow, inputs)
     effective = {field.name: getattr(settings, field.name) for field in fields(settings)}
     if mapped is not None:
-        effective["mapping"] = mapped.mapping
-    record = provenance(command, effective, inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
+        effective |= {"mapping": mapped.mapping, "elements": mapped.elements}
+    orbits = stars.meta.pop("orbits", None) or (mapped.states if mapped is not None and mapped.states else None)
+    record = provenance(command, effective, inputs=inputs) | {"orbits": plain(orbits)}
     made = _ordered(stars[mask], settings)
     return Catalogue(made, flow, record, warnings=(*warned, *_left_in_clusters(made, settings)))
 

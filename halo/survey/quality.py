@@ -118,6 +118,8 @@ def mapped_quality_cuts(table: Table, settings: QualityCuts) -> tuple[Cut, ...]:
     """
     cuts = []
     for name in settings.elements:
+        if name not in table.colnames:
+            continue
         if settings.flags and f"{name}_FLAG" in table.colnames:
             cuts.append(_flag_cut(name))
         cuts.append(_error_cut(name, settings.max_error) if f"{name}_ERR" in table.colnames else _present_cut(name))
