@@ -120,18 +120,21 @@ def _located(path: Path, number: int, hdu: fits.BinTableHDU, offset: Callable[[f
         folded = [name.upper() for name in names]
         keys = [name if folded.count(name.upper()) > 1 else name.upper() for name in names]
         twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InputError(
+                f"{path}: more than one column is called {cleaned(', '.join(twice))}; rename or remove one."
+            )
         plain = hdu.columns.dtype.newbyteorder(">")
         fields = [plain.fields[name][:2] for name in plain.names or ()]
         n_rows, width, start = int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"]), offset(hdu)
         cards = {key: value for key, value in hdu.header.items() if not _LAYOUT.fullmatch(key)}
         formats, offsets = [f[0] for f in fields], [f[1] for f in fields]
-        if not twice:
-            layout = {"names": keys, "formats": formats, "offsets": offsets, "itemsize": plain.itemsize}
-            dtype = np.dtype(layout)  # type: ignore[call-overload]
+        layout = {"names": keys, "formats": formats, "offsets": offsets, "itemsize": plain.itemsize}
+        dtype = np.dtype(layout)  # type: ignore[call-overload]
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"{path}: {_DAMAGED} ({one_line(error)}); download it again.") from error
-    if twice:
-        raise InputError(f"{path}: more than one column is called {cleaned(', '.join(twice))}; rename or remove one.")
     if dtype.itemsize != width or len(found) != len(fields) or n_rows < 0:
         raise InputError(
             f"{path}: {_DAMAGED}: the columns take {dtype.itemsize} bytes, a row {width}; download it again."

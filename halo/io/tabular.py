@@ -123,7 +123,7 @@ def _csv(path: Path) -> Part:
     def read(wanted: Sequence[str], _: Told | None) -> Table:
         # by its name astropy would take a comment for the header
         arguments = {"format": "ascii.csv", "comment": "#", "encoding": "utf-8-sig"}
-        return _astropy(path, arguments | ({} if len(wanted) == len(names) else {"include_names": list(wanted)}))
+        return _astropy(path, arguments | {"include_names": list(wanted)})[list(wanted)]
 
     if not names:
         raise InputError(f"{path}: cannot be read as a table (it is empty); expected {FORMATS}.")
