@@ -109,7 +109,7 @@ def quality_cuts(settings: QualityCuts | None = None) -> tuple[Cut, ...]:
     return (*cuts, _below("LOGG", s.max_logg), _below("distance", s.max_distance, " kpc"))
 
 
-def mapped_quality_cuts(table: Table, settings: QualityCuts, keep: np.ndarray, condition: str = "") -> tuple[Cut, ...]:
+def mapped_quality_cuts(table: Table, settings: QualityCuts) -> tuple[Cut, ...]:
     """Return the quality cuts that a user's own catalogue has the columns for.
 
     Parameters
@@ -118,13 +118,9 @@ def mapped_quality_cuts(table: Table, settings: QualityCuts, keep: np.ndarray, c
         As `mapping.read_mapped` makes it.
     settings : QualityCuts
         Thresholds.
-    keep : ndarray of bool
-        Rows that satisfy the catalogue's own quality condition.
-    condition : str
-        That condition, for the cut-flow; empty where there is none.
     """
-    cuts = [Cut(f"quality: {condition}", lambda t: keep)] if condition else []
-    cuts += element_cuts(settings.elements, settings.missing, lambda name: _of_element(name, settings, table))
+    named = tuple(name for name in settings.elements if name in table.colnames)
+    cuts = list(element_cuts(named, settings.missing, lambda name: _of_element(name, settings, table)))
     if "LOGG" in table.colnames:
         cuts.append(_below("LOGG", settings.max_logg))
     if "distance" in table.colnames:
