@@ -12,13 +12,13 @@ class Commands(Door):
 
     groups = {  # noqa: RUF012 - written once, here
         "Data": {"survey": ("mock", "prepare")},
-        "Fit": {"fit": ("fit", "apply", "boundary", "classify", "plot")},
+        "Fit": {"fit": ("fit", "apply", "boundary", "classify", "plot"), "transfer": ("zeropoints",)},
         "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members")},
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},
         "Ensembles": {"ensemble": ("ensemble", "summary")},
-        "Checks": {"checks": ("rank", "stability", "injection", "search")},
+        "Checks": {"checks": ("rank", "stability", "injection", "search"), "compared": ("compare",)},
         "Simulations": {"simulations": ("simulation", "observe")},
-        "Whole pipeline": {"whole": ("demo", "paper")},
+        "Whole pipeline": {"whole": ("demo", "paper"), "begin": ("init",)},
         "About": {"about": ("info", "bench")},
     }
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds both lists equal
     from . import figures as figures
+    from .checks.compare import compare as compare
     from .checks.injection import inject as inject
     from .checks.penalties import search as search
     from .checks.rank import rank as rank
@@ -32,8 +33,10 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .fits.fit import Fit as Fit
     from .fits.fit import fit as fit
     from .fits.likelihood import likelihood as likelihood
+    from .fits.relate import zeropoints as zeropoints
     from .fits.settings import FitSettings as FitSettings
     from .fits.settings import Solver as Solver
+    from .fits.zeropoints import ZeroPoints as ZeroPoints
     from .mixtures.settings import Axis as Axis
     from .mixtures.settings import Chemistry as Chemistry
     from .mixtures.settings import Plane as Plane
@@ -77,6 +80,8 @@ _ROOMS = {
     "fits.apply": ("apply",),
     "fits.bootstrap": ("refit",),
     "fits.likelihood": ("likelihood",),
+    "fits.relate": ("zeropoints",),
+    "fits.zeropoints": ("ZeroPoints",),
     "products.profile": ("profile",),
     "products.boundary": ("boundary",),
     "products.four": ("split", "SplitSettings"),
@@ -88,6 +93,7 @@ _ROOMS = {
     "populations.regions": ("regions",),
     "populations.bifurcation": ("bifurcation",),
     "populations.aurora": ("aurora",),
+    "checks.compare": ("compare",),
     "checks.rank": ("rank",),
     "checks.stability": ("stability",),
     "checks.injection": ("inject",),

@@ -145,3 +145,19 @@ class SearchSettings:
     draws: Annotated[int, "Settings drawn from the grid.", Option(minimum=1)] = 5000
     folds: Annotated[int, "Parts of the entries, held out in turn.", Option(minimum=2)] = 5
     seed: Annotated[int, "Seed of the draws, the folds and random starts."] = 0
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """How two fits are compared; see `compare.compare`.
+
+    Attributes
+    ----------
+    replicates : int
+        Bootstrap replicates of each fit; 0 for no intervals.
+    seed : int
+        Of the draws.
+    """
+
+    replicates: Annotated[int, "Bootstrap replicates of each fit, for intervals; 0 for none.", Option(minimum=0)] = 200
+    seed: Annotated[int, "Seed of the draws.", Option(minimum=0)] = 0

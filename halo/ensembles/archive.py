@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.atomic import write_bytes
-from ..io.hdf5 import pack
+from ..io.hdf5 import check_seal, first_line, pack, read
 from ..io.kept import digest
 from ..io.provenance import plain, provenance
 from ..io.tables import save_table
@@ -124,3 +125,25 @@ def _contents(summary: Summary, record: Mapping[str, Any]) -> tuple[dict[str, np
         **({} if summary.verdict is None else {"verdict": summary.verdict.record()}),
     }
     return arrays, json.dumps(plain(content), sort_keys=True)
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """Return what an HDF5 summary says of itself, its arrays checked: labels, statistics, verdict and provenance.
+
+    Raises
+    ------
+    InputError
+        It is no summary, damaged, or another one than was written.
+    """
+    attributes, arrays = read(path)
+    try:
+        found = json.loads(attributes["record"])
+        if found["halonmf"] != "summary":
+            raise ValueError("not the summary of an ensemble")
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as a summary ({first_line(error)}).") from error
+    try:
+        check_seal(attributes, arrays)
+    except InputError as error:
+        raise InputError(f"{path}: {error} Make it again with halonmf summary.") from None
+    return dict(found)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .bifurcation import branches as branches
     from .both import analyses as analyses
     from .both import comparison as comparison
+    from .compared import fits_compared as fits_compared
     from .distributions import densities as densities
     from .distributions import eccentricities as eccentricities
     from .ensembles import ensemble as ensemble
@@ -58,6 +59,7 @@ _HOME = {
     "energy_fractions": "spreads",
     "ensemble": "ensembles",
     "every": "overview",
+    "fits_compared": "compared",
     "four_components": "four",
     "four_fractions": "spreads",
     "fractions": "profiles",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
 from ..errors import InputError
+from .reading import check_file
 
 LARGEST = 2**31
 """Most bytes of a data set, and of all in a file together; the files of this software stay far below."""
@@ -95,6 +97,34 @@ def unpack(image: bytes) -> dict[str, np.ndarray]:
             return arrays(file)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"cannot be read as HDF5 ({first_line(error)})") from error
+
+
+def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the attributes of a file's root and its arrays.
+
+    Raises
+    ------
+    InputError
+        No file, not HDF5, or a file that `arrays` refuses.
+    """
+    path = check_file(path)
+    try:
+        with h5py.File(path, "r") as file:
+            plain = {name: x.item() if isinstance(x, np.generic) else x for name, x in file.attrs.items()}
+            return plain, arrays(file)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read as HDF5 ({first_line(error)})") from error
+
+
+def said(path: str | Path, name: str) -> str:
+    """Return an attribute of a file's root as text; empty where there is none, or no such file."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs.get(name, ""))
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError):
+        return ""
 
 
 def put(file: Any, name: str, array: np.ndarray, *, compressed: bool = True) -> None:

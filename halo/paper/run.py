@@ -27,12 +27,12 @@ from .page import pages
 from .part import Part, Step
 from .quoted import kind_of_sample
 from .scoreboard import Scoreboard, board
-from .settings import RECOMMENDED
+from .settings import RECOMMENDED, SCORES
 from .steps import steps_of
 from .study import CHEMICAL, SELECTIONS, PaperSettings, Study
 from .suited import without_clusters
 
-STARS, REPORT, SCOREBOARD, SCORES = "stars.fits", "report.html", "scoreboard.html", "scoreboard.json"
+STARS, REPORT, SCOREBOARD = "stars.fits", "report.html", "scoreboard.html"
 FOLDERS = ("figures", "tables", "fits")
 
 

@@ -14,6 +14,8 @@ from ..mock.settings import MockSettings
 
 PAPER, RECOMMENDED, BOTH = "paper", "recommended", "both"
 ANALYSES = (PAPER, RECOMMENDED, BOTH)
+SCORES = "scoreboard.json"
+"""The file of a paper's folder by which the folder is known."""
 """Two components as the paper finds them; as many as the stars call for; the one beside the other."""
 
 

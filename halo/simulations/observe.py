@@ -22,6 +22,7 @@ from ..orbits.frames import SkyPhase, to_galactocentric, to_heliocentric
 from ..orbits.kinematics import kinematics
 from ..stars.catalogue import Catalogue
 from ..stars.cutflow import CutFlow
+from ..stars.origin import SURVEY
 from ..stars.variables import CARTESIAN, values
 from .columns import Source
 from .gravity import Multipoles, multipoles, turning_points
@@ -169,7 +170,8 @@ def observe(galaxy: Galaxy, settings: ObserveSettings | None = None) -> Catalogu
         "observe", {**choices, "mapping": galaxy.mapping, "criterion": galaxy.criterion}, seeds=[settings.seed]
     )
     orbits = {**frame.said, "Sun": own().sun, "Lz": "prograde positive"}
-    record |= {"orbits": orbits, "files": [Path(file).name for file in files]}
+    stars.meta[SURVEY] = galaxy.name  # so that components of a survey are not applied to it unawares
+    record |= {SURVEY: galaxy.name, "orbits": orbits, "files": [Path(file).name for file in files]}
     return Catalogue(stars, flow, record)
 
 

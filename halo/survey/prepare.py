@@ -19,11 +19,12 @@ from ..stars.clusters import REPORTED, described, number_by_cluster
 from ..stars.clusters import members as in_clusters
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
+from ..stars.origin import SURVEY, survey_of_record
 from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
 from .apogee import read_survey
 from .mapping import MappedCatalogue, read_mapped
 from .members import read_members
-from .quality import mapped_quality_cuts, quality_cuts
+from .quality import mapped_quality_cuts, measured_only, quality_cuts
 from .settings import PrepareSettings as PrepareSettings
 
 LZ_SUN = 1994.76
@@ -87,7 +88,7 @@ def prepare(
 
 
 def prepare_mapped(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     mapping: str | Path,
     members: str | Path | None = None,
     *,
@@ -98,8 +99,8 @@ def prepare_mapped(
 
     Parameters
     ----------
-    path : path
-        The catalogue, in a format that astropy reads.
+    path : path or sequence of paths
+        The catalogue, and the further files that the mapping joins, as `mapping.read_mapped` takes them.
     mapping : path
         The TOML file that names its columns; see ``docs/catalogue-mapping.md``.
     members : path, optional
@@ -122,7 +123,8 @@ def prepare_mapped(
     """
     settings = settings or PrepareSettings()
     mapped = read_mapped(path, mapping, progress=progress)
-    settings = replace(settings, elements=mapped.elements)
+    if mapped.elements:  # a table of clusters may have none
+        settings = replace(settings, elements=mapped.elements)
     if not mapped.has_orbits:
         _check_backend(settings)
     ids = None
@@ -131,11 +133,13 @@ def prepare_mapped(
             raise UsageError(f"{mapping}: cluster members are matched by source_id; name its column under [columns].")
         ids = read_members(members, settings.member_probability, progress=progress)
     cuts = (
+        *map(_given, mapped.exist),
         *_member_cuts(ids, settings),
-        *mapped_quality_cuts(mapped.table, settings.quality, mapped.keep, mapped.quality),
+        *(_given((f"quality: {said}", met)) for said, met in mapped.conditions),
+        *mapped_quality_cuts(mapped.table, settings.quality),
     )
-    inputs = [Path(path), Path(mapping), *([] if members is None else [Path(members)])]
-    warned = _no_member(mapped.table, ids)
+    inputs = [*mapped.files, Path(mapping), *([] if members is None else [Path(members)])]
+    warned = (*mapped.warnings, *_no_member(mapped.table, ids))
     return _finish(mapped.table, cuts, settings, inputs, "prepare", progress, mapped=mapped, warned=warned)
 
 
@@ -156,7 +160,7 @@ def _finish(
     mask, flow = apply_cuts(table, cuts)
     _refuse_empty(flow, inputs)
     progress("quality cuts", len(table), len(table))
-    stars = table[mask]
+    stars = measured_only(table[mask], settings.quality)
     if not has_orbits:
         stars = _with_orbits(stars, settings, progress)
     removed = settings.clusters == "remove"
@@ -172,9 +176,12 @@ def _finish(
     _refuse_empty(flow, inputs)
     effective = {field.name: getattr(settings, field.name) for field in fields(settings)}
     if mapped is not None:
-        effective["mapping"] = mapped.mapping
-    record = provenance(command, effective, inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
+        effective |= {"mapping": mapped.mapping, "elements": mapped.elements}
+    orbits = stars.meta.pop("orbits", None) or (mapped.states if mapped is not None and mapped.states else None)
+    record = provenance(command, effective, inputs=inputs) | {"orbits": plain(orbits)}
+    record[SURVEY] = survey_of_record(record)
     made = _ordered(stars[mask], settings)
+    made.meta |= {SURVEY: record[SURVEY]}
     return Catalogue(made, flow, record, warnings=(*warned, *_left_in_clusters(made, settings)))
 
 
@@ -246,6 +253,12 @@ def _check_sun() -> None:
         raise HalonmfError(
             f"the frame gives the Sun Lz = {found:.2f} kpc km/s, expected {LZ_SUN}: the sign or the frame is wrong."
         )
+
+
+def _given(step: tuple[str, np.ndarray]) -> Cut:
+    """Return the cut that keeps the rows of a mask."""
+    said, met = step
+    return Cut(said, lambda t: met)
 
 
 def _member_cuts(ids: np.ndarray | None, settings: PrepareSettings) -> tuple[Cut, ...]:

@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..stars.cuts import Cut
 from ..stars.settings import DEFAULT_ELEMENTS
 from ..stars.variables import ELEMENTS, values
+from .incomplete import DROP, MISSING, blanked, element_cuts
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -44,6 +45,8 @@ class QualityCuts:
         Upper limit of the heliocentric distance, kpc, exclusive.
     flags : bool
         Apply the flag cuts (ASPCAPFLAG and each ``X_FE_FLAG``).
+    missing : str
+        ``drop`` or ``keep``: what becomes of stars that lack some of the abundances; see `incomplete`.
     """
 
     elements: tuple[str, ...] = DEFAULT_ELEMENTS
@@ -51,9 +54,12 @@ class QualityCuts:
     max_logg: float = 3.0
     max_distance: float = 10.0
     flags: bool = True
+    missing: str = DROP
 
     def __post_init__(self) -> None:
         check_elements(self.elements)
+        if self.missing not in MISSING:
+            raise UsageError(f"missing must be one of {', '.join(MISSING)}; got {self.missing!r}.")
         if math.isnan(self.max_logg):
             raise UsageError("max_logg must be a number, got nan.")
         for name in ("max_error", "max_distance"):
@@ -99,14 +105,11 @@ def quality_cuts(settings: QualityCuts | None = None) -> tuple[Cut, ...]:
         Cut("no tellurics", lambda t: no_bits(t["EXTRATARG"], [EXTRATARG_TELLURIC])),
         Cut("no Magellanic Cloud programmes", lambda t: ~_is_magellanic(np.asarray(t["PROGRAMNAME"]))),
     ]
-    for name in s.elements:
-        if s.flags:
-            cuts.append(_flag_cut(name))
-        cuts.append(_error_cut(name, s.max_error))
+    cuts += element_cuts(s.elements, s.missing, lambda name: _of_element(name, s))
     return (*cuts, _below("LOGG", s.max_logg), _below("distance", s.max_distance, " kpc"))
 
 
-def mapped_quality_cuts(table: Table, settings: QualityCuts, keep: np.ndarray, condition: str = "") -> tuple[Cut, ...]:
+def mapped_quality_cuts(table: Table, settings: QualityCuts) -> tuple[Cut, ...]:
     """Return the quality cuts that a user's own catalogue has the columns for.
 
     Parameters
@@ -115,21 +118,30 @@ def mapped_quality_cuts(table: Table, settings: QualityCuts, keep: np.ndarray, c
         As `mapping.read_mapped` makes it.
     settings : QualityCuts
         Thresholds.
-    keep : ndarray of bool
-        Rows that satisfy the catalogue's own quality condition.
-    condition : str
-        That condition, for the cut-flow; empty where there is none.
     """
-    cuts = [Cut(f"quality: {condition}", lambda t: keep)] if condition else []
-    for name in settings.elements:
-        if settings.flags and f"{name}_FLAG" in table.colnames:
-            cuts.append(_flag_cut(name))
-        cuts.append(_error_cut(name, settings.max_error) if f"{name}_ERR" in table.colnames else _present_cut(name))
+    named = tuple(name for name in settings.elements if name in table.colnames)
+    cuts = list(element_cuts(named, settings.missing, lambda name: _of_element(name, settings, table)))
     if "LOGG" in table.colnames:
         cuts.append(_below("LOGG", settings.max_logg))
     if "distance" in table.colnames:
         cuts.append(_below("distance", settings.max_distance, " kpc"))
     return tuple(cuts)
+
+
+def measured_only(table: Table, settings: QualityCuts) -> Table:
+    """Return stars that were kept without some of the abundances, NaN for these; others as they are."""
+    if settings.missing == DROP:
+        return table
+    return blanked(table, settings.elements, lambda name: _of_element(name, settings, table))
+
+
+def _of_element(name: str, settings: QualityCuts, table: Table | None = None) -> list[Cut]:
+    """Return the cuts on an abundance; with a table only those that it has the columns for."""
+    cuts = []
+    if settings.flags and (table is None or f"{name}_FLAG" in table.colnames):
+        cuts.append(_flag_cut(name))
+    has_error = table is None or f"{name}_ERR" in table.colnames
+    return [*cuts, _error_cut(name, settings.max_error) if has_error else _present_cut(name)]
 
 
 def _flag_cut(name: str) -> Cut:

@@ -41,6 +41,8 @@ class PrepareSettings:
         ``remove`` takes them out, ``ignore`` does not look; see `stars.clusters`.
     flags : bool
         Apply the flag cuts.
+    missing : str
+        ``drop`` leaves out the stars that lack one of the abundances; ``keep`` keeps those with [Fe/H] and one more.
     columns : tuple of str
         Further columns of allStar to carry along where present.
     cuts : tuple of str
@@ -62,6 +64,11 @@ class PrepareSettings:
         str, "Stars in place and motion of a globular cluster: warn, remove, or do not look.", Option(choices=CLUSTERS)
     ] = CLUSTERS[0]
     flags: Annotated[bool, "Apply the survey's flags."] = True
+    missing: Annotated[
+        str,
+        "Stars that lack abundances: drop, or keep those with [Fe/H] and one more.",
+        Option(choices=("drop", "keep")),
+    ] = "drop"
     columns: tuple[str, ...] = DEFAULT_COLUMNS
     cuts: Cuts = ()
     potential_backend: Annotated[str, "auto is AGAMA where installed, else builtin.", Option(choices=BACKENDS)] = "auto"
@@ -84,4 +91,4 @@ class PrepareSettings:
         """The thresholds of the quality cuts."""
         from .quality import QualityCuts
 
-        return QualityCuts(self.elements, self.max_error, self.max_logg, self.max_distance, self.flags)
+        return QualityCuts(self.elements, self.max_error, self.max_logg, self.max_distance, self.flags, self.missing)

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from threading import Lock
+from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from ..late import threads, use_threads
 
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
 _lock, _inside, _before = Lock(), 0, 1
+_blas: list[tuple[Any, int]] = []
 
 
 @contextmanager
 def kernels_only() -> Iterator[None]:
-    """Leave the threads to `in_parallel` inside: torch computes on one.
+    """Leave the threads to `in_parallel` inside: torch, and the BLAS of NumPy and SciPy, compute on one.
 
     Small tensors are not worth torch's own threads, which wait for each other at every call; on a busy machine that
-    takes several times as long as the work. Threads that `in_parallel` starts inside have one of torch's each.
+    takes several times as long as the work. Threads that `in_parallel` starts inside have one of torch's each. Those of
+    OpenBLAS look for work long after a product, on the very cores that the kernels are to have.
     """
-    global _inside, _before
+    global _inside, _before, _blas
     with _lock:  # torch's number is that of the process, and callers may overlap
         if _inside == 0:
             _before = threads()
             use_threads(1)
+            _blas = [(library, library.num_threads) for library in _blas_libraries("scipy.linalg" in sys.modules)]
+            _set(1)
         _inside += 1
         before = _before
     token = _threads.set(before if _threads.get() is None else _threads.get())
@@ -40,6 +48,20 @@ def kernels_only() -> Iterator[None]:
             _inside -= 1
             if _inside == 0:
                 use_threads(before)
+                _set(None)
+
+
+@cache
+def _blas_libraries(with_scipy: bool) -> list[Any]:
+    # looked for again once SciPy's own is there
+    return [each for each in ThreadpoolController().lib_controllers if each.user_api == "blas"]
+
+
+def _set(number: int | None) -> None:
+    """Give each BLAS so many threads, or those that it had."""
+    for library, before in _blas:
+        if before != 1:
+            library.set_num_threads(number or before)
 
 
 def number_of_threads() -> int:

@@ -2,6 +2,10 @@
 
 from threading import Barrier, Thread
 
+import pytest
+import scipy.linalg  # noqa: F401 - whose BLAS is its own
+from threadpoolctl import threadpool_info, threadpool_limits
+
 from nmfcore import threads, use_threads
 from nmfcore.kernels.parallel import kernels_only, number_of_threads
 
@@ -46,3 +50,24 @@ def test_inside_another_the_first_number_counts():
         assert threads() == 2
     finally:
         use_threads(before)
+
+
+def blas_threads():
+    return {each["filepath"]: each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+
+def test_blas_computes_on_one_thread_inside_and_on_its_own_number_after():
+    with threadpool_limits(2, "blas"):
+        before = blas_threads()
+        assert set(before.values()) == {2}
+        with kernels_only(), kernels_only():
+            assert set(blas_threads().values()) == {1}
+        assert blas_threads() == before
+
+
+def test_blas_has_its_threads_back_after_an_error():
+    with threadpool_limits(2, "blas"):
+        before = blas_threads()
+        with pytest.raises(RuntimeError, match="within"), kernels_only():
+            raise RuntimeError("within")
+        assert blas_threads() == before

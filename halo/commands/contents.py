@@ -1,0 +1,299 @@
+"""What a file or folder holds, at a glance: a few lines for a terminal, the same facts for programs."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..io.atomic import FITS
+from ..io.hdf5 import said
+from ..io.provenance import plain
+from ..io.reading import check_file, cleaned
+
+SCHEMA = 1
+"""Version of the facts that ``halonmf info --json`` prints; it rises when a key changes its meaning or goes."""
+WIDTH = 110
+SHOWN = 4
+"""Of long lists so many are shown."""
+FOLDERS = ("figures", "tables", "fits")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file or folder of this software is.
+
+    Attributes
+    ----------
+    kind : str
+        ``fit``, ``prepared catalogue``, ``table``, ``summary``, ``ensemble`` or ``paper``.
+    lines : tuple of str
+        For a terminal.
+    facts : dict
+        The same for programs.
+    provenance : dict
+        How it was made.
+    """
+
+    kind: str
+    lines: tuple[str, ...]
+    facts: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def describe(self, *, whole: bool = False) -> str:
+        """Return the lines, and how it was made: in a few words, or all of it."""
+        made = _json(self.provenance) if whole else self.made
+        return "\n".join([*(line for line in self.lines if line), *([made] if made else [])])
+
+    @property
+    def made(self) -> str:
+        """By what, when and from what it was made."""
+        record = self.provenance
+        if not record:
+            return ""
+        inputs = [cleaned(each.get("name", "?")) for each in record.get("inputs", ()) if isinstance(each, Mapping)]
+        made = f"made by halonmf {cleaned(record.get('command', '?'))}, version {cleaned(record.get('version', '?'))}"
+        made += f", {cleaned(record['time'])}" if "time" in record else ""
+        return made + (f", from {_few(inputs)}" if inputs else "")
+
+    def record(self) -> dict[str, Any]:
+        """Return it for ``--json``: ``schema``, ``kind``, the facts of this kind and ``provenance``."""
+        return {
+            "schema": SCHEMA,
+            "kind": self.kind,
+            **plain(_finite(self.facts)),
+            "provenance": plain(self.provenance),
+        }
+
+
+def contents(path: str | Path) -> Contents:
+    """Return what a file or a folder holds.
+
+    Parameters
+    ----------
+    path : path
+        A fit, a prepared catalogue, a table, the summary of an ensemble; or the folder of an ensemble or a paper.
+
+    Raises
+    ------
+    InputError
+        It is missing, damaged or of another kind.
+    """
+    from ..fits.files import load
+    from ..fits.fit import Fit
+    from ..stars.catalogue import Catalogue
+
+    path = Path(path)
+    if path.is_dir():
+        return _folder(path)
+    if path.suffix.lower() in FITS and '"halonmf": "summary"' in said(path, "record"):
+        return _summary_file(path)
+    content = load(path)
+    if isinstance(content, Fit):
+        return _fit(content)
+    return _catalogue(content) if isinstance(content, Catalogue) else _table(content)
+
+
+def _fit(fit: Any) -> Contents:
+    m, n = fit.mixtures.V.shape
+    settings, names = fit.settings, list(fit.names)
+    planes = ", ".join(str(plane) for plane in settings.chemistry.planes)
+    judged = fit.judged
+    lines = [
+        f"fit of {len(names)} components: {m} bins x {n} pixels; {fit.ended}",
+        f"selection {settings.selection.name}; bins {', '.join(f'{a.variable} {a.count}' for a in settings.axes)}; "
+        f"planes {planes}; loss {settings.solver.loss}",
+        fit.composition,
+        "" if judged is None else judged.describe(),
+        fit.problems(),
+        "" if fit.verified else "unverified: an earlier version wrote this file without a checksum",
+        fit.mixtures.describe(),
+        _flow(fit.cutflow),
+    ]
+    facts = {
+        "components": names,
+        "stars": int(fit.mixtures.n_stars.sum()),
+        "bins": m,
+        "pixels": n,
+        "selection": settings.selection.name,
+        "loss": settings.solver.loss,
+        "mass_fractions": dict(zip(names, fit.mass_fractions.tolist(), strict=True)),
+        "mean_fractions": dict(zip(names, fit.mean_fractions.tolist(), strict=True)),
+        "accreted_fraction": fit.accreted_fraction,
+        "status": fit.status,
+        "kkt": fit.kkt,
+        "iterations": fit.n_iter,
+        "verdict": None if judged is None else judged.record(),
+        "verified": fit.verified,
+        "cutflow": _steps(fit.cutflow),
+    }
+    return Contents("fit", tuple(lines), facts, dict(fit.provenance))
+
+
+def _catalogue(catalogue: Any) -> Contents:
+    table, record = catalogue.table, catalogue.provenance
+    orbits = record.get("orbits")
+    known = {str(name): cleaned(x) for name, x in orbits.items()} if isinstance(orbits, Mapping) else {}
+    E = np.asarray(table["E"], dtype=float) if "E" in table.colnames else np.zeros(0)
+    span = f"; E from {E.min() / 1e5:.2f}e5 to {E.max() / 1e5:.2f}e5 km2 / s2" if len(E) else ""
+    lines = [
+        f"prepared catalogue: {len(catalogue):,} stars{span}",
+        f"orbits in {known['potential']}" if "potential" in known else "",
+        _wrapped("columns", table.colnames),
+        _flow(catalogue.cutflow),
+    ]
+    facts = {
+        "stars": len(catalogue),
+        "columns": list(table.colnames),
+        "orbits": known,
+        "cutflow": _steps(catalogue.cutflow),
+    }
+    return Contents("prepared catalogue", tuple(lines), facts, dict(record))
+
+
+def _table(table: Any) -> Contents:
+    from ..fits.engine import CONVERGED, not_converged
+
+    meta = dict(table.meta)
+    record = meta.pop("provenance", None) or {}
+    units = {name: str(unit) if (unit := table[name].unit) is not None else "" for name in table.colnames}
+    named = [f"{name} [{unit}]" if unit else name for name, unit in units.items()]
+    crossings = meta.get("crossings") if isinstance(meta.get("crossings"), Mapping) else {}
+    ended = str(meta.get("fit_status", CONVERGED)), float(meta.get("fit_kkt", 0.0))
+    lines = [
+        f"table of {len(table):,} rows, by halonmf {cleaned(record.get('command', '?'))}",
+        _wrapped("columns", named),
+        *(f"{cleaned(name)} crossed at {_numbers(at)}" for name, at in list((crossings or {}).items())[:SHOWN]),
+        not_converged(*ended, len(meta.get("bins_not_converged", []))),
+        _wrapped("also says", [f"{name} {_brief(value)}" for name, value in meta.items() if name != "crossings"]),
+    ]
+    facts = {"rows": len(table), "columns": units, "meta": meta}
+    return Contents("table", tuple(lines), facts, dict(record))
+
+
+def _summary_file(path: Path) -> Contents:
+    from ..ensembles.archive import read_record
+    from ..fits.verdict import Verdict
+
+    record = read_record(path)
+    labels = [str(each.get("label", "")) for each in record.get("setups", ())]
+    judged = Verdict.from_record(record["verdict"]) if "verdict" in record else None
+    lines = [
+        f"summary of an ensemble: {len(labels)} configuration{'s' * (len(labels) != 1)}, "
+        f"intervals {cleaned(record.get('interval', '?'))}",
+        _wrapped("configurations", [label or "base" for label in labels]),
+        "" if judged is None else judged.describe(),
+    ]
+    facts = {"configurations": labels, "interval": record.get("interval"), "verdict": record.get("verdict")}
+    return Contents("summary", tuple(lines), facts, dict(record.get("provenance") or {}))
+
+
+def _folder(path: Path) -> Contents:
+    from ..ensembles.run import SETTINGS
+    from ..paper.settings import SCORES
+
+    if (path / SETTINGS).is_file():
+        return _ensemble(path)
+    if (path / SCORES).is_file():
+        return _paper(path, path / SCORES)
+    raise InputError(f"{path}: a folder of neither an ensemble ({SETTINGS}) nor a paper ({SCORES}).")
+
+
+def _ensemble(path: Path) -> Contents:
+    from ..ensembles.run import open_run
+    from ..ensembles.summary import summarise
+
+    run = open_run(path)
+    done, wanted = len(run.headers), len(run.plan.batches)
+    lines = [
+        f"ensemble of {len(run.setups)} configuration{'s' * (len(run.setups) != 1)}, {run.plan.fits:,} fits; "
+        f"{done:,} of {wanted:,} batches are there"
+    ]
+    facts: dict[str, Any] = {
+        "configurations": list(run.labels),
+        "fits": run.plan.fits,
+        "batches": wanted,
+        "batches_done": done,
+        "complete": run.complete,
+        "failed": [failure.label for failure in run.failed],
+    }
+    if run.complete:
+        summary = summarise(run)
+        lines += summary.describe().splitlines()[: 15 - len(lines) - 2]
+        facts["verdict"] = None if summary.verdict is None else summary.verdict.record()
+    else:
+        lines.append("go on with halonmf ensemble ... --resume")
+    record = {"inputs": [dict(run.stars)], "command": "ensemble", "settings_sha256": run.sha256}
+    return Contents("ensemble", tuple(lines), facts, record)
+
+
+def _paper(path: Path, scores: Path) -> Contents:
+    try:
+        found = json.loads(check_file(scores).read_text(encoding="utf-8"))
+        words = {cleaned(word, 40): int(number) for word, number in found["counts"].items()}
+        sample, stars = cleaned(found["sample"], 40), int(found["chemically_pure"])
+        warned = [cleaned(line) for line in found.get("warnings", ())]
+        record = dict(found.get("provenance") or {})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{scores}: cannot be read ({cleaned(error)}); make the paper again.") from None
+    count = {name: len(list((path / name).glob("*"))) for name in FOLDERS if (path / name).is_dir()}
+    lines = [
+        f"paper of the {sample}: {stars:,} chemically pure stars; "
+        + ", ".join(f"{number} files in {name}/" for name, number in count.items()),
+        "scoreboard: " + ", ".join(f"{number} {word}" for word, number in words.items()),
+        *warned[:SHOWN],
+        f"page: {path / 'report.html'}",
+    ]
+    return Contents("paper", tuple(lines), {"sample": sample, "scores": words, "files": count}, record)
+
+
+def _flow(flow: Any) -> str:
+    """Return a cut-flow, in the middle shortened."""
+    lines = str(flow).splitlines()
+    if len(lines) <= 2 * SHOWN:
+        return "\n".join(lines)
+    return "\n".join([*lines[:SHOWN], f"... {len(lines) - 2 * SHOWN} more cuts ...", *lines[-SHOWN:]])
+
+
+def _steps(flow: Any) -> dict[str, Any]:
+    return {"total": flow.total, "cuts": list(flow.names), "removed": list(flow.removed), "passed": flow.passed}
+
+
+def _wrapped(title: str, items: list[str]) -> str:
+    if not items:
+        return ""
+    lines = textwrap.wrap(f"{title}: " + ", ".join(map(cleaned, items)), WIDTH, subsequent_indent="  ")
+    return "\n".join([*lines[:3], f"  and more ({len(items)} in all)"] if len(lines) > 3 else lines)
+
+
+def _few(items: list[str]) -> str:
+    return ", ".join(items[:SHOWN]) + (f" and {len(items) - SHOWN} more" if len(items) > SHOWN else "")
+
+
+def _numbers(at: Any) -> str:
+    found = [float(x) for x in np.ravel(np.asarray(at, dtype=float))]
+    return " and ".join(f"{x / 1e5:.4f}e5" if abs(x) >= 1e4 else f"{x:.4g}" for x in found) or "no place"
+
+
+def _brief(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(plain(value))
+    return cleaned(text, 60)
+
+
+def _finite(value: Any) -> Any:
+    """Return facts with None for what is not finite, which JSON cannot say."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(plain(value), indent=1, sort_keys=True)

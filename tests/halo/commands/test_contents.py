@@ -1,0 +1,108 @@
+"""`halonmf info`: what files and folders hold, in a few lines and for programs."""
+
+import json
+
+import h5py
+import pytest
+
+import halonmf.halo as halo
+
+from .test_commands import small  # noqa: F401 - a fixture
+from .test_help import ok, run
+
+
+@pytest.fixture(scope="module")
+def made(small, tmp_path_factory):  # noqa: F811
+    """The small mock's folder with a profile and an ensemble in it."""
+    folder, _ = small
+    more = tmp_path_factory.mktemp("made")
+    ok("apply", folder / "fit.h5", folder / "stars.fits", "-o", more / "profile.ecsv")
+    options = ("--bootstrap", 4, "--bins", "E:4", "--pixels", 10, "--no-figures", "--quiet")
+    ok("ensemble", folder / "stars.fits", "-o", more / "run", *options)
+    return {
+        "fit": folder / "fit.h5",
+        "prepared catalogue": folder / "stars.fits",
+        "table": more / "profile.ecsv",
+        "ensemble": more / "run",
+        "summary": more / "run" / "summary.h5",
+    }
+
+
+@pytest.mark.parametrize("kind", ["fit", "prepared catalogue", "table", "ensemble", "summary"])
+def test_it_takes_some_fifteen_lines_and_the_last_says_how_it_was_made(made, kind):
+    lines = ok("info", made[kind]).splitlines()
+    assert len(lines) <= 20
+    assert lines[0].startswith(kind if kind != "summary" else "summary of an ensemble")
+    assert lines[-1].startswith("made by halonmf")
+
+
+@pytest.mark.parametrize("kind", ["fit", "prepared catalogue", "table", "ensemble", "summary"])
+def test_json_has_the_kind_the_facts_and_the_whole_provenance(made, kind):
+    found = json.loads(ok("info", made[kind], "--json"))
+    assert (found["schema"], found["kind"]) == (1, kind)
+    assert found["provenance"]["inputs"]
+
+
+def test_the_facts_of_a_fit_are_its_own(made):
+    fit, found = halo.load(made["fit"]), json.loads(ok("info", made["fit"], "--json"))
+    assert found["mass_fractions"] == dict(zip(fit.names, fit.mass_fractions.tolist(), strict=True))
+    assert found["stars"] == fit.mixtures.n_stars.sum()
+    assert found["cutflow"]["passed"] == fit.cutflow.passed
+    assert found["verdict"]["word"] == fit.verdict.word
+
+
+def test_provenance_prints_every_setting_and_checksum(made):
+    found = ok("info", made["fit"], "--provenance")
+    sha256 = halo.load(made["fit"]).provenance["inputs"][0]["sha256"]
+    assert sha256 in found
+    assert sha256 not in ok("info", made["fit"])
+
+
+def test_crossings_of_a_profile_are_printed_as_energies(made):
+    profile = halo.load(made["table"])
+    (crossing,) = profile.meta["crossings"]["HE=0.5"]
+    assert f"HE=0.5 crossed at {crossing / 1e5:.4f}e5" in ok("info", made["table"])
+
+
+def test_a_run_that_is_not_whole_says_how_to_go_on(made, tmp_path):
+    import shutil
+
+    shutil.copytree(made["ensemble"], tmp_path / "run")
+    for batch in (tmp_path / "run" / "batches").iterdir():
+        batch.unlink()
+    said = ok("info", tmp_path / "run")
+    assert "0 of 1 batches" in said
+    assert "--resume" in said
+    assert json.loads(ok("info", tmp_path / "run", "--json"))["complete"] is False
+
+
+def test_a_summary_that_was_changed_is_refused(made, tmp_path):
+    changed = tmp_path / "summary.h5"
+    changed.write_bytes(made["summary"].read_bytes())
+    with h5py.File(changed, "r+") as file:
+        name = next(name for name in file if file[name].shape and file[name].dtype.kind == "f")
+        file[name][...] = 0.25
+    result = run("info", changed)
+    assert result.exit_code == 3
+    assert "checksum" in result.output
+
+
+def test_a_paper_tells_its_scores(tmp_path):
+    scores = {"sample": "mock", "chemically_pure": 12979, "counts": {"PASS": 86, "FAIL": 17}, "warnings": []}
+    (tmp_path / "scoreboard.json").write_text(json.dumps(scores))
+    assert "86 PASS, 17 FAIL" in ok("info", tmp_path)
+    assert json.loads(ok("info", tmp_path, "--json"))["scores"] == scores["counts"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"counts": 3}', "[" * 100_000])
+def test_a_paper_whose_scores_cannot_be_read_is_refused(tmp_path, text):
+    (tmp_path / "scoreboard.json").write_text(text)
+    result = run("info", tmp_path)
+    assert result.exit_code == 3
+    assert "cannot be read" in result.output
+
+
+def test_a_folder_of_something_else_is_named(tmp_path):
+    result = run("info", tmp_path)
+    assert result.exit_code == 3
+    assert "neither an ensemble" in result.output
