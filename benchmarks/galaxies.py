@@ -100,6 +100,37 @@ def rule(folder, paths):
             for name, mapping in (("comoving", "fire2"), ("physical", other))}  # fmt: skip
 
 
+def sentences(found):
+    """Return what docs/simulations.md says of them."""
+    rules = {name: f"{100 * x:.1f} %" for name, x in found["accreted_by_rule"].items()}
+    lines = [
+        f"{rules['comoving']} of its stars are accreted by the comoving rule, {rules['physical']} by the physical one"
+    ]
+    for name, rows in found["rows"].items():
+        cells = [
+            percent([row[key] for row in rows])
+            for key in ("true_fraction", "accreted_fraction", "fit_purity", "fit_completeness", "known_purity",
+                        "known_completeness")
+        ]  # fmt: skip
+        rms = [row["rms"]["r"] for row in rows]
+        lines.append(f"| {name} | {' | '.join(cells)} | {min(rms):.2f} to {max(rms):.2f} |")
+    e = found["eccentricities"]
+    both = 100 * e["chosen_by_both"] / e["chosen"]
+    lines += [
+        f"differ from the Staeckel estimate by {e['median_difference']:+.3f} in the median",
+        f"and {e['rms_difference']:.3f} rms",
+        f"of {e['chosen']:,} chemically pure stars {both:.1f} % are chosen by both",
+        f"and {e['chosen_by_the_average_alone']:,} others by the average alone",
+        f"five million particles take {found['seconds_of_5e6_particles']:.0f} s",
+    ]
+    return lines
+
+
+def percent(numbers):
+    low, high = (f"{100 * x:.0f}" for x in (min(numbers), max(numbers)))
+    return f"{low} %" if low == high else f"{low} to {high} %"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stars", type=pathlib.Path, help="Prepared stars of a mock survey.")
