@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .cells import Cells
 
 _AND = re.compile(r"\s+(?:and|&&?)\s+")
-_EQUAL = re.compile(r"""\s*([A-Za-z_][\w.]*)\s*(==|=|!=)\s*(?:'([^']*)'|"([^"]*)")\s*""")
+_EQUAL = re.compile(r"""\s*([A-Za-z_][\w.]*)\s*(==|=|!=|!~)\s*(?:'([^']*)'|"([^"]*)")\s*""")
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,22 @@ class Condition:
         Columns of text, whether they must be equal or differ, and the text.
     flags : tuple of Flag
         None of these may be raised.
+    without : tuple of (str, str)
+        Columns of text, and what must not occur in them in any case of letters.
     """
 
     said: str
     compare: str = ""
     equal: tuple[tuple[str, bool, str], ...] = ()
     flags: tuple[Flag, ...] = ()
+    without: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every column in it."""
         compared = cut_names(self.compare) if self.compare else ()
-        return (*compared, *(name for name, _, _ in self.equal), *(flag.column for flag in self.flags))
+        texts = (*(name for name, _, _ in self.equal), *(name for name, _ in self.without))
+        return (*compared, *texts, *(flag.column for flag in self.flags))
 
     def holds(self, cells: Cells) -> np.ndarray:
         """Return where the condition holds, which it never does where a value in it is missing."""
@@ -60,6 +64,8 @@ class Condition:
         for name, same, text in self.equal:
             found = cells.texts(name)
             keep &= ((found == text) if same else (found != text)) & ~cells.missing(name)
+        for name, text in self.without:
+            keep &= np.char.find(np.char.lower(cells.texts(name)), text.lower()) < 0
         for flag in self.flags:
             keep &= flag.raised(cells) == 0
         return keep
@@ -96,11 +102,14 @@ def _condition(path: Path, key: str, found: Any, bits: Mapping[str, Mapping[str,
             f"{path}: {key} in [catalogue] must be a text of at most {LONGEST_TEXT} characters, a flag, or a list of "
             f"them; got {cleaned(repr(found), 60)}."
         )
-    rest, equal = [], []
+    rest, equal, without = [], [], []
     for part in _AND.split(found) if "'" in found or '"' in found else [found]:
         match = _EQUAL.fullmatch(part)
-        if match:
-            equal.append((match[1], match[2] != "!=", (match[3] if match[3] is not None else match[4]).strip()))
+        text = "" if match is None else (match[3] if match[3] is not None else match[4]).strip()
+        if match and match[2] == "!~":
+            without.append((match[1], text))
+        elif match:
+            equal.append((match[1], match[2] != "!=", text))
         else:
             rest.append(part)
     compare = " and ".join(rest)
@@ -109,4 +118,4 @@ def _condition(path: Path, key: str, found: Any, bits: Mapping[str, Mapping[str,
             parse_cut(compare)
     except UsageError as error:
         raise InputError(f"{path}: {key}: {error}") from error
-    return Condition(found, compare, tuple(equal))
+    return Condition(found, compare, tuple(equal), without=tuple(without))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +44,8 @@ class QualityCuts:
         Upper limit of the heliocentric distance, kpc, exclusive.
     flags : bool
         Apply the flag cuts (ASPCAPFLAG and each ``X_FE_FLAG``).
+    bits : tuple of int
+        Bits of the abundances' flags that count; all where there are none.
     """
 
     elements: tuple[str, ...] = DEFAULT_ELEMENTS
@@ -51,6 +53,7 @@ class QualityCuts:
     max_logg: float = 3.0
     max_distance: float = 10.0
     flags: bool = True
+    bits: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_elements(self.elements)
@@ -101,12 +104,12 @@ def quality_cuts(settings: QualityCuts | None = None) -> tuple[Cut, ...]:
     ]
     for name in s.elements:
         if s.flags:
-            cuts.append(_flag_cut(name))
+            cuts.append(_flag_cut(name, s.bits))
         cuts.append(_error_cut(name, s.max_error))
     return (*cuts, _below("LOGG", s.max_logg), _below("distance", s.max_distance, " kpc"))
 
 
-def mapped_quality_cuts(table: Table, settings: QualityCuts) -> tuple[Cut, ...]:
+def mapped_quality_cuts(table: Table, settings: QualityCuts, bits: Sequence[int] = ()) -> tuple[Cut, ...]:
     """Return the quality cuts that a user's own catalogue has the columns for.
 
     Parameters
@@ -115,11 +118,14 @@ def mapped_quality_cuts(table: Table, settings: QualityCuts) -> tuple[Cut, ...]:
         As `mapping.read_mapped` makes it.
     settings : QualityCuts
         Thresholds.
+    bits : sequence of int
+        Bits of the flags that were asked for when the table was read; all where there are none.
     """
     cuts = []
     for name in settings.elements:
         if settings.flags and f"{name}_FLAG" in table.colnames:
-            cuts.append(_flag_cut(name))
+            said = f"no bit {', '.join(map(str, bits))} of the flag of {name}" if bits else f"{name}_FLAG = 0"
+            cuts.append(replace(_flag_cut(name), name=said))
         cuts.append(_error_cut(name, settings.max_error) if f"{name}_ERR" in table.colnames else _present_cut(name))
     if "LOGG" in table.colnames:
         cuts.append(_below("LOGG", settings.max_logg))
@@ -128,8 +134,11 @@ def mapped_quality_cuts(table: Table, settings: QualityCuts) -> tuple[Cut, ...]:
     return tuple(cuts)
 
 
-def _flag_cut(name: str) -> Cut:
-    return Cut(f"{name}_FLAG = 0", lambda t: np.asarray(t[f"{name}_FLAG"]) == 0)
+def _flag_cut(name: str, bits: Sequence[int] = ()) -> Cut:
+    if bits:
+        said = f"no bit {', '.join(map(str, bits))} of {name}_FLAG"
+        return Cut(said, lambda t: no_bits(t[f"{name}_FLAG"], bits), on=name)
+    return Cut(f"{name}_FLAG = 0", lambda t: np.asarray(t[f"{name}_FLAG"]) == 0, on=name)
 
 
 def _error_cut(name: str, limit: float) -> Cut:
