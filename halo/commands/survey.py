@@ -22,12 +22,13 @@ from .output import Output
 def mock(directory: Folder, *, settings: MockSettings, overwrite: Overwrite = False, quiet: Quiet = False) -> None:
     """Make a mock survey with a known truth.
 
-    Writes allStarLite, astroNN and cluster-member files, and truth.fits.
+    Writes the survey's files, those of cluster members, and truth.fits.
     """
     from ..mock.survey import make
 
     with Terminal(quiet) as progress:
-        paths = make(directory, settings.stars, settings.seed, settings.full, progress, overwrite, settings.model)
+        drawn = (settings.stars, settings.seed, settings.full)
+        paths = make(directory, *drawn, progress, overwrite, settings.model, settings.survey)
     thinned = f"1 disc star in {paths.thinning:g} kept" if paths.thinning != 1 else "discs not thinned"
     typer.echo(f"{paths.n_rows:,} rows ({thinned}) -> {paths.allstar.parent}")
 
