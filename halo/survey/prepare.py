@@ -92,14 +92,14 @@ def prepare(
         if survey is not None:
             raise UsageError("give --survey or --columns, not both: a survey's columns are known.")
         return prepare_mapped([allstar, *rest], columns, members, settings=settings, progress=progress)
-    known = survey or recognise(allstar)
+    known = survey or recognise(allstar) or next((name for path in rest if (name := recognise(path))), None)
     if known is None and len(rest) != 1:
         raise UsageError(
             f"{allstar} is the catalogue of no known survey ({', '.join(SURVEYS)}); give ALLSTAR and ASTRONN of APOGEE "
             "DR17, or one catalogue with --columns."
         )
     facts = survey_facts(known or SURVEYS[0])
-    if facts.name != SURVEYS[0] or not rest:
+    if facts.name != SURVEYS[0] or not rest:  # APOGEE DR17's reader joins its two files itself
         return prepare_mapped(arrange(facts, [allstar, *rest]), facts, members, settings=settings, progress=progress)
     if len(rest) > 1:
         raise UsageError(f"{facts.name} joins one file of distances, astroNN's; got {', '.join(map(str, rest))}.")
