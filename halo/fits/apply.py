@@ -16,6 +16,7 @@ from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
 from ..stars.weights import weights_of
+from .conventions import checked
 from .engine import not_converged, resolve_device, solve
 from .fit import Fit, fractions
 from .reading import LAST, Reading
@@ -128,7 +129,7 @@ def apply(
     Raises
     ------
     InputError
-        No star, or none inside the bins and the images.
+        No star, or none inside the bins and the images; energies of another convention than the fit's.
     UsageError
         Settings that make no sense.
 
@@ -140,7 +141,7 @@ def apply(
     (400, 2)
     """
     fit = as_fit(fit)
-    chosen, flow = choose(stars, as_selection(selection, fit.settings.selection))
+    chosen, flow = choose(checked(fit, stars), as_selection(selection, fit.settings.selection))
     mixtures = mix(chosen, bins, fit.mixtures.chemistry, weights_of(chosen, fit.settings.weights))
     return apply_mixtures(fit, mixtures, flow, device=device)
 
