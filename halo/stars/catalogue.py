@@ -130,8 +130,8 @@ def write_catalogue(
     stars = fits.table_to_hdu(bare)
     stars.name = "STARS"
     said = stated(provenance)
-    for card, text in zip(CARDS, () if said is None else said.record().values(), strict=False):
-        stars.header[card] = (text, "of E and Lz")
+    for card, words in zip(CARDS, () if said is None else said.record().values(), strict=False):
+        stars.header[card] = (words, "of E and Lz")
     flow = fits.table_to_hdu(cutflow.to_table())
     flow.name = "CUTFLOW"
     record = fits.BinTableHDU(Table({"json": np.array([text.encode("ascii")])}), name="PROVENANCE")

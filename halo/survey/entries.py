@@ -32,7 +32,7 @@ def _is_text(value: Any) -> bool:
 
 _TEXT = (f"a text of at most {LONGEST_TEXT} characters", _is_text)
 _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(("name", "format", "quality", "column", "unit", "error", "flag"), _TEXT),
+    **dict.fromkeys(("name", "format", "quality", "potential", "zero_point", "column", "unit", "error", "flag"), _TEXT),
     "extension": ("a whole number from 0", lambda x: type(x) is int and 0 <= x < 1000),
     "missing": ("a list of numbers", lambda x: isinstance(x, list) and all(_is_number(one) for one in x)),
     "scale": ("a finite number other than 0", lambda x: _is_number(x) and math.isfinite(x) and x != 0),

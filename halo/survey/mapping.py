@@ -26,7 +26,7 @@ from .entries import check_types
 ABUNDANCE_KEYS = ("column", "error", "flag")
 QUANTITY_KEYS = ("column", "unit", "scale")
 SECTIONS = ("catalogue", "columns", "abundances")
-CATALOGUE_KEYS = ("name", "format", "extension", "quality", "missing")
+CATALOGUE_KEYS = ("name", "format", "extension", "quality", "missing", "potential", "zero_point")
 
 ALIASES = {"ra": "RA", "dec": "DEC", "rv": "radial_velocity", "z": "z_gal", "e": "ecc", "r": "r_sph", "R": "R_cyl"}
 IDENTIFIERS = {"id": "APOGEE_ID", "source_id": "SOURCE_ID"}
