@@ -16,7 +16,8 @@ class Commands(Door):
         "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members")},
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},
         "Ensembles": {"ensemble": ("ensemble", "summary")},
-        "Checks": {"checks": ("rank", "stability", "injection", "search", "simulation"), "compared": ("compare",)},
+        "Checks": {"checks": ("rank", "stability", "injection", "search"), "compared": ("compare",)},
+        "Simulations": {"simulations": ("simulation", "observe")},
         "Whole pipeline": {"whole": ("demo", "paper"), "begin": ("init",)},
         "About": {"about": ("info", "bench")},
     }

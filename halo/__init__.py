@@ -56,6 +56,10 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .replicates.posterior import classifier as classifier
     from .replicates.setup import Setup as Setup
     from .simulations.fractions import simulate as simulate
+    from .simulations.observe import observe as observe
+    from .simulations.particles import read_galaxy as read_galaxy
+    from .simulations.recovery import recover as recover
+    from .simulations.settings import ObserveSettings as ObserveSettings
     from .stars.catalogue import Catalogue as Catalogue
     from .stars.selection import select as select
     from .stars.settings import Selection as Selection
@@ -101,6 +105,10 @@ _ROOMS = {
     "ensembles.launch": ("ensemble",),
     "ensembles.summary": ("summarise",),
     "simulations.fractions": ("simulate",),
+    "simulations.particles": ("read_galaxy",),
+    "simulations.settings": ("ObserveSettings",),
+    "simulations.observe": ("observe",),
+    "simulations.recovery": ("recover",),
     "paper.recommended": ("recommended",),
     "figures": ("figures",),
 }
