@@ -82,7 +82,8 @@ def settings_file(chosen: dict[str, Any], said: str = "") -> str:
 
 def _entry(field: Field, chosen: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of an option: what it is, and its value."""
-    help_ = field.help + (f" One of {', '.join(map(str, field.option.choices))}." if _choices(field) else "")
+    choices = _choices(field)
+    help_ = field.help + (f" One of {', '.join(choices)}." if choices else "")
     yield from textwrap.wrap(help_, WIDTH, initial_indent="# ", subsequent_indent="# ")
     key = field.flags[0].split("/")[0].removeprefix("--")
     if field.keyword in chosen:

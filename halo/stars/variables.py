@@ -121,6 +121,7 @@ def _table() -> dict[str, Variable]:
         ("pmra_error", "pmra_error", "mas / yr", r"\sigma(\mu_{\alpha*})"),
         ("pmdec_error", "pmdec_error", "mas / yr", r"\sigma(\mu_\delta)"),
         ("radial_velocity_error", "radial_velocity_error", "km / s", r"\sigma(v_\mathrm{los})"),
+        ("pmra_pmdec_corr", "pmra_pmdec_corr", "", r"\rho(\mu_{\alpha*}, \mu_\delta)"),
         ("TEFF", "TEFF", "K", r"T_\mathrm{eff}"),
         ("SNR", "SNR", "", r"\mathrm{S/N}"),
         ("M_H", "M_H", "", r"\mathrm{[M/H]}"),

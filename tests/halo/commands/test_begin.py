@@ -1,4 +1,4 @@
-"""`halonmf init`: the defaults in its settings file are the commands' own, and its job script goes on where it ended."""
+"""`halonmf init`: defaults in its settings file are the commands' own, and its job goes on where it ended."""
 
 import re
 import subprocess

@@ -77,7 +77,8 @@ def test_a_star_without_any_plane_counts_nowhere(stars):
 
 def test_where_nothing_is_missing_nothing_changes(stars):
     found = [fit(stars[0], COARSE.replace(missing=missing)) for missing in MISSING]
-    assert np.array_equal(found[0].W, found[1].W) and np.array_equal(found[0].W, found[2].W)
+    assert np.array_equal(found[0].W, found[1].W)
+    assert np.array_equal(found[0].W, found[2].W)
     assert found[1].mixtures.weights is None
 
 
