@@ -1,7 +1,7 @@
 """Stop commands at random, by SIGKILL, SIGTERM and SIGINT, and compare what they end in with uninterrupted runs.
 
 An ensemble goes on where it was (--resume); a search and the whole paper begin again (--overwrite). Each command is
-stopped at moments drawn evenly from the time that an uninterrupted run takes. After each stop every file that has its
+stopped at moments drawn evenly from the time that an uninterrupted run takes (an ensemble, from a third of that). After each stop every file that has its
 final name must be one of the uninterrupted run, bit for bit, and a signal must leave no temporary file. After the last
 stop the command runs to its end, and all its files must be those of the uninterrupted run. SOURCE_DATE_EPOCH gives all
 of them one time. Takes about twenty minutes on an idle machine.
@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -45,6 +46,12 @@ def contents(folder):
     return final, [path.name for path in paths if path.name.endswith(".tmp")]
 
 
+def differing(folder, whole):
+    """The names of files that are not those of an uninterrupted run."""
+    ended = {n: path.read_bytes() for n, path in contents(folder)[0].items()}
+    return sorted(n for n in whole.keys() | ended.keys() if whole.get(n) != ended.get(n))
+
+
 def target(name, folder):
     return folder / "search.ecsv" if name == "search" else folder / "out"
 
@@ -61,11 +68,14 @@ def stop_at(command, signals, seconds, rng, folder, whole):
             process.send_signal(one)
         said = process.communicate(timeout=300)[1]
         codes[f"{one.name} {process.returncode}"] += 1
-        if process.returncode == 0:  # it was faster: stopped earlier, or the only thing left to do is done
+        if process.returncode == 0:  # it came to its end first: compared, and begun once more
             seconds = min(seconds, time.monotonic() - began)
-        else:
-            waiting.pop()
-        if process.returncode not in (0, *CODES[one]):
+            wrong += [f"{n} differs at an end" for n in differing(folder, whole)]
+            shutil.rmtree(folder)
+            folder.mkdir()
+            continue
+        waiting.pop()
+        if process.returncode not in CODES[one]:
             wrong.append(f"{one.name}: exit code {process.returncode}: {said[-300:]}")
         there, left = contents(folder)
         # what is made from all batches changes as they come: it is compared at the end
@@ -98,8 +108,7 @@ def compare(name, options, rng, folder, stars):
     # an ensemble is further each time; the others begin again
     wrong, codes = stop_at(command, kinds, seconds * (0.3 if name == "ensemble" else 1.0), rng, stopped, whole)
     subprocess.run(command, check=True, capture_output=True)
-    ended = {n: path.read_bytes() for n, path in contents(stopped)[0].items()}
-    different = sorted(n for n in whole.keys() | ended.keys() if whole.get(n) != ended.get(n))
+    different = differing(stopped, whole)
     print(name, f"{seconds:.0f} s", dict(codes), wrong[:5], different[:5], flush=True)
     return {
         "command": name,
