@@ -1,10 +1,10 @@
 """Stop commands at random, by SIGKILL, SIGTERM and SIGINT, and compare what they end in with uninterrupted runs.
 
 An ensemble goes on where it was (--resume); a search and the whole paper begin again (--overwrite). Each command is
-stopped at moments drawn evenly from the time that an uninterrupted run takes (an ensemble, from a third of that). After each stop every file that has its
-final name must be one of the uninterrupted run, bit for bit, and a signal must leave no temporary file. After the last
-stop the command runs to its end, and all its files must be those of the uninterrupted run. SOURCE_DATE_EPOCH gives all
-of them one time. Takes about twenty minutes on an idle machine.
+stopped at moments drawn evenly from the time that an uninterrupted run takes (an ensemble, from a third of that). After
+each stop every file that has its final name must be one of the uninterrupted run, bit for bit, and a signal must leave
+no temporary file. After the last stop the command runs to its end, and all its files must be those of the uninterrupted
+run. SOURCE_DATE_EPOCH gives all of them one time. Takes about twenty minutes on an idle machine.
 """
 
 import argparse
