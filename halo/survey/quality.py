@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +47,8 @@ class QualityCuts:
         Apply the flag cuts (ASPCAPFLAG and each ``X_FE_FLAG``).
     missing : str
         ``drop`` or ``keep``: what becomes of stars that lack some of the abundances; see `incomplete`.
+    bits : tuple of int
+        Bits of the abundances' flags that count; all where there are none.
     """
 
     elements: tuple[str, ...] = DEFAULT_ELEMENTS
@@ -55,6 +57,7 @@ class QualityCuts:
     max_distance: float = 10.0
     flags: bool = True
     missing: str = DROP
+    bits: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_elements(self.elements)
@@ -109,7 +112,7 @@ def quality_cuts(settings: QualityCuts | None = None) -> tuple[Cut, ...]:
     return (*cuts, _below("LOGG", s.max_logg), _below("distance", s.max_distance, " kpc"))
 
 
-def mapped_quality_cuts(table: Table, settings: QualityCuts) -> tuple[Cut, ...]:
+def mapped_quality_cuts(table: Table, settings: QualityCuts, bits: Sequence[int] = ()) -> tuple[Cut, ...]:
     """Return the quality cuts that a user's own catalogue has the columns for.
 
     Parameters
@@ -118,9 +121,11 @@ def mapped_quality_cuts(table: Table, settings: QualityCuts) -> tuple[Cut, ...]:
         As `mapping.read_mapped` makes it.
     settings : QualityCuts
         Thresholds.
+    bits : sequence of int
+        Bits of the flags that were asked for when the table was read; all where there are none.
     """
     named = tuple(name for name in settings.elements if name in table.colnames)
-    cuts = list(element_cuts(named, settings.missing, lambda name: _of_element(name, settings, table)))
+    cuts = list(element_cuts(named, settings.missing, lambda name: _of_element(name, settings, table, bits)))
     if "LOGG" in table.colnames:
         cuts.append(_below("LOGG", settings.max_logg))
     if "distance" in table.colnames:
@@ -128,24 +133,36 @@ def mapped_quality_cuts(table: Table, settings: QualityCuts) -> tuple[Cut, ...]:
     return tuple(cuts)
 
 
-def measured_only(table: Table, settings: QualityCuts) -> Table:
-    """Return stars that were kept without some of the abundances, NaN for these; others as they are."""
+def measured_only(table: Table, settings: QualityCuts, *, mapped: bool) -> Table:
+    """Return stars that were kept without some of the abundances, NaN for these; others as they are.
+
+    `mapped` says that the table is one of `mapping.read_mapped`.
+    """
     if settings.missing == DROP:
         return table
-    return blanked(table, settings.elements, lambda name: _of_element(name, settings, table))
+    return blanked(table, settings.elements, lambda name: _of_element(name, settings, table if mapped else None))
 
 
-def _of_element(name: str, settings: QualityCuts, table: Table | None = None) -> list[Cut]:
-    """Return the cuts on an abundance; with a table only those that it has the columns for."""
+def _of_element(name: str, settings: QualityCuts, table: Table | None = None, bits: Sequence[int] = ()) -> list[Cut]:
+    """Return the cuts on an abundance; with a table, as a mapping makes it, only those that it has the columns for.
+
+    Such a table's flags have been asked for their `bits` already, of which the cut-flow tells.
+    """
     cuts = []
-    if settings.flags and (table is None or f"{name}_FLAG" in table.colnames):
-        cuts.append(_flag_cut(name))
+    if settings.flags and table is None:
+        cuts.append(_flag_cut(name, settings.bits))
+    elif settings.flags and table is not None and f"{name}_FLAG" in table.colnames:
+        said = f"no bit {', '.join(map(str, bits))} of the flag of {name}" if bits else f"{name}_FLAG = 0"
+        cuts.append(replace(_flag_cut(name), name=said))
     has_error = table is None or f"{name}_ERR" in table.colnames
     return [*cuts, _error_cut(name, settings.max_error) if has_error else _present_cut(name)]
 
 
-def _flag_cut(name: str) -> Cut:
-    return Cut(f"{name}_FLAG = 0", lambda t: np.asarray(t[f"{name}_FLAG"]) == 0)
+def _flag_cut(name: str, bits: Sequence[int] = ()) -> Cut:
+    if bits:
+        said = f"no bit {', '.join(map(str, bits))} of {name}_FLAG"
+        return Cut(said, lambda t: no_bits(t[f"{name}_FLAG"], bits), on=name)
+    return Cut(f"{name}_FLAG = 0", lambda t: np.asarray(t[f"{name}_FLAG"]) == 0, on=name)
 
 
 def _error_cut(name: str, limit: float) -> Cut:
