@@ -14,7 +14,7 @@ from scipy.interpolate import RectBivariateSpline
 
 from .potentials import Potential, potential_of
 
-__all__ = ["FocalLength", "focal_length"]
+__all__ = ["FocalLength", "focal_length", "focal_length_in"]
 
 _RADII = np.geomspace(0.1, 30.0, 19)  # kpc, of the circular orbits that set the energies
 _CIRCULARITY = np.array([0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.96])  # Lz over that orbit's
@@ -55,7 +55,11 @@ class FocalLength:
 @cache
 def focal_length(model: str = "mcmillan17") -> FocalLength:
     """Return the table for a potential of `settings.POTENTIALS`, made on first use in about a second and kept."""
-    potential = potential_of(model)
+    return focal_length_in(potential_of(model))
+
+
+def focal_length_in(potential: Potential) -> FocalLength:
+    """Return the table for a potential, in about a second."""
     zero = np.zeros_like(_RADII)
     v_c = np.sqrt(_RADII * potential.gradient(_RADII, zero)[0])
     E = potential.potential(_RADII, zero) + 0.5 * v_c**2
