@@ -73,8 +73,8 @@ def recompute(
     if not (np.isfinite(distance_scale) and distance_scale > 0):
         raise UsageError(f"distance_scale must be a finite number above 0, got {distance_scale:g}.")
     inputs = [Path(stars)] if isinstance(stars, str | Path) else []
-    if inputs:
-        stars = read_catalogue(inputs[0])
+    if isinstance(stars, str | Path):
+        stars = read_catalogue(stars)
     before = stars if isinstance(stars, Catalogue) else Catalogue(stars, CutFlow(len(stars)))
     table = Table(before.table, copy=True)
     where = f"{inputs[0]}: " if inputs else ""
