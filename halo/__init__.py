@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .checks.injection import inject as inject
     from .checks.penalties import search as search
     from .checks.rank import rank as rank
+    from .checks.sensitivity import SurveyFiles as SurveyFiles
+    from .checks.sensitivity import sensitivity as sensitivity
     from .checks.stability import stability as stability
     from .ensembles.launch import ensemble as ensemble
     from .ensembles.plan import Plan as Plan
@@ -65,12 +67,14 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .stars.settings import Selection as Selection
     from .survey.prepare import PrepareSettings as PrepareSettings
     from .survey.prepare import prepare as prepare
+    from .survey.recompute import recompute as recompute
 
     __version__: str
 
 _ROOMS = {
     "fits.files": ("load", "save"),
     "survey.prepare": ("prepare", "PrepareSettings"),
+    "survey.recompute": ("recompute",),
     "stars.catalogue": ("Catalogue",),
     "stars.selection": ("select",),
     "stars.settings": ("Selection",),
@@ -96,6 +100,7 @@ _ROOMS = {
     "checks.compare": ("compare",),
     "checks.rank": ("rank",),
     "checks.stability": ("stability",),
+    "checks.sensitivity": ("sensitivity", "SurveyFiles"),
     "checks.injection": ("inject",),
     "checks.penalties": ("search",),
     "replicates.posterior": ("classifier",),

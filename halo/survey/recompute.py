@@ -73,8 +73,9 @@ def recompute(
     if not (np.isfinite(distance_scale) and distance_scale > 0):
         raise UsageError(f"distance_scale must be a finite number above 0, got {distance_scale:g}.")
     inputs = [Path(stars)] if isinstance(stars, str | Path) else []
-    given: Any = read_catalogue(inputs[0]) if inputs else stars
-    before = given if isinstance(given, Catalogue) else Catalogue(given, CutFlow(len(given)))
+    if isinstance(stars, str | Path):
+        stars = read_catalogue(stars)
+    before = stars if isinstance(stars, Catalogue) else Catalogue(stars, CutFlow(len(stars)))
     table = Table(before.table, copy=True)
     where = f"{inputs[0]}: " if inputs else ""
     if distance or distance_scale != 1.0:
