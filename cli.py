@@ -12,12 +12,12 @@ class Commands(Door):
 
     groups = {  # noqa: RUF012 - written once, here
         "Data": {"survey": ("mock", "prepare")},
-        "Fit": {"fit": ("fit", "apply", "boundary", "classify", "plot")},
+        "Fit": {"fit": ("fit", "apply", "boundary", "classify", "plot"), "transfer": ("zeropoints",)},
         "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members")},
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},
         "Ensembles": {"ensemble": ("ensemble", "summary")},
         "Checks": {"checks": ("rank", "stability", "injection", "search", "simulation"), "compared": ("compare",)},
-        "Whole pipeline": {"whole": ("demo", "paper")},
+        "Whole pipeline": {"whole": ("demo", "paper"), "begin": ("init",)},
         "About": {"about": ("info", "bench")},
     }
 

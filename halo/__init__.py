@@ -33,8 +33,10 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .fits.fit import Fit as Fit
     from .fits.fit import fit as fit
     from .fits.likelihood import likelihood as likelihood
+    from .fits.relate import zeropoints as zeropoints
     from .fits.settings import FitSettings as FitSettings
     from .fits.settings import Solver as Solver
+    from .fits.zeropoints import ZeroPoints as ZeroPoints
     from .mixtures.settings import Axis as Axis
     from .mixtures.settings import Chemistry as Chemistry
     from .mixtures.settings import Plane as Plane
@@ -74,6 +76,8 @@ _ROOMS = {
     "fits.apply": ("apply",),
     "fits.bootstrap": ("refit",),
     "fits.likelihood": ("likelihood",),
+    "fits.relate": ("zeropoints",),
+    "fits.zeropoints": ("ZeroPoints",),
     "products.profile": ("profile",),
     "products.boundary": ("boundary",),
     "products.four": ("split", "SplitSettings"),

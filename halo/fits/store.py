@@ -65,6 +65,7 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
             "status": fit.status,
             "device": fit.device,
             "clusters": fit.clusters,
+            **({"survey": fit.survey} if fit.survey else {}),
             "verdict": None if fit.judged is None else plain(fit.judged),
         },
         "provenance": plain(fit.provenance),
@@ -155,7 +156,7 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray], *, sealed: bool) -
         n_stars=data["n_stars"],
         rows=data["rows"].astype(np.int64),
         columns=data["columns"].astype(np.int64),
-        weights=data["weights"] if settings.weights is not None else None,
+        weights=data["weights"] if settings.weights is not None else data.get("weights"),
     )
     W, H = data["W"], data["H"]
     m, n, k = len(bins), settings.chemistry.n, len(outcome["names"])
@@ -183,6 +184,7 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray], *, sealed: bool) -
         clusters={str(name): int(number) for name, number in outcome.get("clusters", {}).items()},
         judged=Verdict.from_record(outcome["verdict"]) if outcome.get("verdict") else None,
         verified=sealed,
+        survey=str(outcome.get("survey", "")),
     )
 
 

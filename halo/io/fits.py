@@ -4,10 +4,12 @@ Columns are copied in chunks, from short-lived memory maps or from the gzip stre
 length takes only the memory of the columns that are read.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -24,6 +26,10 @@ LONGEST_HEADER, MOST_EXTENSIONS = 4000, 1000
 """Most blocks of a header and most extensions of a packed file that are looked at."""
 TRUE, FALSE = ord("T"), ord("F")
 _DAMAGED = "damaged table header"
+_LAYOUT = re.compile(
+    r"XTENSION|BITPIX|NAXIS\d*|[PG]COUNT|TFIELDS|THEAP|T[A-Z]{3,4}\d+|EXTNAME|EXTVER|CHECKSUM|DATASUM|COMMENT|HISTORY|"
+)
+"""Cards that say how a table is laid out, or nothing that counts."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class FitsTable:
     n_rows : int
     packed : bool
         The file is within gzip.
+    cards : dict
+        What the extension's header says besides the layout.
     """
 
     path: Path
@@ -52,6 +60,7 @@ class FitsTable:
     offset: int
     n_rows: int
     packed: bool = False
+    cards: dict[str, Any] = field(default_factory=dict)
 
     @property
     def keys(self) -> dict[str, str]:
@@ -111,22 +120,26 @@ def _located(path: Path, number: int, hdu: fits.BinTableHDU, offset: Callable[[f
         folded = [name.upper() for name in names]
         keys = [name if folded.count(name.upper()) > 1 else name.upper() for name in names]
         twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InputError(
+                f"{path}: more than one column is called {cleaned(', '.join(twice))}; rename or remove one."
+            )
         plain = hdu.columns.dtype.newbyteorder(">")
         fields = [plain.fields[name][:2] for name in plain.names or ()]
         n_rows, width, start = int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"]), offset(hdu)
+        cards = {key: value for key, value in hdu.header.items() if not _LAYOUT.fullmatch(key)}
         formats, offsets = [f[0] for f in fields], [f[1] for f in fields]
-        if not twice:
-            layout = {"names": keys, "formats": formats, "offsets": offsets, "itemsize": plain.itemsize}
-            dtype = np.dtype(layout)  # type: ignore[call-overload]
+        layout = {"names": keys, "formats": formats, "offsets": offsets, "itemsize": plain.itemsize}
+        dtype = np.dtype(layout)  # type: ignore[call-overload]
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"{path}: {_DAMAGED} ({one_line(error)}); download it again.") from error
-    if twice:
-        raise InputError(f"{path}: more than one column is called {cleaned(', '.join(twice))}; rename or remove one.")
     if dtype.itemsize != width or len(found) != len(fields) or n_rows < 0:
         raise InputError(
             f"{path}: {_DAMAGED}: the columns take {dtype.itemsize} bytes, a row {width}; download it again."
         )
-    return FitsTable(path, number, dict(zip(keys, found, strict=True)), dtype, start, n_rows)
+    return FitsTable(path, number, dict(zip(keys, found, strict=True)), dtype, start, n_rows, cards=cards)
 
 
 def _find_packed(path: Path, extension: int | str) -> FitsTable:
@@ -170,8 +183,7 @@ def _packed_table(path: Path, number: int, raw: bytes, header: fits.Header, star
         hdu = fits.BinTableHDU.fromstring(raw)
     except Exception as error:
         raise InputError(f"{path}: {_DAMAGED} ({one_line(error)}); download it again.") from error
-    found = _located(path, number, hdu, lambda _: start)
-    return FitsTable(path, number, found.columns, found.dtype, start, found.n_rows, packed=True)
+    return replace(_located(path, number, hdu, lambda _: start), packed=True)
 
 
 def _header(path: Path, stream: Unpacked) -> bytes:

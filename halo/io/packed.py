@@ -14,6 +14,8 @@ from .reading import check_file
 MAGIC = b"\x1f\x8b"
 UNPACKED = 1032
 """Most bytes that one byte of gzip can become."""
+TEXT, PLENTY = 50, 1 << 26
+"""Most bytes that a byte of a packed table of text becomes, and bytes that one may have whatever its size."""
 PIECE = 1 << 20
 """Bytes of the packed file that are read at a time."""
 _WITH_HEADER = 31  # of zlib: gzip's header and checksum
@@ -101,6 +103,20 @@ def unpacked(path: str | Path) -> Iterator[Unpacked]:
             yield Unpacked(file, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions.") from error
+
+
+def check_unpacked(path: str | Path) -> None:
+    """Raise where a gzip file is damaged, or unpacks to far more than a table would.
+
+    Raises
+    ------
+    InputError
+        That.
+    """
+    with unpacked(path) as stream:
+        most = max(PLENTY, TEXT * Path(path).stat().st_size)
+        if stream.skip(most + 1) > most:
+            raise InputError(f"{path}: unpacks to more than {most:,} bytes, which no table of its size does.")
 
 
 def is_packed(path: str | Path) -> bool:

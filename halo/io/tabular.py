@@ -10,16 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-import numpy as np
 from astropy.table import MaskedColumn, Table
 
 from ..errors import InputError
 from .fits import find_table, read_masked
 from .opening import is_html
-from .packed import beginning, is_packed
+from .packed import beginning, check_unpacked, is_packed
 from .part import Part, Told, as_unit, choose, refuse_twice
 from .reading import check_file, cleaned
-from .tables import check_aliases
+from .tables import LONGEST, check_aliases
 
 BOM = b"\xef\xbb\xbf"
 HEAD = 4096
@@ -56,6 +55,10 @@ def open_part(path: str | Path, *, form: str | None = None, extension: int | str
         )
     if (form is None and (text.startswith(b"SIMPLE  =") or suffix in (".fits", ".fit"))) or form == "fits":
         return _fits(path, 1 if extension is None else extension)
+    if is_packed(path):
+        if head.startswith((b"\x89HDF", b"PAR1")):
+            raise InputError(f"{path}: a gzip file around another of HDF5 or Parquet; unpack it first (gunzip).")
+        check_unpacked(path)
     if form in (None, "hdf5") and head.startswith(b"\x89HDF"):
         from .hdf5_tables import open_hdf5
 
@@ -70,7 +73,8 @@ def open_part(path: str | Path, *, form: str | None = None, extension: int | str
     _whole(path, extension)
     arguments: dict[str, Any] = {} if form is None else {"format": form}
     if text.startswith(b"# %ECSV") and form in (None, "ascii.ecsv"):
-        check_aliases(path)
+        with _opened(path) as file:
+            check_aliases(path, iter(lambda: file.readline(LONGEST), ""))
         arguments = {"format": "ascii.ecsv"}
     elif form in (None, "ascii.csv", "csv") and (form or suffix == ".csv"):
         return _csv(path)
@@ -86,20 +90,21 @@ def _fits(path: Path, extension: int | str) -> Part:
     keys = found.keys
 
     def read(names: Sequence[str], progress: Told | None) -> Table:
-        plain = [name for name in names if str(found.columns[keys[name]].format).lstrip("0123456789")[:1] not in "PQ"]
-        data = read_masked(found, [keys[name] for name in plain], progress)
-        table = Table()
-        for name in plain:
-            column = data.pop(keys[name])
-            table[name] = _column(column, found.columns[keys[name]].unit)
-        table.meta["fits"] = {"extension": found.extension}
+        if found.n_rows == 0:
+            raise InputError(
+                f"{path}: the table in extension {found.extension} has no rows; name another by extension under "
+                "[catalogue]."
+            )
+        data = read_masked(found, [keys[name] for name in names], progress)
+        table = Table(meta=dict(found.cards))
+        for name in names:
+            unit = as_unit(found.columns[keys[name]].unit)
+            table[name] = MaskedColumn(data.pop(keys[name]), unit=unit, copy=False)
         return table
 
-    return Part(path, tuple(keys), read)
-
-
-def _column(data: np.ndarray, unit: Any) -> MaskedColumn:
-    return MaskedColumn(data, unit=as_unit(unit), copy=False)
+    # arrays of varying length lie behind the rows, and no quantity is made of them
+    plain = [name for name, key in keys.items() if str(found.columns[key].format).lstrip("0123456789")[:1] not in "PQ"]
+    return Part(path, tuple(plain), read)
 
 
 def _loaded(path: Path, table: Table) -> Part:
@@ -118,7 +123,7 @@ def _csv(path: Path) -> Part:
     def read(wanted: Sequence[str], _: Told | None) -> Table:
         # by its name astropy would take a comment for the header
         arguments = {"format": "ascii.csv", "comment": "#", "encoding": "utf-8-sig"}
-        return _astropy(path, arguments | ({} if len(wanted) == len(names) else {"include_names": list(wanted)}))
+        return _astropy(path, arguments | {"include_names": list(wanted)})[list(wanted)]
 
     if not names:
         raise InputError(f"{path}: cannot be read as a table (it is empty); expected {FORMATS}.")

@@ -238,6 +238,8 @@ def _remedy(columns: Mapping[str, object], kind: _Kind, beside: FitsTable, other
         return "this looks like a table of SDSS-V; use the one of DR17."
     if "GAIA_SOURCE_ID" in columns and "GAIAEDR3_SOURCE_ID" not in columns:
         return "this looks like DR16 or older; use the one of DR17."
+    if "R_SPH" in columns:
+        return "this looks like a catalogue that halonmf prepared: fit it as it is, or name its columns by --columns."
     return "check that this is the right file, of DR17."
 
 

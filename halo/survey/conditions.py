@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import Table
+from astropy.units import UnrecognizedUnit
 
 from ..errors import InputError, UsageError
+from ..io.part import as_unit
 from ..io.reading import cleaned
 from ..stars.expressions import cut_names, parse_cut
 from .entries import LONGEST_TEXT, listed
@@ -38,6 +40,8 @@ class Condition:
         Columns of text, whether they must be equal or differ, and the text.
     flags : tuple of Flag
         None of these may be raised.
+    with_units : bool
+        Whether names of the conventions page, such as ``distance``, are in its units, as they are in version 1.
     without : tuple of (str, str)
         Columns of text, and what must not occur in them in any case of letters.
     """
@@ -46,6 +50,7 @@ class Condition:
     compare: str = ""
     equal: tuple[tuple[str, bool, str], ...] = ()
     flags: tuple[Flag, ...] = ()
+    with_units: bool = False
     without: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -60,6 +65,9 @@ class Condition:
         keep = np.ones(len(cells), dtype=bool)
         if self.compare:
             table = Table({name: cells.numbers(name) for name in cut_names(self.compare)}, copy=False)
+            for name in table.colnames if self.with_units else ():
+                unit = as_unit(getattr(cells.columns[name], "unit", None))
+                table[name].unit = None if isinstance(unit, UnrecognizedUnit) else unit
             keep &= parse_cut(self.compare)(table)
         for name, same, text in self.equal:
             found = cells.texts(name)

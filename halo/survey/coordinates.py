@@ -103,7 +103,7 @@ def read_orbital(
     phase_space = sky or cartesian
     given = {"E", "Lz"} <= names
     remedy = "Compute them with --recompute." if phase_space else "Give positions and velocities, to compute them from."
-    if recompute and not phase_space:
+    if not phase_space and (recompute or not given):
         raise InputError(
             f"{path}: nothing to compute energies from; needs {', '.join(SETS[1])}, or {', '.join(SETS[2])}; it has "
             f"{_listed(table.colnames)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -55,7 +56,7 @@ def by_case(table: FitsTable, names: Sequence[str]) -> FitsTable:
     def key(old: str) -> str:
         return meant[old] if old in meant else f"{old} (another case)" if old.upper() in taken else old
 
-    fields = table.dtype.fields or {}
+    fields: Any = table.dtype.fields or {}
     names_ = [key(old) for old in table.dtype.names or ()]
     formats = [fields[old][0] for old in table.dtype.names or ()]
     offsets = [fields[old][1] for old in table.dtype.names or ()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,10 @@ def parse_mapping(content: Mapping[str, Any], path: Path) -> Mapped:
         dict(content),
         _of(path, "", catalogue, bits),
         tuple(sources),
-        read_conditions(path, "quality", catalogue.get("quality", []), bits),
+        tuple(
+            replace(one, with_units=not new)
+            for one in read_conditions(path, "quality", catalogue.get("quality", []), bits)
+        ),
         tuple(catalogue.get("unusual", ())),
         {key: reader.values(key, found) for key, found in content.get("columns", {}).items()},
         {key: reader.abundances(key, found) for key, found in content.get("abundances", {}).items()},

@@ -170,9 +170,9 @@ def _errors(data: Mapping[str, np.ndarray]) -> list[_Problem]:
             out.append(
                 (entry, f"the median error of {entry} would be {np.nanmedian(x):.3g} dex", "name another column")
             )
-    x = data.get("pmra_pmdec_corr")
-    if x is not None and np.nanmax(np.abs(x)) > 1:
-        found = f"correlations of proper motions reach {np.nanmax(np.abs(x)):.3g}, beyond 1"
+    correlation = data.get("pmra_pmdec_corr")
+    if correlation is not None and np.nanmax(np.abs(correlation)) > 1:
+        found = f"correlations of proper motions reach {np.nanmax(np.abs(correlation)):.3g}, beyond 1"
         out.append(("pmra_pmdec_corr", found, "name another column: a covariance is no correlation"))
     return out
 

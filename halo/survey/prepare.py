@@ -19,12 +19,13 @@ from ..stars.clusters import REPORTED, described, number_by_cluster
 from ..stars.clusters import members as in_clusters
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
+from ..stars.origin import SURVEY, survey_of_record
 from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
 from .apogee import read_survey
 from .mapping import MappedCatalogue, read_mapped
 from .members import no_member, read_members
 from .parsing import read_mapping
-from .quality import mapped_quality_cuts, quality_cuts
+from .quality import mapped_quality_cuts, measured_only, quality_cuts
 from .settings import SURVEYS
 from .settings import PrepareSettings as PrepareSettings
 from .surveys import Survey, arrange, chosen_flags, for_elements, recognise, survey_facts, with_bits
@@ -155,7 +156,8 @@ def prepare_mapped(
     if survey:
         content = for_elements(content, settings.elements)
     mapped = read_mapped(path, with_bits(content, bits), progress=progress)
-    settings = replace(settings, elements=mapped.elements)
+    if mapped.elements:  # a table of clusters may have none
+        settings = replace(settings, elements=mapped.elements)
     if not mapped.has_orbits:
         _check_backend(settings)
     ids = None
@@ -194,7 +196,8 @@ def _finish(
     mask, flow = apply_cuts(table, cuts)
     _refuse_empty(flow, inputs)
     progress("quality cuts", len(table), len(table))
-    stars = table[mask]
+    bits = chosen_flags(settings.flags, survey.flag_bits if survey else {})
+    stars = measured_only(table[mask], replace(settings.quality, bits=bits), mapped=mapped is not None)
     if not has_orbits:
         stars = _with_orbits(stars, settings, progress)
     removed = settings.clusters == "remove"
@@ -210,11 +213,14 @@ def _finish(
     _refuse_empty(flow, inputs)
     effective = {field.name: getattr(settings, field.name) for field in fields(settings)}
     if survey is not None:
-        effective["survey"] = survey.name
+        effective |= {"survey": survey.name}
     elif mapped is not None:
-        effective["mapping"] = mapped.mapping
-    record = provenance(command, effective, inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
+        effective |= {"mapping": mapped.mapping, "elements": mapped.elements}
+    orbits = stars.meta.pop("orbits", None) or (mapped.states if mapped is not None and mapped.states else None)
+    record = provenance(command, effective, inputs=inputs) | {"orbits": plain(orbits)}
+    record[SURVEY] = survey_of_record(record)
     made = _ordered(stars[mask], settings)
+    made.meta |= {SURVEY: record[SURVEY]}
     return Catalogue(made, flow, record, warnings=(*warned, *_left_in_clusters(made, settings)))
 
 

@@ -45,7 +45,8 @@ def quantity(cells: Cells, key: str, value: Value, unit: str, mapping: Path, *, 
 
     def read(name: str, *, positive: bool = False) -> np.ndarray:
         found = cells.numbers(name, value.missing, error=positive, sky=key in ("ra", "dec"))
-        return found * (factor(cells, key, name, value, unit, mapping) * value.scale)
+        scale = abs(value.scale) if error else value.scale  # a sign turns round values, not their errors
+        return found * (factor(cells, key, name, value, unit, mapping) * scale)
 
     if value.low:
         found = _half_width(read(value.low), read(value.high), read(value.centre) if value.centre else None)
@@ -58,8 +59,6 @@ def quantity(cells: Cells, key: str, value: Value, unit: str, mapping: Path, *, 
         for name in value.minus:
             found = found - read(name)
     if error:
-        found[~(np.abs(found) > 0)] = np.nan
-        found = np.abs(found) if value.scale < 0 else found
         found[~(found > 0)] = np.nan
     return found
 

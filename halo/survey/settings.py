@@ -45,6 +45,8 @@ class PrepareSettings:
     flags : str
         ``all``, ``none``, or the bits of the flags of abundances that count, as numbers or names with commas between;
         True and False are ``all`` and ``none``. With ``none`` APOGEE DR17's ASPCAPFLAG does not count either.
+    missing : str
+        ``drop`` leaves out the stars that lack one of the abundances; ``keep`` keeps those with [Fe/H] and one more.
     columns : tuple of str
         Further columns of allStar to carry along where present.
     cuts : tuple of str
@@ -68,6 +70,11 @@ class PrepareSettings:
     flags: Annotated[str, "Flags that count: all, none, or bits of the abundances' flags, such as 0,GRIDEDGE_WARN."] = (
         ALL_FLAGS
     )
+    missing: Annotated[
+        str,
+        "Stars that lack abundances: drop, or keep those with [Fe/H] and one more.",
+        Option(choices=("drop", "keep")),
+    ] = "drop"
     columns: tuple[str, ...] = DEFAULT_COLUMNS
     cuts: Cuts = ()
     potential_backend: Annotated[str, "auto is AGAMA where installed, else builtin.", Option(choices=BACKENDS)] = "auto"
@@ -92,4 +99,6 @@ class PrepareSettings:
         """The thresholds of the quality cuts."""
         from .quality import QualityCuts
 
-        return QualityCuts(self.elements, self.max_error, self.max_logg, self.max_distance, self.flags != NO_FLAGS)
+        return QualityCuts(
+            self.elements, self.max_error, self.max_logg, self.max_distance, self.flags != NO_FLAGS, self.missing
+        )

@@ -39,6 +39,7 @@ COMMANDS = [
     "compare",
     "demo",
     "paper",
+    "init",
     "bench",
     "info",
 ]
@@ -173,3 +174,8 @@ def test_no_command_is_wrong_usage_and_shows_the_help():
 def test_itakura_saito_warns_of_zeros_in_the_help():
     assert "kullback-leibler" in run("fit", "--help").output
     assert "without zeros" in re.sub(r"\s+", " ", run("fit", "--help").output)
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "halonmf", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("halonmf 0.")
