@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from astropy.table import QTable, Table
+from astropy.table import Table
 
 from halonmf import halo
 from halonmf.halo.mock.settings import FILES
@@ -29,7 +29,7 @@ def test_a_survey_goes_from_its_files_to_a_profile_and_a_figure(files, tmp_path)
     name, catalogue, other = files
     said = ok("prepare", catalogue, "--distances", other, "-o", tmp_path / "stars.fits", "-q")
     assert f"survey {name}, by the columns of its catalogue" in said
-    stars = QTable.read(tmp_path / "stars.fits")
+    stars = halo.load(tmp_path / "stars.fits")
     assert len(stars) > 1000
     ok("fit", tmp_path / "stars.fits", "-o", tmp_path / "fit.h5", "--bins", "E:5,Lz:4", "--pixels", 20)
     ok("apply", tmp_path / "fit.h5", tmp_path / "stars.fits", "--by", "E:8:-2.3e5:-1.1e5", "-o", tmp_path / "p.ecsv")
