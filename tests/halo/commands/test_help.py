@@ -37,6 +37,8 @@ COMMANDS = [
     "summary",
     "search",
     "compare",
+    "sensitivity",
+    "recompute",
     "demo",
     "paper",
     "bench",
