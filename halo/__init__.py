@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .checks.injection import inject as inject
     from .checks.penalties import search as search
     from .checks.rank import rank as rank
+    from .checks.sensitivity import SurveyFiles as SurveyFiles
+    from .checks.sensitivity import sensitivity as sensitivity
     from .checks.stability import stability as stability
     from .ensembles.launch import ensemble as ensemble
     from .ensembles.plan import Plan as Plan
@@ -40,6 +42,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .mixtures.settings import Axis as Axis
     from .mixtures.settings import Chemistry as Chemistry
     from .mixtures.settings import Plane as Plane
+    from .pages.report import report as report
     from .paper.recommended import recommended as recommended
     from .populations.aurora import aurora as aurora
     from .populations.bifurcation import bifurcation as bifurcation
@@ -65,12 +68,14 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .stars.settings import Selection as Selection
     from .survey.prepare import PrepareSettings as PrepareSettings
     from .survey.prepare import prepare as prepare
+    from .survey.recompute import recompute as recompute
 
     __version__: str
 
 _ROOMS = {
     "fits.files": ("load", "save"),
     "survey.prepare": ("prepare", "PrepareSettings"),
+    "survey.recompute": ("recompute",),
     "stars.catalogue": ("Catalogue",),
     "stars.selection": ("select",),
     "stars.settings": ("Selection",),
@@ -96,6 +101,7 @@ _ROOMS = {
     "checks.compare": ("compare",),
     "checks.rank": ("rank",),
     "checks.stability": ("stability",),
+    "checks.sensitivity": ("sensitivity", "SurveyFiles"),
     "checks.injection": ("inject",),
     "checks.penalties": ("search",),
     "replicates.posterior": ("classifier",),
@@ -110,6 +116,7 @@ _ROOMS = {
     "simulations.observe": ("observe",),
     "simulations.recovery": ("recover",),
     "paper.recommended": ("recommended",),
+    "pages.report": ("report",),
     "figures": ("figures",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .regions import energies as energies
     from .regions import labelled_component as labelled_component
     from .selections import selection_maps as selection_maps
+    from .sensitivity import tornado as tornado
     from .spreads import distance_fractions as distance_fractions
     from .spreads import energy_fractions as energy_fractions
     from .spreads import four_fractions as four_fractions
@@ -75,6 +76,7 @@ _HOME = {
     "simulations": "galaxies",
     "stabilities": "stability",
     "summary": "overview",
+    "tornado": "sensitivity",
 }
 """The file of every public name."""
 

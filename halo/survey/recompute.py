@@ -73,8 +73,9 @@ def recompute(
     if not (np.isfinite(distance_scale) and distance_scale > 0):
         raise UsageError(f"distance_scale must be a finite number above 0, got {distance_scale:g}.")
     inputs = [Path(stars)] if isinstance(stars, str | Path) else []
-    given: Any = read_catalogue(inputs[0]) if inputs else stars
-    before = given if isinstance(given, Catalogue) else Catalogue(given, CutFlow(len(given)))
+    if isinstance(stars, str | Path):
+        stars = read_catalogue(stars)
+    before = stars if isinstance(stars, Catalogue) else Catalogue(stars, CutFlow(len(stars)))
     table = Table(before.table, copy=True)
     where = f"{inputs[0]}: " if inputs else ""
     if distance or distance_scale != 1.0:
@@ -88,6 +89,7 @@ def recompute(
     table = with_orbits(table, settings, progress)
     of_orbits = plain(table.meta.pop("orbits"))
     cuts = (
+        *([Cut("distance measured", lambda t: np.isfinite(values(t, "distance")))] * bool(distance)),
         Cut("bound, E < 0", lambda t: values(t, "E") < 0),
         Cut("orbit found", lambda t: np.logical_and.reduce([np.isfinite(values(t, name)) for name in KINEMATICS])),
     )
@@ -120,4 +122,4 @@ def _moved(table: Table, distance: str, scale: float, where: str) -> Table:
     moved = np.where(found > 0, found * scale, np.nan)
     table["distance"] = Column(moved, unit=u.kpc)
     table.remove_columns([name for name in CARTESIAN if name in table.colnames])
-    return table[np.isfinite(moved)]
+    return table
