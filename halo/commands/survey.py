@@ -52,7 +52,7 @@ def prepare(
 ) -> None:
     """Clean the survey's catalogues and compute orbits.
 
-    Reads the catalogues, applies the quality cuts, and computes orbits in McMillan (2017).
+    Reads the catalogues, applies the quality cuts, and computes orbits in McMillan (2017) or MWPotential2014.
     """
     from ..survey.prepare import prepare as make
 

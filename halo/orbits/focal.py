@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
 
-from .mcmillan17 import Table, table
+from .potentials import Potential, potential_of
 
 __all__ = ["FocalLength", "focal_length"]
 
@@ -53,9 +53,9 @@ class FocalLength:
 
 
 @cache
-def focal_length() -> FocalLength:
-    """Return the table for McMillan (2017), made on first use in about a second and kept."""
-    potential = table()
+def focal_length(model: str = "mcmillan17") -> FocalLength:
+    """Return the table for a potential of `settings.POTENTIALS`, made on first use in about a second and kept."""
+    potential = potential_of(model)
     zero = np.zeros_like(_RADII)
     v_c = np.sqrt(_RADII * potential.gradient(_RADII, zero)[0])
     E = potential.potential(_RADII, zero) + 0.5 * v_c**2
@@ -82,7 +82,7 @@ def focal_length() -> FocalLength:
     return FocalLength(s, E, np.log(_RADII * v_c), RectBivariateSpline(s, _CIRCULARITY, Delta, kx=1, ky=1))
 
 
-def _launch_bracket(potential: Table, E: np.ndarray, Lz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _launch_bracket(potential: Potential, E: np.ndarray, Lz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return radii of the circular orbit of Lz and of the planar orbit's apocentre, by bisection; kpc."""
 
     def bisect(low: np.ndarray, high: np.ndarray, above: np.ndarray | None = None) -> np.ndarray:
@@ -101,7 +101,7 @@ def _launch_bracket(potential: Table, E: np.ndarray, Lz: np.ndarray) -> tuple[np
 
 
 def _rise(
-    potential: Table, E: np.ndarray, Lz: np.ndarray, R0: np.ndarray, duration: np.ndarray
+    potential: Potential, E: np.ndarray, Lz: np.ndarray, R0: np.ndarray, duration: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Follow orbits launched vertically from the plane at R0 to their greatest height.
 
