@@ -16,14 +16,20 @@ from ..io.atomic import write_atomically
 from ..io.fits import open_fits
 from ..io.provenance import plain
 from ..io.reading import cleaned
+from ..orbits.convention import Convention, stated
 from .cutflow import CutFlow
+from .origin import MOVED, SURVEY, labels, survey_of_record
 
 __all__ = ["Catalogue", "StarsLike", "as_table", "read_catalogue", "write_catalogue"]
 
 SCHEMA = 1
 """Version of the file layout; it rises when a reader of the old one would misread the new."""
 
-REQUIRED = ("APOGEE_ID", "E", "Lz")
+CONVENTION = "convention"
+"""Key of a table's metadata under which what E and Lz are measured in is stated."""
+CARDS = ("POTENTL", "ZEROPNT", "SUN")
+"""Cards of the header that say the same to whoever opens the file elsewhere."""
+REQUIRED = ("APOGEE_ID", "E")
 """Columns that every prepared catalogue has."""
 
 
@@ -53,6 +59,11 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def convention(self) -> Convention | None:
+        """What E and Lz are measured in; None where the record does not say."""
+        return stated(self.provenance)
 
 
 StarsLike: TypeAlias = Table | Catalogue | str | Path
@@ -89,7 +100,7 @@ def write_catalogue(
     path : path
         Usually ``stars.fits``.
     table : Table or QTable
-        One row per star, with at least ``APOGEE_ID``, ``E`` and ``Lz``.
+        One row per star, with at least ``APOGEE_ID`` and ``E``.
     cutflow : CutFlow
         Must end with ``len(table)`` stars.
     provenance : mapping
@@ -111,12 +122,20 @@ def write_catalogue(
     path = Path(path)
     if cutflow.passed != len(table):
         raise ValueError(f"cutflow must end with the table's {len(table)} stars, got {cutflow.passed}.")
-    text = json.dumps(plain(provenance), sort_keys=True)
+    text = json.dumps(plain({**labels(table), **provenance}), sort_keys=True)
+    table = table.copy(copy_data=False)
+    for name in (SURVEY, MOVED):
+        table.meta.pop(name, None)
     primary = fits.PrimaryHDU()
     primary.header["HALONMF"] = ("catalogue", "what this file is")
     primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")
-    stars = fits.table_to_hdu(table)
+    bare = table.copy(copy_data=False)
+    bare.meta = {key: x for key, x in table.meta.items() if key not in (CONVENTION, *CARDS)}
+    stars = fits.table_to_hdu(bare)
     stars.name = "STARS"
+    said = stated(provenance)
+    for card, words in zip(CARDS, () if said is None else said.record().values(), strict=False):
+        stars.header[card] = (words, "of E and Lz")
     flow = fits.table_to_hdu(cutflow.to_table())
     flow.name = "CUTFLOW"
     record = fits.BinTableHDU(Table({"json": np.array([text.encode("ascii")])}), name="PROVENANCE")
@@ -152,7 +171,10 @@ def _read(path: Path) -> Catalogue:
         names = [hdu.name for hdu in hdus]
         if header.get("HALONMF") != "catalogue" or "STARS" not in names:
             found = ", ".join(name or "unnamed" for name in names[1:]) or "none"
-            raise InputError(f"{path}: not a prepared catalogue (extensions: {found}); make one with halonmf prepare.")
+            raise InputError(
+                f"{path}: not a prepared catalogue (extensions: {cleaned(found)}); make one with halonmf prepare, "
+                "which also reads an edited one through a mapping: --columns."
+            )
         if header.get("SCHEMA") != SCHEMA:
             raise InputError(
                 f"{path}: layout version {header.get('SCHEMA')}, this software reads {SCHEMA}; prepare it again."
@@ -168,11 +190,19 @@ def _read(path: Path) -> Catalogue:
             flow = CutFlow.from_table(Table.read(hdus["CUTFLOW"], character_as_bytes=False))
             record = json.loads(str(hdus["PROVENANCE"].data["json"][0]))
     if damaged:
-        raise InputError(f"{path}: checksum mismatch in {', '.join(damaged)}; the file is damaged, prepare it again.")
+        raise InputError(
+            f"{path}: checksum mismatch in {', '.join(damaged)}; the file is damaged, prepare it again; if it was "
+            "edited on purpose, give it to halonmf prepare with a mapping, --columns."
+        )
     missing = [name for name in REQUIRED if name not in table.colnames]
     if missing:
         raise InputError(f"{path}: the star table lacks {', '.join(missing)}; it has {', '.join(table.colnames)}.")
-    return Catalogue(table, flow, record, path)
+    said = {SURVEY: survey_of_record(record), MOVED: record.get(MOVED)}
+    table.meta |= {name: text for name, text in said.items() if text}
+    made = Catalogue(table, flow, record, path)
+    if made.convention is not None:
+        table.meta[CONVENTION] = made.convention.record()
+    return made
 
 
 def _native(table: QTable) -> QTable:

@@ -12,13 +12,17 @@ from astropy import units as u
 from astropy.table import Table
 
 from ..errors import InputError
-from ..io.fits import open_fits
+from ..io.opening import open_fits
 from ..io.reading import check_file
+from ..io.tabular import open_part
 from ..orbits.convention import NEAR as NEAR
 from ..orbits.convention import UNKNOWN, Convention, check_energies, own, same_energies, stated
+from ..orbits.settings import POTENTIALS
 from ..stars.catalogue import read_catalogue
 from ..stars.variables import CARTESIAN, SKY, values
-from .mapping import PLAUSIBLE_KPC, mapped, read_mapping, read_table
+from .mapping import mapped
+from .parsing import parse_mapping, read_mapping
+from .plausible import PLAUSIBLE_KPC
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "E": ("E", "energy", "E_tot", "Etot"),
@@ -100,19 +104,20 @@ def read_orbital(
     phase_space = sky or cartesian
     given = {"E", "Lz"} <= names
     remedy = "Compute them with --recompute." if phase_space else "Give positions and velocities, to compute them from."
-    if recompute and not phase_space:
+    if not phase_space and (recompute or not given):
         raise InputError(
             f"{path}: nothing to compute energies from; needs {', '.join(SETS[1])}, or {', '.join(SETS[2])}; it has "
             f"{_listed(table.colnames)}."
         )
     if recompute or not given:
-        if wanted.potential != own().potential:
+        model = next((m for m in POTENTIALS if not own(m).differs(wanted) and wanted.potential != UNKNOWN), None)
+        if model is None:
             raise InputError(
                 f"{path}: energies computed here are of {own().potential}; the boundary's are of "
                 + ("a potential that its file does not state" if wanted.potential == UNKNOWN else wanted.potential)
                 + ". Make the boundary from stars that halonmf prepare computed orbits for."
             )
-        return Orbital(table, *_some(path, *_computed(found, sky)), own(), True)
+        return Orbital(table, *_some(path, *_computed(found, sky, model)), own(model), True)
     E, Lz = _some(path, values(found, "E"), values(found, "Lz"))
     if wanted.potential == UNKNOWN:
         warning = (
@@ -120,10 +125,11 @@ def read_orbital(
             "compared with them; make it with halonmf boundary"
         )
         return Orbital(table, E, Lz, said or wanted, False, warning)
-    if said is not None and (said.potential, said.zero_point) != (wanted.potential, wanted.zero_point):
+    differs = "" if said is None else said.differs(wanted)
+    if differs and said is not None:
         raise InputError(
             f"{path}: its energies are of {said.potential}, {said.zero_point}; the boundary's of {wanted.potential}, "
-            f"{wanted.zero_point}. {remedy}"
+            f"{wanted.zero_point} ({differs}). {remedy}"
         )
     if wanted.potential == own().potential:
         check_energies(E, Lz, str(path), remedy)
@@ -153,15 +159,15 @@ def _read(path: Path, columns: str | Path | None) -> tuple[Table, Table, Convent
             own() if said is not None and said.potential == own().potential else said,
         )
     if columns is None:
-        raw = read_table(path, {})
-        mapping: Mapping[str, Any] = {"columns": _with_unit(path, raw, _find(path, raw))}
-        where = path
+        raw = open_part(path).read()
+        mapping = parse_mapping({"columns": _with_unit(path, raw, _find(path, raw))}, path)
     else:
-        where = Path(columns)
-        mapping = read_mapping(where)
-        raw = read_table(path, mapping.get("catalogue", {}))
-    found = mapped(path, raw, mapping, where, chemistry=False).table
-    meta = dict(raw.meta) | dict(raw.meta.get("provenance") or {})
+        mapping = read_mapping(columns)
+        if mapping.tables:
+            raise InputError(f"{columns}: names further tables, which only halonmf prepare joins.")
+        raw = open_part(path, form=mapping.catalogue.format, extension=mapping.catalogue.extension).read()
+    found = mapped(path, raw, mapping).table
+    meta = dict(raw.meta) | dict(raw.meta.get("provenance") or {}) | mapping.states()
     return raw, found, stated(meta)
 
 
@@ -235,7 +241,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:20]) + (" and more" if len(names) > 20 else "")
 
 
-def _computed(found: Table, sky: bool) -> tuple[np.ndarray, np.ndarray]:
+def _computed(found: Table, sky: bool, model: str = POTENTIALS[0]) -> tuple[np.ndarray, np.ndarray]:
     from ..orbits import frames
     from ..orbits.kinematics import angular_momentum, energy
 
@@ -247,5 +253,5 @@ def _computed(found: Table, sky: bool) -> tuple[np.ndarray, np.ndarray]:
     else:
         columns = [values(found, name) for name in CARTESIAN]
         position, velocity = np.stack(columns[:3], axis=1) * u.kpc, np.stack(columns[3:], axis=1) * (u.km / u.s)
-    E = energy(position, velocity).to_value(u.km**2 / u.s**2)
+    E = energy(position, velocity, model).to_value(u.km**2 / u.s**2)
     return E, angular_momentum(position, velocity).to_value(u.kpc * u.km / u.s)
