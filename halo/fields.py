@@ -84,9 +84,18 @@ class Option:
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of a command, by the name that its help has for it, such as ``STARS``."""
+    """An argument of a command, by the name that its help has for it, such as ``STARS``.
+
+    Attributes
+    ----------
+    metavar : str
+        The name.
+    written : bool
+        It is the path of something that the command makes; other paths must be there.
+    """
 
     metavar: str
+    written: bool = False
 
 
 def number(x: float) -> str:

@@ -15,11 +15,13 @@ from .options import Figure, Json, Overwrite, Quiet, command
 from .output import Output, opened
 
 
-@command("halonmf compare fit.h5 other.h5 --stars stars.fits --figure compared")
+@command("halonmf compare fit.h5 other.h5 stars.fits --figure compared")
 def compare(
     a: Annotated[Path, "A fit, from halonmf fit.", Argument("A")],
     b: Annotated[Path, "Another fit.", Argument("B")],
-    stars: Annotated[Path | None, "Prepared catalogue of A, to compare crossings and curves too."] = None,
+    stars: Annotated[
+        Path | None, "Prepared catalogue of A, to compare crossings and curves too.", Argument("STARS")
+    ] = None,
     other: Annotated[Path | None, "That of B, where it is another.", Option("--other-stars")] = None,
     output: Annotated[Path, "Table to write.", Option("--output", "-o")] = Path("compared.ecsv"),
     *,
@@ -37,7 +39,7 @@ def compare(
     from ..checks.compare import compare as find
 
     if figure is not None and stars is None:
-        raise UsageError("--figure draws the curves of both fits; give --stars.")
+        raise UsageError("--figure draws the curves of both fits; give STARS.")
     inputs = tuple(each for each in (a, b, stars, other) if each is not None)
     out = Output.table(output, inputs, overwrite, figure=figure)
     with compiling(quiet or as_json):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import typer
 
+from ..errors import InputError
 from ..fields import Argument, Form, Option
+from ..io.reading import cleaned
 from .config import read_config
 from .console import HELP_NAMES, guarded
 
 Stars = Annotated[Path, "Prepared catalogue, from halonmf prepare.", Argument("STARS")]
 FitFile = Annotated[Path, "A fit, from halonmf fit.", Argument("FIT")]
-Folder = Annotated[Path, "Where to write.", Argument("DIR")]
+Folder = Annotated[Path, "Where to write.", Argument("DIR", written=True)]
 Table = Annotated[Path, "Table to write.", Option("--output", "-o")]
 Figure = Annotated[Path | None, "Draw it too: NAME.png, NAME.pdf and its caption NAME.txt."]
 Overwrite = Annotated[bool, "Replace existing files."]
@@ -108,6 +111,8 @@ class Field:
             elif form is not None:
                 kind, default = str, None if default is None else form.write(default)
             settings |= {"min": self.option.minimum, "max": self.option.maximum}
+            if (self.option.minimum, self.option.maximum) != (None, None):
+                settings["metavar"] = f"<{kind.__name__}>"  # Typer's own is "<int range>"
             info = typer.Option(*self.flags, show_default=default is not None, **settings)
         if default is None:
             kind = kind | None
@@ -120,10 +125,16 @@ class Field:
 
         Raises
         ------
+        InputError
+            A path where there is nothing: said before libraries are loaded, which takes longer.
         UsageError
             A text that cannot be read.
         """
         form = self.form
+        if isinstance(self.option, Argument) and not self.option.written:
+            check_there(given)
+        elif "-o" in self.flags and isinstance(self.default, Path) and isinstance(given, Path):
+            given = _with_suffix(given, self.default.suffix)
         if self.repeatable:
             texts = tuple(given or ())
             return texts if form is None else tuple(form.parse(text, self.flags[0]) for text in texts)
@@ -132,6 +143,25 @@ class Field:
     def left(self, given: Any) -> bool:
         """Whether the default holds: a repeatable option that was not given."""
         return self.repeatable and not given
+
+
+def check_there(given: Any) -> None:
+    """Raise where nothing is at the path of an argument, or at one of several.
+
+    Raises
+    ------
+    InputError
+        That.
+    """
+    for path in given if isinstance(given, list | tuple) else (given,):
+        if isinstance(path, Path) and not os.path.lexists(path):
+            raise InputError(f"{cleaned(path)}: no such file; check the path.")
+
+
+def _with_suffix(path: Path, suffix: str) -> Path:
+    """Return the path of an output, with the suffix of its kind where it has none; folders have none."""
+    bare = bool(suffix and path.name) and not path.suffix and not path.is_dir()
+    return path.with_name(path.name + suffix) if bare else path
 
 
 def settings_fields(cls: type, only: Only | None = None) -> tuple[Field, ...]:

@@ -17,7 +17,7 @@ from .options import Folder, Only, Overwrite, Quiet, Truth, command
 
 @command("halonmf demo demo/")
 def demo(
-    directory: Annotated[Path, "Where to write.", Argument("DIR")] = Path("halonmf-demo"),
+    directory: Annotated[Path, "Where to write.", Argument("DIR", written=True)] = Path("halonmf-demo"),
     *,
     mock: Annotated[MockSettings, Only("stars", "seed")],
     device: Device = Solver.device,

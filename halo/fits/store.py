@@ -17,6 +17,7 @@ from ..io.provenance import plain
 from ..io.reading import check_file
 from ..mixtures.bins import Bins
 from ..mixtures.counts import Mixtures
+from ..orbits.convention import Convention, stated
 from ..stars.cutflow import CutFlow
 from .fit import Fit
 from .settings import settings_of
@@ -65,6 +66,8 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
             "status": fit.status,
             "device": fit.device,
             "clusters": fit.clusters,
+            **({"survey": fit.survey} if fit.survey else {}),
+            "convention": None if mixtures.convention is None else mixtures.convention.record(),
             "verdict": None if fit.judged is None else plain(fit.judged),
         },
         "provenance": plain(fit.provenance),
@@ -116,6 +119,12 @@ def load_fit(path: str | Path) -> Fit:
         raise InputError(f"{path}: damaged or incomplete ({first_line(error)}); fit again.") from error
 
 
+def convention_of_fit(path: Path) -> Convention | None:
+    """Return what a fit's file says of its energies, without reading the fit."""
+    with h5py.File(path, "r") as file:
+        return stated(json.loads(_text(file.attrs["outcome"])))
+
+
 FitLike: TypeAlias = Fit | str | Path
 """A fit, or the path of its file."""
 
@@ -155,7 +164,8 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray], *, sealed: bool) -
         n_stars=data["n_stars"],
         rows=data["rows"].astype(np.int64),
         columns=data["columns"].astype(np.int64),
-        weights=data["weights"] if settings.weights is not None else None,
+        weights=data["weights"] if settings.weights is not None else data.get("weights"),
+        convention=stated(outcome),
     )
     W, H = data["W"], data["H"]
     m, n, k = len(bins), settings.chemistry.n, len(outcome["names"])
@@ -183,6 +193,7 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray], *, sealed: bool) -
         clusters={str(name): int(number) for name, number in outcome.get("clusters", {}).items()},
         judged=Verdict.from_record(outcome["verdict"]) if outcome.get("verdict") else None,
         verified=sealed,
+        survey=str(outcome.get("survey", "")),
     )
 
 

@@ -16,13 +16,19 @@ from ..io.atomic import write_atomically
 from ..io.fits import open_fits
 from ..io.provenance import plain
 from ..io.reading import cleaned
+from ..orbits.convention import Convention, stated
 from .cutflow import CutFlow
+from .origin import MOVED, SURVEY, labels, survey_of_record
 
 __all__ = ["Catalogue", "StarsLike", "as_table", "read_catalogue", "write_catalogue"]
 
 SCHEMA = 1
 """Version of the file layout; it rises when a reader of the old one would misread the new."""
 
+CONVENTION = "convention"
+"""Key of a table's metadata under which what E and Lz are measured in is stated."""
+CARDS = ("POTENTL", "ZEROPNT", "SUN")
+"""Cards of the header that say the same to whoever opens the file elsewhere."""
 REQUIRED = ("APOGEE_ID", "E")
 """Columns that every prepared catalogue has."""
 
@@ -53,6 +59,11 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def convention(self) -> Convention | None:
+        """What E and Lz are measured in; None where the record does not say."""
+        return stated(self.provenance)
 
 
 StarsLike: TypeAlias = Table | Catalogue | str | Path
@@ -111,12 +122,20 @@ def write_catalogue(
     path = Path(path)
     if cutflow.passed != len(table):
         raise ValueError(f"cutflow must end with the table's {len(table)} stars, got {cutflow.passed}.")
-    text = json.dumps(plain(provenance), sort_keys=True)
+    text = json.dumps(plain({**labels(table), **provenance}), sort_keys=True)
+    table = table.copy(copy_data=False)
+    for name in (SURVEY, MOVED):
+        table.meta.pop(name, None)
     primary = fits.PrimaryHDU()
     primary.header["HALONMF"] = ("catalogue", "what this file is")
     primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")
-    stars = fits.table_to_hdu(table)
+    bare = table.copy(copy_data=False)
+    bare.meta = {key: x for key, x in table.meta.items() if key not in (CONVENTION, *CARDS)}
+    stars = fits.table_to_hdu(bare)
     stars.name = "STARS"
+    said = stated(provenance)
+    for card, words in zip(CARDS, () if said is None else said.record().values(), strict=False):
+        stars.header[card] = (words, "of E and Lz")
     flow = fits.table_to_hdu(cutflow.to_table())
     flow.name = "CUTFLOW"
     record = fits.BinTableHDU(Table({"json": np.array([text.encode("ascii")])}), name="PROVENANCE")
@@ -178,7 +197,12 @@ def _read(path: Path) -> Catalogue:
     missing = [name for name in REQUIRED if name not in table.colnames]
     if missing:
         raise InputError(f"{path}: the star table lacks {', '.join(missing)}; it has {', '.join(table.colnames)}.")
-    return Catalogue(table, flow, record, path)
+    said = {SURVEY: survey_of_record(record), MOVED: record.get(MOVED)}
+    table.meta |= {name: text for name, text in said.items() if text}
+    made = Catalogue(table, flow, record, path)
+    if made.convention is not None:
+        table.meta[CONVENTION] = made.convention.record()
+    return made
 
 
 def _native(table: QTable) -> QTable:

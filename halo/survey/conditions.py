@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .cells import Cells
 
 _AND = re.compile(r"\s+(?:and|&&?)\s+")
-_EQUAL = re.compile(r"""\s*([A-Za-z_][\w.]*)\s*(==|=|!=)\s*(?:'([^']*)'|"([^"]*)")\s*""")
+_EQUAL = re.compile(r"""\s*([A-Za-z_][\w.]*)\s*(==|=|!=|!~)\s*(?:'([^']*)'|"([^"]*)")\s*""")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Condition:
         None of these may be raised.
     with_units : bool
         Whether names of the conventions page, such as ``distance``, are in its units, as they are in version 1.
+    without : tuple of (str, str)
+        Columns of text, and what must not occur in them in any case of letters.
     """
 
     said: str
@@ -49,12 +51,14 @@ class Condition:
     equal: tuple[tuple[str, bool, str], ...] = ()
     flags: tuple[Flag, ...] = ()
     with_units: bool = False
+    without: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every column in it."""
         compared = cut_names(self.compare) if self.compare else ()
-        return (*compared, *(name for name, _, _ in self.equal), *(flag.column for flag in self.flags))
+        texts = (*(name for name, _, _ in self.equal), *(name for name, _ in self.without))
+        return (*compared, *texts, *(flag.column for flag in self.flags))
 
     def holds(self, cells: Cells) -> np.ndarray:
         """Return where the condition holds, which it never does where a value in it is missing."""
@@ -68,6 +72,8 @@ class Condition:
         for name, same, text in self.equal:
             found = cells.texts(name)
             keep &= ((found == text) if same else (found != text)) & ~cells.missing(name)
+        for name, text in self.without:
+            keep &= np.char.find(np.char.lower(cells.texts(name)), text.lower()) < 0
         for flag in self.flags:
             keep &= flag.raised(cells) == 0
         return keep
@@ -104,11 +110,14 @@ def _condition(path: Path, key: str, found: Any, bits: Mapping[str, Mapping[str,
             f"{path}: {key} in [catalogue] must be a text of at most {LONGEST_TEXT} characters, a flag, or a list of "
             f"them; got {cleaned(repr(found), 60)}."
         )
-    rest, equal = [], []
+    rest, equal, without = [], [], []
     for part in _AND.split(found) if "'" in found or '"' in found else [found]:
         match = _EQUAL.fullmatch(part)
-        if match:
-            equal.append((match[1], match[2] != "!=", (match[3] if match[3] is not None else match[4]).strip()))
+        text = "" if match is None else (match[3] if match[3] is not None else match[4]).strip()
+        if match and match[2] == "!~":
+            without.append((match[1], text))
+        elif match:
+            equal.append((match[1], match[2] != "!=", text))
         else:
             rest.append(part)
     compare = " and ".join(rest)
@@ -117,4 +126,4 @@ def _condition(path: Path, key: str, found: Any, bits: Mapping[str, Mapping[str,
             parse_cut(compare)
     except UsageError as error:
         raise InputError(f"{path}: {key}: {error}") from error
-    return Condition(found, compare, tuple(equal))
+    return Condition(found, compare, tuple(equal), without=tuple(without))

@@ -85,7 +85,7 @@ class MappedCatalogue:
 
 def read_mapped(
     path: str | Path | Sequence[str | Path],
-    mapping_path: str | Path,
+    mapping_path: str | Path | Mapped,
     *,
     abundances: bool = True,
     progress: Progress = silent,
@@ -97,7 +97,7 @@ def read_mapped(
     path : path or sequence of paths
         FITS, ECSV, CSV, HDF5 table, VOTable or Parquet; with the further files of the mapping's ``[tables]``, in their
         order or as ``NAME=FILE``.
-    mapping_path : path
+    mapping_path : path or Mapped
         TOML file with ``[columns]``, and optionally ``[abundances]`` and ``[catalogue]``.
     abundances : bool
         Whether ids are asked for, and in version 1 abundances; orbits need neither.
@@ -116,7 +116,7 @@ def read_mapped(
     UsageError
         Files that the mapping has no use for, or lacks.
     """
-    mapping = read_mapping(mapping_path)
+    mapping = mapping_path if isinstance(mapping_path, Mapped) else read_mapping(mapping_path)
     paths = [path] if isinstance(path, str | Path) else list(path)
     files = assign(mapping, paths)
     columns, elements = chosen(mapping, files, mapping.columns), chosen(mapping, files, mapping.abundances)

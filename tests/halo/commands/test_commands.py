@@ -111,7 +111,7 @@ def test_apply_profile_has_the_documented_columns(small, tmp_path):
     assert "provenance" in table.meta
 
 
-@pytest.mark.parametrize(("command", "name"), [("apply", "p.txt"), ("boundary", "b.h5"), ("prepare", "stars")])
+@pytest.mark.parametrize(("command", "name"), [("apply", "p.txt"), ("boundary", "b.h5"), ("prepare", "stars.h5")])
 def test_outputs_whose_kind_could_not_be_told_are_refused(small, tmp_path, command, name):
     folder, files = small
     inputs = files.values() if command == "prepare" else (folder / "fit.h5", folder / "stars.fits")
@@ -581,3 +581,23 @@ def test_demo_tells_the_truth_and_leaves_every_product(tmp_path):
         assert (tmp_path / "demo" / name).stat().st_size > 0
     table = QTable.read(tmp_path / "demo" / "profile.ecsv")
     assert json.dumps(table.meta["provenance"]["settings"])
+
+
+@pytest.mark.parametrize("command", ["fit", "apply", "boundary", "members"])
+def test_an_output_without_a_suffix_takes_that_of_its_kind(small, tmp_path, command):
+    folder, _ = small
+    files = [folder / "stars.fits"] if command == "fit" else [folder / "fit.h5", folder / "stars.fits"]
+    small_bins = ("--bins", "E:5,Lz:4", "--pixels", 20) if command == "fit" else ()
+    said = ok(command, *files, "-o", tmp_path / "made", *small_bins, "--quiet")
+    (written,) = (path for path in tmp_path.iterdir() if path.name.startswith("made."))
+    assert written.suffix == {"fit": ".h5", "members": ".fits"}.get(command, ".ecsv")
+    assert written.name in said
+
+
+def test_an_output_of_another_suffix_or_a_folder_is_still_refused(small, tmp_path):
+    folder, _ = small
+    for name in ("made.txt", "."):
+        result = run("apply", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / name)
+        assert result.exit_code == 2, result.output
+        assert "must end in .ecsv" in result.output
+    assert list(tmp_path.iterdir()) == []

@@ -26,6 +26,7 @@ COMMANDS = [
     "eccentricity",
     "members",
     "simulation",
+    "observe",
     "regions",
     "bifurcation",
     "aurora",
@@ -37,8 +38,11 @@ COMMANDS = [
     "summary",
     "search",
     "compare",
+    "sensitivity",
+    "recompute",
     "demo",
     "paper",
+    "init",
     "bench",
     "info",
 ]
@@ -84,7 +88,7 @@ def test_help_names_every_command():
         assert re.search(rf"^  {command}\b", result.output, re.MULTILINE)
 
 
-GROUPS = ("Data", "Fit", "Results", "Populations", "Ensembles", "Checks", "Whole pipeline", "About")
+GROUPS = ("Data", "Fit", "Results", "Populations", "Ensembles", "Checks", "Simulations", "Whole pipeline", "About")
 
 
 def test_help_lists_commands_in_groups():
@@ -173,3 +177,8 @@ def test_no_command_is_wrong_usage_and_shows_the_help():
 def test_itakura_saito_warns_of_zeros_in_the_help():
     assert "kullback-leibler" in run("fit", "--help").output
     assert "without zeros" in re.sub(r"\s+", " ", run("fit", "--help").output)
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "halonmf", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("halonmf 0.")

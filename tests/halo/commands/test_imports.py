@@ -68,3 +68,16 @@ def test_a_summary_that_draws_loads_no_engine(folder):
     found = loaded(folder, "summary", "run")
     assert "matplotlib" in found
     assert not found & (ENGINE | NEVER | {"scipy"})
+
+
+@pytest.mark.parametrize("words", [("fit", "none.fits"), ("prepare", "none.fits", "none.fits"), ("info", "none.h5")])
+def test_a_missing_input_is_said_before_libraries_are_loaded(tmp_path, words):
+    code = (
+        "import sys; from halonmf.cli import main\n"
+        f"sys.argv = ['halonmf', *{words!r}]\n"
+        "try: main()\n"
+        "except SystemExit as end: print(end.code, {'numpy', 'astropy', 'torch', 'numba'} & set(sys.modules) or 'none')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.split() == ["3", "none"]
+    assert done.stderr == f"halonmf: {words[1]}: no such file; check the path.\n"

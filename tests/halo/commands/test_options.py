@@ -20,6 +20,7 @@ from halonmf.halo.checks.penalties import search
 from halonmf.halo.checks.rank import rank
 from halonmf.halo.checks.settings import ORBIT, InjectionSettings, RankSettings, SearchSettings, StabilitySettings
 from halonmf.halo.checks.stability import stability
+from halonmf.halo.commands import options
 from halonmf.halo.commands.options import Only, command, settings_fields
 from halonmf.halo.errors import UsageError
 from halonmf.halo.fields import LIMITS, LINE, NAMED, NUMBERS, STEPS, WHOLE_NUMBERS, Argument, Option, number
@@ -61,6 +62,12 @@ def command_of(name):
 
 
 ALL = {name: command_of(name) for name in COMMANDS}
+
+
+@pytest.fixture(autouse=True)
+def files(monkeypatch):
+    """Whatever is named is there: these tests type commands and run none."""
+    monkeypatch.setattr(options, "check_there", lambda given: None)
 
 
 @pytest.fixture
