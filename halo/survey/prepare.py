@@ -14,7 +14,6 @@ from astropy.table import Column, QTable, Table
 from ..errors import HalonmfError, InputError, UsageError
 from ..io.provenance import plain, provenance
 from ..orbits.convention import ZERO_POINT, Convention, own
-from ..orbits.public import named
 from ..progress import Progress, silent
 from ..stars.catalogue import CONVENTION, Catalogue
 from ..stars.clusters import REPORTED, described, number_by_cluster
@@ -215,7 +214,7 @@ def _finish(
     said: Convention | None
     if has_orbits:
         assert mapped is not None
-        said = _stated(mapped)
+        said = mapped.convention
         if said is None:
             warned = (*warned, UNSTATED)
         else:
@@ -258,12 +257,6 @@ def _left_in_clusters(stars: Table, settings: PrepareSettings) -> tuple[str, ...
         f"{described(found)} by place and motion are among the {len(stars):,} stars: a component may be a cluster; "
         "give --members, or --clusters remove",
     )
-
-
-def _stated(mapped: MappedCatalogue) -> Convention | None:
-    """Return what a mapping says of the energies that its catalogue brings."""
-    says = mapped.states
-    return named(says["potential"], says.get("zero_point", "")) if "potential" in says else None
 
 
 def _check_backend(settings: PrepareSettings) -> None:
