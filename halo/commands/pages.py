@@ -25,8 +25,8 @@ def report(
 ) -> None:
     """Write a fit or an ensemble as one page.
 
-    It has the verdict, numbers with intervals, figures, cut-flow, settings and provenance, and a map of the bins in which
-    one chooses some and sees their chemistry. The page needs no network.
+    It has the verdict, numbers with intervals, figures, cut-flow, settings and provenance, and a map of the bins in
+    which one chooses some and sees their chemistry. The page needs no network.
     """
     from ..pages.report import report as make
 
