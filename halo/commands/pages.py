@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from ..fields import Argument, Option
 from ..fits.settings import Bootstrap
-from .console import Terminal, tell
+from .console import Terminal, leave
 from .options import Overwrite, Quiet, command
 from .output import Output
 
@@ -34,4 +36,5 @@ def report(
     with Terminal(quiet) as progress:
         made = make(result, stars, boundary=boundary, bootstrap=bootstrap, progress=progress)
     made.save(out.path, overwrite=overwrite)
-    tell(made, output, quiet)
+    typer.echo(f"{made.describe()} -> {output}")
+    leave(made.problems())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ def _crossings(fit: Fit, base: Many, drawn: Many | None) -> Sheet:
     return _crossing_sheet(fit.reading.label, rows)
 
 
-def _crossing_sheet(label: str, rows: list[tuple[str, ...]]) -> Sheet:
+def _crossing_sheet(label: str, rows: Sequence[tuple[str, ...]]) -> Sheet:
     return Sheet(
         "crossings",
         f"Where the {label} fraction crosses a level, with intervals of {100 * COVERAGE:.0f} %.",

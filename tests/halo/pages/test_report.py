@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from halonmf import halo
+from halonmf.cli import app
 from halonmf.halo.errors import InputError, OutputError, UsageError
 from halonmf.halo.pages.explorer import ID, explorer
 from halonmf.halo.pages.numbers import BIAS, bias_range
@@ -184,7 +186,7 @@ def test_a_fit_without_stars_is_refused(found):
 def test_the_page_is_saved_and_not_written_over(found, tmp_path):
     page = halo.report(found, planted()[0], bootstrap=0)
     path = page.save(tmp_path / "report.html")
-    assert path.read_text(encoding="utf-8") == page.html
+    assert path.read_text(encoding="utf-8").rstrip() == page.html.rstrip()
     with pytest.raises(OutputError, match="exists"):
         page.save(path)
 
@@ -318,11 +320,47 @@ def test_without_scripts_tables_figures_and_the_map_are_there(browser, html, tmp
     assert "needs JavaScript" in text
 
 
-# of an ensemble, and by the command line
+# by files, and of an ensemble
 
 
 def test_a_catalogue_with_a_hostile_name_makes_a_harmless_page(tmp_path):
-    stars = write_catalogue(tmp_path / f"{HOSTILE}.fits", planted()[0], CutFlow(len(planted()[0])), {})
+    table = planted()[0].copy()
+    table["APOGEE_ID"] = [f"s{i}" for i in range(len(table))]
+    stars = write_catalogue(tmp_path / f"{HOSTILE}.fits", table, CutFlow(len(table)), {})
     page = halo.report(planted_fit(), stars, bootstrap=0)
     assert page.html.count("<script") == 2
     assert "onerror=window" in "".join(Reader(page.html).text)
+
+
+def test_the_command_writes_the_page_of_a_fit(tmp_path):
+    table = planted()[0].copy()
+    table["APOGEE_ID"] = [f"s{i}" for i in range(len(table))]
+    write_catalogue(tmp_path / "stars.fits", table, CutFlow(len(table)), {})
+    halo.save(planted_fit(), tmp_path / "fit.h5")
+    given = ["report", str(tmp_path / "fit.h5"), str(tmp_path / "stars.fits"), "-o", str(tmp_path / "made.html")]
+    ended = CliRunner().invoke(app, [*given, "--bootstrap", "0"])
+    assert ended.exit_code == 0, ended.output
+    assert (tmp_path / "made.html").read_text().startswith("<!DOCTYPE html>")
+    assert CliRunner().invoke(app, [*given, "--bootstrap", "0"]).exit_code != 0  # it is there
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ensemble")
+    table = planted(2000)[0].copy()
+    table["APOGEE_ID"] = [f"s{i}" for i in range(len(table))]
+    write_catalogue(folder / "stars.fits", table, CutFlow(len(table)), {})
+    settings = planted_fit().settings.replace(bins="E:4", pixels=8)
+    plan = halo.Plan(halo.Setup(settings), replicates=6)
+    return halo.ensemble(folder / "stars.fits", plan, folder / "run", options=halo.RunOptions(workers=1))
+
+
+def test_an_ensemble_has_a_page_with_its_intervals(ensemble):
+    summary = halo.summarise(ensemble.folder if hasattr(ensemble, "folder") else ensemble)
+    page = halo.report(summary)
+    read = Reader(page.html)
+    text = "".join(read.text)
+    assert "6 replicates" in text
+    assert "figure-fractions" in {attributes.get("id") for _, attributes in read.seen}
+    with pytest.raises(UsageError, match="its own stars"):
+        halo.report(summary, planted()[0])
