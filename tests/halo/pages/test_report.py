@@ -336,7 +336,7 @@ def test_the_command_writes_the_page_of_a_fit(tmp_path):
     table = planted()[0].copy()
     table["APOGEE_ID"] = [f"s{i}" for i in range(len(table))]
     write_catalogue(tmp_path / "stars.fits", table, CutFlow(len(table)), {})
-    halo.save(planted_fit(), tmp_path / "fit.h5")
+    halo.save(tmp_path / "fit.h5", planted_fit())
     given = ["report", str(tmp_path / "fit.h5"), str(tmp_path / "stars.fits"), "-o", str(tmp_path / "made.html")]
     ended = CliRunner().invoke(app, [*given, "--bootstrap", "0"])
     assert ended.exit_code == 0, ended.output
@@ -352,11 +352,12 @@ def ensemble(tmp_path_factory):
     write_catalogue(folder / "stars.fits", table, CutFlow(len(table)), {})
     settings = planted_fit().settings.replace(bins="E:4", pixels=8)
     plan = halo.Plan(halo.Setup(settings), replicates=6)
-    return halo.ensemble(folder / "stars.fits", plan, folder / "run", options=halo.RunOptions(workers=1))
+    halo.ensemble(folder / "stars.fits", folder / "run", plan, options=halo.RunOptions(threads=1))
+    return folder / "run"
 
 
 def test_an_ensemble_has_a_page_with_its_intervals(ensemble):
-    summary = halo.summarise(ensemble.folder if hasattr(ensemble, "folder") else ensemble)
+    summary = halo.summarise(ensemble)
     page = halo.report(summary)
     read = Reader(page.html)
     text = "".join(read.text)
