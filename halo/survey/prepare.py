@@ -161,7 +161,7 @@ def prepare_mapped(
     bits = chosen_flags(settings.flags, survey.flag_bits if survey else {})
     content = survey.mapping if survey else read_mapping(str(mapping))
     if survey:
-        content = for_elements(content, settings.elements)
+        content = for_elements(content, settings.elements, settings.columns)
     mapped = read_mapped(path, with_bits(content, bits), progress=progress)
     if mapped.elements:  # a table of clusters may have none
         settings = replace(settings, elements=mapped.elements)
