@@ -208,7 +208,7 @@ def for_elements(mapping: Mapped, elements: Sequence[str], columns: Sequence[str
     """
     if tuple(columns) != DEFAULT_COLUMNS:
         raise UsageError(
-            f"{mapping.path} reads the columns of its file of facts; --keep is for APOGEE DR17 with astroNN's catalogue. "
+            f"{mapping.path} reads the columns of its file of facts; --keep is for APOGEE DR17 with astroNN's. "
             "Name the column in a copy of that file, with --columns."
         )
     absent = [name for name in elements if name not in mapping.abundances]
