@@ -13,7 +13,7 @@ class Commands(Door):
     groups = {  # noqa: RUF012 - written once, here
         "Data": {"survey": ("mock", "prepare"), "sensitivity": ("recompute",)},
         "Fit": {"fit": ("fit", "apply", "boundary", "classify", "plot"), "transfer": ("zeropoints",)},
-        "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members")},
+        "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members"), "pages": ("report",)},
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},
         "Ensembles": {"ensemble": ("ensemble", "summary")},
         "Checks": {

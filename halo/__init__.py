@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .mixtures.settings import Axis as Axis
     from .mixtures.settings import Chemistry as Chemistry
     from .mixtures.settings import Plane as Plane
+    from .pages.report import report as report
     from .paper.recommended import recommended as recommended
     from .populations.aurora import aurora as aurora
     from .populations.bifurcation import bifurcation as bifurcation
@@ -115,6 +116,7 @@ _ROOMS = {
     "simulations.observe": ("observe",),
     "simulations.recovery": ("recover",),
     "paper.recommended": ("recommended",),
+    "pages.report": ("report",),
     "figures": ("figures",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

@@ -126,7 +126,13 @@ class Run:
             )
         if number == 0:
             return {}
-        return {name: np.concatenate([one.replicates[name] for one in parts]) for name in parts[0].replicates}
+        try:
+            return {name: np.concatenate([one.replicates[name] for one in parts]) for name in parts[0].replicates}
+        except (KeyError, ValueError) as error:
+            raise InputError(
+                f"{self.folder}: the batches of {self.labels[setup]} do not belong together ({error}); "
+                "remove them and run again with --resume."
+            ) from None
 
     def _computed(self, setup: int, *, first: bool = False) -> list[Computed]:
         failed = {failure.setup: failure.reason for failure in self.failed}

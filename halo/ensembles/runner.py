@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError
+from ..fits.conventions import convention_of
 from ..fits.engine import check_names, resolve_device, use_threads
 from ..io.atomic import check_inside, write_bytes
 from ..io.provenance import describe_input, own_version
@@ -91,6 +92,9 @@ def ensemble(
     check_folder(folder, resume=options.continues, overwrite=overwrite)
     check_inside(folder)
     source = describe_input(stars)
+    said = convention_of(stars)
+    if said is not None:
+        source["convention"] = said.record()
     plan = settled(plan, here=executor is None or here)
     if executor is None:
         use_threads(options.threads or cores())

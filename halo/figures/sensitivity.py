@@ -68,7 +68,7 @@ def _bars(axes: Any, found: Sensitivity, name: str) -> None:
     axes.axvline(base, c="k", lw=0.8)
     axes.set_yticks(range(len(order)), order)
     axes.set_ylim(len(order) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", which="both", length=0)
     axes.set_xlabel(text)
 
 

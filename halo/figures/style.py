@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
@@ -81,6 +81,22 @@ def colours(k: int) -> tuple[Any, ...]:
     if k - 2 in _PICK:
         return (LOW, *(BETWEEN[i] for i in _PICK[k - 2]), HIGH)
     return tuple(mpl.colormaps["plasma"](np.linspace(0, 0.92, k)))
+
+
+def hexes(colours: Any) -> list[str]:
+    """Return colours as pages write them, such as ``#2166ac``."""
+    return [to_hex(colour) for colour in colours]
+
+
+def shades(values: np.ndarray) -> list[str]:
+    """Return the colours of in-situ fractions, shape (m,), as maps of fractions draw them."""
+    return hexes(mpl.colormaps[SHARES](np.clip(np.nan_to_num(values), 0, 1)))
+
+
+def round_numbers(low: float, high: float, number: int) -> tuple[float, ...]:
+    """Return at most about so many ticks within limits, at steps of 1, 2 or 5."""
+    found = MaxNLocator(number, steps=[1, 2, 5, 10]).tick_values(low, high)
+    return tuple(float(x) for x in found if low <= x <= high)
 
 
 def line_of(name: str, selection: str = "chemically-pure") -> dict[str, Any]:

@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .frames import SUN_POSITION, SUN_VELOCITY
-from .potentials import potential_of
 
 POTENTIAL, ZERO_POINT = "McMillan (2017)", "Phi(infinity) = 0"
 TITLES = {"mcmillan17": POTENTIAL, "mwpotential2014": "MWPotential2014"}
@@ -67,6 +65,8 @@ class Convention:
 
 def own(model: str = "mcmillan17") -> Convention:
     """Return the convention of what this package computes from positions and velocities in one of its potentials."""
+    from .frames import SUN_POSITION, SUN_VELOCITY  # needs astropy's frames, which files do without
+
     place, motion = (", ".join(f"{x:.4g}" for x in of) for of in (SUN_POSITION, SUN_VELOCITY))
     return Convention(TITLES[model], sun=f"({place}) kpc, ({motion}) km/s")
 
@@ -94,6 +94,8 @@ def _read(meta: Mapping[str, Any]) -> Convention:
 @cache
 def _circular() -> tuple[np.ndarray, np.ndarray]:
     # Lz (kpc km / s) and E (km2 / s2) of circular orbits in the plane
+    from .potentials import potential_of
+
     R = np.geomspace(*_RADII, 600)
     plane = np.zeros_like(R)
     square = R * potential_of("mcmillan17").gradient(R, plane)[0]

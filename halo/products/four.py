@@ -92,6 +92,8 @@ class Four:
             "ordered_by": self.settings.order,
             "other_order_disagrees": list(self.disagree),
         }
+        if self.fit.mixtures.convention is not None:
+            table.meta["convention"] = self.fit.mixtures.convention.record()
         return table
 
     def tables(self) -> dict[str, QTable]:

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import CubicSpline, RectBivariateSpline
 from scipy.special import eval_legendre
 
 from ..errors import InputError
+from ..orbits.focal import focal_length_in
+from ..orbits.staeckel import Extent, staeckel
 
 G = 4.30091727e-6
 """Gravitational constant, kpc (km / s)^2 / Msun."""
@@ -24,7 +26,8 @@ RADII = (0.05, 2000.0, 320)
 """Least and largest radius of the grid, kpc, and its points, evenly in the logarithm."""
 FEWEST = 1000
 """Particles below which no potential is made of them."""
-_HALVINGS = 60
+_STRETCH, _POINTS = 0.1, 361  # kpc; steps of 3 % beyond it
+_LOOSE, _AXIS = 50.0, 1e-6  # as in `orbits.kinematics`: orbits bound by less, km2 / s2, or within this radius, kpc
 _CHUNK = 1_000_000  # particles at a time
 
 
@@ -117,34 +120,63 @@ def _chunks(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np
             yield x[start : start + _CHUNK], m[start : start + _CHUNK]
 
 
-def turning_points(potential: Multipoles, x: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return peri- and apocentre of orbits in the spherical average of a potential, kpc, shapes (N,).
+@dataclass(frozen=True)
+class Tabulated:
+    """A potential as a bicubic spline in (asinh(R / s), asinh(|z| / s)); kpc, km/s.
 
-    Exact for a round galaxy. In a flat one they are those of an orbit of the same radius, speed and angular momentum in
-    the round galaxy of the same mass inside each radius. NaN for orbits that leave the grid.
+    Attributes
+    ----------
+    spline : RectBivariateSpline
+        Potential, km2 / s2, over the two stretched coordinates.
+    mass : float
+        Beyond the grid it is that of this mass in the centre, Msun.
+    """
+
+    spline: RectBivariateSpline
+    mass: float
+
+    def potential(self, R: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Return the potential, km2 / s2; R, z in kpc."""
+        r = np.hypot(R, z)
+        near = self.spline.ev(np.arcsinh(R / _STRETCH), np.arcsinh(np.abs(z) / _STRETCH))
+        return np.where(r < RADII[1], near, -G * self.mass / np.maximum(r, RADII[1]))
+
+    def gradient(self, R: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the derivatives with R and with z, km2 / s2 / kpc."""
+        u, w, r = np.arcsinh(R / _STRETCH), np.arcsinh(np.abs(z) / _STRETCH), np.maximum(np.hypot(R, z), RADII[0])
+        far, pull = r >= RADII[1], G * self.mass / r**3
+        dR = self.spline.ev(u, w, dx=1) / np.hypot(R, _STRETCH)
+        dz = np.sign(z) * self.spline.ev(u, w, dy=1) / np.hypot(z, _STRETCH)
+        return np.where(far, pull * R, dR), np.where(far, pull * z, dz)
+
+
+def tabulated(potential: Multipoles) -> Tabulated:
+    """Return a potential as a table, which is faster for orbits."""
+    u = np.linspace(0.0, np.arcsinh(RADII[1] / _STRETCH), _POINTS)
+    x = _STRETCH * np.sinh(u)
+    R, z = (grid.ravel() for grid in np.meshgrid(x, x, indexing="ij"))
+    phi = potential.potential(np.stack([R, np.zeros_like(R), z], axis=1))
+    return Tabulated(RectBivariateSpline(u, u, phi.reshape(len(x), len(x))), potential.mass)
+
+
+def extent(potential: Tabulated, x: np.ndarray, v: np.ndarray) -> Extent:
+    """Return actions and turning points of orbits by the Staeckel fudge, as for McMillan (2017); NaN for unbound ones.
 
     Parameters
     ----------
-    potential : Multipoles
+    potential : Tabulated
     x, v : ndarray, shape (N, 3)
         kpc and km / s.
     """
-    r = np.linalg.norm(x, axis=1)
-    squared = (np.cross(x, v) ** 2).sum(axis=1)  # of the angular momentum
-    E = potential.spherical(r) + 0.5 * (v**2).sum(axis=1)
-
-    def radial(at: np.ndarray) -> np.ndarray:
-        return 2 * (E - potential.spherical(at)) - squared / at**2
-
-    def where(end: float) -> np.ndarray:
-        # radial is positive here and negative beyond the turning point
-        inside, beyond = np.log(np.maximum(r, RADII[0])), np.full(len(r), np.log(end))
-        for _ in range(_HALVINGS):
-            middle = 0.5 * (inside + beyond)
-            there = radial(np.exp(middle)) > 0
-            inside, beyond = np.where(there, middle, inside), np.where(there, beyond, middle)
-        return np.exp(0.5 * (inside + beyond))
-
-    peri, apo = where(RADII[0]), where(RADII[1])
-    bound = (E < 0) & (radial(np.full(len(r), RADII[1])) < 0)
-    return np.where(bound, peri, np.nan), np.where(bound, apo, np.nan)
+    R = np.hypot(x[:, 0], x[:, 1])
+    E = potential.potential(R, x[:, 2]) + 0.5 * (v**2).sum(axis=1)
+    good = (E < -_LOOSE) & (R > _AXIS)
+    found = np.full((5, len(x)), np.nan)
+    if good.any():
+        x, v, R, E = x[good], v[good], R[good], E[good]
+        v_R = (x[:, 0] * v[:, 0] + x[:, 1] * v[:, 1]) / R
+        v_phi = (x[:, 1] * v[:, 0] - x[:, 0] * v[:, 1]) / R
+        Delta = focal_length_in(potential)(E, R * v_phi)
+        one = staeckel(potential, R, x[:, 2], v_R, v_phi, v[:, 2], Delta)
+        found[:, good] = one.J_r, one.J_z, one.r_peri, one.r_apo, one.z_max
+    return Extent(*found)

@@ -25,7 +25,7 @@ from ..stars.cutflow import CutFlow
 from ..stars.origin import SURVEY
 from ..stars.variables import CARTESIAN, values
 from .columns import Source
-from .gravity import Multipoles, multipoles, turning_points
+from .gravity import Multipoles, extent, multipoles, tabulated
 from .mapping import spec_of
 from .particles import Galaxy
 from .settings import ObserveSettings
@@ -136,8 +136,9 @@ def observe(galaxy: Galaxy, settings: ObserveSettings | None = None) -> Catalogu
 
     Notes
     -----
-    With the potential of the particles, energies are those of multipoles up to l = 16, and peri- and apocentres those
-    of its spherical average. With that of the file a star keeps the potential of its particle, and so its true place.
+    With the potential of the particles, energies are those of multipoles up to l = 16, and actions, peri- and
+    apocentres those of the Staeckel fudge in them (Binney 2012). With that of the file a star keeps the potential of
+    its particle, and so its true place.
     """
     settings = settings or ObserveSettings()
     frame = frame_of(galaxy, settings.potential)
@@ -224,16 +225,20 @@ def _with_orbits(stars: QTable, galaxy: Galaxy, rows: np.ndarray, frame: Frame) 
     x, v = (np.stack([values(stars, n) for n in names], axis=1) for names in (CARTESIAN[:3], CARTESIAN[3:]))
     if frame.round is None:
         found = kinematics(x * u.kpc, v * (u.km / u.s))
-        for name in ("E", "Lz", "J_r", "J_z", "r_peri", "r_apo", "ecc", "r_sph", "R_cyl"):
+        for name in ("E", "Lz", "J_r", "J_z", "r_peri", "r_apo", "z_max", "ecc", "r_sph", "R_cyl"):
             stars[name] = found[name]
     else:
         depth = frame.round.potential(x)
         if frame.name == "file":
             depth = values(galaxy.table, "potential")[rows]
-        peri, apo = turning_points(frame.round, x, v)
+        orbits = extent(tabulated(frame.round), x, v)
         stars["E"] = (depth + 0.5 * (v**2).sum(axis=1)) * (u.km**2 / u.s**2)
         stars["Lz"] = (x[:, 1] * v[:, 0] - x[:, 0] * v[:, 1]) * (u.kpc * u.km / u.s)
-        stars["r_peri"], stars["r_apo"], stars["ecc"] = peri * u.kpc, apo * u.kpc, (apo - peri) / (apo + peri)
+        for name in ("J_r", "J_z"):
+            stars[name] = getattr(orbits, name) * (u.kpc * u.km / u.s)
+        for name in ("r_peri", "r_apo", "z_max"):
+            stars[name] = getattr(orbits, name) * u.kpc
+        stars["ecc"] = (orbits.r_apo - orbits.r_peri) / (orbits.r_apo + orbits.r_peri)
         R = np.hypot(x[:, 0], x[:, 1])
         stars["r_sph"], stars["R_cyl"] = np.hypot(R, x[:, 2]) * u.kpc, R * u.kpc
     good = np.isfinite(values(stars, "E")) & (values(stars, "E") < 0) & np.isfinite(values(stars, "e"))

@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 
 from ..errors import UsageError
+from ..orbits.convention import check_same, own
 from .published_line import belokurov_kravtsov
 
 if TYPE_CHECKING:
@@ -219,9 +220,13 @@ def values(table: "Table", name: str) -> np.ndarray:
     ------
     UsageError
         Unknown variable, a column that the table lacks, or one that holds no numbers.
+    InputError
+        The energy above the published line, of stars whose energies are not those of McMillan (2017).
     """
     found = variable(name, table)
     if found.compute is not None and found.column not in table.colnames:
+        if found.name == "dE":
+            check_same(getattr(table, "meta", {}), own(), "the line of Belokurov & Kravtsov (2023) here")
         return found.compute(*(values(table, part) for part in found.parts))
     column = table[found.column]
     mask = np.asarray(getattr(column, "mask", False))

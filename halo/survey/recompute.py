@@ -89,6 +89,7 @@ def recompute(
     table = with_orbits(table, settings, progress)
     of_orbits = plain(table.meta.pop("orbits"))
     cuts = (
+        *([Cut("distance measured", lambda t: np.isfinite(values(t, "distance")))] * bool(distance)),
         Cut("bound, E < 0", lambda t: values(t, "E") < 0),
         Cut("orbit found", lambda t: np.logical_and.reduce([np.isfinite(values(t, name)) for name in KINEMATICS])),
     )
@@ -121,4 +122,4 @@ def _moved(table: Table, distance: str, scale: float, where: str) -> Table:
     moved = np.where(found > 0, found * scale, np.nan)
     table["distance"] = Column(moved, unit=u.kpc)
     table.remove_columns([name for name in CARTESIAN if name in table.colnames])
-    return table[np.isfinite(moved)]
+    return table

@@ -34,7 +34,7 @@ SQUARE = 192
 GRAM_RANGE = 1e-4
 # Steps of the block Krylov iteration for a start, and the most where it must be exact: then it ends at this residual,
 # relative to the largest square.
-STEPS, STEPS_PAIR, THOROUGH, ACCURATE = 5, 2, 40, 1e-9
+STEPS, STEPS_PAIR, THOROUGH, ACCURATE = 4, 2, 40, 1e-9
 # Entries that are compared with their reconstruction at once.
 BLOCK = 2**18
 

@@ -38,6 +38,8 @@ COMMANDS = [
     "summary",
     "search",
     "compare",
+    "sensitivity",
+    "recompute",
     "demo",
     "paper",
     "init",

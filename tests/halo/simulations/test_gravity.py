@@ -5,7 +5,8 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from halonmf.halo.errors import InputError
-from halonmf.halo.simulations.gravity import G, multipoles, turning_points
+from halonmf.halo.orbits.integrate import orbit_extent
+from halonmf.halo.simulations.gravity import G, extent, multipoles, tabulated
 
 M, A = 1e12, 20.0
 
@@ -76,24 +77,74 @@ def test_turning_points_are_those_of_an_integrated_orbit(sphere):
 
     orbit = solve_ivp(slope, (0, 3), [*x[0], *v[0]], rtol=1e-9, atol=1e-9, max_step=0.002)
     r = np.linalg.norm(orbit.y[:3], axis=0)
-    peri, apo = turning_points(sphere, x, v)
-    assert peri[0] == pytest.approx(r.min(), rel=0.01)
-    assert apo[0] == pytest.approx(r.max(), rel=0.01)
+    found = extent(tabulated(sphere), x, v)
+    assert found.r_peri[0] == pytest.approx(r.min(), rel=0.01)
+    assert found.r_apo[0] == pytest.approx(r.max(), rel=0.01)
+    assert found.z_max[0] == pytest.approx(np.abs(orbit.y[2]).max(), rel=0.05)
 
 
-def test_circular_and_radial_orbits_are_the_limits(sphere):
-    r = np.array([3.0, 8.0, 30.0])
-    x = np.stack([r, 0 * r, 0 * r], axis=1)
-    speed = np.sqrt(G * M * r) / (r + A)
-    peri, apo = turning_points(sphere, x, np.stack([0 * r, speed, 0 * r], axis=1))
-    assert ((apo - peri) / (apo + peri)).max() < 0.12  # a circle to within the noise of the particles
-    peri, apo = turning_points(sphere, x, np.stack([speed, 0.01 * speed, 0 * r], axis=1))
-    assert ((apo - peri) / (apo + peri)).min() > 0.95
+class Flat:
+    """A disc of Miyamoto & Nagai (1975) in a sphere of Hernquist (1990)."""
+
+    disc, a, b = 6e10, 3.0, 0.3
+
+    def potential(self, R, z):
+        return phi(np.hypot(R, z)) - G * self.disc / np.hypot(R, self.a + np.hypot(z, self.b))
+
+    def gradient(self, R, z):
+        r, height = np.hypot(R, z), np.hypot(z, self.b)
+        pull, halo = G * self.disc / np.hypot(R, self.a + height) ** 3, G * M / (r + A) ** 2 / r
+        return R * (pull + halo), z * (pull * (self.a + height) / height + halo)
+
+
+@pytest.fixture(scope="module")
+def flat():
+    """Particles of that galaxy: those of the disc are drawn from a grid of its density."""
+    rng = np.random.default_rng(4)
+    R, z = np.meshgrid(np.geomspace(0.01, 200, 500), np.sinh(np.linspace(-9, 9, 801)) * 0.02, indexing="ij")
+    height = np.hypot(z, Flat.b)
+    density = (Flat.a * R**2 + (Flat.a + 3 * height) * (Flat.a + height) ** 2) / (
+        (R**2 + (Flat.a + height) ** 2) ** 2.5 * height**3
+    )
+    weight = (density * R * np.gradient(R, axis=0) * np.gradient(z, axis=1)).ravel()
+    cell = rng.choice(weight.size, 300_000, p=weight / weight.sum())
+    angle = rng.uniform(0, 2 * np.pi, len(cell))
+    R, z = R.ravel()[cell], z.ravel()[cell]
+    disc = np.stack([R * np.cos(angle), R * np.sin(angle), z], axis=1)
+    return tabulated(multipoles([hernquist(), (disc, np.full(len(cell), Flat.disc / len(cell)))]))
+
+
+def test_eccentricities_in_a_flat_galaxy_are_those_of_integrated_orbits(flat):
+    rng = np.random.default_rng(5)
+    x = rng.normal(0, 1, (400, 3)) * [6, 6, 3]
+    v = rng.normal(0, 1, (400, 3)) * [110, 110, 90]
+    found = extent(flat, x, v)
+    peri, apo, _ = orbit_extent(Flat(), x, v)
+    wanted, ours = (apo - peri) / (apo + peri), (found.r_apo - found.r_peri) / (found.r_apo + found.r_peri)
+    assert np.isfinite(ours).all()
+    assert np.sqrt(np.mean((ours - wanted) ** 2)) < 0.05
+    assert np.mean((ours > 0.7) == (wanted > 0.7)) > 0.95
+
+
+def test_circular_orbits_in_the_plane_are_round(flat):
+    R = np.array([3.0, 8.0, 20.0])
+    x = np.stack([R, 0 * R, 0 * R], axis=1)
+    speed = np.sqrt(R * Flat().gradient(R, 0 * R)[0])
+    found = extent(flat, x, np.stack([0 * R, speed, 0 * R], axis=1))
+    assert ((found.r_apo - found.r_peri) / (found.r_apo + found.r_peri)).max() < 0.12  # but for the particles' noise
+
+
+def test_the_slope_of_the_table_is_that_of_its_values(flat):
+    R, z = np.array([0.5, 3.0, 8.0, 40.0, 3000.0]), np.array([0.2, -1.0, 0.5, 20.0, 10.0])
+    for i, found in enumerate(flat.gradient(R, z)):
+        step = 1e-4
+        at = [flat.potential(R + s * step * (i == 0), z + s * step * (i == 1)) for s in (1, -1)]
+        np.testing.assert_allclose(found, (at[0] - at[1]) / (2 * step), rtol=1e-3, atol=1e-4)
 
 
 def test_stars_that_leave_have_no_turning_points(sphere):
-    peri, apo = turning_points(sphere, np.array([[8.0, 0, 0]]), np.array([[900.0, 0, 0]]))
-    assert np.isnan([peri, apo]).all()
+    found = extent(tabulated(sphere), np.array([[8.0, 0, 0]]), np.array([[900.0, 0, 0]]))
+    assert np.isnan([found.r_peri, found.r_apo]).all()
 
 
 def test_a_handful_of_particles_is_no_galaxy():

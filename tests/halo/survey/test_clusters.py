@@ -35,7 +35,7 @@ rv = "vlos"
 """
 
 G = constants.G.to_value(u.kpc * (u.km / u.s) ** 2 / u.Msun)
-# McMillan (2017, MNRAS 465, 76), the best fit before rounding: surface density (Msun / kpc2), scale length and height,
+# McMillan (2017, MNRAS 465, 76), the best fit before rounding: surface density, Msun / kpc2; scale length and height,
 # hole, kpc; sech2 layer. The rounded values of the table lower energies by 200 to 550 km2 / s2.
 DISCS = (
     (8.95679e8, 2.49955, 0.3, 0.0, False),
