@@ -12,16 +12,17 @@ class Commands(Door):
 
     groups = {  # noqa: RUF012 - written once, here
         "Data": {"survey": ("mock", "prepare"), "sensitivity": ("recompute",)},
-        "Fit": {"fit": ("fit", "apply", "boundary", "classify", "plot")},
-        "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members")},
+        "Fit": {"fit": ("fit", "apply", "boundary", "classify", "plot"), "transfer": ("zeropoints",)},
+        "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members"), "pages": ("report",)},
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},
         "Ensembles": {"ensemble": ("ensemble", "summary")},
         "Checks": {
-            "checks": ("rank", "stability", "injection", "search", "simulation"),
+            "checks": ("rank", "stability", "injection", "search"),
             "compared": ("compare",),
             "sensitivity": ("sensitivity",),
         },
-        "Whole pipeline": {"whole": ("demo", "paper")},
+        "Simulations": {"simulations": ("simulation", "observe")},
+        "Whole pipeline": {"whole": ("demo", "paper"), "begin": ("init",)},
         "About": {"about": ("info", "bench")},
     }
 

@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("halo.ensembles", "halo.populations", "halo.checks", "halo.simulations", "halo.mock"),
     ("halo.figures",),
     ("halo.paper",),
+    ("halo.pages",),
     ("halo.commands",),
     ("cli",),
 )

@@ -35,11 +35,14 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .fits.fit import Fit as Fit
     from .fits.fit import fit as fit
     from .fits.likelihood import likelihood as likelihood
+    from .fits.relate import zeropoints as zeropoints
     from .fits.settings import FitSettings as FitSettings
     from .fits.settings import Solver as Solver
+    from .fits.zeropoints import ZeroPoints as ZeroPoints
     from .mixtures.settings import Axis as Axis
     from .mixtures.settings import Chemistry as Chemistry
     from .mixtures.settings import Plane as Plane
+    from .pages.report import report as report
     from .paper.recommended import recommended as recommended
     from .populations.aurora import aurora as aurora
     from .populations.bifurcation import bifurcation as bifurcation
@@ -56,6 +59,10 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .replicates.posterior import classifier as classifier
     from .replicates.setup import Setup as Setup
     from .simulations.fractions import simulate as simulate
+    from .simulations.observe import observe as observe
+    from .simulations.particles import read_galaxy as read_galaxy
+    from .simulations.recovery import recover as recover
+    from .simulations.settings import ObserveSettings as ObserveSettings
     from .stars.catalogue import Catalogue as Catalogue
     from .stars.selection import select as select
     from .stars.settings import Selection as Selection
@@ -78,6 +85,8 @@ _ROOMS = {
     "fits.apply": ("apply",),
     "fits.bootstrap": ("refit",),
     "fits.likelihood": ("likelihood",),
+    "fits.relate": ("zeropoints",),
+    "fits.zeropoints": ("ZeroPoints",),
     "products.profile": ("profile",),
     "products.boundary": ("boundary",),
     "products.four": ("split", "SplitSettings"),
@@ -102,7 +111,12 @@ _ROOMS = {
     "ensembles.launch": ("ensemble",),
     "ensembles.summary": ("summarise",),
     "simulations.fractions": ("simulate",),
+    "simulations.particles": ("read_galaxy",),
+    "simulations.settings": ("ObserveSettings",),
+    "simulations.observe": ("observe",),
+    "simulations.recovery": ("recover",),
     "paper.recommended": ("recommended",),
+    "pages.report": ("report",),
     "figures": ("figures",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

@@ -128,7 +128,7 @@ def test_the_engine_knows_nothing_of_stars():
             (
                 "halo/io/hdf5.py",
                 "halo/fits/store.py",
-                "halo/survey/mapping.py",
+                "halo/io/hdf5_tables.py",
                 "halo/simulations/columns.py",
                 "halo/mock/galaxy.py",
             ),

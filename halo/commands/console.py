@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from ..ensembles.signals import NOTHING, check, stoppable
 from ..errors import HalonmfError
 from ..io.reading import cleaned
 
@@ -101,7 +102,8 @@ class Terminal:
             self._bars.stop()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Show that `done` of `total` is done of a stage."""
+        """Show that `done` of `total` is done of a stage; a signal to stop that was lost acts here."""
+        check()
         if self._bars is not None:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=total)
@@ -211,12 +213,13 @@ def leave(warning: str) -> None:
 
 
 def guarded(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose known errors become one line and an exit code."""
+    """Return a command whose known errors, and signals to stop, become one line and an exit code."""
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
-            function(*args, **kwargs)
+            with stoppable(NOTHING):
+                function(*args, **kwargs)
         except HalonmfError as error:
             typer.echo(f"halonmf: {cleaned(error, SENTENCE)}", err=True)
             raise typer.Exit(error.exit_code) from None

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..fields import Argument, Option
 from ..fits.settings import Bootstrap, Elsewhere, FitSettings
+from ..fits.transfer import NONE
 from ..products.settings import LINES, ApplySettings, BoundarySettings
 from .console import compiling, leave, tell
 from .options import Columns, FitFile, Overwrite, Quiet, Stars, Strict, Table, command
 from .output import Output, opened, save_figure
+
+if TYPE_CHECKING:
+    from ..fits.zeropoints import ZeroPoints
 
 
 @command("halonmf fit stars.fits -o fit.h5 --bins E:8,Lz:8 --pixels 50 --components 2")
@@ -69,14 +73,20 @@ def apply(
     from ..stars.catalogue import read_catalogue
 
     axes = parse_axes(settings.by)
-    out = Output.table(output, (fit, stars), overwrite)
+    out = Output.table(output, (fit, stars, _file(elsewhere)), overwrite)
     found = opened(fit)
     check_whole(found)
     there = elsewhere.change(found.settings)
-    application = find(found, read_catalogue(stars), axes, selection=there.selection, device=elsewhere.device)
+    application = find(
+        found, read_catalogue(stars), axes, selection=there.selection, device=elsewhere.device,
+        zeropoints=elsewhere.zeropoints, draws=settings.draws, seed=settings.seed,
+    )  # fmt: skip
     result = profile_of(application, min_stars=settings.min_stars) if len(axes) == 1 else application
-    choices = {"by": axes, "fit": there, "min_stars": settings.min_stars}
-    out.save(result, out.record("apply", choices, device=resolve_device(elsewhere.device)))
+    choices = {
+        "by": axes, "fit": there, "min_stars": settings.min_stars, **_moved(elsewhere, application.zeropoints)
+    }  # fmt: skip
+    seeds = [] if application.drawn is None else [settings.seed]
+    out.save(result, out.record("apply", choices, seeds=seeds, device=resolve_device(elsewhere.device)))
     tell(result, output, quiet)
 
 
@@ -98,21 +108,34 @@ def boundary(
     classify reads it.
     """
     from ..fits.engine import resolve_device
+    from ..fits.zeropoints import on_scale
     from ..products.four import check_whole
     from ..replicates.posterior import classifier
     from ..stars.catalogue import read_catalogue
 
-    out = Output.table(output, (fit, stars), overwrite)
+    out = Output.table(output, (fit, stars, _file(elsewhere)), overwrite)
     found = opened(fit)
     check_whole(found)
     there = elsewhere.change(found.settings)
+    variables = found.mixtures.chemistry.variables
+    moved, by = on_scale(read_catalogue(stars), found.survey, variables, elsewhere.zeropoints)
     line = classifier(
-        found, read_catalogue(stars), settings=settings, bootstrap=bootstrap, selection=there.selection,
+        found, moved, settings=settings, bootstrap=bootstrap, selection=there.selection,
         device=elsewhere.device,
     )  # fmt: skip
-    choices = {**vars(settings), "fit": there, "bootstrap": bootstrap.replicates}
+    choices = {**vars(settings), "fit": there, "bootstrap": bootstrap.replicates, **_moved(elsewhere, by)}
     out.save(line, out.record("boundary", choices, seeds=[bootstrap.seed], device=resolve_device(elsewhere.device)))
     tell(line, output, quiet)
+
+
+def _file(elsewhere: Elsewhere) -> Path | None:
+    """Return the table of zero points that is read, if one is."""
+    return None if elsewhere.zeropoints in (None, NONE) else Path(str(elsewhere.zeropoints))
+
+
+def _moved(elsewhere: Elsewhere, by: ZeroPoints | None) -> dict[str, Any]:
+    """Return what the record says of zero points: nothing where none were asked for."""
+    return {} if elsewhere.zeropoints is None else {"zeropoints": NONE if by is None else by.record()}
 
 
 @command("halonmf classify clusters.csv --boundary boundary.ecsv -o classified.ecsv")

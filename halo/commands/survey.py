@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..fields import Argument, Option
 from ..mock.settings import MockSettings
 from ..stars.settings import DEFAULT_ELEMENTS
-from ..survey.settings import DEFAULT_COLUMNS, PrepareSettings
+from ..survey.settings import DEFAULT_COLUMNS, NO_FLAGS, SURVEYS, PrepareSettings
 from .console import Terminal
 from .options import Columns, Folder, Overwrite, Quiet, command
 from .output import Output
@@ -22,26 +22,32 @@ from .output import Output
 def mock(directory: Folder, *, settings: MockSettings, overwrite: Overwrite = False, quiet: Quiet = False) -> None:
     """Make a mock survey with a known truth.
 
-    Writes allStarLite, astroNN and cluster-member files, and truth.fits.
+    Writes the survey's files, those of cluster members, and truth.fits.
     """
     from ..mock.survey import make
 
     with Terminal(quiet) as progress:
-        paths = make(directory, settings.stars, settings.seed, settings.full, progress, overwrite, settings.model)
+        drawn = (settings.stars, settings.seed, settings.full)
+        paths = make(directory, *drawn, progress, overwrite, settings.model, settings.survey)
     thinned = f"1 disc star in {paths.thinning:g} kept" if paths.thinning != 1 else "discs not thinned"
     typer.echo(f"{paths.n_rows:,} rows ({thinned}) -> {paths.allstar.parent}")
 
 
 @command("halonmf prepare allStarLite-dr17-synspec_rev1.fits apogee_astroNN-DR17.fits -o stars.fits")
 def prepare(
-    allstar: Annotated[Path, "allStarLite, or your own catalogue.", Argument("ALLSTAR")],
-    astronn: Annotated[Path | None, "astroNN catalogue; none with --columns.", Argument("ASTRONN")] = None,
+    allstar: Annotated[Path, "A survey's catalogue, or your own.", Argument("FILE")],
+    astronn: Annotated[Path | None, "Second file, such as astroNN's for APOGEE DR17.", Argument("FILE2")] = None,
     output: Annotated[Path, "Prepared catalogue to write.", Option("--output", "-o")] = Path("stars.fits"),
     *,
     settings: PrepareSettings,
+    survey: Annotated[str | None, "The survey; by default recognised by its columns.", Option(choices=SURVEYS)] = None,
+    join: Annotated[
+        tuple[str, ...], "File that goes with it, such as distances, or NAME=FILE.", Option("--distances", "--join")
+    ] = (),
     members: Annotated[Path | None, "Cluster members: a folder, zip, text or FITS file."] = None,
     columns: Columns | None = None,
     keep: Annotated[tuple[str, ...], "Further allStar column to carry along; repeatable."] = (),
+    no_flags: Annotated[bool, "The same as --flags none."] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -51,15 +57,19 @@ def prepare(
     """
     from ..survey.prepare import prepare as make
 
-    if (columns is None) == (astronn is None):
-        raise UsageError("give ALLSTAR and ASTRONN, or one catalogue with --columns.")
+    if no_flags:
+        settings = replace(settings, flags=NO_FLAGS)
     settings = replace(settings, columns=tuple(dict.fromkeys((*DEFAULT_COLUMNS, *keep))))
     if columns is not None and (settings.columns, settings.elements) != (DEFAULT_COLUMNS, DEFAULT_ELEMENTS):
         raise UsageError("with --columns the mapping names abundances and other columns; leave out --element, --keep.")
-    out = Output.catalogue(output, (allstar, astronn, members, columns), overwrite)
+    joined = [Path(text.partition("=")[2] or text) for text in join]
+    out = Output.catalogue(output, (allstar, astronn, *joined, members, columns), overwrite)
+    chosen: dict[str, Any] = {"columns": columns, "survey": survey, "further": join}
     with Terminal(quiet) as progress:
-        made = make(allstar, astronn, members, columns=columns, settings=settings, progress=progress)
+        made = make(allstar, astronn, members, **chosen, settings=settings, progress=progress)
     out.save_stars(made.table, made.cutflow, made.provenance)
     for warning in made.warnings:
         typer.echo(f"halonmf: {warning}", err=True)
-    typer.echo(f"{made.cutflow}\n{len(made):,} stars -> {output}")
+    known = made.provenance["settings"].get("survey")
+    said = f"survey {known}" + (", by the columns of its catalogue" * (survey is None)) + "\n" if known else ""
+    typer.echo(f"{said}{made.cutflow}\n{len(made):,} stars -> {output}")

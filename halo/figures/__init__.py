@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .picture import save as save
     from .profiles import fractions as fractions
     from .rank import ranks as ranks
+    from .recoveries import galaxy_recovery as galaxy_recovery
     from .regions import energies as energies
     from .regions import labelled_component as labelled_component
     from .selections import selection_maps as selection_maps
@@ -63,6 +64,7 @@ _HOME = {
     "four_components": "four",
     "four_fractions": "spreads",
     "fractions": "profiles",
+    "galaxy_recovery": "recoveries",
     "injections": "injection",
     "labelled_component": "regions",
     "ranks": "rank",

@@ -8,11 +8,11 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ..stars.variables import ELEMENTS, VARIABLES
+from ..stars.variables import ELEMENTS, known, ratio
 
 LOW, HIGH = "#2166ac", "#b2182b"
 """Ends of ColorBrewer's RdBu, which readers without red or green cones tell apart: low and high energy."""
@@ -54,9 +54,10 @@ def scale(name: str) -> Scale:
         factor, symbol = _SCALED[name]
         unit = r"km$^2$ s$^{-2}$" if name == "E" else r"kpc km s$^{-1}$"
         return Scale(factor, f"${symbol}$ [$10^{int(np.log10(factor))}$ {unit}]")
-    label = VARIABLES[name].label if name in VARIABLES else name
+    found = known(name)
+    label = name if found is None else found.label
     abundances = {"FE_H", "M_H", "ALPHA_M", *(f"{x}_FE" for x in ELEMENTS)}
-    return Scale(1.0, f"{label} [dex]" if name in abundances else label)
+    return Scale(1.0, f"{label} [dex]" if name in abundances or ratio(name) is not None else label)
 
 
 def label(axes: Axes, x: str | None = None, y: str | None = None) -> None:
@@ -80,6 +81,22 @@ def colours(k: int) -> tuple[Any, ...]:
     if k - 2 in _PICK:
         return (LOW, *(BETWEEN[i] for i in _PICK[k - 2]), HIGH)
     return tuple(mpl.colormaps["plasma"](np.linspace(0, 0.92, k)))
+
+
+def hexes(colours: Any) -> list[str]:
+    """Return colours as pages write them, such as ``#2166ac``."""
+    return [to_hex(colour) for colour in colours]
+
+
+def shades(values: np.ndarray) -> list[str]:
+    """Return the colours of in-situ fractions, shape (m,), as maps of fractions draw them."""
+    return hexes(mpl.colormaps[SHARES](np.clip(np.nan_to_num(values), 0, 1)))
+
+
+def round_numbers(low: float, high: float, number: int) -> tuple[float, ...]:
+    """Return at most about so many ticks within limits, at steps of 1, 2 or 5."""
+    found = MaxNLocator(number, steps=[1, 2, 5, 10]).tick_values(low, high)
+    return tuple(float(x) for x in found if low <= x <= high)
 
 
 def line_of(name: str, selection: str = "chemically-pure") -> dict[str, Any]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.table import QTable
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..mixtures.bins import BinsLike
 from ..mixtures.counts import Mixtures, mix
-from ..stars.catalogue import StarsLike
+from ..stars.catalogue import StarsLike, as_table, read_catalogue
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
@@ -19,10 +20,16 @@ from ..stars.weights import weights_of
 from .conventions import checked
 from .engine import not_converged, resolve_device, solve
 from .fit import Fit, fractions
+from .intervals import COVERAGES, RECOMMENDED, Ordered, interval_type
 from .reading import LAST, Reading
 from .settings import Solver
 from .store import FitLike, as_fit
 from .tables import convergence, weights_table
+from .transfer import DRAWS
+from .zeropoints import ZeroPoints, ZeroPointsLike, on_scale
+
+CELLS_AT_ONCE = 2**23
+"""Cells of V, over the draws of zero points, that are weighed at once: 64 MB."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,10 @@ class Application:
         Its residual of the optimality conditions.
     accreted : tuple of int
         Components that the fit reads as accreted.
+    zeropoints : ZeroPoints, optional
+        Those that put the stars on the scale of the fit's survey.
+    drawn : ndarray, shape (draws, m, k), optional
+        Fractions by zero points drawn from the normal distribution of theirs.
     """
 
     W: np.ndarray
@@ -57,6 +68,8 @@ class Application:
     fit_status: str
     fit_kkt: float
     accreted: tuple[int, ...] = LAST
+    zeropoints: ZeroPoints | None = None
+    drawn: np.ndarray | None = None
 
     @property
     def reading(self) -> Reading:
@@ -79,13 +92,40 @@ class Application:
         return fractions(self.W)
 
     def table(self) -> QTable:
-        """Return weights and fractions as a table, one row per bin; see `tables.weights_table`."""
-        return weights_table(self.mixtures, self.W, self.fractions, self.names, self.ended())
+        """Return weights and fractions as a table, one row per bin; see `tables.weights_table`.
+
+        With zero points also ``fraction_1_low`` and ``fraction_1_high``, ... : intervals of 68 % from draws of the zero
+        points, which have no other error in them. The metadata record the zero points.
+        """
+        table = weights_table(self.mixtures, self.W, self.fractions, self.names, self.ended())
+        if self.zeropoints is not None:
+            table.meta["zeropoints"] = self.zeropoints.record() | {
+                "draws": 0 if self.drawn is None else len(self.drawn)
+            }
+        if self.drawn is not None:
+            for name, edge in zip(("low", "high"), self.interval(), strict=True):
+                for j in range(edge.shape[1]):
+                    table[f"fraction_{j + 1}_{name}"] = edge[:, j]
+        return table
+
+    def interval(self, coverage: float = COVERAGES[0]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the limits of the fractions from the draws of the zero points, both (m, k).
+
+        Raises
+        ------
+        UsageError
+            There are no draws.
+        """
+        if self.drawn is None:
+            raise UsageError("there are no draws of zero points; apply the fit with zeropoints.")
+        low, high = interval_type(RECOMMENDED)(Ordered.of(self.drawn), self.fractions, coverage)
+        return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
 
     def describe(self) -> str:
         """Return what was counted and left out, and the numbers of variables and bins."""
         bins = self.mixtures.bins
-        return f"{self.mixtures.describe()}\n{len(bins.axes)} variables, {len(bins)} bins"
+        said = f"{self.mixtures.describe()}\n{len(bins.axes)} variables, {len(bins)} bins"
+        return said if self.zeropoints is None else f"{said}\n{self.zeropoints.describe()}"
 
     def problems(self) -> str:
         """Return what did not converge, the fit or the weights of bins; empty where all did."""
@@ -103,6 +143,9 @@ def apply(
     *,
     selection: Selection | str | None = None,
     device: str | None = None,
+    zeropoints: ZeroPointsLike | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Application:
     """Find a fit's components in stars binned another way: H held, W' minimises the loss (paper, section 3.4).
 
@@ -114,13 +157,19 @@ def apply(
     fit : Fit or path
         Whose components to apply; loss, rule, tolerance and images are the fit's.
     stars : Table, Catalogue or path
-        Prepared stars; of a fit with weights, with the column of theirs.
+        Prepared stars; of a fit with weights, with the column of theirs. Those of another survey need `zeropoints`.
     bins : Bins, str, Axis or sequence of Axis
         The new bins, such as ``"Lz:20:-2000:2000,E:20:-3e5:-1e5"``.
     selection : Selection or str, optional
         Another than the fit's; a name keeps the fit's limits and cuts.
     device : str, optional
         Another than the fit's.
+    zeropoints : ZeroPoints, path or "none", optional
+        What puts stars of another survey on the scale of the fit's; ``"none"`` takes their abundances as they are.
+    draws : int
+        Draws of the zero points behind intervals of the fractions; 0 for no intervals.
+    seed : int
+        Of the draws.
 
     Returns
     -------
@@ -131,7 +180,7 @@ def apply(
     InputError
         No star, or none inside the bins and the images; energies of another convention than the fit's.
     UsageError
-        Settings that make no sense.
+        Settings that make no sense; or stars of another survey without zero points, or with those of others.
 
     Examples
     --------
@@ -141,9 +190,26 @@ def apply(
     (400, 2)
     """
     fit = as_fit(fit)
-    chosen, flow = choose(checked(fit, stars), as_selection(selection, fit.settings.selection))
-    mixtures = mix(chosen, bins, fit.mixtures.chemistry, weights_of(chosen, fit.settings.weights))
-    return apply_mixtures(fit, mixtures, flow, device=device)
+    own = stars = read_catalogue(stars) if isinstance(stars, str | Path) else stars
+    checked(fit, own)
+    chemistry, wanted = fit.mixtures.chemistry, as_selection(selection, fit.settings.selection)
+    stars, moved_by = on_scale(stars, fit.survey, chemistry.variables, zeropoints)
+    chosen, flow = choose(stars, wanted)
+    mixtures = mix(chosen, bins, chemistry, weights_of(chosen, fit.settings.weights))
+    found = apply_mixtures(fit, mixtures, flow, device=device)
+    if moved_by is None or not draws:
+        return replace(found, zeropoints=moved_by)
+    counted = []
+    for one in moved_by.draws(draws, seed):
+        some, _ = choose(one.moved(as_table(own)), wanted)
+        counted.append(mix(some, mixtures.bins, chemistry, weights_of(some, fit.settings.weights)).V)
+    where = resolve_device(fit.settings.solver.device if device is None else device)
+    at_once = max(1, CELLS_AT_ONCE // mixtures.V.size)
+    drawn = []
+    for some in (counted[i : i + at_once] for i in range(0, draws, at_once)):
+        W, _ = held_weights(np.concatenate(some), fit.H, fit.settings.solver, device=where)
+        drawn.append(fractions(W).reshape(len(some), *found.W.shape))
+    return replace(found, zeropoints=moved_by, drawn=np.concatenate(drawn))
 
 
 def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow, *, device: str | None = None) -> Application:

@@ -16,6 +16,7 @@ from ..mixtures.counts import Mixtures, mix
 from ..stars.catalogue import StarsLike
 from ..stars.clusters import members, number_by_cluster
 from ..stars.cutflow import CutFlow
+from ..stars.origin import scale_of
 from ..stars.selection import choose
 from ..stars.variables import values
 from ..stars.weights import weights_of
@@ -72,6 +73,8 @@ class Fit(Shown):
         The verdict that came with it, such as from its file.
     verified : bool
         False where it comes from a file without a checksum, as earlier versions wrote it.
+    survey : str
+        On whose scale the stars' abundances are; empty where that is not known.
     """
 
     W: np.ndarray
@@ -91,6 +94,7 @@ class Fit(Shown):
     clusters: dict[str, int] = field(default_factory=dict)
     judged: Verdict | None = None
     verified: bool = True
+    survey: str = ""
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -244,7 +248,7 @@ def fit(stars: StarsLike, settings: FitSettings | None = None, **choices: Unpack
     chosen, flow = choose(stars, settings.selection)
     mixtures = mix(chosen, settings.axes, settings.chemistry, weights_of(chosen, settings.weights))
     clusters = number_by_cluster(members(chosen)[mixtures.rows >= 0])
-    return replace(fit_mixtures(mixtures, chosen, flow, settings), clusters=clusters)
+    return replace(fit_mixtures(mixtures, chosen, flow, settings), clusters=clusters, survey=scale_of(chosen))
 
 
 def fit_mixtures(mixtures: Mixtures, stars: Any, flow: CutFlow, settings: FitSettings) -> Fit:

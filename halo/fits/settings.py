@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypedDict, Unpack
 
 from ..errors import UsageError
 from ..fields import Option
-from ..mixtures.settings import AXES, Axis, Chemistry, Plane, as_axes, parse_plane, parse_ranges
+from ..mixtures.settings import AXES, BALANCE, DROP, Axis, Chemistry, Plane, as_axes, parse_plane, parse_ranges
 from ..stars.settings import SELECTIONS, Cuts, Selection, as_selection
 
 DEFAULT_AXES = (Axis("E", 8), Axis("Lz", 8))
@@ -87,6 +87,7 @@ class FitChoices(TypedDict, total=False):
     planes: str | Plane | Sequence[str | Plane]
     ranges: str | Sequence[str] | Mapping[str, tuple[float, float]]
     pixels: int
+    missing: str
     max_fe_h: float
     min_eccentricity: float
     cuts: str | Sequence[str]
@@ -136,6 +137,11 @@ class FitSettings:
         str | None, "Column of weights that the stars count with, such as one over the probability of selection."
     ] = None
 
+    def __post_init__(self) -> None:
+        measured = self.chemistry.variables if self.chemistry.missing == DROP else ()
+        if self.selection.measured != measured:
+            object.__setattr__(self, "selection", dataclasses.replace(self.selection, measured=measured))
+
     @classmethod
     def of(cls, **choices: Unpack[FitChoices]) -> FitSettings:
         """Return the default settings with some choices changed, as `replace` takes them.
@@ -155,9 +161,9 @@ class FitSettings:
         ----------
         **choices
             ``selection``, ``axes``, ``chemistry``, ``solver`` or ``weights``; any field of `Selection` (but its name,
-            which is ``selection``) or `Solver`; ``bins`` as text, such as ``"E:8,Lz:8"``; ``pixels``; ``planes`` as
-            texts such as ``"AL_FE:FE_H"``, or `Plane`; ``ranges`` as texts such as ``"FE_H:-2.5:0.7"``, or limits by
-            name.
+            which is ``selection``) or `Solver`; ``bins`` as text, such as ``"E:8,Lz:8"``; ``pixels``; ``missing``;
+            ``planes`` as texts such as ``"AL_FE:FE_H"``, or `Plane`; ``ranges`` as texts such as ``"FE_H:-2.5:0.7"``,
+            or limits by name.
 
         Raises
         ------
@@ -172,11 +178,11 @@ class FitSettings:
             raise UsageError("bins and axes mean the same; give one of them.")
         axes = choices.pop("bins") if "bins" in choices else parts.get("axes", self.axes)
         chemistry = parts.get("chemistry", self.chemistry)
-        images = {name: choices.pop(name) for name in ("planes", "ranges", "pixels") if name in choices}
+        images = {name: choices.pop(name) for name in _IMAGES if name in choices}
         weights = choices.pop("weights", self.weights)
         unknown = sorted(choices.keys() - _SELECTION - _SOLVER)
         if unknown:
-            known = sorted({*_PARTS, *_SELECTION, *_SOLVER, "bins", "planes", "ranges", "pixels", "weights"})
+            known = sorted({*_PARTS, *_SELECTION, *_SOLVER, *_IMAGES, "bins", "weights"})
             raise UsageError(f"a fit has no setting {', '.join(unknown)}; it has {', '.join(known)}.")
         return FitSettings(
             selection=dataclasses.replace(selection, **{n: x for n, x in choices.items() if n in _SELECTION}),
@@ -187,26 +193,33 @@ class FitSettings:
         )
 
     def refuse_weights(self, what: str) -> None:
-        """Raise UsageError where stars have weights; `what` counts each once."""
+        """Raise UsageError where stars have weights, or are balanced; `what` counts each once."""
         if self.weights is not None:
             raise UsageError(f"{what} counts every star once; leave the weights ({self.weights}) out.")
+        if self.chemistry.missing == BALANCE:
+            raise UsageError(f"{what} counts every star once; take missing count or drop, not {BALANCE}.")
 
     def record(self) -> dict[str, Any]:
         """Return the settings as files hold them: the fields of all parts on one level."""
         selection = dataclasses.asdict(self.selection)
+        selection.pop("measured")  # follows from the rest
+        chemistry = self.chemistry.record()
+        lacking = {name: chemistry.pop(name) for name in ("missing",) if name in chemistry}
         return {
             "selection": selection.pop("name"),
             **selection,
             "axes": self.axes,
-            "chemistry": self.chemistry,
+            "chemistry": chemistry,
             **dataclasses.asdict(self.solver),
             # what a file of older versions lacks is not written where it is not used
             **({} if self.weights is None else {"weights": self.weights}),
+            **lacking,
         }
 
 
 _PARTS = ("selection", "axes", "chemistry", "solver")
-_SELECTION = {one.name for one in dataclasses.fields(Selection)} - {"name"}
+_IMAGES = ("planes", "ranges", "pixels", "missing")
+_SELECTION = {one.name for one in dataclasses.fields(Selection)} - {"name", "measured"}
 _SOLVER = {one.name for one in dataclasses.fields(Solver)}
 
 
@@ -214,7 +227,14 @@ def _texts(texts: str | Sequence[str]) -> tuple[str, ...]:
     return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
-def _images(chemistry: Chemistry, *, planes: Any = None, ranges: Any = None, pixels: int | None = None) -> Chemistry:
+def _images(
+    chemistry: Chemistry,
+    *,
+    planes: Any = None,
+    ranges: Any = None,
+    pixels: int | None = None,
+    missing: str | None = None,
+) -> Chemistry:
     given = chemistry.planes if planes is None else (planes,) if isinstance(planes, str | Plane) else planes
     chosen = tuple(parse_plane(plane) if isinstance(plane, str) else plane for plane in given)
     if ranges is None:
@@ -223,9 +243,10 @@ def _images(chemistry: Chemistry, *, planes: Any = None, ranges: Any = None, pix
     else:
         limits = dict(ranges) if isinstance(ranges, Mapping) else parse_ranges(_texts(ranges))
     number = chemistry.pixels if pixels is None else pixels
+    lacking = chemistry.missing if missing is None else missing
     if planes is None and ranges is None:
-        return dataclasses.replace(chemistry, pixels=number)
-    return Chemistry.of(chosen, limits, number)
+        return dataclasses.replace(chemistry, pixels=number, missing=lacking)
+    return Chemistry.of(chosen, limits, number, lacking)
 
 
 def settings_of(record: Mapping[str, Any]) -> FitSettings:
@@ -256,11 +277,16 @@ class Elsewhere:
         Conditions in place of the fit's.
     device : str
         As in `Solver`.
+    zeropoints : str or None
+        Table of zero points for stars of another survey, or ``none``; see `zeropoints.on_scale`.
     """
 
     selection: Annotated[str | None, "Another selection than the fit's.", Option(choices=SELECTIONS)] = None
     cuts: Cuts | None = None
     device: Device = Solver.device
+    zeropoints: Annotated[
+        str | None, "For stars of another survey: a table from halonmf zeropoints, or none to take them as they are."
+    ] = None
 
     def change(self, settings: FitSettings) -> FitSettings:
         """Return the settings of a fit with these changes."""

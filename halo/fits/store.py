@@ -66,6 +66,7 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
             "status": fit.status,
             "device": fit.device,
             "clusters": fit.clusters,
+            **({"survey": fit.survey} if fit.survey else {}),
             "convention": None if mixtures.convention is None else mixtures.convention.record(),
             "verdict": None if fit.judged is None else plain(fit.judged),
         },
@@ -163,7 +164,7 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray], *, sealed: bool) -
         n_stars=data["n_stars"],
         rows=data["rows"].astype(np.int64),
         columns=data["columns"].astype(np.int64),
-        weights=data["weights"] if settings.weights is not None else None,
+        weights=data["weights"] if settings.weights is not None else data.get("weights"),
         convention=stated(outcome),
     )
     W, H = data["W"], data["H"]
@@ -192,6 +193,7 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray], *, sealed: bool) -
         clusters={str(name): int(number) for name, number in outcome.get("clusters", {}).items()},
         judged=Verdict.from_record(outcome["verdict"]) if outcome.get("verdict") else None,
         verified=sealed,
+        survey=str(outcome.get("survey", "")),
     )
 
 

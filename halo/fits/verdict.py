@@ -218,14 +218,18 @@ def fullest_bins(stars: int, axes: int) -> int:
     return max(int((stars / (SPARE * LIMITS["stars_per_bin"].doubtful)) ** (1 / axes)), 2)
 
 
+def fullest_images(stars: int) -> int:
+    """Return the most pixels along a side of each image that have counts enough for a sound fit, eight or more."""
+    return max(int((stars / (SPARE * LIMITS["counts_per_pixel"].doubtful * FILLED)) ** 0.5), 8)
+
+
 def suggested(fit: Fit) -> str:
     """Return options of bins and pixels that have stars enough, such as ``--bins E:5,Lz:5 --pixels 20``."""
     stars = int(fit.mixtures.effective_stars)
     axes = fit.mixtures.bins.axes
     most = fullest_bins(stars, len(axes))
     bins = ",".join(f"{axis.variable}:{min(axis.count, most)}" for axis in axes)
-    pixels = int((stars / (SPARE * LIMITS["counts_per_pixel"].doubtful * FILLED)) ** 0.5)
-    return f"--bins {bins} --pixels {min(max(pixels, 8), fit.mixtures.chemistry.pixels)}"
+    return f"--bins {bins} --pixels {min(fullest_images(stars), fit.mixtures.chemistry.pixels)}"
 
 
 def out_of_order(H: np.ndarray, chemistry: Chemistry) -> str:

@@ -1,38 +1,35 @@
-"""FITS tables, checked as they are read: every kind of damage becomes an error of one line.
+"""FITS tables, plain or within gzip, checked as they are read: every kind of damage becomes an error of one line.
 
-Columns are copied in chunks from short-lived memory maps, so that a wide catalogue of any length takes only the memory
-of the columns that are read.
+Columns are copied in chunks, from short-lived memory maps or from the gzip stream, so that a wide catalogue of any
+length takes only the memory of the columns that are read.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 
 from ..errors import InputError
-from .reading import check_file, cleaned
+from .opening import BLOCK, MOST_FIELDS, check_signature, one_line, open_fits
+from .opening import is_html as is_html
+from .packed import UNPACKED, Unpacked, is_packed, unpacked
+from .reading import cleaned
 
-BLOCK = 2880
-"""FITS files are whole numbers of blocks of this many bytes."""
-
-MOST_FIELDS = 999
-"""Most columns of a FITS table (FITS standard 4.0, section 7.3.1)."""
 CHUNK_BYTES = 1 << 26
 """Bytes of file that are mapped at a time."""
-
-_OTHER_FORMATS = {
-    b"\x1f\x8b": "a gzip file; decompress it first (gunzip)",
-    b"BZh": "a bzip2 file; decompress it first (bunzip2)",
-    b"PK\x03\x04": "a zip file; unpack it first",
-    b"\x89HDF": "an HDF5 file",
-    b"%PDF": "a PDF document",
-    b"version https://git-lfs": "a Git LFS pointer; fetch the file itself",
-}
+LONGEST_HEADER, MOST_EXTENSIONS = 4000, 1000
+"""Most blocks of a header and most extensions of a packed file that are looked at."""
+TRUE, FALSE = ord("T"), ord("F")
+_DAMAGED = "damaged table header"
+_LAYOUT = re.compile(
+    r"XTENSION|BITPIX|NAXIS\d*|[PG]COUNT|TFIELDS|THEAP|T[A-Z]{3,4}\d+|EXTNAME|EXTVER|CHECKSUM|DATASUM|COMMENT|HISTORY|"
+)
+"""Cards that say how a table is laid out, or nothing that counts."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,16 @@ class FitsTable:
     path : Path
     extension : int
     columns : dict of str to astropy.io.fits.Column
-        By upper-case name.
+        By key: the upper-case name, or the name as it is where several differ by case alone.
     dtype : numpy.dtype
-        One row as it lies in the file, big-endian; fields by upper-case name.
+        One row as it lies in the file, big-endian; fields by key.
     offset : int
-        Byte of the first row.
+        Byte of the first row, of the unpacked file where it is packed.
     n_rows : int
+    packed : bool
+        The file is within gzip.
+    cards : dict
+        What the extension's header says besides the layout.
     """
 
     path: Path
@@ -58,107 +59,157 @@ class FitsTable:
     dtype: np.dtype
     offset: int
     n_rows: int
+    packed: bool = False
+    cards: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The key of every column by its name as it is."""
+        return {column.name: key for key, column in self.columns.items()}
 
 
-def check_signature(path: str | Path) -> None:
-    """Raise `InputError` unless the file exists and begins as FITS; name what it is instead where that is known."""
-    path = check_file(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(512)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions.") from error
-    if head.startswith(b"SIMPLE  ="):
-        return
-    if not head:
-        raise InputError(f"{path}: empty file, expected FITS; download it again.")
-    if is_html(head):
-        raise InputError(f"{path}: a web page saved under this name, expected FITS; the download failed, repeat it.")
-    for magic, name in _OTHER_FORMATS.items():
-        if head.startswith(magic):
-            raise InputError(f"{path}: not FITS but {name}.")
-    raise InputError(f"{path}: not a FITS file (begins with {head[:16]!r}); check the path or download it again.")
-
-
-def is_html(head: bytes) -> bool:
-    """Return True where the beginning of a file looks like a web page."""
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")) and b"votable" not in text
-
-
-@contextmanager
-def open_fits(path: str | Path) -> Iterator[fits.HDUList]:
-    """All HDUs of a FITS file whose extensions are known to be complete.
-
-    Raises
-    ------
-    InputError
-        Not FITS, truncated, or with headers that make no sense.
-    """
-    path = Path(path)
-    check_signature(path)
-    with warnings.catch_warnings():
-        # damage is reported below, in our own words
-        warnings.simplefilter("ignore", AstropyWarning)
-        # opened here, since astropy leaves a file open that it cannot read
-        with path.open("rb") as file:
-            try:
-                hdus = fits.open(file, mode="readonly", memmap=True, lazy_load_hdus=False)
-            except Exception as error:
-                raise InputError(
-                    f"{path}: truncated or damaged FITS ({_one_line(error)}); download it again."
-                ) from error
-            try:
-                _check_complete(path, hdus)
-                yield hdus
-            except fits.VerifyError as error:  # cards are looked at when they are first asked for
-                raise InputError(f"{path}: damaged header ({_one_line(error)}); download it again.") from error
-            finally:
-                hdus.close()
-
-
-def find_table(path: str | Path, extension: int = 1) -> FitsTable:
+def find_table(path: str | Path, extension: int | str = 1) -> FitsTable:
     """Locate the binary table in an extension.
 
+    Parameters
+    ----------
+    path : path
+        FITS, or FITS within gzip.
+    extension : int or str
+        Its number, where 0 is the primary one, which holds no table; or its name.
+
     Raises
     ------
     InputError
-        As `open_fits`, or there is no table in that extension.
+        As `opening.open_fits`, or there is no table in that extension, or two of its columns have one name.
     """
     path = Path(path)
+    check_signature(path, packed=True)
+    if is_packed(path):
+        return _find_packed(path, extension)
     with open_fits(path) as hdus:
-        kinds = [type(hdu).__name__.replace("HDU", "") for hdu in hdus]
-        if not (0 <= extension < len(hdus)) or not isinstance(hdus[extension], fits.BinTableHDU):
-            tables = [str(i) for i, kind in enumerate(kinds) if kind == "BinTable"]
+        names = [(hdu.name, type(hdu).__name__.replace("HDU", "")) for hdu in hdus]
+        number = _number(extension, [name for name, _ in names])
+        if number is None or number >= len(hdus) or not isinstance(hdus[number], fits.BinTableHDU):
+            raise InputError(_no_table(path, extension, names))
+        return _located(path, number, hdus[number], lambda hdu: int(hdu.fileinfo()["datLoc"]))
+
+
+def _number(extension: int | str, names: Sequence[str]) -> int | None:
+    if isinstance(extension, int):
+        return extension if extension >= 0 else None
+    return next((i for i, name in enumerate(names) if name.upper() == extension.strip().upper()), None)
+
+
+def _no_table(path: Path, extension: int | str, names: Sequence[tuple[str, str]]) -> str:
+    kinds = ", ".join(f"{kind} {name}" if name and kind == "BinTable" else kind for name, kind in names)
+    tables = [str(i) for i, (_, kind) in enumerate(names) if kind == "BinTable"]
+    return (
+        f"{path}: no table in extension {cleaned(extension, 80)} (the file has {cleaned(kinds)}; tables in extension "
+        f"{' and '.join(tables) or 'none'}); check that this is the right file, or download it again."
+    )
+
+
+def _located(path: Path, number: int, hdu: fits.BinTableHDU, offset: Callable[[fits.BinTableHDU], int]) -> FitsTable:
+    try:
+        found = list(hdu.columns)
+        for column in found:
+            for value in (column.bscale, column.bzero, column.null):
+                float(value or 0)
+        names = [str(column.name) for column in found]
+        folded = [name.upper() for name in names]
+        keys = [name if folded.count(name.upper()) > 1 else name.upper() for name in names]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
             raise InputError(
-                f"{path}: no table in extension {extension} (the file has {', '.join(kinds)}; tables in extension "
-                f"{' and '.join(tables) or 'none'}); check that this is the right file, or download it again."
+                f"{path}: more than one column is called {cleaned(', '.join(twice))}; rename or remove one."
             )
-        hdu = hdus[extension]
-        try:
-            for column in hdu.columns:
-                for value in (column.bscale, column.bzero, column.null):
-                    float(value or 0)
-            columns = {column.name.upper(): column for column in hdu.columns}
-            plain = hdu.columns.dtype.newbyteorder(">")
-            fields = {name.upper(): plain.fields[name][:2] for name in plain.names or ()}
-            dtype = np.dtype(
-                {
-                    "names": list(fields),
-                    "formats": [f[0] for f in fields.values()],
-                    "offsets": [f[1] for f in fields.values()],
-                    "itemsize": plain.itemsize,
-                }
-            )
-            n_rows, width = int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"])
-            offset = int(hdu.fileinfo()["datLoc"])
-        except Exception as error:
-            raise InputError(f"{path}: damaged table header ({_one_line(error)}); download it again.") from error
-    if dtype.itemsize != width or len(columns) != len(fields):
+        plain = hdu.columns.dtype.newbyteorder(">")
+        fields = [plain.fields[name][:2] for name in plain.names or ()]
+        n_rows, width, start = int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"]), offset(hdu)
+        cards = {key: value for key, value in hdu.header.items() if not _LAYOUT.fullmatch(key)}
+        formats, offsets = [f[0] for f in fields], [f[1] for f in fields]
+        layout = {"names": keys, "formats": formats, "offsets": offsets, "itemsize": plain.itemsize}
+        dtype = np.dtype(layout)  # type: ignore[call-overload]
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: {_DAMAGED} ({one_line(error)}); download it again.") from error
+    if dtype.itemsize != width or len(found) != len(fields) or n_rows < 0:
         raise InputError(
-            f"{path}: damaged table header: the columns take {dtype.itemsize} bytes, a row {width}; download it again."
+            f"{path}: {_DAMAGED}: the columns take {dtype.itemsize} bytes, a row {width}; download it again."
         )
-    return FitsTable(path, extension, columns, dtype, offset, n_rows)
+    return FitsTable(path, number, dict(zip(keys, found, strict=True)), dtype, start, n_rows, cards=cards)
+
+
+def _find_packed(path: Path, extension: int | str) -> FitsTable:
+    """Locate a table from the headers up to its own; what follows is looked at when the rows are read."""
+    names: list[tuple[str, str]] = []
+    at = 0
+    with unpacked(path) as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd cards, which are refused where they count
+        while len(names) < MOST_EXTENSIONS:
+            raw = _header(path, stream)
+            if not raw:
+                break
+            try:
+                header = fits.Header.fromstring(raw)
+                size = _data_size(header)
+                kind = "BinTable" if str(header.get("XTENSION", "")).strip() in ("BINTABLE", "A3DTABLE") else "Image"
+                names.append((str(header.get("EXTNAME", "")), kind if names else "Primary"))
+            except Exception as error:
+                raise InputError(f"{path}: damaged header ({one_line(error)}); download it again.") from error
+            at += len(raw)
+            last = len(names) - 1
+            if last == _number(extension, [name for name, _ in names]) and kind == "BinTable":
+                table = _packed_table(path, last, raw, header, at)
+                if table.n_rows * table.dtype.itemsize > UNPACKED * path.stat().st_size:
+                    raise InputError(f"{path}: truncated: no file of its size unpacks to {table.n_rows:,} rows.")
+                return table
+            if stream.skip(size) < size:
+                raise InputError(f"{path}: truncated within extension {last}; download it again.")
+            at += size
+    raise InputError(_no_table(path, extension, names))
+
+
+def _packed_table(path: Path, number: int, raw: bytes, header: fits.Header, start: int) -> FitsTable:
+    fields = header.get("TFIELDS", 0)
+    if not isinstance(fields, int) or not 0 <= fields <= MOST_FIELDS:
+        raise InputError(
+            f"{path}: extension {number} has {cleaned(fields, 40)} columns by its header, and FITS allows "
+            f"{MOST_FIELDS}; download it again."
+        )
+    try:
+        hdu = fits.BinTableHDU.fromstring(raw)
+    except Exception as error:
+        raise InputError(f"{path}: {_DAMAGED} ({one_line(error)}); download it again.") from error
+    return replace(_located(path, number, hdu, lambda _: start), packed=True)
+
+
+def _header(path: Path, stream: Unpacked) -> bytes:
+    blocks: list[bytes] = []
+    while len(blocks) < LONGEST_HEADER:
+        block = stream.read(BLOCK)
+        if not block.strip(b"\x00") and not blocks:
+            return b""  # the end, or what pads it
+        if len(block) < BLOCK:
+            raise InputError(f"{path}: truncated within a header; download it again.")
+        blocks.append(block)
+        if any(block[i : i + 8] == b"END     " for i in range(0, BLOCK, 80)):
+            return b"".join(blocks)
+    raise InputError(f"{path}: a header without end; download it again.")
+
+
+def _data_size(header: fits.Header) -> int:
+    """Return the bytes of the data that follow a header, in whole blocks."""
+    axes = [int(header[f"NAXIS{i}"]) for i in range(1, int(header.get("NAXIS", 0)) + 1)]
+    pixels = 0 if not axes else 1
+    for axis in axes:
+        pixels *= axis
+    bits = abs(int(header.get("BITPIX", 8))) * int(header.get("GCOUNT", 1)) * (int(header.get("PCOUNT", 0)) + pixels)
+    if bits < 0:
+        raise ValueError("data of a negative size")
+    return -(-bits // 8 // BLOCK) * BLOCK
 
 
 def read_columns(
@@ -175,42 +226,96 @@ def read_columns(
     ----------
     table : FitsTable
     names : sequence of str
-        Upper-case column names.
+        Keys of the table's columns.
     progress : callable, optional
         Called with rows done and rows in all.
 
     Raises
     ------
     InputError
-        The file shrank while it was read.
+        The file is truncated or damaged, or shrank while it was read.
     """
-    out = {name: np.empty((table.n_rows, *_shape(table, name)), _native(table, name)) for name in names}
-    step = max(1, CHUNK_BYTES // max(1, table.dtype.itemsize))
+    out = {name: np.empty((table.n_rows, *table.dtype[name].shape), _native(table, name)) for name in names}
+    for start, rows in _chunks(table):
+        for name in names:
+            out[name][start : start + len(rows)] = _decoded(table, name, rows[name])
+        if progress is not None:
+            progress(start + len(rows), table.n_rows)
+        del rows  # unmaps: pages of a finished chunk do not count against the memory
+    return out
+
+
+def read_masked(
+    table: FitsTable,
+    names: Sequence[str],
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, np.ma.MaskedArray]:
+    """Columns as `read_columns` has them, with missing integers (TNULL) masked, and logical columns as true and false.
+
+    Raises
+    ------
+    InputError
+        As `read_columns`.
+    """
+    out: dict[str, np.ndarray] = {}
+    masks: dict[str, np.ndarray] = {}
+    for name in names:
+        kind = np.dtype(bool) if _is_logical(table, name) else _native(table, name)
+        out[name] = np.empty((table.n_rows, *table.dtype[name].shape), kind)
+    for start, rows in _chunks(table):
+        part = slice(start, start + len(rows))
+        for name in names:
+            raw, null = rows[name], table.columns[name].null
+            missing = np.zeros(raw.shape, dtype=bool)
+            if _is_logical(table, name):
+                out[name][part], missing = raw == TRUE, (raw != TRUE) & (raw != FALSE)
+            else:
+                out[name][part] = _decoded(table, name, raw)
+                if null not in (None, "") and raw.dtype.kind in "iu":
+                    missing = raw == int(null)
+            if missing.any():
+                masks.setdefault(name, np.zeros(out[name].shape, dtype=bool))[part] = missing
+        if progress is not None:
+            progress(start + len(rows), table.n_rows)
+        del rows
+    return {name: np.ma.masked_array(out[name], mask=masks.get(name, np.ma.nomask)) for name in names}
+
+
+def _chunks(table: FitsTable) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the number of a first row, and it with those that follow in its chunk."""
+    width = table.dtype.itemsize
+    step = max(1, CHUNK_BYTES // max(1, width))
+    if table.packed:
+        with unpacked(table.path) as stream:
+            stream.skip(table.offset)
+            for start in range(0, table.n_rows, step):
+                size = min(step, table.n_rows - start) * width
+                raw = stream.read(size)
+                if len(raw) < size:
+                    raise InputError(f"{table.path}: truncated within its rows; download it again.")
+                yield start, np.frombuffer(raw, table.dtype)
+            stream.skip()  # only at its end does a gzip file tell whether it is whole
+        return
     for start in range(0, table.n_rows, step):
-        count = min(step, table.n_rows - start)
+        shape = (min(step, table.n_rows - start),)
         try:
-            rows = np.memmap(
-                table.path, table.dtype, "r", offset=table.offset + start * table.dtype.itemsize, shape=(count,)
-            )
+            rows = np.memmap(table.path, table.dtype, "r", offset=table.offset + start * width, shape=shape)
         except (OSError, ValueError) as error:
             raise InputError(f"{table.path}: shrank while it was read; is it still being downloaded?") from error
-        for name in names:
-            out[name][start : start + count] = _decoded(table, name, rows[name])
-        del rows  # unmaps: pages of a finished chunk do not count against the memory
-        if progress is not None:
-            progress(start + count, table.n_rows)
-    return out
+        yield start, rows
+
+
+def _is_logical(table: FitsTable, name: str) -> bool:
+    return str(table.columns[name].format).strip("0123456789") == "L"
 
 
 def _native(table: FitsTable, name: str) -> np.dtype:
     column, dtype = table.columns[name], table.dtype[name].base
-    if _is_scaled(column) and dtype.kind in "iu" and not _is_integer_scale(column):
+    if _is_unsigned(column, dtype):
+        return np.dtype(f"u{dtype.itemsize}")
+    if _is_scaled(column) and dtype.kind in "iu":
         return np.dtype(np.float64)
     return dtype.newbyteorder("=")
-
-
-def _shape(table: FitsTable, name: str) -> tuple[int, ...]:
-    return table.dtype[name].shape
 
 
 def _decoded(table: FitsTable, name: str, raw: np.ndarray) -> np.ndarray:
@@ -218,16 +323,15 @@ def _decoded(table: FitsTable, name: str, raw: np.ndarray) -> np.ndarray:
     if raw.dtype.kind == "S":
         return np.char.rstrip(raw, b" \x00") if raw.size else raw
     found: np.ndarray = raw
-    if _is_scaled(column):
-        scale, zero = column.bscale or 1, column.bzero or 0
-        integer = raw.dtype.kind in "iu" and _is_integer_scale(column)
-        if integer:
-            # overflow is wanted here: so FITS stores unsigned integers
-            found = (raw.astype(np.uint64) + np.uint64(int(zero))).astype(raw.dtype.newbyteorder("="))
-        else:
-            found = raw * float(scale) + float(zero)
+    if _is_unsigned(column, raw.dtype):
+        # the highest bit is turned over: so FITS stores unsigned integers
+        native = raw.astype(raw.dtype.newbyteorder("="))
+        found = native.view(_native(table, name)) ^ (np.ones((), _native(table, name)) << (8 * raw.dtype.itemsize - 1))
+    elif _is_scaled(column):
+        found = raw * float(column.bscale or 1) + float(column.bzero or 0)
     if column.null not in (None, "") and raw.dtype.kind in "iu":
-        found = np.where(raw == int(column.null), -1, found)
+        every_bit = np.iinfo(found.dtype).max if found.dtype.kind == "u" else -1
+        found = np.where(raw == int(column.null), np.asarray(every_bit, found.dtype), found)
     return found
 
 
@@ -235,41 +339,6 @@ def _is_scaled(column: fits.Column) -> bool:
     return column.bscale not in (None, "", 1) or column.bzero not in (None, "", 0)
 
 
-def _is_integer_scale(column: fits.Column) -> bool:
-    return column.bscale in (None, "", 1) and float(column.bzero or 0) >= 0 and float(column.bzero or 0).is_integer()
-
-
-def _check_complete(path: Path, hdus: fits.HDUList) -> None:
-    size = path.stat().st_size
-    end = 0
-    for index, hdu in enumerate(hdus):
-        fields = hdu.header.get("TFIELDS", 0)
-        if not isinstance(fields, int) or not 0 <= fields <= MOST_FIELDS:
-            raise InputError(
-                f"{path}: extension {index} has {cleaned(fields, 40)} columns by its header, and FITS allows "
-                f"{MOST_FIELDS}; download it again."
-            )
-        if hdu.__class__.__name__.startswith("_Corrupted"):
-            raise InputError(f"{path}: extension {index} has a damaged header; download it again.")
-        info = hdu.fileinfo()
-        start, end = int(info["datLoc"]), int(info["datLoc"]) + int(info["datSpan"])
-        if end > size or start > size:
-            raise InputError(
-                f"{path}: truncated: it has {size:,} bytes, extension {index} ends at byte {end:,}; download it again."
-            )
-    if size < end or not _is_blank(path, end):
-        raise InputError(
-            f"{path}: truncated or damaged: {size - end:,} bytes follow extension {len(hdus) - 1} and make no further "
-            "one; download it again."
-        )
-
-
-def _is_blank(path: Path, start: int) -> bool:
-    """Return True where nothing or zeros follow: some archives pad files beyond their last block."""
-    with path.open("rb") as file:
-        file.seek(start)
-        return not any(chunk.strip(b"\x00") for chunk in iter(lambda: file.read(1 << 20), b""))
-
-
-def _one_line(error: BaseException) -> str:
-    return cleaned(error) or type(error).__name__
+def _is_unsigned(column: fits.Column, dtype: np.dtype) -> bool:
+    zero = 0.5 * 256.0**dtype.itemsize
+    return dtype.kind == "i" and column.bscale in (None, "", 1) and float(column.bzero or 0) == zero

@@ -11,6 +11,7 @@ from ..errors import InputError, UsageError
 from ..orbits.convention import Convention, stated
 from ..stars.weights import effective_number
 from .bins import Bins, BinsLike, columns_of, make_bins
+from .missing import balanced
 from .settings import Chemistry
 
 MOST_CELLS = 2**27
@@ -36,7 +37,7 @@ class Mixtures:
     columns : ndarray of int, shape (N, images)
         Column of V of each star in each image, -1 outside.
     weights : ndarray, shape (N,), optional
-        For how many each star counts; all for one where there are none.
+        For how many each star counts in each plane that it has; all for one where there are none.
     convention : Convention, optional
         What the stars' E and Lz are measured in; None where their table does not say.
     """
@@ -144,7 +145,7 @@ def mix(table: Any, bins: BinsLike, chemistry: Chemistry | None = None, weights:
             f"{len(bins)} bins x {chemistry.n} pixels make {cells:.3g} cells, more than {MOST_CELLS:.3g} for "
             f"{len(table)} stars; use fewer pixels or bins."
         )
-    rows, columns = bins.assign(table), columns_of(table, chemistry)
+    rows, columns, weights = bins.assign(table), columns_of(table, chemistry), balanced(table, chemistry, weights)
     V = count(rows, columns, (len(bins), chemistry.n), weights)
     if not V.any():
         raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import UsageError
 from ..fields import Form, Option
@@ -112,6 +112,8 @@ class Plane:
 
 
 DEFAULT_PLANES = (Plane("AL_FE", "FE_H"), Plane("MG_FE", "FE_H"))
+COUNT, BALANCE, DROP = MISSING = ("count", "balance", "drop")
+"""What becomes of a star that lacks some of the planes' abundances; see `missing`."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,9 @@ class Chemistry:
         Range of every variable of the planes, dex.
     pixels : int
         l: each image has l x l pixels.
+    missing : str
+        What becomes of stars that lack abundances: ``count`` counts them once in each plane that they have, ``balance``
+        so often in those that all stars count alike, ``drop`` leaves them out.
     """
 
     planes: Annotated[
@@ -137,8 +142,16 @@ class Chemistry:
         Option("--range"),
     ] = tuple(DEFAULT_RANGES.items())
     pixels: Annotated[int, "Pixels along one side of each image.", Option(minimum=1)] = 50
+    missing: Annotated[
+        str,
+        "Stars that lack abundances: count once in each plane they have, balance so that all stars count alike, or "
+        "drop.",
+        Option(choices=MISSING),
+    ] = COUNT
 
     def __post_init__(self) -> None:
+        if self.missing not in MISSING:
+            raise UsageError(f"missing must be one of {', '.join(MISSING)}; got {self.missing!r}.")
         if not self.planes:
             raise UsageError("at least one abundance plane is needed, such as AL_FE:FE_H.")
         if len(set(self.planes)) < len(self.planes) or any(plane.x == plane.y for plane in self.planes):
@@ -160,6 +173,7 @@ class Chemistry:
         planes: Sequence[Plane] = DEFAULT_PLANES,
         ranges: Mapping[str, tuple[float, float]] | None = None,
         pixels: int = 50,
+        missing: str = COUNT,
     ) -> Chemistry:
         """Return the chemistry with default ranges where none are given."""
         wanted = list(dict.fromkeys(name for plane in planes for name in (plane.x, plane.y)))
@@ -168,7 +182,12 @@ class Chemistry:
         if unused:
             raise UsageError(f"range given for {', '.join(sorted(unused))}, which no plane uses.")
         kept = tuple((name, merged[name]) for name in wanted if name in merged)
-        return cls(tuple(planes), kept, pixels)
+        return cls(tuple(planes), kept, pixels, missing)
+
+    def record(self) -> dict[str, Any]:
+        """Return the images as files hold them; ``missing`` only where it is not the usual."""
+        record = {"planes": self.planes, "ranges": self.ranges, "pixels": self.pixels}
+        return record if self.missing == COUNT else {**record, "missing": self.missing}
 
     @property
     def limits(self) -> dict[str, tuple[float, float]]:

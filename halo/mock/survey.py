@@ -1,4 +1,4 @@
-"""A mock survey with known truth: drawn from populations in McMillan (2017), observed and written as APOGEE DR17.
+"""A mock survey with known truth: drawn from populations in McMillan (2017), observed and written as a survey's files.
 
 The populations and their sources are in `populations`; `docs/mock.md` describes what is and what is not modelled.
 """
@@ -17,14 +17,15 @@ from ..progress import Progress, silent
 from . import tables as mock_files
 from .expected import expected
 from .family import galaxy
+from .layouts import Layout, laid_out, write_extensions
 from .observe import observe
 from .populations import DISC_THINNING
-from .settings import MockSettings
+from .settings import FILES, MockSettings
 from .stars import REPEATS, draw_stars
 
 __all__ = ["MockPaths", "MockSurvey", "draw", "expected", "make", "write"]
 
-ALLSTAR, ASTRONN = "allStarLite-dr17-synspec_rev1.fits", "apogee_astroNN-DR17.fits"
+ALLSTAR, ASTRONN = FILES["apogee-dr17"]
 MEMBERS, TRUTH = "members", "truth.fits"
 MIN_STARS = 100
 
@@ -69,7 +70,7 @@ class MockPaths:
     Attributes
     ----------
     allstar, astronn, truth : Path
-        FITS files.
+        FITS files: the catalogue, what goes with it in the layout, and the truth.
     members : Path
         Folder with a catalogues folder in it.
     thinning : float
@@ -145,8 +146,14 @@ def draw(
     return survey
 
 
-def write(directory: str | Path, survey: MockSurvey, overwrite: bool = False, progress: Progress = silent) -> MockPaths:
-    """Write a mock survey in the survey's own file layouts, and its truth.
+def write(
+    directory: str | Path,
+    survey: MockSurvey,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    layout: str = MockSettings.survey,
+) -> MockPaths:
+    """Write a mock survey in a survey's own file layouts, and its truth.
 
     Parameters
     ----------
@@ -157,6 +164,8 @@ def write(directory: str | Path, survey: MockSurvey, overwrite: bool = False, pr
         Replace a mock that is already there.
     progress : callable, optional
         Called with (stage, done, total).
+    layout : str
+        Whose files; one of `settings.FILES`.
 
     Returns
     -------
@@ -167,7 +176,7 @@ def write(directory: str | Path, survey: MockSurvey, overwrite: bool = False, pr
     OutputError
         Files of a mock exist and `overwrite` is false, or the directory cannot be written.
     """
-    paths = _paths(Path(directory), survey.thinning, len(survey.table))
+    paths = _paths(Path(directory), survey.thinning, len(survey.table), layout)
     _check_output(paths, overwrite)
     header: dict[str, tuple[object, str]] = {
         "MOCK": (True, "simulated: no survey data"),
@@ -178,10 +187,15 @@ def write(directory: str | Path, survey: MockSurvey, overwrite: bool = False, pr
     }
     try:
         paths.allstar.parent.mkdir(parents=True, exist_ok=True)
-        tables = ((paths.allstar, survey.table), (paths.astronn, survey.astronn), (paths.truth, survey.truth))
-        for done, (path, table) in enumerate(tables):
+        if layout == MockSettings.survey:
+            files = {ALLSTAR: (survey.table,), ASTRONN: (survey.astronn,)}
+            found = Layout(files, survey.truth)
+        else:
+            found = laid_out(survey, layout)
+        tables = {paths.allstar.parent / name: one for name, one in found.files.items()} | {paths.truth: (found.truth,)}
+        for done, (path, extensions) in enumerate(tables.items()):
             progress("write", done, 4)
-            mock_files.write_fits(path, table, header)
+            write_extensions(path, extensions, header)
         progress("write", 3, 4)
         mock_files.write_members(paths.members, survey.members)
     except OSError as error:
@@ -198,16 +212,20 @@ def make(
     progress: Progress = silent,
     overwrite: bool = False,
     model: str = MockSettings.model,
+    layout: str = MockSettings.survey,
 ) -> MockPaths:
     """Draw a mock survey and write it; parameters and errors as in `draw` and `write`."""
     _check(n_stars, seed)
     galaxy(model)
-    _check_output(_paths(Path(directory), 1.0, n_stars), overwrite)
-    return write(directory, draw(n_stars, seed, full, progress, model), overwrite, progress)
+    if layout not in FILES:
+        raise UsageError(f"survey must be one of {', '.join(FILES)}; got {layout!r}.")
+    _check_output(_paths(Path(directory), 1.0, n_stars, layout), overwrite)
+    return write(directory, draw(n_stars, seed, full, progress, model), overwrite, progress, layout)
 
 
-def _paths(directory: Path, thinning: float, n_rows: int) -> MockPaths:
-    return MockPaths(directory / ALLSTAR, directory / ASTRONN, directory / MEMBERS, directory / TRUTH, thinning, n_rows)
+def _paths(directory: Path, thinning: float, n_rows: int, layout: str) -> MockPaths:
+    allstar, astronn = (directory / name for name in FILES[layout])
+    return MockPaths(allstar, astronn, directory / MEMBERS, directory / TRUTH, thinning, n_rows)
 
 
 def _check(n_stars: int, seed: int) -> None:

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from astropy import units as u
-from astropy.io import fits
 from astropy.table import Table
 
-from ..io.atomic import write_atomically
 from ..orbits.frames import to_galactocentric
 from ..orbits.kinematics import angular_momentum, energy
 from ..stars.variables import ELEMENTS
@@ -203,15 +201,6 @@ def member_tables(true: TrueStars, source_id: np.ndarray, rng: np.random.Generat
 def member_probability(n: int, rng: np.random.Generator) -> np.ndarray:
     """Draw membership probabilities of true members: nine in ten are near one, the rest anywhere."""
     return np.where(rng.random(n) < 0.92, 1 - 0.05 * rng.random(n), rng.random(n))
-
-
-def write_fits(path: Path, table: Table, header: dict[str, tuple[object, str]]) -> None:
-    """Write one table as extension 1, with `header` in it."""
-    hdu = fits.BinTableHDU(table)
-    for key, value in header.items():
-        hdu.header[key] = value
-    hdus = fits.HDUList([fits.PrimaryHDU(), hdu])
-    write_atomically(path, hdus.writeto, overwrite=True)
 
 
 def write_members(folder: Path, tables: dict[str, np.ndarray]) -> None:

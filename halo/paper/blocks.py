@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from .scoreboard import Scoreboard
 
 
@@ -69,8 +71,28 @@ class Beside:
     files: tuple[str, ...]
 
 
-Block = str | Beside | Plate | Sheet | Facts | Scoreboard
-"""What a section holds: a paragraph, a figure, a table, a list of facts, or the scoreboard."""
+@dataclass(frozen=True)
+class Live:
+    """A part of the page that a script brings to life, and that says what it can without.
+
+    Attributes
+    ----------
+    id : str
+        Its anchor, which stands in the markup.
+    markup : Markup
+        HTML whose texts are escaped.
+    script, style : str
+        JavaScript that runs when the page is there, and CSS.
+    """
+
+    id: str
+    markup: Markup
+    script: str
+    style: str
+
+
+Block = str | Beside | Plate | Sheet | Facts | Live | Scoreboard
+"""What a section holds: a paragraph, a figure, a table, a list of facts, something live, or the scoreboard."""
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,23 @@
-"""One self-contained page of figures, tables and the scoreboard: no scripts, nothing fetched from elsewhere."""
+"""One self-contained page of figures, tables and the scoreboard: nothing fetched from elsewhere, by its own policy."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import re
 import struct
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
-from string import Template
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from ..errors import InputError
 from .amounts import amount
-from .blocks import Beside, Block, Facts, Plate, Report, Section, Sheet
+from .blocks import Live, Plate, Report, Sheet
 from .scoreboard import FAIL, PASS, STATUSES, Row, Scoreboard
 
 TEMPLATE, STYLE = (Path(__file__).with_name(f"report.{suffix}") for suffix in ("html", "css"))
@@ -45,6 +49,8 @@ PRODUCTS = {
 def page(report: Report) -> str:
     """Return a report as HTML.
 
+    A policy in the page forbids browsers to fetch anything and to run anything but the page's own script, by its hash.
+
     Raises
     ------
     InputError
@@ -55,110 +61,66 @@ def page(report: Report) -> str:
     anchors = ["main", "contents"]
     for section in report.sections:
         anchors.append(section.id)
-        anchors += [block.id for block in section.blocks if isinstance(block, Plate | Sheet)]
+        anchors += [block.id for block in section.blocks if isinstance(block, Plate | Sheet | Live)]
     twice = {anchor for anchor in anchors if anchors.count(anchor) > 1}
     if twice:
         raise ValueError(f"anchors must differ; {', '.join(sorted(twice))} stands there more than once")
-    lead = "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in report.lead)
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=_text(report.title),
-        kicker=_text(report.kicker),
-        generator="halonmf",
-        description=html.escape(report.lead[0] if report.lead else report.title),
-        style=STYLE.read_text(encoding="utf-8").rstrip(),
-        lead=lead + _counts(report.counts),
-        contents=_contents(report.sections),
-        sections="\n".join(_section(section) for section in report.sections),
-        footer=_text(report.footer),
+    live = [block for section in report.sections for block in section.blocks if isinstance(block, Live)]
+    style = "\n".join(["", STYLE.read_text(encoding="utf-8").rstrip(), *(each.style for each in live), ""])
+    scripts = [each.script for each in live]
+    template = _environment().get_template(TEMPLATE.name)
+    return template.render(
+        report=report,
+        policy=_policy(style, scripts),
+        style=Markup(style),
+        scripts=[Markup(script) for script in scripts],
+        counts=[(status, report.counts[status]) for status in STATUSES] if report.counts else [],
+        description=report.lead[0] if report.lead else report.title,
+        kind=lambda block: type(block).__name__,
     )
 
 
-def _text(text: str) -> str:
+@cache
+def _environment() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATE.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {"text": _text, "status": _status, "name": lambda file: Path(file).name, "wide": _wide}
+    found.filters |= {"numeric": _numeric, "size": lambda plate: png_size(plate.png)}
+    found.filters |= {"base64": lambda data: base64.b64encode(data).decode(), "board": _scoreboard}
+    return found
+
+
+def _policy(style: str, scripts: Sequence[str]) -> str:
+    """Return the Content-Security-Policy of a page: its own styles and scripts, pictures within it, nothing else."""
+
+    def allowed(texts: Sequence[str]) -> str:
+        hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
+        return " ".join(f"'sha256-{each}'" for each in hashes) or "'none'"
+
+    return (
+        f"default-src 'none'; img-src data:; style-src {allowed([style])}; script-src {allowed(scripts)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _text(text: str) -> Markup:
     """Return text escaped, with `code` marked as such."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False)))
 
 
-def _counts(counts: dict[str, int]) -> str:
-    if not counts:
-        return ""
-    items = "".join(f"<li><b>{counts[status]}</b>{_status(status)}</li>" for status in STATUSES)
-    return f'\n<ul class="counts" aria-label="Numbers of the paper by outcome">{items}</ul>'
+def _wide(plate: Plate) -> str:
+    return " wide" if png_size(plate.png)[0] > WIDE else ""
 
 
-def _contents(sections: Sequence[Section]) -> str:
-    items = []
-    for section in sections:
-        inner = "".join(
-            f'<li><a href="#{block.id}">{_text(block.title)}</a></li>'
-            for block in section.blocks
-            if isinstance(block, Plate)
-        )
-        items.append(
-            f'<li><a href="#{section.id}">{_text(section.title)}</a>{f"<ol>{inner}</ol>" if inner else ""}</li>'
-        )
-    return f"<ol>{''.join(items)}</ol>"
-
-
-def _section(section: Section) -> str:
-    inner = "\n".join(_block(block) for block in section.blocks)
-    return (
-        f'<section aria-labelledby="{section.id}">\n<h2 id="{section.id}">{_text(section.title)}</h2>\n'
-        f"{inner}\n</section>"
-    )
-
-
-def _block(block: Block) -> str:
-    match block:
-        case str():
-            return f"<p>{_text(block)}</p>"
-        case Beside():
-            return f"<p>{_text(block.text)}</p>{_files(block.files)}"
-        case Plate():
-            return _plate(block)
-        case Sheet():
-            return _sheet(block)
-        case Facts():
-            return f"<dl>{''.join(f'<dt>{_text(k)}</dt><dd>{_text(v)}</dd>' for k, v in block.items)}</dl>"
-        case Scoreboard():
-            return _scoreboard(block)
-
-
-def _plate(plate: Plate) -> str:
-    width, height = png_size(plate.png)
-    wide = " wide" if width > WIDE else ""
-    source = base64.b64encode(plate.png).decode()
-    # half the pixels: figures are saved at twice the density of a screen
-    return (
-        f'<figure id="{plate.id}">\n'
-        f'<div class="plate{wide}" tabindex="0" role="group" aria-label="{html.escape(plate.title)}">'
-        f'<img src="data:image/png;base64,{source}" width="{width // 2}" height="{height // 2}" '
-        f'alt="{html.escape(plate.alt)}"></div>\n'
-        f'<figcaption><p><span class="label">{_text(plate.title)}.</span> {_text(plate.caption)}</p>'
-        f"{_files(plate.files)}</figcaption>\n</figure>"
-    )
-
-
-def _files(files: Sequence[str]) -> str:
-    if not files:
-        return ""
-    links = ", ".join(f'<a href="{html.escape(file)}">{_text(Path(file).name)}</a>' for file in files)
-    return f'<p class="files">Beside this page: {links}</p>'
-
-
-def _sheet(sheet: Sheet) -> str:
+def _numeric(sheet: Sheet) -> list[Markup]:
+    """Return the attribute of the cells of every column: those of numbers are set flush right."""
     numeric = [all(_is_number(row[i]) for row in sheet.rows) for i in range(len(sheet.header))]
-    kind = [' class="number"' if flag else "" for flag in numeric]
-    head = "".join(f'<th scope="col"{k}>{_text(name)}</th>' for k, name in zip(kind, sheet.header, strict=True))
-    body = []
-    for row in sheet.rows:
-        first, *rest = (_text(cell) for cell in row)
-        cells = "".join(f"<td{k}>{cell}</td>" for k, cell in zip(kind[1:], rest, strict=True))
-        body.append(f'<tr><th scope="row"{kind[0]}>{first}</th>{cells}</tr>')
-    return (
-        f'<div class="sheet" id="{sheet.id}" tabindex="0" role="group" aria-label="{html.escape(sheet.caption)}">'
-        f"<table><caption><span>{_text(sheet.caption)}</span></caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table>{_files(sheet.files)}</div>"
-    )
+    return [Markup(' class="number"') if flag else Markup() for flag in numeric]
 
 
 def _is_number(cell: str) -> bool:
@@ -166,7 +128,7 @@ def _is_number(cell: str) -> bool:
     return cell in ("", "none") or bool(re.match(r"[-+\N{MINUS SIGN}]?\d(?!.*[a-z]{5})", cell))
 
 
-def _scoreboard(board: Scoreboard) -> str:
+def _scoreboard(board: Scoreboard) -> Markup:
     columns = ("number", "ours", "held to", "paper", "tolerance", "off / error", "outcome", "why")
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     body = []
@@ -178,7 +140,7 @@ def _scoreboard(board: Scoreboard) -> str:
     listed = "".join(
         f'<dt id="tolerance-{rule}">{_text(rule)}</dt><dd>{_text(why)}</dd>' for rule, why in rules.items()
     )
-    return (
+    return Markup(
         '<div class="sheet"><table class="cards"><caption><span>Every number of the paper. Held to: the truth of the '
         "mock where the sample is one, else the number of the paper. Intervals in brackets are of 16 to 84 %. Off / "
         "error: ours minus what it is held to, in standard errors of ours, which are half of that interval; a number "
@@ -217,9 +179,9 @@ def _line(row: Row) -> str:
     )
 
 
-def _status(status: str) -> str:
+def _status(status: str) -> Markup:
     kind = {PASS: "pass", FAIL: "fail"}.get(status, "other")
-    return f'<span class="status {kind}">{status}</span>'
+    return Markup(f'<span class="status {kind}">{status}</span>')
 
 
 def png_size(png: bytes) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from astropy.table import Table
 from ..errors import UsageError
 from ..fits.apply import Application, apply
 from ..fits.store import FitLike
+from ..fits.zeropoints import ZeroPointsLike
 from ..io.notebook import Shown, curves
 from ..mixtures.bins import BinsLike
 from ..stars.catalogue import StarsLike
@@ -96,6 +97,8 @@ class Profile(Shown):
         else:
             places = ", ".join(crossing.describe(unit_of(self.variable)) for crossing in self.crossings)
             said = f"{found.reading.label} fraction: {places}"
+        if found.zeropoints is not None:
+            said = f"{said}\n{found.zeropoints.describe()}"
         return f"{found.mixtures.describe()}\n{said}"
 
     def problems(self) -> str:
@@ -125,6 +128,7 @@ def profile(
     device: str | None = None,
     levels: Sequence[float] = LEVELS,
     min_stars: int = MIN_STARS,
+    zeropoints: ZeroPointsLike | None = None,
 ) -> Profile:
     """Return the fractions of a fit's components along one variable, with spline crossings.
 
@@ -142,6 +146,8 @@ def profile(
         Levels whose crossings to find.
     min_stars : int
         Fewest stars of a bin that the spline goes through.
+    zeropoints : ZeroPoints, path or "none", optional
+        For stars of another survey, as in `apply`.
 
     Returns
     -------
@@ -160,7 +166,7 @@ def profile(
     >>> found = halo.profile("fit.h5", "stars.fits", "r:10:2:14")  # doctest: +SKIP
     >>> print(found.crossings[0].describe("kpc"))  # doctest: +SKIP
     """
-    application = apply(fit, stars, bins, selection=selection, device=device)
+    application = apply(fit, stars, bins, selection=selection, device=device, zeropoints=zeropoints)
     return profile_of(application, levels=levels, min_stars=min_stars)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from ..errors import UsageError
 from ..fields import LIMITS, NUMBERS, MinStars, Option
 from ..fits.settings import INTERVALS, RECOMMENDED
+from ..fits.transfer import DRAWS
 
 FILLS = ("nearest", "drop")
 ORDERS = ("energy", "metallicity")
@@ -39,10 +40,16 @@ class ApplySettings:
         The bins.
     min_stars : int
         Of a bin whose fraction counts for a crossing.
+    draws, seed : int
+        Of the zero points, where there are some.
     """
 
     by: Annotated[str, "VARIABLE:COUNT[:LOW:HIGH] for a profile, two with a comma for a map."] = PROFILES["E"]
     min_stars: MinStars = 10
+    draws: Annotated[
+        int, "Draws of the zero points behind intervals of the fractions; 0 for no intervals.", Option(minimum=0)
+    ] = DRAWS
+    seed: Annotated[int, "Seed of the draws.", Option(minimum=0)] = 0
 
 
 @dataclass(frozen=True)

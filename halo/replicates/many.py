@@ -61,7 +61,7 @@ class Many:
     @property
     def each(self) -> np.ndarray:
         """For how many each star counts, shape (N,): 1, or its weight."""
-        return self.sample.weights(self.settings.weights)
+        return self.sample.each(self.settings.weights, self.settings.chemistry)
 
     @property
     def mass_fractions(self) -> np.ndarray:

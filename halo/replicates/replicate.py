@@ -218,7 +218,8 @@ def _one(base: Base, replicate: int) -> dict[str, np.ndarray]:
     if setup.edges == "redrawn":
         bins = make_bins(sample.stars[np.repeat(np.arange(len(sample)), weights[0])], settings.axes)
         rows = bins.assign(sample.stars)
-    counts = _counts(rows, columns, weights[0] * sample.weights(settings.weights), (len(bins), settings.chemistry.n))
+    each = weights[0] * sample.each(settings.weights, settings.chemistry)
+    counts = _counts(rows, columns, each, (len(bins), settings.chemistry.n))
     out, W, H = _fits(base, counts, replicate)
     return out | reduced(sample, weights, W, H, rows, columns, settings, base.fit.reading.accreted)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..mixtures.bins import Bins, columns_of, make_bins
+from ..mixtures.missing import balanced
 from ..mixtures.settings import Axis, Chemistry, parse_axes
 from ..products.boundary import grid_axes
 from ..products.overview import PROFILES
@@ -114,6 +115,15 @@ class Sample:
             return np.ones(len(self)) if weights is None else weights
 
         return self._once(("weights", column), found)
+
+    def each(self, column: str | None, chemistry: Chemistry) -> np.ndarray:
+        """Return for how many each star counts in each plane that it has: its weight, balanced if that is asked for."""
+
+        def found() -> np.ndarray:
+            weights = balanced(self.stars, chemistry, self.weights(column))
+            return np.ones(len(self)) if weights is None else weights
+
+        return self._once(("each", column, chemistry), found)
 
     def binned_cells(self, chemistry: Chemistry) -> Any:
         """Return the pixels of every bin of `places`, as `divergence.binned_cells` does."""

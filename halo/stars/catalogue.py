@@ -18,6 +18,7 @@ from ..io.provenance import plain
 from ..io.reading import cleaned
 from ..orbits.convention import Convention, stated
 from .cutflow import CutFlow
+from .origin import MOVED, SURVEY, labels, survey_of_record
 
 __all__ = ["Catalogue", "StarsLike", "as_table", "read_catalogue", "write_catalogue"]
 
@@ -28,7 +29,7 @@ CONVENTION = "convention"
 """Key of a table's metadata under which what E and Lz are measured in is stated."""
 CARDS = ("POTENTL", "ZEROPNT", "SUN")
 """Cards of the header that say the same to whoever opens the file elsewhere."""
-REQUIRED = ("APOGEE_ID", "E", "Lz")
+REQUIRED = ("APOGEE_ID", "E")
 """Columns that every prepared catalogue has."""
 
 
@@ -99,7 +100,7 @@ def write_catalogue(
     path : path
         Usually ``stars.fits``.
     table : Table or QTable
-        One row per star, with at least ``APOGEE_ID``, ``E`` and ``Lz``.
+        One row per star, with at least ``APOGEE_ID`` and ``E``.
     cutflow : CutFlow
         Must end with ``len(table)`` stars.
     provenance : mapping
@@ -121,7 +122,10 @@ def write_catalogue(
     path = Path(path)
     if cutflow.passed != len(table):
         raise ValueError(f"cutflow must end with the table's {len(table)} stars, got {cutflow.passed}.")
-    text = json.dumps(plain(provenance), sort_keys=True)
+    text = json.dumps(plain({**labels(table), **provenance}), sort_keys=True)
+    table = table.copy(copy_data=False)
+    for name in (SURVEY, MOVED):
+        table.meta.pop(name, None)
     primary = fits.PrimaryHDU()
     primary.header["HALONMF"] = ("catalogue", "what this file is")
     primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")
@@ -167,7 +171,10 @@ def _read(path: Path) -> Catalogue:
         names = [hdu.name for hdu in hdus]
         if header.get("HALONMF") != "catalogue" or "STARS" not in names:
             found = ", ".join(name or "unnamed" for name in names[1:]) or "none"
-            raise InputError(f"{path}: not a prepared catalogue (extensions: {found}); make one with halonmf prepare.")
+            raise InputError(
+                f"{path}: not a prepared catalogue (extensions: {cleaned(found)}); make one with halonmf prepare, "
+                "which also reads an edited one through a mapping: --columns."
+            )
         if header.get("SCHEMA") != SCHEMA:
             raise InputError(
                 f"{path}: layout version {header.get('SCHEMA')}, this software reads {SCHEMA}; prepare it again."
@@ -183,10 +190,15 @@ def _read(path: Path) -> Catalogue:
             flow = CutFlow.from_table(Table.read(hdus["CUTFLOW"], character_as_bytes=False))
             record = json.loads(str(hdus["PROVENANCE"].data["json"][0]))
     if damaged:
-        raise InputError(f"{path}: checksum mismatch in {', '.join(damaged)}; the file is damaged, prepare it again.")
+        raise InputError(
+            f"{path}: checksum mismatch in {', '.join(damaged)}; the file is damaged, prepare it again; if it was "
+            "edited on purpose, give it to halonmf prepare with a mapping, --columns."
+        )
     missing = [name for name in REQUIRED if name not in table.colnames]
     if missing:
         raise InputError(f"{path}: the star table lacks {', '.join(missing)}; it has {', '.join(table.colnames)}.")
+    said = {SURVEY: survey_of_record(record), MOVED: record.get(MOVED)}
+    table.meta |= {name: text for name, text in said.items() if text}
     made = Catalogue(table, flow, record, path)
     if made.convention is not None:
         table.meta[CONVENTION] = made.convention.record()

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
         (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
       | (?P<and>and\b|&&?|,)
-      | (?P<name>[A-Za-z_]\w*)
+      | (?P<name>[A-Za-z_]\w*(?:\.[A-Za-z]\w*)?)
       | (?P<compare><=|>=|==|!=|<|>|=)
       | (?P<sign>[+-])
       | (?P<bar>\|)
@@ -84,6 +84,18 @@ def parse_cut(text: str) -> Callable[["Table"], np.ndarray]:
         return mask
 
     return keep
+
+
+def cut_names(text: str) -> tuple[str, ...]:
+    """Return the variables of a condition, each once.
+
+    Raises
+    ------
+    UsageError
+        The text is no condition.
+    """
+    found = [t.content for terms, _ in _parse(text) for t in terms if isinstance(t.content, str)]
+    return tuple(dict.fromkeys(found))
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:

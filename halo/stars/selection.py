@@ -92,7 +92,18 @@ def select(
     if isinstance(selection, str):
         selection = Selection(selection, max_fe_h, min_eccentricity, (cuts,) if isinstance(cuts, str) else tuple(cuts))
     chosen = halo_cuts(selection.name, max_fe_h=selection.max_fe_h, min_eccentricity=selection.min_eccentricity)
-    return apply_cuts(as_table(stars), (*chosen, *user_cuts(selection.cuts)))
+    return apply_cuts(as_table(stars), (*chosen, *user_cuts(selection.cuts), *measured_cuts(selection.measured)))
+
+
+def measured_cuts(names: Sequence[str]) -> tuple[Cut, ...]:
+    """Return the cut that stars pass which have these variables; none where none are named."""
+    if not names:
+        return ()
+
+    def keep(table: Any) -> np.ndarray:
+        return np.logical_and.reduce([np.isfinite(values(table, name)) for name in names])
+
+    return (Cut(f"{', '.join(names)} measured", keep),)
 
 
 def choose(stars: StarsLike, selection: Selection | str) -> tuple[Any, CutFlow]:

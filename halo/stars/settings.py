@@ -30,6 +30,8 @@ class Selection:
         Prograde limit of ``chemically-pure``.
     cuts : tuple of str
         Further conditions to keep, such as ``"LOGG<2.5"``.
+    measured : tuple of str
+        Variables that stars must have; a fit sets them where its stars without an abundance are dropped.
     """
 
     name: Annotated[str, "Halo selection.", Option("--selection", keyword="selection", choices=SELECTIONS)] = (
@@ -38,6 +40,7 @@ class Selection:
     max_fe_h: Annotated[float, "[Fe/H] limit of kinematically-pure."] = -1.1
     min_eccentricity: Annotated[float, "Prograde limit of chemically-pure."] = 0.7
     cuts: Cuts = ()
+    measured: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # one text is one condition, not its letters

@@ -14,6 +14,7 @@ from astropy.table import Column, Table
 from ..errors import InputError
 from ..io.fits import FitsTable, find_table, read_columns
 from ..progress import Progress, silent
+from .headers import by_case, unit_factor
 from .match import JOIN_WITNESSES, pair_rows
 from .quality import DEFAULT_ELEMENTS, EXTRATARG_DUPLICATE, check_elements, no_bits
 from .settings import DEFAULT_COLUMNS
@@ -30,6 +31,7 @@ _ALLSTAR = ("APOGEE_ID", "RA", "DEC", "PROGRAMNAME", *_INTEGER, "LOGG")
 _ASTRONN = ("APOGEE_ID", "WEIGHTED_DIST", "PMRA", "PMDEC", "VHELIO_AVG")
 _VELOCITY_ERRORS = ("VERR", "VSCATTER", "NVISITS")
 _ASTRONN_ERRORS = ("WEIGHTED_DIST_ERROR", "PMRA_ERROR", "PMDEC_ERROR")
+_ASTRONN_NAMES = ("APOGEE_ID", "VHELIO_AVG", *(n.lower() for n in (*_ASTRONN[1:4], *_ASTRONN_ERRORS)))
 
 VELOCITY_FLOOR = 0.1
 """Least error of a radial velocity, km/s: that of the survey's wavelengths."""
@@ -88,9 +90,10 @@ def read_survey(
     chemistry = tuple(f"{name}{end}" for name in elements for end in ("", "_ERR", "_FLAG"))
     star_kind = _Kind("allStarLite of APOGEE DR17", (*_ALLSTAR, *(n for n in chemistry if n not in _ALLSTAR)))
     vac_kind = _Kind("the astroNN catalogue of APOGEE DR17", _ASTRONN)
-    stars, vac = find_table(allstar), find_table(astronn)
-    _check_columns(stars, star_kind, vac_kind)
-    _check_columns(vac, vac_kind, star_kind)
+    stars = by_case(find_table(allstar), (*star_kind.required, *_VELOCITY_ERRORS, *columns))
+    vac = by_case(find_table(astronn), _ASTRONN_NAMES)
+    _check_columns(stars, star_kind, vac, vac_kind)
+    _check_columns(vac, vac_kind, stars, star_kind)
 
     witnesses = [name for name in JOIN_WITNESSES if _is_scalar(stars, name) and _is_scalar(vac, name)]
     absent = [n for n in columns if n not in DEFAULT_COLUMNS and not _is_scalar(stars, n)]
@@ -108,10 +111,11 @@ def read_survey(
 
     duplicate = ~no_bits(s["EXTRATARG"], [EXTRATARG_DUPLICATE])
     rows = pair_rows(s, v, duplicate, witnesses, allstar=stars.path, astronn=vac.path)
-    for data in (s, v):
+    for file, data in ((stars, s), (vac, v)):
         for name, array in data.items():
             if array.dtype.kind == "f":
                 data[name] = clean(array, error=name.endswith(("_ERR", "_ERROR")), sky=name in ("RA", "DEC"))
+                data[name] *= unit_factor(file, name)
     _check_sky(stars.path, s)
     distance = np.where(v["WEIGHTED_DIST"] > 0, v["WEIGHTED_DIST"], np.nan)
     _check_distance(vac.path, distance)
@@ -201,12 +205,12 @@ def _is_scalar(table: FitsTable, name: str) -> bool:
     return name in table.columns and table.dtype[name].shape == ()
 
 
-def _check_columns(table: FitsTable, kind: _Kind, other: _Kind) -> None:
+def _check_columns(table: FitsTable, kind: _Kind, beside: FitsTable, other: _Kind) -> None:
     missing = [name for name in kind.required if name not in table.columns]
     if missing:
         raise InputError(
             f"{table.path}: not {kind.title}: missing {', '.join(missing)}; found {len(table.columns)} columns "
-            f"({_listed(list(table.columns))}); {_remedy(table.columns, other)}"
+            f"({_listed(list(table.columns))}); {_remedy(table.columns, kind, beside, other)}"
         )
     for name in kind.required:
         dtype = table.dtype[name]
@@ -225,13 +229,17 @@ def _check_columns(table: FitsTable, kind: _Kind, other: _Kind) -> None:
         raise InputError(f"{table.path}: the table has no rows; download it again.")
 
 
-def _remedy(columns: Mapping[str, object], other: _Kind) -> str:
+def _remedy(columns: Mapping[str, object], kind: _Kind, beside: FitsTable, other: _Kind) -> str:
     if all(name in columns for name in other.required):
+        if all(name in beside.columns for name in other.required):
+            return f"this is {other.title}, as {beside.path} is: both are of one kind, give {kind.title} too."
         return f"this looks like {other.title}: swap the two files (allStar comes first)."
     if "SDSS_ID" in columns:
         return "this looks like a table of SDSS-V; use the one of DR17."
     if "GAIA_SOURCE_ID" in columns and "GAIAEDR3_SOURCE_ID" not in columns:
         return "this looks like DR16 or older; use the one of DR17."
+    if "R_SPH" in columns:
+        return "this looks like a catalogue that halonmf prepared: fit it as it is, or name its columns by --columns."
     return "check that this is the right file, of DR17."
 
 

@@ -12,14 +12,17 @@ from astropy import units as u
 from astropy.table import Table
 
 from ..errors import InputError
-from ..io.fits import open_fits
+from ..io.opening import open_fits
 from ..io.reading import check_file
+from ..io.tabular import open_part
 from ..orbits.convention import NEAR as NEAR
 from ..orbits.convention import UNKNOWN, Convention, check_energies, own, same_energies, stated
 from ..orbits.settings import POTENTIALS
 from ..stars.catalogue import read_catalogue
 from ..stars.variables import CARTESIAN, SKY, values
-from .mapping import PLAUSIBLE_KPC, mapped, read_mapping, read_table
+from .mapping import mapped
+from .parsing import parse_mapping, read_mapping
+from .plausible import PLAUSIBLE_KPC
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "E": ("E", "energy", "E_tot", "Etot"),
@@ -101,7 +104,7 @@ def read_orbital(
     phase_space = sky or cartesian
     given = {"E", "Lz"} <= names
     remedy = "Compute them with --recompute." if phase_space else "Give positions and velocities, to compute them from."
-    if recompute and not phase_space:
+    if not phase_space and (recompute or not given):
         raise InputError(
             f"{path}: nothing to compute energies from; needs {', '.join(SETS[1])}, or {', '.join(SETS[2])}; it has "
             f"{_listed(table.colnames)}."
@@ -156,15 +159,15 @@ def _read(path: Path, columns: str | Path | None) -> tuple[Table, Table, Convent
             own() if said is not None and said.potential == own().potential else said,
         )
     if columns is None:
-        raw = read_table(path, {})
-        mapping: Mapping[str, Any] = {"columns": _with_unit(path, raw, _find(path, raw))}
-        where = path
+        raw = open_part(path).read()
+        mapping = parse_mapping({"columns": _with_unit(path, raw, _find(path, raw))}, path)
     else:
-        where = Path(columns)
-        mapping = read_mapping(where)
-        raw = read_table(path, mapping.get("catalogue", {}))
-    found = mapped(path, raw, mapping, where, chemistry=False).table
-    meta = dict(raw.meta) | dict(raw.meta.get("provenance") or {})
+        mapping = read_mapping(columns)
+        if mapping.tables:
+            raise InputError(f"{columns}: names further tables, which only halonmf prepare joins.")
+        raw = open_part(path, form=mapping.catalogue.format, extension=mapping.catalogue.extension).read()
+    found = mapped(path, raw, mapping).table
+    meta = dict(raw.meta) | dict(raw.meta.get("provenance") or {}) | mapping.states()
     return raw, found, stated(meta)
 
 

@@ -1,42 +1,39 @@
 """A user's own catalogue, read through a TOML file that names its columns (docs/catalogue-mapping.md)."""
 
-import csv
-import warnings
-from collections import Counter
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from astropy import units as u
 from astropy.table import Column, Table
 
-from ..errors import InputError, UsageError
-from ..io.fits import check_signature, find_table, is_html
-from ..io.reading import check_file
-from ..io.tables import check_aliases
-from ..io.toml import read_toml
+from ..errors import InputError
 from ..progress import Progress, silent
-from ..stars.expressions import parse_cut
 from ..stars.variables import VARIABLES
-from .apogee import clean
-from .entries import check_types
+from .cells import Cells
+from .grammar import (
+    ALIASES,
+    CARTESIAN_KEYS,
+    IDENTIFIERS,
+    ORBIT_KEYS,
+    SKY_KEYS,
+    Abundance,
+    Mapped,
+    Value,
+)
+from .joins import Joined, assign, cells_of, join
+from .parsing import read_mapping
+from .plausible import check_plausible
+from .quantities import quantity
 
-ABUNDANCE_KEYS = ("column", "error", "flag")
-QUANTITY_KEYS = ("column", "unit", "scale")
-SECTIONS = ("catalogue", "columns", "abundances")
-CATALOGUE_KEYS = ("name", "format", "extension", "quality", "missing", "potential", "zero_point")
-
-ALIASES = {"ra": "RA", "dec": "DEC", "rv": "radial_velocity", "z": "z_gal", "e": "ecc", "r": "r_sph", "R": "R_cyl"}
-IDENTIFIERS = {"id": "APOGEE_ID", "source_id": "SOURCE_ID"}
-
-SKY_KEYS = ("ra", "dec", "distance", "pmra", "pmdec", "rv")
-CARTESIAN_KEYS = ("x", "y", "z", "v_x", "v_y", "v_z")
-ORBIT_KEYS = ("E", "Lz")
-
-PLAUSIBLE_KPC = (0.05, 200.0)
-"""Range of the median heliocentric distance; pc taken for kpc, or kpc for pc, fall outside."""
+WAYS = (ORBIT_KEYS, SKY_KEYS, CARTESIAN_KEYS, ORBIT_KEYS[:1])
+"""What an orbit is known by, in the order of preference; of the energy alone where there is nothing else."""
+_Entry = TypeVar("_Entry", Value, Abundance)
+"""An entry of [columns] or of [abundances]."""
 
 
 @dataclass(frozen=True)
@@ -49,30 +46,46 @@ class MappedCatalogue:
         All rows; sentinels are NaN.
     elements : tuple of str
         Abundances that the mapping names.
-    keep : ndarray of bool
-        Rows that satisfy the mapping's quality condition.
-    quality : str
-        That condition, empty where there is none.
+    exist : tuple of (str, ndarray of bool)
+        What rows must meet to exist, one after the other: `require`, and the best row of each id.
+    conditions : tuple of (str, ndarray of bool)
+        The quality conditions, each with the rows that satisfy it.
     has_orbits : bool
-        E and Lz are given, so that no orbits are computed.
+        E is given, so that no orbits are computed.
     mapping : dict
         The mapping file's content, for the record.
-    raw : Table
-        The table as it was read.
+    files : tuple of Path
+        Every file that was read, the catalogue first.
+    states : dict of str to str
+        What the mapping says that energies are measured from.
+    warnings : tuple of str
     """
 
     table: Table
     elements: tuple[str, ...]
-    keep: np.ndarray
-    quality: str
+    exist: tuple[tuple[str, np.ndarray], ...]
+    conditions: tuple[tuple[str, np.ndarray], ...]
     has_orbits: bool
     mapping: dict[str, Any]
-    raw: Table
+    files: tuple[Path, ...]
+    states: dict[str, str]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def keep(self) -> np.ndarray:
+        """Rows that exist and satisfy every quality condition."""
+        masks = [mask for _, mask in (*self.exist, *self.conditions)]
+        return np.logical_and.reduce([np.ones(len(self.table), dtype=bool), *masks])
+
+    @property
+    def quality(self) -> str:
+        """The quality conditions as one text."""
+        return " and ".join(said for said, _ in self.conditions)
 
 
 def read_mapped(
-    path: str | Path,
-    mapping_path: str | Path,
+    path: str | Path | Sequence[str | Path],
+    mapping_path: str | Path | Mapped,
     *,
     abundances: bool = True,
     progress: Progress = silent,
@@ -81,12 +94,13 @@ def read_mapped(
 
     Parameters
     ----------
-    path : path
-        FITS, ECSV, CSV, HDF5 table or VOTable.
-    mapping_path : path
-        TOML file with ``[columns]``, ``[abundances]`` and optionally ``[catalogue]``.
+    path : path or sequence of paths
+        FITS, ECSV, CSV, HDF5 table, VOTable or Parquet; with the further files of the mapping's ``[tables]``, in their
+        order or as ``NAME=FILE``.
+    mapping_path : path or Mapped
+        TOML file with ``[columns]``, and optionally ``[abundances]`` and ``[catalogue]``.
     abundances : bool
-        Whether ids and abundances are asked for; orbits need neither.
+        Whether ids are asked for, and in version 1 abundances; orbits need neither.
     progress : callable, optional
         Called with the stage, rows done and rows in all.
 
@@ -97,233 +111,153 @@ def read_mapped(
     Raises
     ------
     InputError
-        A file that cannot be read, a mapping that makes no sense, columns that are missing or in contradictory units.
+        A file that cannot be read, a mapping that makes no sense, columns that are missing or in contradictory units,
+        values that are not plausible.
+    UsageError
+        Files that the mapping has no use for, or lacks.
     """
-    mapping = read_mapping(Path(mapping_path))
-    raw = read_table(Path(path), mapping.get("catalogue", {}))
-    return mapped(Path(path), raw, mapping, Path(mapping_path), chemistry=abundances, progress=progress)
+    mapping = mapping_path if isinstance(mapping_path, Mapped) else read_mapping(mapping_path)
+    paths = [path] if isinstance(path, str | Path) else list(path)
+    files = assign(mapping, paths)
+    columns, elements = chosen(mapping, files, mapping.columns), chosen(mapping, files, mapping.abundances)
+    _check_complete(mapping, columns, elements, abundances)
+    names = [name for value in columns.values() for name in value.names]
+    names += [name for abundance in elements.values() for name in abundance.names]
+    names += [name for one in mapping.quality for name in one.names]
+    identifier = columns["id"].column if "id" in columns else ""
+    joined = join(mapping, files, names, identifier, progress)
+    return _mapped(mapping, joined, files, columns, elements, abundances)
 
 
-def mapped(
-    path: Path,
-    raw: Table,
-    mapping: Mapping[str, Any],
-    mapping_path: Path,
-    *,
-    chemistry: bool = True,
-    progress: Progress = silent,
-) -> MappedCatalogue:
-    """Return a table under the names of the conventions page, by a mapping that was read already.
+def mapped(path: Path, raw: Table, mapping: Mapped) -> MappedCatalogue:
+    """Return a table that was read already under the names of the conventions page, without ids and abundances.
 
     Raises
     ------
     InputError
         As `read_mapped`.
     """
-    options = mapping.get("catalogue", {})
-    columns, abundances = mapping.get("columns", {}), mapping.get("abundances", {})
-    has_orbits = _check_complete(mapping_path, columns, abundances, chemistry)
-    sentinels = [float(value) for value in options.get("missing", ())]
+    files = {"": path}
+    columns = chosen(mapping, files, mapping.columns)
+    _check_complete(mapping, columns, {}, False)
+    columns = {key: value for key, value in columns.items() if key not in IDENTIFIERS}
+    cells = cells_of(mapping, path, raw, [name for value in columns.values() for name in value.names])
+    return _mapped(mapping, Joined(cells, ()), files, columns, {}, False, quality=False)
 
-    def numbers(name: str, *, error: bool = False, sky: bool = False) -> np.ndarray:
-        column = _column(raw, name, path, mapping_path)
-        if np.asarray(column).dtype.kind not in "biuf" or column.ndim != 1:
-            raise InputError(f"{path}: column {name} must hold one number in each row, found {column.dtype}.")
-        data = np.ma.masked_array(np.asarray(column, dtype=np.float64), getattr(column, "mask", False))
-        out = clean(data, error=error, sky=sky)
-        for value in sentinels:
-            out[out == value] = np.nan
-        return out
 
+def chosen(mapping: Mapped, files: Mapping[str, Path], entries: Mapping[str, Sequence[_Entry]]) -> dict[str, _Entry]:
+    """Return for each entry the first of its alternatives whose files are given; entries without one are left out."""
+    out = {}
+    for key, alternatives in entries.items():
+        for one in alternatives:
+            if all(mapping.split(name)[0] in files for name in one.names):
+                out[key] = one
+                break
+    return out
+
+
+def _mapped(
+    mapping: Mapped,
+    joined: Joined,
+    files: Mapping[str, Path],
+    columns: Mapping[str, Value],
+    abundances: Mapping[str, Abundance],
+    with_ids: bool,
+    quality: bool = True,
+) -> MappedCatalogue:
+    cells, path = joined.cells, mapping.path
+    exists = joined.exist[-1][1] if joined.exist else np.ones(len(cells), dtype=bool)
     table = Table()
-    for key, spec in columns.items():
-        spec = {"column": spec} if isinstance(spec, str) else dict(spec)
-        column = _column(raw, spec["column"], path, mapping_path)
+    for key, value in columns.items():
         if key in IDENTIFIERS:
-            table[IDENTIFIERS[key]] = _identifiers(column, key, path)
+            table[IDENTIFIERS[key]] = _identifiers(cells, value.column, key)
             continue
         name = ALIASES.get(key, key)
         unit = next((v.unit for v in VARIABLES.values() if v.column == name), "")
-        factor = _factor(key, column, spec, unit, mapping_path) * float(spec.get("scale", 1.0))
-        found = numbers(spec["column"], sky=key in ("ra", "dec")) * factor
+        found = quantity(cells, key, value, unit, path, error=key.endswith("_error"))
         if key == "distance":
             found[found <= 0] = np.nan
-            _check_distance(path, mapping_path, found)
         table[name] = Column(found, unit=u.Unit(unit) if unit else None)
-    for element, spec in abundances.items():
-        spec = {"column": spec} if isinstance(spec, str) else dict(spec)
-        table[element] = numbers(spec["column"])
-        if "error" in spec:
-            table[f"{element}_ERR"] = numbers(spec["error"], error=True)
-        if "flag" in spec:
-            flag = numbers(spec["flag"])
-            table[f"{element}_FLAG"] = np.where(np.isfinite(flag), flag, -1).astype(np.int64)
-    if chemistry:
-        _check_ids(path, table)
-
-    quality = str(options.get("quality", ""))
-    try:
-        keep = parse_cut(quality)(raw) if quality else np.ones(len(raw), dtype=bool)
-    except UsageError as error:
-        raise InputError(f"{mapping_path}: quality: {error}") from error
-    progress("read catalogue", len(raw), len(raw))
-    return MappedCatalogue(table, tuple(abundances), keep, quality, has_orbits, dict(mapping), raw)
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Return what a mapping file says, its keys checked.
-
-    Raises
-    ------
-    InputError
-        It cannot be read, or makes no sense.
-    """
-    mapping = read_toml(path, "the mapping", "see docs/catalogue-mapping.md")
-    known_columns = (*IDENTIFIERS, *SKY_KEYS, *(v.name for v in VARIABLES.values() if not v.parts))
-    for section, known in (
-        ("", SECTIONS),
-        ("catalogue", CATALOGUE_KEYS),
-        ("columns", known_columns),
-        ("abundances", tuple(n for n in VARIABLES if n.endswith(("_FE", "_H")))),
-    ):
-        found = mapping if not section else mapping.get(section, {})
-        where = f"[{section}]" if section else "the top level"
-        if not isinstance(found, Mapping):
-            raise InputError(f"{path}: {where} must be a table of keys, got {found!r}.")
-        unknown = [key for key in found if key not in known]
-        if unknown:
-            raise InputError(f"{path}: unknown {', '.join(unknown)} in {where}; expected some of {', '.join(known)}.")
-        if section == "catalogue":
-            check_types(path, where, found)
-        keys = {"columns": QUANTITY_KEYS, "abundances": ABUNDANCE_KEYS}.get(section)
-        for key, spec in found.items() if keys else ():
-            good = isinstance(spec, str) or (
-                isinstance(spec, Mapping) and "column" in spec and set(spec) <= set(keys or ())
-            )
-            if not good:
-                raise InputError(
-                    f"{path}: {key} in {where} must be a column's name or a table of {', '.join(keys or ())}; "
-                    f"got {spec!r}."
-                )
-            if isinstance(spec, Mapping):
-                check_types(path, f"{key} of {where}", spec)
-    return mapping
+    for element, abundance in abundances.items():
+        table[element] = quantity(cells, element, abundance.value, "", path)
+        if abundance.error is not None:
+            table[f"{element}_ERR"] = quantity(cells, f"error of {element}", abundance.error, "", path, error=True)
+        if abundance.flags:
+            table[f"{element}_FLAG"] = _raised(cells, abundance)
+    if with_ids:
+        _check_ids(files[""], cells, columns["id"].column, table["APOGEE_ID"], exists)
+    judged_elsewhere = () if with_ids else ORBIT_KEYS  # `coordinates` holds energies to one convention
+    own = None if path == files[""] else path
+    check_plausible(table[exists] if joined.exist else table, files[""], own, (*mapping.unusual, *judged_elsewhere))
+    conditions = tuple((one.said, one.holds(cells)) for one in mapping.quality) if quality else ()
+    return MappedCatalogue(
+        table,
+        tuple(abundances),
+        joined.exist,
+        conditions,
+        "E" in table.colnames and not _computes(table),
+        mapping.content,
+        tuple(files.values()),
+        mapping.states(),
+        joined.warnings,
+    )
 
 
-def read_table(path: Path, options: Mapping[str, Any]) -> Table:
-    """Return a table in any format that astropy reads; `options` are those of ``[catalogue]``.
-
-    Raises
-    ------
-    InputError
-        It cannot be read, or has no rows.
-    """
-    try:
-        with check_file(path).open("rb") as file:
-            head = file.read(512)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
-    if head.startswith(b"# %ECSV"):
-        check_aliases(path)
-    if is_html(head):
-        raise InputError(
-            f"{path}: a web page saved under this name, expected a catalogue; the download failed, repeat it."
-        )
-    arguments: dict[str, Any] = {}
-    if "format" in options:
-        arguments["format"] = str(options["format"])
-    elif path.suffix.lower() == ".csv":
-        _check_header(path)
-        arguments = {"format": "ascii.csv", "comment": "#"}  # by its name astropy would take a comment for the header
-    if head.startswith(b"SIMPLE  =") or path.suffix.lower() in (".fits", ".fit"):
-        extension = int(options.get("extension", 1))
-        check_signature(path)
-        find_table(path, extension)  # whatever is wrong is reported in our own words
-        arguments = {"format": "fits", "hdu": extension, "character_as_bytes": False}
-    try:
-        with warnings.catch_warnings():
-            # astropy warns of unit spellings and header keywords that change nothing here
-            warnings.simplefilter("ignore")
-            table = Table.read(path, **arguments)
-    except Exception as error:  # every reader raises its own
-        # astropy lists all of its formats where it finds none
-        reason = " ".join(str(error).partition("please provide a 'format'")[0].split()).rstrip(",")[:200]
-        raise InputError(
-            f"{path}: cannot be read as a table ({reason or type(error).__name__}); expected FITS, ECSV, CSV, HDF5 or "
-            "VOTable; set format under [catalogue] where the name does not tell."
-        ) from error
-    if len(table) == 0:
-        raise InputError(f"{path}: the table has no rows.")
-    return table
+def _computes(table: Table) -> bool:
+    """Return whether orbits are computed: there is no pair of E and Lz, and there are positions and velocities."""
+    names = set(table.colnames)
+    return "Lz" not in names and any(_columns(way) <= names for way in (SKY_KEYS, CARTESIAN_KEYS))
 
 
-def _check_header(path: Path) -> None:
-    """Raise where two columns of a CSV file have one name: astropy would give the second another, in silence."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        names = next(csv.reader(line for line in file if line.strip() and not line.startswith("#")), [])
-    twice = [name for name, count in Counter(name.strip() for name in names).items() if count > 1 and name]
-    if twice:
-        raise InputError(f"{path}: more than one column is called {', '.join(twice)}; rename or remove one.")
-
-
-def _column(table: Table, name: str, path: Path, mapping_path: Path) -> Column:
-    if name not in table.colnames:
-        listed = ", ".join(table.colnames[:20]) + (" and more" if len(table.colnames) > 20 else "")
-        raise InputError(f"{path}: no column {name!r}, which {mapping_path} names; found {listed}.")
-    return table[name]
+def _columns(keys: Iterable[str]) -> set[str]:
+    return {ALIASES.get(key, key) for key in keys}
 
 
 def _check_complete(
-    path: Path, columns: Mapping[str, Any], abundances: Mapping[str, Any], chemistry: bool = True
-) -> bool:
-    if chemistry and ("id" not in columns or not abundances):
-        raise InputError(f"{path}: needs id under [columns] and at least one abundance under [abundances].")
-    for keys in (ORBIT_KEYS, SKY_KEYS, CARTESIAN_KEYS):
-        if all(key in columns for key in keys):
-            return keys is ORBIT_KEYS
-    ways = "; or ".join(", ".join(keys) for keys in (SKY_KEYS, CARTESIAN_KEYS, ORBIT_KEYS))
-    raise InputError(f"{path}: [columns] must name {ways}; it names {', '.join(columns)}.")
+    mapping: Mapped, columns: Mapping[str, Value], abundances: Mapping[str, Abundance], chemistry: bool
+) -> None:
+    path, old = mapping.path, mapping.content.get("version", 1) == 1
+    if chemistry and ("id" not in columns or (old and not abundances)):
+        raise InputError(
+            f"{path}: needs id under [columns]" + (" and at least one abundance under [abundances]." if old else ".")
+        )
+    if not any(all(key in columns for key in keys) for keys in WAYS):
+        ways = "; or ".join(", ".join(keys) for keys in (SKY_KEYS, CARTESIAN_KEYS, ORBIT_KEYS))
+        raise InputError(f"{path}: [columns] must name {ways}; it names {', '.join(columns) or 'none'}.")
 
 
-def _identifiers(column: Column, key: str, path: Path) -> np.ndarray:
-    data = np.asarray(column)
+def _identifiers(cells: Cells, name: str, key: str) -> np.ndarray:
     if key == "source_id":
+        data = np.asarray(getattr(cells.columns[name], "unmasked", cells.columns[name]))
         if data.dtype.kind not in "iu":
-            raise InputError(f"{path}: source_id must be an integer column, found {data.dtype}; a float loses digits.")
-        return np.where(np.ma.getmaskarray(np.ma.asarray(column)), -1, data.astype(np.int64))
-    return np.char.strip(np.char.decode(data) if data.dtype.kind == "S" else data.astype(str))
+            raise InputError(
+                f"{cells.path(name)}: source_id must be an integer column, found {data.dtype}; a float loses digits."
+            )
+        return np.where(cells.missing(name), -1, data.astype(np.int64))
+    return cells.texts(name)
 
 
-def _check_ids(path: Path, table: Table) -> None:
-    unique, counts = np.unique(np.asarray(table["APOGEE_ID"]), return_counts=True)
+def _raised(cells: Cells, abundance: Abundance) -> np.ndarray:
+    """Return 0 where no flag is raised, -1 where one is missing, and what is raised elsewhere."""
+    found = np.zeros(len(cells), dtype=np.int64)
+    for flag in abundance.flags:
+        one = flag.raised(cells)
+        found = np.where((found == 0) | (one == -1), one, found)
+    return found
+
+
+def _check_ids(path: Path, cells: Cells, name: str, ids: Column, exists: np.ndarray) -> None:
+    missing = exists & cells.missing(name)
+    if missing.any():
+        raise InputError(
+            f"{path}: {int(missing.sum()):,} rows have no id in column {name}, the first is row "
+            f"{int(np.argmax(missing)) + 1}; leave them out by require in [catalogue]."
+        )
+    unique, counts = np.unique(np.asarray(ids)[exists], return_counts=True)
     repeated = unique[counts > 1]
     if repeated.size:
         more = f" and {repeated.size - 5:,} more" if repeated.size > 5 else ""
         raise InputError(
-            f"{path}: {repeated.size:,} ids are repeated: {', '.join(repeated[:5])}{more}; keep one row each."
-        )
-
-
-def _factor(key: str, column: Column, spec: Mapping[str, Any], unit: str, mapping_path: Path) -> float:
-    try:
-        stated = None if "unit" not in spec else u.Unit(spec["unit"])
-        own = column.unit
-        if stated is not None and own is not None and not np.isclose(own.to(stated), 1.0):
-            raise InputError(
-                f"{mapping_path}: {key} is in {stated} by the mapping, in {own} by the file; correct one of them."
-            )
-        source = stated or own
-        return 1.0 if source is None or not unit else float(source.to(unit))
-    except (ValueError, TypeError) as error:  # UnitConversionError is both
-        raise InputError(
-            f"{mapping_path}: {key}: bad unit ({' '.join(str(error).split())}); expected {unit}."
-        ) from error
-
-
-def _check_distance(path: Path, mapping_path: Path, distance: np.ndarray) -> None:
-    finite = distance[np.isfinite(distance)]
-    if finite.size and not PLAUSIBLE_KPC[0] <= np.median(finite) <= PLAUSIBLE_KPC[1]:
-        raise InputError(
-            f"{path}: the median distance would be {np.median(finite):g} kpc; correct the unit of distance in "
-            f"{mapping_path} (pc or kpc)."
+            f"{path}: {repeated.size:,} ids are repeated: {', '.join(repeated[:5])}{more}; keep one row each, or name "
+            "a column for best in [catalogue]."
         )

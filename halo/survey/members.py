@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 import numpy as np
+from astropy.table import Table
 
 from ..errors import InputError, UsageError
 from ..io.fits import find_table, is_html, read_columns
@@ -22,6 +23,9 @@ ID_COLUMN, PROBABILITY_COLUMN = 0, 16
 LINE, EMPTY, CATALOGUE = 10_000, 100_000, 2**29
 """Most bytes of a line, most lines without a star, and most bytes of a text file; real ones stay far below."""
 
+FEWEST = 5
+"""Least number of ids by whose digits it is judged whether they were once floats."""
+_PLACE = 35
 _ID_NAMES = ("SOURCE_ID", "GAIAEDR3_SOURCE_ID", "GAIA_SOURCE_ID")
 _PROBABILITY_NAMES = ("PROB", "MEMBERPROB", "MEMBER_PROB")
 
@@ -69,6 +73,47 @@ def read_members(
         found.append(ids[probability >= min_probability])  # NaN never passes
         progress("cluster members", done, total)
     return np.unique(np.concatenate(found))
+
+
+def no_member(table: Table, ids: np.ndarray | None) -> tuple[str, ...]:
+    """Return a warning where none of the cluster members is among the stars, with the likely cause; else nothing.
+
+    Gaia's ids begin with the place on the sky, which a star keeps from release to release (Gaia's data model of
+    ``source_id``: the HEALPix pixel of level 12, of 0.86 arcmin, is the id divided by 2^35).
+
+    Parameters
+    ----------
+    table : Table
+        All stars, with ``SOURCE_ID``.
+    ids : ndarray of int64, optional
+        Those of the members.
+    """
+    if ids is None:
+        return ()
+    stars = np.asarray(table["SOURCE_ID"])
+    if np.isin(stars, ids).any():
+        return ()
+    start = f"none of the {len(ids):,} cluster members is among the {len(table):,} stars: "
+    end = "; nothing was removed"
+    rounded = [who for who, one in (("the members", ids), ("the stars", stars[stars > 0])) if _is_rounded(one)]
+    if rounded:
+        return (f"{start}the ids of {' and '.join(rounded)} were once floats and have lost digits{end}",)
+    same = np.isin(stars[stars > 0] >> _PLACE, ids >> _PLACE).sum()
+    if same:
+        return (
+            f"{start}{same:,} stars lie within an arcminute of one by their ids, which are therefore likely to be of "
+            f"another Gaia release (Gaia DR2 and DR3 number stars differently){end}",
+        )
+    return (
+        f"{start}no star is near one by its id; the survey may have seen none of these clusters, or the ids may be of "
+        f"another Gaia release (Gaia DR2 and DR3 number stars differently){end}",
+    )
+
+
+def _is_rounded(ids: np.ndarray) -> bool:
+    """Return whether ids were floats of 64 bits, in which those of Gaia are multiples of 64 at least."""
+    large = ids[ids > 2**59]
+    return bool(len(large) >= FEWEST and (large % 64 == 0).all())
 
 
 def _tables(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, int, int]]:

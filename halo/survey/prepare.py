@@ -21,12 +21,17 @@ from ..stars.clusters import REPORTED, described, number_by_cluster
 from ..stars.clusters import members as in_clusters
 from ..stars.cutflow import CutFlow
 from ..stars.cuts import Cut, apply_cuts, user_cuts
+from ..stars.origin import SURVEY, survey_of_record
 from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
 from .apogee import read_survey
-from .mapping import CARTESIAN_KEYS, SKY_KEYS, MappedCatalogue, read_mapped
-from .members import read_members
-from .quality import mapped_quality_cuts, quality_cuts
+from .grammar import CARTESIAN_KEYS, SKY_KEYS
+from .mapping import MappedCatalogue, read_mapped
+from .members import no_member, read_members
+from .parsing import read_mapping
+from .quality import mapped_quality_cuts, measured_only, quality_cuts
+from .settings import SURVEYS
 from .settings import PrepareSettings as PrepareSettings
+from .surveys import Survey, arrange, chosen_flags, for_elements, recognise, survey_facts, with_bits
 
 UNSTATED = (
     "the mapping does not say what E is measured from, so nothing can refuse to mix it with others; name it by "
@@ -42,6 +47,9 @@ def prepare(
     members: str | Path | None = None,
     *,
     columns: str | Path | None = None,
+    survey: str | None = None,
+    distances: str | Path | None = None,
+    further: Sequence[str | Path] = (),
     settings: PrepareSettings | None = None,
     progress: Progress = silent,
 ) -> Catalogue:
@@ -49,12 +57,20 @@ def prepare(
 
     Parameters
     ----------
-    allstar, astronn : path
-        APOGEE DR17's catalogues, as `apogee.read_survey` reads them; with `columns` a catalogue of one's own alone.
+    allstar : path
+        The survey's catalogue; with `columns` one's own.
+    astronn : path, optional
+        A second file: astroNN's catalogue for APOGEE DR17, the table of Gaia for GALAH, what `columns` joins first.
     members : path, optional
         Cluster members, as `members.read_members` reads them; without it none are removed.
     columns : path, optional
         The TOML file that names the columns of one's own catalogue, as `prepare_mapped` takes it.
+    survey : str, optional
+        One of `settings.SURVEYS`; by default it is recognised by the columns of the catalogue.
+    distances : path, optional
+        A file of distances that goes with the survey.
+    further : sequence of path
+        Further files that `columns` or the survey joins, as ``NAME=FILE`` or in the order of the mapping.
     settings : PrepareSettings, optional
         The paper's by default.
     progress : callable, optional
@@ -70,7 +86,7 @@ def prepare(
     InputError
         Files that are damaged, incomplete or not what they claim to be; or no star passes.
     UsageError
-        A setting that makes no sense; neither an astroNN catalogue nor `columns`, or both.
+        A setting that makes no sense; one file of no known survey, or a survey and `columns`.
 
     Examples
     --------
@@ -78,23 +94,36 @@ def prepare(
     >>> stars = halo.prepare("allStar.fits", "astroNN.fits", "members/")  # doctest: +SKIP
     >>> halo.save("stars.fits", stars)  # doctest: +SKIP
     """
-    if (columns is None) == (astronn is None):
-        raise UsageError("give ALLSTAR and ASTRONN, or one catalogue with --columns.")
     settings = settings or PrepareSettings()
+    rest = [path for path in (astronn, *further, distances) if path is not None]
     if columns is not None:
-        return prepare_mapped(allstar, columns, members, settings=settings, progress=progress)
-    assert astronn is not None
+        if survey is not None:
+            raise UsageError("give --survey or --columns, not both: a survey's columns are known.")
+        return prepare_mapped([allstar, *rest], columns, members, settings=settings, progress=progress)
+    known = survey or recognise(allstar) or next((name for path in rest if (name := recognise(path))), None)
+    if known is None and len(rest) != 1:
+        raise UsageError(
+            f"{allstar} is the catalogue of no known survey ({', '.join(SURVEYS)}); give ALLSTAR and ASTRONN of APOGEE "
+            "DR17, or one catalogue with --columns."
+        )
+    facts = survey_facts(known or SURVEYS[0])
+    if facts.name != SURVEYS[0] or not rest:  # APOGEE DR17's reader joins its two files itself
+        return prepare_mapped(arrange(facts, [allstar, *rest]), facts, members, settings=settings, progress=progress)
+    if len(rest) > 1:
+        raise UsageError(f"{facts.name} joins one file of distances, astroNN's; got {', '.join(map(str, rest))}.")
     _check_backend(settings)
-    table = read_survey(allstar, astronn, elements=settings.elements, columns=settings.columns, progress=progress)
+    table = read_survey(allstar, rest[0], elements=settings.elements, columns=settings.columns, progress=progress)
     ids = None if members is None else read_members(members, settings.member_probability, progress=progress)
-    cuts = (*_member_cuts(ids, settings), *quality_cuts(settings.quality))
-    inputs = [Path(allstar), Path(astronn), *([] if members is None else [Path(members)])]
-    return _finish(table, cuts, settings, inputs, "prepare", progress, warned=_no_member(table, ids))
+    bits = chosen_flags(settings.flags, facts.flag_bits)
+    cuts = (*_member_cuts(ids, settings), *quality_cuts(replace(settings.quality, bits=bits)))
+    inputs = [Path(allstar), Path(rest[0]), *([] if members is None else [Path(members)])]
+    warned = no_member(table, ids)
+    return _finish(table, cuts, settings, inputs, "prepare", progress, warned=warned, survey=facts)
 
 
 def prepare_mapped(
-    path: str | Path,
-    mapping: str | Path,
+    path: str | Path | Sequence[str | Path],
+    mapping: str | Path | Survey,
     members: str | Path | None = None,
     *,
     settings: PrepareSettings | None = None,
@@ -104,10 +133,11 @@ def prepare_mapped(
 
     Parameters
     ----------
-    path : path
-        The catalogue, in a format that astropy reads.
-    mapping : path
-        The TOML file that names its columns; see ``docs/catalogue-mapping.md``.
+    path : path or sequence of paths
+        The catalogue, and the further files that the mapping joins, as `mapping.read_mapped` takes them.
+    mapping : path or Survey
+        The TOML file that names its columns, see ``docs/catalogue-mapping.md``; or a survey, of whose abundances those
+        of the settings are read.
     members : path, optional
         Cluster members to remove; the mapping must then name ``source_id``.
     settings : PrepareSettings, optional
@@ -127,8 +157,14 @@ def prepare_mapped(
         A setting that makes no sense, or members without ``source_id``.
     """
     settings = settings or PrepareSettings()
-    mapped = read_mapped(path, mapping, progress=progress)
-    settings = replace(settings, elements=mapped.elements)
+    survey = mapping if isinstance(mapping, Survey) else None
+    bits = chosen_flags(settings.flags, survey.flag_bits if survey else {})
+    content = survey.mapping if survey else read_mapping(str(mapping))
+    if survey:
+        content = for_elements(content, settings.elements)
+    mapped = read_mapped(path, with_bits(content, bits), progress=progress)
+    if mapped.elements:  # a table of clusters may have none
+        settings = replace(settings, elements=mapped.elements)
     if settings.recompute and mapped.has_orbits:
         if not any(set(names) <= set(mapped.table.colnames) for names in (SKY, CARTESIAN)):
             raise InputError(
@@ -141,15 +177,19 @@ def prepare_mapped(
     ids = None
     if members is not None:
         if "SOURCE_ID" not in mapped.table.colnames:
-            raise UsageError(f"{mapping}: cluster members are matched by source_id; name its column under [columns].")
+            raise UsageError(
+                f"{content.path}: cluster members are matched by source_id; name its column under [columns]."
+            )
         ids = read_members(members, settings.member_probability, progress=progress)
     cuts = (
+        *map(_given, mapped.exist),
         *_member_cuts(ids, settings),
-        *mapped_quality_cuts(mapped.table, settings.quality, mapped.keep, mapped.quality),
+        *(_given((f"quality: {said}", met)) for said, met in mapped.conditions),
+        *mapped_quality_cuts(mapped.table, settings.quality, bits),
     )
-    inputs = [Path(path), Path(mapping), *([] if members is None else [Path(members)])]
-    warned = _no_member(mapped.table, ids)
-    return _finish(mapped.table, cuts, settings, inputs, "prepare", progress, mapped=mapped, warned=warned)
+    inputs = [*mapped.files, survey.path if survey else content.path, *([] if members is None else [Path(members)])]
+    warned = (*mapped.warnings, *no_member(mapped.table, ids))
+    return _finish(mapped.table, cuts, settings, inputs, "prepare", progress, mapped, warned, survey)
 
 
 def _finish(
@@ -161,6 +201,7 @@ def _finish(
     progress: Progress,
     mapped: MappedCatalogue | None = None,
     warned: Sequence[str] = (),
+    survey: Survey | None = None,
 ) -> Catalogue:
     has_orbits = mapped is not None and mapped.has_orbits
     if not has_orbits:
@@ -169,7 +210,8 @@ def _finish(
     mask, flow = apply_cuts(table, cuts)
     _refuse_empty(flow, inputs)
     progress("quality cuts", len(table), len(table))
-    stars = table[mask]
+    bits = chosen_flags(settings.flags, survey.flag_bits if survey else {})
+    stars = measured_only(table[mask], replace(settings.quality, bits=bits), mapped=mapped is not None)
     said: Convention | None
     if has_orbits:
         assert mapped is not None
@@ -193,10 +235,14 @@ def _finish(
     flow = flow.then(late_flow)
     _refuse_empty(flow, inputs)
     effective = {field.name: getattr(settings, field.name) for field in fields(settings)}
-    if mapped is not None:
-        effective["mapping"] = mapped.mapping
+    if survey is not None:
+        effective |= {"survey": survey.name}
+    elif mapped is not None:
+        effective |= {"mapping": mapped.mapping, "elements": mapped.elements}
     record = provenance(command, effective, inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
+    record[SURVEY] = survey_of_record(record)
     made = _ordered(stars[mask], settings)
+    made.meta |= {SURVEY: record[SURVEY]}
     if said is not None:
         made.meta[CONVENTION] = said.record()
     return Catalogue(made, flow, record, warnings=(*warned, *_left_in_clusters(made, settings)))
@@ -214,18 +260,9 @@ def _left_in_clusters(stars: Table, settings: PrepareSettings) -> tuple[str, ...
     )
 
 
-def _no_member(table: Table, ids: np.ndarray | None) -> tuple[str, ...]:
-    if ids is None or np.isin(np.asarray(table["SOURCE_ID"]), ids).any():
-        return ()
-    return (
-        f"none of the {len(ids):,} cluster members is among the {len(table):,} stars: their ids may be of another Gaia "
-        "release (Gaia DR2 and DR3 number stars anew); nothing was removed",
-    )
-
-
 def _stated(mapped: MappedCatalogue) -> Convention | None:
     """Return what a mapping says of the energies that its catalogue brings."""
-    says = mapped.mapping.get("catalogue", {})
+    says = mapped.states
     return named(says["potential"], says.get("zero_point", "")) if "potential" in says else None
 
 
@@ -280,6 +317,12 @@ def _check_sun() -> None:
         raise HalonmfError(
             f"the frame gives the Sun Lz = {found:.2f} kpc km/s, expected {LZ_SUN}: the sign or the frame is wrong."
         )
+
+
+def _given(step: tuple[str, np.ndarray]) -> Cut:
+    """Return the cut that keeps the rows of a mask."""
+    said, met = step
+    return Cut(said, lambda t: met)
 
 
 def _member_cuts(ids: np.ndarray | None, settings: PrepareSettings) -> tuple[Cut, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..stars.cuts import Cut
 from ..stars.settings import DEFAULT_ELEMENTS
 from ..stars.variables import ELEMENTS, values
+from .incomplete import DROP, MISSING, blanked, element_cuts
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -44,6 +45,10 @@ class QualityCuts:
         Upper limit of the heliocentric distance, kpc, exclusive.
     flags : bool
         Apply the flag cuts (ASPCAPFLAG and each ``X_FE_FLAG``).
+    missing : str
+        ``drop`` or ``keep``: what becomes of stars that lack some of the abundances; see `incomplete`.
+    bits : tuple of int
+        Bits of the abundances' flags that count; all where there are none.
     """
 
     elements: tuple[str, ...] = DEFAULT_ELEMENTS
@@ -51,9 +56,13 @@ class QualityCuts:
     max_logg: float = 3.0
     max_distance: float = 10.0
     flags: bool = True
+    missing: str = DROP
+    bits: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_elements(self.elements)
+        if self.missing not in MISSING:
+            raise UsageError(f"missing must be one of {', '.join(MISSING)}; got {self.missing!r}.")
         if math.isnan(self.max_logg):
             raise UsageError("max_logg must be a number, got nan.")
         for name in ("max_error", "max_distance"):
@@ -99,14 +108,11 @@ def quality_cuts(settings: QualityCuts | None = None) -> tuple[Cut, ...]:
         Cut("no tellurics", lambda t: no_bits(t["EXTRATARG"], [EXTRATARG_TELLURIC])),
         Cut("no Magellanic Cloud programmes", lambda t: ~_is_magellanic(np.asarray(t["PROGRAMNAME"]))),
     ]
-    for name in s.elements:
-        if s.flags:
-            cuts.append(_flag_cut(name))
-        cuts.append(_error_cut(name, s.max_error))
+    cuts += element_cuts(s.elements, s.missing, lambda name: _of_element(name, s))
     return (*cuts, _below("LOGG", s.max_logg), _below("distance", s.max_distance, " kpc"))
 
 
-def mapped_quality_cuts(table: Table, settings: QualityCuts, keep: np.ndarray, condition: str = "") -> tuple[Cut, ...]:
+def mapped_quality_cuts(table: Table, settings: QualityCuts, bits: Sequence[int] = ()) -> tuple[Cut, ...]:
     """Return the quality cuts that a user's own catalogue has the columns for.
 
     Parameters
@@ -115,16 +121,11 @@ def mapped_quality_cuts(table: Table, settings: QualityCuts, keep: np.ndarray, c
         As `mapping.read_mapped` makes it.
     settings : QualityCuts
         Thresholds.
-    keep : ndarray of bool
-        Rows that satisfy the catalogue's own quality condition.
-    condition : str
-        That condition, for the cut-flow; empty where there is none.
+    bits : sequence of int
+        Bits of the flags that were asked for when the table was read; all where there are none.
     """
-    cuts = [Cut(f"quality: {condition}", lambda t: keep)] if condition else []
-    for name in settings.elements:
-        if settings.flags and f"{name}_FLAG" in table.colnames:
-            cuts.append(_flag_cut(name))
-        cuts.append(_error_cut(name, settings.max_error) if f"{name}_ERR" in table.colnames else _present_cut(name))
+    named = tuple(name for name in settings.elements if name in table.colnames)
+    cuts = list(element_cuts(named, settings.missing, lambda name: _of_element(name, settings, table, bits)))
     if "LOGG" in table.colnames:
         cuts.append(_below("LOGG", settings.max_logg))
     if "distance" in table.colnames:
@@ -132,8 +133,36 @@ def mapped_quality_cuts(table: Table, settings: QualityCuts, keep: np.ndarray, c
     return tuple(cuts)
 
 
-def _flag_cut(name: str) -> Cut:
-    return Cut(f"{name}_FLAG = 0", lambda t: np.asarray(t[f"{name}_FLAG"]) == 0)
+def measured_only(table: Table, settings: QualityCuts, *, mapped: bool) -> Table:
+    """Return stars that were kept without some of the abundances, NaN for these; others as they are.
+
+    `mapped` says that the table is one of `mapping.read_mapped`.
+    """
+    if settings.missing == DROP:
+        return table
+    return blanked(table, settings.elements, lambda name: _of_element(name, settings, table if mapped else None))
+
+
+def _of_element(name: str, settings: QualityCuts, table: Table | None = None, bits: Sequence[int] = ()) -> list[Cut]:
+    """Return the cuts on an abundance; with a table, as a mapping makes it, only those that it has the columns for.
+
+    Such a table's flags have been asked for their `bits` already, of which the cut-flow tells.
+    """
+    cuts = []
+    if settings.flags and table is None:
+        cuts.append(_flag_cut(name, settings.bits))
+    elif settings.flags and table is not None and f"{name}_FLAG" in table.colnames:
+        said = f"no bit {', '.join(map(str, bits))} of the flag of {name}" if bits else f"{name}_FLAG = 0"
+        cuts.append(replace(_flag_cut(name), name=said))
+    has_error = table is None or f"{name}_ERR" in table.colnames
+    return [*cuts, _error_cut(name, settings.max_error) if has_error else _present_cut(name)]
+
+
+def _flag_cut(name: str, bits: Sequence[int] = ()) -> Cut:
+    if bits:
+        said = f"no bit {', '.join(map(str, bits))} of {name}_FLAG"
+        return Cut(said, lambda t: no_bits(t[f"{name}_FLAG"], bits), on=name)
+    return Cut(f"{name}_FLAG = 0", lambda t: np.asarray(t[f"{name}_FLAG"]) == 0, on=name)
 
 
 def _error_cut(name: str, limit: float) -> Cut:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 DEFAULT_COLUMNS = ("TEFF", "SNR", "M_H", "ALPHA_M")
 """Columns of allStar that are carried along where the file has them."""
+SURVEYS = ("apogee-dr17", "mwm-dr19", "galah-dr4", "galah-dr3")
+"""Surveys whose files are known by name: each is a file of ``halo/survey/facts``."""
+ALL_FLAGS, NO_FLAGS = "all", "none"
 CLUSTERS = ("report", "remove", "ignore")
 DEFAULT_PROBABILITY = 0.8
 """Probability of cluster membership at which stars are removed."""
@@ -39,8 +42,11 @@ class PrepareSettings:
     clusters : str
         Stars in the place and with the motion of a globular cluster that are left: ``report`` warns of them,
         ``remove`` takes them out, ``ignore`` does not look; see `stars.clusters`.
-    flags : bool
-        Apply the flag cuts.
+    flags : str
+        ``all``, ``none``, or the bits of the flags of abundances that count, as numbers or names with commas between;
+        True and False are ``all`` and ``none``. With ``none`` APOGEE DR17's ASPCAPFLAG does not count either.
+    missing : str
+        ``drop`` leaves out the stars that lack one of the abundances; ``keep`` keeps those with [Fe/H] and one more.
     columns : tuple of str
         Further columns of allStar to carry along where present.
     cuts : tuple of str
@@ -65,7 +71,14 @@ class PrepareSettings:
     clusters: Annotated[
         str, "Stars in place and motion of a globular cluster: warn, remove, or do not look.", Option(choices=CLUSTERS)
     ] = CLUSTERS[0]
-    flags: Annotated[bool, "Apply the survey's flags."] = True
+    flags: Annotated[str, "Flags that count: all, none, or bits of the abundances' flags, such as 0,GRIDEDGE_WARN."] = (
+        ALL_FLAGS
+    )
+    missing: Annotated[
+        str,
+        "Stars that lack abundances: drop, or keep those with [Fe/H] and one more.",
+        Option(choices=("drop", "keep")),
+    ] = "drop"
     columns: tuple[str, ...] = DEFAULT_COLUMNS
     cuts: Cuts = ()
     potential_backend: Annotated[str, "auto is AGAMA where installed, else builtin.", Option(choices=BACKENDS)] = "auto"
@@ -80,6 +93,8 @@ class PrepareSettings:
     def __post_init__(self) -> None:
         from ..stars.cuts import user_cuts  # needs numpy, which the help of commands does without
 
+        if isinstance(self.flags, bool):  # as it was before bits could be chosen
+            object.__setattr__(self, "flags", ALL_FLAGS if self.flags else NO_FLAGS)
         _ = self.quality
         user_cuts(self.cuts)  # a misspelt condition is to fail now, not after the orbits
         if not 0 <= self.member_probability <= 1:
@@ -92,4 +107,6 @@ class PrepareSettings:
         """The thresholds of the quality cuts."""
         from .quality import QualityCuts
 
-        return QualityCuts(self.elements, self.max_error, self.max_logg, self.max_distance, self.flags)
+        return QualityCuts(
+            self.elements, self.max_error, self.max_logg, self.max_distance, self.flags != NO_FLAGS, self.missing
+        )

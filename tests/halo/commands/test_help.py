@@ -26,6 +26,7 @@ COMMANDS = [
     "eccentricity",
     "members",
     "simulation",
+    "observe",
     "regions",
     "bifurcation",
     "aurora",
@@ -41,6 +42,7 @@ COMMANDS = [
     "recompute",
     "demo",
     "paper",
+    "init",
     "bench",
     "info",
 ]
@@ -86,7 +88,7 @@ def test_help_names_every_command():
         assert re.search(rf"^  {command}\b", result.output, re.MULTILINE)
 
 
-GROUPS = ("Data", "Fit", "Results", "Populations", "Ensembles", "Checks", "Whole pipeline", "About")
+GROUPS = ("Data", "Fit", "Results", "Populations", "Ensembles", "Checks", "Simulations", "Whole pipeline", "About")
 
 
 def test_help_lists_commands_in_groups():

@@ -316,7 +316,7 @@ def test_energies_can_come_with_the_catalogue(tmp_path, mapping):
         ('LOGG = "logg"', 'logg = "logg"', "unknown logg"),
         ("[catalogue]", "[catalog]", "unknown catalog"),
         ('"snr > 30', '"(snr > 30)', "quality: cut"),
-        ('"snr > 30', '"SN > 30', "quality: unknown variable"),
+        ('"snr > 30', '"SN > 30', "no column 'SN'"),
         ('gaia"', 'ra"', "integer"),
         ('id = "star"', 'id = "f_feh"', "ids are repeated"),
         ("[columns]", "[columns", "not TOML"),

@@ -1,5 +1,6 @@
 """Survey files: read whole and right, or refused in one line that names the file and helps."""
 
+import gzip
 import zipfile
 from contextlib import suppress
 from copy import deepcopy
@@ -269,9 +270,17 @@ def test_a_web_page_is_named_as_such(files):
     refused(*files, files[0].name, "web page")
 
 
-def test_a_compressed_file_is_to_be_unpacked(files):
+def test_a_compressed_file_is_read_as_it_is(files, tmp_path):
+    plain = read_survey(*files)
+    packed = tmp_path / "packed.fits.gz"
+    packed.write_bytes(gzip.compress(files[1].read_bytes(), 1))
+    found = read_survey(files[0], packed)
+    assert all(np.array_equal(plain[n], found[n], equal_nan=plain[n].dtype.kind == "f") for n in plain.colnames)
+
+
+def test_a_damaged_compressed_file_is_refused(files):
     files[1].write_bytes(b"\x1f\x8b\x08\x00" + bytes(100))
-    refused(*files, files[1].name, "gunzip")
+    refused(*files, files[1].name, "damaged gzip")
 
 
 def test_a_missing_file_is_named(files, tmp_path):

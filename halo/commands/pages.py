@@ -1,0 +1,37 @@
+"""Results on a page: one fit or one ensemble, to be read and sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from ..fields import Argument, Option
+from ..fits.settings import Bootstrap
+from .console import Terminal, tell
+from .options import Overwrite, Quiet, command
+from .output import Output
+
+
+@command("halonmf report fit.h5 stars.fits -o report.html")
+def report(
+    result: Annotated[Path, "A fit, or the folder or summary.h5 of an ensemble.", Argument("RESULT")],
+    stars: Annotated[Path | None, "Prepared catalogue that the fit was made of.", Argument("STARS")] = None,
+    output: Annotated[Path, "Page to write.", Option("--output", "-o")] = Path("report.html"),
+    *,
+    boundary: Annotated[Path | None, "Show this boundary too, from halonmf boundary."] = None,
+    bootstrap: Bootstrap,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a fit or an ensemble as one page.
+
+    It has the verdict, numbers with intervals, figures, cut-flow, settings and provenance, and a map of the bins in which
+    one chooses some and sees their chemistry. The page needs no network.
+    """
+    from ..pages.report import report as make
+
+    out = Output.file(output, (".html", ".htm"), (result, stars, boundary), overwrite)
+    with Terminal(quiet) as progress:
+        made = make(result, stars, boundary=boundary, bootstrap=bootstrap, progress=progress)
+    made.save(out.path, overwrite=overwrite)
+    tell(made, output, quiet)
