@@ -14,7 +14,7 @@ from astropy.table import Column, QTable, Table
 from ..errors import HalonmfError, InputError, UsageError
 from ..io.provenance import plain, provenance
 from ..orbits.convention import ZERO_POINT, Convention, own
-from ..orbits.public import named
+from ..orbits.public import UNSTATED, of_mapping
 from ..progress import Progress, silent
 from ..stars.catalogue import CONVENTION, Catalogue
 from ..stars.clusters import REPORTED, described, number_by_cluster
@@ -33,10 +33,6 @@ from .settings import SURVEYS
 from .settings import PrepareSettings as PrepareSettings
 from .surveys import Survey, arrange, chosen_flags, for_elements, recognise, survey_facts, with_bits
 
-UNSTATED = (
-    "the mapping does not say what E is measured from, so nothing can refuse to mix it with others; name it by "
-    "potential under [catalogue], or compute orbits with --recompute"
-)
 LZ_SUN = 1994.76
 """Lz of the Sun, kpc km/s, prograde positive: 8.122 kpc less the height of 20.8 pc, times 245.6 km/s."""
 
@@ -215,7 +211,7 @@ def _finish(
     said: Convention | None
     if has_orbits:
         assert mapped is not None
-        said = _stated(mapped)
+        said = of_mapping(mapped.mapping)
         if said is None:
             warned = (*warned, UNSTATED)
         else:
@@ -258,12 +254,6 @@ def _left_in_clusters(stars: Table, settings: PrepareSettings) -> tuple[str, ...
         f"{described(found)} by place and motion are among the {len(stars):,} stars: a component may be a cluster; "
         "give --members, or --clusters remove",
     )
-
-
-def _stated(mapped: MappedCatalogue) -> Convention | None:
-    """Return what a mapping says of the energies that its catalogue brings."""
-    says = mapped.states
-    return named(says["potential"], says.get("zero_point", "")) if "potential" in says else None
 
 
 def _check_backend(settings: PrepareSettings) -> None:
