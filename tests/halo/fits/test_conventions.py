@@ -115,7 +115,7 @@ def test_a_mapped_catalogues_own_energies_state_what_the_mapping_names(tmp_path)
     table["name"] = [f"s{i}" for i in range(len(table))]
     table.write(tmp_path / "t.ecsv")
     text = 'id = "name"\nE = "E"\nLz = "Lz"\ne = "ecc"\n[abundances]\nFE_H = "FE_H"\nAL_FE = "AL_FE"\nMG_FE = "MG_FE"\n'
-    (tmp_path / "m.toml").write_text('[catalogue]\npotential = "MINESweeper"\n[columns]\n' + text)
+    (tmp_path / "m.toml").write_text('version = 2\n[catalogue]\npotential = "MINESweeper"\n[columns]\n' + text)
     made = halo.prepare(tmp_path / "t.ecsv", columns=tmp_path / "m.toml")
     assert made.convention.potential == stated(made.table.meta).potential == "MW2022"
     (tmp_path / "silent.toml").write_text("[columns]\n" + text)
@@ -136,7 +136,7 @@ def test_prepare_computes_again_where_it_is_asked_to(stars, tmp_path):
     columns = {key: key for key in ("E", "Lz", "x", "y", "v_x", "v_y", "v_z")} | {"z": "z_gal"}
     keys = "\n".join(f'{key} = "{name}"' for key, name in columns.items())
     (tmp_path / "m.toml").write_text(
-        f'[catalogue]\npotential = "MINESweeper"\n[columns]\nid = "APOGEE_ID"\n{keys}\n'
+        f'version = 2\n[catalogue]\npotential = "MINESweeper"\n[columns]\nid = "APOGEE_ID"\n{keys}\n'
         '[abundances]\nFE_H = "FE_H"\nAL_FE = "AL_FE"\nMG_FE = "MG_FE"\n'
     )
     settings = halo.PrepareSettings(recompute=True, potential_backend="builtin")
