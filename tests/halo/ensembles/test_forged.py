@@ -40,7 +40,8 @@ def forge(whole, folder, change):
         lambda replicates, base, coordinates: ({**replicates, "more": replicates["n"]}, base, coordinates),
         lambda replicates, base, coordinates: (
             {**replicates, "mass_fraction": replicates["n"][:, None]}, base, coordinates),
-        lambda replicates, base, coordinates: ({**replicates, "n": np.zeros((len(replicates["n"]), 2, 2))}, base, coordinates),
+        lambda replicates, base, coordinates: (
+            {**replicates, "n": np.zeros((len(replicates["n"]), 2, 2))}, base, coordinates),
     ],
 )  # fmt: skip
 def test_batches_that_do_not_belong_together_are_refused(whole, tmp_path, change):
