@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -212,6 +213,11 @@ def leave(warning: str) -> None:
         raise typer.Exit(4)
 
 
+def _mute() -> None:
+    """Send standard output nowhere: what it still holds would fail once more when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def guarded(function: Callable[..., None]) -> Callable[..., None]:
     """Return a command whose known errors, and signals to stop, become one line and an exit code."""
 
@@ -229,6 +235,14 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise  # a reader that left, as head does, is no fault: typer ends silently
         except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                _mute()
+                typer.echo(
+                    f"halonmf: standard output cannot be written ({error.strerror}); files that have their names are "
+                    "complete: free space where it goes, or use --quiet",
+                    err=True,
+                )
+                raise typer.Exit(5) from None
             if os.environ.get("HALONMF_DEBUG"):
                 traceback.print_exc()
             typer.echo(
