@@ -123,11 +123,14 @@ def sentences(found):
         lines.append(f"| {name} | {' | '.join(cells)} | {min(rms):.2f} to {max(rms):.2f} |")
     e = found["truncated"]
     lines += [
-        f"change energies by {e['energy_rms']:.0f} km2/s2 rms and eccentricities by {e['eccentricity_rms']:.3f} rms",
+        f"change energies by {e['energy_rms']:.0f} km2/s2 rms and eccentricities by {e['eccentricity_rms']:.4f} rms",
         f"of {e['chosen']:,} chemically pure stars {100 * e['chosen_by_both'] / e['chosen']:.1f} % stay so",
-        f"{e['chosen_by_ours_alone']} others become so",
+        f"stars that become so: {e['chosen_by_ours_alone']}",
         f"Five million particles take {found['seconds_of_5e6_particles']:.0f} s",
     ]
+    verdicts = [row["verdict"] for rows in found["rows"].values() for row in rows]
+    sound = sum(verdict.startswith("sound") for verdict in verdicts)
+    lines.append(f"The verdict calls {sound} of these {len(verdicts)} fits sound")
     return lines
 
 

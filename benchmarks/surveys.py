@@ -3,6 +3,8 @@
 Run with: python benchmarks/surveys.py [--rows 1500000] [--seeds 5] [--folder DIR]; it needs some 3 GB of memory and
 2 GB of files in the folder, where they are deleted again.
 
+With --rows 0 the figures of the last run at full size stay.
+
 The file of full size holds a survey-like mock of 100,000 rows over and over, each time with other ids. Preparing it is
 a process of its own, imports and orbits included, on one thread (set OMP_NUM_THREADS=1).
 """
@@ -10,6 +12,7 @@ a process of its own, imports and orbits included, on one thread (set OMP_NUM_TH
 import argparse
 import gzip
 import io
+import json
 import pathlib
 import tempfile
 
@@ -120,19 +123,29 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--output", type=pathlib.Path, default=RESULTS / "surveys.json")
     options = parser.parse_args()
+    settings = {"rows": options.rows, "seeds": options.seeds}
+    before = json.loads(options.output.read_text()) if options.output.exists() and not options.rows else {}
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        size = large(pathlib.Path(folder), options.rows) if options.rows else {}
-        seeds = range(1, options.seeds + 1)
-        mocks = {seed: recovered(pathlib.Path(folder), seed) for seed in seeds}
+        size = large(pathlib.Path(folder), options.rows) if options.rows else before.get("large", {})
+        mocks = {}
+        for seed in range(1, options.seeds + 1):
+            mocks[seed] = recovered(pathlib.Path(folder), seed)
+            figures = {"large": size, "mocks": mocks, "largest_differences": differences(mocks)}
+            save(options.output, figures, "benchmarks/surveys.py", settings, seeds=list(mocks), device="cpu")
+    worst = differences(mocks)
+    print("largest differences from APOGEE DR17's layout:", worst)
+    figures = {"large": size, "mocks": mocks, "largest_differences": worst}
+    save(options.output, figures, "benchmarks/surveys.py", settings, seeds=list(mocks), device="cpu")
+
+
+def differences(mocks):
+    """Return by how much the layouts differ from APOGEE DR17's at most."""
     worst = {}
     for name in FILES:
         for what in ("HE", "crossing"):
             apart = [abs(mock[name][what] - mock["apogee-dr17"][what]) for mock in mocks.values()]
             worst[f"{name} {what}"] = float(np.max(apart)) if apart else None
-    print("largest differences from APOGEE DR17's layout:", worst)
-    figures = {"large": size, "mocks": mocks, "largest_differences": worst}
-    settings = {"rows": options.rows, "seeds": options.seeds}
-    save(options.output, figures, "benchmarks/surveys.py", settings, seeds=list(seeds), device="cpu")
+    return worst
 
 
 if __name__ == "__main__":

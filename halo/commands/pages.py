@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from ..fields import Argument, Option
 from ..fits.settings import Bootstrap
-from .console import Terminal, tell
+from .console import Terminal, leave
 from .options import Overwrite, Quiet, command
 from .output import Output
 
@@ -25,8 +27,8 @@ def report(
 ) -> None:
     """Write a fit or an ensemble as one page.
 
-    It has the verdict, numbers with intervals, figures, cut-flow, settings and provenance, and a map of the bins in which
-    one chooses some and sees their chemistry. The page needs no network.
+    It has the verdict, numbers with intervals, figures, cut-flow, settings and provenance, and a map of the bins in
+    which one chooses some and sees their chemistry. The page needs no network.
     """
     from ..pages.report import report as make
 
@@ -34,4 +36,5 @@ def report(
     with Terminal(quiet) as progress:
         made = make(result, stars, boundary=boundary, bootstrap=bootstrap, progress=progress)
     made.save(out.path, overwrite=overwrite)
-    tell(made, output, quiet)
+    typer.echo(f"{made.describe()} -> {output}")
+    leave(made.problems())

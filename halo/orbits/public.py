@@ -7,14 +7,12 @@ that no constant brings one to another: energies are converted by computing them
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from .convention import POTENTIAL, UNKNOWN, ZERO_POINT, Convention, own
 from .settings import POTENTIALS
 
-__all__ = ["PUBLIC", "UNSTATED", "Public", "named", "of_mapping"]
+__all__ = ["PUBLIC", "Public", "named"]
 
 
 @dataclass(frozen=True)
@@ -83,13 +81,6 @@ PUBLIC: dict[str, Public] = {
 _ALIASES = {"mw2022": "MINESweeper", "gravpot": "GravPot16", "galahdr3": "GALAH", "galahdr4": "GALAH"}
 
 
-UNSTATED = (
-    "the mapping does not say what E is measured from, so nothing can refuse to mix it with others; name it by "
-    "potential under [catalogue], or compute orbits with --recompute"
-)
-"""Warning of a catalogue that brings energies."""
-
-
 def named(potential: str, zero_point: str = "", sun: str = "") -> Convention:
     """Return the convention that a mapping file states by a name: a public catalogue's, one of ours, or another.
 
@@ -110,12 +101,6 @@ def named(potential: str, zero_point: str = "", sun: str = "") -> Convention:
     if key in ours:  # of ours, but with whose Sun?
         return Convention(ours[key].potential, zero_point or ZERO_POINT, sun)
     return Convention(potential, zero_point or UNKNOWN, sun)
-
-
-def of_mapping(mapping: Mapping[str, Any]) -> Convention | None:
-    """Return what a mapping file says of the energies that its catalogue brings; None where it says nothing."""
-    says = mapping.get("catalogue", {})
-    return named(str(says["potential"]), str(says.get("zero_point", ""))) if "potential" in says else None
 
 
 def _plain(text: str) -> str:

@@ -17,7 +17,7 @@ from ..figures.panels import frame, oriented
 from ..fits.fit import Fit, fractions
 from ..mixtures.bins import Bins
 from ..paper.amounts import amount, readable, unit_text
-from ..paper.blocks import Live
+from ..paper.blocks import Live, Sheet
 from ..products.boundary import Boundary
 from ..stars.variables import unit_of
 
@@ -123,15 +123,13 @@ def _side(bins: Bins, index: int, *, upright: bool) -> _Side:
     name = bins.axes[index].variable
     factor = look.scale(name).factor
     low, high = frame(bins, index)
-    unit = _POWERS.get(factor, "") + unit_text(unit_of(name))
-    label = f"{readable(name)} [{unit.strip()}]" if unit.strip() else readable(name)
     ticks = []
     for value in look.round_numbers(low, high, 5):
         at = (value - low) / (high - low) * _INNER
         text = f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
         ticks.append({"at": round(_TOP + _INNER - at if upright else _LEFT + at, 1), "text": text})
     bounds = np.clip((bins.bounds[:, index] / factor - low) / (high - low), 0, 1)
-    return _Side(label, low, high, bounds, tuple(ticks))
+    return _Side(_label(name), low, high, bounds, tuple(ticks))
 
 
 def _places(across: _Side, up: _Side) -> list[dict[str, float]]:
@@ -155,6 +153,26 @@ def _texts(fit: Fit, accreted: np.ndarray) -> list[str]:
         said = f"{100 * fraction:.0f} % {fit.reading.label}" if np.isfinite(fraction) else "no stars in the planes"
         found.append(f"{'; '.join(ranges)}: {stars:,} stars, {said}")
     return found
+
+
+def bins_table(fit: Fit) -> Sheet:
+    """Return what the map shows as a table: the limits of each bin, its stars, and the components' fractions."""
+    mixtures, shares = fit.mixtures, fractions(fit.W)
+    variables = [axis.variable for axis in mixtures.bins.axes]
+    factors = [look.scale(name).factor for name in variables]
+    header = ("bin", *map(_label, variables), "stars", *(f"{name} [%]" for name in fit.names))
+    rows = []
+    for i, bounds in enumerate(mixtures.bins.bounds):
+        limits = (f"{a / f:.4g} to {b / f:.4g}" for (a, b), f in zip(bounds, factors, strict=True))
+        shown = (f"{100 * x:.1f}" if np.isfinite(x) else "" for x in shares[i])
+        signed = (text.replace("-", "\N{MINUS SIGN}") for text in limits)
+        rows.append((str(i + 1), *signed, f"{mixtures.n_stars[i]:,}", *shown))
+    return Sheet("bins", "The bins of the map: limits, stars, fractions of the components.", header, tuple(rows))
+
+
+def _label(name: str) -> str:
+    unit = (_POWERS.get(look.scale(name).factor, "") + unit_text(unit_of(name))).strip()
+    return f"{readable(name)} [{unit}]" if unit else readable(name)
 
 
 def _line(boundary: Boundary | None, bins: Bins, across: _Side, up: _Side) -> str:

@@ -1,9 +1,9 @@
-"""The numbers of a fit or an ensemble as tables of a page: fractions and crossings with intervals, the range of bias."""
+"""The numbers of a fit or an ensemble as tables of a page: fractions, crossings, and the range of the bias."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..fits.bootstrap import refit, star_weights
 from ..fits.fit import Fit
 from ..fits.intervals import Ordered, centred
 from ..fits.likelihood import likelihood
-from ..fits.settings import DIVERGENCE, Bootstrap
+from ..fits.settings import DIVERGENCE, LEAST_SQUARES, Bootstrap
 from ..paper.amounts import readable
 from ..paper.blocks import Block, Sheet
 from ..products.profile import LEVELS
@@ -93,7 +93,7 @@ def _fractions(fit: Fit, base: Many, drawn: Many | None) -> Sheet:
     rows = [(name, _percent(x), _between(_percent(a), _percent(b), a + b), how) for name, x, a, b in
             zip(names, values, low, high, strict=True)]  # fmt: skip
     solver = fit.settings.solver
-    if solver.loss == DIVERGENCE and not (solver.alpha_W or solver.alpha_H):
+    if solver.loss in DIVERGENCE and not (solver.alpha_W or solver.alpha_H):
         found = likelihood(fit, level=COVERAGE)
         exact = dict(zip(found.names, zip(found.low, found.high, strict=True), strict=True))
         for i, (name, value, *_) in enumerate(rows):
@@ -122,7 +122,7 @@ def _crossings(fit: Fit, base: Many, drawn: Many | None) -> Sheet:
     return _crossing_sheet(fit.reading.label, rows)
 
 
-def _crossing_sheet(label: str, rows: list[tuple[str, ...]]) -> Sheet:
+def _crossing_sheet(label: str, rows: Sequence[tuple[str, ...]]) -> Sheet:
     return Sheet(
         "crossings",
         f"Where the {label} fraction crosses a level, with intervals of {100 * COVERAGE:.0f} %.",
@@ -132,7 +132,7 @@ def _crossing_sheet(label: str, rows: list[tuple[str, ...]]) -> Sheet:
 
 
 def ensemble_numbers(summary: Summary) -> tuple[Block, ...]:
-    """Return the mass fractions and crossings of an ensemble's first configuration, with the intervals of its replicates."""
+    """Return the mass fractions and crossings of an ensemble's first configuration, with its replicates' intervals."""
     part = summary.parts[0]
     rows = [
         (name, *_stated(part, key("mass_fraction"), (j,), _percent)) for j, name in enumerate(part.names)
@@ -140,8 +140,8 @@ def ensemble_numbers(summary: Summary) -> tuple[Block, ...]:
     if key("accreted_fraction") in part.statistics and part.reading.nameless:
         rows.append((f"accreted ({part.reading.label})", *_stated(part, key("accreted_fraction"), (), _percent)))
     caption = (
-        f"Mass fractions of {part.label or 'the configuration'}: {part.used:,} of {part.replicates:,} replicates count; "
-        f"intervals of {100 * COVERAGE:.0f} % ({summary.interval})."
+        f"Mass fractions of {part.label or 'the configuration'}: {part.used:,} of {part.replicates:,} replicates "
+        f"count; intervals of {100 * COVERAGE:.0f} % ({summary.interval})."
     )
     sheet = Sheet(
         "fractions-table",
@@ -169,18 +169,16 @@ def _part_crossings(part: Part) -> Iterator[tuple[str, ...]]:
 
 
 def bias_range(loss: str, components: int) -> tuple[Block, ...]:
-    """Return the range of the bias of both analyses over a family of mocks, and which of them a fit like this one is."""
+    """Return the range of the bias of both analyses over a family of mocks, and which of them such a fit is like."""
     found = json.loads(BIAS.read_text(encoding="utf-8"))
     ranges = {(row["analysis"], row["number"]): row for row in found["ranges"]}
     numbers = list(dict.fromkeys(number for _, number in ranges))
     # a fit is like one of the two analyses or like neither, whose bias is then another one
-    like = (
-        PAPER
-        if components == 2 and loss != DIVERGENCE
-        else RECOMMENDED
-        if components > 2 and loss == DIVERGENCE
-        else ""
-    )
+    like = ""
+    if components == 2 and loss in LEAST_SQUARES:
+        like = PAPER
+    elif components > 2 and loss in DIVERGENCE:
+        like = RECOMMENDED
     said = (
         f"This fit is made as the {'paper makes' if like == PAPER else 'recommended analysis makes'} its own, so that "
         f"the {like + chr(39) + 's' if like == PAPER else like} range may be quoted for it as systematic error, for "
@@ -193,8 +191,8 @@ def bias_range(loss: str, components: int) -> tuple[Block, ...]:
         for number in numbers
     ]
     caption = (
-        f"Fit minus truth over {len(found['models'])} mock surveys with other halos: the least and the greatest bias of "
-        "either analysis. Energies are in 10⁵ km² s⁻², places in kpc, abundances in dex."
+        f"Fit minus truth over {len(found['models'])} mock surveys with other halos: the least and the greatest bias "
+        "of either analysis. Energies are in 10⁵ km² s⁻², places in kpc, abundances in dex."
     )
     return (said, Sheet("bias", caption, ("number", "the paper's analysis", "recommended"), tuple(rows)))
 

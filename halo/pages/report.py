@@ -1,4 +1,4 @@
-"""One fit or one ensemble on one page that explains itself, works without a network and can be sent to somebody else."""
+"""One fit or one ensemble on one page that works without a network and can be sent to somebody else."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from ..products.four import check_whole
 from ..products.overview import products
 from ..progress import Progress, silent
 from ..stars.catalogue import StarsLike, as_table
-from .explorer import explorer
+from .explorer import bins_table, explorer
 from .numbers import bias_range, ensemble_numbers, fit_numbers
 
 CITE = (
     "The method: E. Y. Davies, V. Belokurov, A. Kravtsov, S. Monty, GyuChul Myeong, N. W. Evans and S. G. Kane, Blind "
     "source separation of the stellar halo.",
-    "This software: the halonmf developers, halonmf: blind source separation of the stellar halo, version {version}. Give "
-    "the SHA-256 of the settings and of the inputs below, so that the result can be made again.",
+    "This software: the halonmf developers, halonmf: blind source separation of the stellar halo, version {version}. "
+    "Give the SHA-256 of the settings and of the inputs below, so that the result can be made again.",
     "Cite the survey that the stars are from too, as it asks to be.",
 )
 TITLES = {
@@ -101,8 +101,8 @@ def report(
 ) -> Page:
     """Return one fit or ensemble as a page.
 
-    It has the verdict, the numbers with intervals, an interactive map of the bins and their chemistry, figures, the range
-    of the bias, the cut-flow, settings, provenance and how to cite. Nothing is fetched when it is read.
+    It has the verdict, the numbers with intervals, an interactive map of the bins and their chemistry, figures, the
+    range of the bias, the cut-flow, settings, provenance and how to cite. Nothing is fetched when it is read.
 
     Parameters
     ----------
@@ -224,16 +224,14 @@ def _ensemble(summary: Summary, line: Classifier | None, boundary: Any, progress
     settings = plain(summary.parts[0].setup)
     record = provenance("report", {"ensemble": summary.run}, inputs=inputs)
     fit = summary.parts[0].setup.fit
-    lines = "\n".join(summary.describe().splitlines())
-    words = tuple(Facts(((str(i + 1), text.strip()),)) for i, text in enumerate(lines.splitlines()) if text.strip())
-    flat = Facts(tuple(item for facts in words for item in facts.items))
+    said = [text.strip() for text in summary.describe().splitlines() if text.strip()]
     judged = tuple(_verdict(summary.verdict, summary.problems()))
     made = (
         Section("verdict", "Verdict", judged),
         Section("numbers", "Fractions and crossings", (*ensemble_numbers(summary), *_line(line))),
         Section("figures", "Figures", tuple(plates)),
         Section("bias-range", "Range of the bias", bias_range(fit.solver.loss, fit.solver.components)),
-        Section("summary", "Summary in lines", (flat,)),
+        Section("summary", "Summary in lines", tuple(said)),
         *_ending(settings, {"ensemble": {"run": summary.run}, "page": record}),
     )
     number = len(summary.parts)
@@ -287,10 +285,9 @@ def _line(line: Classifier | None) -> Iterator[Block]:
 
 def _explored(fit: Fit, live: Any) -> tuple[Block, ...]:
     said = "Each rectangle is a bin. Choose bins to see the chemistry of their stars, and which part of it is whose."
-    rows = sheet_of(fit.table(), "bins", "The bins: their limits, stars, and the components' weights and fractions.")
     if live is None:
-        return ("This fit has too many bins or counts for an interactive page.",)
-    return (said, live, rows)
+        return ("This fit has too many bins or counts for an interactive map.",)
+    return (said, live, bins_table(fit))
 
 
 def _plates(pictures: Mapping[str, Any]) -> Iterator[Plate]:

@@ -90,8 +90,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters |= {"text": _text, "status": _status, "name": lambda file: Path(file).name, "wide": _wide}
-    found.filters |= {"numeric": _numeric, "size": lambda plate: png_size(plate.png)}
-    found.filters |= {"base64": lambda data: base64.b64encode(data).decode(), "board": _scoreboard}
+    found.filters |= {"numeric": _numeric, "size": _size}
+    found.filters |= {"base64": _base64, "board": _scoreboard}
     return found
 
 
@@ -111,6 +111,14 @@ def _policy(style: str, scripts: Sequence[str]) -> str:
 def _text(text: str) -> Markup:
     """Return text escaped, with `code` marked as such."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False)))
+
+
+def _size(plate: Plate) -> tuple[int, int]:
+    return png_size(plate.png)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _wide(plate: Plate) -> str:
@@ -167,7 +175,7 @@ def _line(row: Row) -> str:
     if number.rule:
         size = f"{100 * number.tolerance:g} %" if number.relative else amount(number.tolerance)
         allowed = f'±{size} <a href="#tolerance-{number.rule}">{_text(number.rule)}</a>'
-    said = _text(row.reason)
+    said: str = _text(row.reason)
     if value is not None and value.note:
         said = f"{said.rstrip('.')}. {_text(value.note)}"
     off = "" if row.off_in_errors is None else f"{row.off_in_errors:+.1f}".replace("-", "\N{MINUS SIGN}")

@@ -14,7 +14,6 @@ from astropy.table import Column, QTable, Table
 from ..errors import HalonmfError, InputError, UsageError
 from ..io.provenance import plain, provenance
 from ..orbits.convention import ZERO_POINT, Convention, own
-from ..orbits.public import UNSTATED, of_mapping
 from ..progress import Progress, silent
 from ..stars.catalogue import CONVENTION, Catalogue
 from ..stars.clusters import REPORTED, described, number_by_cluster
@@ -26,13 +25,17 @@ from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
 from .apogee import read_survey
 from .grammar import CARTESIAN_KEYS, SKY_KEYS
 from .mapping import MappedCatalogue, read_mapped
-from .members import no_member, read_members
+from .members import member_cuts, no_member, read_members
 from .parsing import read_mapping
 from .quality import mapped_quality_cuts, measured_only, quality_cuts
 from .settings import SURVEYS
 from .settings import PrepareSettings as PrepareSettings
 from .surveys import Survey, arrange, chosen_flags, for_elements, recognise, survey_facts, with_bits
 
+UNSTATED = (
+    "the mapping does not say what E is measured from, so nothing can refuse to mix it with others; name it by "
+    "potential under [catalogue], or compute orbits with --recompute"
+)
 LZ_SUN = 1994.76
 """Lz of the Sun, kpc km/s, prograde positive: 8.122 kpc less the height of 20.8 pc, times 245.6 km/s."""
 
@@ -111,7 +114,7 @@ def prepare(
     table = read_survey(allstar, rest[0], elements=settings.elements, columns=settings.columns, progress=progress)
     ids = None if members is None else read_members(members, settings.member_probability, progress=progress)
     bits = chosen_flags(settings.flags, facts.flag_bits)
-    cuts = (*_member_cuts(ids, settings), *quality_cuts(replace(settings.quality, bits=bits)))
+    cuts = (*member_cuts(ids, settings.member_probability), *quality_cuts(replace(settings.quality, bits=bits)))
     inputs = [Path(allstar), Path(rest[0]), *([] if members is None else [Path(members)])]
     warned = no_member(table, ids)
     return _finish(table, cuts, settings, inputs, "prepare", progress, warned=warned, survey=facts)
@@ -157,7 +160,7 @@ def prepare_mapped(
     bits = chosen_flags(settings.flags, survey.flag_bits if survey else {})
     content = survey.mapping if survey else read_mapping(str(mapping))
     if survey:
-        content = for_elements(content, settings.elements)
+        content = for_elements(content, settings.elements, settings.columns)
     mapped = read_mapped(path, with_bits(content, bits), progress=progress)
     if mapped.elements:  # a table of clusters may have none
         settings = replace(settings, elements=mapped.elements)
@@ -179,7 +182,7 @@ def prepare_mapped(
         ids = read_members(members, settings.member_probability, progress=progress)
     cuts = (
         *map(_given, mapped.exist),
-        *_member_cuts(ids, settings),
+        *member_cuts(ids, settings.member_probability),
         *(_given((f"quality: {said}", met)) for said, met in mapped.conditions),
         *mapped_quality_cuts(mapped.table, settings.quality, bits),
     )
@@ -211,7 +214,7 @@ def _finish(
     said: Convention | None
     if has_orbits:
         assert mapped is not None
-        said = of_mapping(mapped.mapping)
+        said = mapped.convention
         if said is None:
             warned = (*warned, UNSTATED)
         else:
@@ -313,13 +316,6 @@ def _given(step: tuple[str, np.ndarray]) -> Cut:
     """Return the cut that keeps the rows of a mask."""
     said, met = step
     return Cut(said, lambda t: met)
-
-
-def _member_cuts(ids: np.ndarray | None, settings: PrepareSettings) -> tuple[Cut, ...]:
-    if ids is None:
-        return ()
-    name = f"no cluster member, probability >= {settings.member_probability:g}"
-    return (Cut(name, lambda t: ~np.isin(np.asarray(t["SOURCE_ID"]), ids)),)
 
 
 def _finite(table: Table, columns: Sequence[str]) -> np.ndarray:

@@ -56,7 +56,6 @@ class Memory:
         Anderson (1965), Journal of the ACM 12, 547.
         """
         flat, moved, known = made.ravel(), move.ravel(), self.known
-        begun = flat - moved if self.begun is not None else None
         ahead = None
         if known and self.kernels is not None:
             ahead = self.kernels.extrapolate(self.made, self.moves, known, made, move, weight, RIDGE, TINY)
@@ -66,7 +65,7 @@ class Memory:
             weighted = changes * by
             normal = np.dot(weighted, changes.T)
             if self.begun is not None:
-                apart = begun - self.begun[:known]
+                apart = flat - moved - self.begun[:known]
                 self._look(normal.diagonal(), np.dot(apart * apart, by))
             shares = _solved(normal, np.dot(weighted, moved))
             ahead = np.dot(shares, self.made[:known])
@@ -75,7 +74,7 @@ class Memory:
         at = self._next
         self.made[at], self.moves[at] = flat, moved
         if self.begun is not None:
-            self.begun[at] = begun
+            np.subtract(flat, moved, out=self.begun[at])
         self._next = (at + 1) % len(self.made)
         self.known = min(known + 1, len(self.made))
         return ahead

@@ -133,6 +133,11 @@ def test_an_abundance_that_the_survey_has_not_is_refused(folder):
         )
 
 
+def test_further_columns_of_a_survey_are_refused_and_not_left_out_in_silence(folder):
+    with pytest.raises(UsageError, match="--keep is for APOGEE DR17"):
+        prepare(folder / "mwm-dr19" / MWM, settings=PrepareSettings(columns=("TEFF", "v_sini")))
+
+
 # the same stars through each layout
 
 
