@@ -12,10 +12,15 @@ from ..errors import UsageError
 from ..fields import Argument, Option
 from ..fits.settings import FitSettings
 from ..orbits.settings import BACKENDS, ECCENTRICITIES, POTENTIALS
-from .checks import SAMPLE
 from .console import Terminal, compiling, leave, say, tell
 from .options import Columns, Figure, Json, Only, Overwrite, Quiet, Stars, Table, command
 from .output import Output
+
+FITTED = (
+    *("selection", "max_fe_h", "min_eccentricity", "cuts", "bins", "pixels", "components"),
+    *("planes", "ranges", "loss", "device"),
+)
+"""Choices of the base's fit."""
 
 
 @command("halonmf sensitivity stars.fits photogeo.fits -o sensitivity.ecsv --figure tornado")
@@ -26,7 +31,7 @@ def sensitivity(
     output: Table = Path("sensitivity.ecsv"),
     *,
     varied: SensitivitySettings,
-    settings: Annotated[FitSettings, Only(*SAMPLE, "planes", "ranges", "loss")],
+    settings: Annotated[FitSettings, Only(*FITTED)],
     allstar: Annotated[Path | None, "The survey's file that STARS was prepared from."] = None,
     astronn: Annotated[Path | None, "Its astroNN catalogue."] = None,
     members: Annotated[Path | None, "Its cluster members."] = None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .convention import POTENTIAL, UNKNOWN, ZERO_POINT, Convention, own
 from .settings import POTENTIALS
 
-__all__ = ["PUBLIC", "UNSTATED", "Public", "named"]
+__all__ = ["PUBLIC", "Public", "named"]
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,6 @@ PUBLIC: dict[str, Public] = {
 }
 """By the name that a mapping file gives as ``potential``."""
 _ALIASES = {"mw2022": "MINESweeper", "gravpot": "GravPot16", "galahdr3": "GALAH", "galahdr4": "GALAH"}
-
-
-UNSTATED = (
-    "the mapping does not say what E is measured from, so nothing can refuse to mix it with others; name it by "
-    "potential under [catalogue], or compute orbits with --recompute"
-)
-"""Warning of a catalogue that brings energies."""
 
 
 def named(potential: str, zero_point: str = "", sun: str = "") -> Convention:

@@ -14,7 +14,6 @@ from astropy.table import Column, QTable, Table
 from ..errors import HalonmfError, InputError, UsageError
 from ..io.provenance import plain, provenance
 from ..orbits.convention import ZERO_POINT, Convention, own
-from ..orbits.public import UNSTATED
 from ..progress import Progress, silent
 from ..stars.catalogue import CONVENTION, Catalogue
 from ..stars.clusters import REPORTED, described, number_by_cluster
@@ -33,6 +32,10 @@ from .settings import SURVEYS
 from .settings import PrepareSettings as PrepareSettings
 from .surveys import Survey, arrange, chosen_flags, for_elements, recognise, survey_facts, with_bits
 
+UNSTATED = (
+    "the mapping does not say what E is measured from, so nothing can refuse to mix it with others; name it by "
+    "potential under [catalogue], or compute orbits with --recompute"
+)
 LZ_SUN = 1994.76
 """Lz of the Sun, kpc km/s, prograde positive: 8.122 kpc less the height of 20.8 pc, times 245.6 km/s."""
 
