@@ -38,6 +38,8 @@ COMMANDS = [
     "summary",
     "search",
     "compare",
+    "zeropoints",
+    "report",
     "sensitivity",
     "recompute",
     "demo",
