@@ -13,6 +13,7 @@ from ..orbits.settings import ECCENTRICITIES, POTENTIALS
 from ..products.settings import PROFILES, ApplySettings
 from ..stars.clusters import NEEDED
 from ..stars.variables import SKY, VARIABLES
+from ..survey.settings import ALL_FLAGS, NO_FLAGS
 from .settings import SCALES
 
 BINS = (5, 6, 7, 8, 9, 10, 12)
@@ -198,7 +199,9 @@ def star_choices(
         else:
             left[choice] = f"the catalogue has no {column}"
     if survey:
-        made.append(("flags", "not applied", {"prepare": {"flags": not base.get("flags", True)}}))
+        ignored = base.get("flags") in (False, NO_FLAGS)
+        name, flags = ("applied", ALL_FLAGS) if ignored else ("not applied", NO_FLAGS)
+        made.append(("flags", name, {"prepare": {"flags": flags}}))
     else:
         left["flags"] = "give the survey's files with --allstar"
     if all(VARIABLES[name].within(table) for name in NEEDED):

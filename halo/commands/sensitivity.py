@@ -33,7 +33,7 @@ def sensitivity(
     varied: SensitivitySettings,
     settings: Annotated[FitSettings, Only(*FITTED)],
     allstar: Annotated[Path | None, "The survey's file that STARS was prepared from."] = None,
-    astronn: Annotated[Path | None, "Its astroNN catalogue."] = None,
+    astronn: Annotated[Path | None, "Its second file, such as astroNN's."] = None,
     members: Annotated[Path | None, "Its cluster members."] = None,
     columns: Columns | None = None,
     figure: Figure = None,
@@ -52,8 +52,6 @@ def sensitivity(
 
     if allstar is None and any(x is not None for x in (astronn, members, columns)):
         raise UsageError("--astronn, --members and --columns go with --allstar.")
-    if allstar is not None and (astronn is None) == (columns is None):
-        raise UsageError("with --allstar give --astronn, or --columns.")
     inputs = (*stars, allstar, astronn, members, columns)
     out = Output.table(output, inputs, overwrite, figure=figure)
     survey = None if allstar is None else SurveyFiles(allstar, astronn, members, columns)

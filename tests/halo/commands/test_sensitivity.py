@@ -116,7 +116,6 @@ def test_sensitivity_writes_table_figure_and_json(folder, tmp_path):
     ("arguments", "said"),
     [
         (("--astronn", "a.fits"), "go with --allstar"),
-        (("--allstar", "a.fits"), "give --astronn, or --columns"),
         (("--choice", "colour"), "no choice colour"),
     ],
 )
