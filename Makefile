@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SLOW ?=
 
-.PHONY: help demo test fuzz lint format docs bench bench-compare wheel clean
+.PHONY: help demo test fuzz lint format docs bench bench-compare wheel licences clean
 
 help:
 	@echo "make demo    set up, make a mock survey, run the whole pipeline on it, leave a picture in demo/"
@@ -16,11 +16,16 @@ help:
 	@echo "make docs    build the documentation into docs/_build/html, warnings and broken links are errors"
 	@echo "make bench   time the engine compared with scikit-learn, in ratios (SLOW=1 includes the large sizes)"
 	@echo "make bench-compare  the same, and fail where it is worse than the saved run"
-	@echo "make wheel   build the wheel and the source distribution into dist/"
+	@echo "make wheel   build the wheel and the source distribution into dist/, with a bill of materials"
+	@echo "make licences  list the licences of all that is installed with the package"
 
-$(STAMP): pyproject.toml constraints.txt
+# Every file is held to its hash but torch's, whose wheels differ by platform and by CUDA: it has a version alone.
+$(STAMP): pyproject.toml requirements.lock constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
 	touch $@
 
 demo: $(STAMP)
@@ -57,10 +62,16 @@ bench-compare: bench
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz --seed $(or $(SEED),1) --cases $(or $(CASES),3000)
 
-# An older wheel beside the new one would be what a pattern such as dist/*.whl installs.
+# An older wheel beside the new one would be what a pattern such as dist/*.whl installs. The same commit makes the same
+# wheel, bit for bit.
+wheel: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 wheel: $(STAMP)
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python .ci/dependencies.py sbom dist/halonmf.cdx.json
+
+licences: $(STAMP)
+	$(BIN)/python .ci/dependencies.py licences
 
 clean:
 	rm -rf build dist *.egg-info demo docs/_build docs/reference docs/gallery.md

@@ -11,12 +11,17 @@ class Commands(Door):
     """The commands of every module in `halo/commands`, by the title of their group."""
 
     groups = {  # noqa: RUF012 - written once, here
-        "Data": {"survey": ("mock", "prepare")},
+        "Data": {"survey": ("mock", "prepare"), "sensitivity": ("recompute",)},
         "Fit": {"fit": ("fit", "apply", "boundary", "classify", "plot"), "transfer": ("zeropoints",)},
         "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members"), "pages": ("report",)},
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},
         "Ensembles": {"ensemble": ("ensemble", "summary")},
-        "Checks": {"checks": ("rank", "stability", "injection", "search", "simulation"), "compared": ("compare",)},
+        "Checks": {
+            "checks": ("rank", "stability", "injection", "search"),
+            "compared": ("compare",),
+            "sensitivity": ("sensitivity",),
+        },
+        "Simulations": {"simulations": ("simulation", "observe")},
         "Whole pipeline": {"whole": ("demo", "paper"), "begin": ("init",)},
         "About": {"about": ("info", "bench")},
     }

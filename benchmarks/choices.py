@@ -6,15 +6,15 @@ Run with: python benchmarks/choices.py
 import argparse
 import pathlib
 import tempfile
-from dataclasses import replace
 
 import numpy as np
 from record import RESULTS, save
 from scipy.interpolate import CubicSpline
 
+from halonmf.halo.checks.choices import fit_choices, profile_choices
 from halonmf.halo.fits.fit import fit
 from halonmf.halo.fits.settings import FitSettings
-from halonmf.halo.mixtures.settings import DEFAULT_PLANES, DEFAULT_RANGES, Chemistry, parse_axes
+from halonmf.halo.mixtures.settings import parse_axes
 from halonmf.halo.mock import survey as mock
 from halonmf.halo.products.crossings import crossings
 from halonmf.halo.products.overview import PROFILE_AXES
@@ -25,39 +25,28 @@ OUTPUT = RESULTS / "choices.json"
 BASE = FitSettings.of(device="cpu")
 
 
-def ranges(wider):
-    """Images whose ranges reach so much further on either side, in parts of their width."""
-    moved = {n: (a - wider * (b - a), b + wider * (b - a)) for n, (a, b) in DEFAULT_RANGES.items()}
-    return Chemistry.of(ranges=moved)
-
-
 def fits():
-    """Settings of a fit by choice: every alternative to the default."""
-    return {
-        "ranges": {f"{100 * x:+.0f} % of the width": {"chemistry": ranges(x)} for x in (-0.05, 0.05, 0.1)},
-        "nesting": {"Lz, then E within": {"axes": parse_axes("Lz:8,E:8")}},
-        "bins": {f"q = {q}": {"axes": parse_axes(f"E:{q},Lz:{q}")} for q in (5, 6, 7, 9, 10, 12)},
-        "pixels": {f"l = {n}": {"chemistry": Chemistry.of(pixels=n)} for n in (10, 20, 30, 40, 60)},
-        "planes": {f"{plane} alone": {"chemistry": Chemistry.of(planes=(plane,))} for plane in DEFAULT_PLANES},
-        "loss": {"kullback-leibler": {"loss": "kullback-leibler"}},
-        "convergence": {"tol = 1e-3": {"tol": 1e-3}, "tol = 1e-7": {"tol": 1e-7}, "mu": {"update": "mu"}},
-        "start": {"random": {"init": "random", "starts": 4}, "nndsvdar": {"init": "nndsvdar"}},
-        "eccentricity": {f"e > {e:g}": {"min_eccentricity": e} for e in (0.65, 0.75)},
-    }
+    """Settings of a fit by choice: every alternative to the default but other numbers of components."""
+    return grouped([one for one in fit_choices(BASE) if one.choice != "components"], "fit")
 
 
 def profiles():
     """Keywords of the profile by choice: the fit stays the default."""
-    return {
-        "min_stars": {f"{n} stars": {"min_stars": n} for n in (1, 5, 20)},
-        "energy_bins": {f"{n} bins": {"axes": f"E:{n}:-2.5e5:-1.0e5"} for n in (10, 15, 30, 40)},
-        "spline": {"linear": {"kind": "linear"}, "interpolating cubic": {"kind": "cubic"}},
-    }
+    spline = {"spline": {"linear": {"kind": "linear"}, "interpolating cubic": {"kind": "cubic"}}}
+    return grouped(profile_choices(), "profile") | spline
 
 
-def half(found, stars, axes=PROFILE_AXES, min_stars=MIN_STARS, kind="monotone"):
+def grouped(alternatives, part):
+    """Changes of one part of the analysis, by choice and name."""
+    made = {}
+    for one in alternatives:
+        made.setdefault(one.choice, {})[one.name] = one.changes[part]
+    return made
+
+
+def half(found, stars, bins=PROFILE_AXES, min_stars=MIN_STARS, kind="monotone"):
     """Energy at which HE makes up one half, km2 / s2."""
-    made = profile(found, stars, parse_axes(axes), min_stars=min_stars)
+    made = profile(found, stars, parse_axes(bins), min_stars=min_stars)
     if kind == "monotone":
         return made.crossings[0].at[0]
     bins = made.application.mixtures.bins
@@ -87,7 +76,7 @@ def main():
 
     for choice, alternatives in fits().items():
         for name, changes in alternatives.items():
-            found = fit(stars, replace(BASE, **changes))
+            found = fit(stars, BASE.replace(**changes))
             row(choice, name, found.mass_fractions[-1], half(found, stars))
     row("contribution", "mean over bins", base.mean_fractions[-1], at)
     for choice, alternatives in profiles().items():

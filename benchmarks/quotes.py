@@ -5,6 +5,7 @@ Run with: python benchmarks/quotes.py
 
 import json
 
+import galaxies
 import numpy as np
 import reading
 import selection
@@ -495,6 +496,7 @@ def quotes():
         "docs/weights.md": selection.sentences(load("selection")),
         "docs/rank.md": of_ranks(load("ranks"), load("rank_giants")),
         "docs/populations.md": of_populations(load("populations")),
+        "docs/simulations.md": galaxies.sentences(load("galaxies")),
     }
     return [(page, sentence) for page, sentences in pages.items() for sentence in sentences]
 

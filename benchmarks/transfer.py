@@ -22,7 +22,7 @@ from halonmf.halo.progress import silent
 PLANTED = {"FE_H": 0.02, "AL_FE": 0.05, "MG_FE": -0.03}
 NOISE = 1.5
 """Noise of the second survey in units of the first's."""
-ROWS = 60_000
+ROWS = 20_000
 PROFILE = "E:20:-2.5e5:-1.0e5"
 PART = 0.7
 """Fraction of the stars that either survey has, where they have stars in common."""

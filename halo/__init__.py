@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .checks.injection import inject as inject
     from .checks.penalties import search as search
     from .checks.rank import rank as rank
+    from .checks.sensitivity import SurveyFiles as SurveyFiles
+    from .checks.sensitivity import sensitivity as sensitivity
     from .checks.stability import stability as stability
     from .ensembles.launch import ensemble as ensemble
     from .ensembles.plan import Plan as Plan
@@ -57,17 +59,23 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .replicates.posterior import classifier as classifier
     from .replicates.setup import Setup as Setup
     from .simulations.fractions import simulate as simulate
+    from .simulations.observe import observe as observe
+    from .simulations.particles import read_galaxy as read_galaxy
+    from .simulations.recovery import recover as recover
+    from .simulations.settings import ObserveSettings as ObserveSettings
     from .stars.catalogue import Catalogue as Catalogue
     from .stars.selection import select as select
     from .stars.settings import Selection as Selection
     from .survey.prepare import PrepareSettings as PrepareSettings
     from .survey.prepare import prepare as prepare
+    from .survey.recompute import recompute as recompute
 
     __version__: str
 
 _ROOMS = {
     "fits.files": ("load", "save"),
     "survey.prepare": ("prepare", "PrepareSettings"),
+    "survey.recompute": ("recompute",),
     "stars.catalogue": ("Catalogue",),
     "stars.selection": ("select",),
     "stars.settings": ("Selection",),
@@ -93,6 +101,7 @@ _ROOMS = {
     "checks.compare": ("compare",),
     "checks.rank": ("rank",),
     "checks.stability": ("stability",),
+    "checks.sensitivity": ("sensitivity", "SurveyFiles"),
     "checks.injection": ("inject",),
     "checks.penalties": ("search",),
     "replicates.posterior": ("classifier",),
@@ -102,6 +111,10 @@ _ROOMS = {
     "ensembles.launch": ("ensemble",),
     "ensembles.summary": ("summarise",),
     "simulations.fractions": ("simulate",),
+    "simulations.particles": ("read_galaxy",),
+    "simulations.settings": ("ObserveSettings",),
+    "simulations.observe": ("observe",),
+    "simulations.recovery": ("recover",),
     "paper.recommended": ("recommended",),
     "pages.report": ("report",),
     "figures": ("figures",),

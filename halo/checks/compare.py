@@ -11,11 +11,13 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..fits.bootstrap import refit, star_weights
+from ..fits.conventions import checked
 from ..fits.fit import NAMES, Fit
 from ..fits.intervals import Ordered, centred, standard_error
 from ..fits.store import FitLike, as_fit
 from ..io.provenance import plain
 from ..io.reading import cleaned
+from ..orbits.convention import check_same
 from ..products.profile import LEVELS
 from ..replicates.many import Many
 from ..replicates.sample import Sample
@@ -63,7 +65,7 @@ def compare(
     Raises
     ------
     InputError
-        Stars other than the fit's.
+        Stars other than the fit's; energies of different conventions.
     UsageError
         Components that no single fit found, a single replicate, or a number out of range.
 
@@ -76,6 +78,7 @@ def compare(
     pair = as_fit(a), as_fit(b)
     if any(fit.names == NAMES for fit in pair):
         raise UsageError(f"{', '.join(NAMES)} come from the fits of two parts; compare those (HE.h5 and LE.h5).")
+    check_same(pair[0].mixtures.convention, pair[1].mixtures.convention, "those of the second fit")
     if replicates < 0 or replicates == 1:
         raise UsageError(f"replicates must be 0, or 2 and more; got {replicates}.")
     samples: list[Sample | None] = [None, None]
@@ -146,7 +149,7 @@ class _Measured:
 
 
 def _sample(fit: Fit, stars: StarsLike) -> Sample:
-    chosen, flow = choose(stars, fit.settings.selection)
+    chosen, flow = choose(checked(fit, stars), fit.settings.selection)
     sample = Sample(chosen, flow)
     rows = fit.mixtures.rows
     if len(sample) != len(rows) or not np.array_equal(sample.columns(fit.mixtures.chemistry), fit.mixtures.columns):

@@ -161,3 +161,32 @@ class CompareSettings:
 
     replicates: Annotated[int, "Bootstrap replicates of each fit, for intervals; 0 for none.", Option(minimum=0)] = 200
     seed: Annotated[int, "Seed of the draws.", Option(minimum=0)] = 0
+
+
+SCALES = (0.95, 1.05)
+"""By which all distances are multiplied: some of what distance catalogues differ by."""
+
+
+@dataclass(frozen=True)
+class SensitivitySettings:
+    """What is varied to see how the headline numbers move; see `sensitivity.sensitivity`.
+
+    Attributes
+    ----------
+    choices : tuple of str
+        Which choices to vary; all where none is named.
+    scales : tuple of float
+        By which distances are multiplied.
+    distances : tuple of str
+        Columns of other distances.
+    draws : int
+        Analyses with all choices drawn together.
+    seed : int
+        Of the draws.
+    """
+
+    choices: Annotated[tuple[str, ...], "Vary this choice alone, such as bins; repeatable.", Option("--choice")] = ()
+    scales: Annotated[tuple[float, ...], "Factors of all distances.", Option("--distance-scale", form=NUMBERS)] = SCALES
+    distances: Annotated[tuple[str, ...], "Column of other distances; repeatable.", Option("--distance-column")] = ()
+    draws: Annotated[int, "Analyses with all choices drawn together; 0 for none.", Option(minimum=0)] = 40
+    seed: Annotated[int, "Seed of the draws."] = 0

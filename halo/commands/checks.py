@@ -1,10 +1,10 @@
-"""Checks: how many components, do they hold, what does a fit miss, which penalties, what simulated galaxies hold."""
+"""Checks: how many components, do they hold, what does a fit miss, which penalties."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,11 +18,10 @@ from ..checks.settings import (
     StabilitySettings,
     Stream,
 )
-from ..fields import Argument, Option
+from ..fields import Option
 from ..fits.settings import FitSettings
-from ..simulations.settings import SimulationSettings
 from .console import Terminal, compiling, leave, say, tell
-from .options import Columns, Figure, Json, Only, Overwrite, Quiet, Stars, Table, command
+from .options import Figure, Json, Only, Overwrite, Quiet, Stars, Table, command
 from .output import Output
 
 SAMPLE = ("selection", "max_fe_h", "min_eccentricity", "cuts", "bins", "pixels", "components")
@@ -155,31 +154,3 @@ def search(
     out.draw(lambda figures: figures.search(found), record)
     typer.echo(f"{found.describe()}\n{len(found.table()):,} settings -> {output}")
     leave(found.problems())
-
-
-@command("halonmf simulation snapshot_600.*.hdf5 --columns fire2.toml -o m12f.ecsv")
-def simulation(
-    files: Annotated[list[Path], "Star particles: HDF5, FITS or ECSV; blocks in order.", Argument("FILE...")],
-    columns: Columns,
-    output: Table = Path("simulation.ecsv"),
-    *,
-    settings: SimulationSettings,
-    figure: Figure = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Measure the true accreted fraction of a simulated galaxy.
-
-    By mass, against r, |z| and R.
-    """
-    from ..simulations.fractions import simulate
-    from ..simulations.particles import read_galaxy
-
-    out = Output.table(output, (*files, columns), overwrite, figure=figure)
-    galaxy = read_galaxy(files, columns)
-    choices: dict[str, Any] = {name: x for name, x in vars(settings).items() if name != "axes"}
-    result = simulate(galaxy, settings.axes, **choices)
-    record = out.record("simulation", {"by": settings.axes, **choices, "mapping": galaxy.mapping})
-    out.save(result, record)
-    out.draw(lambda figures: figures.simulations([result]), record)
-    tell(result, output, quiet)

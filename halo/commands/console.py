@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from ..ensembles.signals import NOTHING, check, stoppable
 from ..errors import HalonmfError
 from ..io.reading import cleaned
 
@@ -101,7 +103,8 @@ class Terminal:
             self._bars.stop()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Show that `done` of `total` is done of a stage."""
+        """Show that `done` of `total` is done of a stage; a signal to stop that was lost acts here."""
+        check()
         if self._bars is not None:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=total)
@@ -210,13 +213,19 @@ def leave(warning: str) -> None:
         raise typer.Exit(4)
 
 
+def _mute() -> None:
+    """Send standard output nowhere: what it still holds would fail once more when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def guarded(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose known errors become one line and an exit code."""
+    """Return a command whose known errors, and signals to stop, become one line and an exit code."""
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
-            function(*args, **kwargs)
+            with stoppable(NOTHING):
+                function(*args, **kwargs)
         except HalonmfError as error:
             typer.echo(f"halonmf: {cleaned(error, SENTENCE)}", err=True)
             raise typer.Exit(error.exit_code) from None
@@ -226,6 +235,14 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise  # a reader that left, as head does, is no fault: typer ends silently
         except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                _mute()
+                typer.echo(
+                    f"halonmf: standard output cannot be written ({error.strerror}); files that have their names are "
+                    "complete: free space where it goes, or use --quiet",
+                    err=True,
+                )
+                raise typer.Exit(5) from None
             if os.environ.get("HALONMF_DEBUG"):
                 traceback.print_exc()
             typer.echo(

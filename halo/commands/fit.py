@@ -161,7 +161,7 @@ def classify(
     from ..products.classifier import Classifier
     from ..survey.coordinates import read_orbital
 
-    out = Output.table(output, (table, boundary, columns), overwrite)
+    out = Output.table(output, (table, boundary, columns), overwrite, mixed=True)
     edge = Classifier.from_table(load_table(boundary), str(boundary))
     orbital = read_orbital(table, columns, convention=edge.convention, recompute=recompute)
     found = edge.classify(orbital.E, orbital.Lz, line)

@@ -15,6 +15,7 @@ from ..io.provenance import provenance
 if TYPE_CHECKING:
     from ..figures import Picture
     from ..fits.fit import Fit
+    from ..orbits.convention import Convention
 
 SUFFIXES = (".png", ".pdf", ".txt")
 """Files of a figure: two formats, and its caption."""
@@ -34,12 +35,15 @@ class Output:
         Replace existing files.
     figure : Path or None
         Name of the figure to draw too.
+    convention : Convention or None
+        What E and Lz of the inputs are measured in, where they say.
     """
 
     path: Path
     inputs: tuple[Path, ...] = ()
     overwrite: bool = False
     figure: Path | None = None
+    convention: Convention | None = None
 
     @classmethod
     def file(
@@ -51,11 +55,16 @@ class Output:
         *,
         figure: Path | None = None,
         beside: Sequence[Path] = (),
+        mixed: bool = False,
     ) -> Output:
         """Return the output of a command that writes a file, and maybe a figure and other files next to it.
 
+        Inputs whose energies are of different conventions are refused, unless the command takes `mixed` ones.
+
         Raises
         ------
+        InputError
+            Energies of different conventions.
         UsageError
             A name whose ending does not tell what the file holds.
         OutputError
@@ -65,7 +74,8 @@ class Output:
             check_output(one, overwrite=overwrite, suffixes=suffixes, inputs=inputs)
         for one in () if figure is None else figure_files(figure):
             check_output(one, overwrite=overwrite)
-        return cls(path, tuple(one for one in inputs if one is not None), overwrite, figure)
+        known = tuple(one for one in inputs if one is not None)
+        return cls(path, known, overwrite, figure, None if mixed else _convention(known))
 
     @classmethod
     def table(cls, path: Path, inputs: Sequence[Path | None], overwrite: bool, **others: Any) -> Output:
@@ -94,7 +104,7 @@ class Output:
         make_folder(path)
         for name in names:
             check_output(path / name, overwrite=overwrite, inputs=inputs)
-        return cls(path, tuple(inputs), overwrite)
+        return cls(path, tuple(inputs), overwrite, convention=_convention(inputs))
 
     def record(
         self, command: str, settings: Mapping[str, Any], *, seeds: Sequence[int] = (), device: str | None = None
@@ -113,6 +123,8 @@ class Output:
         from ..io.tables import save_table
 
         table = product.table() if callable(getattr(product, "table", None)) else product
+        if self.convention is not None:
+            table.meta.setdefault("convention", self.convention.record())
         return save_table(self._at(name), table, record, overwrite=self.overwrite)
 
     def save_fit(self, fit: Fit, record: Mapping[str, Any], name: str = "") -> Path:
@@ -146,6 +158,12 @@ class Output:
         if not name:
             return self.path
         return self.path / name if self.path.is_dir() else self.path.with_name(name)
+
+
+def _convention(inputs: Sequence[Path]) -> Convention | None:
+    from ..fits.conventions import common_convention  # needs h5py and astropy, which help does without
+
+    return common_convention(inputs)
 
 
 def opened(path: Path) -> Fit:

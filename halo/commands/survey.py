@@ -41,8 +41,9 @@ def prepare(
     *,
     settings: PrepareSettings,
     survey: Annotated[str | None, "The survey; by default recognised by its columns.", Option(choices=SURVEYS)] = None,
-    distances: Annotated[Path | None, "File of distances that goes with the survey."] = None,
-    join: Annotated[tuple[str, ...], "Further file that is joined, NAME=FILE; repeatable."] = (),
+    join: Annotated[
+        tuple[str, ...], "File that goes with it, such as distances, or NAME=FILE.", Option("--distances", "--join")
+    ] = (),
     members: Annotated[Path | None, "Cluster members: a folder, zip, text or FITS file."] = None,
     columns: Columns | None = None,
     keep: Annotated[tuple[str, ...], "Further allStar column to carry along; repeatable."] = (),
@@ -52,7 +53,7 @@ def prepare(
 ) -> None:
     """Clean the survey's catalogues and compute orbits.
 
-    Reads the catalogues, applies the quality cuts, and computes orbits in McMillan (2017).
+    Reads the catalogues, applies the quality cuts, and computes orbits in McMillan (2017) or MWPotential2014.
     """
     from ..survey.prepare import prepare as make
 
@@ -62,8 +63,8 @@ def prepare(
     if columns is not None and (settings.columns, settings.elements) != (DEFAULT_COLUMNS, DEFAULT_ELEMENTS):
         raise UsageError("with --columns the mapping names abundances and other columns; leave out --element, --keep.")
     joined = [Path(text.partition("=")[2] or text) for text in join]
-    out = Output.catalogue(output, (allstar, astronn, distances, *joined, members, columns), overwrite)
-    chosen: dict[str, Any] = {"columns": columns, "survey": survey, "distances": distances, "further": join}
+    out = Output.catalogue(output, (allstar, astronn, *joined, members, columns), overwrite)
+    chosen: dict[str, Any] = {"columns": columns, "survey": survey, "further": join}
     with Terminal(quiet) as progress:
         made = make(allstar, astronn, members, **chosen, settings=settings, progress=progress)
     out.save_stars(made.table, made.cutflow, made.provenance)

@@ -74,9 +74,13 @@ def archive(folder: str | Path, *, interval: str = RECOMMENDED) -> Archive:
     interval_type(interval)
     run = open_run(folder)
     summary = summarise(run, interval=interval)
+    said = run.stars.get("convention")
     record = provenance("summary", {"interval": interval, "run": run.sha256}, inputs=[folder / SETTINGS])
+    table = summary.table()
+    if said:
+        table.meta["convention"] = dict(said)
     files = (
-        save_table(folder / TABLE, summary.table(), record, overwrite=True),
+        save_table(folder / TABLE, table, record, overwrite=True),
         write_bytes(folder / ARRAYS, image(summary, record), overwrite=True),
     )
     timeless = {name: value for name, value in record.items() if name != "time"}

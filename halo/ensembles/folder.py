@@ -10,9 +10,22 @@ from typing import Any
 from ..errors import OutputError, UsageError
 from ..io.atomic import make_folder, remove, set_aside, write_bytes
 from ..io.kept import LIST
-from .run import BATCHES, CLAIMS, DAMAGED, MANIFEST, SETTINGS, VERDICT, Run, batch_path, open_run, read_settings
+from .extend import begin_again
+from .run import (
+    BATCHES,
+    CLAIMS,
+    DAMAGED,
+    EARLIER,
+    MANIFEST,
+    SETTINGS,
+    VERDICT,
+    Run,
+    batch_path,
+    open_run,
+    read_settings,
+)
 
-OURS = (SETTINGS, MANIFEST, VERDICT, BATCHES, DAMAGED, CLAIMS, "summary.ecsv", "summary.h5", "figures")
+OURS = (SETTINGS, MANIFEST, VERDICT, BATCHES, EARLIER, DAMAGED, CLAIMS, "summary.ecsv", "summary.h5", "figures")
 """All that a run's folder holds; only some of it is ever removed."""
 _PICTURES = ("fractions", "boundary", "tracks", "setups")
 """With what the names of the figures begin that `figures.ensemble` makes."""
@@ -32,15 +45,19 @@ def check_folder(folder: Path, *, resume: bool = False, overwrite: bool = False)
         return
     if (folder / SETTINGS).exists():
         if not (resume or overwrite):
-            raise OutputError(f"{folder}: holds a run already; go on with it (--resume) or start again (--overwrite).")
+            raise OutputError(
+                f"{folder}: holds a run already; go on with it or extend it (--resume), or start again (--overwrite)."
+            )
         return
     foreign = sorted({path.name for path in folder.iterdir()} - {path.name for path in _left(folder)} - set(OURS))
     if foreign:
         raise OutputError(f"{folder}: is no run's folder, it holds {', '.join(foreign[:3])}; choose an empty one.")
 
 
-def begin(folder: Path, record: Mapping[str, Any], *, overwrite: bool = False) -> list[str]:
-    """Write the settings of a run, or compare them with those that are there; return which libraries differ.
+def begin(folder: Path, record: Mapping[str, Any], *, overwrite: bool = False, alone: bool = True) -> list[str]:
+    """Write the settings of a run, or compare them with those that are there; return what a user should know of it.
+
+    A run with the same settings but fewer replicates is extended.
 
     Parameters
     ----------
@@ -50,6 +67,8 @@ def begin(folder: Path, record: Mapping[str, Any], *, overwrite: bool = False) -
         From `runs.describe`.
     overwrite : bool
         Remove the run that is there.
+    alone : bool
+        No other process writes to the folder.
 
     Raises
     ------
@@ -68,12 +87,19 @@ def begin(folder: Path, record: Mapping[str, Any], *, overwrite: bool = False) -
         kept = next(iter(sorted((folder / BATCHES).glob("*.h5"))), None)
         if kept is not None:
             raise OutputError(f"{folder}: has batches but no {SETTINGS}; put it back, or start again with --overwrite.")
-        write_bytes(path, (json.dumps(record, indent=1, sort_keys=True) + "\n").encode(), overwrite=True)
+        write_bytes(path, _text(record), overwrite=True)
     # Read back also where it has just been written: shards begin together, and the last to write decides for all.
     there = read_settings(folder)
+    notes = []
+    changed = "; ".join(differences(there.get("libraries"), record["libraries"]))
+    if changed:
+        notes = [f"other libraries than when the run was begun, last digits may differ: {changed}"]
     if there["settings_sha256"] == record["settings_sha256"]:
-        changed = "; ".join(differences(there.get("libraries"), record["libraries"]))
-        return [f"other libraries than when the run was begun, last digits may differ: {changed}"] if changed else []
+        return notes
+    extended = begin_again(folder, there, record, alone=alone)
+    if extended:
+        write_bytes(path, _text(record), overwrite=True)
+        return [*notes, extended]
     differing = differences(_choices(there), _choices(record))
     raise UsageError(
         f"{folder}: holds a run with other settings: {'; '.join(differing[:5])}. "
@@ -149,6 +175,10 @@ def write_manifest(run: Run) -> Path:
     return write_bytes(path, (json.dumps(record, indent=1) + "\n").encode(), overwrite=True)
 
 
+def _text(record: Mapping[str, Any]) -> bytes:
+    return (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()
+
+
 def _choices(record: Mapping[str, Any]) -> dict[str, Any]:
     plan = record["plan"]
     fit = plan["base"]["fit"]
@@ -176,7 +206,15 @@ def _clear(folder: Path) -> None:
     # The settings are removed last: interrupted before, this leaves the old run with fewer batches.
     pictures = [f"figures/{name}*.{kind}" for name in _PICTURES for kind in ("png", "pdf", "txt")]
     summary = ("summary.ecsv", "summary.h5", f"figures/{LIST}", *pictures)
-    for pattern in (f"{BATCHES}/*.h5", f"{BATCHES}/.*.tmp", f"{DAMAGED}/*", MANIFEST, VERDICT, *summary):
+    for pattern in (
+        f"{EARLIER}/*/*.h5",
+        f"{BATCHES}/*.h5",
+        f"{BATCHES}/.*.tmp",
+        f"{DAMAGED}/*",
+        MANIFEST,
+        VERDICT,
+        *summary,
+    ):
         for path in folder.glob(pattern):
             remove(path)
     remove(folder / SETTINGS)

@@ -19,6 +19,9 @@ from .sweeps import AXES, MOST_SETUPS, Sweep, parse_sweep
 BATCH = 256
 """Maximum number of fits per file; an interrupted run loses at most one file."""
 
+MOST_PARTS = 1_000_000
+"""Parts of a plan: their batches have numbers of six digits, and all of them are held in memory."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -92,6 +95,11 @@ class Plan:
         number = math.prod(len(sweep.values) for sweep in self.sweeps)
         if number > MOST_SETUPS:
             raise UsageError(f"sweeps make {number:,} configurations, more than {MOST_SETUPS:,}; use wider steps.")
+        parts = number * max(1, -(-self.replicates // self.batch))
+        if parts > MOST_PARTS:
+            raise UsageError(
+                f"the fits come in {parts:,} parts, more than {MOST_PARTS:,}; give a larger batch (--batch)."
+            )
         _ = self.setups  # every one must make sense before the first is computed
 
     @classmethod
@@ -142,7 +150,10 @@ class Plan:
     @cached_property
     def setups(self) -> tuple[Setup, ...]:
         """Every configuration."""
-        return tuple(self._vary(values) for values in self._values)
+        setups = [self.base]
+        for sweep in self.sweeps:  # not value by value: what begins in the same way is made once
+            setups = [AXES[sweep.name].put(setup, value) for setup in setups for value in sweep.values]
+        return tuple(setups)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -172,12 +183,6 @@ class Plan:
     @property
     def _values(self) -> Iterator[tuple[Any, ...]]:
         return itertools.product(*(sweep.values for sweep in self.sweeps))
-
-    def _vary(self, values: Sequence[Any]) -> Setup:
-        setup = self.base
-        for sweep, value in zip(self.sweeps, values, strict=True):
-            setup = AXES[sweep.name].put(setup, value)
-        return setup
 
 
 def share(batches: Sequence[Batch], i: int, n: int) -> tuple[Batch, ...]:

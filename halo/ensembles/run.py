@@ -26,7 +26,7 @@ from .plan import decode as decode_plan
 SCHEMA = 1
 """Version of the folder's layout; it rises when a reader of the old one would go wrong."""
 SETTINGS, MANIFEST, BATCHES, DAMAGED, CLAIMS = "settings.json", "manifest.json", "batches", "damaged", "claims"
-VERDICT = "verdict.json"
+VERDICT, EARLIER = "verdict.json", "earlier"
 LARGEST = 2**31
 """Bytes above which a batch file is not even opened."""
 
@@ -126,7 +126,13 @@ class Run:
             )
         if number == 0:
             return {}
-        return {name: np.concatenate([one.replicates[name] for one in parts]) for name in parts[0].replicates}
+        try:
+            return {name: np.concatenate([one.replicates[name] for one in parts]) for name in parts[0].replicates}
+        except (KeyError, ValueError) as error:
+            raise InputError(
+                f"{self.folder}: the batches of {self.labels[setup]} do not belong together ({error}); "
+                "remove them and run again with --resume."
+            ) from None
 
     def _computed(self, setup: int, *, first: bool = False) -> list[Computed]:
         failed = {failure.setup: failure.reason for failure in self.failed}
@@ -174,11 +180,7 @@ def open_run(folder: str | Path) -> Run:
     for batch in plan.batches:
         path = batch_path(folder, batch.index)
         try:
-            if path.exists() and not path.is_file():
-                raise InputError("is a folder, a pipe or a device")
-            if path.stat().st_size > LARGEST:
-                raise InputError(f"has {path.stat().st_size:,} bytes, more than any batch")
-            header = read_header(path.read_bytes())
+            header = open_batch(path)
             if (header.run, header.index, header.parts) != (run, batch.index, batch.parts):
                 raise InputError("belongs to other settings or another place")
             headers[batch.index] = header
@@ -194,6 +196,23 @@ def open_run(folder: str | Path) -> Run:
 def as_run(run: Run | str | Path) -> Run:
     """Return the ensemble, which may be given as the path of its folder."""
     return run if isinstance(run, Run) else open_run(run)
+
+
+def open_batch(path: Path) -> Header:
+    """Return the header of a batch file, the checksum of all of it compared.
+
+    Raises
+    ------
+    InputError
+        No file, too large, of another layout, or damaged.
+    FileNotFoundError, OSError
+        It is not there, or cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise InputError("is a folder, a pipe or a device")
+    if path.stat().st_size > LARGEST:
+        raise InputError(f"has {path.stat().st_size:,} bytes, more than any batch")
+    return read_header(path.read_bytes())
 
 
 def batch_path(folder: Path, index: int) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError
+from ..fits.conventions import convention_of
 from ..fits.engine import check_names, resolve_device, use_threads
 from ..io.atomic import check_inside, write_bytes
 from ..io.provenance import describe_input, own_version
@@ -16,6 +17,7 @@ from . import signals
 from . import worker as work
 from .batchfile import Computed, encode
 from .claims import claim
+from .extend import discard, find
 from .folder import begin, check_folder, recover, write_manifest
 from .plan import Batch, Plan, share
 from .run import CLAIMS, SETTINGS, Run, batch_path, describe, open_run
@@ -90,6 +92,9 @@ def ensemble(
     check_folder(folder, resume=options.continues, overwrite=overwrite)
     check_inside(folder)
     source = describe_input(stars)
+    said = convention_of(stars)
+    if said is not None:
+        source["convention"] = said.record()
     plan = settled(plan, here=executor is None or here)
     if executor is None:
         use_threads(options.threads or cores())
@@ -103,22 +108,29 @@ def ensemble(
             options.progress(STAGE, 0, sum(b.fits for b in mine))
             rest = iter((executor or work.compute)(mine, plan, stars))
             computing = itertools.chain(list(itertools.islice(rest, 1)), rest)
-        notes = begin(folder, record, overwrite=overwrite)
+        notes = begin(folder, record, overwrite=overwrite, alone=shard is None)
         own = range(mine[0].index, mine[-1].index + 1) if mine else range(0)
         run, damaged = recover(folder, own=own if shard else None)
+        earlier = find(folder, record)
         todo = [b for b in mine if b.index not in run.headers or run.headers[b.index].failures]
-        total, done, fits = sum(b.fits for b in mine), sum(b.fits for b in mine) - sum(b.fits for b in todo), 0
+        left = {b.index: earlier.remaining(b) for b in todo}
+        total, fits = sum(b.fits for b in mine), 0
+        done = total - sum(b.fits for b in left.values())
         if computing is None:
             options.progress(STAGE, done, total)
-            computing = iter((executor or work.compute)(todo, plan, stars))
+            rest = iter((executor or work.compute)([b for b in left.values() if b.parts], plan, stars))
+            computing = itertools.chain(((b, ()) for b in left.values() if not b.parts), rest)
         for batch, computed in computing:
             held.check()
             signals.check()
-            write_bytes(batch_path(folder, batch.index), encode(run.sha256, batch.index, computed), overwrite=True)
+            whole = earlier.joined(plan.batches[batch.index], computed)
+            write_bytes(batch_path(folder, batch.index), encode(run.sha256, batch.index, whole), overwrite=True)
             fits += batch.fits
             options.progress(STAGE, done + fits, total)
         run = open_run(folder)
         write_manifest(run)
+        if run.complete:
+            discard(folder)
     return Outcome(run, fits, (*notes, *damaged))
 
 

@@ -35,7 +35,8 @@ class RunOptions:
     Attributes
     ----------
     resume : bool
-        Continue the run that is there. Configurations that failed are tried again.
+        Continue the run that is there. Configurations that failed are tried again. A run of fewer replicates is
+        extended: those that it has are kept.
     overwrite : bool
         Remove the run that is there.
     shard : (int, int), optional
@@ -52,7 +53,7 @@ class RunOptions:
         `overwrite` together with `resume` or `shard`.
     """
 
-    resume: Annotated[bool, "Continue the run that is there."] = False
+    resume: Annotated[bool, "Continue the run that is there, or extend it to more replicates."] = False
     overwrite: bool = False
     shard: Annotated[
         tuple[int, int] | None,

@@ -30,9 +30,20 @@ def check() -> None:
         raise Stop(_requested[0])
 
 
+KEPT = "what is complete is kept, run again with --resume to go on."
+NOTHING = "nothing half-written is left, run the same command again."
+
+
 @contextlib.contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable(after: str = KEPT) -> Iterator[None]:
     """Leave the block when a signal comes, through every `finally` in it; a signal later than `GRACE` ends those too.
+
+    Signals that this process ignores, as SIGHUP under ``nohup``, stay ignored.
+
+    Parameters
+    ----------
+    after : str
+        What is left then, and how to go on.
 
     Raises
     ------
@@ -42,7 +53,8 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set signal handlers
         return
-    known = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+    there = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+    known = [one for one in there if signal.getsignal(one) is not signal.SIG_IGN]
     last = 0.0
 
     def stop(number: int, _: object) -> None:
@@ -61,9 +73,7 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     except Stop as error:
-        raise InterruptedRunError(
-            f"stopped by {error}; what is complete is kept, run again with --resume to go on."
-        ) from None
+        raise InterruptedRunError(f"stopped by {error}; {after}") from None
     finally:
         for one, handler in zip(known, before, strict=True):
             signal.signal(one, handler)

@@ -65,7 +65,15 @@ def summarise(run: Run | str | Path, *, interval: str = RECOMMENDED) -> Summary:
     for i, (setup, label) in enumerate(zip(run.setups, run.labels, strict=True)):
         if i not in failed and i not in awaited:
             base, coordinates = run.base(i)
-            parts.append(summarise_setup(i, label, setup, base, coordinates, run.replicates(i), interval=interval))
+            replicates = run.replicates(i)
+            try:
+                parts.append(summarise_setup(i, label, setup, base, coordinates, replicates, interval=interval))
+            except (KeyError, IndexError, ValueError, TypeError) as error:
+                # their checksums are right, so whoever wrote them meant them so
+                raise InputError(
+                    f"{run.folder}: the batches of {label} hold other products than a run makes "
+                    f"({type(error).__name__}: {error}); remove them and run again with --resume."
+                ) from None
     if not parts:
         why = "; ".join(f"{run.labels[i]}: {reason}" for i, reason in list(failed.items())[:3])
         raise InputError(

@@ -44,9 +44,15 @@ class Sweep:
             raise UsageError(f"sweep {self.name!r}: no such axis; known: {', '.join(AXES)}.")
         if not self.values:
             raise UsageError(f"sweep {self.name}: has no value.")
-        twice = [value for i, value in enumerate(self.values) if value in self.values[:i]]
-        if twice:
-            raise UsageError(f"sweep {self.name}: has {twice[0]} twice; leave one out.")
+        if len(self.values) > MOST_SETUPS:
+            raise UsageError(f"sweep {self.name}: has {len(self.values):,} values, more than {MOST_SETUPS:,}.")
+        seen: set[Any] = set()
+        for value in self.values:
+            if not isinstance(value, int | float | str):
+                raise UsageError(f"sweep {self.name}: expected numbers or texts, got {type(value).__name__}.")
+            if value in seen:
+                raise UsageError(f"sweep {self.name}: has {value} twice; leave one out.")
+            seen.add(value)
 
 
 def parse_sweep(text: str) -> Sweep:

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from .picture import save as save
     from .profiles import fractions as fractions
     from .rank import ranks as ranks
+    from .recoveries import galaxy_recovery as galaxy_recovery
     from .regions import energies as energies
     from .regions import labelled_component as labelled_component
     from .selections import selection_maps as selection_maps
+    from .sensitivity import tornado as tornado
     from .spreads import distance_fractions as distance_fractions
     from .spreads import energy_fractions as energy_fractions
     from .spreads import four_fractions as four_fractions
@@ -62,6 +64,7 @@ _HOME = {
     "four_components": "four",
     "four_fractions": "spreads",
     "fractions": "profiles",
+    "galaxy_recovery": "recoveries",
     "injections": "injection",
     "labelled_component": "regions",
     "ranks": "rank",
@@ -73,6 +76,7 @@ _HOME = {
     "simulations": "galaxies",
     "stabilities": "stability",
     "summary": "overview",
+    "tornado": "sensitivity",
 }
 """The file of every public name."""
 

@@ -12,7 +12,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ..stars.variables import ELEMENTS, VARIABLES
+from ..stars.variables import ELEMENTS, known, ratio
 
 LOW, HIGH = "#2166ac", "#b2182b"
 """Ends of ColorBrewer's RdBu, which readers without red or green cones tell apart: low and high energy."""
@@ -54,9 +54,10 @@ def scale(name: str) -> Scale:
         factor, symbol = _SCALED[name]
         unit = r"km$^2$ s$^{-2}$" if name == "E" else r"kpc km s$^{-1}$"
         return Scale(factor, f"${symbol}$ [$10^{int(np.log10(factor))}$ {unit}]")
-    label = VARIABLES[name].label if name in VARIABLES else name
+    found = known(name)
+    label = name if found is None else found.label
     abundances = {"FE_H", "M_H", "ALPHA_M", *(f"{x}_FE" for x in ELEMENTS)}
-    return Scale(1.0, f"{label} [dex]" if name in abundances else label)
+    return Scale(1.0, f"{label} [dex]" if name in abundances or ratio(name) is not None else label)
 
 
 def label(axes: Axes, x: str | None = None, y: str | None = None) -> None:

@@ -17,6 +17,7 @@ from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
 from ..stars.weights import weights_of
+from .conventions import checked
 from .engine import not_converged, resolve_device, solve
 from .fit import Fit, fractions
 from .intervals import COVERAGES, RECOMMENDED, Ordered, interval_type
@@ -177,7 +178,7 @@ def apply(
     Raises
     ------
     InputError
-        No star, or none inside the bins and the images.
+        No star, or none inside the bins and the images; energies of another convention than the fit's.
     UsageError
         Settings that make no sense; or stars of another survey without zero points, or with those of others.
 
@@ -190,6 +191,7 @@ def apply(
     """
     fit = as_fit(fit)
     own = stars = read_catalogue(stars) if isinstance(stars, str | Path) else stars
+    checked(fit, own)
     chemistry, wanted = fit.mixtures.chemistry, as_selection(selection, fit.settings.selection)
     stars, moved_by = on_scale(stars, fit.survey, chemistry.variables, zeropoints)
     chosen, flow = choose(stars, wanted)

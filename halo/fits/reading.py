@@ -129,10 +129,11 @@ def read(H: np.ndarray, names: tuple[str, ...], chemistry: Chemistry) -> Reading
 
 
 def mean_abundance(H: np.ndarray, chemistry: Chemistry, name: str) -> np.ndarray | None:
-    """Return each component's mean of an abundance that is along y of a plane, shape (k,), dex; None without one."""
-    planes = [i for i, plane in enumerate(chemistry.planes) if plane.y == name]
-    if not planes:
-        return None
-    mass = chemistry.images(H)[:, planes[0]].sum(axis=2)
-    total = mass.sum(axis=1)
-    return np.divide(mass @ chemistry.centres(name), total, out=np.full(len(H), np.nan), where=total > 0)
+    """Return each component's mean of an abundance that is along y or else x of a plane, shape (k,), dex, or None."""
+    for axis in ("y", "x"):
+        for i, plane in enumerate(chemistry.planes):
+            if getattr(plane, axis) == name:
+                mass = chemistry.images(H)[:, i].sum(axis=2 if axis == "y" else 1)
+                total = mass.sum(axis=1)
+                return np.divide(mass @ chemistry.centres(name), total, out=np.full(len(H), np.nan), where=total > 0)
+    return None

@@ -17,6 +17,7 @@ from ..io.provenance import plain
 from ..io.reading import check_file
 from ..mixtures.bins import Bins
 from ..mixtures.counts import Mixtures
+from ..orbits.convention import Convention, stated
 from ..stars.cutflow import CutFlow
 from .fit import Fit
 from .settings import settings_of
@@ -66,6 +67,7 @@ def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
             "device": fit.device,
             "clusters": fit.clusters,
             **({"survey": fit.survey} if fit.survey else {}),
+            "convention": None if mixtures.convention is None else mixtures.convention.record(),
             "verdict": None if fit.judged is None else plain(fit.judged),
         },
         "provenance": plain(fit.provenance),
@@ -117,6 +119,12 @@ def load_fit(path: str | Path) -> Fit:
         raise InputError(f"{path}: damaged or incomplete ({first_line(error)}); fit again.") from error
 
 
+def convention_of_fit(path: Path) -> Convention | None:
+    """Return what a fit's file says of its energies, without reading the fit."""
+    with h5py.File(path, "r") as file:
+        return stated(json.loads(_text(file.attrs["outcome"])))
+
+
 FitLike: TypeAlias = Fit | str | Path
 """A fit, or the path of its file."""
 
@@ -157,6 +165,7 @@ def _fit(record: dict[str, Any], data: dict[str, np.ndarray], *, sealed: bool) -
         rows=data["rows"].astype(np.int64),
         columns=data["columns"].astype(np.int64),
         weights=data["weights"] if settings.weights is not None else data.get("weights"),
+        convention=stated(outcome),
     )
     W, H = data["W"], data["H"]
     m, n, k = len(bins), settings.chemistry.n, len(outcome["names"])

@@ -59,6 +59,8 @@ def weights_table(
         table[f"fraction_{j + 1}"] = fractions[:, j]
     table.meta["variables"] = [axis.variable for axis in axes]
     table.meta["components"] = list(names)
+    if mixtures.convention is not None:
+        table.meta["convention"] = mixtures.convention.record()
     table.meta["stars"] = len(mixtures.rows)
     table.meta["stars_outside_bins"] = mixtures.outside_bins
     table.meta.update(ended)

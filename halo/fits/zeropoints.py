@@ -15,7 +15,7 @@ from ..errors import InputError, UsageError
 from ..io.tables import load_table
 from ..stars.catalogue import Catalogue, StarsLike, read_catalogue
 from ..stars.origin import MOVED, scale_of, survey_of
-from ..stars.variables import VARIABLES, values
+from ..stars.variables import parts_of, values
 from .transfer import NONE
 
 IRON = "FE_H"
@@ -209,15 +209,6 @@ def as_zeropoints(zeropoints: ZeroPointsLike) -> ZeroPoints:
     if isinstance(zeropoints, ZeroPoints):
         return zeropoints
     return ZeroPoints.from_table(load_table(zeropoints), str(zeropoints))
-
-
-def parts_of(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the abundances that variables are, or are computed from, each once."""
-    found: list[str] = []
-    for name in names:
-        parts = VARIABLES[name].parts if name in VARIABLES else ()
-        found += parts_of(parts) if parts else (name,)
-    return tuple(dict.fromkeys(found))
 
 
 def on_scale(

@@ -164,6 +164,22 @@ def set_aside(path: Path, folder: Path) -> Path:
     return target
 
 
+def move(path: Path, target: Path) -> None:
+    """Move a file to another name of the same file system, in place of what has that name.
+
+    Raises
+    ------
+    OutputError
+        It cannot be moved.
+    """
+    try:
+        _rename(path, target)
+        _sync(target.absolute().parent)
+        _sync(path.absolute().parent)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be moved to {target} ({error.strerror}); move it yourself.") from None
+
+
 def remove(path: Path) -> None:
     """Remove a file, if it is there.
 

@@ -19,6 +19,8 @@ LIBRARIES = ("numpy", "scipy", "astropy", "galpy", "agama", "torch", "numba", "s
 """Distributions whose versions can change a number; those not installed are left out."""
 
 _CHUNK = 1 << 22
+EPOCH_DIGITS = 12
+"""Digits of a SOURCE_DATE_EPOCH that is no longer a time."""
 
 
 def provenance(
@@ -67,8 +69,19 @@ def provenance(
         "inputs": [describe_input(path) for path in inputs],
         "libraries": libraries(),
         "python": python_version(),
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time": now().isoformat(timespec="seconds"),
     }
+
+
+def now() -> datetime:
+    """Return the time that outputs say they were made at (UTC): SOURCE_DATE_EPOCH where that is set, in seconds.
+
+    With it, a command makes the same files bit for bit each time (https://reproducible-builds.org/specs/source-date-epoch).
+    """
+    asked = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if asked.isascii() and asked.isdigit() and len(asked) < EPOCH_DIGITS:
+        return datetime.fromtimestamp(int(asked), UTC)
+    return datetime.now(UTC)
 
 
 def libraries() -> dict[str, str]:

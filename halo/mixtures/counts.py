@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, UsageError
+from ..orbits.convention import Convention, stated
 from ..stars.weights import effective_number
 from .bins import Bins, BinsLike, columns_of, make_bins
 from .missing import balanced
@@ -37,6 +38,8 @@ class Mixtures:
         Column of V of each star in each image, -1 outside.
     weights : ndarray, shape (N,), optional
         For how many each star counts in each plane that it has; all for one where there are none.
+    convention : Convention, optional
+        What the stars' E and Lz are measured in; None where their table does not say.
     """
 
     V: np.ndarray
@@ -46,6 +49,7 @@ class Mixtures:
     rows: np.ndarray
     columns: np.ndarray
     weights: np.ndarray | None = None
+    convention: Convention | None = None
 
     @property
     def outside_bins(self) -> int:
@@ -149,7 +153,8 @@ def mix(table: Any, bins: BinsLike, chemistry: Chemistry | None = None, weights:
             f"({', '.join(f'{name} {low:g} to {high:g}' for name, (low, high) in chemistry.ranges)}) and the bins."
         )
     n_stars = np.bincount(rows[rows >= 0], minlength=len(bins))
-    return Mixtures(V, bins, chemistry, n_stars, rows, columns, weights)
+    said = stated(getattr(table, "meta", {}))
+    return Mixtures(V, bins, chemistry, n_stars, rows, columns, weights, said)
 
 
 def count(

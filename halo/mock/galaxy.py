@@ -7,8 +7,10 @@ Both halos have density exp(-r / a), so that their masses against r, |z| and R a
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -118,7 +120,7 @@ def write_galaxy(
     disc = part == 0
     position[disc], velocity[disc] = _disc(galaxy.n_disc, np.radians(galaxy.tilt), rng)
     fe_h = np.where(disc, rng.uniform(-0.6, 0.3, n), rng.uniform(-2.5, -1.15, n))
-    born = np.where(part == 2, rng.uniform(60, 300, n), rng.gamma(3, 1.5, n).clip(max=29))
+    born = np.where(part == 2, rng.uniform(60, 300, n), rng.gamma(3, 1.5, n).clip(max=29))  # comoving
     away = rng.normal(size=(n, 3))
     away *= (born / np.linalg.norm(away, axis=1))[:, None]
 
@@ -136,26 +138,38 @@ def write_galaxy(
     }
     paths = [folder / f"snapshot_600.{block}.hdf5" for block in range(blocks)]
     for path, rows in zip(paths, np.array_split(np.arange(n), blocks), strict=True):
-        image = io.BytesIO()
-        with h5py.File(image, "w") as file:
-            header = file.create_group("Header").attrs
-            header["HubbleParam"], header["Time"], header["NumFilesPerSnapshot"] = HUBBLE, 1.0, blocks
-            header["NumPart_ThisFile"] = np.array([0, 0, 0, 0, len(rows), 0])
-            for name, array in stored.items():
-                file[f"PartType4/{name}"] = array[rows]
-        _write(path, image, overwrite)
-    formation, image = folder / "host_coordinates.hdf5", io.BytesIO()
-    with h5py.File(image, "w") as file:
-        file["snapshot.index"], file["star.id"] = 600, ids
-        file["star.form.host.distance"] = away.astype(np.float32)
-    _write(formation, image, overwrite)
+        header: dict[str, Any] = {"HubbleParam": HUBBLE, "Time": 1.0, "NumFilesPerSnapshot": blocks}
+        header["NumPart_ThisFile"] = np.array([0, 0, 0, 0, len(rows), 0])
+        data = {f"PartType4/{name}": array[rows] for name, array in stored.items()}
+        write_hdf5(path, data, header, overwrite=overwrite)
+    formation = folder / "host_coordinates.hdf5"
+    born_at = (away * stored["StellarFormationTime"][:, None]).astype(np.float32)  # physical
+    data = {"snapshot.index": np.array(600), "star.id": ids, "star.form.host.distance": born_at}
+    write_hdf5(formation, data, overwrite=overwrite)
     return paths, formation
 
 
-def _write(path: Path, image: io.BytesIO, overwrite: bool) -> None:
+def write_hdf5(
+    path: Path, data: Mapping[str, np.ndarray], header: Mapping[str, Any] | None = None, *, overwrite: bool = False
+) -> None:
+    """Write data sets by their paths, and attributes of ``Header``; the folder is made if it is not there.
+
+    Raises
+    ------
+    OutputError
+        The file exists, or cannot be written.
+    """
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        for name, value in (header or {}).items():
+            file.require_group("Header").attrs[name] = value
+        for name, x in data.items():
+            file[name] = x
+
     def write(temporary: Path) -> None:
         temporary.write_bytes(image.getbuffer())
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, write, overwrite=overwrite)
 
 

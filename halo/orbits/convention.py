@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .frames import SUN_POSITION, SUN_VELOCITY
-from .mcmillan17 import table
 
 POTENTIAL, ZERO_POINT = "McMillan (2017)", "Phi(infinity) = 0"
+TITLES = {"mcmillan17": POTENTIAL, "mwpotential2014": "MWPotential2014"}
+"""What the potentials of this package are called in files."""
 UNKNOWN = "not stated"
 NEAR = 2e3
 """Energies that differ by no more are the same, km2 / s2: what backends and rounding leave open."""
+REMEDY = "No constant converts them: compute them again from positions and velocities, with halonmf recompute."
+"""What to do about energies of another convention."""
 ALLOWED = 0.01
 """Part of the stars that may lie below the circular orbit of their Lz, or be unbound, before energies are refused."""
 _RADII = (1e-3, 500.0)  # kpc, of the circular orbits that are tabulated
@@ -48,11 +50,25 @@ class Convention:
         """Return the convention for a table's metadata."""
         return {"potential": self.potential, "zero_point": self.zero_point, "Sun": self.sun, "Lz": "prograde positive"}
 
+    def differs(self, other: Convention) -> str:
+        """Return in what two conventions differ, such as "MW2022, not McMillan (2017)"; empty where they agree.
 
-def own() -> Convention:
-    """Return the convention of everything that this package computes from positions and velocities."""
+        What either does not state is not compared.
+        """
+        for name in ("potential", "zero_point", "sun"):
+            a, b = getattr(self, name), getattr(other, name)
+            if a != b and a not in ("", UNKNOWN) and b not in ("", UNKNOWN):
+                what = {"potential": "", "zero_point": "the zero point ", "sun": "the Sun at "}[name]
+                return f"{what}{a}, not {b}"
+        return ""
+
+
+def own(model: str = "mcmillan17") -> Convention:
+    """Return the convention of what this package computes from positions and velocities in one of its potentials."""
+    from .frames import SUN_POSITION, SUN_VELOCITY  # needs astropy's frames, which files do without
+
     place, motion = (", ".join(f"{x:.4g}" for x in of) for of in (SUN_POSITION, SUN_VELOCITY))
-    return Convention(sun=f"({place}) kpc, ({motion}) km/s")
+    return Convention(TITLES[model], sun=f"({place}) kpc, ({motion}) km/s")
 
 
 def stated(meta: Mapping[str, Any]) -> Convention | None:
@@ -78,10 +94,12 @@ def _read(meta: Mapping[str, Any]) -> Convention:
 @cache
 def _circular() -> tuple[np.ndarray, np.ndarray]:
     # Lz (kpc km / s) and E (km2 / s2) of circular orbits in the plane
+    from .potentials import potential_of
+
     R = np.geomspace(*_RADII, 600)
     plane = np.zeros_like(R)
-    square = R * table().gradient(R, plane)[0]
-    return R * np.sqrt(square), table().potential(R, plane) + 0.5 * square
+    square = R * potential_of("mcmillan17").gradient(R, plane)[0]
+    return R * np.sqrt(square), potential_of("mcmillan17").potential(R, plane) + 0.5 * square
 
 
 def circular_energy(Lz: np.ndarray) -> np.ndarray:
@@ -133,6 +151,31 @@ def check_energies(E: np.ndarray, Lz: np.ndarray, where: str, remedy: str) -> No
             f"{where}: {int((E >= 0).sum())} of {len(E)} energies are positive; with {ZERO_POINT} bound stars have "
             f"negative ones: the zero point or the sign is another. {remedy}"
         )
+
+
+def check_same(stars: Mapping[str, Any] | Convention | None, fit: Convention | None, what: str = "the fit's") -> None:
+    """Refuse stars whose energies are measured otherwise than those that they are to be used with.
+
+    Parameters
+    ----------
+    stars : mapping, Convention or None
+        Metadata of a table of stars, or what they state.
+    fit : Convention or None
+        Of what they are used with; what either does not state is not compared.
+    what : str
+        Whose convention `fit` is, for the message.
+
+    Raises
+    ------
+    InputError
+        They differ.
+    """
+    said = stated(stars) if isinstance(stars, Mapping) else stars
+    if said is None or fit is None:
+        return
+    differs = said.differs(fit)
+    if differs:
+        raise InputError(f"the stars' E and Lz are measured otherwise than {what}: {differs}. {REMEDY}")
 
 
 def same_energies(found: np.ndarray, given: np.ndarray) -> float:

@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
 
-from .mcmillan17 import Table, table
+from .potentials import Potential, potential_of
 
-__all__ = ["FocalLength", "focal_length"]
+__all__ = ["FocalLength", "focal_length", "focal_length_in"]
 
 _RADII = np.geomspace(0.1, 30.0, 19)  # kpc, of the circular orbits that set the energies
 _CIRCULARITY = np.array([0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.96])  # Lz over that orbit's
@@ -53,11 +53,16 @@ class FocalLength:
 
 
 @cache
-def focal_length() -> FocalLength:
-    """Return the table for McMillan (2017), made on first use in about a second and kept."""
-    potential = table()
+def focal_length(model: str = "mcmillan17") -> FocalLength:
+    """Return the table for a potential of `settings.POTENTIALS`, made on first use in about a second and kept."""
+    return focal_length_in(potential_of(model))
+
+
+def focal_length_in(potential: Potential) -> FocalLength:
+    """Return the table for a potential, in about a second."""
     zero = np.zeros_like(_RADII)
-    v_c = np.sqrt(_RADII * potential.gradient(_RADII, zero)[0])
+    # particles in place of a model may push outwards near the centre
+    v_c = np.sqrt(np.maximum(_RADII * potential.gradient(_RADII, zero)[0], 1.0))
     E = potential.potential(_RADII, zero) + 0.5 * v_c**2
     shape = (len(_RADII), len(_CIRCULARITY))
     E_grid = np.repeat(E, shape[1])
@@ -76,13 +81,15 @@ def focal_length() -> FocalLength:
         damping = 0.5 if i >= _BISECTIONS else 1.0
         v_inner, v_outer = np.where(outwards, v_R, damping * v_inner), np.where(outwards, damping * v_outer, v_R)
     weight = 1.0 - (R / R0) ** 2
-    square = (z**2 * weight).sum(axis=0) / (weight**2).sum(axis=0) - R0**2
+    size = (weight**2).sum(axis=0)
+    # no orbit to launch where noise of the potential lets none rise: there the focal length is the least
+    square = np.divide((z**2 * weight).sum(axis=0), size, out=np.zeros_like(size), where=size > 0) - R0**2
     Delta = np.sqrt(np.maximum(square, 0.0)).reshape(shape)
     s = np.log(_RADII)
     return FocalLength(s, E, np.log(_RADII * v_c), RectBivariateSpline(s, _CIRCULARITY, Delta, kx=1, ky=1))
 
 
-def _launch_bracket(potential: Table, E: np.ndarray, Lz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _launch_bracket(potential: Potential, E: np.ndarray, Lz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return radii of the circular orbit of Lz and of the planar orbit's apocentre, by bisection; kpc."""
 
     def bisect(low: np.ndarray, high: np.ndarray, above: np.ndarray | None = None) -> np.ndarray:
@@ -101,7 +108,7 @@ def _launch_bracket(potential: Table, E: np.ndarray, Lz: np.ndarray) -> tuple[np
 
 
 def _rise(
-    potential: Table, E: np.ndarray, Lz: np.ndarray, R0: np.ndarray, duration: np.ndarray
+    potential: Potential, E: np.ndarray, Lz: np.ndarray, R0: np.ndarray, duration: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Follow orbits launched vertically from the plane at R0 to their greatest height.
 

@@ -7,7 +7,7 @@ without drift of the energy.
 
 import numpy as np
 
-from .mcmillan17 import Table
+from .potentials import Potential
 
 __all__ = ["orbit_extent"]
 
@@ -18,13 +18,13 @@ _PERIODS = 20  # of the circular orbit of equal energy
 
 
 def orbit_extent(
-    potential: Table, x: np.ndarray, v: np.ndarray, periods: int = _PERIODS, step: float = _STEP
+    potential: Potential, x: np.ndarray, v: np.ndarray, periods: int = _PERIODS, step: float = _STEP
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return r_peri, r_apo and z_max, kpc, of bound orbits.
 
     Parameters
     ----------
-    potential : Table
+    potential : Potential
     x : ndarray, kpc, shape (N, 3)
     v : ndarray, km / s, shape (N, 3)
     periods : int
@@ -63,7 +63,7 @@ def orbit_extent(
     return low, high, np.minimum(height, high)
 
 
-def _speed_and_reach(potential: Table, E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _speed_and_reach(potential: Potential, E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the circular orbit's speed, km / s, and the largest radius within reach, kpc, at each energy."""
     R = np.geomspace(1e-3, 5e6, 400)
     zero = np.zeros_like(R)

@@ -1,4 +1,4 @@
-"""Energies, angular momenta, actions and eccentricities of stars in the potential of McMillan (2017).
+"""Energies, angular momenta, actions and eccentricities of stars, in McMillan (2017) or MWPotential2014.
 
 The easy door is `kinematics`; `potential`, `energy`, `angular_momentum` and `circular_speed` are its cheap parts, fast
 enough for millions of points. Prograde is positive: Lz = y v_x - x v_y in the frame of `frames`.
@@ -13,10 +13,13 @@ from astropy.table import QTable
 
 from ..errors import UsageError
 from ..progress import Progress, silent
+from .convention import own
 from .frames import lengths, phase_space
 from .mcmillan17 import table
+from .potentials import potential_of
 from .settings import BACKENDS as BACKENDS
 from .settings import ECCENTRICITIES
+from .settings import POTENTIALS as POTENTIALS
 
 __all__ = ["BACKENDS", "angular_momentum", "circular_speed", "energy", "kinematics", "orbit_mask", "potential"]
 
@@ -36,9 +39,10 @@ def kinematics(
     *,
     backend: str = "auto",
     eccentricity: str = "staeckel",
+    model: str = "mcmillan17",
     progress: Progress = silent,
 ) -> QTable:
-    """Return energies, actions and turning points of stars in the potential of McMillan (2017).
+    """Return energies, actions and turning points of stars in a potential.
 
     Parameters
     ----------
@@ -50,6 +54,8 @@ def kinematics(
     eccentricity : {"staeckel", "orbit"}
         Turning points from the Staeckel fudge, or from integrated orbits, which is closer and some forty times slower
         (docs/orbits.md).
+    model : {"mcmillan17", "mwpotential2014"}
+        The potential; MWPotential2014 is there in the builtin backend alone, which "auto" then takes.
     progress : callable, optional
         Called as progress("orbits", stars done, stars in all).
 
@@ -57,8 +63,8 @@ def kinematics(
     -------
     QTable, N rows
         E (km2 / s2), Lz, J_r, J_phi, J_z (kpc km / s), r_peri, r_apo (kpc), ecc, z_max, r_sph, R_cyl (kpc); the backend
-        and the eccentricity's source in its meta. Rows outside `orbit_mask` have NaN in J_*, r_peri, r_apo, ecc and
-        z_max; E and Lz are still there if position and velocity are.
+        and the eccentricity's source in its meta, with the convention of the energies. Rows outside `orbit_mask` have
+        NaN in J_*, r_peri, r_apo, ecc and z_max; E and Lz are still there if position and velocity are.
 
     Raises
     ------
@@ -67,7 +73,8 @@ def kinematics(
     """
     if eccentricity not in ECCENTRICITIES:
         raise UsageError(f"eccentricity must be one of {', '.join(ECCENTRICITIES)}; got {eccentricity!r}")
-    name, engine = find_backend(backend)
+    name, engine = find_backend(backend, model)
+    other = {} if model == "mcmillan17" else {"model": model}
     x, v = phase_space(position, velocity)
     x[~np.isfinite(x)], v[~np.isfinite(v)] = np.nan, np.nan
     columns = {name: np.full(len(x), np.nan) for name in ("E", "J_r", "J_z", "r_peri", "r_apo", "z_max")}
@@ -75,10 +82,10 @@ def kinematics(
     for start in range(0, len(x), _CHUNK):
         part = slice(start, min(start + _CHUNK, len(x)))
         finite = start + np.flatnonzero(np.isfinite(x[part]).all(axis=1) & np.isfinite(v[part]).all(axis=1))
-        columns["E"][finite] = engine.potential(x[finite]) + 0.5 * (v[finite] ** 2).sum(axis=1)
-        rows = start + np.flatnonzero(_mask(x[part], v[part]))
+        columns["E"][finite] = engine.potential(x[finite], **other) + 0.5 * (v[finite] ** 2).sum(axis=1)
+        rows = start + np.flatnonzero(_mask(x[part], v[part], model))
         if len(rows):
-            found = engine.extent(x[rows], v[rows], eccentricity)
+            found = engine.extent(x[rows], v[rows], eccentricity, **other)
             for column in ("J_r", "J_z", "r_peri", "r_apo", "z_max"):
                 columns[column][rows] = getattr(found, column)
         progress("orbits", part.stop, len(x))
@@ -99,7 +106,7 @@ def kinematics(
             "r_sph": np.hypot(R, x[:, 2]) * units.kpc,
             "R_cyl": R * units.kpc,
         },
-        meta={"backend": name, "eccentricity": eccentricity},
+        meta={"backend": name, "eccentricity": eccentricity, **own(model).record()},
     )
 
 
@@ -111,23 +118,28 @@ def orbit_mask(position: units.Quantity, velocity: units.Quantity) -> np.ndarray
     return _mask(*phase_space(position, velocity))
 
 
-def _mask(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+def _mask(x: np.ndarray, v: np.ndarray, model: str = "mcmillan17") -> np.ndarray:
     R = np.hypot(x[:, 0], x[:, 1])
     with np.errstate(invalid="ignore", over="ignore"):
-        E = table().potential(R, x[:, 2]) + 0.5 * (v**2).sum(axis=1)
+        E = potential_of(model).potential(R, x[:, 2]) + 0.5 * (v**2).sum(axis=1)
         return np.isfinite(x).all(axis=1) & np.isfinite(v).all(axis=1) & (R > _AXIS) & (E < _BOUND)
 
 
-def find_backend(name: str) -> tuple[str, ModuleType]:
+def find_backend(name: str, model: str = "mcmillan17") -> tuple[str, ModuleType]:
     """Return the name and module that `name` stands for: it has potential(x) and extent(x, v, eccentricity).
 
     Raises
     ------
     UsageError
-        An unknown backend, or one that is not installed.
+        An unknown backend, one that is not installed, or one that has another potential alone.
     """
     if name not in BACKENDS:
         raise UsageError(f"backend must be one of {', '.join(BACKENDS)}; got {name!r}")
+    potential_of(model)
+    if model != "mcmillan17":
+        if name not in ("auto", "builtin"):
+            raise UsageError(f"backend {name!r} has McMillan (2017) alone; for {model} use the builtin one.")
+        name = "builtin"
     if name == "auto":
         try:
             return find_backend("agama")
@@ -163,13 +175,15 @@ def potential(position: units.Quantity) -> units.Quantity:
     return table().potential(np.hypot(x[:, 0], x[:, 1]), x[:, 2]) * ENERGY
 
 
-def energy(position: units.Quantity, velocity: units.Quantity) -> units.Quantity:
+def energy(position: units.Quantity, velocity: units.Quantity, model: str = "mcmillan17") -> units.Quantity:
     """Return the specific energy of each star; negative where bound.
 
     Parameters
     ----------
     position : Quantity, length, shape (N, 3)
     velocity : Quantity, speed, shape (N, 3)
+    model : {"mcmillan17", "mwpotential2014"}
+        The potential.
 
     Returns
     -------
@@ -181,7 +195,7 @@ def energy(position: units.Quantity, velocity: units.Quantity) -> units.Quantity
         No units, units of another kind, or not of shape (N, 3).
     """
     x, v = phase_space(position, velocity)
-    return (table().potential(np.hypot(x[:, 0], x[:, 1]), x[:, 2]) + 0.5 * (v**2).sum(axis=1)) * ENERGY
+    return (potential_of(model).potential(np.hypot(x[:, 0], x[:, 1]), x[:, 2]) + 0.5 * (v**2).sum(axis=1)) * ENERGY
 
 
 def angular_momentum(position: units.Quantity, velocity: units.Quantity) -> units.Quantity:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 
-from .mcmillan17 import Table
+from .potentials import Potential
 
 __all__ = ["Extent", "staeckel"]
 
@@ -35,7 +35,7 @@ class Extent:
 
 
 def staeckel(
-    potential: Table,
+    potential: Potential,
     R: np.ndarray,
     z: np.ndarray,
     v_R: np.ndarray,
@@ -47,7 +47,7 @@ def staeckel(
 
     Parameters
     ----------
-    potential : Table
+    potential : Potential
         An axisymmetric potential, symmetric about z = 0.
     R, z : ndarray, kpc, shape (N,)
     v_R, v_phi, v_z : ndarray, km / s, shape (N,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from ..errors import InputError, UsageError
 from ..mock.galaxy import write_galaxy
-from ..simulations.particles import Galaxy, read_galaxy
+from ..simulations.particles import Galaxy, in_order, read_galaxy
 
 MOCK_COLUMNS = """
 [galaxy]
@@ -24,6 +23,7 @@ velocity = { column = "PartType4/Velocities", unit = "km / s" }
 mass = { column = "PartType4/Masses", unit = "1e10 Msun", h = -1 }
 iron = { column = "PartType4/Metallicity", index = 10, solar = 1.73e-3 }
 birth_distance = { column = "star.form.host.distance", file = "host_coordinates.hdf5" }
+formation = "PartType4/StellarFormationTime"
 id = "PartType4/ParticleIDs"
 birth_id = { column = "star.id", file = "host_coordinates.hdf5" }
 """
@@ -47,17 +47,12 @@ def read_galaxies(texts: Sequence[str], columns: Path | None) -> tuple[Galaxy, .
         name, sign, pattern = text.partition("=")
         if not (sign and name and pattern):
             raise UsageError(f"galaxy {text!r}: expected NAME=FILES, such as m12f=m12f/snapshot_600.*.hdf5.")
-        paths = sorted(Path(pattern).parent.glob(Path(pattern).name), key=_numbered)
+        paths = in_order(Path(pattern).parent.glob(Path(pattern).name))
         if not paths:
             raise InputError(f"{pattern}: no such file; check the path of the galaxy {name}.")
         assert columns is not None
         found.append(replace(read_galaxy(paths, columns), name=name))
     return tuple(found)
-
-
-def _numbered(path: Path) -> list[tuple[int, str]]:
-    """Return a key by which block 10 of a snapshot follows block 9: the files of formation rely on that order."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def mock_galaxy() -> Galaxy:

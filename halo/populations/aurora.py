@@ -9,6 +9,7 @@ from astropy import units
 from astropy.table import QTable
 
 from ..errors import InputError, UsageError
+from ..fits.conventions import checked
 from ..fits.engine import not_converged
 from ..fits.fit import Fit
 from ..fits.store import FitLike, as_fit
@@ -238,7 +239,7 @@ def aurora(
     index = chemistry.planes.index(PLANE)
     image = fit.images[index_of, index]
     mask = branch(chemistry, image, share, max_fe_h)
-    table, _ = choose(stars, fit.settings.selection)
+    table, _ = choose(checked(fit, stars), fit.settings.selection)
     column = columns_of(table, chemistry)[:, index]
     pixel = column - index * chemistry.pixels**2
     chosen = (column >= 0) & mask.ravel()[np.where(column >= 0, pixel, 0)]

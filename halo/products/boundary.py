@@ -109,6 +109,9 @@ class Boundary(Shown):
         table.meta["level"] = self.level
         table.meta["smoothing_columns"] = self.smoothing
         table.meta.update(self.application.ended())
+        convention = self.application.mixtures.convention
+        if convention is not None:
+            table.meta["convention"] = convention.record()
         table.meta["BK23_offset"] = BK23_OFFSET
         table.meta["BK23_note"] = (
             "Belokurov & Kravtsov (2023), lowered by the offset to McMillan (2017) energies; the offset is inferred "

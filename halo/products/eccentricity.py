@@ -9,6 +9,7 @@ from astropy.table import QTable
 
 from ..errors import InputError, UsageError
 from ..fits.bootstrap import Refits
+from ..fits.conventions import checked
 from ..fits.engine import CONVERGED
 from ..fits.store import FitLike, as_fit
 from ..stars.catalogue import StarsLike
@@ -159,7 +160,7 @@ def eccentricities(
         raise UsageError(f"{int(refits.good.sum())} of {len(refits.good)} replicates are good, too few.")
     if refits is not None and refits.W.shape[1:] != fit.W.shape:
         raise UsageError("replicates must be those of this fit; make them with refit.refit(fit).")
-    chosen, _ = choose(stars, fit.settings.selection)
+    chosen, _ = choose(checked(fit, stars), fit.settings.selection)
     rows = fit.mixtures.bins.assign(chosen)
     if not np.array_equal(np.bincount(rows[rows >= 0], minlength=len(fit.W)), fit.mixtures.n_stars):
         raise InputError("these are not the stars that the fit was made of: other numbers fall into its bins.")

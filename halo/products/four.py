@@ -11,13 +11,14 @@ from astropy.table import QTable
 
 from ..errors import InputError, UsageError
 from ..fits.apply import apply_mixtures
+from ..fits.conventions import checked
 from ..fits.engine import CONVERGED, not_converged
 from ..fits.fit import HE, LE, Fit, fit_mixtures, percentages
 from ..fits.store import FitLike, as_fit
 from ..mixtures.bins import place
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis
-from ..stars.catalogue import StarsLike, as_table
+from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
@@ -91,6 +92,8 @@ class Four:
             "ordered_by": self.settings.order,
             "other_order_disagrees": list(self.disagree),
         }
+        if self.fit.mixtures.convention is not None:
+            table.meta["convention"] = self.fit.mixtures.convention.record()
         return table
 
     def tables(self) -> dict[str, QTable]:
@@ -151,7 +154,8 @@ def split(
     >>> four.fit.names  # doctest: +SKIP
     ('LE2', 'LE1', 'HE2', 'HE1')
     """
-    fit, table = as_fit(fit), as_table(stars)
+    fit = as_fit(fit)
+    table = checked(fit, stars)
     settings = settings or SplitSettings()
     if len(fit.H) != 2:
         raise UsageError(f"the sample is split between two components; this fit has {len(fit.H)}. Fit two.")

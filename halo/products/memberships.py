@@ -24,6 +24,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import UsageError
+from ..fits.conventions import checked
 from ..fits.engine import not_converged
 from ..fits.fit import Fit, percentages
 from ..fits.reading import LAST, Reading
@@ -154,7 +155,7 @@ def memberships(fit: FitLike, stars: StarsLike, *, prior_counts: float = PRIOR_C
     fit = as_fit(fit)
     if not prior_counts > 0:
         raise UsageError(f"prior_counts must be positive, got {prior_counts:g}: a pixel without stars would forbid.")
-    chosen, flow = choose(stars, fit.settings.selection)
+    chosen, flow = choose(checked(fit, stars), fit.settings.selection)
     chemistry = fit.mixtures.chemistry
     shared = shared_variable(chemistry)
     bins = fit.mixtures.bins.assign(chosen)

@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.table import Column, Table
 
 from ..errors import UsageError
-from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
+from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, parts_of, values
 
 STREAM = 0x5CA77E2
 """Separates the random numbers of measurement errors from others of the same seed."""
@@ -24,7 +24,7 @@ BACKEND = "builtin"
 
 def require_errors(table: Any, elements: Sequence[str]) -> None:
     """Raise `UsageError` unless the stars have sky positions and motions, and errors of all that is to be scattered."""
-    wanted = [*SKY, *SKY_ERRORS, *(f"{name}_ERR" for name in elements)]
+    wanted = [*SKY, *SKY_ERRORS, *(f"{name}_ERR" for name in parts_of(elements))]
     missing = [name for name in wanted if name not in table.colnames or not np.isfinite(values(table, name)).any()]
     if missing:
         raise UsageError(
@@ -60,7 +60,7 @@ def scatter(table: Any, elements: Sequence[str], seed: int, replicate: int) -> T
 
     rng = np.random.default_rng([seed, replicate, STREAM])
     out = Table(table, copy=False)
-    for name in elements:
+    for name in parts_of(elements):
         out[name] = Column(_scattered(values(table, name), values(table, f"{name}_ERR"), rng))
     sky = {name: values(table, name) for name in SKY}
     normal = {name: rng.standard_normal(len(table)) for name in SKY[2:]}

@@ -14,52 +14,16 @@ from astropy import units as u
 from astropy.table import Table
 
 from ..errors import InputError
-from ..io.toml import read_toml
 
 HDF5 = (".h5", ".hdf5", ".hdf")
-COLUMNS = {"position": u.kpc, "velocity": u.km / u.s, "mass": u.Msun, "fe_h": None, "iron": None}
-ORIGINS = {"birth_distance": u.kpc, "accreted": None}
-IDS = {"id": None, "birth_id": None}
+UNITS = {
+    "position": u.kpc,
+    "velocity": u.km / u.s,
+    "mass": u.Msun,
+    "birth_distance": u.kpc,
+    "potential": u.km**2 / u.s**2,
+}
 VECTORS = ("position", "velocity")
-GALAXY_KEYS = ("name", "format", "hubble", "centre", "axis", "in_situ_within")
-COLUMN_KEYS = ("column", "file", "unit", "scale", "h", "index", "solar")
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Return a mapping file's content.
-
-    Raises
-    ------
-    InputError
-        It cannot be read, or makes no sense.
-    """
-    mapping = read_toml(path, "the mapping", "see docs/simulations.md")
-    for section, known in (
-        ("", ("galaxy", "columns")),
-        ("galaxy", GALAXY_KEYS),
-        ("columns", (*COLUMNS, *ORIGINS, *IDS)),
-    ):
-        found = mapping if not section else mapping.get(section, {})
-        where = f"[{section}]" if section else "the top level"
-        if not isinstance(found, Mapping):
-            raise InputError(f"{path}: {where} must be a table of keys, got {found!r}.")
-        unknown = [key for key in found if key not in known]
-        if unknown:
-            raise InputError(f"{path}: unknown {', '.join(unknown)} in {where}; expected some of {', '.join(known)}.")
-    columns = mapping.get("columns", {})
-    for key, spec in columns.items():
-        if isinstance(spec, Mapping) and ("column" not in spec or set(spec) - set(COLUMN_KEYS)):
-            raise InputError(
-                f"{path}: {key} must have column, and may have {', '.join(COLUMN_KEYS[1:])}; got {spec!r}."
-            )
-        if not isinstance(spec, str | list | Mapping):
-            raise InputError(f"{path}: {key} must be a column's name, a list of three, or a table; got {spec!r}.")
-    missing = [key for key in ("position", "velocity", "mass") if key not in columns]
-    missing += [] if ("fe_h" in columns) != ("iron" in columns) else ["either fe_h or iron"]
-    missing += [] if ("accreted" in columns) != ("birth_distance" in columns) else ["either accreted or birth_distance"]
-    if missing:
-        raise InputError(f"{path}: [columns] must name {', '.join(missing)}; it names {', '.join(columns) or 'none'}.")
-    return mapping
 
 
 @dataclass(frozen=True)
@@ -72,28 +36,86 @@ class Source:
     h: float
     tables: dict[Path, Table]
 
+    def files(self, spec: Mapping[str, Any]) -> tuple[Path, ...]:
+        """Return the files of a column: those of a pattern in order of their names, or the blocks that have it.
+
+        Raises
+        ------
+        InputError
+            No such file.
+        """
+        if "file" in spec:
+            pattern = str(spec["file"])
+            if not set(pattern) & set("*?["):
+                return (self.paths[0].parent / pattern,)
+            found = tuple(sorted((self.paths[0].parent / pattern).parent.glob(Path(pattern).name)))
+            if not found:
+                raise InputError(f"{self.paths[0].parent / pattern}: no such file, which {self.mapping} names.")
+            return found
+        if len(self.paths) == 1 or self.paths[0].suffix.lower() not in HDF5:
+            return self.paths
+        # blocks of a snapshot that hold no particle of a type lack its group
+        group = str(spec["column"][0] if isinstance(spec["column"], list) else spec["column"]).strip("/").split("/")[0]
+        having = tuple(path for path in self.paths if _from_hdf5(path, lambda file: group in file))
+        return having or self.paths
+
     def numbers(self, name: str, spec: Mapping[str, Any]) -> np.ndarray:
         """Return what the mapping calls `name`, in its unit: one number per particle, three for vectors."""
-        files = (self.paths[0].parent / spec["file"],) if "file" in spec else self.paths
-        names = [str(n) for n in (spec["column"] if isinstance(spec["column"], list) else [spec["column"]])]
-        index = spec.get("index")
-        read = [[self._column(file, n, index) for n in names] for file in files]
-        data = np.concatenate([_stack([x for x, _ in columns]) for columns in read])
-        vector = name in VECTORS
+        files = self.files(spec)
+        data, own = self._joined(name, spec, files)
         if name == "birth_distance" and data.ndim == 2 and data.shape[1] == 3:
             data = np.linalg.norm(data, axis=1)
+        vector = name in VECTORS
         if data.ndim != 1 + vector or (vector and data.shape[1] != 3):
             raise InputError(
                 f"{files[0]}: {name} must have {'three numbers' if vector else 'one number'} per particle; "
                 f"found shape {data.shape}."
             )
-        own = {unit for columns in read for _, unit in columns}
-        if len(own) > 1:
-            raise InputError(f"{files[0]}: {name}: columns in different units ({', '.join(map(str, own))}).")
-        return data * self._factor(name, spec, own.pop())
+        return data * self.factor(name, spec, own)
 
-    def _factor(self, name: str, spec: Mapping[str, Any], own: u.UnitBase | None) -> float:
-        unit = {**COLUMNS, **ORIGINS, **IDS}[name]
+    def blocks(self, position: Mapping[str, Any], mass: Mapping[str, Any]) -> Any:
+        """Yield positions (kpc) and masses (Msun) of a type of particles, one file after the other."""
+        for file in self.files(position):
+            x, own = self._joined("position", position, (file,))
+            x = x * self.factor("position", position, own)
+            if "attribute" in mass:
+                yield x, np.full(len(x), self.attribute("mass", mass, file) * self.factor("mass", mass, None))
+                continue
+            m, own = self._joined("mass", mass, (file,))
+            if x.ndim != 2 or x.shape[1] != 3 or m.shape != (len(x),):
+                raise InputError(f"{file}: positions {x.shape} and masses {m.shape} do not belong together.")
+            yield x, m * self.factor("mass", mass, own)
+
+    def whole(self, name: str, spec: Mapping[str, Any]) -> np.ndarray:
+        """Return ids, as whole as the file has them: a float of 64 bits cannot tell large ones apart.
+
+        Raises
+        ------
+        InputError
+            They are no whole numbers.
+        """
+        files = self.files(spec)
+        parts = [self._column(file, str(spec["column"]), spec.get("index"), whole=True)[0] for file in files]
+        ids = np.concatenate(parts)
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise InputError(
+                f"{files[0]}: {name} must be one whole number per particle; found {ids.dtype} {ids.shape}."
+            )
+        return ids
+
+    def attribute(self, name: str, spec: Mapping[str, Any], file: Path) -> float:
+        """Return a number that an HDF5 file has as an attribute, or as one of an attribute's numbers."""
+        value = np.atleast_1d(attribute_of(str(spec["attribute"]), file, self.mapping, name))
+        index = int(spec.get("index", 0))
+        if not 0 <= index < len(value):
+            raise InputError(
+                f"{self.mapping}: {name}: no number {index} in {spec['attribute']}, which has {len(value)}."
+            )
+        return float(value[index])
+
+    def factor(self, name: str, spec: Mapping[str, Any], own: u.UnitBase | None) -> float:
+        """Return what to multiply a column by to have it in its unit."""
+        unit = UNITS.get(name)
         try:
             stated = u.Unit(spec["unit"]) if "unit" in spec else None
             if stated is not None and own is not None and not np.isclose(own.to(stated), 1.0):
@@ -106,9 +128,25 @@ class Source:
         except (ValueError, TypeError) as error:  # UnitConversionError is both
             raise InputError(f"{self.mapping}: {name}: bad unit or scale ({error}); expected {unit}.") from error
 
-    def _column(self, path: Path, name: str, index: Any) -> tuple[np.ndarray, u.UnitBase | None]:
+    def _joined(
+        self, name: str, spec: Mapping[str, Any], files: tuple[Path, ...]
+    ) -> tuple[np.ndarray, u.UnitBase | None]:
+        if "column" not in spec:
+            raise InputError(f"{self.mapping}: {name} needs a column; only masses of [gravity] may be an attribute.")
+        names = [str(n) for n in (spec["column"] if isinstance(spec["column"], list) else [spec["column"]])]
+        index = spec.get("index")
+        read = [[self._column(file, n, index) for n in names] for file in files]
+        data = np.concatenate([_stack([x for x, _ in columns]) for columns in read])
+        own = {unit for columns in read for _, unit in columns}
+        if len(own) > 1:
+            raise InputError(f"{files[0]}: {name}: columns in different units ({', '.join(map(str, own))}).")
+        return data, own.pop()
+
+    def _column(
+        self, path: Path, name: str, index: Any, *, whole: bool = False
+    ) -> tuple[np.ndarray, u.UnitBase | None]:
         if path.suffix.lower() in HDF5:
-            return _from_hdf5(path, lambda file: self._of_hdf5(path, file, name, index)), None
+            return _from_hdf5(path, lambda file: self._of_hdf5(path, file, name, index, whole)), None
         if path not in self.tables:
             self.tables[path] = _read_table(path, self.form)
         table = self.tables[path]
@@ -119,16 +157,19 @@ class Source:
         data = np.asarray(getattr(column, "value", column))
         if data.dtype.kind not in "biuf":
             raise InputError(f"{path}: column {name} must hold numbers, found {data.dtype}.")
+        if whole:
+            return data, None
         out = np.array(data, dtype=np.float64)
         mask = np.asarray(getattr(column, "mask", False))
         out[np.broadcast_to(mask, out.shape)] = np.nan
         return self._of_many(out, name, index), column.unit
 
-    def _of_hdf5(self, path: Path, file: h5py.File, name: str, index: Any) -> np.ndarray:
+    def _of_hdf5(self, path: Path, file: h5py.File, name: str, index: Any, whole: bool) -> np.ndarray:
         data = _hdf5_item(path, file, name, self.mapping)
         if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual or data.dtype.kind not in "biuf":
             raise InputError(f"{path}: {name} is no data set of numbers kept in this file.")
-        return np.array(self._of_many(data, name, index)[()], dtype=np.float64)
+        found = self._of_many(data, name, index)[()]
+        return found if whole else np.array(found, dtype=np.float64)
 
     def _of_many(self, data: Any, name: str, index: Any) -> Any:
         """Return the column that is asked for, of one with many numbers; of an HDF5 data set no other is read."""
@@ -177,16 +218,27 @@ def _from_hdf5(path: Path, read: Callable[[h5py.File], Any]) -> Any:
         raise InputError(f"{path}: cannot be read as HDF5 ({(str(error).splitlines() or ['?'])[0]}).") from error
 
 
-def hubble_constant(value: Any, path: Path, mapping: Path) -> float:
-    """Return h: a number, or an attribute of the file written as GROUP/ATTRIBUTE."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    group, _, attribute = str(value).rpartition("/")
+def attribute_of(name: str, path: Path, mapping: Path, what: str) -> Any:
+    """Return an attribute of an HDF5 file, which the mapping writes as GROUP/ATTRIBUTE.
 
-    def read(file: h5py.File) -> float:
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    group, _, attribute = name.rpartition("/")
+
+    def read(file: h5py.File) -> Any:
         attributes = (_hdf5_item(path, file, group, mapping) if group else file).attrs
         if attribute not in attributes:
-            raise InputError(f"{path}: no attribute {value!r} for hubble; found {', '.join(attributes)}.")
-        return float(attributes[attribute])
+            raise InputError(f"{path}: no attribute {name!r} for {what}; found {', '.join(attributes)}.")
+        return attributes[attribute]
 
     return _from_hdf5(path, read)
+
+
+def number_of(value: Any, path: Path, mapping: Path, what: str) -> float:
+    """Return a number of the mapping's ``[galaxy]``: itself, or an attribute of the file as GROUP/ATTRIBUTE."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return float(attribute_of(str(value), path, mapping, what))

@@ -130,7 +130,8 @@ class Simulated:
             f"{name} = {', '.join(f'{x:.3g}' for x in profile.crossing) or 'nowhere'}"
             for name, profile in self.profiles.items()
         )
-        return f"{self.cutflow}\n{self.galaxy.name}: half of the mass accreted at {', '.join(places)} kpc"
+        half = f"{self.galaxy.name}: half of the mass accreted at {', '.join(places)} kpc"
+        return f"{self.galaxy.describe()}\n{self.cutflow}\n{half}"
 
     def problems(self) -> str:
         """Return the empty string: nothing here can fail to converge."""

@@ -16,6 +16,7 @@ from ..io.atomic import write_atomically
 from ..io.fits import open_fits
 from ..io.provenance import plain
 from ..io.reading import cleaned
+from ..orbits.convention import Convention, stated
 from .cutflow import CutFlow
 from .origin import MOVED, SURVEY, labels, survey_of_record
 
@@ -24,6 +25,10 @@ __all__ = ["Catalogue", "StarsLike", "as_table", "read_catalogue", "write_catalo
 SCHEMA = 1
 """Version of the file layout; it rises when a reader of the old one would misread the new."""
 
+CONVENTION = "convention"
+"""Key of a table's metadata under which what E and Lz are measured in is stated."""
+CARDS = ("POTENTL", "ZEROPNT", "SUN")
+"""Cards of the header that say the same to whoever opens the file elsewhere."""
 REQUIRED = ("APOGEE_ID", "E")
 """Columns that every prepared catalogue has."""
 
@@ -54,6 +59,11 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def convention(self) -> Convention | None:
+        """What E and Lz are measured in; None where the record does not say."""
+        return stated(self.provenance)
 
 
 StarsLike: TypeAlias = Table | Catalogue | str | Path
@@ -119,8 +129,13 @@ def write_catalogue(
     primary = fits.PrimaryHDU()
     primary.header["HALONMF"] = ("catalogue", "what this file is")
     primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")
-    stars = fits.table_to_hdu(table)
+    bare = table.copy(copy_data=False)
+    bare.meta = {key: x for key, x in table.meta.items() if key not in (CONVENTION, *CARDS)}
+    stars = fits.table_to_hdu(bare)
     stars.name = "STARS"
+    said = stated(provenance)
+    for card, words in zip(CARDS, () if said is None else said.record().values(), strict=False):
+        stars.header[card] = (words, "of E and Lz")
     flow = fits.table_to_hdu(cutflow.to_table())
     flow.name = "CUTFLOW"
     record = fits.BinTableHDU(Table({"json": np.array([text.encode("ascii")])}), name="PROVENANCE")
@@ -184,7 +199,10 @@ def _read(path: Path) -> Catalogue:
         raise InputError(f"{path}: the star table lacks {', '.join(missing)}; it has {', '.join(table.colnames)}.")
     said = {SURVEY: survey_of_record(record), MOVED: record.get(MOVED)}
     table.meta |= {name: text for name, text in said.items() if text}
-    return Catalogue(table, flow, record, path)
+    made = Catalogue(table, flow, record, path)
+    if made.convention is not None:
+        table.meta[CONVENTION] = made.convention.record()
+    return made
 
 
 def _native(table: QTable) -> QTable:

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
         (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
       | (?P<and>and\b|&&?|,)
-      | (?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)
+      | (?P<name>[A-Za-z_]\w*(?:\.[A-Za-z]\w*)?)
       | (?P<compare><=|>=|==|!=|<|>|=)
       | (?P<sign>[+-])
       | (?P<bar>\|)

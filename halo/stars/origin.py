@@ -44,12 +44,10 @@ def survey_of_record(record: Mapping[str, Any]) -> str:
     settings = record.get("settings")
     if record.get("command") != "prepare" or not isinstance(settings, Mapping):
         return ""
-    return survey_of_mapping(settings.get("mapping"), [str(one.get("name")) for one in record.get("inputs", ())])
-
-
-def survey_of_mapping(mapping: Mapping[str, Any] | None, inputs: list[str]) -> str:
-    """Return the survey that a mapping names, or its file, which is the second input; without a mapping APOGEE."""
+    if settings.get(SURVEY):
+        return str(settings[SURVEY])
+    mapping = settings.get("mapping")
     if mapping is None:
         return APOGEE
-    named = mapping.get("catalogue", {}).get("name")
-    return str(named or (inputs[1] if len(inputs) > 1 else ""))
+    files = [str(one.get("name")) for one in record.get("inputs", ())]
+    return str(mapping.get("catalogue", {}).get("name") or next((x for x in files if x.endswith(".toml")), ""))

@@ -1,6 +1,6 @@
 """The variables of bins, cuts, axes and the command line, and the columns that hold them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 
 from ..errors import UsageError
+from ..orbits.convention import check_same, own
 from .published_line import belokurov_kravtsov
 
 if TYPE_CHECKING:
@@ -144,6 +145,34 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(_table())
 """Every named variable. Signs, zero points and units are those of the conventions page."""
 
 
+def ratio(name: str) -> Variable | None:
+    """Return the abundance that follows from others: ``MG_MN`` is [Mg/Fe] - [Mn/Fe], ``MG_H`` [Mg/Fe] + [Fe/H].
+
+    None where the name is that of no two elements.
+    """
+    x, _, y = name.partition("_")
+    if x not in ELEMENTS or y not in (*ELEMENTS, "H") or x == y:
+        return None
+    label = _label(rf"\mathrm{{[{_element_symbol(x)}/{_element_symbol(y)}]}}", "")
+    if y == "H":
+        return Variable(name, name, "", label, parts=(f"{x}_FE", "FE_H"), compute=lambda a, b: a + b)
+    return Variable(name, name, "", label, parts=(f"{x}_FE", f"{y}_FE"), compute=lambda a, b: a - b)
+
+
+def known(name: str) -> Variable | None:
+    """Return the named variable, or the ratio of abundances, that is called so; None for none."""
+    return VARIABLES.get(name) or ratio(name)
+
+
+def parts_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the variables that some are, or are computed from, each once."""
+    found: list[str] = []
+    for name in names:
+        one = known(name)
+        found += parts_of(one.parts) if one is not None and one.parts else (name,)
+    return tuple(dict.fromkeys(found))
+
+
 def variable(name: str, table: "Table | None" = None) -> Variable:
     """Return the variable called `name`; with a table, a column that is no named variable serves as one.
 
@@ -152,7 +181,7 @@ def variable(name: str, table: "Table | None" = None) -> Variable:
     UsageError
         No such variable, or the table lacks its column.
     """
-    found = VARIABLES.get(name)
+    found = known(name)
     if table is None:
         if found is None:
             raise UsageError(f"unknown variable {name!r}; expected one of {', '.join(VARIABLES)} (case matters).")
@@ -163,9 +192,14 @@ def variable(name: str, table: "Table | None" = None) -> Variable:
         unit = table[name].unit
         text = "" if unit is None else unit.to_string()
         return Variable(name, name, text, f"{name} [{text}]" if text else name)
-    known = [v.name for v in VARIABLES.values() if v.within(table)]
-    reason = "unknown variable" if found is None else f"the table has no column {found.column} for the variable"
-    raise UsageError(f"{reason} {name!r}; this table offers {', '.join(known) or 'no named variable'} (case matters).")
+    offered = [v.name for v in VARIABLES.values() if v.within(table)]
+    reason = "unknown variable"
+    if found is not None:
+        column = " and ".join(part for part in found.parts if part not in table.colnames) or found.column
+        reason = f"the table has no column {column} for the variable"
+    raise UsageError(
+        f"{reason} {name!r}; this table offers {', '.join(offered) or 'no named variable'} (case matters)."
+    )
 
 
 def values(table: "Table", name: str) -> np.ndarray:
@@ -186,9 +220,13 @@ def values(table: "Table", name: str) -> np.ndarray:
     ------
     UsageError
         Unknown variable, a column that the table lacks, or one that holds no numbers.
+    InputError
+        The energy above the published line, of stars whose energies are not those of McMillan (2017).
     """
     found = variable(name, table)
     if found.compute is not None and found.column not in table.colnames:
+        if found.name == "dE":
+            check_same(getattr(table, "meta", {}), own(), "the line of Belokurov & Kravtsov (2023) here")
         return found.compute(*(values(table, part) for part in found.parts))
     column = table[found.column]
     mask = np.asarray(getattr(column, "mask", False))

@@ -17,6 +17,7 @@ from ..io.reading import check_file
 from ..io.tabular import open_part
 from ..orbits.convention import NEAR as NEAR
 from ..orbits.convention import UNKNOWN, Convention, check_energies, own, same_energies, stated
+from ..orbits.settings import POTENTIALS
 from ..stars.catalogue import read_catalogue
 from ..stars.variables import CARTESIAN, SKY, values
 from .mapping import mapped
@@ -109,13 +110,14 @@ def read_orbital(
             f"{_listed(table.colnames)}."
         )
     if recompute or not given:
-        if wanted.potential != own().potential:
+        model = next((m for m in POTENTIALS if not own(m).differs(wanted) and wanted.potential != UNKNOWN), None)
+        if model is None:
             raise InputError(
                 f"{path}: energies computed here are of {own().potential}; the boundary's are of "
                 + ("a potential that its file does not state" if wanted.potential == UNKNOWN else wanted.potential)
                 + ". Make the boundary from stars that halonmf prepare computed orbits for."
             )
-        return Orbital(table, *_some(path, *_computed(found, sky)), own(), True)
+        return Orbital(table, *_some(path, *_computed(found, sky, model)), own(model), True)
     E, Lz = _some(path, values(found, "E"), values(found, "Lz"))
     if wanted.potential == UNKNOWN:
         warning = (
@@ -123,10 +125,11 @@ def read_orbital(
             "compared with them; make it with halonmf boundary"
         )
         return Orbital(table, E, Lz, said or wanted, False, warning)
-    if said is not None and (said.potential, said.zero_point) != (wanted.potential, wanted.zero_point):
+    differs = "" if said is None else said.differs(wanted)
+    if differs and said is not None:
         raise InputError(
             f"{path}: its energies are of {said.potential}, {said.zero_point}; the boundary's of {wanted.potential}, "
-            f"{wanted.zero_point}. {remedy}"
+            f"{wanted.zero_point} ({differs}). {remedy}"
         )
     if wanted.potential == own().potential:
         check_energies(E, Lz, str(path), remedy)
@@ -238,7 +241,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:20]) + (" and more" if len(names) > 20 else "")
 
 
-def _computed(found: Table, sky: bool) -> tuple[np.ndarray, np.ndarray]:
+def _computed(found: Table, sky: bool, model: str = POTENTIALS[0]) -> tuple[np.ndarray, np.ndarray]:
     from ..orbits import frames
     from ..orbits.kinematics import angular_momentum, energy
 
@@ -250,5 +253,5 @@ def _computed(found: Table, sky: bool) -> tuple[np.ndarray, np.ndarray]:
     else:
         columns = [values(found, name) for name in CARTESIAN]
         position, velocity = np.stack(columns[:3], axis=1) * u.kpc, np.stack(columns[3:], axis=1) * (u.km / u.s)
-    E = energy(position, velocity).to_value(u.km**2 / u.s**2)
+    E = energy(position, velocity, model).to_value(u.km**2 / u.s**2)
     return E, angular_momentum(position, velocity).to_value(u.kpc * u.km / u.s)

@@ -85,17 +85,22 @@ def _all(*kinds: Callable[[Any], bool], scalar: bool = True) -> Callable[[Any], 
 
 
 _TEXT = (f"a text of at most {LONGEST_TEXT} characters", _is_text)
+_COLUMN = (
+    f"a column's name, a text of at most {LONGEST_TEXT} characters",
+    lambda x: _is_text(x) and bool(x.strip()),
+)
 _BOOL = ("true or false", lambda x: isinstance(x, bool))
-_TEXTS = ("a column's name or a list of them", lambda x: _all(_is_text)(x) and x != [])
+_TEXTS = ("a column's name or a list of them", lambda x: _all(_COLUMN[1])(x) and x != [])
 _VALUES = ("a number, a text, or a list of numbers and texts", _all(_is_number, _is_text))
 _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(("name", "format", "column", "unit", "best", "low", "high", "centre"), _TEXT),
+    **dict.fromkeys(("name", "format", "unit"), _TEXT),
+    **dict.fromkeys(("column", "best", "low", "high", "centre"), _COLUMN),
     **dict.fromkeys(("potential", "zero_point"), _TEXT),
     **dict.fromkeys(("optional", "overrule"), _BOOL),
     **dict.fromkeys(("plus", "minus", "quadrature"), _TEXTS),
     **dict.fromkeys(("missing", "allowed"), _VALUES),
     "unusual": ("a list of texts", _all(_is_text, scalar=False)),
-    "on": ("a column's name, or a list of two", lambda x: _is_text(x) or (_all(_is_text)(x) and len(x) == 2)),
+    "on": ("a column's name, or a list of two", lambda x: _COLUMN[1](x) or (_all(_COLUMN[1])(x) and len(x) == 2)),
     "extension": (
         "a whole number from 0 or a name",
         lambda x: (_is_whole(x) and 0 <= x < 1000) or (_is_text(x) and bool(x.strip())),

@@ -12,6 +12,8 @@ from astropy import units as u
 from astropy.table import Column, Table
 
 from ..errors import InputError
+from ..orbits.convention import Convention
+from ..orbits.public import named
 from ..progress import Progress, silent
 from ..stars.variables import VARIABLES
 from .cells import Cells
@@ -76,6 +78,12 @@ class MappedCatalogue:
         """Rows that exist and satisfy every quality condition."""
         masks = [mask for _, mask in (*self.exist, *self.conditions)]
         return np.logical_and.reduce([np.ones(len(self.table), dtype=bool), *masks])
+
+    @property
+    def convention(self) -> Convention | None:
+        """What the mapping says that energies are measured from, None where it says nothing."""
+        says = self.states
+        return named(says["potential"], says.get("zero_point", "")) if "potential" in says else None
 
     @property
     def quality(self) -> str:

@@ -15,6 +15,7 @@ from ..errors import InputError, UsageError
 from ..io.fits import find_table, is_html, read_columns
 from ..io.reading import check_file, cleaned
 from ..progress import Progress, silent
+from ..stars.cuts import Cut
 from .settings import DEFAULT_PROBABILITY as DEFAULT_PROBABILITY
 
 ID_COLUMN, PROBABILITY_COLUMN = 0, 16
@@ -73,6 +74,14 @@ def read_members(
         found.append(ids[probability >= min_probability])  # NaN never passes
         progress("cluster members", done, total)
     return np.unique(np.concatenate(found))
+
+
+def member_cuts(ids: np.ndarray | None, probability: float) -> tuple[Cut, ...]:
+    """Return the cut that removes cluster members; none where there are no members."""
+    if ids is None:
+        return ()
+    name = f"no cluster member, probability >= {probability:g}"
+    return (Cut(name, lambda t: ~np.isin(np.asarray(t["SOURCE_ID"]), ids)),)
 
 
 def no_member(table: Table, ids: np.ndarray | None) -> tuple[str, ...]:

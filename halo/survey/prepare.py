@@ -13,8 +13,9 @@ from astropy.table import Column, QTable, Table
 
 from ..errors import HalonmfError, InputError, UsageError
 from ..io.provenance import plain, provenance
+from ..orbits.convention import ZERO_POINT, Convention, own
 from ..progress import Progress, silent
-from ..stars.catalogue import Catalogue
+from ..stars.catalogue import CONVENTION, Catalogue
 from ..stars.clusters import REPORTED, described, number_by_cluster
 from ..stars.clusters import members as in_clusters
 from ..stars.cutflow import CutFlow
@@ -22,14 +23,19 @@ from ..stars.cuts import Cut, apply_cuts, user_cuts
 from ..stars.origin import SURVEY, survey_of_record
 from ..stars.variables import CARTESIAN, KINEMATICS, SKY, SKY_ERRORS, values
 from .apogee import read_survey
+from .grammar import CARTESIAN_KEYS, SKY_KEYS
 from .mapping import MappedCatalogue, read_mapped
-from .members import no_member, read_members
+from .members import member_cuts, no_member, read_members
 from .parsing import read_mapping
 from .quality import mapped_quality_cuts, measured_only, quality_cuts
 from .settings import SURVEYS
 from .settings import PrepareSettings as PrepareSettings
 from .surveys import Survey, arrange, chosen_flags, for_elements, recognise, survey_facts, with_bits
 
+UNSTATED = (
+    "the mapping does not say what E is measured from, so nothing can refuse to mix it with others; name it by "
+    "potential under [catalogue], or compute orbits with --recompute"
+)
 LZ_SUN = 1994.76
 """Lz of the Sun, kpc km/s, prograde positive: 8.122 kpc less the height of 20.8 pc, times 245.6 km/s."""
 
@@ -46,7 +52,7 @@ def prepare(
     settings: PrepareSettings | None = None,
     progress: Progress = silent,
 ) -> Catalogue:
-    """Return the stars of a survey that pass every quality cut and are bound, with orbits in McMillan (2017).
+    """Return the stars of a survey that pass every quality cut and are bound, with orbits.
 
     Parameters
     ----------
@@ -108,7 +114,7 @@ def prepare(
     table = read_survey(allstar, rest[0], elements=settings.elements, columns=settings.columns, progress=progress)
     ids = None if members is None else read_members(members, settings.member_probability, progress=progress)
     bits = chosen_flags(settings.flags, facts.flag_bits)
-    cuts = (*_member_cuts(ids, settings), *quality_cuts(replace(settings.quality, bits=bits)))
+    cuts = (*member_cuts(ids, settings.member_probability), *quality_cuts(replace(settings.quality, bits=bits)))
     inputs = [Path(allstar), Path(rest[0]), *([] if members is None else [Path(members)])]
     warned = no_member(table, ids)
     return _finish(table, cuts, settings, inputs, "prepare", progress, warned=warned, survey=facts)
@@ -154,10 +160,17 @@ def prepare_mapped(
     bits = chosen_flags(settings.flags, survey.flag_bits if survey else {})
     content = survey.mapping if survey else read_mapping(str(mapping))
     if survey:
-        content = for_elements(content, settings.elements)
+        content = for_elements(content, settings.elements, settings.columns)
     mapped = read_mapped(path, with_bits(content, bits), progress=progress)
     if mapped.elements:  # a table of clusters may have none
         settings = replace(settings, elements=mapped.elements)
+    if settings.recompute and mapped.has_orbits:
+        if not any(set(names) <= set(mapped.table.colnames) for names in (SKY, CARTESIAN)):
+            raise InputError(
+                f"{mapping}: nothing to compute orbits from; name {', '.join(SKY_KEYS)} under [columns], or "
+                f"{', '.join(CARTESIAN_KEYS)}, or leave out --recompute."
+            )
+        mapped = replace(mapped, has_orbits=False)
     if not mapped.has_orbits:
         _check_backend(settings)
     ids = None
@@ -169,7 +182,7 @@ def prepare_mapped(
         ids = read_members(members, settings.member_probability, progress=progress)
     cuts = (
         *map(_given, mapped.exist),
-        *_member_cuts(ids, settings),
+        *member_cuts(ids, settings.member_probability),
         *(_given((f"quality: {said}", met)) for said, met in mapped.conditions),
         *mapped_quality_cuts(mapped.table, settings.quality, bits),
     )
@@ -198,11 +211,20 @@ def _finish(
     progress("quality cuts", len(table), len(table))
     bits = chosen_flags(settings.flags, survey.flag_bits if survey else {})
     stars = measured_only(table[mask], replace(settings.quality, bits=bits), mapped=mapped is not None)
-    if not has_orbits:
-        stars = _with_orbits(stars, settings, progress)
+    said: Convention | None
+    if has_orbits:
+        assert mapped is not None
+        said = mapped.convention
+        if said is None:
+            warned = (*warned, UNSTATED)
+        else:
+            stars.meta["orbits"] = said.record()
+    else:
+        stars = with_orbits(stars, settings, progress)
+        said = own(settings.potential)
     removed = settings.clusters == "remove"
     late = (
-        Cut("bound, E < 0", lambda t: values(t, "E") < 0),
+        *([Cut("bound, E < 0", lambda t: values(t, "E") < 0)] * (said is None or said.zero_point == ZERO_POINT)),
         # the orbit's columns stand or fall together; a star without one could be in no sample
         Cut("orbit found", lambda t: _finite(t, [n for n in KINEMATICS if n in t.colnames])),
         *([Cut("in no globular cluster by place and motion", lambda t: in_clusters(t) == "")] * removed),
@@ -216,11 +238,12 @@ def _finish(
         effective |= {"survey": survey.name}
     elif mapped is not None:
         effective |= {"mapping": mapped.mapping, "elements": mapped.elements}
-    orbits = stars.meta.pop("orbits", None) or (mapped.states if mapped is not None and mapped.states else None)
-    record = provenance(command, effective, inputs=inputs) | {"orbits": plain(orbits)}
+    record = provenance(command, effective, inputs=inputs) | {"orbits": plain(stars.meta.pop("orbits", None))}
     record[SURVEY] = survey_of_record(record)
     made = _ordered(stars[mask], settings)
     made.meta |= {SURVEY: record[SURVEY]}
+    if said is not None:
+        made.meta[CONVENTION] = said.record()
     return Catalogue(made, flow, record, warnings=(*warned, *_left_in_clusters(made, settings)))
 
 
@@ -239,10 +262,13 @@ def _left_in_clusters(stars: Table, settings: PrepareSettings) -> tuple[str, ...
 def _check_backend(settings: PrepareSettings) -> None:
     from ..orbits import kinematics as orbits
 
-    orbits.find_backend(settings.potential_backend)  # an absent one is to fail now, not after reading the survey
+    orbits.find_backend(
+        settings.potential_backend, settings.potential
+    )  # an absent one is to fail now, not after reading the survey
 
 
-def _with_orbits(stars: Table, settings: PrepareSettings, progress: Progress) -> Table:
+def with_orbits(stars: Table, settings: PrepareSettings, progress: Progress) -> Table:
+    """Return stars with their orbits, from x, y, z where they are there, else from the sky; their record in meta."""
     # imported here: reading and cutting need neither galpy nor the potential's tables
     from ..orbits import frames
     from ..orbits import kinematics as orbits
@@ -260,13 +286,14 @@ def _with_orbits(stars: Table, settings: PrepareSettings, progress: Progress) ->
         for axis, name in enumerate(CARTESIAN[3:]):
             stars[name] = Column(velocity[:, axis].to_value(u.km / u.s), unit=u.km / u.s)
     found = orbits.kinematics(
-        position, velocity, backend=settings.potential_backend, eccentricity=settings.eccentricity, progress=progress
-    )
+        position, velocity, backend=settings.potential_backend, eccentricity=settings.eccentricity,
+        model=settings.potential, progress=progress,
+    )  # fmt: skip
     for name in KINEMATICS:
         quantity = u.Quantity(found[name])
         unit = None if quantity.unit == u.dimensionless_unscaled else quantity.unit
         stars[name] = Column(np.asarray(quantity.value, dtype=np.float64), unit=unit)
-    stars.meta["orbits"] = {"potential": "McMillan (2017)", **found.meta}
+    stars.meta["orbits"] = dict(found.meta)
     return stars
 
 
@@ -289,13 +316,6 @@ def _given(step: tuple[str, np.ndarray]) -> Cut:
     """Return the cut that keeps the rows of a mask."""
     said, met = step
     return Cut(said, lambda t: met)
-
-
-def _member_cuts(ids: np.ndarray | None, settings: PrepareSettings) -> tuple[Cut, ...]:
-    if ids is None:
-        return ()
-    name = f"no cluster member, probability >= {settings.member_probability:g}"
-    return (Cut(name, lambda t: ~np.isin(np.asarray(t["SOURCE_ID"]), ids)),)
 
 
 def _finite(table: Table, columns: Sequence[str]) -> np.ndarray:

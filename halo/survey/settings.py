@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from ..errors import UsageError
 from ..fields import Option
-from ..orbits.settings import BACKENDS, ECCENTRICITIES
+from ..orbits.settings import BACKENDS, ECCENTRICITIES, POTENTIALS
 from ..stars.settings import DEFAULT_ELEMENTS, Cuts
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class PrepareSettings:
         ``auto``, ``agama``, ``builtin`` or ``galpy``, as `orbits.kinematics` takes it.
     eccentricity : str
         ``staeckel`` or ``orbit``.
+    potential : str
+        ``mcmillan17``, or ``mwpotential2014`` with the builtin backend; never to be mixed.
+    recompute : bool
+        Compute orbits even where a mapping names E and Lz.
     """
 
     elements: Annotated[tuple[str, ...], "Abundance to use; repeatable. FE_H, AL_FE, MG_FE.", Option("--element")] = (
@@ -81,6 +85,10 @@ class PrepareSettings:
     eccentricity: Annotated[str, "Staeckel estimate, or integrated orbits (slow).", Option(choices=ECCENTRICITIES)] = (
         "staeckel"
     )
+    potential: Annotated[
+        str, "Potential of the orbits; another one is of the builtin backend.", Option(choices=POTENTIALS)
+    ] = POTENTIALS[0]
+    recompute: Annotated[bool, "Compute orbits even where your catalogue has E and Lz."] = False
 
     def __post_init__(self) -> None:
         from ..stars.cuts import user_cuts  # needs numpy, which the help of commands does without

@@ -14,7 +14,7 @@ from ..io.packed import beginning
 from ..io.toml import read_toml
 from .grammar import Abundance, Mapped
 from .parsing import parse_mapping
-from .settings import ALL_FLAGS, NO_FLAGS, SURVEYS
+from .settings import ALL_FLAGS, DEFAULT_COLUMNS, NO_FLAGS, SURVEYS
 
 FACTS = Path(__file__).with_name("facts")
 
@@ -191,14 +191,26 @@ def chosen_flags(flags: str, known: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(sorted(set(out)))
 
 
-def for_elements(mapping: Mapped, elements: Sequence[str]) -> Mapped:
+def for_elements(mapping: Mapped, elements: Sequence[str], columns: Sequence[str] = DEFAULT_COLUMNS) -> Mapped:
     """Return a survey's mapping for some of its abundances.
+
+    Parameters
+    ----------
+    mapping : Mapped
+    elements : sequence of str
+    columns : sequence of str
+        Further columns that were asked for: those of the mapping are all that can be read.
 
     Raises
     ------
     UsageError
-        It has not one of them.
+        It has not one of them, or other columns are asked for.
     """
+    if tuple(columns) != DEFAULT_COLUMNS:
+        raise UsageError(
+            f"{mapping.path} reads the columns of its file of facts; --keep is for APOGEE DR17 with astroNN's. "
+            "Name the column in a copy of that file, with --columns."
+        )
     absent = [name for name in elements if name not in mapping.abundances]
     if absent:
         raise UsageError(f"{mapping.path} has no {', '.join(absent)}; it has {', '.join(mapping.abundances)}.")

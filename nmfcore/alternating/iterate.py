@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..kernels.compiling import has_folder, switched_off
 from ..stopping import KKT_MARGIN, MASS_ROUNDING, ROUNDING, SLOWEST, STEADY, Status, Stop
 from .halfsteps import fit
 from .memory import FEW, MOST, TINY, TRUST, Memory, Momentum
@@ -25,6 +27,8 @@ SLACK, SLACK_SINGLE = 1e-14, 2e-7
 UNSEEN, UNSEEN_PAIR = 3.0, 6.0
 # A loss that falls by more than so many squared tolerances of the sum of squares is that of factors far from rest.
 FALLING = 100.0
+# Compiled sweeps and extrapolations are loaded for factors of so many entries: smaller ones take less time than that.
+COMPILED = 2**12
 # Single precision that has not come closer for so many iterations has come as close as it can.
 PATIENCE = 8
 
@@ -131,7 +135,9 @@ class Run:
         self.best = Point.start(self.ahead, H * total)
         self.slack = (SLACK_SINGLE if V.single else SLACK) * V.squared
         self.eps = float(np.finfo(np.float32 if V.single else np.float64).eps)
-        self.memory = Memory(DEPTH_PAIR if len(W) == 2 else DEPTH, W.size, sloped=len(W) == 2)
+        self.kernels = compiled(len(W), W.size + H.size)
+        depth = DEPTH_PAIR if len(W) == 2 else DEPTH
+        self.memory = Memory(depth, W.size, sloped=len(W) == 2, kernels=self.kernels)
         self.momentum = Momentum()
         self.ceiling = np.inf  # of the loss
         self.unseen = UNSEEN_PAIR if len(W) == 2 else UNSEEN
@@ -143,19 +149,26 @@ class Run:
     def begin(self) -> None:
         """Fit W to the H that is given; without this H counts but as where sweeps begin."""
         H = self.best.H
-        W = fit(self.V.across(H), H @ H.T, self.best.W, SWEEPS_W)
+        W = self.fit(self.V.across(H), H @ H.T, self.best.W, SWEEPS_W)
         total = positive(W.sum(axis=1))[:, None]
         self.best = Point.start(W / total, H * total)
         self.ahead = self.best.W
+
+    def fit(self, target: np.ndarray, gram: np.ndarray, factor: np.ndarray, sweeps: int) -> np.ndarray:
+        """Return what `halfsteps.fit` does, by compiled sweeps where they are loaded."""
+        if self.kernels is None:
+            return fit(target, gram, factor, sweeps)
+        found: np.ndarray = self.kernels.sweep(*map(np.ascontiguousarray, (target, gram, factor)), sweeps)
+        return found
 
     def step(self) -> Point:
         """Return H fitted to the W that comes next, and W fitted to that H."""
         W, best = self.ahead, self.best
         target = best.target_H if W is best.W and best.target_H is not None else self.V.down(W)
         # Two components are solved for good: where they begin counts but where one has no effect, whatever its size.
-        H = fit(target, np.dot(W, W.T), best.raw if len(W) == 2 else best.H, SWEEPS_H)
+        H = self.fit(target, np.dot(W, W.T), best.raw if len(W) == 2 else best.H, SWEEPS_H)
         target, gram = self.V.across(H), np.dot(H, H.T)
-        W = fit(target, gram, W, SWEEPS_W)
+        W = self.fit(target, gram, W, SWEEPS_W)
         loss = 0.5 * (self.V.squared - 2 * float(np.vdot(W, target)) + float(np.vdot(np.dot(W, W.T), gram)))
         total = positive(np.add.reduce(W, axis=1, keepdims=True))
         return Point(W / total, H, target, gram, loss, total)
@@ -289,6 +302,19 @@ class Run:
                 np.minimum(share, slope, out=slope)
                 at.kkt = max(at.kkt, float(slope.max()), -float(slope.min()))
         return at.kkt
+
+
+def compiled(k: int, size: int) -> ModuleType | None:
+    """Return the kernels for factors of k components and so many entries, or None where NumPy is to do.
+
+    That is for two components, which are solved for good, for small factors, and where numba may compile nothing or
+    could not keep it. The choice depends on no more than this, so that equal calls have equal answers.
+    """
+    if k <= 2 or size < COMPILED or switched_off() or not has_folder():
+        return None
+    from ..kernels import single
+
+    return single
 
 
 def positive(x: np.ndarray | float) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 
 from ..rules.hals import GROW, GROW_LIMIT, MOMENTUM, SHRINK
@@ -24,12 +26,15 @@ class Memory:
         Entries of a point.
     sloped : bool
         Whether to watch `slope`: the least change of a move for a change of its beginning so far.
+    kernels : module, optional
+        `kernels.single`, which does the arithmetic where the slope is not watched; else NumPy does.
     """
 
-    def __init__(self, depth: int, size: int, *, sloped: bool = False) -> None:
-        self.made, self.moves, self.begun = (np.empty((depth, size)) for _ in range(3))
-        self.known = 0
-        self.slope, self.sloped = 1.0, sloped
+    def __init__(self, depth: int, size: int, *, sloped: bool = False, kernels: ModuleType | None = None) -> None:
+        self.made, self.moves = np.empty((depth, size)), np.empty((depth, size))
+        self.begun = np.empty((depth, size)) if sloped else None
+        self.known, self.kernels = 0, None if sloped else kernels
+        self.slope = 1.0
         self._next = 0
 
     def clear(self) -> None:
@@ -51,22 +56,25 @@ class Memory:
         Anderson (1965), Journal of the ACM 12, 547.
         """
         flat, moved, known = made.ravel(), move.ravel(), self.known
-        begun = flat - moved
         ahead = None
-        if known:
+        if known and self.kernels is not None:
+            ahead = self.kernels.extrapolate(self.made, self.moves, known, made, move, weight, RIDGE, TINY)
+        elif known:
             by = (weight * weight).repeat(move.shape[1])
             changes = moved - self.moves[:known]
             weighted = changes * by
             normal = np.dot(weighted, changes.T)
-            if self.sloped:
-                apart = begun - self.begun[:known]
+            if self.begun is not None:
+                apart = flat - moved - self.begun[:known]
                 self._look(normal.diagonal(), np.dot(apart * apart, by))
             shares = _solved(normal, np.dot(weighted, moved))
             ahead = np.dot(shares, self.made[:known])
             ahead += (1.0 - float(shares.sum())) * flat
             ahead = np.maximum(ahead, 0.0, out=ahead).reshape(made.shape)
         at = self._next
-        self.made[at], self.moves[at], self.begun[at] = flat, moved, begun
+        self.made[at], self.moves[at] = flat, moved
+        if self.begun is not None:
+            np.subtract(flat, moved, out=self.begun[at])
         self._next = (at + 1) % len(self.made)
         self.known = min(known + 1, len(self.made))
         return ahead

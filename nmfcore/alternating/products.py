@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import cache, cached_property
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,13 +14,10 @@ import scipy.sparse
 from ..initialise import NNDSVD_FLOOR
 from ..late import torch
 
-# Products of more multiplications than this go to torch: NumPy's library would share them out among threads, which spin
-# for longer than such products take; torch's own threads are held back where V is not large.
-SMALL = 2**18
+# Products of more multiplications than this go to torch, which is the faster then; up to here it need not be loaded.
+SMALL = 2**21
 # Entries whose squares are summed at once.
 FLAT = 2**13
-# Up to so many times as large they are made in parts.
-PARTS = 8
 # OpenBLAS takes up to four times as long for H V^T as for its transpose with more components and rows than these.
 NARROW, TALL = 4, 192
 # Of V V^T, whose columns cannot be shared out so.
@@ -38,7 +34,7 @@ SQUARE = 192
 GRAM_RANGE = 1e-4
 # Steps of the block Krylov iteration for a start, and the most where it must be exact: then it ends at this residual,
 # relative to the largest square.
-STEPS, STEPS_PAIR, THOROUGH, ACCURATE = 5, 2, 40, 1e-9
+STEPS, STEPS_PAIR, THOROUGH, ACCURATE = 4, 2, 40, 1e-9
 # Entries that are compared with their reconstruction at once.
 BLOCK = 2**18
 
@@ -83,7 +79,6 @@ class Full:
         self.V, self.shape = V, V.shape
         self.single = V.dtype == np.float32
         self._known = squared
-        self._parts: dict[int, list[slice]] = {}
 
     @cached_property
     def _tensor(self) -> torch.Tensor:
@@ -92,36 +87,22 @@ class Full:
     def down(self, W: np.ndarray) -> np.ndarray:
         """Return W V."""
         W = W.astype(self.V.dtype, copy=False)
-        parts = self._columns(len(W))
-        if not parts:
-            return (_tensor(W) @ self._tensor).numpy().astype(np.float64, copy=False)
-        out = np.empty((len(W), self.shape[1]), self.V.dtype)
-        for part in parts:
-            np.matmul(W, self.V[:, part], out=out[:, part])
-        return out.astype(np.float64, copy=False)
+        product = W @ self.V if self._is_small(len(W)) else (_tensor(W) @ self._tensor).numpy()
+        return product.astype(np.float64, copy=False)
 
     def across(self, H: np.ndarray) -> np.ndarray:
         """Return H V^T."""
         H = H.astype(self.V.dtype, copy=False)
-        parts = self._columns(len(H))
-        if not parts:
+        if not self._is_small(len(H)):
             # Its transpose is the faster product.
             return np.array((self._tensor @ _tensor(H).T).numpy().T, dtype=np.float64, order="C")
         if len(H) > NARROW and len(self.V) > TALL:
             return np.ascontiguousarray((self.V @ np.ascontiguousarray(H.T)).T, dtype=np.float64)
-        first, *others = parts
-        out = np.matmul(H[:, first], self.V[:, first].T).astype(np.float64, copy=False)
-        for part in others:
-            out += np.matmul(H[:, part], self.V[:, part].T)
-        return out
+        return (H @ self.V.T).astype(np.float64, copy=False)
 
-    def _columns(self, k: int) -> list[slice]:
-        # Columns whose products NumPy makes at once; none where torch makes them all.
-        if k not in self._parts:
-            n, number = self.shape[1], -(-k * self.V.size // SMALL)
-            edges = [n * i // number for i in range(number + 1)] if number <= PARTS else []
-            self._parts[k] = [slice(*pair) for pair in pairwise(edges)]
-        return self._parts[k]
+    def _is_small(self, k: int) -> bool:
+        # Then NumPy makes the product, on one thread: see `Alternating.solve`.
+        return k * self.V.size <= SMALL
 
     def square(self) -> np.ndarray:
         """Return V V^T."""
@@ -133,7 +114,7 @@ class Full:
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """The sums of the rows and of the columns."""
         # In the precision of V: that is enough for fractions of masses. Products with ones take the least time.
-        if self._columns(2):
+        if self._is_small(2):
             return self.across(np.ones((2, self.shape[1])))[0], self.down(np.ones((2, self.shape[0])))[0]
         by_row, by_column = self.V.sum(axis=1), self.V.sum(axis=0)
         return by_row.astype(np.float64, copy=False), by_column.astype(np.float64, copy=False)

@@ -11,7 +11,7 @@ import scipy.sparse
 
 from ..dense import solve_batch
 from ..initialise import SAFE_FACTOR, SAFE_PRODUCT, fill_zeros, require_components, start_factors
-from ..kernels.parallel import kernels_only
+from ..kernels.parallel import kernels_only, quiet_blas
 from ..late import is_tensor, torch
 from ..losses import BetaDivergence
 from ..matrix import DENSE_ENTRIES, SparseMatrix
@@ -32,7 +32,7 @@ from .products import SCATTERED, SINGLE, STEPS, THOROUGH, Full, Matrix, Scattere
 CLOSE, CLOSE_SINGLE = 1e-3, 0.05
 # Entries that tell how many are zero.
 SAMPLE = 2**14
-# Torch computes on one thread where V has no more entries than this.
+# Torch computes on one thread where V has no more entries than this, or as few cells that cost as much.
 THREADED = 2**22
 
 
@@ -62,8 +62,7 @@ class Alternating:
         """Return the best of all starts of every replicate."""
         shape = np.shape(self.request.V) if isinstance(self.request.V, (list, tuple)) else self.request.V.shape
         large = np.prod(shape[-2:]) > THREADED
-        # Threads that wait for each other at every product cost several times the work.
-        with nullcontext() if large else kernels_only():
+        with quiet_blas() if large else kernels_only():
             return self._solve()
 
     def _solve(self) -> Result:
@@ -74,14 +73,16 @@ class Alternating:
         best: list[tuple[Ended, int]] = []
         for b in range(B):
             V = Narrow.of(data.select(b))
-            for start in range(starts):
-                ended = V.solve(request, b, start)
-                if start == 0:
-                    best.append((ended, start))
-                elif clearly_better(ended.loss, best[b][0].loss):
-                    best[b] = ended, start
-                if request.progress is not None:
-                    request.progress(b * starts + start + 1, B * starts)
+            # Threads that wait for each other at every product cost several times the work.
+            with nullcontext() if V.is_large else kernels_only():
+                for start in range(starts):
+                    ended = V.solve(request, b, start)
+                    if start == 0:
+                        best.append((ended, start))
+                    elif clearly_better(ended.loss, best[b][0].loss):
+                        best[b] = ended, start
+                    if request.progress is not None:
+                        request.progress(b * starts + start + 1, B * starts)
         result = _without_dead(request, _result(data, best))
         return result.map(torch.from_numpy) if is_tensor(request.V) else result
 
@@ -108,6 +109,14 @@ class Narrow:
             return cls(data, None, rows, columns, turned)
         V: Any = data.V if isinstance(data.V, SparseMatrix) else data.V[0]
         return cls(data, _matrix(V, rows, columns, turned), rows, columns, turned)
+
+    @property
+    def is_large(self) -> bool:
+        """Tell whether a product is worth several threads."""
+        V = self.matrix
+        if V is None:
+            return False
+        return (V.rows.nnz / SCATTERED if isinstance(V, Scattered) else V.shape[0] * V.shape[1]) > THREADED
 
     def solve(self, request: Request, b: int, start: int) -> Ended:
         """Return where a start of replicate `b` ends, as factors of the whole matrix: W (m, k) and H (k, n)."""

@@ -16,22 +16,29 @@ def switched_off() -> bool:
 
 
 @cache
-def can_keep() -> bool:
-    """Tell whether numba finds a folder for compiled code; if not, say once that every process compiles anew."""
+def has_folder() -> bool:
+    """Tell whether numba finds a folder for compiled code."""
     from numba import njit
 
     try:
         njit(cache=True)(_nothing)
     except RuntimeError:
         # numba refuses at the decorator where neither the package's folder nor the user's can be written.
+        return False
+    return True
+
+
+@cache
+def can_keep() -> bool:
+    """Tell whether numba finds a folder for compiled code; if not, say once that every process compiles anew."""
+    if not has_folder():
         warnings.warn(
             "numba finds no folder that it may write compiled kernels to: they are compiled in every process anew, "
             "which takes some ten seconds. Set NUMBA_CACHE_DIR to a folder that can be written.",
             RuntimeWarning,
             stacklevel=2,
         )
-        return False
-    return True
+    return has_folder()
 
 
 def _nothing() -> None:

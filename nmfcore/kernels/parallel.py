@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from ..late import threads, use_threads
 
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
-_lock, _inside, _before = Lock(), 0, 1
+_lock, _inside, _before, _quiet = Lock(), 0, 1, 0
 _blas: list[tuple[Any, int]] = []
 
 
@@ -27,27 +27,45 @@ def kernels_only() -> Iterator[None]:
     """Leave the threads to `in_parallel` inside: torch, and the BLAS of NumPy and SciPy, compute on one.
 
     Small tensors are not worth torch's own threads, which wait for each other at every call; on a busy machine that
-    takes several times as long as the work. Threads that `in_parallel` starts inside have one of torch's each. Those of
-    OpenBLAS look for work long after a product, on the very cores that the kernels are to have.
+    takes several times as long as the work. Threads that `in_parallel` starts inside have one of torch's each.
     """
-    global _inside, _before, _blas
+    global _inside, _before
     with _lock:  # torch's number is that of the process, and callers may overlap
         if _inside == 0:
             _before = threads()
             use_threads(1)
-            _blas = [(library, library.num_threads) for library in _blas_libraries("scipy.linalg" in sys.modules)]
-            _set(1)
         _inside += 1
         before = _before
     token = _threads.set(before if _threads.get() is None else _threads.get())
     try:
-        yield
+        with quiet_blas():
+            yield
     finally:
         _threads.reset(token)
         with _lock:
             _inside -= 1
             if _inside == 0:
                 use_threads(before)
+
+
+@contextmanager
+def quiet_blas() -> Iterator[None]:
+    """Let the BLAS of NumPy and SciPy compute on one thread inside, and torch on as many as it has.
+
+    OpenBLAS's other threads look for work long after a product, on the very cores that kernels and torch are to have.
+    """
+    global _quiet, _blas
+    with _lock:
+        if _quiet == 0:
+            _blas = [(library, library.num_threads) for library in _blas_libraries("scipy.linalg" in sys.modules)]
+            _set(1)
+        _quiet += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _quiet -= 1
+            if _quiet == 0:
                 _set(None)
 
 

@@ -17,7 +17,9 @@ from pathlib import Path
 KNOWN = (0, 2, 3, 4, 5, 75)
 """Exit codes that are documented."""
 SECONDS, MEGABYTES = 60.0, 1024.0
-"""Most time of a case, and most memory beyond what the process has before it."""
+"""Most time of the processor for a case, and most memory beyond what the process has before it."""
+PATIENCE = 300.0
+"""Seconds by the clock after which a case hangs: a machine that does much else may take long for a minute's work."""
 ADDRESSES = 12 << 30
 """Bytes of addresses that a child may have; far above what it may use, so that the limit above is what is tested."""
 CHARACTERS = 2500
@@ -82,6 +84,8 @@ def judge(case: Case, folder: Path) -> Verdict:
         wrong.append(f"{len(lines)} lines, {len(error)} characters")
     if re.search(r"[\x00-\x08\x0b-\x1f\x7f\x9b]", error):
         wrong.append("control characters")
+    if code is None:
+        wrong.append("hangs")
     if megabytes > MEGABYTES:
         wrong.append(f"{megabytes:.0f} MB")
     if seconds > SECONDS:
@@ -112,14 +116,15 @@ def _run(arguments: Sequence[str], folder: Path) -> tuple[int | None, str, float
         if done:
             code: int | None = os.waitstatus_to_exitcode(status)
             break
-        if time.monotonic() - since > SECONDS:
+        if time.monotonic() - since > PATIENCE:
             os.kill(child, signal.SIGKILL)
             _, _, used = os.wait4(child, 0)
             code = None
             break
         time.sleep(0.005)
     said = errors.read_text(errors="replace") if errors.exists() else ""
-    return code, said, time.monotonic() - since, max(used.ru_maxrss / 1024 - held, 0.0)
+    seconds = PATIENCE if code is None else used.ru_utime + used.ru_stime
+    return code, said, seconds, max(used.ru_maxrss / 1024 - held, 0.0)
 
 
 def _be_the_command(arguments: Sequence[str], folder: Path, errors: Path) -> None:
@@ -129,6 +134,7 @@ def _be_the_command(arguments: Sequence[str], folder: Path, errors: Path) -> Non
     try:
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (int(2 * SECONDS), int(2 * SECONDS)))
         for number, path in ((2, errors), (1, folder / "stdout")):
             os.dup2(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), number)
         sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115

@@ -149,23 +149,26 @@ def settings(sound: bytes) -> dict[str, bytes]:
         record["plan"] |= changes
         return json.dumps(record | {"settings_sha256": identity(record)}).encode()
 
-    values = list(range(300))
+    values, endless = list(range(300)), list(range(1, 90_001))
+    base = json.loads(sound)["plan"]["base"]
     return {
         "brackets without end": DEEP,
         "a number": b"5",
         "nothing": b"",
         "zero bytes": b"\0" * 500,
-        "replicates without number": forged(replicates=10**15),
-        "replicates below zero": forged(replicates=-5),
-        "replicates of text": forged(replicates="many"),
+        "replicates without number": forged(bootstrap=10**15),
+        "replicates below zero": forged(bootstrap=-5),
+        "replicates of text": forged(bootstrap="many"),
         "a batch of nothing": forged(batch=0),
-        "a batch of one in a billion": forged(replicates=10**9, batch=1),
+        "a batch of one in a billion": forged(bootstrap=10**9, batch=1),
         "sweeps that multiply": forged(
             sweeps=[{"name": "seed", "values": values}, {"name": "pixels", "values": [x + 2 for x in values]}]
         ),
+        "sweeps without end": forged(sweeps=[{"name": name, "values": endless} for name in ("seed", "pixels")]),
+        "a sweep of lists": forged(sweeps=[{"name": "seed", "values": [[1], {"a": 2}, None]}]),
         "sweeps of nothing": forged(sweeps=[{}]),
         "a base of a list": forged(base=[]),
-        "an unknown scheme": forged(scheme="astrology"),
+        "an unknown scheme": forged(base={**base, "scheme": "astrology"}),
     }
 
 

@@ -27,6 +27,7 @@ COMMANDS = [
     "members",
     "report",
     "simulation",
+    "observe",
     "regions",
     "bifurcation",
     "aurora",
@@ -38,6 +39,10 @@ COMMANDS = [
     "summary",
     "search",
     "compare",
+    "zeropoints",
+    "report",
+    "sensitivity",
+    "recompute",
     "demo",
     "paper",
     "init",
@@ -86,7 +91,7 @@ def test_help_names_every_command():
         assert re.search(rf"^  {command}\b", result.output, re.MULTILINE)
 
 
-GROUPS = ("Data", "Fit", "Results", "Populations", "Ensembles", "Checks", "Whole pipeline", "About")
+GROUPS = ("Data", "Fit", "Results", "Populations", "Ensembles", "Checks", "Simulations", "Whole pipeline", "About")
 
 
 def test_help_lists_commands_in_groups():

@@ -10,6 +10,8 @@ from astropy.table import Table
 
 import halonmf.halo as halo
 from halonmf.halo.mock.galaxy import MockGalaxy, write_galaxy
+from halonmf.halo.mock.two_populations import StellarHalo, TwoPopulations, write_two_populations
+from halonmf.halo.simulations.mapping import SHIPPED
 from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
 
@@ -157,10 +159,10 @@ def test_rank_refuses_what_the_stars_do_not_have(made, tmp_path):
     assert "fewer components" in few.output
 
 
-def test_simulation_reads_blocks_by_the_documents_recipe(tmp_path):
+def test_simulation_reads_blocks_by_the_mapping_of_the_release(tmp_path):
     paths, _ = write_galaxy(tmp_path, MockGalaxy(n_disc=2000, n_in_situ=3000, n_accreted=3000))
-    recipe = re.findall(r"```toml\n(.*?)```", (DOCS / "simulations.md").read_text(), re.DOTALL)[1]
-    (tmp_path / "fire2.toml").write_text(recipe.replace("../../track/", ""))
+    recipe = SHIPPED["fire2"].read_text().replace("../../track/", "").replace('"FIRE-2"', '"m12f"')
+    (tmp_path / "fire2.toml").write_text(recipe)
     said = ok("simulation", *paths, "--columns", tmp_path / "fire2.toml", "-o", tmp_path / "s.ecsv", "--by", "r:6:2:14",
               "--figure", tmp_path / "s")  # fmt: skip
     table = halo.load(tmp_path / "s.ecsv")
@@ -169,6 +171,35 @@ def test_simulation_reads_blocks_by_the_documents_recipe(tmp_path):
     np.testing.assert_allclose(table["fraction_accreted"], truth, atol=0.08)
     assert table.meta["provenance"]["settings"]["mapping"]["galaxy"]["name"] == "m12f"
     assert run("simulation", paths[0], "--columns", tmp_path / "fire2.toml", "-o", tmp_path / "t.ecsv").exit_code == 3
+
+
+def test_observe_leaves_stars_a_fit_and_its_score(tmp_path):
+    model = TwoPopulations(
+        StellarHalo(5000, 2.5, np.inf, -0.9, 0.4, -0.9, 0.34, -0.2),
+        StellarHalo(4000, 9.0, 12.0, -1.3, 0.4, -1.8, 0.32, -0.2), 3000, 20_000, 1000,
+    )  # fmt: skip
+    paths, _ = write_two_populations(tmp_path / "m12x", model)
+    made = tmp_path / "observed"
+    said = ok("observe", *paths, "--columns", "fire2", "-o", made, "--stars", 6000, "--pixels", 20, "--device", "cpu",
+              "--bins", "E:4,Lz:3")  # fmt: skip
+    assert {path.name for path in made.iterdir()} == {
+        "stars.fits", "fit.h5", "recovery.ecsv", "recovery.png", "recovery.pdf", "recovery.txt",
+    }  # fmt: skip
+    table = halo.load(made / "recovery.ecsv")
+    assert f"HE: purity {100 * table.meta['fit']['purity']:.1f} %" in said
+    assert "planes: MG_FE:FE_H" in said
+    assert "wind" in said
+    stars = halo.load(made / "stars.fits")
+    assert stars.provenance["orbits"]["potential"] == "multipoles of the particles of FIRE-2"
+    assert [item["name"] for item in stars.provenance["inputs"]][-1] == "fire2.toml"
+    # the files go on through the other commands, and Python gives the same
+    ok("members", made / "fit.h5", made / "stars.fits", "-o", tmp_path / "m.fits")
+    again = halo.recover(halo.load(made / "fit.h5"), made / "stars.fits")
+    assert again.score.purity == pytest.approx(table.meta["fit"]["purity"])
+    assert run("observe", *paths, "--columns", "fire2", "-o", made).exit_code == 5
+    refused = run("observe", *paths, "--columns", "fire2", "-o", tmp_path / "o", "--potential", "file")
+    assert refused.exit_code == 2
+    assert "names no potential" in refused.output
 
 
 @pytest.mark.parametrize("command", ["regions", "bifurcation", "rank", "stability", "injection"])

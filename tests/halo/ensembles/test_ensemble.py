@@ -86,6 +86,8 @@ def test_a_plan_without_sweeps_is_its_base():
         ([("alpha_W", (0.0, -1.0))], "alpha_W must be a finite number >= 0"),
         ([("l1_ratio", (2.0,))], "l1_ratio must lie between 0 and 1"),
         ([("starts", (0,))], "starts must be >= 1"),
+        ([("seed", ([1],))], "sweep seed: expected numbers or texts, got list"),
+        ([("seed", tuple(range(100_001)))], "sweep seed: has 100,001 values, more than 100,000"),
         ([("seed", tuple(range(1000))), ("pixels", tuple(range(1, 1000)))], "more than 100,000"),
     ],
 )
@@ -120,6 +122,12 @@ def test_batches_and_shards_hold_every_replicate_once(replicates, batch, seeds, 
     for b in plan.batches:
         assert sum(max(part.count, 1) for part in b.parts) <= batch
         assert len({plan.setups[part.setup].fit.chemistry.pixels for part in b.parts}) == 1
+
+
+def test_a_plan_of_more_files_than_have_numbers_is_refused():
+    with pytest.raises(UsageError, match=r"1,000,000,000 parts, more than 1,000,000; give a larger batch \(--batch\)"):
+        Plan(Setup(), (), 10**9, 1)
+    assert len(Plan(Setup(), (), 10**9, 10**4).batches) == 10**5
 
 
 def test_small_set_ups_of_one_shape_share_batches():

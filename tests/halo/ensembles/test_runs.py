@@ -161,7 +161,8 @@ def test_a_mistake_leaves_no_run_that_would_be_in_the_way(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"replicates": 8}, "bootstrap: 7 there, 8 here"),
+        ({"replicates": 6}, "holds 7 replicates of every configuration, of which none is thrown away, and 6 are"),
+        ({"replicates": 8, "batch": 5}, "bootstrap: 7 there, 8 here"),
         ({"batch": 5}, "batch: 4 there, 5 here"),
         ({"keep_factors": True}, "keep_factors: false there, true here"),
         ({"base": Setup(PLAN.base.fit, floor=0.4)}, "floor: 0.5 there, 0.4 here"),

@@ -10,9 +10,10 @@ from halonmf.halo.errors import UsageError
 from halonmf.halo.products.profile import profile_of
 from halonmf.halo.simulations.fractions import simulate
 from halonmf.halo.simulations.particles import Galaxy
+from halonmf.halo.simulations.recovery import recover
 
 from ..helpers.drawn import lines_of
-from ..helpers.planted import hand_made_application
+from ..helpers.planted import hand_made_application, planted, planted_fit
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,21 @@ def test_what_is_drawn_can_be_written(tmp_path, galaxy):
     assert [path.name for path in paths] == ["fig11.png", "fig11.pdf"]
     picture.data.write(tmp_path / "fig11.ecsv", format="ascii.ecsv")
     assert len(QTable.read(tmp_path / "fig11.ecsv")) == 10
+
+
+def test_a_recovery_draws_the_fits_fractions_the_truth_and_what_could_be_had():
+    stars = planted()[0].copy()
+    stars["accreted"] = (np.asarray(stars["E"]) > np.median(np.asarray(stars["E"]))).astype(int)
+    stars["r_sph"] = np.linspace(2, 14, len(stars))
+    result = recover(planted_fit(), stars, ["r:4:2:14", "E:3"])
+    picture = figures.galaxy_recovery(result)
+    axes = picture.figure.axes[0]
+    drawn = lines_of(axes)
+    found = result.profiles["r"].application.accreted_fractions
+    assert any(len(y) == 4 and np.allclose(y, found) for y in drawn)
+    assert any(len(y) == 4 and np.allclose(y, result.true_fractions["r"]) for y in drawn)
+    trade = picture.figure.axes[-1]
+    assert (trade.get_xlabel(), trade.get_ylabel()) == ("completeness", "purity")
+    assert any(len(y) == 1 and np.isclose(y[0], result.score.likely_purity) for y in lines_of(trade))
+    assert f"{100 * result.score.purity:.1f}" in picture.caption
+    assert len(picture.data) == 7

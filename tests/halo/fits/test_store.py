@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from halonmf import halo
-from halonmf.halo.commands.about import contents
+from halonmf.halo.commands.contents import contents
 from halonmf.halo.errors import InputError
 
 from ..helpers.planted import planted
@@ -71,11 +71,11 @@ def test_flipped_bits_anywhere_in_the_file_change_no_number(made, tmp_path):
 
 def test_a_file_without_a_checksum_opens_and_is_called_unverified(copy):
     assert halo.load(copy).verified
-    assert "unverified" not in contents(copy)
+    assert "unverified" not in contents(copy).describe()
     with h5py.File(copy, "a") as file:
         del file.attrs["sha256"]
     assert not halo.load(copy).verified
-    assert "unverified: an earlier version wrote this file" in contents(copy)
+    assert "unverified: an earlier version wrote this file" in contents(copy).describe()
 
 
 CHANGES = [

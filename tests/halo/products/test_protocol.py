@@ -40,14 +40,15 @@ from halonmf.halo.replicates.replicate import begin
 from halonmf.halo.replicates.setup import Setup
 from halonmf.halo.simulations.fractions import Simulated, simulate
 from halonmf.halo.simulations.particles import Galaxy
+from halonmf.halo.simulations.recovery import GalaxyRecovery, recover
 
 from ..helpers.four import four_found
 from ..helpers.planted import SMALL, hand_made_application, planted, planted_fit
 
 CLASSES = (
-    Application, Aurora, Bifurcation, Boundary, Densities, Eccentricities, Fit, Four, Injection, Likelihood,
-    Memberships, Offset, Profile, Rank, Recommended, RegionEnergies, Reliability, Search, Separations, Simulated,
-    Spread, Stability, Summary, Table1, Tracks,
+    Application, Aurora, Bifurcation, Boundary, Densities, Eccentricities, Fit, Four, GalaxyRecovery, Injection,
+    Likelihood, Memberships, Offset, Profile, Rank, Recommended, RegionEnergies, Reliability, Search, Separations,
+    Simulated, Spread, Stability, Summary, Table1, Tracks,
 )  # fmt: skip
 
 
@@ -93,6 +94,13 @@ def a_galaxy():
     return simulate(galaxy, ["r:4:2:14"])
 
 
+def a_recovery():
+    stars = planted()[0].copy()
+    stars["accreted"] = (stars["E"].value > np.median(stars["E"].value)).astype(int)
+    stars["r_sph"] = np.linspace(2, 14, len(stars))
+    return recover(planted_fit(), stars, ["r:4:2:14"])
+
+
 def a_summary():
     made = begin(planted(1000)[0], Setup(SMALL.replace(chemistry=Chemistry(pixels=10))))
     return Summary((summarise_setup(0, "base", made.setup, made.products, made.coordinates, {}),))
@@ -111,6 +119,7 @@ EXAMPLES = {
     Densities: lambda: densities([planted_fit()]),
     Eccentricities: lambda: eccentricities(planted_fit(), planted()[0]),
     Fit: planted_fit,
+    GalaxyRecovery: a_recovery,
     Four: lambda: four_found()[1],
     Injection: an_injection,
     Likelihood: lambda: likelihood(planted_fit("kullback-leibler")),

@@ -32,6 +32,33 @@ def test_measurements_scatter_by_their_errors(stars):
         assert np.array_equal(np.asarray(found[name]), np.asarray(stars[name]))
 
 
+@pytest.mark.parametrize("rho", [-0.9, 0.0, 0.6, 1.0])
+def test_proper_motions_scatter_together_as_their_errors_do(stars, rho):
+    some = stars.copy()
+    some["pmra_pmdec_corr"] = rho
+    found = scatter(some, ELEMENTS, 0, 0)
+    off = [(np.asarray(found[name]) - some[name].value) / some[f"{name}_error"].value for name in ("pmra", "pmdec")]
+    assert np.corrcoef(off)[0, 1] == pytest.approx(rho, abs=4 / np.sqrt(len(off[0])))
+    assert np.std(off[1]) == pytest.approx(1, abs=0.15)
+
+
+def test_unknown_correlations_change_nothing(stars):
+    some = stars.copy()
+    some["pmra_pmdec_corr"] = np.nan
+    plain, found = (scatter(table, ELEMENTS, 0, 0) for table in (stars, some))
+    assert np.array_equal(plain["pmdec"], found["pmdec"])
+
+
+def test_a_correlation_with_an_unknown_error_changes_nothing(stars):
+    some = stars.copy()
+    some["pmra_error"] = np.nan
+    some["pmra_pmdec_corr"] = 0.9
+    found = scatter(some, ELEMENTS, 0, 0)
+    off = (np.asarray(found["pmdec"]) - some["pmdec"].value) / some["pmdec_error"].value
+    assert np.std(off) == pytest.approx(1, abs=0.15)
+    assert np.array_equal(np.asarray(found["pmra"]), some["pmra"].value)
+
+
 def test_orbits_are_those_of_the_scattered_measurements(stars):
     found = scatter(stars, ELEMENTS, 0, 1)
     x = np.stack([found[name] for name in ("x", "y", "z_gal")], axis=1) * u.kpc

@@ -14,6 +14,7 @@ from halonmf.halo.errors import InputError, OutputError, UsageError
 from halonmf.halo.mock.galaxy import HUBBLE, MockGalaxy, write_galaxy
 from halonmf.halo.products.profile import profile_of
 from halonmf.halo.simulations.fractions import simulate, unlikeness
+from halonmf.halo.simulations.mapping import SHIPPED
 from halonmf.halo.simulations.particles import Galaxy, read_galaxy
 
 from ..helpers.planted import hand_made_application
@@ -35,10 +36,11 @@ accreted = "ex_situ"
 GALAXY = Galaxy("toy", Table(), 0, "flagged", np.zeros(3), np.array([0.0, 0.0, 1.0]), {})
 
 
-def recipe(which=1, track="host_coordinates.hdf5"):
-    """The mapping that the document gives; of the mock both files lie in one folder."""
+def recipe(which=None, track="host_coordinates.hdf5"):
+    """The mapping of FIRE-2 that comes with the package, or one of the document; of the mock all lies in one folder."""
     blocks = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    return blocks[which].replace("../../track/host_coordinates.hdf5", track)
+    text = SHIPPED["fire2"].read_text() if which is None else blocks[which]
+    return text.replace("../../track/host_coordinates.hdf5", track)
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +73,12 @@ def plain(folder, suffix="ecsv", n=200, text=PLAIN, **columns):
 def test_the_documents_recipe_reads_the_layout(fire):
     _, _, galaxy = fire
     truth = MockGalaxy()
-    assert galaxy.name == "m12f"
+    assert galaxy.name == "FIRE-2"
     assert len(galaxy.table) == galaxy.read == 60_000
     assert galaxy.table["accreted"].sum() == truth.n_accreted
     assert galaxy.table["mass"].sum().to_value(u.Msun) == pytest.approx(60_000 * truth.mass, rel=1e-5)
     assert galaxy.table["FE_H"].min() == pytest.approx(-2.5, abs=0.01)
-    assert "30 kpc" in galaxy.criterion
+    assert "30 kpc (comoving)" in galaxy.criterion
 
 
 def test_the_centre_and_the_axis_are_found(fire):

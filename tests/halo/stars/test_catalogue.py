@@ -3,7 +3,6 @@
 import json
 import os
 import resource
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -364,15 +363,3 @@ def test_a_catalogue_that_cannot_be_read_is_refused_in_one_line(tmp_path, mappin
     with pytest.raises(InputError, match=name) as caught:
         read_mapped(tmp_path / name, mapping)
     assert "\n" not in str(caught.value)
-
-
-def test_the_documented_mapping_is_accepted(tmp_path):
-    page = Path(__file__).parents[3] / "docs" / "catalogue-mapping.md"
-    examples = page.read_text().split("```toml\n")[1:]
-    assert len(examples) >= 2
-    for number, text in enumerate(examples):
-        path = tmp_path / f"{number}.toml"
-        path.write_text(text.split("```")[0])
-        Table({"nothing": [1]}).write(tmp_path / f"{number}.ecsv")
-        with pytest.raises(InputError, match="no column"):  # the mapping is understood; only its columns are wanting
-            read_mapped(tmp_path / f"{number}.ecsv", path)

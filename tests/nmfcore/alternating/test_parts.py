@@ -12,6 +12,8 @@ from nmfcore import initialise
 from nmfcore.alternating import products
 from nmfcore.alternating.halfsteps import FEW, fit, pairs, sweeps_of
 from nmfcore.alternating.memory import Memory
+from nmfcore.kernels import single
+from nmfcore.kernels.single import BLOCK
 
 SETTINGS = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -51,6 +53,41 @@ def test_sweeps_come_to_the_minimum(k, p, seed):
     assert np.abs(X * slope).max() < 1e-6 * target.max() * max(X.max(), 1)
 
 
+@SETTINGS
+@given(st.integers(3, 17), st.sampled_from([1, 5, BLOCK, 3 * BLOCK + 1]), st.integers(0, 2**31), st.booleans())
+def test_compiled_sweeps_are_those_of_numpy(k, p, seed, dead):
+    W, V, _, _ = problem(k, p, seed, m=40)
+    W[1] *= not dead
+    begin = np.random.default_rng(seed).random((k, p))
+    found = single.sweep(W @ V, W @ W.T, begin, 4)
+    np.testing.assert_allclose(found, sweeps_of(W @ V, W @ W.T, begin, 4), rtol=0, atol=1e-11 * max(1, found.max()))
+    if dead:
+        np.testing.assert_array_equal(found[1], begin[1])
+
+
+@SETTINGS
+@given(st.integers(3, 8), st.integers(1, 70), st.integers(0, 2**31))
+def test_compiled_extrapolations_are_those_of_numpy(k, m, seed):
+    rng = np.random.default_rng(seed)
+    plain, compiled, weight = Memory(6, k * m), Memory(6, k * m, kernels=single), rng.random((k, 1)) + 0.5
+    assert plain.extrapolate(*(x := rng.random((2, k, m))), weight) is compiled.extrapolate(*x, weight) is None
+    for _ in range(8):
+        made, move = rng.random((2, k, m))
+        expected = plain.extrapolate(made, move, weight)
+        found = compiled.extrapolate(made, move, weight)
+        if k * m > 12:  # fewer entries leave the normal equations all but singular
+            np.testing.assert_allclose(found, expected, atol=1e-6 * expected.max())
+        assert found.min() >= 0
+
+
+@pytest.mark.parametrize("memory", [Memory(6, 12), Memory(6, 12, kernels=single)])
+def test_steps_that_are_all_alike_lead_to_a_finite_place(memory):
+    made, move = np.ones((3, 4)), np.full((3, 4), 1e-9)
+    for _ in range(8):
+        found = memory.extrapolate(made, move, np.ones((3, 1)))
+    np.testing.assert_allclose(found, made)
+
+
 def test_a_component_without_effect_stays_as_it_is():
     W, V, _, _ = problem(3, 7, 1)
     W[1] = 0
@@ -58,11 +95,12 @@ def test_a_component_without_effect_stays_as_it_is():
     np.testing.assert_array_equal(fit(W @ V, W @ W.T, begin, 2)[1], begin[1])
 
 
-def test_the_extrapolation_of_a_linear_iteration_ends_at_its_fixed_point():
+@pytest.mark.parametrize("kernels", [None, single])
+def test_the_extrapolation_of_a_linear_iteration_ends_at_its_fixed_point(kernels):
     rng = np.random.default_rng(0)
     A = np.diag([0.95, 0.7, 0.3, -0.2])
     end = rng.random(4) + 1
-    memory, x = Memory(6, 4), rng.random(4)
+    memory, x = Memory(6, 4, kernels=kernels), rng.random(4)
     for _ in range(6):
         made = end + A @ (x - end)
         found = memory.extrapolate(made[None], (made - x)[None], np.ones((1, 1)))

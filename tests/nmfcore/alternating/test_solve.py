@@ -10,7 +10,8 @@ import torch
 
 import nmfcore
 from nmfcore import Status, Stop
-from nmfcore.alternating.solve import refusal
+from nmfcore.alternating import iterate
+from nmfcore.alternating.solve import Narrow, refusal
 from nmfcore.factorise import plan
 
 
@@ -148,6 +149,47 @@ def test_a_single_small_fit_waits_for_no_compiler():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", FORMS)
+def test_compiled_sweeps_end_where_those_of_numpy_do(form, dtype, monkeypatch):
+    V = FORMS[form](counts(60, 900, 5).astype(dtype))
+    compiled = nmfcore.factorize(V, 5, seed=1)
+    assert iterate.compiled(5, 5 * 960) is not None
+    monkeypatch.setattr(iterate, "COMPILED", 1e9)
+    plain = nmfcore.factorize(V, 5, seed=1)
+    off = 1e-5 if dtype == np.float64 else 1e-3
+    np.testing.assert_allclose(compiled.loss, plain.loss, rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(compiled.W), np.asarray(plain.W), atol=off * np.asarray(plain.W).max())
+    assert (compiled.status == plain.status).all()
+
+
+@pytest.mark.parametrize(
+    ("k", "size", "told"), [(2, 1e6, "0"), (3, iterate.COMPILED - 1, "0"), (3, iterate.COMPILED, "1")]
+)
+def test_what_numpy_does_alone_waits_for_no_compiler(k, size, told, monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", told)
+    assert iterate.compiled(k, size) is None
+
+
+@pytest.mark.parametrize(("filled", "threads"), [(0.001, 1), (0.05, 2)])
+def test_few_cells_of_a_large_matrix_are_not_worth_several_threads(filled, threads, monkeypatch):
+    V = sp.random(2500, 2500, filled, random_state=0, format="csr")
+    seen, solve = [], Narrow.solve
+
+    def watched(*what):
+        seen.append(torch.get_num_threads())
+        return solve(*what)
+
+    monkeypatch.setattr(Narrow, "solve", watched)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        nmfcore.factorize(V, 2, stop=Stop(max_iter=2))
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [threads]
 
 
 def test_a_zero_replicate_gives_zeros():

@@ -7,7 +7,7 @@ import scipy.linalg  # noqa: F401 - whose BLAS is its own
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nmfcore import threads, use_threads
-from nmfcore.kernels.parallel import kernels_only, number_of_threads
+from nmfcore.kernels.parallel import kernels_only, number_of_threads, quiet_blas
 
 
 def test_callers_that_overlap_leave_the_number_of_threads_as_it_was():
@@ -63,6 +63,17 @@ def test_blas_computes_on_one_thread_inside_and_on_its_own_number_after():
         with kernels_only(), kernels_only():
             assert set(blas_threads().values()) == {1}
         assert blas_threads() == before
+
+
+def test_torch_keeps_its_threads_where_blas_alone_has_one():
+    before = threads()
+    use_threads(2)
+    try:
+        with threadpool_limits(2, "blas"), quiet_blas():
+            assert set(blas_threads().values()) == {1}
+            assert threads() == 2
+    finally:
+        use_threads(before)
 
 
 def test_blas_has_its_threads_back_after_an_error():

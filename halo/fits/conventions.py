@@ -1,0 +1,73 @@
+"""What the energies of files and fits are measured in, and the refusal to mix those of different conventions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from astropy.io import fits
+
+from ..errors import InputError
+from ..io.atomic import CATALOGUES, FITS, TABLES
+from ..io.tables import load_table
+from ..orbits.convention import REMEDY, Convention, check_same, stated
+from ..stars.catalogue import StarsLike, as_table
+from .fit import Fit
+from .store import convention_of_fit
+
+
+def checked(fit: Fit, stars: StarsLike) -> Any:
+    """Return the table of stars, whose E and Lz are of the convention of those that the fit was made from.
+
+    Raises
+    ------
+    InputError
+        They are of another one; or as `stars.catalogue.read_catalogue`.
+    """
+    table = as_table(stars)
+    check_same(getattr(table, "meta", {}), fit.mixtures.convention)
+    return table
+
+
+def convention_of(path: str | Path) -> Convention | None:
+    """Return what a file says of its energies: a prepared catalogue, a fit, or a table of this software.
+
+    None of a file that says nothing, and of one that cannot be read: its reader says why.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    try:
+        if suffix in CATALOGUES:
+            with fits.open(path) as hdus:
+                return stated(json.loads(str(hdus["PROVENANCE"].data["json"][0])))
+        if suffix in FITS:
+            return convention_of_fit(path)
+        if suffix in TABLES:
+            return stated(load_table(path).meta)
+    except Exception:  # damage of any kind: whatever reads the file reports it
+        return None
+    return None
+
+
+def common_convention(paths: Iterable[Path]) -> Convention | None:
+    """Return the convention that files state, None where none does.
+
+    Raises
+    ------
+    InputError
+        Two of them state different ones.
+    """
+    found: tuple[Path, Convention] | None = None
+    for path in paths:
+        said = convention_of(path) if path.is_file() else None
+        if said is None:
+            continue
+        if found is not None:
+            differs = said.differs(found[1])
+            if differs:
+                raise InputError(f"{path}: E and Lz are measured otherwise than in {found[0]}: {differs}. {REMEDY}")
+        else:
+            found = path, said
+    return None if found is None else found[1]

@@ -1,0 +1,92 @@
+"""The command line in environments that are not as one wishes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from halonmf.halo.io.provenance import now
+
+CODE = "from halonmf.cli import main; main()"
+
+
+def halonmf(*arguments, stdout=subprocess.PIPE, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", CODE, *map(str, arguments)],
+        env={**os.environ, **environment},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_standard_output_on_a_full_disk_exits_5_and_says_that_files_are_complete(tmp_path):
+    with Path("/dev/full").open("w") as full:
+        done = halonmf("mock", tmp_path / "mock", "--stars", "600", stdout=full)
+    assert done.returncode == 5
+    assert "standard output cannot be written (No space left on device)" in done.stderr
+    assert "files that have their names are complete" in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert list((tmp_path / "mock").glob("allStar*.fits"))
+    assert not list((tmp_path / "mock").rglob(".*.tmp"))
+
+
+@pytest.mark.parametrize("epoch", ["1700000000", "0"])
+def test_outputs_are_dated_by_source_date_epoch(monkeypatch, epoch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    assert now().timestamp() == float(epoch)
+
+
+@pytest.mark.parametrize("epoch", ["", "yesterday", "-5", "9" * 30, "1e9"])
+def test_what_is_no_epoch_is_left_aside(monkeypatch, epoch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    assert now().year >= 2024
+
+
+def test_an_ignored_hang_up_stays_ignored():
+    code = (
+        "import os, signal\n"
+        "from halonmf.halo.ensembles.signals import stoppable\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "with stoppable():\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "print('went on')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "went on\n")
+
+
+def test_the_backend_of_a_notebook_does_not_stop_a_figure(tmp_path):
+    code = (
+        "from halonmf.halo.figures.picture import Picture\n"
+        "from matplotlib.figure import Figure\n"
+        "import pathlib\n"
+        f"Picture(Figure(), 'Caption.', 'Text.').figure.savefig({str(tmp_path / 'a.png')!r})\n"
+    )
+    # what a kernel's terminal inherits, in an environment without that package
+    environment = {**os.environ, "MPLBACKEND": "module://matplotlib_inline_that_is_not_there.backend_inline"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert (tmp_path / "a.png").exists()
+
+
+def test_a_signal_to_stop_ends_any_command_with_75_and_leaves_nothing_half_written(tmp_path):
+    code = (
+        "import os, signal, sys\n"
+        "from halonmf.cli import app\n"
+        "from halonmf.halo.io import atomic\n"
+        "sync = atomic._sync\n"
+        "def stop(path):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    sync(path)\n"
+        "atomic._sync = stop\n"
+        f"app(['mock', {str(tmp_path / 'mock')!r}, '--stars', '600', '-q'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 75, done.stderr[-500:]
+    assert done.stderr == ("halonmf: stopped by SIGTERM; nothing half-written is left, run the same command again.\n")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
