@@ -25,6 +25,7 @@ COMMANDS = [
     "likelihood",
     "eccentricity",
     "members",
+    "report",
     "simulation",
     "observe",
     "regions",
