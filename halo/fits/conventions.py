@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from astropy.io import fits
-
 from ..errors import InputError
 from ..io.atomic import CATALOGUES, FITS, TABLES
+from ..io.opening import open_fits
 from ..io.tables import load_table
 from ..orbits.convention import REMEDY, Convention, check_same, stated
 from ..stars.catalogue import StarsLike, as_table
@@ -40,7 +39,9 @@ def convention_of(path: str | Path) -> Convention | None:
     suffix = path.suffix.lower()
     try:
         if suffix in CATALOGUES:
-            with fits.open(path) as hdus:
+            with open_fits(path) as hdus:
+                if hdus[0].header.get("HALONMF") != "catalogue":
+                    return None
                 return stated(json.loads(str(hdus["PROVENANCE"].data["json"][0])))
         if suffix in FITS:
             return convention_of_fit(path)

@@ -143,3 +143,17 @@ def test_prepare_computes_again_where_it_is_asked_to(stars, tmp_path):
     made = halo.prepare(tmp_path / "t.ecsv", columns=tmp_path / "m.toml", settings=settings)
     assert made.convention == own()
     np.testing.assert_allclose(made.table["E"].value, stars.table["E"].value, rtol=1e-9)
+
+
+def test_a_truncated_catalogue_states_nothing_and_warns_of_nothing(tmp_path):
+    import warnings
+
+    from astropy.table import Table
+
+    whole = tmp_path / "whole.fits"
+    Table({"x": np.arange(10_000.0)}).write(whole)
+    (tmp_path / "cut.fits").write_bytes(whole.read_bytes()[:20_000])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert convention_of(tmp_path / "cut.fits") is None
+    assert caught == []
