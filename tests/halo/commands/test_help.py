@@ -25,7 +25,6 @@ COMMANDS = [
     "likelihood",
     "eccentricity",
     "members",
-    "report",
     "simulation",
     "observe",
     "regions",
