@@ -7,7 +7,7 @@ that the drawing of stars and the finish are not in it. "Accelerated" is what th
 the same starts: alternating least squares, extrapolated by Anderson's method from six steps.
 """
 
-import fair  # unsets what would slow NumPy down, before that is loaded
+import fair  # noqa: F401 - unsets what would slow NumPy down, before that is loaded
 
 # isort: split
 import argparse
@@ -78,7 +78,7 @@ def main():
         found.append(row)
     if arguments.output or not arguments.quick:
         settings = {"rounds": ROUNDS, "quick": arguments.quick}
-        save(arguments.output or RESULTS / "iterations.json", {"rows": found}, "iterations.py", settings)
+        save(arguments.output or RESULTS / "iterations.json", {"rows": found}, "benchmarks/iterations.py", settings)
 
 
 if __name__ == "__main__":
