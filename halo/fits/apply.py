@@ -191,7 +191,7 @@ def apply(
     """
     fit = as_fit(fit)
     own = stars = read_catalogue(stars) if isinstance(stars, str | Path) else stars
-    checked(fit, own)
+    checked(fit, own, any_survey=True)
     chemistry, wanted = fit.mixtures.chemistry, as_selection(selection, fit.settings.selection)
     stars, moved_by = on_scale(stars, fit.survey, chemistry.variables, zeropoints)
     chosen, flow = choose(stars, wanted)

@@ -12,19 +12,33 @@ from ..io.atomic import CATALOGUES, FITS, TABLES
 from ..io.opening import open_fits
 from ..io.tables import load_table
 from ..orbits.convention import REMEDY, Convention, check_same, stated
-from ..stars.catalogue import StarsLike, as_table
+from ..stars.catalogue import StarsLike, as_table, read_catalogue
+from ..stars.origin import check_scale
 from .fit import Fit
 from .store import convention_of_fit
 
 
-def checked(fit: Fit, stars: StarsLike) -> Any:
-    """Return the table of stars, whose E and Lz are of the convention of those that the fit was made from.
+def checked(fit: Fit, stars: StarsLike, *, any_survey: bool = False) -> Any:
+    """Return the table of stars, whose E, Lz and abundances are measured as those that the fit was made from.
+
+    Parameters
+    ----------
+    fit : Fit
+    stars : Table, Catalogue or path
+    any_survey : bool
+        Whether stars of another survey are taken, because the caller sees to their zero points.
 
     Raises
     ------
     InputError
-        They are of another one; or as `stars.catalogue.read_catalogue`.
+        Their energies are of another convention; or as `stars.catalogue.read_catalogue`.
+    UsageError
+        Their abundances are on the scale of another survey.
     """
+    if isinstance(stars, str | Path):
+        stars = read_catalogue(stars)
+    if not any_survey:
+        check_scale(stars, fit.survey)
     table = as_table(stars)
     check_same(getattr(table, "meta", {}), fit.mixtures.convention)
     return table

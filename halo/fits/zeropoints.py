@@ -14,7 +14,7 @@ from astropy.table import QTable, Table
 from ..errors import InputError, UsageError
 from ..io.tables import load_table
 from ..stars.catalogue import Catalogue, StarsLike, read_catalogue
-from ..stars.origin import MOVED, scale_of, survey_of
+from ..stars.origin import MOVED, check_scale, scale_of, survey_of
 from ..stars.variables import parts_of, values
 from .transfer import NONE
 
@@ -243,11 +243,7 @@ def on_scale(
         stars = read_catalogue(stars)
     own = scale_of(stars)
     if zeropoints is None:
-        if own and scale and own != scale:
-            raise UsageError(
-                f"the fit is of {scale}, the stars are of {own}, and abundances of two surveys differ in zero point: "
-                "give --zeropoints FILE, from halonmf zeropoints, or --zeropoints none to take them as they are."
-            )
+        check_scale(stars, scale)
         return stars, None
     if isinstance(zeropoints, str) and zeropoints == NONE:
         return _labelled(stars, scale), None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..errors import UsageError
+
 if TYPE_CHECKING:
     from .catalogue import Catalogue
 
@@ -27,6 +29,23 @@ def scale_of(stars: Catalogue | Any) -> str:
     """Return the survey on whose scale the abundances of prepared stars are: their own, or that they were moved to."""
     moved = getattr(getattr(stars, "table", stars), "meta", {}).get(MOVED)
     return str(moved or (getattr(stars, "provenance", None) or {}).get(MOVED) or survey_of(stars))
+
+
+def check_scale(stars: Catalogue | Any, scale: str) -> None:
+    """Refuse stars whose abundances are on the scale of another survey than a fit's; nothing where either is not known.
+
+    Raises
+    ------
+    UsageError
+        They are.
+    """
+    own = scale_of(stars)
+    if own and scale and own != scale:
+        raise UsageError(
+            f"the fit is of {scale}, the stars are of {own}, and abundances of two surveys differ in zero point: give "
+            "halonmf apply or boundary --zeropoints FILE, from halonmf zeropoints, or --zeropoints none to take them "
+            "as they are; give other commands the stars that halonmf zeropoints --moved writes."
+        )
 
 
 def labels(table: Any) -> dict[str, str]:

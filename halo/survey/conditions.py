@@ -22,7 +22,7 @@ from .flags import Flag, read_flags
 if TYPE_CHECKING:
     from .cells import Cells
 
-_AND = re.compile(r"\s+(?:and|&&?)\s+")
+_AND = re.compile(r"""\s+(?:and|&&?)\s+(?=(?:[^'"]|'[^']*'|"[^"]*")*$)""")  # outside of texts
 _EQUAL = re.compile(r"""\s*([A-Za-z_][\w.]*)\s*(==|=|!=|!~)\s*(?:'([^']*)'|"([^"]*)")\s*""")
 
 

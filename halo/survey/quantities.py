@@ -49,7 +49,9 @@ def quantity(cells: Cells, key: str, value: Value, unit: str, mapping: Path, *, 
         return found * (factor(cells, key, name, value, unit, mapping) * scale)
 
     if value.low:
-        found = _half_width(read(value.low), read(value.high), read(value.centre) if value.centre else None)
+        limits = [read(name) for name in (value.low, value.high, value.centre) if name]
+        found = _half_width(*limits)
+        _check_limits(cells, key, value, limits, found, mapping)
     elif value.quadrature:
         found = np.sqrt(sum(read(name, positive=True) ** 2 for name in value.quadrature))
     else:
@@ -63,7 +65,7 @@ def quantity(cells: Cells, key: str, value: Value, unit: str, mapping: Path, *, 
     return found
 
 
-def _half_width(low: np.ndarray, high: np.ndarray, centre: np.ndarray | None) -> np.ndarray:
+def _half_width(low: np.ndarray, high: np.ndarray, centre: np.ndarray | None = None) -> np.ndarray:
     """Return half the difference of two limits; NaN where they are no limits of what lies between them."""
     with np.errstate(invalid="ignore"):
         if centre is None:
@@ -71,6 +73,20 @@ def _half_width(low: np.ndarray, high: np.ndarray, centre: np.ndarray | None) ->
         up, down = high - centre, centre - low
         up, down = np.where(np.isfinite(up), up, down), np.where(np.isfinite(down), down, up)
         return np.where((up >= 0) & (down >= 0) & (up + down > 0), 0.5 * (up + down), np.nan)
+
+
+def _check_limits(
+    cells: Cells, key: str, value: Value, limits: list[np.ndarray], found: np.ndarray, mapping: Path
+) -> None:
+    """Refuse limits that are none in most rows where they are measured, and would leave most stars without an error."""
+    measured = np.all(np.isfinite(limits), axis=0)
+    none = measured & np.isnan(found) & (limits[0] != limits[1])
+    if 2 * np.count_nonzero(none) > np.count_nonzero(measured):
+        between = f"{value.low} <= {value.centre} <= {value.high}" if value.centre else f"{value.low} < {value.high}"
+        raise InputError(
+            f"{cells.path(value.low)}: {key}: {between} does not hold in most rows; low and high may be exchanged in "
+            f"{mapping}, or the columns be widths rather than limits."
+        )
 
 
 def factor(cells: Cells, key: str, name: str, value: Value, unit: str, mapping: Path) -> float:

@@ -43,12 +43,20 @@ def test_zero_points_are_written_with_errors_and_surveys(folder):
     assert [one["name"] for one in table.meta["provenance"]["inputs"]] == ["first.fits", "second.fits"]
 
 
-@pytest.mark.parametrize("command", ["apply", "boundary"])
+@pytest.mark.parametrize("command", ["apply", "boundary", "eccentricity"])
 def test_across_surveys_a_fit_is_refused_and_both_are_named(folder, tmp_path, command):
     result = run(command, folder / "fit.h5", folder / "second.fits", "-o", tmp_path / "out.ecsv")
     assert result.exit_code == 2
     assert all(word in result.output for word in ("first", "second", "--zeropoints FILE", "--zeropoints none"))
     assert not (tmp_path / "out.ecsv").exists()
+
+
+def test_memberships_across_surveys_are_refused_and_stars_that_were_moved_are_taken(folder, tmp_path):
+    out = ("-o", tmp_path / "members.fits", "-q")
+    assert "--moved" in run("members", folder / "fit.h5", folder / "second.fits", *out).output
+    both = (folder / "first.fits", folder / "second.fits", "--moved", tmp_path / "moved.fits")
+    ok("zeropoints", *both, "-o", tmp_path / "zp.ecsv", "--bootstrap", 20, "-q")
+    ok("members", folder / "fit.h5", tmp_path / "moved.fits", *out)
 
 
 def test_with_zero_points_the_profile_has_intervals_and_records_them(folder, tmp_path):

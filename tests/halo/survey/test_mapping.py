@@ -77,6 +77,13 @@ def test_limits_become_errors(tmp_path):
     )
 
 
+@pytest.mark.parametrize("limits", ['low = "hi", high = "lo"', 'low = "down", high = "up", centre = "E"'])
+def test_limits_that_are_none_in_most_rows_are_refused(tmp_path, limits):
+    table = catalogue(lo=[-1.6e5] * 3, hi=[-1.4e5] * 3, down=[1e3] * 3, up=[2e3] * 3)
+    columns = ORBITS + f"distance_error = {{ {limits} }}"
+    refused(tmp_path, table, match="does not hold in most rows; low and high may be exchanged", columns=columns)
+
+
 def test_errors_add_in_quadrature_and_zero_is_none(tmp_path):
     table = catalogue(a=[3.0, 0.0, -1.0], b=[4.0, 4.0, 4.0])
     found = read(tmp_path, table, columns=ORBITS + 'rv_error = { quadrature = ["a", "b"] }').table
@@ -253,6 +260,12 @@ def test_texts_are_compared_without_the_spaces_around_them(tmp_path, pack):
         False,
         True,
     ]
+
+
+def test_a_text_may_hold_the_word_and(tmp_path):
+    table = catalogue(field=["disc and halo", "disc"], snr=[50, 60])
+    head = "quality = \"field == 'disc and halo' and snr > 40\""
+    assert read(tmp_path, table, head=head).keep.tolist() == [True, False]
 
 
 # flags
