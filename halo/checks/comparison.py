@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
+from ..fits.intervals import COVERAGE
 from ..io.notebook import Shown
 
-COVERAGE = 0.68
-"""Probability of the intervals of differences."""
 FAR = 2.0
 """Standard errors beyond which a difference is counted."""
 

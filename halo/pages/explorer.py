@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..figures import style as look
@@ -18,6 +17,7 @@ from ..fits.fit import Fit, fractions
 from ..mixtures.bins import Bins
 from ..paper.amounts import amount, readable, unit_text
 from ..paper.blocks import Live, Sheet
+from ..paper.report import environment
 from ..products.boundary import Boundary
 from ..stars.variables import unit_of
 
@@ -72,14 +72,8 @@ def explorer(fit: Fit, boundary: Boundary | None = None) -> Live | None:
     colours = [
         NO_STARS if not np.isfinite(x) else shade for x, shade in zip(accreted, look.shades(1 - accreted), strict=True)
     ]
-    templates = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    markup = templates.get_template("explorer.html").render(
+    template = environment(_FOLDER).get_template("explorer.html")
+    markup = template.render(
         id=ID,
         frame=_Frame(),
         x=across,
