@@ -1,4 +1,4 @@
-"""Two fits beside each other: the numbers of both, their differences with intervals, and the components' cosines."""
+"""Two fits compared: the numbers of both, their differences with intervals, and the components' cosines."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Curve:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
-    """Two fits beside each other.
+    """Two fits compared.
 
     Attributes
     ----------
