@@ -151,10 +151,10 @@ def _measured(fit: Fit, sample: Sample | None, drawn: tuple[np.ndarray, np.ndarr
     mixtures = fit.mixtures
     weights, W, H = drawn or (np.ones((1, len(mixtures.rows)), np.uint8), fit.W[None], fit.H[None])
     reading = fit.reading
-    shares = W.sum(axis=1) / W.sum(axis=(1, 2))[:, None]
-    numbers = {"accreted fraction": reading.of(shares)}
+    mass_fractions = W.sum(axis=1) / W.sum(axis=(1, 2))[:, None]
+    numbers = {"accreted fraction": reading.of(mass_fractions)}
     if reading.nameless:
-        numbers |= {f"mass fraction {name}": shares[:, j] for j, name in enumerate(fit.names)}
+        numbers |= {f"mass fraction {name}": mass_fractions[:, j] for j, name in enumerate(fit.names)}
     if sample is None:
         return _Measured(numbers, fraction=np.zeros((len(W), 0)))
     many = Many(sample, weights, W, H, mixtures.rows, mixtures.columns, fit.settings, reading.accreted)

@@ -151,14 +151,14 @@ def _texts(fit: Fit, accreted: np.ndarray) -> list[str]:
 
 def bins_table(fit: Fit) -> Sheet:
     """Return what the map shows as a table: the limits of each bin, its stars, and the components' fractions."""
-    mixtures, shares = fit.mixtures, fractions(fit.W)
+    mixtures, parts = fit.mixtures, fractions(fit.W)
     variables = [axis.variable for axis in mixtures.bins.axes]
     factors = [look.scale(name).factor for name in variables]
     header = ("bin", *map(_label, variables), "stars", *(f"{name} [%]" for name in fit.names))
     rows = []
     for i, bounds in enumerate(mixtures.bins.bounds):
         limits = (f"{a / f:.4g} to {b / f:.4g}" for (a, b), f in zip(bounds, factors, strict=True))
-        shown = (f"{100 * x:.1f}" if np.isfinite(x) else "" for x in shares[i])
+        shown = (f"{100 * x:.1f}" if np.isfinite(x) else "" for x in parts[i])
         signed = (text.replace("-", "\N{MINUS SIGN}") for text in limits)
         rows.append((str(i + 1), *signed, f"{mixtures.n_stars[i]:,}", *shown))
     return Sheet("bins", "The bins of the map: limits, stars, fractions of the components.", header, tuple(rows))

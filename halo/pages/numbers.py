@@ -65,13 +65,13 @@ def _many(fit: Fit, sample: Sample, often: np.ndarray, W: np.ndarray, H: np.ndar
 
 
 def _fractions(fit: Fit, base: Many, drawn: Many | None) -> Sheet:
-    names, shares = list(fit.names), [base.mass_fractions]
+    names, ours = list(fit.names), [base.mass_fractions]
     many = [] if drawn is None else [drawn.mass_fractions]
     if fit.reading.nameless:
         names.append(f"accreted ({fit.reading.label})")
-        shares.append(fit.reading.of(base.mass_fractions)[:, None])
+        ours.append(fit.reading.of(base.mass_fractions)[:, None])
         many = [*many, fit.reading.of(many[0])[:, None]] if many else many
-    values = np.concatenate(shares, axis=1)[0]
+    values = np.concatenate(ours, axis=1)[0]
     low = high = np.full(len(values), np.nan)
     how = "none: no replicates"
     if many:
