@@ -43,8 +43,8 @@ def check_scale(stars: Catalogue | Any, scale: str) -> None:
     if own and scale and own != scale:
         raise UsageError(
             f"the fit is of {scale}, the stars are of {own}, and abundances of two surveys differ in zero point: give "
-            "halonmf apply or boundary --zeropoints FILE, from halonmf zeropoints, or --zeropoints none to take them "
-            "as they are; give other commands the stars that halonmf zeropoints --moved writes."
+            "apply and boundary --zeropoints FILE, from halonmf zeropoints, or --zeropoints none to take them as they "
+            "are; give other commands the stars that halonmf zeropoints --moved writes."
         )
 
 
