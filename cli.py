@@ -29,7 +29,7 @@ class Commands(Door):
 
 app = typer.Typer(
     cls=Commands,
-    help="Blind source separation of the stellar halo: from APOGEE catalogues to chemical components of the halo.",
+    help="Blind source separation of the stellar halo: from catalogues of stars to chemical components of the halo.",
     epilog="Start with: halonmf demo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -9,22 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, UsageError
+from ..errors import UsageError
 from ..fits.bootstrap import refit, star_weights
-from ..fits.conventions import checked
 from ..fits.fit import NAMES, Fit
-from ..fits.intervals import Ordered, centred, standard_error
+from ..fits.intervals import COVERAGE, Ordered, centred, standard_error
 from ..fits.store import FitLike, as_fit
-from ..io.provenance import plain
+from ..io.provenance import differing, plain
 from ..io.reading import cleaned
 from ..orbits.convention import check_same
 from ..products.profile import LEVELS
 from ..replicates.many import Many
-from ..replicates.sample import Sample
+from ..replicates.sample import Sample, sample_of
 from ..stars.catalogue import StarsLike
-from ..stars.selection import choose
 from ..stars.variables import unit_of
-from .comparison import COVERAGE, Comparison, Curve, Difference
+from .comparison import Comparison, Curve, Difference
 from .settings import CompareSettings
 
 HALF = 0.5
@@ -84,7 +82,7 @@ def compare(
     samples: list[Sample | None] = [None, None]
     if stars is not None:
         second = stars if other is None else other
-        samples = [_sample(fit, each) for fit, each in zip(pair, (stars, second), strict=True)]
+        samples = [sample_of(fit, each) for fit, each in zip(pair, (stars, second), strict=True)]
     elif other is not None:
         raise UsageError("give the stars of the first fit too.")
     base = [_measured(fit, sample, None) for fit, sample in zip(pair, samples, strict=True)]
@@ -148,27 +146,15 @@ class _Measured:
         return _Measured(numbers, self.centre, np.where(good[:, None], self.fraction, np.nan))
 
 
-def _sample(fit: Fit, stars: StarsLike) -> Sample:
-    chosen, flow = choose(checked(fit, stars), fit.settings.selection)
-    sample = Sample(chosen, flow)
-    rows = fit.mixtures.rows
-    if len(sample) != len(rows) or not np.array_equal(sample.columns(fit.mixtures.chemistry), fit.mixtures.columns):
-        raise InputError(
-            f"the stars are not those of the fit: {len(sample):,} pass its selection and {len(rows):,} were fitted, or "
-            "their abundances differ; give the catalogue that it was made from."
-        )
-    return sample
-
-
 def _measured(fit: Fit, sample: Sample | None, drawn: tuple[np.ndarray, np.ndarray, np.ndarray] | None) -> _Measured:
     """Return the numbers of a fit, or of its replicates: how often each star counts, W and H."""
     mixtures = fit.mixtures
     weights, W, H = drawn or (np.ones((1, len(mixtures.rows)), np.uint8), fit.W[None], fit.H[None])
     reading = fit.reading
-    shares = W.sum(axis=1) / W.sum(axis=(1, 2))[:, None]
-    numbers = {"accreted fraction": reading.of(shares)}
+    mass_fractions = W.sum(axis=1) / W.sum(axis=(1, 2))[:, None]
+    numbers = {"accreted fraction": reading.of(mass_fractions)}
     if reading.nameless:
-        numbers |= {f"mass fraction {name}": shares[:, j] for j, name in enumerate(fit.names)}
+        numbers |= {f"mass fraction {name}": mass_fractions[:, j] for j, name in enumerate(fit.names)}
     if sample is None:
         return _Measured(numbers, fraction=np.zeros((len(W), 0)))
     many = Many(sample, weights, W, H, mixtures.rows, mixtures.columns, fit.settings, reading.accreted)
@@ -227,13 +213,9 @@ def _choices(fit: Fit) -> Any:
     return {**record, "axes": ",".join(map(str, fit.settings.axes))} if isinstance(record, Mapping) else record
 
 
-def _changed(a: Any, b: Any, name: str = "") -> Iterator[str]:
+def _changed(a: Any, b: Any) -> Iterator[str]:
     """Return the values that differ between two plain records, such as ``loss: frobenius | kullback-leibler``."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for key in dict.fromkeys((*a, *b)):
-            yield from _changed(a.get(key), b.get(key), f"{name}.{key}" if name else str(key))
-    elif a != b:
-        yield f"{name}: {_short(a)} | {_short(b)}"
+    return (f"{name}: {_short(one)} | {_short(two)}" for name, one, two in differing(a, b))
 
 
 def _short(value: Any) -> str:

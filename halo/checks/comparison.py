@@ -1,4 +1,4 @@
-"""Two fits beside each other: the numbers of both, their differences with intervals, and the components' cosines."""
+"""Two fits compared: the numbers of both, their differences with intervals, and the components' cosines."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
+from ..fits.intervals import COVERAGE
 from ..io.notebook import Shown
 
-COVERAGE = 0.68
-"""Probability of the intervals of differences."""
 FAR = 2.0
 """Standard errors beyond which a difference is counted."""
 
@@ -59,7 +58,7 @@ class Curve:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
-    """Two fits beside each other.
+    """Two fits compared.
 
     Attributes
     ----------

@@ -54,7 +54,18 @@ def headlines(table: Any, settings: FitSettings, **options: Any) -> tuple[dict[s
 
 
 def of_fit(found: Fit, table: Any, bins: str = PROFILES["E"], min_stars: int = MIN_STARS) -> dict[str, float]:
-    """Return the headline numbers of a fit and its prepared stars."""
+    """Return the headline numbers of a fit and its prepared stars.
+
+    Parameters
+    ----------
+    found : Fit
+    table : Table
+        Prepared stars.
+    bins : str
+        Of the energy profile, E:NUMBER:LOW:HIGH with limits in km2 / s2.
+    min_stars : int
+        Bins with fewer do not count for crossings.
+    """
     numbers = dict.fromkeys(HEADLINES, float("nan"))
     numbers["accreted fraction"] = found.accreted_fraction
     numbers["stars"] = float(found.cutflow.passed)

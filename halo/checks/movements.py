@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from astropy.table import QTable
 
+from ..fits.intervals import COVERAGE
 from ..io.notebook import Shown
 from ..orbits.convention import Convention
 from .headlines import HEADLINES
 
 BASE, TOGETHER = "base", "together"
-COVERAGE = 0.68
-"""Of the interval over analyses with all choices drawn."""
 SHOWN = ("accreted fraction", "E at 50 %", "r at 50 %", "median FE_H")
 """Headline numbers that are printed and drawn; the table has all."""
 

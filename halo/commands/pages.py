@@ -20,7 +20,7 @@ def report(
     stars: Annotated[Path | None, "Prepared catalogue that the fit was made of.", Argument("STARS")] = None,
     output: Annotated[Path, "Page to write.", Option("--output", "-o")] = Path("report.html"),
     *,
-    boundary: Annotated[Path | None, "Show this boundary too, from halonmf boundary."] = None,
+    boundary: Annotated[Path | None, "The boundary, from halonmf boundary."] = None,
     bootstrap: Bootstrap,
     overwrite: Overwrite = False,
     quiet: Quiet = False,

@@ -34,7 +34,7 @@ def sensitivity(
     settings: Annotated[FitSettings, Only(*FITTED)],
     allstar: Annotated[Path | None, "The survey's file that STARS was prepared from."] = None,
     astronn: Annotated[Path | None, "Its second file, such as astroNN's."] = None,
-    members: Annotated[Path | None, "Its cluster members."] = None,
+    members: Annotated[Path | None, "Cluster members: a folder, zip, text or FITS file."] = None,
     columns: Columns | None = None,
     figure: Figure = None,
     overwrite: Overwrite = False,

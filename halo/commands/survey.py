@@ -46,7 +46,7 @@ def prepare(
     ] = (),
     members: Annotated[Path | None, "Cluster members: a folder, zip, text or FITS file."] = None,
     columns: Columns | None = None,
-    keep: Annotated[tuple[str, ...], "Further allStar column to carry along; repeatable."] = (),
+    keep: Annotated[tuple[str, ...], "Further column of the catalogue to carry along; repeatable."] = (),
     no_flags: Annotated[bool, "The same as --flags none."] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import OutputError, UsageError
 from ..io.atomic import make_folder, remove, set_aside, write_bytes
 from ..io.kept import LIST
+from ..io.provenance import differing
 from .extend import begin_again
 from .run import (
     BATCHES,
@@ -107,13 +108,9 @@ def begin(folder: Path, record: Mapping[str, Any], *, overwrite: bool = False, a
     )
 
 
-def differences(there: Any, here: Any, name: str = "") -> list[str]:
+def differences(there: Any, here: Any) -> list[str]:
     """Return the values that differ between two plain records, such as ``fit.seed: 1 there, 2 here``."""
-    if isinstance(there, Mapping) and isinstance(here, Mapping):
-        keys = [*there, *(key for key in here if key not in there)]
-        found = [differences(there.get(key), here.get(key), f"{name}.{key}" if name else str(key)) for key in keys]
-        return [line for lines in found for line in lines]
-    return [] if there == here else [f"{name}: {_say(there)} there, {_say(here)} here"]
+    return [f"{name}: {_say(a)} there, {_say(b)} here" for name, a, b in differing(there, here)]
 
 
 def recover(folder: Path, *, own: range | None = None) -> tuple[Run, list[str]]:

@@ -11,6 +11,7 @@ from astropy import units
 from astropy.table import QTable
 
 from ..errors import UsageError
+from ..fits.intervals import COVERAGE
 from ..fits.reading import LAST, Reading
 from ..products.compiling import as_python, compiled
 from ..products.crossings import crossings, single_crossings
@@ -18,8 +19,6 @@ from ..products.profile import LEVELS, MIN_STARS, Crossing
 from ..stars.variables import unit_of
 from .setups import Setups
 from .statistics import OVER, over_configurations
-
-INTERVAL = 0.68
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def spread(
     replicates: np.ndarray | None = None,
     levels: Sequence[float] = LEVELS,
     min_stars: int = MIN_STARS,
-    level: float = INTERVAL,
+    level: float = COVERAGE,
     accreted: tuple[int, ...] = LAST,
 ) -> Spread:
     """Return mean fractions with their spread over configurations and, apart from it, their bootstrap error.

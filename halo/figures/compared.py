@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..checks.comparison import COVERAGE, Comparison
+from ..checks.comparison import Comparison
 from ..errors import UsageError
+from ..fits.intervals import COVERAGE
 from . import style as look
 from .picture import Picture, styled
 

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ..checks.movements import COVERAGE, SHOWN, Sensitivity, said
+from ..checks.movements import SHOWN, Sensitivity, said
+from ..fits.intervals import COVERAGE
 from .picture import Picture, styled
 from .style import HIGH, LOW
 

@@ -15,6 +15,8 @@ from .settings import RECOMMENDED as RECOMMENDED
 
 COVERAGES = (0.68, 0.95)
 """Those that are reported: from 16 to 84 and from 2.5 to 97.5 %."""
+COVERAGE = COVERAGES[0]
+"""That of an interval which stands alone."""
 
 
 @dataclass(frozen=True)

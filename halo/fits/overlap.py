@@ -164,7 +164,21 @@ class Maximum:
 def log_likelihood(
     cells: Cells, moved: Moved, offset: np.ndarray, blur: np.ndarray, log_w: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the log likelihood and its gradients by offsets, blurs and `log_w`."""
+    """Return the log likelihood and its gradients by offsets, blurs and `log_w`.
+
+    It is that of the pixels given the number of stars in each bin and plane.
+
+    Parameters
+    ----------
+    cells : Cells
+        Counts of the second survey.
+    moved : Moved
+        The components, to be moved.
+    offset, blur : ndarray, shape (variables,)
+        Zero points and additional noise of the abundances, dex.
+    log_w : ndarray, shape (m, k)
+        Logarithms of the weights of k components in m bins.
+    """
     H, slopes = moved.at(offset, blur)
     planes = len(moved.chemistry.planes)
     w = np.exp(log_w)

@@ -120,7 +120,13 @@ def check_unpacked(path: str | Path) -> None:
 
 
 def is_packed(path: str | Path) -> bool:
-    """Return True where a file begins as gzip files do."""
+    """Return True where a file begins as gzip files do.
+
+    Raises
+    ------
+    InputError
+        It cannot be read.
+    """
     try:
         with check_file(path).open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC

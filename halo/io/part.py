@@ -100,6 +100,14 @@ def as_unit(stated: Any) -> Any:
     return u.UnrecognizedUnit(text)
 
 
+def same_unit(a: u.UnitBase, b: u.UnitBase) -> bool:
+    """Return whether two units are one, however they are written."""
+    try:
+        return bool(np.isclose(a.to(b), 1.0))
+    except (ValueError, TypeError):  # UnitConversionError is both
+        return False
+
+
 def choose(path: Path, extension: int | str | None, names: Sequence[str]) -> str:
     """Return the message of a file without the part that was asked for, or with several where none was."""
     listed = cleaned(", ".join(f"{i} {name}".strip() for i, name in enumerate(names, 1)) or "none", 200)

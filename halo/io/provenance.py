@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -144,6 +144,23 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return str(value)
+
+
+def differing(a: Any, b: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Return the name and both values of whatever differs between two records, such as ``("fit.seed", 1, 2)``.
+
+    Parameters
+    ----------
+    a, b : Any
+        As `plain` returns them; a name that one of them lacks is None there.
+    name : str
+        Of both.
+    """
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in dict.fromkeys((*a, *b)):
+            yield from differing(a.get(key), b.get(key), f"{name}.{key}" if name else str(key))
+    elif a != b:
+        yield name, a, b
 
 
 def _sha256(path: Path) -> str:

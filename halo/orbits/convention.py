@@ -23,6 +23,8 @@ NEAR = 2e3
 """Energies that differ by no more are the same, km2 / s2: what backends and rounding leave open."""
 REMEDY = "No constant converts them: compute them again from positions and velocities, with halonmf recompute."
 """What to do about energies of another convention."""
+LEAST_E, LEAST_LZ = 1e4, 10.0
+"""Medians of |E| (km2 / s2) and |Lz| (kpc km / s) below which a halo's are in another unit."""
 ALLOWED = 0.01
 """Part of the stars that may lie below the circular orbit of their Lz, or be unbound, before energies are refused."""
 _RADII = (1e-3, 500.0)  # kpc, of the circular orbits that are tabulated
@@ -130,12 +132,12 @@ def check_energies(E: np.ndarray, Lz: np.ndarray, where: str, remedy: str) -> No
         return
     E, Lz = E[good], Lz[good]
     size, momentum = float(np.median(np.abs(E))), float(np.median(np.abs(Lz)))
-    if size < 1e4:
+    if size < LEAST_E:
         raise InputError(
             f"{where}: energies of {size:.3g} in the median are not in km2 / s2; expected some 1e5 (a public table may "
             f"have units of 1e5 km2 / s2 or of 100 km2 / s2). {remedy}"
         )
-    if len(Lz) > 10 and momentum < 10:
+    if len(Lz) > 10 and momentum < LEAST_LZ:
         raise InputError(
             f"{where}: Lz of {momentum:.3g} in the median is not in kpc km / s; expected some 1e2 to 1e3. {remedy}"
         )

@@ -29,8 +29,10 @@ ACTION = units.kpc * KM_S
 
 
 _CHUNK = 20_000  # stars at a time: some 50 MB of work space
-_BOUND = -50.0  # (km/s)^2; an orbit bound by less turns round beyond 100 Mpc, and backends differ about its sign
-_AXIS = 1e-6  # kpc; closer to the axis than this, the cylindrical velocities mean nothing
+BOUND = -50.0
+"""Greatest energy of an orbit, km2 / s2: one bound by less turns round beyond 100 Mpc, and backends differ about it."""
+AXIS = 1e-6
+"""Least R, kpc: closer to the axis, the cylindrical velocities mean nothing."""
 
 
 def kinematics(
@@ -122,7 +124,7 @@ def _mask(x: np.ndarray, v: np.ndarray, model: str = "mcmillan17") -> np.ndarray
     R = np.hypot(x[:, 0], x[:, 1])
     with np.errstate(invalid="ignore", over="ignore"):
         E = potential_of(model).potential(R, x[:, 2]) + 0.5 * (v**2).sum(axis=1)
-        return np.isfinite(x).all(axis=1) & np.isfinite(v).all(axis=1) & (R > _AXIS) & (E < _BOUND)
+        return np.isfinite(x).all(axis=1) & np.isfinite(v).all(axis=1) & (R > AXIS) & (E < BOUND)
 
 
 def find_backend(name: str, model: str = "mcmillan17") -> tuple[str, ModuleType]:

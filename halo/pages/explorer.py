@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..figures import style as look
@@ -18,6 +17,7 @@ from ..fits.fit import Fit, fractions
 from ..mixtures.bins import Bins
 from ..paper.amounts import amount, readable, unit_text
 from ..paper.blocks import Live, Sheet
+from ..paper.report import environment
 from ..products.boundary import Boundary
 from ..stars.variables import unit_of
 
@@ -72,14 +72,8 @@ def explorer(fit: Fit, boundary: Boundary | None = None) -> Live | None:
     colours = [
         NO_STARS if not np.isfinite(x) else shade for x, shade in zip(accreted, look.shades(1 - accreted), strict=True)
     ]
-    templates = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    markup = templates.get_template("explorer.html").render(
+    template = environment(_FOLDER).get_template("explorer.html")
+    markup = template.render(
         id=ID,
         frame=_Frame(),
         x=across,
@@ -157,14 +151,14 @@ def _texts(fit: Fit, accreted: np.ndarray) -> list[str]:
 
 def bins_table(fit: Fit) -> Sheet:
     """Return what the map shows as a table: the limits of each bin, its stars, and the components' fractions."""
-    mixtures, shares = fit.mixtures, fractions(fit.W)
+    mixtures, parts = fit.mixtures, fractions(fit.W)
     variables = [axis.variable for axis in mixtures.bins.axes]
     factors = [look.scale(name).factor for name in variables]
     header = ("bin", *map(_label, variables), "stars", *(f"{name} [%]" for name in fit.names))
     rows = []
     for i, bounds in enumerate(mixtures.bins.bounds):
         limits = (f"{a / f:.4g} to {b / f:.4g}" for (a, b), f in zip(bounds, factors, strict=True))
-        shown = (f"{100 * x:.1f}" if np.isfinite(x) else "" for x in shares[i])
+        shown = (f"{100 * x:.1f}" if np.isfinite(x) else "" for x in parts[i])
         signed = (text.replace("-", "\N{MINUS SIGN}") for text in limits)
         rows.append((str(i + 1), *signed, f"{mixtures.n_stars[i]:,}", *shown))
     return Sheet("bins", "The bins of the map: limits, stars, fractions of the components.", header, tuple(rows))

@@ -11,23 +11,20 @@ import numpy as np
 
 from ..ensembles.rows import Summary
 from ..ensembles.statistics import Part
-from ..errors import InputError
 from ..fits.bootstrap import refit, star_weights
 from ..fits.fit import Fit
-from ..fits.intervals import Ordered, centred
+from ..fits.intervals import COVERAGE, Ordered, centred
 from ..fits.likelihood import likelihood
 from ..fits.settings import DIVERGENCE, LEAST_SQUARES, Bootstrap
 from ..paper.amounts import readable
 from ..paper.blocks import Block, Sheet
 from ..products.profile import LEVELS
 from ..replicates.many import Many
-from ..replicates.sample import Sample
+from ..replicates.sample import Sample, sample_of
 from ..replicates.table import key, subjects
 from ..stars.catalogue import StarsLike
-from ..stars.selection import choose
 from ..stars.variables import unit_of
 
-COVERAGE = 0.68
 BIAS = Path(__file__).with_name("bias.json")
 """Ranges of the bias over a family of mock surveys, a copy of what `benchmarks/family.py` found (docs/mock.md)."""
 PAPER, RECOMMENDED = "paper", "recommended"
@@ -43,9 +40,9 @@ def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap) -> tuple[Block
     Raises
     ------
     InputError
-        Stars other than the fit's.
+        Stars other than the fit's, or energies of another convention.
     """
-    sample = _sample(fit, stars)
+    sample = sample_of(fit, stars)
     base = _many(fit, sample, np.ones((1, len(fit.mixtures.rows)), np.uint8), fit.W[None], fit.H[None])
     drawn, lost = None, 0
     if bootstrap.replicates:
@@ -63,28 +60,18 @@ def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap) -> tuple[Block
     return (_fractions(fit, base, drawn), *said, _crossings(fit, base, drawn))
 
 
-def _sample(fit: Fit, stars: StarsLike) -> Sample:
-    sample = Sample(*choose(stars, fit.settings.selection))
-    if not np.array_equal(sample.columns(fit.mixtures.chemistry), fit.mixtures.columns):
-        raise InputError(
-            f"the stars are not those of the fit: {len(sample):,} pass its selection and {len(fit.mixtures.rows):,} "
-            "were fitted, or their abundances differ; give the catalogue that it was made from."
-        )
-    return sample
-
-
 def _many(fit: Fit, sample: Sample, often: np.ndarray, W: np.ndarray, H: np.ndarray) -> Many:
     return Many(sample, often, W, H, fit.mixtures.rows, fit.mixtures.columns, fit.settings, fit.reading.accreted)
 
 
 def _fractions(fit: Fit, base: Many, drawn: Many | None) -> Sheet:
-    names, shares = list(fit.names), [base.mass_fractions]
+    names, ours = list(fit.names), [base.mass_fractions]
     many = [] if drawn is None else [drawn.mass_fractions]
     if fit.reading.nameless:
         names.append(f"accreted ({fit.reading.label})")
-        shares.append(fit.reading.of(base.mass_fractions)[:, None])
+        ours.append(fit.reading.of(base.mass_fractions)[:, None])
         many = [*many, fit.reading.of(many[0])[:, None]] if many else many
-    values = np.concatenate(shares, axis=1)[0]
+    values = np.concatenate(ours, axis=1)[0]
     low = high = np.full(len(values), np.nan)
     how = "none: no replicates"
     if many:

@@ -21,7 +21,7 @@ from ..fits.apply import Application, apply
 from ..fits.bootstrap import Refits
 from ..fits.engine import not_converged
 from ..fits.fit import Fit
-from ..fits.intervals import RECOMMENDED, Ordered, interval_type
+from ..fits.intervals import COVERAGE, RECOMMENDED, Ordered, interval_type
 from ..fits.reading import ACCRETED, IN_SITU, Reading
 from ..fits.settings import Bootstrap, FitSettings
 from ..fits.verdict import fullest_bins
@@ -50,7 +50,6 @@ COMPARED = RankSettings(splits=5, starts=4)
 """How numbers of components are compared: as often as in the trials of docs/rank.md."""
 BATCH = 50
 """Replicates between two words on the progress."""
-COVERAGE = 0.68
 
 
 def settings_for(stars: int, settings: FitSettings) -> FitSettings:

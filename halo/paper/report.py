@@ -68,7 +68,7 @@ def page(report: Report) -> str:
     live = [block for section in report.sections for block in section.blocks if isinstance(block, Live)]
     style = "\n".join(["", STYLE.read_text(encoding="utf-8").rstrip(), *(each.style for each in live), ""])
     scripts = [each.script for each in live]
-    template = _environment().get_template(TEMPLATE.name)
+    template = environment(TEMPLATE.parent).get_template(TEMPLATE.name)
     return template.render(
         report=report,
         policy=_policy(style, scripts),
@@ -81,9 +81,10 @@ def page(report: Report) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment(folder: Path) -> Environment:
+    """Return what renders the templates of a folder: all that files and users say is escaped."""
     found = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

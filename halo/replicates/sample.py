@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
+from ..fits.conventions import checked
+from ..fits.fit import Fit
 from ..mixtures.bins import Bins, columns_of, make_bins
 from ..mixtures.missing import balanced
 from ..mixtures.settings import Axis, Chemistry, parse_axes
 from ..products.boundary import grid_axes
 from ..products.overview import PROFILES
+from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.settings import Selection
@@ -68,6 +72,30 @@ def placed(stars: Any, bins: Mapping[str, Bins]) -> Places:
         first[name] = number
         number += len(each)
     return Places(bins, index, first)
+
+
+def sample_of(fit: Fit, stars: StarsLike) -> Sample:
+    """Return the stars that a fit was made from, found again in their catalogue.
+
+    Parameters
+    ----------
+    fit : Fit
+    stars : Table, Catalogue or path
+        Prepared stars.
+
+    Raises
+    ------
+    InputError
+        Other stars than the fit's, or energies of another convention.
+    """
+    sample = Sample(*choose(checked(fit, stars), fit.settings.selection))
+    number = len(fit.mixtures.rows)
+    if len(sample) != number or not np.array_equal(sample.columns(fit.mixtures.chemistry), fit.mixtures.columns):
+        raise InputError(
+            f"the stars are not those of the fit: {len(sample):,} pass its selection and {number:,} were fitted, or "
+            "their abundances differ; give the catalogue that it was made from."
+        )
+    return sample
 
 
 class Sample:

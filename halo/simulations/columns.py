@@ -14,6 +14,7 @@ from astropy import units as u
 from astropy.table import Table
 
 from ..errors import InputError
+from ..io.part import same_unit
 
 HDF5 = (".h5", ".hdf5", ".hdf")
 UNITS = {
@@ -60,7 +61,13 @@ class Source:
         return having or self.paths
 
     def numbers(self, name: str, spec: Mapping[str, Any]) -> np.ndarray:
-        """Return what the mapping calls `name`, in its unit: one number per particle, three for vectors."""
+        """Return what the mapping calls `name`, in its unit: shape (N,), (N, 3) for vectors.
+
+        Raises
+        ------
+        InputError
+            No such column, one of another shape, or a unit that does not fit.
+        """
         files = self.files(spec)
         data, own = self._joined(name, spec, files)
         if name == "birth_distance" and data.ndim == 2 and data.shape[1] == 3:
@@ -74,7 +81,13 @@ class Source:
         return data * self.factor(name, spec, own)
 
     def blocks(self, position: Mapping[str, Any], mass: Mapping[str, Any]) -> Any:
-        """Yield positions (kpc) and masses (Msun) of a type of particles, one file after the other."""
+        """Yield positions (kpc, shape (N, 3)) and masses (Msun, shape (N,)) of a type of particles, file by file.
+
+        Raises
+        ------
+        InputError
+            A file lacks one of them, or their shapes do not belong together.
+        """
         for file in self.files(position):
             x, own = self._joined("position", position, (file,))
             x = x * self.factor("position", position, own)
@@ -114,11 +127,17 @@ class Source:
         return float(value[index])
 
     def factor(self, name: str, spec: Mapping[str, Any], own: u.UnitBase | None) -> float:
-        """Return what to multiply a column by to have it in its unit."""
+        """Return what to multiply a column by to have it in its unit.
+
+        Raises
+        ------
+        InputError
+            A unit that cannot be read or converted, or one of the mapping that contradicts the file's.
+        """
         unit = UNITS.get(name)
         try:
             stated = u.Unit(spec["unit"]) if "unit" in spec else None
-            if stated is not None and own is not None and not np.isclose(own.to(stated), 1.0):
+            if stated is not None and own is not None and not same_unit(own, stated):
                 raise InputError(
                     f"{self.mapping}: {name} is in {stated} by the mapping, in {own} by the file; correct one of them."
                 )

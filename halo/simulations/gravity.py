@@ -16,6 +16,7 @@ from scipy.special import eval_legendre
 
 from ..errors import InputError
 from ..orbits.focal import focal_length_in
+from ..orbits.kinematics import AXIS, BOUND
 from ..orbits.staeckel import Extent, staeckel
 
 G = 4.30091727e-6
@@ -27,7 +28,6 @@ RADII = (0.05, 2000.0, 320)
 FEWEST = 1000
 """Particles below which no potential is made of them."""
 _STRETCH, _POINTS = 0.1, 361  # kpc; steps of 3 % beyond it
-_LOOSE, _AXIS = 50.0, 1e-6  # as in `orbits.kinematics`: orbits bound by less, km2 / s2, or within this radius, kpc
 _CHUNK = 1_000_000  # particles at a time
 
 
@@ -170,7 +170,7 @@ def extent(potential: Tabulated, x: np.ndarray, v: np.ndarray) -> Extent:
     """
     R = np.hypot(x[:, 0], x[:, 1])
     E = potential.potential(R, x[:, 2]) + 0.5 * (v**2).sum(axis=1)
-    good = (E < -_LOOSE) & (R > _AXIS)
+    good = (E < BOUND) & (R > AXIS)
     found = np.full((5, len(x)), np.nan)
     if good.any():
         x, v, R, E = x[good], v[good], R[good], E[good]

@@ -15,7 +15,7 @@ SURVEY = "survey"
 MOVED = "scale"
 """The same of another survey on whose scale the abundances were put."""
 APOGEE = "apogee-dr17"
-"""What `halonmf prepare` reads without a mapping."""
+"""What earlier versions of `halonmf prepare`, which did not state it, read without a mapping."""
 
 
 def survey_of(stars: Catalogue | Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import InputError
+from ..orbits.convention import LEAST_E, LEAST_LZ
 from ..stars.variables import CARTESIAN, values
 
 PLAUSIBLE_KPC = (0.05, 200.0)
@@ -46,8 +47,8 @@ class Range:
 
 
 _STATE = "state the unit of the column"
-_E = Range(1e4, 1e6, "km2 / s2", f'{_STATE}, such as unit = "1e5 km2 / s2" or "100 km2 / s2"')
-_L = Range(10, 2e4, "kpc km / s", f'{_STATE}, such as unit = "1e3 kpc km / s" or "10 kpc km / s"')
+_E = Range(LEAST_E, 1e6, "km2 / s2", f'{_STATE}, such as unit = "1e5 km2 / s2" or "100 km2 / s2"')
+_L = Range(LEAST_LZ, 2e4, "kpc km / s", f'{_STATE}, such as unit = "1e3 kpc km / s" or "10 kpc km / s"')
 _LENGTH = Range(0.01, 1000, "kpc", f"{_STATE} (pc or kpc)")
 _V = Range(1, 3000, "km / s", f"{_STATE} (m / s or km / s)")
 _PM = Range(0.01, 500, "mas / yr", f"{_STATE} (mas / yr, arcsec / yr or rad / yr)")

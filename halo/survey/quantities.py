@@ -9,7 +9,7 @@ import numpy as np
 from astropy import units as u
 
 from ..errors import InputError
-from ..io.part import as_unit
+from ..io.part import as_unit, same_unit
 from ..io.reading import cleaned
 from .cells import Cells
 from .grammar import Value
@@ -92,6 +92,21 @@ def _check_limits(
 def factor(cells: Cells, key: str, name: str, value: Value, unit: str, mapping: Path) -> float:
     """Return what a column's values are multiplied by to be in a unit.
 
+    Parameters
+    ----------
+    cells : Cells
+        What was read.
+    key : str
+        The entry of the mapping, for messages.
+    name : str
+        The column.
+    value : Value
+        What the mapping says of it.
+    unit : str
+        The unit that is wanted; empty for numbers without one.
+    mapping : Path
+        The mapping file, for messages.
+
     Raises
     ------
     InputError
@@ -111,16 +126,11 @@ def factor(cells: Cells, key: str, name: str, value: Value, unit: str, mapping: 
         )
     if own is None:
         return 1.0
-    if stated is not None:
-        try:
-            same = bool(np.isclose(own.to(stated), 1.0))
-        except (ValueError, TypeError):
-            same = False
-        if not same:
-            raise InputError(
-                f"{mapping}: {key} is in {stated} by the mapping, in {own} by the file; correct one of them, or add "
-                "overrule = true where the file is wrong."
-            )
+    if stated is not None and not same_unit(own, stated):
+        raise InputError(
+            f"{mapping}: {key} is in {stated} by the mapping, in {own} by the file; correct one of them, or add "
+            "overrule = true where the file is wrong."
+        )
     try:
         return float(own.to(unit))
     except (ValueError, TypeError) as error:  # UnitConversionError is both

@@ -135,6 +135,7 @@ def test_the_command_writes_table_and_figure(tmp_path):
 
 def test_outputs_are_checked_before_anything_is_computed(tmp_path, monkeypatch):
     (tmp_path / "found.pdf").write_text("mine")
+    (tmp_path / "stars.fits").touch()
     monkeypatch.setattr(penalties, "search", lambda *args, **options: pytest.fail("computed first"))
     result = CliRunner().invoke(app, ["search", str(tmp_path / "stars.fits"), "-o", str(tmp_path / "found.ecsv")])
     assert result.exit_code == 5

@@ -169,6 +169,7 @@ def test_requests_that_lead_nowhere_are_refused_in_a_line_and_leave_nothing(star
 
 def test_a_folder_for_which_the_command_has_no_leave_is_told_before_the_stars_are_read(tmp_path):
     (tmp_path / "run").touch()
+    (tmp_path / "none.fits").touch()  # there, and nothing that could be read
     result = run("ensemble", tmp_path / "none.fits", "-o", tmp_path / "run", "--bootstrap", 3)
     assert result.exit_code == 5
     assert "is a file" in result.stderr

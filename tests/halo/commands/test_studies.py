@@ -205,11 +205,12 @@ def test_observe_leaves_stars_a_fit_and_its_score(tmp_path):
 @pytest.mark.parametrize("command", ["regions", "bifurcation", "rank", "stability", "injection"])
 def test_outputs_are_checked_before_anything_is_read(tmp_path, command):
     (tmp_path / "x.ecsv").write_text("mine")
-    result = run(command, tmp_path / "absent.fits", "-o", tmp_path / "x.ecsv")
+    (tmp_path / "none.fits").touch()  # there, and nothing that could be read
+    result = run(command, tmp_path / "none.fits", "-o", tmp_path / "x.ecsv")
     assert result.exit_code == 5
     assert "exists already" in result.output
     (tmp_path / "f.txt").write_text("mine")
-    result = run(command, tmp_path / "absent.fits", "-o", tmp_path / "y.ecsv", "--figure", tmp_path / "f.png")
+    result = run(command, tmp_path / "none.fits", "-o", tmp_path / "y.ecsv", "--figure", tmp_path / "f.png")
     assert result.exit_code == 5
     assert "f.txt" in result.output
 

@@ -64,13 +64,14 @@ def test_every_table_of_energies_states_potential_zero_point_and_sun(found, star
         lambda fit, stars: halo.memberships(fit, stars),
         lambda fit, stars: halo.eccentricities(fit, stars),
         lambda fit, stars: halo.aurora(fit, stars),
+        lambda fit, stars: halo.report(fit, stars, bootstrap=0),
         lambda fit, stars: halo.compare(fit, fit, stars, replicates=0),
         lambda fit, stars: halo.compare(fit, halo.fit(stars, fit.settings), replicates=0),
         lambda fit, stars: halo.sensitivity(stars, {"b": as_ours(stars)}, fit.settings, draws=0),
     ],
     ids=[
-        "apply", "boundary", "classifier", "split", "members", "eccentricity", "aurora", "compare", "fits",
-        "sensitivity",
+        "apply", "boundary", "classifier", "split", "members", "eccentricity", "aurora", "report", "compare",
+        "fits", "sensitivity",
     ],
 )  # fmt: skip
 def test_stars_of_another_convention_are_refused(found, other, use):

@@ -9,8 +9,9 @@ import pytest
 from astropy.table import Table
 
 from halonmf.halo import load
-from halonmf.halo.commands import about, demo
+from halonmf.halo.commands import demo
 from halonmf.halo.commands import fit as commands
+from halonmf.halo.commands.contents import contents
 from halonmf.halo.errors import OutputError
 from halonmf.halo.fits.apply import apply
 from halonmf.halo.fits.store import save_fit
@@ -74,7 +75,7 @@ def test_both_meanings_of_a_components_share_are_said_by_name():
 
 
 def test_info_of_a_fit_says_both_and_how_it_ended(files):
-    said, made = about.contents(files / "fit.h5"), planted_fit()
+    said, made = contents(files / "fit.h5").describe(), planted_fit()
     assert made.composition in said
     assert f"CONVERGED, KKT residual {made.kkt:.2g}" in said
 
