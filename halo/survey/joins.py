@@ -183,7 +183,15 @@ def _best(source: Source, cells: Cells, identifier: str, met: np.ndarray) -> np.
 
 def _ids(cells: Cells, name: str) -> np.ndarray:
     data = np.asarray(getattr(cells.columns[name], "unmasked", cells.columns[name]))
-    return data.astype(np.int64) if data.dtype.kind in "iu" else cells.texts(name)
+    if data.dtype.kind != "f":
+        return data.astype(np.int64) if data.dtype.kind in "iu" else cells.texts(name)
+    data = np.where(cells.missing(name), 0, data)
+    if (np.abs(data) > 2 / np.finfo(data.dtype).eps).any() or (data != np.round(data)).any():
+        raise InputError(
+            f"{cells.path(name)}: ids in column {name} are floating-point numbers with too few digits: those of "
+            "several stars may be the same; take a file that has them as whole numbers or texts."
+        )
+    return data.astype(np.int64)
 
 
 def _rows(

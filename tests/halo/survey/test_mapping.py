@@ -513,3 +513,17 @@ def test_only_columns_that_are_needed_are_read(tmp_path, monkeypatch):
     found = read(tmp_path, catalogue(x=[1.0], y=[2.0], snr=[9.0]), head='quality = "snr > 3"')
     assert sorted(asked) == ["E", "ID", "LZ", "SNR"]
     assert values(found.table, "E")[0] == -1.5e5
+
+
+def test_ids_that_are_whole_floats_are_joined_with_whole_numbers(tmp_path):
+    Table({"star": [3.0, 2.0, np.nan], "v": [30.0, 20.0, 99.0]}).write(tmp_path / "more.fits")
+    catalogue(id=[2, 3]).write(tmp_path / "t.fits")
+    tables = '[tables.more]\non = ["id", "star"]\n[columns]\nr = "more.v"\n'
+    (tmp_path / "m.toml").write_text("version = 2\n" + tables + ORBITS)
+    found = read_mapped([tmp_path / "t.fits", tmp_path / "more.fits"], tmp_path / "m.toml")
+    assert values(found.table, "r").tolist() == [20, 30]
+
+
+@pytest.mark.parametrize("ids", [np.float64([6e18, 6e18]), np.float32([3e7, 4e7])])
+def test_ids_that_lost_digits_as_floats_are_not_merged_by_best(tmp_path, ids):
+    refused(tmp_path, catalogue(id=ids, snr=[1, 2]), match="floating-point numbers with too few", head='best = "snr"')
