@@ -34,6 +34,7 @@ def fit(
 
     Stars are binned in energy and angular momentum, or other variables. Says how far the fit is to be trusted.
     """
+    from ..fits.degenerate import degenerate
     from ..fits.fit import fit as find
     from ..stars.catalogue import read_catalogue
 
@@ -45,6 +46,8 @@ def fit(
     out.save_fit(found, record)
     if found.verdict.unsound:
         typer.echo(f"halonmf: {found.verdict.line}", err=True)
+    elif cautions := degenerate(found):
+        typer.echo(f"halonmf: {'; '.join(text for _, text in cautions)}", err=True)
     tell(found, output, quiet)
     if strict and found.verdict.unsound:
         raise typer.Exit(4)

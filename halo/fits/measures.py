@@ -131,7 +131,10 @@ def _scores(V: np.ndarray, rows: np.ndarray, W: np.ndarray, H: np.ndarray) -> np
 
 
 def omission(fit: Fit) -> float:
-    """Return the largest change of the accreted mass fraction when one star is left out of every bin."""
+    """Return the largest change of the accreted mass fraction when one star is left out of every bin.
+
+    NaN where no star is left.
+    """
     import nmfcore
 
     weights = nmfcore.star_weights(
@@ -139,7 +142,10 @@ def omission(fit: Fit) -> float:
     )
     V = np.stack([_counted(fit, weight > 0) for weight in weights])
     W, _ = _refitted(fit.settings.solver, V, (fit.W, fit.H))
-    share = W.sum(axis=1) / W.sum(axis=(1, 2))[:, None]
+    mass = W.sum(axis=(1, 2))
+    if not mass.all():  # bins of a star each, of which nothing is left
+        return np.nan
+    share = W.sum(axis=1) / mass[:, None]
     return float(np.abs(fit.reading.of(share) - fit.accreted_fraction).max())
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import UsageError
 from ..mixtures.settings import Chemistry
 from ..stars.clusters import described
+from .degenerate import degenerate
 from .measures import cosine, gains, halves, misfit, omission
 from .reading import mean_abundance
 
@@ -169,6 +170,7 @@ def assess(fit: Fit) -> Verdict:
     order = out_of_order(fit.H, mixtures.chemistry) if set(fit.names) in NAMES else ""
     if order:
         reasons.append((UNSOUND, order))
+    reasons += [(UNSOUND if bad else DOUBTFUL, text) for bad, text in degenerate(fit)]
     if not fit.converged:
         reasons.append((DOUBTFUL, f"the fit did not converge ({fit.status})"))
     reasons.sort(key=lambda reason: -WORDS.index(reason[0]))

@@ -19,6 +19,7 @@ from ..io.reading import cleaned
 from ..orbits.convention import Convention, stated
 from .cutflow import CutFlow
 from .origin import MOVED, SURVEY, labels, survey_of_record
+from .ranges import check_ranges
 
 __all__ = ["Catalogue", "StarsLike", "as_table", "read_catalogue", "write_catalogue"]
 
@@ -76,11 +77,13 @@ def as_table(stars: StarsLike) -> Any:
     Raises
     ------
     InputError
-        As `read_catalogue`.
+        As `read_catalogue`; the E and Lz of tables are checked too.
     """
     if isinstance(stars, str | Path):
         stars = read_catalogue(stars)
-    return stars.table if isinstance(stars, Catalogue) else stars
+    table = stars.table if isinstance(stars, Catalogue) else stars
+    check_ranges(table, "the table of stars")
+    return table
 
 
 def write_catalogue(
@@ -152,7 +155,7 @@ def read_catalogue(path: str | Path) -> Catalogue:
     Raises
     ------
     InputError
-        Missing, damaged, not a prepared catalogue, or of another layout version.
+        Missing, damaged, not a prepared catalogue, of another layout version, or with E or Lz that no star has.
     """
     path = Path(path)
     try:
@@ -202,6 +205,7 @@ def _read(path: Path) -> Catalogue:
     made = Catalogue(table, flow, record, path)
     if made.convention is not None:
         table.meta[CONVENTION] = made.convention.record()
+    check_ranges(table, str(path))
     return made
 
 
