@@ -121,9 +121,9 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 def said(path: str | Path, name: str) -> str:
     """Return an attribute of a file's root as text; empty where there is none, or no such file."""
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(check_file(path), "r") as file:  # of a pipe nothing would ever come
             return str(file.attrs.get(name, ""))
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError):
+    except (InputError, OSError, RuntimeError, KeyError, ValueError, TypeError):
         return ""
 
 

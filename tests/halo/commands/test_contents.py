@@ -1,6 +1,7 @@
 """`halonmf info`: what files and folders hold, in a few lines and for programs."""
 
 import json
+import os
 
 import h5py
 import pytest
@@ -106,3 +107,11 @@ def test_a_folder_of_something_else_is_named(tmp_path):
     result = run("info", tmp_path)
     assert result.exit_code == 3
     assert "neither an ensemble" in result.output
+
+
+@pytest.mark.parametrize("name", ["x.h5", "x.fits", "x.ecsv"])
+def test_a_pipe_is_refused_at_once(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    result = run("info", tmp_path / name)
+    assert result.exit_code == 3
+    assert "is a pipe or a device" in result.output
