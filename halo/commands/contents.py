@@ -206,7 +206,7 @@ def _folder(path: Path) -> Contents:
 
 
 def _ensemble(path: Path) -> Contents:
-    from ..ensembles.run import open_run
+    from ..ensembles.run import SETTINGS, open_run
     from ..ensembles.summary import summarise
 
     run = open_run(path)
@@ -229,7 +229,13 @@ def _ensemble(path: Path) -> Contents:
         facts["verdict"] = None if summary.verdict is None else summary.verdict.record()
     else:
         lines.append("go on with halonmf ensemble ... --resume")
-    record = {"inputs": [dict(run.stars)], "command": "ensemble", "settings_sha256": run.sha256}
+    said = json.loads((path / SETTINGS).read_text(encoding="utf-8"))  # as `open_run` has read it already
+    record = {
+        "inputs": [dict(run.stars)],
+        "command": "ensemble",
+        "version": said.get("version", "?"),
+        "settings_sha256": run.sha256,
+    }
     return Contents("ensemble", tuple(lines), facts, record)
 
 

@@ -98,7 +98,8 @@ _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("potential", "zero_point"), _TEXT),
     **dict.fromkeys(("optional", "overrule"), _BOOL),
     **dict.fromkeys(("plus", "minus", "quadrature"), _TEXTS),
-    **dict.fromkeys(("missing", "allowed"), _VALUES),
+    "missing": _VALUES,
+    "allowed": (f"{_VALUES[0]}, not an empty one", lambda x: _VALUES[1](x) and x != []),
     "unusual": ("a list of texts", _all(_is_text, scalar=False)),
     "on": ("a column's name, or a list of two", lambda x: _COLUMN[1](x) or (_all(_COLUMN[1])(x) and len(x) == 2)),
     "extension": (
