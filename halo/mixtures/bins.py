@@ -112,10 +112,21 @@ def make_bins(table: Any, axes: str | Axis | Sequence[Axis]) -> Bins:
         if not axes[1].regular and len(part) < axes[1].count:
             raise InputError(
                 f"bin {i} of {axes[0].variable} has {len(part)} stars, too few for {axes[1].count} equal-count bins "
-                f"of {axes[1].variable}. Use fewer bins."
+                f"of {axes[1].variable}{_remedy(columns[0][usable], axes[0])}"
             )
         second.append(_edges(part, axes[1]))
     return Bins(axes, (first, np.stack(second)))
+
+
+def _remedy(x: np.ndarray, axis: Axis) -> str:
+    """Return why a bin of the first axis has few stars, and what to do: stars of one value cannot be parted."""
+    found, times = np.unique(x, return_counts=True)
+    if axis.regular or times.max() <= len(x) // axis.count:
+        return ". Use fewer bins."
+    return (
+        f": {times.max()} of {len(x)} stars have {axis.variable} = {found[times.argmax()]:g}, and equal values stay in "
+        f"one bin. Use regular bins, {axis.variable}:{axis.count}:LOW:HIGH, or values that are not rounded."
+    )
 
 
 def _edges(x: np.ndarray, axis: Axis) -> np.ndarray:

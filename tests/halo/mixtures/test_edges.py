@@ -8,7 +8,8 @@ from astropy.table import Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halonmf.halo.mixtures.bins import columns_of
+from halonmf.halo.errors import InputError
+from halonmf.halo.mixtures.bins import columns_of, make_bins
 from halonmf.halo.mixtures.settings import Chemistry, Plane
 
 PLANE = Plane("AL_FE", "FE_H")
@@ -56,3 +57,9 @@ def test_a_ratio_of_decimals_lies_on_its_edge():
 def test_a_value_clearly_below_an_edge_stays_below():
     table = Table({"FE_H": [-2.18001, -2.17999], "AL_FE": [0.0, 0.0]})
     assert (columns_of(table, Chemistry.of([PLANE]))[:, 0] % 50).tolist() == [4, 5]
+
+
+def test_equal_values_are_named_as_the_cause_of_bins_of_few_stars():
+    table = Table({"E": np.repeat([-2e5, -1.5e5], [30, 10]), "Lz": np.arange(40.0)})
+    with pytest.raises(InputError, match=r"30 of 40 stars have E = -200000, and equal values stay in one bin.*E:4:LOW"):
+        make_bins(table, "E:4,Lz:3")
