@@ -64,11 +64,11 @@ class Picture:
 
 
 def styled(draw: Callable[P, Picture]) -> Callable[P, Picture]:
-    """Return `draw` under the project's style, with the caller's own settings put back afterwards."""
+    """Return `draw` under the project's style alone, with the caller's own settings put back afterwards."""
 
     @functools.wraps(draw)
     def inner(*args: P.args, **kwargs: P.kwargs) -> Picture:
-        with mpl.style.context(STYLE):
+        with mpl.style.context(STYLE, after_reset=True):
             return draw(*args, **kwargs)
 
     return inner
@@ -126,7 +126,7 @@ def save(
     targets = [stem.with_name(f"{stem.name}.{name}") for name in wanted]
     for target in targets:
         check_output(target, overwrite=overwrite)
-    with mpl.style.context(STYLE):
+    with mpl.style.context(STYLE, after_reset=True):
         lay_out(figure)
         for target, name in zip(targets, wanted, strict=True):
             _write(figure, target, name, _metadata(name, caption, provenance))

@@ -13,6 +13,8 @@ from ..errors import InputError, UsageError
 from ..stars.variables import values
 from .settings import Axis, Chemistry, as_axes
 
+ROUNDED = 4 * float(np.finfo(np.float32).eps)
+"""Part of a range's larger limit that rounding can move a value by: catalogues hold abundances in single precision."""
 MOST_BINS = 2**20
 """Most bins; any survey of abundances has fewer stars, and the edges of more bins would fill the memory."""
 
@@ -110,10 +112,21 @@ def make_bins(table: Any, axes: str | Axis | Sequence[Axis]) -> Bins:
         if not axes[1].regular and len(part) < axes[1].count:
             raise InputError(
                 f"bin {i} of {axes[0].variable} has {len(part)} stars, too few for {axes[1].count} equal-count bins "
-                f"of {axes[1].variable}. Use fewer bins."
+                f"of {axes[1].variable}{_remedy(columns[0][usable], axes[0])}"
             )
         second.append(_edges(part, axes[1]))
     return Bins(axes, (first, np.stack(second)))
+
+
+def _remedy(x: np.ndarray, axis: Axis) -> str:
+    """Return why a bin of the first axis has few stars, and what to do: stars of one value cannot be parted."""
+    found, times = np.unique(x, return_counts=True)
+    if axis.regular or times.max() <= len(x) // axis.count:
+        return ". Use fewer bins."
+    return (
+        f": {times.max()} of {len(x)} stars have {axis.variable} = {found[times.argmax()]:g}, and equal values stay in "
+        f"one bin. Use regular bins, {axis.variable}:{axis.count}:LOW:HIGH, or values that are not rounded."
+    )
 
 
 def _edges(x: np.ndarray, axis: Axis) -> np.ndarray:
@@ -146,14 +159,34 @@ def place(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(x) & (index >= 0) & (index < len(edges) - 1), index, -1)
 
 
+def place_on_pixels(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the pixel of every value, -1 outside and for NaN; int, shape (N,).
+
+    As `place`, with edges that reach out by `ROUNDED`: -2.18 is an edge of 50 pixels from -2.5 to 0.7; in single
+    precision it reads -2.18000007 and would lie below it.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N,)
+        Abundances, dex.
+    edges : ndarray, shape (l + 1,)
+        Of the pixels, at regular distances, dex.
+    """
+    slack = min(ROUNDED * np.abs(edges[[0, -1]]).max(), 0.01 * (edges[-1] - edges[0]) / (len(edges) - 1))
+    reaching = edges - slack
+    reaching[-1] = edges[-1] + slack
+    return place(x, reaching)
+
+
 def columns_of(table: Any, chemistry: Chemistry) -> np.ndarray:
     """Return each star's column of V in every image, -1 where it falls outside; int, shape (n_stars, images).
 
-    Pixels include their lower edge; the last one includes its upper edge too.
+    Pixels include their lower edge; the last one includes its upper edge too. A value within `ROUNDED` of an edge lies
+    on it.
     """
     l = chemistry.pixels  # noqa: E741 - the paper's letter
     # By comparison with the edges: (x - low) / (high - low) * l is rounded, and near an edge to the wrong pixel.
-    index = {name: place(values(table, name), chemistry.edges(name)) for name in chemistry.variables}
+    index = {name: place_on_pixels(values(table, name), chemistry.edges(name)) for name in chemistry.variables}
     columns = []
     for i, plane in enumerate(chemistry.planes):
         x, y = index[plane.x], index[plane.y]

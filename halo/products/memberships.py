@@ -29,7 +29,7 @@ from ..fits.engine import not_converged
 from ..fits.fit import Fit, percentages
 from ..fits.reading import LAST, Reading
 from ..fits.store import FitLike, as_fit
-from ..mixtures.bins import place
+from ..mixtures.bins import place, place_on_pixels
 from ..mixtures.settings import Chemistry, Plane
 from ..stars.catalogue import StarsLike
 from ..stars.cutflow import CutFlow
@@ -162,7 +162,7 @@ def memberships(fit: FitLike, stars: StarsLike, *, prior_counts: float = PRIOR_C
     mass = fit.W.sum(axis=0) * fit.mixtures.per_weight  # beside a, which is in stars
     with np.errstate(divide="ignore"):
         log_weight = np.log(np.where(bins[:, None] >= 0, fit.W[bins], 0.0))
-    index = {name: place(values(chosen, name), chemistry.edges(name)) for name in chemistry.variables}
+    index = {name: place_on_pixels(values(chosen, name), chemistry.edges(name)) for name in chemistry.variables}
     f, images = index[shared], np.zeros(len(chosen), dtype=np.int64)
     counts = [_by_shared(picture, plane.x == shared) for picture, plane in _images(fit)]  # (k, l of f, l of y)
     inside_any = np.zeros(len(chosen), dtype=bool)

@@ -116,3 +116,14 @@ def test_full_disk_leaves_no_file(drawn, tmp_path, monkeypatch):
 def test_unknown_format_is_refused(drawn, tmp_path):
     with pytest.raises(UsageError, match="formats must be among png, pdf, svg; got gif"):
         figures.save(drawn, tmp_path / "a", ["gif"])
+
+
+def test_the_users_own_settings_change_no_byte_of_a_figure(tmp_path):
+    (plain,) = figures.save(one_panel(), tmp_path / "plain", ("png",))
+    own = {"lines.linewidth": 9, "axes.facecolor": "red", "savefig.facecolor": "blue", "font.size": 20,
+           "image.cmap": "jet", "legend.fancybox": False, "axes.grid": True, "text.usetex": False,
+           "patch.linewidth": 7, "xtick.major.pad": 12}  # fmt: skip
+    with mpl.rc_context(own):
+        (other,) = figures.save(one_panel(), tmp_path / "other", ("png",))
+        assert mpl.rcParams["axes.facecolor"] == "red"
+    assert other.read_bytes() == plain.read_bytes()
