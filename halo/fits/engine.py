@@ -31,6 +31,22 @@ def message(status: str) -> str:
     return "unknown to this version" if known is None else known.message
 
 
+ITS_WORDS = {
+    "Use init='random'.": "Use --init random, or fewer components.",
+    ", add a small constant, or give zeros weight 0.": ", --loss kullback-leibler.",
+    ", or give zeros weight 0.": ", --loss kullback-leibler.",
+}
+"""What the engine advises in the words of its own arguments, and what it is called here."""
+
+
+def in_own_words(error: Exception) -> str:
+    """Return what the engine says of a problem, with this package's options for the engine's arguments."""
+    text = str(error)
+    for its, own in ITS_WORDS.items():
+        text = text.replace(its, own)
+    return text
+
+
 def not_converged(status: str, kkt: float, bins: int = 0) -> str:
     """Return a line on what did not converge; empty where all did.
 
@@ -199,4 +215,4 @@ def solve(
         )
     except nmfcore.ProblemError as error:
         # The engine's errors name their remedy; here they are the user's settings meeting the user's data.
-        raise UsageError(str(error)) from error
+        raise UsageError(in_own_words(error)) from error

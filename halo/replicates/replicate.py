@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from ..errors import InputError, UsageError
-from ..fits.engine import CONVERGED, resolve_device, solve
+from ..fits.engine import CONVERGED, in_own_words, resolve_device, solve
 from ..fits.fit import Fit, fit_mixtures
 from ..mixtures.bins import make_bins
 from ..mixtures.counts import mix
@@ -153,7 +153,7 @@ def reduce(base: Base, first: int, count: int, *, keep_factors: bool = False) ->
             found = work(base, start, min(CHUNK, first + count - start))
             parts.append(found if keep_factors else {name: x for name, x in found.items() if name not in ("W", "H")})
     except nmfcore.ProblemError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(in_own_words(error)) from error
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
