@@ -134,7 +134,12 @@ class Cells:
 
     def _wrong(self, name: str, expected: str, data: np.ndarray) -> InputError:
         shape = f" {data.shape[1:]}" if data.ndim != 1 else ""
-        return InputError(f"{self.path(name)}: column {name} must hold {expected}, found {data.dtype}{shape}.")
+        whole = (
+            "; its one row holds whole columns, as column-oriented FITS of TOPCAT does: save it with a row for each star"
+            if data.ndim > 1 and len(data) == 1 and data.size > 1
+            else ""
+        )
+        return InputError(f"{self.path(name)}: column {name} must hold {expected}, found {data.dtype}{shape}{whole}.")
 
 
 def _is_number(text: str) -> bool:
