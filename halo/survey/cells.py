@@ -135,7 +135,7 @@ class Cells:
     def _wrong(self, name: str, expected: str, data: np.ndarray) -> InputError:
         shape = f" {data.shape[1:]}" if data.ndim != 1 else ""
         whole = (
-            "; its one row holds whole columns, as column-oriented FITS of TOPCAT does: save it with a row for each star"
+            "; its one row has whole columns, as column-oriented FITS of TOPCAT has: save it with a row for each star"
             if data.ndim > 1 and len(data) == 1 and data.size > 1
             else ""
         )

@@ -531,4 +531,4 @@ def test_ids_that_lost_digits_as_floats_are_not_merged_by_best(tmp_path, ids):
 
 def test_a_table_that_holds_whole_columns_in_one_row_is_told_how_to_save_it(tmp_path):
     table = Table({name: [np.linspace(-1.5e5, -1.0e5, 50)] for name in ("E", "Lz")} | {"id": [np.arange(50)]})
-    refused(tmp_path, table, match="column-oriented FITS of TOPCAT does: save it with a row for each star")
+    refused(tmp_path, table, match="column-oriented FITS of TOPCAT has: save it with a row for each star")
