@@ -74,6 +74,21 @@ def test_the_backend_of_a_notebook_does_not_stop_a_figure(tmp_path):
     assert (tmp_path / "a.png").exists()
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a folder that nobody can write is taken from /proc")
+def test_without_a_home_that_can_be_written_figures_are_drawn_all_the_same(tmp_path):
+    code = (
+        "from matplotlib.figure import Figure\n"
+        "from halonmf.halo.figures import Picture, save\n"
+        "figure = Figure(); figure.add_subplot().plot([1, 2])\n"
+        f"save(Picture(figure, 'c', 'a'), {str(tmp_path / 'a')!r})\n"
+    )
+    unset = {"MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "NUMBA_CACHE_DIR"}
+    environment = {name: x for name, x in os.environ.items() if name not in unset} | {"HOME": "/proc/nobody"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert (tmp_path / "a.png").exists()
+
+
 def test_a_signal_to_stop_ends_any_command_with_75_and_leaves_nothing_half_written(tmp_path):
     code = (
         "import os, signal, sys\n"
