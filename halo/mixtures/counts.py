@@ -105,7 +105,9 @@ class Mixtures:
             if outside:
                 parts.append(f"{outside} outside the {plane} image")
         if self.empty_bins:
-            parts.append(f"{self.empty_bins} bin{'s' * (self.empty_bins > 1)} empty")
+            tied = any(not axis.regular for axis in self.bins.axes)  # of equal-count bins nothing else empties one
+            why = " (stars of equal value stay in one bin: take regular bins)" if tied else ""
+            parts.append(f"{self.empty_bins} bin{'s' * (self.empty_bins > 1)} empty{why}")
         if self.weights is not None:
             parts.append(f"by their weights as many as {self.effective_stars:,.0f} (effective number)")
         return ", ".join(parts)

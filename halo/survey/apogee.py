@@ -220,6 +220,11 @@ def _check_columns(table: FitsTable, kind: _Kind, beside: FitsTable, other: _Kin
             expected, good = "an integer", dtype.kind in "iu"
         else:
             expected, good = "a real number", dtype.kind == "f"
+        if dtype.shape and table.n_rows == 1:
+            raise InputError(
+                f"{table.path}: its one row has whole columns, as column-oriented FITS of TOPCAT has: save it with a "
+                "row for each star, or use the survey's own file."
+            )
         if dtype.shape or not good:
             raise InputError(
                 f"{table.path}: not {kind.title}: column {name} must be {expected} in each row, found "

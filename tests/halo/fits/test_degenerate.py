@@ -72,3 +72,9 @@ def test_the_command_warns_of_bins_that_hold_few_stars(tmp_path):
     result = CliRunner().invoke(app, ["fit", str(path), *arguments])
     assert result.exit_code == 0
     assert "of 6000 stars: widen --bins" in result.stderr
+
+
+def test_twelve_components_on_334_stars_are_not_to_be_trusted():
+    verdict = fit(planted(334)[0], SMALL.replace(components=12)).verdict
+    assert verdict.word == UNSOUND
+    assert verdict.advice

@@ -250,3 +250,9 @@ def test_a_range_is_read_as_text():
 def test_any_other_range_is_refused(text):
     with pytest.raises(UsageError, match="expected NAME:LOW:HIGH"):
         parse_range(text)
+
+
+def test_bins_that_equal_values_leave_empty_say_so():
+    table = stars(6, E=np.array([-2e5, -2e5, -2e5, -2e5, -1e5, -0.5e5]))
+    report = mix(table, parse_axes("E:4")).describe()
+    assert report.endswith("bins empty (stars of equal value stay in one bin: take regular bins)")

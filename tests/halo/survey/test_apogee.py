@@ -345,6 +345,17 @@ def test_members_below_the_probability_are_left_out(tmp_path):
     assert read_members(tmp_path / "a.txt", 0.5).tolist() == [5, 6, 7]
 
 
+def test_a_byte_order_mark_before_members_changes_nothing(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf" + member_lines([5, 6], 0.9).encode())
+    assert read_members(tmp_path / "a.txt").tolist() == [5, 6]
+
+
+def test_a_survey_with_whole_columns_in_one_row_is_told_how_to_save_it(made, files):
+    rows = made.allstar
+    Table({name: [np.asarray(rows[name])] for name in rows.dtype.names}).write(files[0], overwrite=True)
+    refused(*files, "its one row has whole columns", "save it with a row for each star")
+
+
 def test_members_are_the_same_from_folder_zip_and_fits(tmp_path):
     ids = np.arange(20, dtype=np.int64) * 1_000_003 + 6_000_000_000_000_000_001
     folder = write_members(tmp_path / "catalogues", ids)
