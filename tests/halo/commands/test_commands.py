@@ -431,7 +431,7 @@ WRONG = [
     (["--loss", "itakura-saito"], 2, "strictly positive"),
     (["--update", "magic"], 2, "update must be"),
     (["--init", "magic"], 2, "init must be"),
-    (["-k", "400"], 2, "init='random'"),
+    (["-k", "400"], 2, "--init random"),
     (["--device", "tpu"], 2, "device must be"),
     (["--seed", "-1"], 2, "seed and first_replicate must be >= 0"),
     (["--pixels", "100000"], 2, "use fewer pixels"),

@@ -278,7 +278,7 @@ def test_cuda_without_cuda_is_refused_and_never_becomes_the_cpu(stars, monkeypat
 
 def test_more_components_than_bins_need_a_random_start(stars):
     settings = SMALL.replace(axes=parse_axes("E:3"), components=4)
-    with pytest.raises(UsageError, match=r"at most min\(m, n\) = 3 components.*init='random'"):
+    with pytest.raises(UsageError, match=r"at most min\(m, n\) = 3 components.*--init random"):
         fit(stars, settings)
     assert fit(stars, settings.replace(init="random", max_iter=50)).H.shape == (4, 800)
 
