@@ -38,7 +38,8 @@ def is_high():
 
 
 def sklearn_components(V, k, **penalties):
-    model = NMF(k, init="nndsvda", solver="cd", tol=1e-10, max_iter=20_000, **penalties)
+    # seeded: its singular vectors are found at random, and from some it ends in a higher optimum
+    model = NMF(k, init="nndsvda", solver="cd", tol=1e-10, max_iter=20_000, random_state=0, **penalties)
     W, H = model.fit_transform(V), model.components_
     return W * H.sum(axis=1), H / H.sum(axis=1, keepdims=True), 0.5 * model.reconstruction_err_**2
 
