@@ -72,7 +72,7 @@ def test_penalties_make_a_difference(stars):
 
 def test_a_kullback_leibler_fit_reaches_sklearns_loss():
     ours = planted_fit("kullback-leibler")
-    model = NMF(2, init="nndsvda", solver="mu", beta_loss="kullback-leibler", tol=0, max_iter=2000)
+    model = NMF(2, init="nndsvda", solver="mu", beta_loss="kullback-leibler", tol=0, max_iter=2000, random_state=0)
     model.fit(ours.mixtures.V)
     assert ours.loss == pytest.approx(0.5 * model.reconstruction_err_**2, rel=1e-6)
 
