@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from ..io.atomic import CATALOGUES, FITS, TABLES
 from ..io.opening import open_fits
 from ..io.tables import load_table
 from ..orbits.convention import REMEDY, Convention, check_same, stated
-from ..stars.catalogue import StarsLike, as_table, read_catalogue
+from ..stars.catalogue import StarsLike, as_table, is_prepared, read_catalogue, record_of
 from ..stars.origin import check_scale
 from .fit import Fit
 from .store import convention_of_fit
@@ -54,9 +53,7 @@ def convention_of(path: str | Path) -> Convention | None:
     try:
         if suffix in CATALOGUES:
             with open_fits(path) as hdus:
-                if hdus[0].header.get("HALONMF") != "catalogue":
-                    return None
-                return stated(json.loads(str(hdus["PROVENANCE"].data["json"][0])))
+                return stated(record_of(hdus)) if is_prepared(hdus) else None
         if suffix in FITS:
             return convention_of_fit(path)
         if suffix in TABLES:

@@ -168,11 +168,21 @@ def read_catalogue(path: str | Path) -> Catalogue:
         raise InputError(f"{path}: damaged ({cleaned(error) or type(error).__name__}); prepare it again.") from error
 
 
+def is_prepared(hdus: fits.HDUList) -> bool:
+    """Return whether an open FITS file says that it is a prepared catalogue."""
+    return hdus[0].header.get("HALONMF") == "catalogue"
+
+
+def record_of(hdus: fits.HDUList) -> dict[str, Any]:
+    """Return the provenance in an open prepared catalogue."""
+    return dict(json.loads(str(hdus["PROVENANCE"].data["json"][0])))
+
+
 def _read(path: Path) -> Catalogue:
     with open_fits(path) as hdus:
         header = hdus[0].header
         names = [hdu.name for hdu in hdus]
-        if header.get("HALONMF") != "catalogue" or "STARS" not in names:
+        if not is_prepared(hdus) or "STARS" not in names:
             found = ", ".join(name or "unnamed" for name in names[1:]) or "none"
             raise InputError(
                 f"{path}: not a prepared catalogue (extensions: {cleaned(found)}); make one with halonmf prepare, "
@@ -191,7 +201,7 @@ def _read(path: Path) -> Catalogue:
             damaged = [hdu.name for hdu in hdus if not hdu.verify_checksum()]
             table = _native(QTable.read(hdus["STARS"], character_as_bytes=False))
             flow = CutFlow.from_table(Table.read(hdus["CUTFLOW"], character_as_bytes=False))
-            record = json.loads(str(hdus["PROVENANCE"].data["json"][0]))
+            record = record_of(hdus)
     if damaged:
         raise InputError(
             f"{path}: checksum mismatch in {', '.join(damaged)}; the file is damaged, prepare it again; if it was "

@@ -18,7 +18,7 @@ from ..io.tabular import open_part
 from ..orbits.convention import NEAR as NEAR
 from ..orbits.convention import UNKNOWN, Convention, check_energies, own, same_energies, stated
 from ..orbits.settings import POTENTIALS
-from ..stars.catalogue import read_catalogue
+from ..stars.catalogue import is_prepared, read_catalogue
 from ..stars.variables import CARTESIAN, SKY, values
 from .mapping import mapped
 from .parsing import parse_mapping, read_mapping
@@ -179,7 +179,7 @@ def _prepared(path: Path) -> bool:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
     with open_fits(path) as hdus:
-        return hdus[0].header.get("HALONMF") == "catalogue"
+        return is_prepared(hdus)
 
 
 def _find(path: Path, table: Table) -> dict[str, str]:
