@@ -156,6 +156,8 @@ class Comparison(Shown):
             said = f"{row.name:<{wide}}  {a:>10}  {b:>10}  {value:>10}"
             lines.append((said + (f"  [{low}, {high}]" if np.isfinite(row.low) else "") + f" {row.unit}").rstrip())
         far = sum(abs(row.value) > FAR * row.se for row in self.differences)
+        if self.lost:
+            lines.append(f"{self.lost:,} replicates did not converge or could not be matched; no interval counts them")
         number = f"{len(self.differences)} number{'s' * (len(self.differences) != 1)} compared"
         lines.append(f"{number}, {far} differ by more than {FAR:g} standard errors" if known else number)
         return "\n".join(lines)

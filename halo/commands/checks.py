@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from ..checks.settings import (
     COMPONENTS,
     ORBIT,
@@ -20,8 +18,8 @@ from ..checks.settings import (
 )
 from ..fields import Option
 from ..fits.settings import FitSettings
-from .console import Terminal, compiling, leave, say, tell
-from .options import Figure, Json, Only, Overwrite, Quiet, Stars, Table, command
+from .console import Terminal, compiling, tell
+from .options import Figure, Only, Overwrite, Quiet, Stars, Table, command
 from .output import Output
 
 SAMPLE = ("selection", "max_fe_h", "min_eccentricity", "cuts", "bins", "pixels", "components")
@@ -39,7 +37,6 @@ def rank(
     ],
     figure: Figure = None,
     overwrite: Overwrite = False,
-    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Tell how many components there are, by splitting the stars.
@@ -51,16 +48,12 @@ def rank(
     from ..stars.catalogue import read_catalogue
 
     out = Output.table(output, (stars,), overwrite, figure=figure)
-    with Terminal(quiet or as_json) as progress, compiling(quiet or as_json):
+    with Terminal(quiet) as progress, compiling(quiet):
         found = compare(read_catalogue(stars).table, settings, **vars(compared), progress=progress)
     record = out.record("rank", {**vars(compared), "fit": settings}, seeds=[compared.seed])
     out.save(found, record)
     out.draw(lambda figures: figures.ranks(found), record)
-    if as_json:
-        say(True, "", **found.record(), rows=found.rows())
-        leave(found.problems())
-    else:
-        tell(found, output, quiet)
+    tell(found, output, quiet, facts=lambda: {"rows": found.rows()})
 
 
 @command("halonmf stability stars.fits -o stability.ecsv")
@@ -152,5 +145,4 @@ def search(
     record = out.record("search", {"fit": settings, **vars(searched)}, seeds=seeds, device="cpu")
     out.save(found, record)
     out.draw(lambda figures: figures.search(found), record)
-    typer.echo(f"{found.describe()}\n{len(found.table()):,} settings -> {output}")
-    leave(found.problems())
+    tell(found, output, quiet)

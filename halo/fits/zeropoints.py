@@ -163,7 +163,7 @@ class ZeroPoints:
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(f"{where}: no table of zero points ({error}); make one with halonmf zeropoints.") from None
 
-    def record(self) -> dict[str, Any]:
+    def brief(self) -> dict[str, Any]:
         """Return what results say of the zero points that they were made with."""
         rows = zip(self.names, self.offset, self.error, self.slope, strict=True)
         return {

@@ -43,6 +43,17 @@ class Classified:
         """Return the three columns as a table."""
         return Table({"P_accreted": self.P_accreted, "accreted": self.accreted, "in_range": self.in_range})
 
+    def record(self) -> dict[str, Any]:
+        """Return how many there are, above the boundary and beyond its range: the rows stand in the table."""
+        known = np.isfinite(self.P_accreted)
+        return {
+            "stars": len(known),
+            "classified": int(known.sum()),
+            "accreted": int(self.accreted.sum()),
+            "accreted_by_probability": float(self.P_accreted[known].sum()),
+            "out_of_range": int((known & ~self.in_range).sum()),
+        }
+
     def problems(self) -> str:
         """Return the empty string: nothing here can fail to converge."""
         return ""

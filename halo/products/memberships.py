@@ -104,6 +104,19 @@ class Memberships:
         table["bin"], table["images"] = self.bins, self.images
         return table
 
+    def record(self) -> dict[str, Any]:
+        """Return how many stars belong to each component by probability: the stars stand in the table."""
+        sums = np.nansum(self.probability, axis=0)
+        found: dict[str, Any] = {
+            "stars": len(self.stars),
+            "probability": dict(zip(self.names, sums.tolist(), strict=True)),
+            "accreted_by_probability": float(self.reading.of(sums)),
+            "without_probability": self.outside,
+            "partly_outside_images": int((self.images < self.images.max(initial=0)).sum()),
+            "cutflow": {"total": self.cutflow.total, "cuts": self.cutflow.names, "removed": self.cutflow.removed},
+        }
+        return found
+
     def describe(self) -> str:
         """Return the cut-flow, how many stars belong to each component by probability, and how many have none."""
         sums = np.nansum(self.probability, axis=0)
