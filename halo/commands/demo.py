@@ -88,7 +88,7 @@ class Demo:
             "crossings": crossings,
             "true_accreted_fraction": self.true_share,
             "true_crossing": list(self.true_crossing),
-            "boundary_columns": self.boundary.found,
+            "boundary_columns": int(np.isfinite(self.boundary.E).sum()),
             "unit": "km2 / s2",
         }
 
