@@ -9,8 +9,10 @@ ENERGY = "km2 / s2"
 ACTION = "kpc km / s"
 DIGITS = 2
 """Significant digits of an error, which the value is rounded with."""
-LARGE = 1e4
-"""From here on an energy is written with a power of ten, and other numbers with commas."""
+ENERGIES = 1e3
+"""From here on energies are written with a power of ten."""
+SMALLEST, LARGEST = -4, 8
+"""Exponents beyond which other numbers are."""
 
 
 def unit_text(unit: str) -> str:
@@ -28,8 +30,8 @@ def count(x: float) -> str:
     return f"{x:,.0f}"
 
 
-def number(x: float, unit: str = "", digits: int = 4, *, signed: bool = False) -> str:
-    """Return a number of so many significant digits, without its unit: ``-1.703e5``, ``12,979``, ``0.4031``.
+def number(x: float, unit: str = "", digits: int = 4, *, signed: bool = False, error: float = math.nan) -> str:
+    """Return a number without its unit: ``-1.703e5``, ``12,979``, ``0.4031``; a dash where there is none.
 
     Parameters
     ----------
@@ -37,14 +39,24 @@ def number(x: float, unit: str = "", digits: int = 4, *, signed: bool = False) -
     unit : str
         What it is in: energies have a power of ten.
     digits : int
+        Significant ones.
     signed : bool
         With a plus too, for differences.
+    error : float
+        What it is rounded by instead, where there is one.
     """
-    return _written(x, _decimals(x, digits, unit), unit, signed)
+    decimals = rounded_at(error)
+    return _written(x, _decimals(x, digits, unit) if decimals is None else decimals, unit, signed)
 
 
 def measured(
-    x: float, unit: str = "", *, error: float = math.nan, interval: Sequence[float] = (), digits: int = 4
+    x: float,
+    unit: str = "",
+    *,
+    error: float = math.nan,
+    interval: Sequence[float] = (),
+    digits: int = 4,
+    signed: bool = False,
 ) -> str:
     """Return a number with its error or interval and its unit, all rounded by the error to two of its digits.
 
@@ -58,6 +70,8 @@ def measured(
         Limits; none, or NaN, where there are none.
     digits : int
         Significant digits of a number without either.
+    signed : bool
+        The number has a plus too.
 
     Examples
     --------
@@ -72,7 +86,7 @@ def measured(
     if decimals is None:
         decimals = _decimals(x, digits, unit)
     power = _power(x, unit)
-    text = _written(x, decimals, unit, False, power)
+    text = _written(x, decimals, unit, signed, power)
     if math.isfinite(error):
         text += f" +- {_written(error, decimals, unit, False, power)}"
     if len(known) == 2:
@@ -111,13 +125,13 @@ def _power(x: float, unit: str) -> int:
         return 0
     exponent = int(f"{x:.3e}".partition("e")[2])
     if unit == ENERGY:
-        return exponent if abs(x) >= LARGE / 10 else 0
-    return exponent if exponent < -4 or exponent > 8 else 0
+        return exponent if abs(x) >= ENERGIES else 0
+    return exponent if exponent < SMALLEST or exponent > LARGEST else 0
 
 
 def _written(x: float, decimals: int, unit: str, signed: bool, power: int | None = None) -> str:
     if not math.isfinite(x):
-        return "none"
+        return "-"
     power = _power(x, unit) if power is None else power
     sign = "+" if signed else ""
     shown = max(decimals + power, 0)

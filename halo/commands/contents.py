@@ -17,6 +17,7 @@ from ..io.hdf5 import said
 from ..io.provenance import plain
 from ..io.reading import check_file, cleaned
 from ..products.record import jsonable, record, units_of
+from ..rounding import ENERGY, measured, number, titled
 
 WIDTH = 110
 SHOWN = 4
@@ -100,7 +101,7 @@ def _fit(fit: Any) -> Contents:
     planes = ", ".join(str(plane) for plane in settings.chemistry.planes)
     judged = fit.judged
     lines = [
-        f"fit of {len(names)} components: {m} bins x {n} pixels; {fit.ended}",
+        f"fit of {len(names)} components: {m:,} bins x {n:,} pixels; {fit.ended}",
         f"selection {settings.selection.name}; bins {', '.join(f'{a.variable} {a.count}' for a in settings.axes)}; "
         f"planes {planes}; loss {settings.solver.loss}",
         fit.composition,
@@ -117,7 +118,7 @@ def _catalogue(catalogue: Any) -> Contents:
     table, facts = catalogue.table, record(catalogue)
     known = facts["orbits"]
     E = np.asarray(table["E"], dtype=float) if "E" in table.colnames else np.zeros(0)
-    span = f"; E from {E.min() / 1e5:.2f}e5 to {E.max() / 1e5:.2f}e5 km2 / s2" if len(E) else ""
+    span = f"; E from {number(E.min(), ENERGY)} to {measured(E.max(), ENERGY)}" if len(E) else ""
     lines = [
         f"prepared catalogue: {len(catalogue):,} stars{span}",
         f"orbits in {known['potential']}" if "potential" in known else "",
@@ -133,7 +134,7 @@ def _table(table: Any) -> Contents:
     meta = dict(table.meta)
     record = meta.pop("provenance", None) or {}
     units = units_of(table)
-    named = [f"{name} [{unit}]" if unit else name for name, unit in units.items()]
+    named = [titled(name, unit) for name, unit in units.items()]
     crossings = meta.get("crossings") if isinstance(meta.get("crossings"), Mapping) else {}
     ended = str(meta.get("fit_status", CONVERGED)), float(meta.get("fit_kkt", 0.0))
     lines = [
@@ -250,7 +251,8 @@ def _few(items: list[str]) -> str:
 
 def _numbers(at: Any) -> str:
     found = [float(x) for x in np.ravel(np.asarray(at, dtype=float))]
-    return " and ".join(f"{x / 1e5:.4f}e5" if abs(x) >= 1e4 else f"{x:.4g}" for x in found) or "no place"
+    unit = ENERGY if any(abs(x) >= 1e4 for x in found) else ""  # nothing else that is binned is as large
+    return " and ".join(measured(x, unit) for x in found) or "no place"
 
 
 def _brief(value: Any) -> str:

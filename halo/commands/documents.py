@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..errors import UsageError
 from .forms import HEAD, PARTS, Form, Key, object_of
 from .keys_fits import FITS
 from .keys_studies import KINDS, PROVENANCE, STUDIES
@@ -18,21 +19,39 @@ KEYS = FITS | STUDIES
 """Every command's own keys; ``info`` has those of `KINDS`."""
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of all that ``--json`` prints, a definition for every command.
+def schema(command: str = "") -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of what ``--json`` prints, a definition for every command.
+
+    Parameters
+    ----------
+    command : str
+        The schema of its documents alone; by default that of all documents, errors and lines of progress.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    UsageError
+        There is no such command.
 
     Examples
     --------
-    >>> jsonschema.validate(document, halo.schema())  # doctest: +SKIP
+    >>> jsonschema.validate(document, halo.schema("fit"))  # doctest: +SKIP
     """
     kinds = {f"info, {kind}": _document("info", (*keys, PROVENANCE), kind) for kind, keys in KINDS.items()}
     documents = {name: _document(name, keys) for name, keys in KEYS.items()} | kinds
+    chosen = [name for name in documents if command in ("", name.partition(",")[0])]
+    if not chosen:
+        raise UsageError(f"command must be one of {', '.join([*KEYS, 'info'])}; got {command!r}.")
+    others = () if command else ("error", "progress")
     return {
         "$schema": DIALECT,
-        "title": "What halonmf prints with --json",
+        "title": f"What halonmf {command} prints with --json" if command else "What halonmf prints with --json",
         "description": "The last line of standard output is a document; an error is one on standard error.",
-        "anyOf": [{"$ref": _ref(name)} for name in (*documents, "error", "progress")],
-        "$defs": {**PARTS, **documents},
+        "anyOf": [{"$ref": _ref(name)} for name in (*chosen, *others)],
+        "$defs": {**PARTS, **{name: documents[name] for name in chosen}},
     }
 
 

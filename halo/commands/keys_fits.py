@@ -135,7 +135,7 @@ FITS: dict[str, tuple[Key, ...]] = {
             *FIT_ENDED,
             Key("stars_without_boundary", COUNT, "Stars of columns without a boundary."),
             Key("stars_left_out", COUNT, "Those of them that are in no part."),
-            Key("ordered_by", TEXT, "What HE1 and HE2 are told apart by."),
+            Key("ordered_by", TEXT, "What decides between HE1 and HE2."),
             Key("other_order_disagrees", NAMES, "Parts that another order would turn round."),
             SAID,
         ),

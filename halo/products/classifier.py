@@ -16,6 +16,7 @@ from astropy.utils.masked import Masked
 
 from ..errors import InputError, UsageError
 from ..orbits.convention import UNKNOWN, Convention, stated
+from ..rounding import ENERGY, measured
 from ..stars.published_line import BK23_OFFSET, belokurov_kravtsov
 from .boundary import Boundary
 from .settings import LINES
@@ -271,9 +272,10 @@ class Classifier:
         if not np.isfinite(self.offset.value):
             said = f"no offset: the fraction does not cross {100 * self.level:g} % once along E - E_BK23(Lz)"
         else:
-            said = f"the line of Belokurov & Kravtsov (2023) moved by {self.offset.value:.4g} km2 / s2"
-            if self.replicates:
-                said += f" ({self.offset.lower:.4g} to {self.offset.upper:.4g} at {100 * self.coverage:g} %)"
+            limits = (self.offset.lower, self.offset.upper) if self.replicates else ()
+            by = measured(self.offset.value, ENERGY, interval=limits)
+            said = f"the line of Belokurov & Kravtsov (2023) moved by {by}"
+            said += f" at {100 * self.coverage:g} %" if self.replicates else ""
         return "\n".join([*lines[:-1], said, *lines[-1:]])
 
     def problems(self) -> str:

@@ -16,6 +16,7 @@ from ..fits.fit import Fit
 from ..fits.intervals import RECOMMENDED, Ordered, interval_type
 from ..fits.reading import ACCRETED, Reading
 from ..fits.store import FitLike, as_fits
+from ..rounding import titled
 from .compiling import Run, as_python, compiled
 from .histograms import PERCENTILES, percentiles_of
 from .settings import TableSettings
@@ -98,7 +99,8 @@ class Table1:
 
     def describe(self) -> str:
         """Return a line per component, medians between the outer percentiles, and the number of components."""
-        lines = ["component fraction " + "".join(f"{name:>26}" for name in self.variables)]
+        at = "/".join(f"{q:g}" for q in self.q) + " %"
+        lines = ["component fraction " + "".join(f"{titled(f'{name} {at}', 'dex'):>26}" for name in self.variables)]
         for i, name in enumerate(self.components):
             cells: list[Any] = [" / ".join(f"{x:5.2f}" for x in column) for column in self.values[i]]
             lines.append(f"{name:<9} {100 * self.share[i]:6.2f} %" + "".join(f"{cell:>26}" for cell in cells))
