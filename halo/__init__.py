@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds both lists equal
     from . import figures as figures
     from .checks.compare import compare as compare
+    from .checks.effort import effort as effort
     from .checks.injection import inject as inject
     from .checks.penalties import search as search
     from .checks.rank import rank as rank
@@ -104,6 +105,7 @@ _ROOMS = {
     "checks.sensitivity": ("sensitivity", "SurveyFiles"),
     "checks.injection": ("inject",),
     "checks.penalties": ("search",),
+    "checks.effort": ("effort",),
     "replicates.posterior": ("classifier",),
     "replicates.setup": ("Setup",),
     "ensembles.settings": ("RunOptions", "Cluster"),

@@ -35,3 +35,9 @@ class InterruptedRunError(HalonmfError):
     """Work that was asked to stop, and can be gone on with."""
 
     exit_code = 75
+
+
+class CancelledError(HalonmfError):
+    """Work that the user interrupted, and can go on with."""
+
+    exit_code = 130

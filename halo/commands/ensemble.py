@@ -16,7 +16,7 @@ from ..ensembles.plan import Plan
 from ..ensembles.settings import Cluster, RunOptions
 from ..fields import Argument, Option
 from ..products.settings import Interval, TableSettings
-from .console import Meter, compiling, leave, say
+from .console import Terminal, compiling, leave, say
 from .options import Json, Overwrite, Quiet, Stars, Strict, command
 from .output import make_folder, save_figure
 
@@ -67,7 +67,7 @@ def ensemble(
             leave("; ".join(found.problems))
             return
         where = cluster if cluster.address or cluster.file else None
-        with Meter(quiet, as_json) as progress, compiling(quiet or as_json):
+        with Terminal(quiet, as_json) as progress, compiling(quiet or as_json):
             options = replace(options, overwrite=overwrite, progress=progress)
             outcome = compute(stars, output, plan, options=options, cluster=where)
         for line in outcome.notes:
