@@ -8,7 +8,8 @@ from contextlib import contextmanager
 Progress = Callable[[str, int, int], None]
 """Called with the name of the stage, what is done of it, and what there is to do.
 
-A callable that has a method ``announce`` is told beforehand which stages will come; a plain function is not.
+A callable that has methods ``announce`` and ``kept`` is told beforehand which stages will come, and which of them need
+not be made; a plain function is not.
 """
 
 
@@ -25,6 +26,15 @@ def announce(progress: Progress, *steps: str) -> None:
     told = getattr(progress, "announce", None)
     if told is not None:
         told(steps)
+
+
+def kept(progress: Progress, step: str) -> None:
+    """Tell that a step need not be made: an earlier run has left it."""
+    told = getattr(progress, "kept", None)
+    if told is None:
+        progress(step, 1, 1)
+    else:
+        told(step)
 
 
 @contextmanager

@@ -115,8 +115,8 @@ def do(work: Work[T], keep: Unfinished | str | Path | None = None, progress: Pro
 
     if folder is not None:
         folder.begin(work.record)
-        for first, arrays in folder.load():
-            place(first, arrays)
+        for there, saved in folder.load():
+            place(there, saved)
     progress(work.noun, int((~missing).sum()), work.total)
     while missing.any():
         first = int(missing.argmax())

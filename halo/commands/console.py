@@ -6,7 +6,6 @@ import errno
 import functools
 import json
 import os
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -93,6 +93,20 @@ class Terminal:
         """Take the names of the stages that are steps of the command; the first announcement counts."""
         self._steps = self._steps or tuple(steps)
 
+    def kept(self, step: str) -> None:
+        """Show that a step need not be made."""
+        with self._lock:
+            here = self._stage(step, 0, 1, time.monotonic())
+            if here is None:
+                return
+            here.done, here.over, self._now = 1, True, None
+            if self._quiet or self._json:
+                return
+            if self._bars is not None:
+                self._bars.add_task(self._called(here), total=1, completed=1, said="kept")
+            else:
+                typer.echo(f"{self._called(here)}: kept", err=True)
+
     def done(self, stage: str) -> tuple[int, int]:
         """Return what is done of a stage, and what there is to do; of the command's steps where it is empty."""
         if not stage:
