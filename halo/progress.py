@@ -37,6 +37,23 @@ def kept(progress: Progress, step: str) -> None:
         told(step)
 
 
+def part_of(progress: Progress, name: str, index: int, parts: int) -> Progress:
+    """Return what is told of one of several equal parts of a stage, and tells of the whole stage.
+
+    Parameters
+    ----------
+    progress : callable
+        Who is told of the stage.
+    name : str
+        The stage's.
+    index, parts : int
+        Which part, from 0, of how many.
+    """
+    if progress is silent:
+        return silent
+    return lambda _, done, total: progress(name, index * total + done, parts * total)
+
+
 @contextmanager
 def stage(progress: Progress, name: str) -> Iterator[None]:
     """Tell that a stage of one piece begins, and that it is over when the block is left without an error."""

@@ -129,7 +129,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
             typer.echo(f"halonmf: {cleaned(error, SENTENCE)}", err=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            typer.echo("halonmf: interrupted", err=True)
+            typer.echo(f"halonmf: interrupted; {NOTHING}", err=True)
             raise typer.Exit(130) from None
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise  # a reader that left, as head does, is no fault: typer ends silently

@@ -19,6 +19,7 @@ from ..fits.settings import DIVERGENCE, LEAST_SQUARES, Bootstrap
 from ..paper.amounts import readable
 from ..paper.blocks import Block, Sheet
 from ..products.profile import LEVELS
+from ..progress import Progress, silent
 from ..replicates.many import Many
 from ..replicates.sample import Sample, sample_of
 from ..replicates.table import key, subjects
@@ -31,7 +32,7 @@ PAPER, RECOMMENDED = "paper", "recommended"
 _SCALES = {"E": 1e5, "dE": 1e5}
 
 
-def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap) -> tuple[Block, ...]:
+def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap, progress: Progress = silent) -> tuple[Block, ...]:
     """Return the mass fractions and crossings of a fit, with intervals.
 
     Mass fractions of a fit by Kullback-Leibler without penalties have those of the profile likelihood; everything else
@@ -46,7 +47,7 @@ def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap) -> tuple[Block
     base = _many(fit, sample, np.ones((1, len(fit.mixtures.rows)), np.uint8), fit.W[None], fit.H[None])
     drawn, lost = None, 0
     if bootstrap.replicates:
-        refits = refit(fit, bootstrap.replicates, seed=bootstrap.seed)
+        refits = refit(fit, bootstrap.replicates, seed=bootstrap.seed, progress=progress)
         good, lost = refits.good, refits.lost
         if good.sum() > 1:
             often = star_weights(fit, bootstrap.replicates, seed=bootstrap.seed)[good]

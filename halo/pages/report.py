@@ -30,7 +30,7 @@ from ..products.boundary import boundary as find_boundary
 from ..products.classifier import Classifier
 from ..products.four import check_whole
 from ..products.overview import products
-from ..progress import Progress, silent
+from ..progress import Progress, announce, silent, stage
 from ..stars.catalogue import StarsLike, as_table
 from .explorer import bins_table, explorer
 from .numbers import bias_range, ensemble_numbers, fit_numbers
@@ -182,7 +182,7 @@ def _fit(
     table = as_table(stars)
     shown = products(fit, table)
     next(steps)
-    numbers = fit_numbers(fit, table, bootstrap)
+    numbers = fit_numbers(fit, table, bootstrap, progress)
     next(steps)
     plates = _plates(figures.every(shown))
     next(steps)
@@ -244,10 +244,12 @@ def _ensemble(summary: Summary, line: Classifier | None, boundary: Any, progress
 
 
 def _steps(progress: Progress) -> Iterator[None]:
-    """Tell of five steps, one whenever the next is asked for."""
-    for i, step in enumerate(("verdict", "products", "intervals", "figures", "page")):
-        progress(f"report, {i + 1} of 5: {step}", 1, 1)
-        yield
+    """Tell of five steps: each begins, and the one before it ends, when it is asked for."""
+    steps = ("verdict", "products", "intervals", "figures", "page")
+    announce(progress, *steps)
+    for step in steps:
+        with stage(progress, step):
+            yield
 
 
 def _verdict(verdict: Verdict | None, problems: str) -> Iterator[Block]:
