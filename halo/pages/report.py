@@ -177,6 +177,7 @@ def _fit(
     fit: Fit, stars: StarsLike, line: Classifier | None, boundary: Any, bootstrap: Bootstrap, progress: Progress
 ) -> Page:
     steps = _steps(progress)
+    next(steps)
     verdict = fit.verdict
     next(steps)
     table = as_table(stars)
@@ -216,7 +217,7 @@ def _fit(
 
 def _ensemble(summary: Summary, line: Classifier | None, boundary: Any, progress: Progress) -> Page:
     steps = _steps(progress)
-    for _ in range(3):
+    for _ in range(4):
         next(steps)
     plates = _plates(figures.ensemble(summary))
     next(steps)
