@@ -7,7 +7,7 @@ coordinates that differ have the axis ``configuration`` too.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,28 @@ def labelled(summary: Summary, record: Mapping[str, Any]) -> Labels:
         arrays[f"{plain_name(name)}{COUNTS}"] = Labelled(found.axes, numbers, words, PURE)
     if groups:
         arrays |= _of_groups(parts, groups, axes)
-    return Labels(arrays, _attributes(summary, record), axes.auxiliary)
+    swept = {name: one for name, one in _swept(parts).items() if name not in arrays}
+    return Labels({**arrays, **swept}, _attributes(summary, record), (*axes.auxiliary, *swept))
+
+
+def _swept(parts: Sequence[Part]) -> dict[str, Labelled]:
+    """Return what is varied over the configurations, by name: numbers, or texts where not all values are numbers."""
+    each = [dict(piece.split("=", 1) for piece in part.label.split() if "=" in piece) for part in parts]
+    found = {}
+    for name in each[0]:
+        if all(name in one for one in each):
+            texts = [one[name] for one in each]
+            values = next(filter(None, (_all(texts, kind) for kind in (int, float))), texts)
+            found[plain_name(name)] = Labelled((CONFIGURATION,), np.array(values), f"{name} of the configuration")
+    return found
+
+
+def _all(texts: Sequence[str], kind: Callable[[str], Any]) -> list[Any]:
+    """Return texts as numbers of a kind; none where not all of them are."""
+    try:
+        return [kind(text) for text in texts]
+    except ValueError:
+        return []
 
 
 def _attributes(summary: Summary, record: Mapping[str, Any]) -> dict[str, str | int]:

@@ -35,7 +35,8 @@ def labelled(fit: Fit) -> Labels:
     first = "E" if _has_energy(fit) else variables[0]
     energy, unit = in_words(first), unit_in_files(first)
     counts = "number of stars" if mixtures.weights is None else "sum of the weights of the stars"
-    W, total = fit.W, fit.W.sum(axis=1, keepdims=True)
+    W = np.ascontiguousarray(fit.W)  # sums depend on the order in memory, and a fit is the same before and after
+    total = W.sum(axis=1, keepdims=True)
     fraction = np.divide(W, total, out=np.full(W.shape, np.nan), where=total > 0)
     accreted = np.isin(np.arange(len(fit.names)), fit.reading.accreted)
     arrays = {
@@ -43,7 +44,7 @@ def labelled(fit: Fit) -> Labels:
         "H": Labelled(("component", "pixel"), fit.H, "component: its distribution over the pixels, sum 1", PURE),
         "V": Labelled(("bin", "pixel"), mixtures.V, f"{counts} in the pixel", PURE),
         "fraction": Labelled(("bin", "component"), fraction, "fraction of the component in the bin", PURE),
-        "mass_fraction": Labelled(("component",), fit.mass_fractions, "mass fraction of the component", PURE),
+        "mass_fraction": Labelled(("component",), W.sum(axis=0) / W.sum(), "mass fraction of the component", PURE),
         "accreted": Labelled(("component",), accreted, "whether the component is read as accreted"),
         "n_stars": Labelled(("bin",), mixtures.n_stars, "number of stars in the bin", PURE),
         "bin_energy": Labelled(("bin",), fit.bin_energy, f"mean over the bin's stars: {energy}", unit),
