@@ -14,6 +14,7 @@ from halonmf.cli import app
 from halonmf.halo.commands.console import first_line
 
 COMMANDS = [
+    "fetch",
     "mock",
     "prepare",
     "fit",
