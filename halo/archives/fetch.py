@@ -195,6 +195,12 @@ def fetch(
         A server gives no answer; what came is kept.
     UsageError
         A name that is not known.
+
+    Examples
+    --------
+    >>> from halonmf import halo
+    >>> allstar, astronn = halo.fetch("dr17", "data/")  # doctest: +SKIP
+    >>> stars = halo.prepare(allstar, astronn)  # doctest: +SKIP
     """
     from .sample import split_sample, write_sample
 

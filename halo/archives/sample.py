@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import OutputError
 from ..io.atomic import check_inside, make_folder, write_bytes
+from ..progress import Progress, silent
 from .sources import SAMPLE
 
 if TYPE_CHECKING:
@@ -25,11 +26,16 @@ BINS, PIXELS = "E:4,Lz:4", 20
 """What its stars suffice for."""
 
 
-def sample() -> Catalogue:
+def sample(*, progress: Progress = silent) -> Catalogue:
     """Return the stars of the sample that ships, prepared: a mock survey of 4,000 rows in the layout of APOGEE DR17.
 
     They suffice for ``bins="E:4,Lz:4", pixels=20``. Stars that lie in globular clusters by place and motion are
     removed.
+
+    Parameters
+    ----------
+    progress : callable
+        As in `prepare`.
 
     Returns
     -------
@@ -46,7 +52,7 @@ def sample() -> Catalogue:
     from ..survey.settings import PrepareSettings
 
     catalogue, distances = (Path(str(files(__package__) / name)) for name in SAMPLE_FILES)
-    return prepare(catalogue, distances, settings=PrepareSettings(clusters="remove"))
+    return prepare(catalogue, distances, settings=PrepareSettings(clusters="remove"), progress=progress)
 
 
 def split_sample(names: Sequence[str]) -> tuple[bool, tuple[str, ...]]:

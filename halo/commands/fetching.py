@@ -52,7 +52,7 @@ def fetch(
     names: Annotated[list[str] | None, "What to fetch; without a name, list them.", Argument("NAME...")] = None,
     output: Annotated[Path, "Folder to write into.", Option("--output", "-o")] = Path(),
     *,
-    dry_run: Annotated[bool, "Say what would be fetched and what room it needs, fetch nothing."] = False,
+    dry_run: Annotated[bool, "Estimate time and size; write nothing."] = False,
     yes: Annotated[bool, "Do not ask before large files are fetched.", Option("--yes", "-y")] = False,
     sources: Annotated[Path | None, "TOML file of further names, such as a mirror's."] = None,
     quiet: Quiet = False,
