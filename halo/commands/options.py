@@ -23,6 +23,7 @@ from ..fields import Argument, Form, Option
 from ..io.reading import cleaned
 from .config import read_config
 from .console import HELP_NAMES, guarded
+from .metavars import metavar
 
 Stars = Annotated[Path, "Prepared catalogue, from halonmf prepare.", Argument("STARS")]
 FitFile = Annotated[Path, "A fit, from halonmf fit.", Argument("FIT")]
@@ -37,6 +38,7 @@ Truth = Annotated[Path, "truth.fits of the mock survey that the stars are from."
 Columns = Annotated[Path, "TOML file that names the columns of your own files; see docs/."]
 CONFIG = typer.Option(
     "--config",
+    metavar="PATH",
     help="TOML file with a table per command, such as [fit]; options given on the command line win.",
     callback=read_config,
     is_eager=True,
@@ -101,18 +103,21 @@ class Field:
         kind, default = self.type, self.default
         settings: dict[str, Any] = {"help": self.help}
         if isinstance(self.option, Argument):
-            info = typer.Argument(metavar=self.option.metavar, show_default=default is not None, **settings)
+            name = self.option.metavar.split()[0].removesuffix("...")  # of several the usage adds the dots
+            info = typer.Argument(metavar=name, show_default=default is not None, **settings)
         else:
             form = self.form
             if self.repeatable:
-                kind, default, settings["metavar"] = list[str] | None, None, "<str>"
+                kind, default = list[str] | None, None
             elif self.option.choices:
                 kind = Literal[self.option.choices]
             elif form is not None:
                 kind, default = str, None if default is None else form.write(default)
-            settings |= {"min": self.option.minimum, "max": self.option.maximum}
-            if (self.option.minimum, self.option.maximum) != (None, None):
-                settings["metavar"] = f"<{kind.__name__}>"  # Typer's own is "<int range>"
+            settings |= {
+                "min": self.option.minimum,
+                "max": self.option.maximum,
+                "metavar": metavar(kind, self.help, self.flags),
+            }
             info = typer.Option(*self.flags, show_default=default is not None, **settings)
         if default is None:
             kind = kind | None
@@ -326,7 +331,11 @@ class Command:
         run.__doc__ = self.__doc__
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         alone.command(self.__name__, epilog=f"Example: {self.example}", context_settings=HELP_NAMES)(run)
-        return typer.main.get_command(alone)
+        command = typer.main.get_command(alone)
+        for parameter in command.params:
+            if parameter.param_type_name == "argument":
+                parameter.display_type_rich = lambda ctx: None  # its name says it: STARS, not STARS <path>
+        return command
 
 
 def command(example: str) -> Callable[[Callable[..., None]], Command]:
