@@ -321,7 +321,7 @@ for (const root of document.querySelectorAll(".explorer")) {
     out: () => by(1.25),
     chosen: () => around(chosen.size ? [...chosen] : bins.map((_, i) => i)),
     whole: () => zoom([0, 0, size, size]),
-    move: () => (moving = plot.classList.toggle("moving")),
+    move: () => (moving = outer.classList.toggle("moving")),
   };
   for (const button of root.querySelectorAll("[data-do]")) button.addEventListener("click", () => {
     ACTS[button.dataset.do]();
