@@ -32,9 +32,18 @@ def _megabytes(progress: Progress) -> Progress:
     )
 
 
+def _names() -> list[str]:
+    """Return what a shell completes names by."""
+    from ..archives.sources import SAMPLE, read_sources
+
+    return [SAMPLE, *read_sources()]
+
+
 @command("halonmf fetch dr17 members -o data/")
 def fetch(
-    names: Annotated[list[str] | None, "What to fetch; without a name, list them.", Argument("NAME...")] = None,
+    names: Annotated[
+        list[str] | None, "What to fetch; without a name, list them.", Argument("NAME...", words=_names)
+    ] = None,
     output: Annotated[Path, "Folder to write into.", Option("--output", "-o")] = Path(),
     *,
     dry_run: Annotated[bool, "Estimate time and size; write nothing."] = False,
@@ -49,9 +58,7 @@ def fetch(
     """
     from ..archives.sample import next_commands, split_sample, write_sample
     from ..archives.sources import read_sources
-    from .options import check_there
 
-    check_there(sources)
     known = read_sources(sources)
     if not names:
         typer.echo(_listed(known))

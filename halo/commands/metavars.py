@@ -1,9 +1,9 @@
-"""The words that stand for the values of options in the help, such as LOW:HIGH or PATH."""
+"""Words for values: those that stand for them in the help, such as LOW:HIGH or PATH, and those a shell completes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
@@ -32,3 +32,15 @@ def metavar(kind: Any, help_: str, flags: Sequence[str]) -> str | None:
     written = WRITTEN.match(help_)
     flag = next((one for one in flags if one.startswith("--")), "")
     return written[0] if written else KINDS.get(kind, flag.rpartition("-")[2].upper())
+
+
+def beginning(words: Callable[[], Sequence[str]] | None) -> Callable[[str], list[str]] | None:
+    """Return what completes a word by some words; None where there are none."""
+    if words is None:
+        return None
+    known = words
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in known() if word.startswith(incomplete)]
+
+    return complete
