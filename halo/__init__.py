@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .archives.fetch import fetch as fetch
     from .archives.sample import sample as sample
     from .checks.compare import compare as compare
+    from .checks.effort import effort as effort
     from .checks.injection import inject as inject
     from .checks.penalties import search as search
     from .checks.rank import rank as rank
@@ -108,6 +109,7 @@ _ROOMS = {
     "checks.sensitivity": ("sensitivity", "SurveyFiles"),
     "checks.injection": ("inject",),
     "checks.penalties": ("search",),
+    "checks.effort": ("effort",),
     "replicates.posterior": ("classifier",),
     "replicates.setup": ("Setup",),
     "ensembles.settings": ("RunOptions", "Cluster"),

@@ -11,8 +11,9 @@ import typer
 from ..ensembles.signals import stoppable
 from ..errors import UsageError
 from ..fields import Argument, Option
-from .console import Meter
+from ..progress import Progress, announce
 from .options import Quiet, command
+from .progress import Terminal
 
 if TYPE_CHECKING:
     from ..archives.fetch import FetchPlan, Wanted
@@ -24,27 +25,9 @@ KEPT = "what has come is kept, run the same command again to go on."
 MEGABYTE = 1_000_000
 
 
-class _Progress:
-    """A meter for each file, in MB."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet, self._name = quiet, ""
-        self._meter: Meter | None = None
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *end: object) -> None:
-        if self._meter is not None:
-            self._meter.__exit__(*end)
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage != self._name:
-            self.__exit__()
-            self._name, self._meter = stage, Meter(self._quiet, noun=f"{stage}, MB")
-            self._meter(stage, 0, max(total // MEGABYTE, 1))
-        if self._meter is not None:
-            self._meter(stage, done // MEGABYTE, max(total // MEGABYTE, 1))
+def _in_megabytes(progress: Progress) -> Progress:
+    """Return what is called with bytes, and tells of MB."""
+    return lambda stage, done, total: progress(f"{stage}, MB", done // MEGABYTE, max(total // MEGABYTE, 1))
 
 
 def _names() -> list[str]:
@@ -95,8 +78,8 @@ def _from_archives(
     """Fetch from archives, and return the commands to run next."""
     from ..archives.fetch import amount, carry_out, plan
 
-    with stoppable(KEPT), _Progress(quiet) as progress:
-        todo = plan(names, folder, sources=sources, progress=progress)
+    with stoppable(KEPT), Terminal(quiet) as progress:
+        todo = plan(names, folder, sources=sources, progress=_in_megabytes(progress))
     typer.echo("\n".join(_described(todo)))
     todo.check_room()
     if dry_run:
@@ -104,8 +87,9 @@ def _from_archives(
     if todo.missing > LARGE and not yes:
         _ask(f"fetch {amount(todo.missing)}?")
     try:
-        with stoppable(KEPT), _Progress(quiet) as progress:
-            paths = carry_out(todo, progress)
+        with stoppable(KEPT), Terminal(quiet) as progress:
+            announce(progress, *(f"{one.remote.name}, MB" for one in todo.files if not one.there))
+            paths = carry_out(todo, _in_megabytes(progress))
     except KeyboardInterrupt:
         typer.echo(f"halonmf: interrupted; {KEPT}", err=True)
         raise typer.Exit(130) from None

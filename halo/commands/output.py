@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ..errors import OutputError
 from ..io.atomic import CATALOGUES, FITS, TABLES, check_inside, check_output, make_folder
 from ..io.provenance import provenance
 
 if TYPE_CHECKING:
     from ..figures import Picture
     from ..fits.fit import Fit
+    from ..io.unfinished import Unfinished
     from ..orbits.convention import Convention
 
 SUFFIXES = (".png", ".pdf", ".txt")
@@ -181,6 +183,27 @@ def _convention(inputs: Sequence[Path]) -> Convention | None:
     from ..fits.conventions import common_convention  # needs h5py and astropy, which help does without
 
     return common_convention(inputs)
+
+
+def unfinished(out: Output, *, resume: bool) -> Unfinished:
+    """Return the folder next to an output in which its unfinished work is kept.
+
+    Raises
+    ------
+    OutputError
+        Work is kept there, and the command is neither to go on with it nor to overwrite it.
+    """
+    from ..io.unfinished import Unfinished  # needs h5py, which help does without
+
+    kept = Unfinished.of(out.path)
+    if kept.begun and not resume:
+        if not out.overwrite:
+            raise OutputError(
+                f"{kept.folder}: holds what an interrupted run has kept; go on with it (--resume), or begin again "
+                "(--overwrite)."
+            )
+        kept.remove()
+    return kept
 
 
 def opened(path: Path) -> Fit:
