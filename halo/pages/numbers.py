@@ -21,6 +21,7 @@ from ..paper.amounts import readable, unit_text
 from ..paper.blocks import Block, Sheet
 from ..products.classifier import Classifier
 from ..products.profile import LEVELS
+from ..progress import Progress, silent
 from ..replicates.many import Many
 from ..replicates.sample import Sample, sample_of
 from ..replicates.table import key, subjects
@@ -67,7 +68,7 @@ def bin_intervals(fit: Fit, W: np.ndarray) -> np.ndarray:
     return np.clip(centred(Ordered.of(drawn), ours, COVERAGE), 0, 1)
 
 
-def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap) -> Numbers:
+def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap, progress: Progress = silent) -> Numbers:
     """Return the mass fractions and crossings of a fit, and the accreted fraction of its bins, with intervals.
 
     Mass fractions of a fit by Kullback-Leibler without penalties have those of the profile likelihood; everything else
@@ -83,7 +84,7 @@ def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap) -> Numbers:
     drawn, lost, bins = None, 0, None
     whole = fit.names != NAMES
     if bootstrap.replicates and whole:
-        refits = refit(fit, bootstrap.replicates, seed=bootstrap.seed)
+        refits = refit(fit, bootstrap.replicates, seed=bootstrap.seed, progress=progress)
         good, lost = refits.good, refits.lost
         if good.sum() > 1:
             often = star_weights(fit, bootstrap.replicates, seed=bootstrap.seed)[good]

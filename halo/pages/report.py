@@ -97,7 +97,7 @@ def _fit(
     table = as_table(stars)
     shown = products(fit, table)
     next(steps)
-    numbers = fit_numbers(fit, table, bootstrap)
+    numbers = fit_numbers(fit, table, bootstrap, progress)
     next(steps)
     drawn = tuple(plates(figures.every(shown)))
     next(steps)

@@ -20,7 +20,7 @@ from ..paper.blocks import Block, Facts, Plate, Section, Sheet
 from ..paper.page import sheet_of
 from ..products.boundary import Boundary
 from ..products.classifier import Classifier
-from ..progress import Progress
+from ..progress import Progress, announce, stage
 from .explorer import Line as Drawn
 from .explorer import bins_table, explorer
 from .numbers import boundary_sheet
@@ -82,10 +82,12 @@ class Page:
 
 
 def told(progress: Progress) -> Iterator[None]:
-    """Tell of five steps, one whenever the next is asked for."""
-    for i, step in enumerate(("verdict", "products", "intervals", "figures", "page")):
-        progress(f"report, {i + 1} of 5: {step}", 1, 1)
-        yield
+    """Tell of five steps: each begins, and the one before it ends, when it is asked for."""
+    steps = ("verdict", "products", "intervals", "figures", "page")
+    announce(progress, *steps)
+    for step in steps:
+        with stage(progress, step):
+            yield
 
 
 def judged(verdict: Verdict | None, problems: str, what: str = "This fit") -> Iterator[Block]:
