@@ -13,6 +13,7 @@ from astropy.table import QTable, Table
 from scipy.stats import ks_2samp
 
 from ..errors import InputError, UsageError
+from ..io.columns import described
 from ..io.toml import read_toml
 from ..mixtures.settings import Plane, parse_plane
 from ..stars.catalogue import StarsLike
@@ -220,7 +221,7 @@ class RegionEnergies:
             ("bootstrap_support", self.support),
         ):
             table.meta[name] = dict(zip(self.names, numbers.tolist(), strict=True))
-        return table
+        return described(table, "regions")
 
     def describe(self) -> str:
         """Return the regions, a line each, and which is most like the reference."""

@@ -11,6 +11,7 @@ from astropy.table import QTable
 from ..errors import UsageError
 from ..fits.apply import Application, apply
 from ..fits.store import FitLike, as_fit
+from ..io.columns import described
 from ..io.notebook import Shown, curves
 from ..mixtures.settings import Axis
 from ..stars.catalogue import StarsLike
@@ -117,7 +118,7 @@ class Boundary(Shown):
             "Belokurov & Kravtsov (2023), lowered by the offset to McMillan (2017) energies; the offset is inferred "
             "from public globular-cluster flags, not published"
         )
-        return table
+        return described(table, "boundary")
 
     def describe(self) -> str:
         """Return the boundary, a line per Lz column, and in how many columns there is one."""

@@ -15,6 +15,7 @@ from astropy.table import Column, QTable, Table
 from astropy.utils.masked import Masked
 
 from ..errors import InputError, UsageError
+from ..io.columns import described
 from ..orbits.convention import UNKNOWN, Convention, stated
 from ..stars.published_line import BK23_OFFSET, belokurov_kravtsov
 from .boundary import Boundary
@@ -41,7 +42,8 @@ class Classified:
 
     def table(self) -> Table:
         """Return the three columns as a table."""
-        return Table({"P_accreted": self.P_accreted, "accreted": self.accreted, "in_range": self.in_range})
+        columns = {"P_accreted": self.P_accreted, "accreted": self.accreted, "in_range": self.in_range}
+        return described(Table(columns), "classified")
 
     def problems(self) -> str:
         """Return the empty string: nothing here can fail to converge."""
@@ -55,8 +57,8 @@ class Classified:
             own = _plain(made[name], unit) if name in made.colnames else None
             if own is None or not np.array_equal(own, values, equal_nan=True):
                 made[name] = Column(values, unit=unit)
-        for name, values in self.table().items():
-            made[name] = np.asarray(values)
+        for name, column in self.table().items():
+            made[name] = column
         return made
 
     def describe(self) -> str:
@@ -206,7 +208,7 @@ class Classifier:
         }
         above = {name: np.asarray(x).tolist() for name, x in vars(self.fraction).items()}
         table.meta["above_the_line"] = above | {"dE_edges": self.dE_edges.tolist(), "unit": "km2 / s2"}
-        return table
+        return described(table, "boundary")
 
     @classmethod
     def from_table(cls, table: Table, where: str = "the table") -> Classifier:
