@@ -21,6 +21,7 @@ from ..stars.expressions import parse_cut
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
 from ..stars.variables import values
+from ..units import ENERGY, in_unit
 from .settings import RegionSettings
 
 REGION_FILE = Path(__file__).with_name("regions.toml")
@@ -263,8 +264,8 @@ def region_energies(
         The region to compare with.
     bins : int
         Bins of the histograms.
-    E_range : tuple of float
-        Their range, km2 / s2.
+    E_range : tuple of float, or Quantity
+        Their range, plain numbers in km2 / s2.
     draws : int
         Bootstrap draws of both samples behind `RegionEnergies.support`.
     seed : int
@@ -293,7 +294,7 @@ def region_energies(
         raise UsageError(f"{reference!r} must be one of two or more regions; there are {', '.join(regions)}.")
     names = (reference, *(name for name in regions if name != reference))
     sample_stars, _ = choose(stars, as_selection(selection))
-    E = values(sample_stars, "E")
+    E, E_range = values(sample_stars, "E"), in_unit(E_range, ENERGY, "E_range")
     samples, outside = [], []
     for name in names:
         chosen = E[regions[name].select(sample_stars)]
