@@ -37,6 +37,12 @@ class InterruptedRunError(HalonmfError):
     exit_code = 75
 
 
+class UnreachableError(HalonmfError):
+    """A server that gives no answer for now; the same command goes on later."""
+
+    exit_code = 75
+
+
 class CancelledError(HalonmfError):
     """Work that the user interrupted, and can go on with."""
 

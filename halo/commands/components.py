@@ -189,9 +189,9 @@ def members(
 ) -> None:
     """Write each star's probability of every component.
 
-    The probabilities, given a star's bin and its pixels, are the columns P_LE, P_HE, ... of a prepared catalogue, so
-    that --cut "P_HE>0.9" selects from it; P_accreted too where no component has such a name. [Fe/H] counts once, though
-    it stands in both planes.
+    The probabilities, given a star's bin and its pixels, are the columns P_LE, P_HE, ... of a prepared catalogue, from
+    which the next command selects, such as halonmf regions members.fits --cut "P_HE>0.9"; P_accreted too where no
+    component has such a name. [Fe/H] counts once, though it stands in both planes.
     """
     from ..mock.truth import read_truth
     from ..products.memberships import memberships, reliability

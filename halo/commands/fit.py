@@ -226,7 +226,7 @@ def plot(
         choices = {"fit": found.settings, "map": MAP_AXES, "profile": PROFILE_AXES}
         record = out.record("plot", choices, device=resolve_device(found.settings.solver.device))
     for name, picture in pictures.items():
-        made = save_figure(picture, output / name, record, overwrite=overwrite)
+        made = save_figure(picture, out.at(name), record, overwrite=overwrite)
         if not quiet:
             typer.echo(f"{name}: {', '.join(file.name for file in made)}")
     typer.echo(f"{len(pictures)} figure{'s' * (len(pictures) > 1)}, in three files each -> {output}")

@@ -96,8 +96,8 @@ def observe(
     choices["criterion"] = galaxy.criterion
     record = out.record("observe", choices, seeds=[observed.seed], device=found.device)
     record["orbits"] = stars.provenance["orbits"]
-    write_catalogue(output / STARS, stars.table, stars.cutflow, record, overwrite=overwrite)
+    write_catalogue(out.at(STARS), stars.table, stars.cutflow, record, overwrite=overwrite)
     out.save_fit(found, record, FITTED)
     out.save(result, record, RECOVERY)
-    save_figure(figures.galaxy_recovery(result), output / FIGURE, record, overwrite=overwrite)
+    save_figure(figures.galaxy_recovery(result), out.at(FIGURE), record, overwrite=overwrite)
     tell(replace(result, before=f"{galaxy.describe()}\n{stars.cutflow}"), output, quiet)

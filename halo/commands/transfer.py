@@ -25,7 +25,9 @@ def zeropoints(
     settings: ZeroPointSettings,
     bootstrap: Bootstrap,
     moved: Annotated[
-        Path | None, "Write the stars with their abundances on the reference's scale too.", Option("--moved")
+        Path | None,
+        "Write the stars with their abundances on the reference's scale too.",
+        Option("--moved", written=True),
     ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,

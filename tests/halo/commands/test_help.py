@@ -14,6 +14,7 @@ from halonmf.cli import app
 from halonmf.halo.commands.console import first_line
 
 COMMANDS = [
+    "fetch",
     "mock",
     "prepare",
     "fit",
@@ -54,7 +55,7 @@ def run(*args, **options):
     return CliRunner().invoke(app, [str(a) for a in args], env={"COLUMNS": "120"}, **options)
 
 
-SHARED = ("config", "console", "interruption", "options", "output", "progress")
+SHARED = ("config", "console", "interruption", "metavars", "options", "output", "paths", "progress")
 """Modules of the commands' folder that all of them may load."""
 
 
