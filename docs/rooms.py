@@ -17,7 +17,7 @@ BEGIN, END = "<!-- rooms: made by docs/rooms.py -->", "<!-- rooms end -->"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("halo.errors", "halo.progress", "halo.rounding"),
-    ("halo.fields",),
+    ("halo.fields", "halo.units"),
     ("halo.io",),
     ("halo.orbits",),
     ("halo.stars",),
@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("halo.fits",),
     ("halo.products",),
     ("halo.replicates",),
-    ("halo.ensembles", "halo.populations", "halo.checks", "halo.simulations", "halo.mock"),
+    ("halo.ensembles", "halo.populations", "halo.checks", "halo.simulations", "halo.mock", "halo.archives"),
     ("halo.figures",),
     ("halo.paper",),
     ("halo.pages",),

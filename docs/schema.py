@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from halonmf import halo
-from halonmf.halo.commands.documents import KEYS, KINDS
+from halonmf.halo.commands.documents import KEYS, KINDS, PLAN, PLANNED
 from halonmf.halo.commands.forms import HEAD, Key
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -36,6 +36,7 @@ def tables() -> Iterator[str]:
     yield from _table("Every document", HEAD)
     for name, keys in KEYS.items():
         yield from _table(f"`halonmf {name}`", keys)
+    yield from _table(f"`halonmf {'`, `'.join(PLANNED)}` with --dry-run", PLAN)
     for kind, keys in KINDS.items():
         yield from _table(f"`halonmf info` of a {kind}", keys)
 

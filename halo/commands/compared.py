@@ -8,7 +8,7 @@ from typing import Annotated
 from ..checks.settings import CompareSettings
 from ..errors import UsageError
 from ..fields import Argument, Option
-from .console import compiling, tell
+from .console import Terminal, compiling, tell
 from .options import Figure, Overwrite, Quiet, command
 from .output import Output, opened
 
@@ -21,7 +21,7 @@ def compare(
         Path | None, "Prepared catalogue of A, to compare crossings and curves too.", Argument("STARS")
     ] = None,
     other: Annotated[Path | None, "That of B, where it is another.", Option("--other-stars")] = None,
-    output: Annotated[Path, "Table to write.", Option("--output", "-o")] = Path("compared.ecsv"),
+    output: Annotated[Path, "Table to write; .ecsv, .vot or .fits.", Option("--output", "-o")] = Path("compared.ecsv"),
     *,
     settings: CompareSettings,
     figure: Figure = None,
@@ -39,8 +39,8 @@ def compare(
         raise UsageError("--figure draws the curves of both fits; give STARS.")
     inputs = tuple(each for each in (a, b, stars, other) if each is not None)
     out = Output.table(output, inputs, overwrite, figure=figure)
-    with compiling(quiet):
-        found = find(opened(a), opened(b), stars, other, **vars(settings))
+    with Terminal(quiet) as progress, compiling(quiet):
+        found = find(opened(a), opened(b), stars, other, **vars(settings), progress=progress)
     record = out.record("compare", vars(settings), seeds=[settings.seed])
     out.save(found, record)
     out.draw(lambda figures: figures.fits_compared(found), record)

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import UsageError
 from .forms import HEAD, PARTS, Form, Key, object_of
 from .keys_fits import FITS
-from .keys_studies import KINDS, PROVENANCE, STUDIES
+from .keys_studies import KINDS, PLAN, PLANNED, PROVENANCE, STUDIES
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 KEYS = FITS | STUDIES
@@ -41,7 +41,8 @@ def schema(command: str = "") -> dict[str, Any]:
     >>> jsonschema.validate(document, halo.schema("fit"))  # doctest: +SKIP
     """
     kinds = {f"info, {kind}": _document("info", (*keys, PROVENANCE), kind) for kind, keys in KINDS.items()}
-    documents = {name: _document(name, keys) for name, keys in KEYS.items()} | kinds
+    plans = {f"{name}, plan": _document(name, PLAN) for name in PLANNED}
+    documents = {name: _document(name, keys) for name, keys in KEYS.items()} | plans | kinds
     chosen = [name for name in documents if command in ("", name.partition(",")[0])]
     if not chosen:
         raise UsageError(f"command must be one of {', '.join([*KEYS, 'info'])}; got {command!r}.")

@@ -81,6 +81,15 @@ TABLE1 = table(
 ZERO_POINTS = Key("zeropoints", named(ANY), "What abundances were moved by.", always=False)
 
 FITS: dict[str, tuple[Key, ...]] = {
+    "fetch": (
+        Key("known", named(TEXT), "What can be fetched; without names.", always=False),
+        Key("files", listed(known(name=TEXT, host=TEXT, bytes=maybe(COUNT), checksum=TEXT, there=TRUTH)),
+            "The files of archives; `there`: it need not be fetched.", always=False),
+        Key("bytes_to_come", COUNT, "Of the files whose size is known.", always=False),
+        Key("bytes_free", COUNT, "Where they go.", always=False),
+        Key("cite", NAMES, "What to cite.", always=False),
+        Key("next", NAMES, "Commands to run next.", always=False),
+    ),
     "mock": (
         Key("rows", COUNT, "Rows of the survey."),
         Key("thinning", NUMBER, "One disc star in so many was kept."),

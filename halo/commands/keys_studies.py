@@ -236,6 +236,13 @@ STUDIES: dict[str, tuple[Key, ...]] = {
     ),
 }  # fmt: skip
 """All other commands; `info` has the keys of `KINDS`."""
+PLAN = (
+    Key("event", {"const": "plan"}, "That nothing was computed."),
+    Key("fits", COUNT, "How many there would be."),
+    Key("estimated_seconds", NUMBER, "How long they would take."),
+)
+"""What a check has in place of its own keys with ``--dry-run``."""
+PLANNED = ("stability", "injection", "search")
 PROVENANCE = Key("provenance", {"type": "object"}, "How it was made.")
 KINDS: dict[str, tuple[Key, ...]] = {
     "fit": FIT,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from ..fields import Argument, Option
 from ..fits.settings import FitSettings
+from ..progress import announce, stage
 from ..simulations.settings import ObserveSettings, SimulationSettings
 from .answer import wrote
 from .console import Terminal, compiling, tell
@@ -43,9 +44,13 @@ def simulation(
 
     columns = find_mapping(columns)
     out = Output.table(output, (*files, columns), overwrite, figure=figure)
-    galaxy = read_galaxy(in_order(files), columns)
     choices: dict[str, Any] = {name: x for name, x in vars(settings).items() if name != "axes"}
-    result = simulate(galaxy, settings.axes, **choices)
+    with Terminal(quiet) as progress:
+        announce(progress, "read", "fractions")
+        with stage(progress, "read"):
+            galaxy = read_galaxy(in_order(files), columns)
+        with stage(progress, "fractions"):
+            result = simulate(galaxy, settings.axes, **choices)
     record = out.record("simulation", {"by": settings.axes, **choices, "mapping": galaxy.mapping})
     out.save(result, record)
     out.draw(lambda figures: figures.simulations([result]), record)
@@ -80,21 +85,23 @@ def observe(
     columns = find_mapping(columns)
     drawn = [path.name for path in figure_files(Path(FIGURE))]
     out = Output.folder(output, (STARS, FITTED, RECOVERY, *drawn), (*files, columns), overwrite)
-    galaxy = read_galaxy(in_order(files), columns)
     with Terminal(quiet) as progress, compiling(quiet):
-        progress("observe", 0, 1)
-        stars = look(galaxy, observed)
-        progress("observe", 1, 1)
-        settings = settings_for(stars, settings.replace(seed=observed.seed))
-        found = fit(stars, settings)
-        result = recover(found, stars)
+        announce(progress, "read", "observe", "fit")
+        with stage(progress, "read"):
+            galaxy = read_galaxy(in_order(files), columns)
+        with stage(progress, "observe"):
+            stars = look(galaxy, observed)
+        with stage(progress, "fit"):
+            settings = settings_for(stars, settings.replace(seed=observed.seed))
+            found = fit(stars, settings)
+            result = recover(found, stars)
     choices: dict[str, Any] = {**vars(observed), "fit": settings, "mapping": galaxy.mapping}
     choices["criterion"] = galaxy.criterion
     record = out.record("observe", choices, seeds=[observed.seed], device=found.device)
     record["orbits"] = stars.provenance["orbits"]
-    wrote(write_catalogue(output / STARS, stars.table, stars.cutflow, record, overwrite=overwrite))
+    wrote(write_catalogue(out.at(STARS), stars.table, stars.cutflow, record, overwrite=overwrite))
     out.save_fit(found, record, FITTED)
     out.save(result, record, RECOVERY)
-    save_figure(figures.galaxy_recovery(result), output / FIGURE, record, overwrite=overwrite)
+    save_figure(figures.galaxy_recovery(result), out.at(FIGURE), record, overwrite=overwrite)
     told = replace(result, before=f"{galaxy.describe()}\n{stars.cutflow}")
     tell(told, output, quiet, facts=lambda: {"stars": record_of(stars), "fit": record_of(found)})

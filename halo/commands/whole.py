@@ -10,8 +10,11 @@ from ..fits.settings import Device, Solver
 from ..mock.settings import MockSettings
 from ..paper.settings import PaperSettings
 from .answer import answer, leave, wrote
-from .console import Terminal
-from .options import Folder, Only, Overwrite, Quiet, Truth, command
+from .console import Terminal, compiling
+from .interruption import leaving, resumable
+from .options import Folder, Only, Overwrite, Quiet, Resume, Truth, command
+
+HALF_DONE = "files that have their names are complete, run the same command again with --overwrite."
 
 
 @command("halonmf demo demo/")
@@ -31,7 +34,7 @@ def demo(
     from ..rounding import ENERGY, measured
     from . import demo as pipeline
 
-    with Terminal(quiet) as progress:
+    with Terminal(quiet) as progress, compiling(quiet), leaving(HALF_DONE):
         shown = pipeline.run(
             directory, stars=mock.stars, seed=mock.seed, device=device, overwrite=overwrite, progress=progress
         )
@@ -59,17 +62,18 @@ def paper(
     galaxy_columns: Annotated[Path | None, "TOML file that names the galaxies' columns."] = None,
     *,
     settings: PaperSettings,
+    resume: Resume = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Make every figure, table and number of the paper.
 
     With a scoreboard and a page that holds them all. The recommended analysis takes as many components as the stars
-    call for, and is compared with the paper's.
+    call for, and is compared with the paper's. An interrupted run continues with --resume.
     """
     from ..paper.run import REPORT, SCOREBOARD, SCORES, run
 
-    with Terminal(quiet) as progress:
+    with Terminal(quiet) as progress, compiling(quiet), resumable(progress, drop=("--overwrite",)):
         made = run(
             directory,
             stars=stars,
@@ -77,11 +81,15 @@ def paper(
             galaxies=galaxy,
             galaxy_columns=galaxy_columns,
             settings=settings,
+            resume=resume,
             overwrite=overwrite,
             progress=progress,
         )
     counts = ", ".join(f"{count} {status}" for status, count in made.scores.counts.items())
+    now = len(made.parts) - len(made.kept)
+    kept = f"kept           {len(made.kept)} of {len(made.parts)} steps, {now} made now"
     lines = (
+        *([kept] if made.kept and not quiet else []),
         *(f"{name} left out: {why}" for name, why in (() if quiet else made.skipped.items())),
         *made.headlines,
         *(f"changed        {text}" for text in made.said),

@@ -12,6 +12,7 @@ from astropy import units
 from astropy.table import QTable, Table
 
 from ..errors import InputError, UsageError
+from ..io.columns import described
 from ..io.tables import load_table
 from ..rounding import measured
 from ..stars.catalogue import Catalogue, StarsLike, read_catalogue
@@ -135,7 +136,7 @@ class ZeroPoints:
             "covariance": self.covariance.tolist(),
             "lost": self.lost,
         }
-        return table
+        return described(table, "zeropoints")
 
     @classmethod
     def from_table(cls, table: Table, where: str) -> ZeroPoints:

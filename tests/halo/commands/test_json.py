@@ -25,6 +25,7 @@ from .test_help import COMMANDS, ok, run
 BINS = ("--bins", "E:3,Lz:3", "--pixels", 12)
 FULL = documents.schema()
 FILES = {
+    "fetch": "sample",
     "mock": "{new}/again --stars 3000",
     "prepare": "{mock}/allStarLite-dr17-synspec_rev1.fits {mock}/apogee_astroNN-DR17.fits",
     "recompute": "{stars}",
