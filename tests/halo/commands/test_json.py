@@ -91,9 +91,15 @@ def document(result, name):
     return found
 
 
-def check(found, name):
+def faults(found, name):
+    """What is wrong with a document, by its part of the schema."""
     part = {"$ref": f"#/$defs/{name.replace(' ', '%20')}", "$defs": FULL["$defs"]}
-    jsonschema.Draft202012Validator(part).validate(found)
+    errors = jsonschema.Draft202012Validator(part).iter_errors(found)
+    return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in errors]
+
+
+def check(found, name):
+    assert faults(found, name) == []
     jsonschema.Draft202012Validator(FULL).validate(found)
     if "columns" in found and isinstance(found.get("rows"), list):
         assert all(list(row) == list(found["columns"]) for row in found["rows"])
@@ -258,8 +264,7 @@ def test_an_unknown_key_is_refused():
         "bytes": 1,
     }
     check(found, "report")
-    with pytest.raises(jsonschema.ValidationError):
-        check(found | {"more": 1}, "report")
+    assert faults(found | {"more": 1}, "report") != []
 
 
 @settings(max_examples=50, deadline=None)
