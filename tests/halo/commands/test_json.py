@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from halonmf import halo
 from halonmf.halo.commands import answer, documents
 from halonmf.halo.commands.answer import Answer
+from halonmf.halo.errors import UsageError
 from halonmf.halo.fits.settings import Bootstrap
 from halonmf.halo.mock.two_populations import StellarHalo, TwoPopulations, write_two_populations
 from halonmf.halo.products.record import jsonable
@@ -239,6 +240,25 @@ def test_the_plan_of_an_ensemble_is_a_document(made, tmp_path):
         run("ensemble", made["stars"], "-o", tmp_path, "--bootstrap", 9, *BINS, "--dry-run", "--json"), "ensemble"
     )
     assert (found["event"], found["fits"]) == ("plan", 10)
+
+
+@pytest.mark.parametrize("name", ["search", "injection", "stability"])
+def test_the_plan_of_a_check_is_a_document(made, tmp_path, name):
+    found = document(run(*arguments(name, made, tmp_path), "--dry-run"), f"{name}, plan")
+    assert found["fits"] > 0
+    assert found["outputs"] == []
+
+
+def test_the_schema_of_a_command_knows_its_documents_alone(made):
+    one = jsonschema.Draft202012Validator(halo.schema("info"))
+    one.validate(json.loads(ok("info", made["fit"], "--json")))
+    assert not one.is_valid(Answer("report", as_json=True, facts={"title": "A fit", "bytes": 1}).document())
+    with pytest.raises(UsageError, match="command must be one of fetch, "):
+        halo.schema("nothing")
+
+
+def test_what_can_be_fetched_is_listed_as_a_document():
+    assert "dr17" in document(run("fetch", "--json"), "fetch")["known"]
 
 
 def test_the_schema_is_valid_ships_and_is_what_the_code_declares():
