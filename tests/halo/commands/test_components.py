@@ -107,7 +107,7 @@ def test_likelihood_writes_and_prints_an_interval_of_each_component(by_likelihoo
     assert (table["fraction"] < table["high"]).all()
     assert table.meta["level"] == 0.95
     low, fraction, high = (100 * table[name][1] for name in ("low", "fraction", "high"))
-    assert f"HE   {fraction:.2f} %  [{low:.2f}, {high:.2f}]" in said
+    assert f"HE  {fraction:.1f} ({low:.1f} to {high:.1f}) %" in said
     assert "95 % intervals of the profile likelihood (deviance + 7.68)" in said
 
 

@@ -62,7 +62,7 @@ def test_provenance_prints_every_setting_and_checksum(made):
 def test_crossings_of_a_profile_are_printed_as_energies(made):
     profile = halo.load(made["table"])
     (crossing,) = profile.meta["crossings"]["HE=0.5"]
-    assert f"HE=0.5 crossed at {crossing / 1e5:.4f}e5" in ok("info", made["table"])
+    assert f"HE=0.5 crossed at {crossing / 1e5:.3f}e5 km2/s2" in ok("info", made["table"])
 
 
 def test_a_run_that_is_not_whole_says_how_to_go_on(made, tmp_path):
