@@ -62,6 +62,8 @@ READERS = {
         Reader("stars", "s.fits", (("info", "{file}"), ("fit", "{file}", *BINS, "-o", "{out}.h5", "-q"))),
         Reader("fit", "f.h5", (("info", "{file}"), ("apply", "{file}", "{stars}", "-o", "{out}.ecsv", "-q"))),
         Reader("table", "t.ecsv", (("info", "{file}"), ("classify", "{stars}", "--boundary", "{file}", "-q"))),
+        Reader("votable", "t.vot", (("info", "{file}"), ("classify", "{stars}", "--boundary", "{file}", "-q"))),
+        Reader("fits table", "t.fits", (("info", "{file}"), ("classify", "{stars}", "--boundary", "{file}", "-q"))),
         Reader("batch", "run/batches/000000.h5", (("summary", "run", "--no-figures", "-q"),)),
         Reader("settings", "run/settings.json", (("summary", "run", "--no-figures", "-q"),)),
         Reader(
@@ -103,6 +105,8 @@ class Attacks:
             "stars": inputs.stars.read_bytes(),
             "fit": inputs.fit.read_bytes(),
             "table": inputs.boundary.read_bytes(),
+            "votable": inputs.boundary.with_suffix(".vot").read_bytes(),
+            "fits table": inputs.boundary.with_suffix(".fits").read_bytes(),
             "batch": (inputs.run / "batches" / "000000.h5").read_bytes(),
             "settings": (inputs.run / "settings.json").read_bytes(),
             "members": inputs.members.read_bytes(),
@@ -150,7 +154,7 @@ class Attacks:
 
     def headers(self) -> Prepared:
         """Cards of FITS headers that say what cannot be."""
-        for kind in ("allstar", "stars"):
+        for kind in ("allstar", "stars", "fits table"):
             data = self.sound[kind]
             for name, which in CARDS:
                 for value in (-1, 0, 3, 999, 1000, BIG, 10**18, "x", "T"):
@@ -186,6 +190,7 @@ class Attacks:
             ("regions", texts.regions()),
             ("mapping", texts.mappings()),
             ("table", texts.tables()),
+            ("votable", texts.votables(self.sound["votable"])),
             ("settings", texts.settings(self.sound["settings"])),
         ):
             for name, data in attacks.items():

@@ -65,6 +65,15 @@ def test_old_tables_open():
     assert len(boundary) == 4
 
 
+def test_components_that_an_old_table_numbered_have_their_names():
+    written = (GOLDEN / "profile.ecsv").read_text(encoding="utf-8")
+    assert "name: fraction_2" in written
+    profile = load(GOLDEN / "profile.ecsv")
+    assert profile.colnames[4:] == ["weight_LE", "fraction_LE", "weight_HE", "fraction_HE"]
+    (row,) = (line for line in written.splitlines() if line.split()[:1] == [str(profile["lower"][0].value)])
+    assert [float(x) for x in row.split()[4:]] == [profile[name][0] for name in profile.colnames[4:]]
+
+
 def test_an_old_run_opens_is_complete_and_has_nothing_left_to_compute(tmp_path):
     from halonmf.halo.ensembles.plan import decode, encode
 
