@@ -17,7 +17,7 @@ from halonmf.cli import app
 from halonmf.halo import figures
 from halonmf.halo.figures.picture import Picture
 
-ROWS, SEED = 20_000, 1
+ROWS, SEED = 16_000, 1
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def everything(folder: pathlib.Path) -> dict[str, Any]:
     seen: dict[str, Any] = {}
     paper, stars = folder / "paper", folder / "paper" / "stars.fits"
     with watched(seen):
-        run("paper", paper, "--rows", ROWS, "--seed", SEED, "--bootstrap", 8, "--draws", 12, "--analysis", "both", "-q")
+        run("paper", paper, "--rows", ROWS, "--seed", SEED, "--bootstrap", 4, "--draws", 6, "--analysis", "both", "-q")
         for k, loss in ((2, "frobenius"), (4, "kullback-leibler")):
             fitted = folder / f"fit{k}.h5"
             run("fit", stars, "-o", fitted, "-k", k, "--loss", loss, "--bins", "E:6,Lz:6", "--pixels", 25, "-q")

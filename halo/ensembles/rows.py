@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import QTable
@@ -13,10 +13,15 @@ from ..fits.engine import CONVERGED
 from ..fits.fit import component_names
 from ..fits.intervals import RECOMMENDED
 from ..fits.verdict import Verdict
+from ..io.columns import described
 from ..io.notebook import Shown, curves
 from ..replicates.table import find, key, subjects
 from ..stars.variables import unit_of
+from .labelled import labelled
 from .statistics import OVER, STATISTICS, TIMES, Group, Part, accreted_product
+
+if TYPE_CHECKING:
+    import xarray
 
 KEYS = ("label", "product", "component", "at", "lower", "upper", "axis_unit", "unit")
 """Columns that identify the number of a row."""
@@ -100,7 +105,17 @@ class Summary(Shown):
         made.meta["missing"] = list(self.missing)
         if self.verdict is not None:
             made.meta["verdict"] = self.verdict.record()
-        return made
+        return described(made, "summary")
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return the summary as a `xarray.Dataset`, as ``xarray.open_dataset`` makes it of its file ``summary.h5``.
+
+        Raises
+        ------
+        UsageError
+            xarray is not installed.
+        """
+        return labelled(self, {}).to_xarray()
 
     def describe(self) -> str:
         """Return mass fractions and crossings with their errors, what was left out, and what is missing."""

@@ -260,7 +260,7 @@ def test_without_scripts_tables_figures_and_the_map_are_there(browser, html, tmp
     assert "needs JavaScript" in text
 
 
-# by files, and of an ensemble
+# by files
 
 
 def test_a_catalogue_with_a_hostile_name_makes_a_harmless_page(tmp_path):
@@ -282,24 +282,3 @@ def test_the_command_writes_the_page_of_a_fit(tmp_path):
     assert ended.exit_code == 0, ended.output
     assert (tmp_path / "made.html").read_text().startswith("<!DOCTYPE html>")
     assert CliRunner().invoke(app, [*given, "--bootstrap", "0"]).exit_code != 0  # it is there
-
-
-@pytest.fixture(scope="module")
-def ensemble(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ensemble")
-    table = planted(2000)[0].copy()
-    table["APOGEE_ID"] = [f"s{i}" for i in range(len(table))]
-    write_catalogue(folder / "stars.fits", table, CutFlow(len(table)), {})
-    settings = planted_fit().settings.replace(bins="E:4", pixels=8)
-    plan = halo.Plan(halo.Setup(settings), replicates=6)
-    halo.ensemble(folder / "stars.fits", folder / "run", plan, options=halo.RunOptions(threads=1))
-    return folder / "run"
-
-
-def test_an_ensemble_has_a_page_with_its_intervals(ensemble):
-    summary = halo.summarise(ensemble)
-    page = halo.report(summary)
-    read = Reader(page.html)
-    text = "".join(read.text)
-    assert "6 replicates" in text
-    assert "figure-fractions" in {attributes.get("id") for _, attributes in read.seen}
