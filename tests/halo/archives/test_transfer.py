@@ -194,6 +194,17 @@ def test_the_list_next_to_the_file_gives_the_checksum(get, archive, tmp_path, na
         get(checksum="", checksums="folder")
 
 
+def test_a_list_of_every_file_of_a_survey_is_read_as_far_as_is_needed(get, archive, monkeypatch):
+    from halonmf.halo.archives import checksums
+
+    monkeypatch.setattr(checksums, "MOST", 100_000)
+    many = "".join(f"{i:040x}  a/{i}.fits\n" for i in range(20_000))  # a megabyte
+    archive.put("/d/", b"<a href='all.sha1sum'>x</a>")
+    archive.put("/d/all.sha1sum", f"{many}{'3' * 40}  b/stars.fits\n{many}".encode())
+    with pytest.raises(InputError, match="has not the checksum sha1:3333"):
+        get(checksum="", checksums="folder")
+
+
 def test_a_record_of_zenodo_gives_the_checksum(get, archive, tmp_path):
     import hashlib
     import json
