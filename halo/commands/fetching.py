@@ -12,7 +12,7 @@ from ..ensembles.signals import stoppable
 from ..errors import UsageError
 from ..fields import Argument, Option
 from ..progress import Progress, announce
-from .options import Quiet, command
+from .options import DryRun, Quiet, command
 from .progress import Terminal
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def fetch(
     ] = None,
     output: Annotated[Path, "Folder to write into.", Option("--output", "-o")] = Path(),
     *,
-    dry_run: Annotated[bool, "Estimate time and size; write nothing."] = False,
+    dry_run: DryRun = False,
     yes: Annotated[bool, "Do not ask before large files are fetched.", Option("--yes", "-y")] = False,
     sources: Annotated[Path | None, "TOML file of further names, such as a mirror's."] = None,
     quiet: Quiet = False,
