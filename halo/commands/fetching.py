@@ -13,7 +13,7 @@ from ..errors import CancelledError, UsageError
 from ..fields import Argument, Option
 from ..progress import Progress, announce
 from .answer import answer, current, wrote
-from .options import Quiet, command
+from .options import DryRun, Quiet, command
 from .progress import Terminal
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def fetch(
     ] = None,
     output: Annotated[Path, "Folder to write into.", Option("--output", "-o")] = Path(),
     *,
-    dry_run: Annotated[bool, "Estimate time and size; write nothing."] = False,
+    dry_run: DryRun = False,
     yes: Annotated[bool, "Do not ask before large files are fetched.", Option("--yes", "-y")] = False,
     sources: Annotated[Path | None, "TOML file of further names, such as a mirror's."] = None,
     quiet: Quiet = False,
