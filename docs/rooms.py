@@ -17,7 +17,7 @@ BEGIN, END = "<!-- rooms: made by docs/rooms.py -->", "<!-- rooms end -->"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("halo.errors", "halo.progress"),
-    ("halo.fields",),
+    ("halo.fields", "halo.units"),
     ("halo.io",),
     ("halo.orbits",),
     ("halo.stars",),

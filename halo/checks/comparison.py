@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..fits.intervals import COVERAGE
+from ..io.columns import described
 from ..io.notebook import Shown
 
 FAR = 2.0
@@ -107,7 +108,7 @@ class Comparison(Shown):
             "paired": self.paired,
             "lost": self.lost,
         }
-        return table
+        return described(table, "compare")
 
     def record(self) -> dict[str, Any]:
         """Return the comparison for ``--json``; None for what is not a number."""

@@ -20,6 +20,7 @@ from astropy.table import QTable, Table
 from ..errors import UsageError
 from ..fits.fit import fit_many
 from ..fits.settings import FitSettings
+from ..io.columns import described
 from ..io.unfinished import Unfinished
 from ..mixtures.bins import columns_of
 from ..mixtures.counts import Mixtures, count, mix
@@ -145,7 +146,7 @@ class Injection:
             "stream": {"E": self.stream.E, "Lz": self.stream.Lz, "scatter": self.stream.scatter}
             | dict(self.stream.abundances),
         }
-        return table
+        return described(table, "injection")
 
     def describe(self) -> str:
         """Return the fewest stars of a stream that is found, a line per width, and the number of fits."""

@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import QTable
 
 from ..fits.intervals import COVERAGE
+from ..io.columns import described
 from ..io.notebook import Shown
 from ..orbits.convention import Convention
 from .headlines import HEADLINES
@@ -128,7 +129,7 @@ class Sensitivity(Shown):
         }
         if self.convention is not None:
             table.meta["convention"] = self.convention.record()
-        return table
+        return described(table, "sensitivity")
 
     def record(self) -> dict[str, Any]:
         """Return the same for ``--json``; None for what is not a number."""

@@ -13,6 +13,7 @@ from astropy.table import QTable
 from ..errors import UsageError
 from ..fits.fit import fit_mixtures
 from ..fits.settings import FitSettings
+from ..io.columns import described
 from ..io.unfinished import Unfinished
 from ..mixtures.counts import mix
 from ..progress import Progress, silent
@@ -268,7 +269,7 @@ def _table(
     order = np.argsort(np.round(table["held_out"], 12), kind="stable")
     table = table[order]
     table.meta |= {"draws": draws, "seed": seed, "folds": len(held), **verdict(table)}
-    return table
+    return described(table, "search")
 
 
 def verdict(table: QTable) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from astropy.table import Table
 from ..errors import InputError, UsageError
 from ..fits.engine import resolve_device
 from ..fits.settings import FitSettings
+from ..io.columns import described
 from ..mixtures.counts import mix
 from ..progress import Progress, silent
 from ..stars.catalogue import StarsLike
@@ -71,7 +72,7 @@ class Rank:
             for name in ("score", "gain", "gain_se", "chosen"):
                 table[name + end] = getattr(one, name)
         table.meta |= self.record()
-        return table
+        return described(table, "rank")
 
     def rows(self) -> list[dict[str, float | None]]:
         """Return the rows of the table, None where a number has no gain, for programs."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ..fields import LIMITS, NAMED, NUMBERS, STEPS, WHOLE_NUMBERS, Form, Option
+from ..units import ACTION, ENERGY, convert
 
 COMPONENTS = 3
 """Of a fit with a planted stream: two for the sample, one for the stream."""
@@ -84,8 +85,8 @@ class Stream:
         Mean of each abundance of the images, dex; the default lies where few stars of the halo do.
     scatter : float
         Standard deviation of each, dex.
-    E, Lz : float
-        Mean energy (km2 / s2) and angular momentum (kpc km / s).
+    E, Lz : float or Quantity
+        Mean energy and angular momentum, plain numbers in km2 / s2 and kpc km / s.
     """
 
     abundances: Annotated[
@@ -96,6 +97,9 @@ class Stream:
     scatter: Annotated[float, "Scatter of the stream's abundances [dex]."] = 0.06
     E: float = -1.6e5
     Lz: float = -500.0
+
+    def __post_init__(self) -> None:
+        convert(self, E=ENERGY, Lz=ACTION)
 
 
 @dataclass(frozen=True)

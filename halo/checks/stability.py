@@ -16,6 +16,7 @@ from ..fits.apply import held_components
 from ..fits.engine import CONVERGED
 from ..fits.fit import Fit, fit_mixtures
 from ..fits.settings import FitSettings
+from ..io.columns import described
 from ..io.unfinished import Unfinished
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis, Chemistry
@@ -104,7 +105,7 @@ class Stability:
             "least_cosine": {kind: self.least_cosine(kind) for kind in KINDS},
             "share_std": {kind: dict(zip(base.names, self.spread(kind).tolist(), strict=True)) for kind in KINDS},
         }
-        return table
+        return described(table, "stability")
 
     def describe(self) -> str:
         """Return how the components hold, a line per kind of change, and the number of fits."""

@@ -15,7 +15,7 @@ from .options import Json, Quiet, command
 
 @command("halonmf info fit.h5")
 def info(
-    file: Annotated[Path, "A .fits, .h5 or .ecsv file of this software, or the folder of a run.", Argument("FILE")],
+    file: Annotated[Path, "A .h5, .fits, .ecsv or .vot file, or the folder of a run.", Argument("FILE")],
     *,
     provenance: Annotated[bool, "Print settings, seeds, versions and checksums of inputs too."] = False,
     as_json: Json = False,

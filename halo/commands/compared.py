@@ -23,7 +23,7 @@ def compare(
         Path | None, "Prepared catalogue of A, to compare crossings and curves too.", Argument("STARS")
     ] = None,
     other: Annotated[Path | None, "That of B, where it is another.", Option("--other-stars")] = None,
-    output: Annotated[Path, "Table to write.", Option("--output", "-o")] = Path("compared.ecsv"),
+    output: Annotated[Path, "Table to write; .ecsv, .vot or .fits.", Option("--output", "-o")] = Path("compared.ecsv"),
     *,
     settings: CompareSettings,
     figure: Figure = None,

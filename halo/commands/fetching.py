@@ -11,7 +11,7 @@ import typer
 from ..ensembles.signals import stoppable
 from ..errors import UsageError
 from ..fields import Argument, Option
-from ..progress import Progress
+from ..progress import Progress, announce
 from .options import Quiet, command
 from .progress import Terminal
 
@@ -25,11 +25,9 @@ KEPT = "what has come is kept, run the same command again to go on."
 MEGABYTE = 1_000_000
 
 
-def _megabytes(progress: Progress) -> Progress:
-    """Return a progress that is told of bytes, and tells of MB."""
-    return lambda stage, done, total: progress(
-        f"{stage}, MB", max(total // MEGABYTE, 1) if done >= total else done // MEGABYTE, max(total // MEGABYTE, 1)
-    )
+def _in_megabytes(progress: Progress) -> Progress:
+    """Return what is called with bytes, and tells of MB."""
+    return lambda stage, done, total: progress(f"{stage}, MB", done // MEGABYTE, max(total // MEGABYTE, 1))
 
 
 def _names() -> list[str]:
@@ -81,7 +79,7 @@ def _from_archives(
     from ..archives.fetch import amount, carry_out, plan
 
     with stoppable(KEPT), Terminal(quiet) as progress:
-        todo = plan(names, folder, sources=sources, progress=_megabytes(progress))
+        todo = plan(names, folder, sources=sources, progress=_in_megabytes(progress))
     typer.echo("\n".join(_described(todo)))
     todo.check_room()
     if dry_run:
@@ -90,7 +88,8 @@ def _from_archives(
         _ask(f"fetch {amount(todo.missing)}?")
     try:
         with stoppable(KEPT), Terminal(quiet) as progress:
-            paths = carry_out(todo, _megabytes(progress))
+            announce(progress, *(f"{one.remote.name}, MB" for one in todo.files if not one.there))
+            paths = carry_out(todo, _in_megabytes(progress))
     except KeyboardInterrupt:
         typer.echo(f"halonmf: interrupted; {KEPT}", err=True)
         raise typer.Exit(130) from None

@@ -26,7 +26,7 @@ from .paths import check_there, with_suffix
 Stars = Annotated[Path, "Prepared catalogue, from halonmf prepare.", Argument("STARS")]
 FitFile = Annotated[Path, "A fit, from halonmf fit.", Argument("FIT")]
 Folder = Annotated[Path, "Where to write.", Argument("DIR", written=True)]
-Table = Annotated[Path, "Table to write.", Option("--output", "-o")]
+Table = Annotated[Path, "Table to write; .ecsv, .vot or .fits.", Option("--output", "-o")]
 Figure = Annotated[Path | None, "Draw it too: NAME.png, NAME.pdf and its caption NAME.txt.", Option(written=True)]
 Overwrite = Annotated[bool, "Replace existing files."]
 Quiet = Annotated[bool, "Print no progress.", Option("--quiet", "-q")]

@@ -13,6 +13,7 @@ from ..fits.engine import CONVERGED
 from ..fits.fit import component_names
 from ..fits.intervals import RECOMMENDED
 from ..fits.verdict import Verdict
+from ..io.columns import described
 from ..io.notebook import Shown, curves
 from ..replicates.table import find, key, subjects
 from ..stars.variables import unit_of
@@ -104,7 +105,7 @@ class Summary(Shown):
         made.meta["missing"] = list(self.missing)
         if self.verdict is not None:
             made.meta["verdict"] = self.verdict.record()
-        return made
+        return described(made, "summary")
 
     def to_xarray(self) -> xarray.Dataset:
         """Return the summary as a `xarray.Dataset`, as ``xarray.open_dataset`` makes it of its file ``summary.h5``.

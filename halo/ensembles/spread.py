@@ -13,6 +13,7 @@ from astropy.table import QTable
 from ..errors import UsageError
 from ..fits.intervals import COVERAGE
 from ..fits.reading import LAST, Reading
+from ..io.columns import described
 from ..products.compiling import as_python, compiled
 from ..products.crossings import crossings, single_crossings
 from ..products.profile import LEVELS, MIN_STARS, Crossing
@@ -92,8 +93,8 @@ class Spread:
     def table(self) -> QTable:
         """Return a spread as a table: a row per bin.
 
-        Columns ``lower``, ``upper``, ``centre``, ``n_stars``; for the component j of increasing energy ``fraction_j``,
-        ``setups_j`` (standard deviation over configurations), ``noise_lower_j`` and ``noise_upper_j`` (limits of the
+        Columns ``lower``, ``upper``, ``centre``, ``n_stars``; for each component, such as HE, ``fraction_HE``,
+        ``setups_HE`` (standard deviation over configurations), ``noise_lower_HE`` and ``noise_upper_HE`` (limits of the
         bootstrap minus its median). The metadata hold the crossings with both errors.
         """
         table = QTable()
@@ -101,10 +102,10 @@ class Spread:
         for name, x in (("lower", self.edges[:-1]), ("upper", self.edges[1:]), ("centre", self.centres)):
             table[name] = x * units.Unit(unit) if unit else x
         table["n_stars"] = self.n_stars
-        for j in range(len(self.names)):
-            table[f"fraction_{j + 1}"] = self.mean[:, j]
-            table[f"setups_{j + 1}"] = self.sigma[:, j]
-            table[f"noise_lower_{j + 1}"], table[f"noise_upper_{j + 1}"] = self.noise[:, :, j]
+        for j, name in enumerate(self.names):
+            table[f"fraction_{name}"] = self.mean[:, j]
+            table[f"setups_{name}"] = self.sigma[:, j]
+            table[f"noise_lower_{name}"], table[f"noise_upper_{name}"] = self.noise[:, :, j]
         table.meta.update(
             variable=self.variable,
             components=list(self.names),
@@ -122,7 +123,7 @@ class Spread:
             }
             for i, crossing in enumerate(self.crossings)
         }
-        return table
+        return described(table, "spread", self.variable)
 
     def describe(self) -> str:
         """Return a line per crossing with its spread over configurations and the limits of its bootstrap."""

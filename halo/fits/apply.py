@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import QTable
 
 from ..errors import InputError, UsageError
+from ..io.columns import described
 from ..mixtures.bins import BinsLike
 from ..mixtures.counts import Mixtures, mix
 from ..stars.catalogue import StarsLike, as_table, read_catalogue
@@ -94,8 +95,8 @@ class Application:
     def table(self) -> QTable:
         """Return weights and fractions as a table, one row per bin; see `tables.weights_table`.
 
-        With zero points also ``fraction_1_low`` and ``fraction_1_high``, ... : intervals of 68 % from draws of the zero
-        points, which have no other error in them. The metadata record the zero points.
+        With zero points also the like of ``fraction_HE_low`` and ``fraction_HE_high``: intervals of 68 % from draws of
+        the zero points, which have no other error in them. The metadata record the zero points.
         """
         table = weights_table(self.mixtures, self.W, self.fractions, self.names, self.ended())
         if self.zeropoints is not None:
@@ -104,9 +105,9 @@ class Application:
             }
         if self.drawn is not None:
             for name, edge in zip(("low", "high"), self.interval(), strict=True):
-                for j in range(edge.shape[1]):
-                    table[f"fraction_{j + 1}_{name}"] = edge[:, j]
-        return table
+                for component, column in zip(self.names, edge.T, strict=True):
+                    table[f"fraction_{component}_{name}"] = column
+        return described(table)
 
     def interval(self, coverage: float = COVERAGES[0]) -> tuple[np.ndarray, np.ndarray]:
         """Return the limits of the fractions from the draws of the zero points, both (m, k).

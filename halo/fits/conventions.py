@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import InputError
 from ..io.atomic import CATALOGUES, FITS, TABLES
 from ..io.opening import open_fits
-from ..io.tables import load_table
+from ..io.tables import is_table, load_table
 from ..orbits.convention import REMEDY, Convention, check_same, stated
 from ..stars.catalogue import StarsLike, as_table, is_prepared, read_catalogue, record_of
 from ..stars.origin import check_scale
@@ -51,7 +51,7 @@ def convention_of(path: str | Path) -> Convention | None:
     path = Path(path)
     suffix = path.suffix.lower()
     try:
-        if suffix in CATALOGUES:
+        if suffix in CATALOGUES and not is_table(path):
             with open_fits(path) as hdus:
                 return stated(record_of(hdus)) if is_prepared(hdus) else None
         if suffix in FITS:

@@ -11,14 +11,14 @@ from astropy.table import Table
 from ..errors import InputError, UsageError
 from ..io.atomic import CATALOGUES, FITS, TABLES, check_output
 from ..io.provenance import provenance
-from ..io.tables import load_table, save_table
+from ..io.tables import is_table, load_table, save_table
 from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
 from .fit import Fit
 from .store import load_fit, save_fit
 
 
 def load(path: str | Path) -> Any:
-    """Return what a file of this software holds: a fit (.h5), a prepared catalogue (.fits) or a table (.ecsv).
+    """Return what a file of this software holds: a fit, a prepared catalogue, or a table in any of its formats.
 
     Parameters
     ----------
@@ -43,15 +43,17 @@ def load(path: str | Path) -> Any:
     suffix = path.suffix.lower()
     if suffix in FITS:
         return load_fit(path)
-    if suffix in CATALOGUES:
+    if suffix in CATALOGUES and not is_table(path):
         return read_catalogue(path)
     if suffix in TABLES:
         return load_table(path)
-    raise InputError(f"{path}: expected a .h5, .fits or .ecsv file of this software.")
+    raise InputError(f"{path}: expected a {', '.join((FITS[0], *TABLES[:-2]))} or {TABLES[-2]} file of this software.")
 
 
 def save(path: str | Path, what: Any, *, overwrite: bool = False) -> Path:
-    """Write a fit (.h5), a prepared catalogue (.fits), or a table or anything that has one (.ecsv), with provenance.
+    """Write a fit (.h5), a prepared catalogue (.fits), or a table or anything that has one, with provenance.
+
+    Tables are ECSV (.ecsv), VOTables (.vot, .votable, .xml) or FITS (.fits), by how the name ends.
 
     Parameters
     ----------

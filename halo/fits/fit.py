@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 from astropy.table import QTable
@@ -20,6 +20,7 @@ from ..stars.origin import scale_of
 from ..stars.selection import choose
 from ..stars.variables import values
 from ..stars.weights import weights_of
+from ..units import ENERGY, Measured
 from .engine import CONVERGED, message, not_converged, resolve_device, solve
 from .labelled import labelled
 from .reading import ACCRETED, IN_SITU, Reading, read
@@ -34,7 +35,7 @@ LE, HE = "LE", "HE"
 
 
 @dataclass(frozen=True, repr=False)
-class Fit(Shown):
+class Fit(Shown, Measured):
     """Components and their weights, in order of increasing mean energy.
 
     Attributes
@@ -99,6 +100,7 @@ class Fit(Shown):
     judged: Verdict | None = None
     verified: bool = True
     survey: str = ""
+    UNITS: ClassVar[Mapping[str, str]] = {"mean_energy": ENERGY, "bin_energy": ENERGY}
 
     @cached_property
     def verdict(self) -> Verdict:

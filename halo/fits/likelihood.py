@@ -25,6 +25,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import UsageError
+from ..io.columns import described
 from ..io.notebook import Shown, bar
 from .engine import not_converged
 from .fit import NAMES, Fit
@@ -83,7 +84,7 @@ class Likelihood(Shown):
             "level": self.level, "threshold": self.threshold, "deviance": self.deviance,
             "unsettled": list(self.unsettled), "fit_status": self.fit_status, "fit_kkt": self.fit_kkt,
         }  # fmt: skip
-        return table
+        return described(table, "likelihood")
 
     def describe(self) -> str:
         """Return a line per component, and what the intervals are."""

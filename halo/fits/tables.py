@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units
 from astropy.table import QTable
 
+from ..io.columns import described
 from ..mixtures.counts import Mixtures
 from ..mixtures.settings import Chemistry
 from ..stars.variables import unit_of
@@ -24,10 +25,9 @@ def weights_table(
     """Return the weights of components as a table: one row per bin.
 
     Columns ``lower``, ``upper``, ``centre`` (with ``_VARIABLE`` appended when there are two variables), ``n_stars``, of
-    weighted stars ``effective`` (their effective number),
-    ``weight_1`` ... ``weight_k`` (counts) and ``fraction_1`` ... ``fraction_k``, components in order of increasing
-    mean energy. The metadata name the components, count the stars that were left out, and say how the fit ended and
-    which rows did not converge.
+    weighted stars ``effective`` (their effective number), and for each component ``weight_`` (counts) and ``fraction_``
+    with its name, such as ``fraction_HE``, in order of increasing mean energy. The metadata name the components, count
+    the stars that were left out, and say how the fit ended and which rows did not converge.
 
     The weights are in counts as `Fit.W` is: a star counts once per plane, and with the Frobenius loss they do not add
     up to the bin's counts. So they are no numbers of stars.
@@ -54,9 +54,9 @@ def weights_table(
     table["n_stars"] = mixtures.n_stars
     if mixtures.weights is not None:
         table["effective"] = mixtures.effective
-    for j in range(W.shape[1]):
-        table[f"weight_{j + 1}"] = W[:, j]
-        table[f"fraction_{j + 1}"] = fractions[:, j]
+    for j, name in enumerate(names):
+        table[f"weight_{name}"] = W[:, j]
+        table[f"fraction_{name}"] = fractions[:, j]
     table.meta["variables"] = [axis.variable for axis in axes]
     table.meta["components"] = list(names)
     if mixtures.convention is not None:
@@ -66,7 +66,7 @@ def weights_table(
     table.meta.update(ended)
     planes = (str(plane) for plane in mixtures.chemistry.planes)
     table.meta["stars_outside_images"] = dict(zip(planes, mixtures.outside_images, strict=True))
-    return table
+    return described(table, variable=axes[0].variable if len(axes) == 1 else "")
 
 
 def convergence(status: str, kkt: float, unconverged: np.ndarray) -> dict[str, Any]:
@@ -98,4 +98,4 @@ def images_table(chemistry: Chemistry, H: np.ndarray, names: tuple[str, ...]) ->
     table["y"] = np.array([middle[chemistry.planes[i].y][j] for i, j in zip(plane, y, strict=True)]) * units.dex
     for name, row in zip(names, H, strict=True):
         table[name] = row[cells]
-    return table
+    return described(table, "images")

@@ -12,6 +12,7 @@ from astropy import units
 from astropy.table import QTable, Table
 
 from ..errors import InputError, UsageError
+from ..io.columns import described
 from ..io.tables import load_table
 from ..stars.catalogue import Catalogue, StarsLike, read_catalogue
 from ..stars.origin import MOVED, check_scale, scale_of, survey_of
@@ -134,7 +135,7 @@ class ZeroPoints:
             "covariance": self.covariance.tolist(),
             "lost": self.lost,
         }
-        return table
+        return described(table, "zeropoints")
 
     @classmethod
     def from_table(cls, table: Table, where: str) -> ZeroPoints:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from ..errors import OutputError, UsageError
 
-FITS, CATALOGUES, TABLES = (".h5", ".hdf5"), (".fits", ".fit"), (".ecsv",)
-"""How the names of fits, prepared catalogues and tables end."""
+FITS, CATALOGUES, VOTABLES = (".h5", ".hdf5"), (".fits", ".fit"), (".vot", ".votable", ".xml")
+"""How the names of fits, prepared catalogues and VOTables end."""
+TABLES = (".ecsv", *VOTABLES, *CATALOGUES)
+"""How the names of tables end, which are written so; the first is the usual one."""
 
 
 def check_output(

@@ -26,7 +26,7 @@ LONGEST_HEADER, MOST_EXTENSIONS = 4000, 1000
 """Most blocks of a header and most extensions of a packed file that are looked at."""
 TRUE, FALSE = ord("T"), ord("F")
 _DAMAGED = "damaged table header"
-_LAYOUT = re.compile(
+LAYOUT = re.compile(
     r"XTENSION|BITPIX|NAXIS\d*|[PG]COUNT|TFIELDS|THEAP|T[A-Z]{3,4}\d+|EXTNAME|EXTVER|CHECKSUM|DATASUM|COMMENT|HISTORY|"
 )
 """Cards that say how a table is laid out, or nothing that counts."""
@@ -127,7 +127,7 @@ def _located(path: Path, number: int, hdu: fits.BinTableHDU, offset: Callable[[f
         plain = hdu.columns.dtype.newbyteorder(">")
         fields = [plain.fields[name][:2] for name in plain.names or ()]
         n_rows, width, start = int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"]), offset(hdu)
-        cards = {key: value for key, value in hdu.header.items() if not _LAYOUT.fullmatch(key)}
+        cards = {key: value for key, value in hdu.header.items() if not LAYOUT.fullmatch(key)}
         formats, offsets = [f[0] for f in fields], [f[1] for f in fields]
         layout = {"names": keys, "formats": formats, "offsets": offsets, "itemsize": plain.itemsize}
         dtype = np.dtype(layout)  # type: ignore[call-overload]

@@ -103,7 +103,7 @@ def checksum(
         value = attributes[name]
         add(name.encode(), value if isinstance(value, bytes) else str(value).encode())
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name]).reshape(np.shape(arrays[name]))
+        array = np.ascontiguousarray(arrays[name])  # with one axis where there is none, as in all files so far
         if array.dtype.kind == "U":
             add(name.encode(), f"text {array.shape}".encode(), *(text.encode() for text in array.ravel().tolist()))
         else:

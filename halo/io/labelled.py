@@ -156,7 +156,7 @@ def cf_unit(text: str) -> str:
 
     unit = units.Unit(text)
     pairs = zip(unit.bases, unit.powers, strict=True)
-    ordered = sorted(pairs, key=lambda pair: pair[1] < 0)  # as they stand, those that divide last
+    ordered = sorted(pairs, key=lambda pair: (pair[1] < 0, text.find(pair[0].to_string())))  # as they stand
     return " ".join(f"{base.to_string()}{'' if power == 1 else power}" for base, power in ordered)
 
 

@@ -1,10 +1,11 @@
-"""ECSV tables and texts with provenance."""
+"""Tables and texts with provenance: ECSV, VOTable or FITS, by how the name ends."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import itertools
+import json
 import math
 import re
 import warnings
@@ -12,15 +13,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
-from astropy.table import QTable, Table
+from astropy import units
+from astropy.io import fits
+from astropy.table import MaskedColumn, QTable, Table
 from astropy.utils.exceptions import AstropyWarning
 
-from ..errors import InputError
-from .atomic import write_atomically, write_bytes
+from ..errors import InputError, OutputError
+from .atomic import CATALOGUES, VOTABLES, write_atomically, write_bytes
+from .columns import described, renamed
 from .hdf5 import first_line
+from .hdus import from_hdu, table_hdu, unknown_units, write_sealed
+from .opening import BLOCK, open_fits
+from .packed import beginning
 from .provenance import plain
 from .reading import check_file, cleaned
+from .votable import from_votable, to_votable
 
 SEAL = "content_sha256"
 """The entry of a table's metadata that holds the checksum of all of its text, with zeros in its own place."""
@@ -28,27 +37,76 @@ LARGEST = 2**30
 """Most bytes of a table that are read."""
 LONGEST, MOST_NODES = 2**24, 1e6
 """Most characters of metadata, and most values in them."""
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, yaml.YAMLError)
+SCHEMA = 1
+"""Version of the layout of FITS tables; it rises when a reader of the old one would misread the new."""
+TABLE, METADATA, UNITS = "table", "METADATA", "column_units"
+"""What a FITS table calls itself, its extension of metadata, and the entry for units that a format does not know."""
 _ZEROS = "0" * 64
+_SEALED_INFO = re.compile(rf'(name="{SEAL}" value=")([0-9a-f]{{64}})'.encode())
 _SEALED = re.compile(rf"^(# .*{SEAL}: '?)([0-9a-f]{{64}})\b", re.MULTILINE)
 
 
 def save_table(path: str | Path, table: Table, provenance: Mapping[str, Any], *, overwrite: bool = False) -> Path:
-    """Write a product as ECSV, with its provenance in the metadata.
+    """Write a product with its provenance in the metadata: as VOTable or FITS where the name ends so, else as ECSV.
+
+    Columns have units, descriptions, formats and UCDs, where the table or `columns.described` know them.
 
     Raises
     ------
     OutputError
-        The file exists, or cannot be written.
+        The file exists, or cannot be written; or FITS or a VOTable cannot hold what is in the table.
     """
-    table = table.copy(copy_data=False)
+    path = Path(path)
+    table = described(table.copy(copy_data=False), str(provenance.get("command", "")))
     table.meta["provenance"] = plain(provenance)
+    suffix = path.suffix.lower()
+    write = _as_fits if suffix in CATALOGUES else _as_votable if suffix in VOTABLES else _as_ecsv
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)  # of names that other software may find odd
+            written = write(table)
+    except (ValueError, TypeError, KeyError, fits.VerifyError) as error:
+        if write is _as_ecsv:
+            raise
+        raise OutputError(f"{path}: cannot be written so ({cleaned(first_line(error))}); name it .ecsv.") from error
+    return write_bytes(path, written, overwrite=overwrite)
+
+
+def _as_ecsv(table: Table) -> bytes:
+    table = Table(table, copy=False)  # of plain columns with units: STIL refuses the classes of astropy
     table.meta[SEAL] = _ZEROS
     written = io.StringIO()
     table.write(written, format="ascii.ecsv")
     text = written.getvalue()
     seal = hashlib.sha256(text.encode()).hexdigest()
-    return write_bytes(path, _SEALED.sub(rf"\g<1>{seal}", text, count=1).encode(), overwrite=overwrite)
+    return _SEALED.sub(rf"\g<1>{seal}", text, count=1).encode()
+
+
+def _as_votable(table: Table) -> bytes:
+    record = _record(table, "vounit")
+    infos = {name: json.dumps(value) for name, value in record["meta"].items()}
+    if record["units"]:
+        infos[UNITS] = json.dumps(record["units"])
+    title = f"Made by halonmf {record['meta']['provenance'].get('command', '')}".rstrip()
+    data = to_votable(table, title, infos | {SEAL: _ZEROS})
+    seal = hashlib.sha256(data).hexdigest().encode()
+    return _SEALED_INFO.sub(rb"\g<1>" + seal, data, count=1)
+
+
+def _as_fits(table: Table) -> bytes:
+    primary = fits.PrimaryHDU()
+    primary.header["HALONMF"] = (TABLE, "what this file is")
+    primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")
+    text = json.dumps(_record(table, "fits"), sort_keys=True).encode("ascii")
+    record = fits.ImageHDU(np.frombuffer(text, dtype=np.uint8), name=METADATA)  # so that the file has one table
+    written = io.BytesIO()
+    write_sealed(fits.HDUList([primary, table_hdu(table, "TABLE"), record]), written)
+    return written.getvalue()
+
+
+def _record(table: Table, form: str) -> dict[str, Any]:
+    """Return what formats other than ECSV hold as JSON: the metadata, and units that the format does not know."""
+    return {"meta": plain(table.meta), "units": unknown_units(table, form)}
 
 
 def save_text(path: str | Path, text: str, *, overwrite: bool = False) -> Path:
@@ -67,7 +125,9 @@ def save_text(path: str | Path, text: str, *, overwrite: bool = False) -> Path:
 
 
 def load_table(path: str | Path) -> Table:
-    """Read a product that `save_table` wrote.
+    """Read a product that `save_table` wrote, in any of its formats: the file's content tells which.
+
+    Columns that an earlier version numbered have their components' names.
 
     Raises
     ------
@@ -77,25 +137,111 @@ def load_table(path: str | Path) -> Table:
     path = check_file(path)
     if path.stat().st_size > LARGEST:
         raise InputError(f"{path}: has more than {LARGEST:,} bytes, which no table of this software has.")
+    head = beginning(path).lstrip()
+    if head.startswith(b"SIMPLE  ="):
+        form, read = "a FITS table of this software", _from_fits
+    elif head.startswith((b"<?xml", b"<VOTABLE")):
+        form, read = "a VOTable", _from_votable
+    else:
+        form, read = "ECSV", _from_ecsv
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        sealed = _SEALED.search(text)
-        if sealed and sealed[2] != hashlib.sha256(_SEALED.sub(rf"\g<1>{_ZEROS}", text, count=1).encode()).hexdigest():
-            raise InputError(
-                f"{path}: has another checksum than it should: it is damaged or was edited. Make it again, or take the "
-                f"line of {SEAL} out if the change is meant."
-            )
-        lines = text.split("\n")
-        check_aliases(path, lines)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)  # of what is then refused, or changes nothing
-            table = QTable.read(lines, format="ascii.ecsv")
+        table = read(path)
     except RecursionError:
-        raise InputError(f"{path}: cannot be read as ECSV (metadata nested without end).") from None
-    except _UNREADABLE as error:
-        raise InputError(f"{path}: cannot be read as ECSV ({cleaned(first_line(error))}).") from error
+        raise InputError(f"{path}: cannot be read as {form} (metadata nested without end).") from None
+    except InputError:
+        raise
+    except Exception as error:  # readers of damaged files raise their own, of every kind
+        raise InputError(f"{path}: cannot be read as {form} ({cleaned(first_line(error))}).") from error
     table.meta.pop(SEAL, None)
+    return renamed(table)
+
+
+def is_table(path: str | Path) -> bool:
+    """Return whether a file is a FITS table of this software, which is no prepared catalogue.
+
+    The header's first block tells; whoever reads the file looks at the rest.
+    """
+    try:
+        return f"HALONMF = '{TABLE}" in beginning(path, BLOCK).decode("ascii", "replace")
+    except InputError:
+        return False
+
+
+def _from_ecsv(path: Path) -> Table:
+    text = path.read_text(encoding="utf-8-sig")
+    sealed = _SEALED.search(text)
+    if sealed and sealed[2] != hashlib.sha256(_SEALED.sub(rf"\g<1>{_ZEROS}", text, count=1).encode()).hexdigest():
+        raise _altered(path)
+    lines = text.split("\n")
+    check_aliases(path, lines)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)  # of what is then refused, or changes nothing
+        table = QTable.read(lines, format="ascii.ecsv")
+    for name in table.colnames:
+        if isinstance(table[name], MaskedColumn) and table[name].dtype.kind == "U":
+            table[name] = table[name].filled("")  # the reader masks every empty text
     return table
+
+
+def _from_votable(path: Path) -> Table:
+    data = path.read_bytes()
+    sealed = _SEALED_INFO.search(data)
+    if (
+        sealed
+        and sealed[2].decode()
+        != hashlib.sha256(_SEALED_INFO.sub(rb"\g<1>" + _ZEROS.encode(), data, count=1)).hexdigest()
+    ):
+        raise _altered(path)
+    table, infos = from_votable(data)
+    infos.pop(SEAL, None)
+    given = json.loads(infos.pop(UNITS, "{}"))
+    return _completed(table, {name: _from_json(value) for name, value in infos.items()}, given)
+
+
+def _from_fits(path: Path) -> Table:
+    with open_fits(path) as hdus, warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        if hdus[0].header.get("HALONMF") != TABLE or hdus[0].header.get("SCHEMA") != SCHEMA:
+            raise InputError(f"{path}: no table of this software, or of another layout than version {SCHEMA}.")
+        if any(0 in (hdu.verify_checksum(), hdu.verify_datasum()) for hdu in hdus):
+            raise _altered(path, "the cards CHECKSUM and DATASUM")
+        record = json.loads(hdus[METADATA].data.tobytes())
+        return _completed(from_hdu(hdus[1]), record["meta"], record["units"])
+
+
+def _completed(table: Table, meta: Mapping[str, Any], given: Mapping[str, str]) -> Table:
+    """Return a table with its metadata, and with units that the file's format did not know."""
+    table.meta = {name: _numbers(value) for name, value in meta.items()}
+    for name, unit in given.items():
+        info = table[name].info
+        said = info.format, info.description, info.meta
+        table[name] = units.Quantity(np.asarray(table[name]), unit)
+        info = table[name].info
+        info.format, info.description, info.meta = said
+    return table
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # of other software
+
+
+def _numbers(value: Any) -> Any:
+    """Return metadata with NaN and infinities, which JSON has as text."""
+    if isinstance(value, dict):
+        return {name: _numbers(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_numbers(one) for one in value]
+    return float(value) if value in ("nan", "inf", "-inf") else value
+
+
+def _altered(path: Path, seal: str = f"the line of {SEAL}") -> InputError:
+    return InputError(
+        f"{path}: has another checksum than it should: it is damaged or was edited. Make it again, or take {seal} out "
+        "if the change is meant."
+    )
 
 
 def check_aliases(path: Path, lines: Iterable[str] | None = None) -> None:

@@ -15,6 +15,8 @@ from .settings import Axis, Chemistry, as_axes
 
 ROUNDED = 4 * float(np.finfo(np.float32).eps)
 """Part of a range's larger limit that rounding can move a value by: catalogues hold abundances in single precision."""
+CONVERTED = 8 * float(np.finfo(float).eps)
+"""The same for a change of units: stars in other units must fall into the bins that were made of them."""
 MOST_BINS = 2**20
 """Most bins; any survey of abundances has fewer stars, and the edges of more bins would fill the memory."""
 
@@ -51,16 +53,17 @@ class Bins:
     def assign(self, table: Any) -> np.ndarray:
         """Return the bin of every star, -1 outside; int, shape (n_stars,).
 
-        Bins include their lower edge; the last of each axis includes its upper edge too.
+        Bins include their lower edge; the last of each axis includes its upper edge too. The outermost edges of
+        bins of equal counts, which are stars', reach out by `CONVERTED`.
         """
-        rows = place(values(table, self.axes[0].variable), self.edges[0])
+        rows = place(values(table, self.axes[0].variable), _reaching(self.edges[0], self.axes[0]))
         if len(self.axes) == 1:
             return rows
         second = values(table, self.axes[1].variable)
         index = np.full(len(rows), -1)
         for i, edges in enumerate(self.edges[1]):
             inside = np.flatnonzero(rows == i)
-            column = place(second[inside], edges)
+            column = place(second[inside], _reaching(edges, self.axes[1]))
             index[inside] = np.where(column >= 0, i * self.axes[1].count + column, -1)
         return index
 
@@ -157,6 +160,14 @@ def place(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
     index = np.searchsorted(edges, x, side="right") - 1
     index[x == edges[-1]] = len(edges) - 2
     return np.where(np.isfinite(x) & (index >= 0) & (index < len(edges) - 1), index, -1)
+
+
+def _reaching(edges: np.ndarray, axis: Axis) -> np.ndarray:
+    """Return edges of which the outermost, where they are stars', lie farther out by what other units can move them."""
+    if axis.regular:
+        return edges
+    slack = CONVERTED * np.abs(edges[[0, -1]]).max()
+    return np.concatenate([[edges[0] - slack], edges[1:-1], [edges[-1] + slack]])
 
 
 def place_on_pixels(x: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import UsageError
 from ..fields import Form, Option
+from ..units import in_unit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +25,8 @@ class Axis:
         A name such as ``E`` or ``Lz``.
     count : int
         Number of bins.
-    low, high : float or None
-        Limits of regular bins in the variable's unit; None makes bins of equal counts.
+    low, high : float, Quantity or None
+        Limits of regular bins, plain numbers in the variable's unit; None makes bins of equal counts.
     """
 
     variable: str
@@ -38,6 +39,13 @@ class Axis:
             raise UsageError("bins need the name of a variable, such as E:8; got none.")
         if self.count < 1:
             raise UsageError(f"bins of {self.variable}: the count must be >= 1, got {self.count}.")
+        if any(getattr(x, "unit", None) is not None for x in (self.low, self.high)):
+            from ..stars.variables import unit_of  # needs numpy, which the help of commands does without
+
+            unit = unit_of(self.variable)
+            for name in ("low", "high"):
+                limit = in_unit(getattr(self, name), unit, f"bins of {self.variable}: limits")
+                object.__setattr__(self, name, limit)
         if (self.low is None) != (self.high is None):
             raise UsageError(f"bins of {self.variable}: give both limits or none.")
         if self.low is not None and self.high is not None and not -math.inf < self.low < self.high < math.inf:

@@ -19,6 +19,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from ..io.atomic import write_atomically
+from ..io.hdus import table_hdu
 from ..stars.variables import ELEMENTS
 from .observe import APO1M, COMMISSIONING, DUPLICATE, LOGG_BAD, NOT_MAIN, STAR_BAD, STAR_WARN, TEFF_BAD, TELLURIC_BIT
 from .settings import FILES
@@ -257,7 +258,7 @@ def _renamed(truth: Table, ids: np.ndarray) -> Table:
 
 def write_extensions(path: Path, tables: tuple[Table, ...], header: Mapping[str, tuple[object, str]]) -> None:
     """Write tables as extensions 1, 2, ... of one file, within gzip where its name ends so, with `header` in each."""
-    hdus = fits.HDUList([fits.PrimaryHDU(), *(fits.BinTableHDU(table) for table in tables)])
+    hdus = fits.HDUList([fits.PrimaryHDU(), *(table_hdu(table) for table in tables)])
     for hdu in hdus[1:]:
         for key, value in header.items():
             hdu.header[key] = value

@@ -8,6 +8,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Table
 
+from ..io.columns import described
 from ..orbits.frames import to_galactocentric
 from ..orbits.kinematics import angular_momentum, energy
 from ..stars.variables import ELEMENTS
@@ -166,7 +167,7 @@ def truth_table(true: TrueStars, seen: Observed, apogee_id: np.ndarray, thinning
     for name, values in columns.items():
         table[name] = values[star]
         table[name].unit = units.get(name)
-    return table
+    return described(table, "truth")
 
 
 def member_tables(true: TrueStars, source_id: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:

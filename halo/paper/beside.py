@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from astropy import units
 from astropy.table import Table
 
 from .. import figures
@@ -44,9 +43,6 @@ def products_of(selection: str) -> Callable[[Study], Part]:
     def make(study: Study) -> Part:
         found = study.recommended(selection)
         fit, line, name = found.fit, found.boundary, f"recommended-{selection}"
-        parts = found.tracks.table()
-        for column in ("x", "median", "deviation"):
-            parts[column] = parts[column] * units.dex
         bounds = found.classifier.table()
         caption = _caption(found.table1, selection)
         percentiles, numbers, members = found.table1.table(), found.table(), Table()
@@ -61,7 +57,7 @@ def products_of(selection: str) -> Callable[[Study], Part]:
             **{f"{name}-{key}": table for key, table in fit.tables().items()},
             f"{name}-map": found.map.table(),
             f"{name}-boundary": bounds,
-            f"{name}-parts": parts,
+            f"{name}-parts": found.tracks.table(),
         }
         of_table1, of_members = f"table1-{selection}", f"members-{selection}"
         return Part(

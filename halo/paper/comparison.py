@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import HalonmfError, InputError
+from ..io.columns import described
 from ..products.memberships import Reliability, memberships, reliability
 from ..replicates.table import key
 from .amounts import amount
@@ -130,7 +131,7 @@ def table(compared: Sequence[Both]) -> Table:
         columns["tolerance"].append(np.nan if expected is None else number.allowed(expected))
     made = Table(columns)
     made.meta["caption"] = "The paper's numbers as both analyses find them; all that both make."
-    return made
+    return described(made, "analyses")
 
 
 def sheet(compared: Sequence[Both], mock: bool) -> Sheet:

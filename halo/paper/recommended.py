@@ -25,6 +25,7 @@ from ..fits.intervals import COVERAGE, RECOMMENDED, Ordered, interval_type
 from ..fits.reading import ACCRETED, IN_SITU, Reading
 from ..fits.settings import Bootstrap, FitSettings
 from ..fits.verdict import fullest_bins
+from ..io.columns import described
 from ..mixtures.settings import Axis, parse_axes
 from ..products.boundary import Boundary
 from ..products.classifier import Classifier
@@ -186,7 +187,7 @@ class Recommended:
             "replicates": 0 if self.refits is None else len(self.refits.good),
             "replicates_lost": 0 if self.refits is None else self.refits.lost,
         }
-        return table
+        return described(table, "recommended")
 
     def describe(self) -> str:
         """Return the choice of components, the verdict, and the quoted numbers with their intervals."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from astropy import units
 from astropy.table import QTable, Table, vstack
 
 from .. import figures
@@ -158,12 +157,9 @@ def two_values(study: Study, selection: str, products: tuple[str, ...]) -> dict[
 def fit_data(name: str, two: Two) -> dict[str, Any]:
     """Return the tables behind a picture of two components: weights, images, map, boundary, tracks."""
     fit = two.fit
-    lines = tracks(fit).table()
-    for column_name in ("x", "median", "deviation"):
-        lines[column_name] = lines[column_name] * units.dex
     return {
         **{f"{name}-{of}": table for of, table in fit.tables().items()},
         f"{name}-map": two.map.table(),
         f"{name}-boundary": two.line.table(),
-        f"{name}-tracks": lines,
+        f"{name}-tracks": tracks(fit).table(),
     }

@@ -13,6 +13,7 @@ from ..fits.conventions import checked
 from ..fits.engine import not_converged
 from ..fits.fit import Fit
 from ..fits.store import FitLike, as_fit
+from ..io.columns import described
 from ..mixtures.bins import Bins, columns_of
 from ..mixtures.settings import Chemistry, Plane
 from ..products.boundary import Boundary
@@ -157,7 +158,7 @@ class Aurora:
             "removed": "sqrt(N) stars of each bin removed at random, as in the paper: a spread, not a standard error",
             "drawn": "bootstrap: N of N stars with replacement, standard errors",
         }
-        return table
+        return described(table, "aurora")
 
     def describe(self) -> str:
         """Return the branch's map in numbers, and how many stars it has."""

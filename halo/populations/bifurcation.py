@@ -11,6 +11,7 @@ from astropy.table import Table
 from scipy.stats import ks_2samp, mannwhitneyu
 
 from ..errors import InputError, UsageError
+from ..io.columns import described
 from ..mixtures.bins import place
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
@@ -140,7 +141,7 @@ class Bifurcation:
             "unit": "kpc km / s",
             "differ": [s.name for s in self.scan if s.differs],
         }
-        return table
+        return described(table, "bifurcation")
 
     def tables(self) -> dict[str, Table]:
         """Return all tables by name.
@@ -169,7 +170,8 @@ class Bifurcation:
     def _scan_table(self) -> Table:
         """Return the scan as a table, a row per property, most different first."""
         names = ("name", "above", "below", "distance", "p_ks", "p_rank", "corrected", "by_construction", "differs")
-        return Table({column: [getattr(row, column) for row in self.scan] for column in names})
+        columns = {column: [getattr(row, column) for row in self.scan] for column in names}
+        return described(Table(columns), "bifurcation")
 
     def _pixel_table(self) -> Table:
         """Return the mean actions as a table, a row per pixel: edges (dex), stars, and means (kpc km/s)."""
@@ -182,7 +184,7 @@ class Bifurcation:
         table["n_stars"] = self.counts.ravel()
         for name, mean in zip(ACTIONS, self.means, strict=True):
             table[f"mean_{name}"] = mean.ravel()
-        return table
+        return described(table, "bifurcation")
 
 
 def bifurcation(

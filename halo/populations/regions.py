@@ -13,6 +13,7 @@ from astropy.table import QTable, Table
 from scipy.stats import ks_2samp
 
 from ..errors import InputError, UsageError
+from ..io.columns import described
 from ..io.toml import read_toml
 from ..mixtures.settings import Plane, parse_plane
 from ..stars.catalogue import StarsLike
@@ -20,6 +21,7 @@ from ..stars.expressions import parse_cut
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
 from ..stars.variables import values
+from ..units import ENERGY, in_unit
 from .settings import RegionSettings
 
 REGION_FILE = Path(__file__).with_name("regions.toml")
@@ -220,7 +222,7 @@ class RegionEnergies:
             ("bootstrap_support", self.support),
         ):
             table.meta[name] = dict(zip(self.names, numbers.tolist(), strict=True))
-        return table
+        return described(table, "regions")
 
     def describe(self) -> str:
         """Return the regions, a line each, and which is most like the reference."""
@@ -262,8 +264,8 @@ def region_energies(
         The region to compare with.
     bins : int
         Bins of the histograms.
-    E_range : tuple of float
-        Their range, km2 / s2.
+    E_range : tuple of float, or Quantity
+        Their range, plain numbers in km2 / s2.
     draws : int
         Bootstrap draws of both samples behind `RegionEnergies.support`.
     seed : int
@@ -292,7 +294,7 @@ def region_energies(
         raise UsageError(f"{reference!r} must be one of two or more regions; there are {', '.join(regions)}.")
     names = (reference, *(name for name in regions if name != reference))
     sample_stars, _ = choose(stars, as_selection(selection))
-    E = values(sample_stars, "E")
+    E, E_range = values(sample_stars, "E"), in_unit(E_range, ENERGY, "E_range")
     samples, outside = [], []
     for name in names:
         chosen = E[regions[name].select(sample_stars)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ..fields import LIMITS, LINE, Option
+from ..units import ENERGY, convert
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class RegionSettings:
         The region that the others are compared with.
     bins : int
         Bins of energy.
-    E_range : (float, float)
+    E_range : (float, float) or Quantity
         Their limits, km2 / s2.
     seed : int
         Of the bootstrap draws.
@@ -31,6 +32,9 @@ class RegionSettings:
     E_range: Annotated[tuple[float, float], "LOW:HIGH [km2/s2].", Option(form=LIMITS)] = (-2.5e5, -1.0e5)
     seed: Annotated[int, "Seed of the bootstrap draws."] = 0
     draws: int = 1000
+
+    def __post_init__(self) -> None:
+        convert(self, E_range=ENERGY)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from astropy import units
@@ -11,11 +13,13 @@ from astropy.table import QTable
 from ..errors import UsageError
 from ..fits.apply import Application, apply
 from ..fits.store import FitLike, as_fit
+from ..io.columns import described
 from ..io.notebook import Shown, curves
 from ..mixtures.settings import Axis
 from ..stars.catalogue import StarsLike
 from ..stars.published_line import BK23_OFFSET, belokurov_kravtsov
 from ..stars.settings import Selection
+from ..units import ACTION, ENERGY, Measured, in_unit, like
 from .compiling import as_python
 from .crossings import boundaries
 from .profile import MIN_STARS
@@ -31,7 +35,7 @@ STATUSES = (CROSSES, TWICE, NEVER, EMPTY, REVERSED)
 
 
 @dataclass(frozen=True, repr=False)
-class Boundary(Shown):
+class Boundary(Shown, Measured):
     """E_b(Lz): per Lz column, coming from high energies, where the accreted fraction first falls below a level.
 
     Attributes
@@ -65,6 +69,7 @@ class Boundary(Shown):
     level: float
     smoothing: float
     application: Application
+    UNITS: ClassVar[Mapping[str, str]] = {"E": ENERGY, "smoothed": ENERGY, "Lz": ACTION, "Lz_edges": ACTION}
 
     @property
     def Lz(self) -> np.ndarray:
@@ -79,15 +84,20 @@ class Boundary(Shown):
     def __call__(self, Lz: np.ndarray) -> np.ndarray:
         """Return the smoothed boundary at any Lz, linear between columns and constant beyond the last ones.
 
+        Parameters
+        ----------
+        Lz : array or Quantity
+            Plain numbers in kpc km/s give plain ones in km2 / s2, and Quantities Quantities.
+
         Raises
         ------
         UsageError
-            If no column has a boundary.
+            If no column has a boundary, or Lz has a unit of another kind.
         """
         good = np.isfinite(self.smoothed)
         if not good.any():
             raise UsageError("no Lz column has a boundary; use wider bins or another selection.")
-        return np.interp(Lz, self.Lz[good], self.smoothed[good])
+        return like(Lz, np.interp(in_unit(Lz, ACTION, "Lz"), self.Lz[good], self.smoothed[good]), ENERGY)
 
     def table(self) -> QTable:
         """Return the boundary as a table: one row per Lz column, with the line of Belokurov & Kravtsov (2023).
@@ -117,7 +127,7 @@ class Boundary(Shown):
             "Belokurov & Kravtsov (2023), lowered by the offset to McMillan (2017) energies; the offset is inferred "
             "from public globular-cluster flags, not published"
         )
-        return table
+        return described(table, "boundary")
 
     def describe(self) -> str:
         """Return the boundary, a line per Lz column, and in how many columns there is one."""
@@ -167,8 +177,8 @@ def boundary(
         Prepared stars.
     grid : int
         Bins on either axis.
-    E_range, Lz_range : (float, float)
-        Limits of the grid, km2 / s2 and kpc km/s.
+    E_range, Lz_range : (float, float) or Quantity
+        Limits of the grid, plain numbers in km2 / s2 and kpc km/s.
     level : float
         Accreted fraction at the boundary.
     smoothing : float

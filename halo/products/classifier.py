@@ -6,8 +6,9 @@ Kravtsov (2023) is defined everywhere; what a fit says of it is how far it has t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from astropy import units
@@ -15,8 +16,10 @@ from astropy.table import Column, QTable, Table
 from astropy.utils.masked import Masked
 
 from ..errors import InputError, UsageError
+from ..io.columns import described
 from ..orbits.convention import UNKNOWN, Convention, stated
 from ..stars.published_line import BK23_OFFSET, belokurov_kravtsov
+from ..units import ACTION, ENERGY, Measured, in_unit, like
 from .boundary import Boundary
 from .settings import LINES
 
@@ -41,7 +44,8 @@ class Classified:
 
     def table(self) -> Table:
         """Return the three columns as a table."""
-        return Table({"P_accreted": self.P_accreted, "accreted": self.accreted, "in_range": self.in_range})
+        columns = {"P_accreted": self.P_accreted, "accreted": self.accreted, "in_range": self.in_range}
+        return described(Table(columns), "classified")
 
     def problems(self) -> str:
         """Return the empty string: nothing here can fail to converge."""
@@ -55,8 +59,8 @@ class Classified:
             own = _plain(made[name], unit) if name in made.colnames else None
             if own is None or not np.array_equal(own, values, equal_nan=True):
                 made[name] = Column(values, unit=unit)
-        for name, values in self.table().items():
-            made[name] = np.asarray(values)
+        for name, column in self.table().items():
+            made[name] = column
         return made
 
     def describe(self) -> str:
@@ -81,7 +85,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Classifier:
+class Classifier(Measured):
     """A boundary with its interval, and the accreted fraction by the energy above the published line.
 
     Attributes
@@ -117,6 +121,7 @@ class Classifier:
     lost: int
     convention: Convention
     found: Boundary | None = field(default=None, repr=False)
+    UNITS: ClassVar[Mapping[str, str]] = {"Lz": ACTION, "Lz_edges": ACTION, "dE_edges": ENERGY}
 
     @property
     def Lz(self) -> np.ndarray:
@@ -124,13 +129,14 @@ class Classifier:
         return 0.5 * (self.Lz_edges[:-1] + self.Lz_edges[1:])
 
     def line(self, Lz: np.ndarray, which: str = LINES[0]) -> np.ndarray:
-        """Return the boundary's energy at any Lz (kpc km / s), km2 / s2.
+        """Return the boundary's energy at any Lz (kpc km / s), km2 / s2; Quantities where Lz is one.
 
         Raises
         ------
         UsageError
-            An unknown line, or no column has a boundary.
+            An unknown line, no column has a boundary, or Lz has a unit of another kind.
         """
+        given, Lz = Lz, in_unit(Lz, ACTION, "Lz")
         if which not in LINES:
             raise UsageError(f"line must be {' or '.join(LINES)}, got {which!r}.")
         good = np.isfinite(self.free.value)
@@ -140,13 +146,13 @@ class Classifier:
                     f"the fraction does not cross {100 * self.level:g} % once along the energy above the published "
                     "line, so there is no offset; use --line free, or another fit."
                 )
-            return belokurov_kravtsov(Lz) + self.offset.value
+            return like(given, belokurov_kravtsov(Lz) + self.offset.value, ENERGY)
         if not good.any():
             raise UsageError("no Lz column has a boundary; use wider bins or another selection.")
         # beyond the outermost columns the published line's shape, from where the curve ends
         centres, Lz = self.Lz[good], np.asarray(Lz, float)
         beyond = belokurov_kravtsov(Lz) - belokurov_kravtsov(np.clip(Lz, centres[0], centres[-1]))
-        return np.interp(Lz, centres, self.free.value[good]) + beyond
+        return like(given, np.interp(Lz, centres, self.free.value[good]) + beyond, ENERGY)
 
     def classify(self, E: np.ndarray, Lz: np.ndarray, line: str = LINES[0]) -> Classified:
         """Return what the boundary says of stars, whose energies must be of the same convention.
@@ -206,7 +212,7 @@ class Classifier:
         }
         above = {name: np.asarray(x).tolist() for name, x in vars(self.fraction).items()}
         table.meta["above_the_line"] = above | {"dE_edges": self.dE_edges.tolist(), "unit": "km2 / s2"}
-        return table
+        return described(table, "boundary")
 
     @classmethod
     def from_table(cls, table: Table, where: str = "the table") -> Classifier:

@@ -10,6 +10,7 @@ from astropy.table import QTable
 
 from ..errors import UsageError
 from ..fits.store import FitLike, as_fits
+from ..io.columns import described
 from .histograms import marginal
 
 FALL = 0.5
@@ -100,7 +101,7 @@ class Densities(tuple[Density, ...]):
         table.meta["peak"] = {f"{d.component} {d.variable}": d.peak for d in self}
         table.meta["peaks"] = {f"{d.component} {d.variable}": d.peaks().tolist() for d in self}
         table.meta[f"falls_below_{FALL:g}_of_maximum"] = {f"{d.component} {d.variable}": d.edge() for d in self}
-        return table
+        return described(table, "densities")
 
     def describe(self) -> str:
         """Return a line per density: its peaks, and where it falls off."""

@@ -12,6 +12,7 @@ from ..fits.bootstrap import Refits
 from ..fits.conventions import checked
 from ..fits.engine import CONVERGED
 from ..fits.store import FitLike, as_fit
+from ..io.columns import described
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
@@ -84,7 +85,7 @@ class Eccentricities:
         table.meta["bins"] = dict(zip(self.names, self.kept.tolist(), strict=True))
         table.meta["fit_status"], table.meta["replicates_lost"] = self.status, self.lost
         table.meta["stars"] = dict(zip(self.names, self.n_stars.tolist(), strict=True))
-        return table
+        return described(table, "eccentricity")
 
     def describe(self) -> str:
         """Return a line per component with its peak and what it was made of, and how many there are."""

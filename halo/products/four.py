@@ -15,6 +15,7 @@ from ..fits.conventions import checked
 from ..fits.engine import CONVERGED, not_converged
 from ..fits.fit import HE, LE, Fit, fit_mixtures, percentages
 from ..fits.store import FitLike, as_fit
+from ..io.columns import described
 from ..mixtures.bins import place
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis
@@ -94,7 +95,7 @@ class Four:
         }
         if self.fit.mixtures.convention is not None:
             table.meta["convention"] = self.fit.mixtures.convention.record()
-        return table
+        return described(table, "four")
 
     def tables(self) -> dict[str, QTable]:
         """Return all tables by name: ``components`` is that of `table`, ``boundary`` that of the boundary."""

@@ -29,6 +29,7 @@ from ..fits.engine import not_converged
 from ..fits.fit import Fit, percentages
 from ..fits.reading import LAST, Reading
 from ..fits.store import FitLike, as_fit
+from ..io.columns import described
 from ..mixtures.bins import place, place_on_pixels
 from ..mixtures.settings import Chemistry, Plane
 from ..stars.catalogue import StarsLike
@@ -102,7 +103,7 @@ class Memberships:
         if self.reading.nameless:
             table["P_accreted"] = self.P_accreted
         table["bin"], table["images"] = self.bins, self.images
-        return table
+        return described(table, "stars")
 
     def describe(self) -> str:
         """Return the cut-flow, how many stars belong to each component by probability, and how many have none."""
@@ -241,7 +242,7 @@ class Reliability:
         for name in ("n", "predicted", "observed", "error"):
             table["n_stars" if name == "n" else name] = getattr(self, name)
         table.meta |= {"brier": self.brier, "brier_base": self.brier_base, "calibration_error": self.calibration}
-        return table
+        return described(table, "reliability")
 
     def describe(self) -> str:
         """Return the scores of the probabilities, compared with the truth."""

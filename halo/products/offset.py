@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import Table
 
+from ..io.columns import described
 from ..stars.published_line import BK23_OFFSET, mean_line
 from .boundary import Boundary
 
@@ -57,7 +58,7 @@ class Offset:
                 "mean": self.mean(side),
                 "lowest": self.lowest(side),
             }
-        return table
+        return described(table, "offset")
 
     def describe(self) -> str:
         """Return a line with the mean differences."""

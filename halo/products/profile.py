@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.table import Table
+from astropy import units
+from astropy.table import QTable, Table
 
 from ..errors import UsageError
 from ..fits.apply import Application, apply
 from ..fits.store import FitLike
 from ..fits.zeropoints import ZeroPointsLike
+from ..io.columns import described
 from ..io.notebook import Shown, curves
 from ..mixtures.bins import BinsLike
 from ..stars.catalogue import StarsLike
 from ..stars.settings import Selection
 from ..stars.variables import unit_of
+from ..units import in_unit
 from .crossings import crossings, interpolate
 from .settings import ApplySettings
 
@@ -36,10 +39,18 @@ class Crossing:
         The level of the accreted fraction.
     at : tuple of float
         Every place where the spline passes it, in the variable's unit, in rising order; empty if it never does.
+    unit : str
+        The variable's, as astropy writes it; empty for none.
     """
 
     level: float
     at: tuple[float, ...]
+    unit: str = ""
+
+    @property
+    def quantity(self) -> units.Quantity:
+        """The places with their unit; shape (number,)."""
+        return units.Quantity(np.asarray(self.at, dtype=float), self.unit)
 
     def describe(self, unit: str = "") -> str:
         """Return a phrase such as "50 % at -1.67e+05 km2 / s2"; never an invented number."""
@@ -85,6 +96,17 @@ class Profile(Shown):
             f"{self.application.reading.label}={crossing.level:g}": list(crossing.at) for crossing in self.crossings
         }
         return table
+
+    def tables(self) -> dict[str, Table]:
+        """Return all tables by name: ``profile`` is that of `table`, ``crossings`` has a row per crossing.
+
+        That has the columns ``level`` and, with its unit, ``at``.
+        """
+        places = [(one.level, x) for one in self.crossings for x in one.at]
+        table = QTable()
+        table["level"] = np.array([level for level, _ in places], dtype=float)
+        table["at"] = units.Quantity(np.array([x for _, x in places], dtype=float), unit_of(self.variable))
+        return {"profile": self.table(), "crossings": described(table, "crossings", self.variable)}
 
     def describe(self) -> str:
         """Return what was counted and left out, and the crossings."""
@@ -180,7 +202,9 @@ def profile_of(application: Application, *, levels: Sequence[float] = LEVELS, mi
         raise UsageError(f"a profile has one variable; got {', '.join(str(axis) for axis in bins.axes)}.")
     centre = bins.bounds[:, 0].mean(axis=-1)
     share = np.where(application.mixtures.n_stars >= min_stars, application.accreted_fractions, np.nan)
-    return Profile(application, tuple(Crossing(level, crossings(centre, share, level)) for level in levels), min_stars)
+    unit = unit_of(bins.axes[0].variable)
+    found = tuple(Crossing(level, crossings(centre, share, level), unit) for level in levels)
+    return Profile(application, found, min_stars)
 
 
 def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
@@ -190,8 +214,8 @@ def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
     ----------
     profile : Profile
         Such as that against energy.
-    at : float
-        In the variable's unit.
+    at : float or Quantity
+        A plain number in the variable's unit.
     component : int
         Which; the first is that of the lowest energy.
 
@@ -203,4 +227,5 @@ def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
     mixtures = profile.application.mixtures
     share = profile.application.fractions[:, component]
     enough = mixtures.n_stars >= profile.min_stars
+    at = in_unit(at, unit_of(profile.variable), profile.variable)
     return interpolate(mixtures.bins.bounds[:, 0].mean(axis=-1), np.where(enough, share, np.nan), at)

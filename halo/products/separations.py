@@ -10,6 +10,7 @@ from astropy.table import QTable, vstack
 
 from ..errors import UsageError
 from ..fits.fit import Fit
+from ..io.columns import described
 from ..mixtures.settings import Plane
 from .tracks import MIN_SHARE, Track, track
 
@@ -114,7 +115,7 @@ class Separations(tuple[Separation, ...]):
             }
         table = vstack(parts) if parts else QTable()
         table.meta.update(planes=meta, poor=poor)
-        return table
+        return described(table, "separations")
 
     def describe(self) -> str:
         """Return a line per plane: in how many columns the first track is above, and where they come nearest."""

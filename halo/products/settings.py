@@ -9,6 +9,7 @@ from ..errors import UsageError
 from ..fields import LIMITS, NUMBERS, MinStars, Option
 from ..fits.settings import INTERVALS, RECOMMENDED
 from ..fits.transfer import DRAWS
+from ..units import ACTION, ENERGY, convert
 
 FILLS = ("nearest", "drop")
 ORDERS = ("energy", "metallicity")
@@ -64,7 +65,7 @@ class BoundarySettings:
         Accreted fraction at the boundary.
     smoothing : float
         Sigma of the Gaussian filter, in columns.
-    E_range, Lz_range : (float, float)
+    E_range, Lz_range : (float, float) or Quantity
         Limits of the map, km2 / s2 and kpc km / s.
     min_stars : int
         Of a bin whose fraction counts.
@@ -76,6 +77,9 @@ class BoundarySettings:
     E_range: Annotated[tuple[float, float], "LOW:HIGH [km2/s2].", Option(form=LIMITS)] = (-3.0e5, -1.0e5)
     Lz_range: Annotated[tuple[float, float], "LOW:HIGH [kpc km/s].", Option(form=LIMITS)] = (-2000.0, 2000.0)
     min_stars: MinStars = ApplySettings.min_stars
+
+    def __post_init__(self) -> None:
+        convert(self, E_range=ENERGY, Lz_range=ACTION)
 
 
 @dataclass(frozen=True)

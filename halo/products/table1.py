@@ -16,6 +16,7 @@ from ..fits.fit import Fit
 from ..fits.intervals import RECOMMENDED, Ordered, interval_type
 from ..fits.reading import ACCRETED, Reading
 from ..fits.store import FitLike, as_fits
+from ..io.columns import described
 from .compiling import Run, as_python, compiled
 from .histograms import PERCENTILES, percentiles_of
 from .settings import TableSettings
@@ -94,7 +95,7 @@ class Table1:
         table.meta["replicates_lost"] = dict(zip(self.components, self.lost, strict=True))
         bad = {name: status for name, status in zip(self.components, self.statuses, strict=True) if status != CONVERGED}
         table.meta["not_converged"] = bad
-        return table
+        return described(table, "table")
 
     def describe(self) -> str:
         """Return a line per component, its fraction with the interval where there are replicates, and the percentiles.

@@ -12,6 +12,7 @@ from astropy.table import QTable, vstack
 from ..errors import UsageError
 from ..fits.fit import Fit
 from ..fits.store import FitLike, as_fit
+from ..io.columns import described
 from ..mixtures.settings import Plane
 from .compiling import as_python
 from .histograms import MIN_SHARE, PERCENTILES, percentiles_of, tracks_of
@@ -96,7 +97,7 @@ class Tracks(tuple[tuple[Track, ...], ...]):
                 part.add_column([str(one.plane)] * len(part), index=0, name="plane")
                 part.add_column([name] * len(part), index=0, name="component")
                 parts.append(part)
-        return vstack(parts)
+        return described(vstack(parts), "tracks")
 
     def describe(self) -> str:
         """Return a line per component and plane: in how many columns the track is known, and between which medians."""

@@ -12,6 +12,7 @@ from astropy import units
 from astropy.table import QTable, vstack
 
 from ..errors import InputError, UsageError
+from ..io.columns import described
 from ..mixtures.bins import Bins, make_bins
 from ..mixtures.settings import Axis, parse_axes
 from ..products.crossings import crossings
@@ -122,7 +123,7 @@ class Simulated:
             "axis": self.galaxy.axis.tolist(),
             "crossings": {name: list(profile.crossing) for name, profile in self.profiles.items()},
         }
-        return table
+        return described(table, "simulation")
 
     def describe(self) -> str:
         """Return the cut-flow, and where half of the galaxy's mass was accreted."""

@@ -13,6 +13,7 @@ from ..errors import InputError, UsageError
 from ..fits.fit import Fit
 from ..fits.reading import ACCRETED
 from ..fits.settings import FitSettings
+from ..io.columns import described
 from ..mixtures.settings import DEFAULT_PLANES, Chemistry, parse_axes
 from ..products.memberships import memberships
 from ..products.profile import Profile, profile
@@ -127,7 +128,7 @@ class GalaxyRecovery:
             "rms": {name: self.rms(name) for name in self.profiles},
             "status": self.fit.status,
         }
-        return table
+        return described(table, "observe")
 
     def describe(self) -> str:
         """Return the cut-flow, purity and completeness, and how far the profiles are from the truth."""

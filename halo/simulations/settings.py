@@ -7,6 +7,7 @@ from typing import Annotated
 
 from ..fields import Option
 from ..stars.settings import Cuts
+from ..units import LENGTH, MOTION, VELOCITY, convert
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,15 @@ class ObserveSettings:
     ----------
     stars : int
         Giants to draw, each from another particle, in proportion to the particles' mass.
-    max_distance : float
+    max_distance : float or Quantity
         Limit of the distance as it is measured, kpc.
-    azimuth : float
+    azimuth : float or Quantity
         Where in the plane the Sun is placed, degrees.
     distance_error : float
         Relative.
-    pm_error : float
+    pm_error : float or Quantity
         mas / yr.
-    rv_error : float
+    rv_error : float or Quantity
         km / s.
     fe_h_error, x_fe_error : float
         dex.
@@ -76,3 +77,6 @@ class ObserveSettings:
         Option(choices=POTENTIALS),
     ] = "auto"  # fmt: skip
     seed: Annotated[int, "Seed of the draws, the errors and the fit."] = 1
+
+    def __post_init__(self) -> None:
+        convert(self, max_distance=LENGTH, azimuth="deg", pm_error=MOTION, rv_error=VELOCITY)

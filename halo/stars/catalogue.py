@@ -1,6 +1,7 @@
 """The prepared catalogue: the table of stars with its cut-flow and its provenance, in one FITS file."""
 
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,9 @@ from astropy.table import QTable, Table
 
 from ..errors import InputError
 from ..io.atomic import write_atomically
-from ..io.fits import open_fits
+from ..io.columns import STARS, described
+from ..io.fits import LAYOUT, open_fits
+from ..io.hdus import from_hdu, table_hdu, write_sealed
 from ..io.provenance import plain
 from ..io.reading import cleaned
 from ..orbits.convention import Convention, stated
@@ -127,24 +130,21 @@ def write_catalogue(
         raise ValueError(f"cutflow must end with the table's {len(table)} stars, got {cutflow.passed}.")
     text = json.dumps(plain({**labels(table), **provenance}), sort_keys=True)
     table = table.copy(copy_data=False)
-    for name in (SURVEY, MOVED):
-        table.meta.pop(name, None)
     primary = fits.PrimaryHDU()
     primary.header["HALONMF"] = ("catalogue", "what this file is")
     primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")
-    bare = table.copy(copy_data=False)
-    bare.meta = {key: x for key, x in table.meta.items() if key not in (CONVENTION, *CARDS)}
-    stars = fits.table_to_hdu(bare)
-    stars.name = "STARS"
     said = stated(provenance)
-    for card, words in zip(CARDS, () if said is None else said.record().values(), strict=False):
-        stars.header[card] = (words, "of E and Lz")
-    flow = fits.table_to_hdu(cutflow.to_table())
-    flow.name = "CUTFLOW"
+    words = () if said is None else said.record().values()
+    cards = [(card, text, "of E and Lz") for card, text in zip(CARDS, words, strict=False)]
+    others = [
+        (name, x, "") for name, x in table.meta.items() if name not in (SURVEY, MOVED, *CARDS) and _is_card(name, x)
+    ]
+    stars = table_hdu(described(table, STARS), "STARS", [*others, *cards])
+    flow = table_hdu(cutflow.to_table(), "CUTFLOW")
     record = fits.BinTableHDU(Table({"json": np.array([text.encode("ascii")])}), name="PROVENANCE")
 
     def write(temporary: Path) -> None:
-        fits.HDUList([primary, stars, flow, record]).writeto(temporary, checksum=True)
+        write_sealed(fits.HDUList([primary, stars, flow, record]), temporary)
 
     return write_atomically(path, write, overwrite=overwrite)
 
@@ -199,7 +199,7 @@ def _read(path: Path) -> Catalogue:
             warnings.simplefilter("error", fits.verify.VerifyWarning)
             # checked while the file is open: a flipped bit must not become a star
             damaged = [hdu.name for hdu in hdus if not hdu.verify_checksum()]
-            table = _native(QTable.read(hdus["STARS"], character_as_bytes=False))
+            table = described(from_hdu(hdus["STARS"]), STARS)
             flow = CutFlow.from_table(Table.read(hdus["CUTFLOW"], character_as_bytes=False))
             record = record_of(hdus)
     if damaged:
@@ -219,10 +219,7 @@ def _read(path: Path) -> Catalogue:
     return made
 
 
-def _native(table: QTable) -> QTable:
-    """Return the table with big-endian columns, as FITS has them, in the machine's byte order."""
-    for name in table.colnames:
-        dtype = table[name].dtype
-        if not dtype.isnative:
-            table[name] = table[name].astype(dtype.newbyteorder("="))
-    return table
+def _is_card(name: str, value: Any) -> bool:
+    """Whether metadata of a table may stand in its header: short names, plain values, nothing of the layout."""
+    short = re.fullmatch(r"[A-Za-z0-9_-]{1,8}", name) is not None
+    return short and isinstance(value, str | int | float) and not LAYOUT.fullmatch(name.upper())

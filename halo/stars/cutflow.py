@@ -7,6 +7,7 @@ from astropy.table import Table
 
 from ..errors import InputError
 from ..io.atomic import write_atomically
+from ..io.columns import described
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class CutFlow:
             "removed": [0, *self.removed],
             "left": [self.total, *self.left],
         }
-        return Table(columns | ({"note": ["", *self.notes]} if self.notes else {}))
+        return described(Table(columns | ({"note": ["", *self.notes]} if self.notes else {})), "cutflow")
 
     @classmethod
     def from_table(cls, table: Table) -> "CutFlow":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy import units as u
 
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 from ..orbits.convention import check_same, own
 from .published_line import belokurov_kravtsov
 
@@ -221,7 +221,8 @@ def values(table: "Table", name: str) -> np.ndarray:
     UsageError
         Unknown variable, a column that the table lacks, or one that holds no numbers.
     InputError
-        The energy above the published line, of stars whose energies are not those of McMillan (2017).
+        A column in a unit of another kind; or the energy above the published line, of stars whose energies are not
+        those of McMillan (2017).
     """
     found = variable(name, table)
     if found.compute is not None and found.column not in table.colnames:
@@ -241,8 +242,8 @@ def values(table: "Table", name: str) -> np.ndarray:
         try:
             out *= u.Unit(unit).to(found.unit)
         except u.UnitConversionError as error:
-            raise UsageError(
-                f"variable {name!r}: column {found.column} is in {unit}, expected {found.unit}."
+            raise InputError(
+                f"variable {name!r}: column {found.column} is in {unit}, expected {found.unit} or a unit of its kind."
             ) from error
     if mask.any():
         out[mask] = np.nan

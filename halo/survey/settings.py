@@ -9,6 +9,7 @@ from ..errors import UsageError
 from ..fields import Option
 from ..orbits.settings import BACKENDS, ECCENTRICITIES, POTENTIALS
 from ..stars.settings import DEFAULT_ELEMENTS, Cuts
+from ..units import LENGTH, convert
 
 if TYPE_CHECKING:
     from .quality import QualityCuts
@@ -35,7 +36,7 @@ class PrepareSettings:
         Upper limit of abundance errors, dex, exclusive.
     max_logg : float
         Upper limit of log g, exclusive.
-    max_distance : float
+    max_distance : float or Quantity
         Upper limit of the heliocentric distance, kpc, exclusive.
     member_probability : float
         Cluster members at or above it are removed.
@@ -93,6 +94,7 @@ class PrepareSettings:
     def __post_init__(self) -> None:
         from ..stars.cuts import user_cuts  # needs numpy, which the help of commands does without
 
+        convert(self, max_distance=LENGTH)
         if isinstance(self.flags, bool):  # as it was before bits could be chosen
             object.__setattr__(self, "flags", ALL_FLAGS if self.flags else NO_FLAGS)
         _ = self.quality

@@ -62,6 +62,8 @@ READERS = {
         Reader("stars", "s.fits", (("info", "{file}"), ("fit", "{file}", *BINS, "-o", "{out}.h5", "-q"))),
         Reader("fit", "f.h5", (("info", "{file}"), ("apply", "{file}", "{stars}", "-o", "{out}.ecsv", "-q"))),
         Reader("table", "t.ecsv", (("info", "{file}"), ("classify", "{stars}", "--boundary", "{file}", "-q"))),
+        Reader("votable", "t.vot", (("info", "{file}"), ("classify", "{stars}", "--boundary", "{file}", "-q"))),
+        Reader("fits table", "t.fits", (("info", "{file}"), ("classify", "{stars}", "--boundary", "{file}", "-q"))),
         Reader("batch", "run/batches/000000.h5", (("summary", "run", "--no-figures", "-q"),)),
         Reader("settings", "run/settings.json", (("summary", "run", "--no-figures", "-q"),)),
         Reader(
@@ -103,6 +105,8 @@ class Attacks:
             "stars": inputs.stars.read_bytes(),
             "fit": inputs.fit.read_bytes(),
             "table": inputs.boundary.read_bytes(),
+            "votable": inputs.boundary.with_suffix(".vot").read_bytes(),
+            "fits table": inputs.boundary.with_suffix(".fits").read_bytes(),
             "batch": (inputs.run / "batches" / "000000.h5").read_bytes(),
             "settings": (inputs.run / "settings.json").read_bytes(),
             "members": inputs.members.read_bytes(),
@@ -150,7 +154,7 @@ class Attacks:
 
     def headers(self) -> Prepared:
         """Cards of FITS headers that say what cannot be."""
-        for kind in ("allstar", "stars"):
+        for kind in ("allstar", "stars", "fits table"):
             data = self.sound[kind]
             for name, which in CARDS:
                 for value in (-1, 0, 3, 999, 1000, BIG, 10**18, "x", "T"):
@@ -186,6 +190,7 @@ class Attacks:
             ("regions", texts.regions()),
             ("mapping", texts.mappings()),
             ("table", texts.tables()),
+            ("votable", texts.votables(self.sound["votable"])),
             ("settings", texts.settings(self.sound["settings"])),
         ):
             for name, data in attacks.items():
@@ -246,6 +251,11 @@ def _replaced(file: h5py.File, name: str, value: object, **options: object) -> N
     file.create_dataset(name, data=value, **options)
 
 
+def _named(file: h5py.File, name: str = "component", **options: object) -> None:
+    del file[name]
+    file.create_dataset(name, **options).make_scale(name)
+
+
 def _linked(file: h5py.File, inputs: Inputs) -> None:
     del file["W"]
     file["W"] = h5py.ExternalLink(str(inputs.fit), "W")
@@ -278,6 +288,14 @@ _TREES: Mapping[str, Callable[[h5py.File, Inputs], None]] = {
     "rows that are absurd": lambda file, _: _replaced(file, "rows", file["rows"][()] + 2**30),
     "columns of text": lambda file, _: _replaced(file, "columns", np.array([b"x"] * 3)),
     "W of complex numbers": lambda file, _: _replaced(file, "W", file["W"][()] + 1j),
+    "components of text without an end": lambda file, _: _named(file, data=["x"] * 2, dtype=h5py.string_dtype()),
+    "components of long texts": lambda file, _: _named(file, data=np.array([b"x" * 60_000] * 2)),
+    "components of a billion texts": lambda file, _: _named(file, shape=(2**30,), dtype="S8", chunks=(2**20,)),
+    "components that are no text": lambda file, _: _named(file, data=np.array([b"\xff\xfe"] * 2)),
+    "a trillion stars": lambda file, _: _named(file, "star", shape=(2**40,), dtype="f4", chunks=(2**20,)),
+    "axes that lead nowhere": lambda file, _: file["component"].attrs.create("REFERENCE_LIST", [2**62, 1]),
+    "a hundred attributes": lambda file, _: file["W"].attrs.update({f"a{i}": "x" for i in range(100)}),
+    "an attribute that is long": lambda file, _: file["W"].attrs.create("units", b"x" * 60_000, dtype="S60000"),
     "W without axes": lambda file, _: _replaced(file, "W", 1.0),
     "empty W": lambda file, _: _replaced(file, "W", np.empty((0, 0))),
     "a group for W": lambda file, _: (file.__delitem__("W"), file.create_group("W"))[0],

@@ -9,6 +9,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from halonmf import halo
+
 BINS = ("--bins", "E:4,Lz:2", "--pixels", "12")
 MAPPING = b"""[catalogue]
 name = "x"
@@ -97,4 +99,6 @@ def make(folder: Path) -> Inputs:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 4):
             raise RuntimeError(f"{arguments[0]}: {done.stderr}")
+    for form in (".vot", ".fits"):
+        halo.save(made.boundary.with_suffix(form), halo.load(made.boundary))
     return made

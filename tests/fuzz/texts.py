@@ -140,6 +140,29 @@ def tables() -> dict[str, bytes]:
     }
 
 
+def votables(sound: bytes) -> dict[str, bytes]:
+    """VOTables with entities, of other encodings, without end, or with metadata that are none."""
+    levels = "".join(f'<!ENTITY a{i + 1} "{f"&a{i};" * 10}">' for i in range(9))
+    bomb = f'<!DOCTYPE x [<!ENTITY a0 "ha">{levels}]>'.encode()
+    head, rest = sound.split(b"?>", 1)
+    unsealed = sound.replace(b"content_sha256", b"no_seal")
+    nested = b"[" * 60_000
+    return {
+        "entities that multiply": head + b"?>" + bomb + rest.replace(b"Made by", b"&a9; Made by", 1),
+        "an entity of a file": head + b'?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + rest,
+        "another encoding": sound.decode().replace("utf-8", "utf-16").encode("utf-16"),
+        "a declared encoding that it has not": sound.replace(b'encoding="utf-8"', b'encoding="cp037"'),
+        "elements without end": b"<VOTABLE>" + b"<RESOURCE>" * 100_000,
+        "an attribute without end": b'<VOTABLE version="' + b"1" * 10_000_000 + b'"/>',
+        "no table": b"<?xml version='1.0'?><VOTABLE/>",
+        "metadata nested without end": unsealed.replace(b'name="level" value="', b'name="level" value="' + nested),
+        "a table that lies elsewhere": unsealed.replace(b"<TABLEDATA>", b'<BINARY><STREAM href="http://x.invalid/y"/>'),
+        "control characters": unsealed.replace(b"crosses", b"\x1b[2J\x07"),
+        "an array without end": unsealed.replace(b'datatype="double"', b'datatype="double" arraysize="999999999"'),
+        "a type that there is not": unsealed.replace(b'datatype="double"', b'datatype="quad"'),
+    }
+
+
 def settings(sound: bytes) -> dict[str, bytes]:
     """Settings of an ensemble; the hash that belongs to them is what whoever forges them would give."""
     from halonmf.halo.ensembles.run import identity

@@ -252,7 +252,7 @@ def test_a_session_from_files_to_the_split_gives_the_files_of_the_command_line(t
     written = halo.load(stars_file).table
     assert all(np.array_equal(written[name], stars.table[name], equal_nan=name != "APOGEE_ID") for name in ("E", "Lz"))
     assert np.array_equal(halo.load(fit_file).W, fit.W)
-    assert np.array_equal(halo.load(tmp_path / "profile.ecsv")["fraction_2"], profile.application.fractions[:, 1])
+    assert np.array_equal(halo.load(tmp_path / "profile.ecsv")["fraction_HE"], profile.application.fractions[:, 1])
     assert np.array_equal(halo.load(tmp_path / "boundary.ecsv")["E"].value, line.E, equal_nan=True)
     for name, found in (("HE", four.high), ("LE", four.low), ("four", four.fit)):
         assert np.array_equal(halo.load(tmp_path / "four" / f"{name}.h5").H, found.H)

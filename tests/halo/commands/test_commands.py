@@ -104,9 +104,9 @@ def test_apply_profile_has_the_documented_columns(small, tmp_path):
     folder, _ = small
     ok("apply", folder / "fit.h5", folder / "stars.fits", "--by", "r:6:2:14", "-o", tmp_path / "p.ecsv")
     table = halo.load(tmp_path / "p.ecsv")
-    assert {"lower", "upper", "centre", "n_stars", "fraction_1", "fraction_2"} <= set(table.colnames)
+    assert {"lower", "upper", "centre", "n_stars", "fraction_LE", "fraction_HE"} <= set(table.colnames)
     assert str(table["lower"].unit) == "kpc"
-    total = table["fraction_1"] + table["fraction_2"]
+    total = table["fraction_LE"] + table["fraction_HE"]
     np.testing.assert_allclose(total[np.isfinite(total)], 1)
     assert "provenance" in table.meta
 

@@ -44,7 +44,7 @@ def test_split_re_applies_the_four_against_the_papers_distances(made):
     for name, width in (("r_sph", 1.2), ("z_gal", 1.0), ("R_cyl", 1.2)):
         table = halo.load(folder / "four" / f"{name}.ecsv")
         assert np.allclose((table["upper"] - table["lower"]).value, width)
-        total = sum(table[f"fraction_{j}"] for j in range(1, 5))
+        total = sum(table[f"fraction_{one}"] for one in ("LE2", "LE1", "HE2", "HE1"))
         assert np.allclose(total[np.isfinite(total)], 1)
 
 

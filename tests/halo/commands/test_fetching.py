@@ -10,7 +10,8 @@ import time
 import numpy as np
 import pytest
 
-from halonmf.halo.commands import fetching, progress
+from halonmf.halo.commands import fetching
+from halonmf.halo.commands import progress as lines
 
 from ..archives.server import serving, sha1
 from .test_help import ok, run
@@ -137,11 +138,11 @@ def test_what_has_come_is_kept_when_it_is_stopped_and_gone_on_with(archive, tmp_
 
 
 def test_progress_has_rate_and_time_left_in_a_log(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(progress, "FIRST", 0.2)
-    monkeypatch.setattr(progress, "EVERY", 0.2)
+    for name in ("FIRST", "EVERY"):
+        monkeypatch.setattr(lines, name, 0.2)
     archive.faults["/a/stars.fits"] = ["slow"]
     said = run("fetch", "mine", "-o", tmp_path / "data", "--sources", tmp_path / "mine.toml").output
-    assert "stars.fits, MB: 1 of 2, " in said
+    assert "step 1 of 2: stars.fits, MB: 1 of 2, " in said
     assert "per s, " in said
     assert " left" in said
 

@@ -62,7 +62,7 @@ def test_memberships_across_surveys_are_refused_and_stars_that_were_moved_are_ta
 def test_with_zero_points_the_profile_has_intervals_and_records_them(folder, tmp_path):
     ok(*applied(folder, tmp_path / "p.ecsv", "--zeropoints", folder / "zp.ecsv", "--draws", 10))
     table = halo.load(tmp_path / "p.ecsv")
-    assert {"fraction_1_low", "fraction_2_high"} <= set(table.colnames)
+    assert {"fraction_LE_low", "fraction_HE_high"} <= set(table.colnames)
     assert table.meta["zeropoints"]["draws"] == 10
     assert "zp.ecsv" in [one["name"] for one in table.meta["provenance"]["inputs"]]
     assert table.meta["provenance"]["settings"]["zeropoints"]["scale"] == "first"
@@ -70,7 +70,7 @@ def test_with_zero_points_the_profile_has_intervals_and_records_them(folder, tmp
 
 def test_without_draws_there_are_no_intervals(folder, tmp_path):
     ok(*applied(folder, tmp_path / "p.ecsv", "--zeropoints", folder / "zp.ecsv", "--draws", 0))
-    assert "fraction_1_low" not in halo.load(tmp_path / "p.ecsv").colnames
+    assert "fraction_LE_low" not in halo.load(tmp_path / "p.ecsv").colnames
 
 
 def test_none_takes_the_abundances_as_they_are_and_is_recorded(folder, tmp_path):
@@ -88,7 +88,7 @@ def test_moved_stars_need_no_zero_points_and_say_whose_scale_they_are_on(folder,
     ok("apply", folder / "fit.h5", tmp_path / "moved.fits", "--by", "E:6", "-o", tmp_path / "p.ecsv")
     ok(*applied(folder, tmp_path / "q.ecsv", "--zeropoints", tmp_path / "z.ecsv"))
     p, q = halo.load(tmp_path / "p.ecsv"), halo.load(tmp_path / "q.ecsv")
-    assert np.asarray(p["fraction_2"]) == pytest.approx(np.asarray(q["fraction_2"]), abs=1e-6)
+    assert np.asarray(p["fraction_HE"]) == pytest.approx(np.asarray(q["fraction_HE"]), abs=1e-6)
 
 
 def test_a_fit_as_reference_finds_them_by_populations(folder, tmp_path):

@@ -107,9 +107,9 @@ def test_empty_bins_stay_empty():
 def test_the_table_keeps_both_errors_and_the_crossings():
     found = of(curves(-1.7e5, -1.65e5), replicates=curves(*np.linspace(-1.72e5, -1.68e5, 20)))
     table = found.table()
-    assert np.array_equal(table["fraction_2"], found.mean[:, 1])
-    assert np.array_equal(table["setups_2"], found.sigma[:, 1])
-    assert np.array_equal(table["noise_upper_1"], found.noise[1, :, 0])
+    assert np.array_equal(table["fraction_HE"], found.mean[:, 1])
+    assert np.array_equal(table["setups_HE"], found.sigma[:, 1])
+    assert np.array_equal(table["noise_upper_LE"], found.noise[1, :, 0])
     assert str(table["lower"].unit) == "km2 / s2"
     half = table.meta["crossings"]["HE=0.5"]
     assert half["at"] == list(found.crossings[0].at)

@@ -44,7 +44,7 @@ def test_fractions_against_energy_show_both_bands_and_every_crossing():
     assert "3 configurations" in picture.caption
     assert "20 bootstrap replicates" in picture.caption
     assert set(picture.data["curve"]) == set(both)
-    assert np.array_equal(picture.data["fraction_2"][:6], first.mean[:, 1])
+    assert np.array_equal(picture.data["fraction_HE"][:6], first.mean[:, 1])
     assert picture.data.meta["curves"]["chemically-pure"]["crossings"]["HE=0.5"]["at"] == list(first.crossings[0].at)
 
 

@@ -112,9 +112,9 @@ def test_fractions_return_with_zero_points_and_carry_their_error(held):
     there = apply(held, stars, "E:6", zeropoints=found, draws=40)
     assert np.abs(there.fractions - aim).mean() < 0.5 * np.abs(without - aim).mean()
     table = there.table()
-    assert (table["fraction_2_low"] <= table["fraction_2"]).all()
-    assert (table["fraction_2"] <= table["fraction_2_high"]).all()
-    assert (table["fraction_2_high"] - table["fraction_2_low"]).max() > 0
+    assert (table["fraction_HE_low"] <= table["fraction_HE"]).all()
+    assert (table["fraction_HE"] <= table["fraction_HE_high"]).all()
+    assert (table["fraction_HE_high"] - table["fraction_HE_low"]).max() > 0
     assert table.meta["zeropoints"]["offsets"]["AL_FE"]["offset"] == found.offset[found.names.index("AL_FE")]
 
 

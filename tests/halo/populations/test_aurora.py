@@ -169,7 +169,7 @@ def test_what_makes_no_sense_is_refused():
 def test_the_table_says_which_error_is_which(found):
     result, _ = found
     table = result.table()
-    np.testing.assert_array_equal(table["AL_FE_90_std_drawn"], result.drawn_std[0])
-    np.testing.assert_array_equal(table["FE_H_50_mean_removed"], result.removed_mean[1])
+    np.testing.assert_array_equal(table["AL_FE_90_std_drawn"].value, result.drawn_std[0])
+    np.testing.assert_array_equal(table["FE_H_50_mean_removed"].value, result.removed_mean[1])
     assert "not a standard error" in table.meta["removed"]
     assert str(table["lower_E"].unit) == "km2 / s2"

@@ -178,11 +178,12 @@ def test_a_crossing_is_described_in_words(at, text):
 
 def test_a_profiles_table_has_a_row_per_bin(fitted):
     table = profile(fitted, planted()[0], parse_axes("E:4:-3.0e5:-1.0e5")).table()
-    assert table.colnames == ["lower", "upper", "centre", "n_stars", "weight_1", "fraction_1", "weight_2", "fraction_2"]
+    columns = ["lower", "upper", "centre", "n_stars", "weight_LE", "fraction_LE", "weight_HE", "fraction_HE"]
+    assert table.colnames == columns
     assert table["centre"].to_value("km2 / s2").tolist() == [-2.75e5, -2.25e5, -1.75e5, -1.25e5]
     assert table["n_stars"].sum() == 6000
-    assert np.isnan(table["fraction_1"][0])
-    assert table["fraction_1"][1:] + table["fraction_2"][1:] == pytest.approx(np.ones(3))
+    assert np.isnan(table["fraction_LE"][0])
+    assert table["fraction_LE"][1:] + table["fraction_HE"][1:] == pytest.approx(np.ones(3))
 
 
 def test_a_maps_table_names_both_variables(fitted):
@@ -199,7 +200,7 @@ def test_a_profiles_table_is_read_back_from_ecsv(fitted, tmp_path):
     again = Table.read(tmp_path / "profile.ecsv")
     assert again.meta == table.meta
     assert again["lower"].unit == u.km**2 / u.s**2
-    assert np.array_equal(again["fraction_2"], table["fraction_2"], equal_nan=True)
+    assert np.array_equal(again["fraction_HE"], table["fraction_HE"], equal_nan=True)
 
 
 def test_the_metadata_say_what_was_left_out(fitted):

@@ -42,6 +42,7 @@ from halonmf.halo.simulations.fractions import Simulated, simulate
 from halonmf.halo.simulations.particles import Galaxy
 from halonmf.halo.simulations.recovery import GalaxyRecovery, recover
 
+from ..helpers.columns import faults
 from ..helpers.four import four_found
 from ..helpers.planted import SMALL, hand_made_application, planted, planted_fit
 
@@ -143,6 +144,14 @@ EXAMPLES = {
 }
 
 
+KINDS = {
+    Aurora: "aurora", Bifurcation: "bifurcation", Boundary: "boundary", Densities: "densities", Injection: "injection",
+    Four: "four", Offset: "offset", Separations: "separations", Simulated: "simulation", Table1: "table",
+    Tracks: "tracks",
+}  # fmt: skip
+"""Kinds of table whose columns have units that their names alone do not tell."""
+
+
 @pytest.fixture(scope="module", params=CLASSES, ids=lambda c: c.__name__)
 def product(request):
     made = EXAMPLES[request.param]()
@@ -166,6 +175,13 @@ def test_the_table_survives_a_file(product, tmp_path):
     again = load_table(save_table(tmp_path / "product.ecsv", table, {}))
     assert again.colnames == table.colnames
     assert [str(again[name].unit) for name in again.colnames] == [str(table[name].unit) for name in table.colnames]
+
+
+def test_every_column_says_what_it_is(product):
+    tables = product.tables() if hasattr(product, "tables") else {"": product.table()}
+    kinds = {"images": "images", "boundary": "boundary"}
+    for name, table in tables.items():
+        assert faults(table, kinds.get(name) or KINDS.get(type(product), "")) == []
 
 
 def test_the_description_is_lines_without_an_empty_end(product):
@@ -240,6 +256,6 @@ def test_four_components_are_listed_from_high_to_low_energy():
 
 def test_a_fits_own_weights_are_those_of_its_table():
     made = planted_fit()
-    assert np.array_equal(made.table()["weight_2"], made.W[:, 1])
+    assert np.array_equal(made.table()["weight_HE"], made.W[:, 1])
     assert list(made.tables()) == ["weights", "images"]
     assert [axis.variable for axis in (Axis("E", 5), Axis("Lz", 5))] == made.table().meta["variables"]

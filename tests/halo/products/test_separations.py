@@ -74,7 +74,7 @@ def test_a_table_of_tracks_has_a_row_per_column():
     found = tracks(made)
     table = found.table()
     chosen = table[(table["component"] == "HE") & (table["plane"] == "AL_FE:FE_H")]
-    assert np.array_equal(chosen["median"], found[1][0].median, equal_nan=True)
+    assert np.array_equal(chosen["median"].value, found[1][0].median, equal_nan=True)
 
 
 # the boundary beside the published one

@@ -163,8 +163,8 @@ def test_the_file_has_the_papers_layout(found):
     table = made.table()
     assert len(table) == 12
     row = table[(table["component"] == "LE1") & (table["percentile"] == 90)]
-    assert row["AL_FE"][0] == made.values[2, 1, 2]
-    assert (row["AL_FE_lower"][0], row["AL_FE_upper"][0]) == tuple(made.intervals[:, 2, 1, 2])
+    assert row["AL_FE"][0].value == made.values[2, 1, 2]
+    assert (row["AL_FE_lower"][0].value, row["AL_FE_upper"][0].value) == tuple(made.intervals[:, 2, 1, 2])
     assert row["share"][0] == made.share[2]
     assert table.meta["not_converged"] == {}
     assert "LE1" in made.describe()
