@@ -71,7 +71,9 @@ class Download(SphinxTransform):
         target = "/" + os.path.relpath(path, self.env.srcdir).replace(os.sep, "/")
         link = addnodes.download_reference("", reftarget=target, classes=["download"])
         link += nodes.literal("", path.name)
-        line = nodes.paragraph("", "Everything on this page ran when it was built. It is a notebook: ", link, nodes.Text("."))
+        line = nodes.paragraph(
+            "", "Everything on this page ran when it was built. It is a notebook: ", link, nodes.Text(".")
+        )
         title.parent.insert(title.parent.index(title) + 1, line)
 
 

@@ -38,7 +38,9 @@ NOUN = "fits"
 """What progress is told of."""
 SAMPLE = 6
 """Fits by which the time is estimated."""
-NO_FIT = -1
+LETTERS = 16
+"""Most letters of the status of a fit."""
+NO_FIT = "FAILED"
 """In place of the status of a fit for which the sample was too small."""
 
 
@@ -187,8 +189,6 @@ def stability_work(
     pixels: Sequence[int] = PIXELS,
 ) -> Work[Stability]:
     """Return what `stability` has to compute, a piece for every fit; parameters and errors are its own."""
-    import nmfcore
-
     settings = settings or FitSettings()
     if starts < 0 or any(x < 1 for x in (*bins, *pixels)):
         raise UsageError(f"starts must be >= 0, bins and pixels >= 1; got {starts}, {tuple(bins)}, {tuple(pixels)}.")
@@ -204,7 +204,7 @@ def stability_work(
 
     base = fitted(settings.axes, settings.chemistry)
 
-    def one(kind: str, number: int) -> tuple[np.ndarray, np.ndarray, int]:
+    def one(kind: str, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         axes, chemistry = settings.axes, settings.chemistry
         other: dict[str, Any] = {"init": "random", "starts": 1, "seed": number} if kind == "start" else {}
         if kind == "q":
@@ -214,8 +214,8 @@ def stability_work(
         try:
             found = fitted(axes, chemistry, **other)
         except InputError:  # the sample is too small for so many bins
-            return np.full(k, np.nan), np.full(k, np.nan), NO_FIT
-        return *_compared(base, found, kind == "l"), int(nmfcore.Status[found.status])
+            return np.full(k, np.nan), np.full(k, np.nan), _letters(NO_FIT)
+        return *_compared(base, found, kind == "l"), _letters(found.status)
 
     def compute(some: Sequence[int]) -> dict[str, np.ndarray]:
         rows = [one(*pieces[i]) for i in some]
@@ -223,14 +223,13 @@ def stability_work(
         return {name: np.array([row[i] for row in rows]) for i, name in enumerate(names)}
 
     def finish(found: Mapping[str, np.ndarray]) -> Stability:
-        ended = [int(x) for x in found.get("status", ())]
         return Stability(
             base=base,
             kind=tuple(kind for kind, _ in pieces),
             value=np.array([number for _, number in pieces], dtype=np.int64),
             share=found["share"] if pieces else np.empty((0, k)),
             cosine=found["cosine"] if pieces else np.empty((0, k)),
-            status=tuple("FAILED" if x == NO_FIT else nmfcore.Status(x).name for x in ended),
+            status=tuple(bytes(x).decode().rstrip("\0") for x in found.get("status", ())),
         )
 
     return Work(
@@ -244,6 +243,11 @@ def stability_work(
         compute=compute,
         finish=finish,
     )
+
+
+def _letters(status: str) -> np.ndarray:
+    """Return a status as an array of its letters, which files can hold."""
+    return np.frombuffer(status.encode().ljust(LETTERS, b"\0"), np.uint8)
 
 
 def _compared(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -36,12 +36,12 @@ class Work(Generic[T]):
     total, fits : int
         Pieces, and fits of all of them.
     batch, sample : int
-        Pieces that are computed and saved together, and those by which the time is estimated.
+        Pieces that are computed and saved together, always the same ones: batches begin at multiples of `batch`. And
+        those by which the time is estimated.
     record : mapping
         All that decides the results.
     compute : callable
-        Given the numbers of some pieces, returns arrays whose leading axis is the piece. Each piece is the same
-        whatever it is computed together with.
+        Given the numbers of some pieces, returns arrays whose leading axis is the piece.
     finish : callable
         Makes the product of the arrays of all pieces.
     """
@@ -119,10 +119,8 @@ def do(work: Work[T], keep: Unfinished | str | Path | None = None, progress: Pro
             place(there, saved)
     progress(work.noun, int((~missing).sum()), work.total)
     while missing.any():
-        first = int(missing.argmax())
-        after = missing[first : first + work.batch]
-        last = first + (len(after) if after.all() else int((~after).argmax()))
-        arrays = work.compute(range(first, last))
+        first = int(missing.argmax()) // work.batch * work.batch
+        arrays = work.compute(range(first, min(first + work.batch, work.total)))
         place(first, arrays)
         if folder is not None:
             folder.save(first, arrays)

@@ -21,7 +21,6 @@ from ..checks.settings import (
 from ..fields import Option
 from ..fits.settings import FitSettings
 from .console import Terminal, compiling, leave, say, tell
-from .ensemble import duration, number
 from .interruption import resumable
 from .options import DryRun, Figure, Json, Only, Overwrite, Quiet, Resume, Stars, Table, command
 from .output import Output, unfinished
@@ -198,6 +197,8 @@ def _estimate(check: str, stars: Path, *arguments: Any, **choices: Any) -> None:
 
 def estimated(found: Effort) -> str:
     """Return what a check comes to and how long it will take, with where that comes from."""
+    from .ensemble import duration, number  # help does without
+
     return (
         f"{found.said}: {number(found.fits, 'fit')}\nabout {duration(found.seconds)} on this machine: an estimate "
         f"from {number(found.tried, 'fit')}, start-up left out"

@@ -19,7 +19,7 @@ from ..products.settings import Interval, TableSettings
 from ..progress import stage
 from .console import Terminal, compiling, leave, say
 from .interruption import resumable
-from .options import Json, Overwrite, Quiet, Stars, Strict, command
+from .options import DryRun, Json, Overwrite, Quiet, Stars, Strict, command
 from .output import make_folder, save_figure
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def ensemble(
     output: Annotated[Path, "Folder for the run.", Option("--output", "-o")] = Path("runs"),
     *,
     plan: Plan,
-    dry_run: Annotated[bool, "Estimate time and size; write nothing."] = False,
+    dry_run: DryRun = False,
     options: RunOptions,
     cluster: Cluster,
     strict: Strict = False,

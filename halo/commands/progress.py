@@ -18,7 +18,7 @@ FIRST, EVERY = 3.0, 15.0
 EVENTS = 1.0
 """Seconds between two events for programs."""
 BRIEF = 1.0
-"""A stage that takes less, of a command that has only begun, is not worth a line of a log."""
+"""Seconds; what takes less is not worth a line of a log, unless it is a step of a command that has run for a while."""
 
 
 @dataclass
@@ -185,7 +185,8 @@ class Terminal:
             typer.echo(f"{self._called(here)}: {said}", err=True)
 
     def _end(self, here: _Stage, now: float) -> None:
-        if now - here.start >= BRIEF or now - self._begun >= FIRST:
+        step = not self._steps or here.name in self._steps
+        if now - here.start >= BRIEF or (step and now - self._begun >= FIRST):
             typer.echo(f"{self._called(here)}: {took(here, now)}", err=True)
 
     def _watch(self) -> None:

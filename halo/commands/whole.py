@@ -13,7 +13,7 @@ from ..mock.settings import MockSettings
 from ..paper.settings import PaperSettings
 from .console import Terminal, compiling, leave
 from .interruption import leaving, resumable
-from .options import Folder, Only, Overwrite, Quiet, Truth, command
+from .options import Folder, Only, Overwrite, Quiet, Resume, Truth, command
 
 HALF_DONE = "files that have their names are complete, run the same command again with --overwrite."
 
@@ -58,7 +58,7 @@ def paper(
     galaxy_columns: Annotated[Path | None, "TOML file that names the galaxies' columns."] = None,
     *,
     settings: PaperSettings,
-    resume: Annotated[bool, "Make only the steps that an earlier run has not left, or has left otherwise."] = False,
+    resume: Resume = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:

@@ -16,7 +16,9 @@ import numpy as np
 
 from ..errors import InputError, OutputError, UsageError
 from .atomic import check_inside, make_folder, remove, write_bytes
-from .hdf5 import check_seal, pack, read
+from .hdf5 import check_seal, read
+from .hdf5_writing import pack
+from .labelled import Labelled, Labels
 from .provenance import differing, plain
 from .reading import cleaned
 
@@ -27,6 +29,8 @@ LAYOUT = 1
 """Version of the layout; another one is refused, and the work is begun again."""
 LARGEST = 2**24
 """Most bytes of settings that are read."""
+PIECE = "piece"
+"""The leading axis of all arrays."""
 _NAMES = ("[0-9]*-[0-9]*.h5", ".[0-9]*-[0-9]*.h5.*.tmp", f".{SETTINGS}.*.tmp", SETTINGS)
 """Files of the folder: only these are ever removed, the settings last."""
 
@@ -92,10 +96,10 @@ class Unfinished:
         """Yield what is there: the first piece of each range, and the arrays of `save`; what is damaged is left out."""
         for path in sorted(self.folder.glob(_NAMES[0])) if self.begun else ():
             try:
-                said, arrays = read(path)
+                said, held = read(path)
                 first, count = int(said["first"]), int(said["count"])
-                if check_seal(said, arrays) and path.name == _name(first, count):
-                    yield first, arrays
+                if check_seal(said, held) and path.name == _name(first, count):
+                    yield first, held.arrays
             except (InputError, KeyError, ValueError, TypeError):
                 continue  # made again, and written over
 
@@ -112,7 +116,8 @@ class Unfinished:
             text = json.dumps(self._record, indent=1, sort_keys=True) + "\n"
             write_bytes(self.folder / SETTINGS, text.encode(), overwrite=True)
         count = len(next(iter(arrays.values())))
-        image = pack(arrays, compressed=False, attributes={"first": first, "count": count})
+        own = {name: Labelled((PIECE, *(f"{name}_{i}" for i in range(1, x.ndim))), x) for name, x in arrays.items()}
+        image = pack(Labels(own, {"first": first, "count": count}), compressed=False, sealed=True)
         write_bytes(self.folder / _name(first, count), image, overwrite=True)
 
     def remove(self) -> None:

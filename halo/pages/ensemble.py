@@ -80,6 +80,7 @@ def ensemble_page(
         Other stars than the ensemble's.
     """
     steps, summary = told(progress), ensemble.summary
+    next(steps)
     part = summary.parts[0]
     next(steps)
     base = None if stars is None else _base(ensemble, stars)

@@ -92,6 +92,7 @@ def _fit(
     progress: Progress,
 ) -> Page:
     steps = told(progress)
+    next(steps)
     verdict = fit.verdict
     next(steps)
     table = as_table(stars)

@@ -6,12 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-import nmfcore
 
 from ..errors import InputError
 from ..io.atomic import make_folder, remove, write_bytes
@@ -181,7 +180,9 @@ def source_of(
 
 def code() -> str:
     """Return the hash of this software's own files."""
-    roots = (Path(__file__).parents[1], Path(str(nmfcore.__file__)).parent)
+    engine = find_spec("nmfcore")
+    assert engine is not None
+    roots = (Path(__file__).parents[1], Path(str(engine.origin)).parent)
     files = sorted(path for root in roots for path in root.rglob("*") if path.suffix in CODE and path.is_file())
     return digest(*(path.name.encode() + path.read_bytes() for path in files))
 
