@@ -20,15 +20,22 @@ help:
 	@echo "make licences  list the licences of all that is installed with the package"
 
 # Every file is held to its hash but torch's, whose wheels differ by platform and by CUDA: it has a version alone.
+# pip says nothing for minutes: the steps are announced, with what they take on disk (du -sm, Linux, torch for the CPU).
 $(STAMP): pyproject.toml requirements.lock constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m pip check
-	touch $@
+	@echo "setting up, once, in $(VENV): some minutes by a fast connection"
+	@echo "1 of 4: virtual environment, by $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "2 of 4: $$(grep -c '^[a-zA-Z0-9].*==' requirements.lock) packages, each held to its hash: about 1,300 MB"
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@echo "3 of 4: torch, the largest: about 750 MB for the CPU, more with CUDA"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	@echo "4 of 4: halonmf, from this folder"
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip check
+	@touch $@
 
 demo: $(STAMP)
+	@echo "demo: a mock survey of 60,000 rows, its orbits, a fit and a picture, into demo/"
 	$(BIN)/halonmf demo demo --overwrite
 
 test: $(STAMP)

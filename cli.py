@@ -11,7 +11,7 @@ class Commands(Door):
     """The commands of every module in `halo/commands`, by the title of their group."""
 
     groups = {  # noqa: RUF012 - written once, here
-        "Data": {"survey": ("mock", "prepare"), "sensitivity": ("recompute",)},
+        "Data": {"fetching": ("fetch",), "survey": ("mock", "prepare"), "sensitivity": ("recompute",)},
         "Fit": {"fit": ("fit", "apply", "boundary", "classify", "plot"), "transfer": ("zeropoints",)},
         "Results": {"components": ("split", "table", "likelihood", "eccentricity", "members"), "pages": ("report",)},
         "Populations": {"populations": ("regions", "bifurcation", "aurora")},

@@ -21,6 +21,7 @@ extensions = [
     "numpydoc",
     "myst_nb",
     "sphinx_copybutton",
+    "downloads",  # the pages of notebooks/ as executed notebooks
     "linking",  # links from the names of commands and functions to the references
 ]
 nitpicky = True
@@ -39,6 +40,7 @@ nb_execution_cache_path = str(HERE / "_build" / "executed" / reference.code())
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
+nb_execution_in_temp = True  # what a page writes does not stay
 
 autodoc_typehints = "none"  # numpydoc's sections have types, shapes and units
 default_role = "code"  # docstrings name things in single backticks

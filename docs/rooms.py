@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("halo.fits",),
     ("halo.products",),
     ("halo.replicates",),
-    ("halo.ensembles", "halo.populations", "halo.checks", "halo.simulations", "halo.mock"),
+    ("halo.ensembles", "halo.populations", "halo.checks", "halo.simulations", "halo.mock", "halo.archives"),
     ("halo.figures",),
     ("halo.paper",),
     ("halo.pages",),

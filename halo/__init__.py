@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds both lists equal
     from . import figures as figures
+    from .archives.fetch import fetch as fetch
+    from .archives.sample import sample as sample
     from .checks.compare import compare as compare
+    from .checks.effort import effort as effort
     from .checks.injection import inject as inject
     from .checks.penalties import search as search
     from .checks.rank import rank as rank
@@ -73,6 +76,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     __version__: str
 
 _ROOMS = {
+    "archives.fetch": ("fetch",),
+    "archives.sample": ("sample",),
     "fits.files": ("load", "save"),
     "survey.prepare": ("prepare", "PrepareSettings"),
     "survey.recompute": ("recompute",),
@@ -104,6 +109,7 @@ _ROOMS = {
     "checks.sensitivity": ("sensitivity", "SurveyFiles"),
     "checks.injection": ("inject",),
     "checks.penalties": ("search",),
+    "checks.effort": ("effort",),
     "replicates.posterior": ("classifier",),
     "replicates.setup": ("Setup",),
     "ensembles.settings": ("RunOptions", "Cluster"),

@@ -35,3 +35,15 @@ class InterruptedRunError(HalonmfError):
     """Work that was asked to stop, and can be gone on with."""
 
     exit_code = 75
+
+
+class UnreachableError(HalonmfError):
+    """A server that gives no answer for now; the same command goes on later."""
+
+    exit_code = 75
+
+
+class CancelledError(HalonmfError):
+    """Work that the user interrupted, and can go on with."""
+
+    exit_code = 130

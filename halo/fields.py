@@ -66,6 +66,8 @@ class Option:
     repeat : bool
         The form is that of one of several values, each given by an option of its own. Tuples without a form repeat
         anyhow.
+    written : bool
+        It is the path of something that the command makes, as with ``--output``; other paths must be there.
     """
 
     def __init__(
@@ -77,9 +79,11 @@ class Option:
         choices: Sequence[str] = (),
         form: Form | None = None,
         repeat: bool = False,
+        written: bool = False,
     ) -> None:
         self.flags, self.keyword, self.minimum, self.maximum = flags, keyword, minimum, maximum
         self.choices, self.form, self.repeat = tuple(choices), form, repeat
+        self.written = written or "--output" in flags
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,13 @@ class Argument:
         The name.
     written : bool
         It is the path of something that the command makes; other paths must be there.
+    words : callable, optional
+        Returns words that a shell completes it by.
     """
 
     metavar: str
     written: bool = False
+    words: Callable[[], Sequence[str]] | None = None
 
 
 def number(x: float) -> str:

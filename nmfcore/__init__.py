@@ -8,6 +8,7 @@ needs to import from a submodule.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .agreement import Consensus, consensus
 from .align import Alignment, align
 from .errors import ProblemError
 from .factorise import factorize
@@ -43,6 +44,7 @@ __all__ = [
     "AcceleratedRankTwo",
     "Alignment",
     "BetaDivergence",
+    "Consensus",
     "ExtrapolatedHALS",
     "Factors",
     "Loss",
@@ -63,6 +65,7 @@ __all__ = [
     "align",
     "bench",
     "bootstrap",
+    "consensus",
     "factorize",
     "fit_masked",
     "in_parallel",

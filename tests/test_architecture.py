@@ -127,12 +127,14 @@ def test_the_engine_knows_nothing_of_stars():
             "h5py",
             (
                 "halo/io/hdf5.py",
-                "halo/fits/store.py",
+                "halo/io/hdf5_writing.py",
                 "halo/io/hdf5_tables.py",
+                "halo/fits/store.py",
                 "halo/simulations/columns.py",
                 "halo/mock/galaxy.py",
             ),
         ),
+        ("xarray", ("halo/io/labelled.py", "halo/fits/fit.py", "halo/ensembles/rows.py")),  # the others for types
         ("distributed", ("halo/ensembles/cluster.py",)),
         ("tomllib", ("halo/io/toml.py",)),
         ("typer", ("halo/commands/", "cli.py")),

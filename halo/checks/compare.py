@@ -18,6 +18,7 @@ from ..io.provenance import differing, plain
 from ..io.reading import cleaned
 from ..orbits.convention import check_same
 from ..products.profile import LEVELS
+from ..progress import Progress, announce, part_of, silent, stage
 from ..replicates.many import Many
 from ..replicates.sample import Sample, sample_of
 from ..stars.catalogue import StarsLike
@@ -27,6 +28,8 @@ from .settings import CompareSettings
 
 HALF = 0.5
 """The level whose crossing is compared along every variable; along E all levels are."""
+MEASURED, REFITTED, DRAWN = "numbers of both fits", "bootstraps of both fits", "numbers of the bootstraps"
+"""What progress is told of."""
 
 
 def compare(
@@ -37,6 +40,7 @@ def compare(
     *,
     replicates: int = CompareSettings.replicates,
     seed: int = CompareSettings.seed,
+    progress: Progress = silent,
 ) -> Comparison:
     """Compare two fits: their settings, components, fractions, and with stars their crossings.
 
@@ -55,6 +59,8 @@ def compare(
         Of each fit; 0 for no intervals.
     seed : int
         Of the draws.
+    progress : callable, optional
+        Called with (stage, done, total).
 
     Returns
     -------
@@ -79,22 +85,28 @@ def compare(
     check_same(pair[0].mixtures.convention, pair[1].mixtures.convention, "those of the second fit")
     if replicates < 0 or replicates == 1:
         raise UsageError(f"replicates must be 0, or 2 and more; got {replicates}.")
+    announce(progress, MEASURED, *(REFITTED, DRAWN) * bool(replicates))
     samples: list[Sample | None] = [None, None]
     if stars is not None:
         second = stars if other is None else other
         samples = [sample_of(fit, each) for fit, each in zip(pair, (stars, second), strict=True)]
     elif other is not None:
         raise UsageError("give the stars of the first fit too.")
-    base = [_measured(fit, sample, None) for fit, sample in zip(pair, samples, strict=True)]
+    with stage(progress, MEASURED):
+        base = [_measured(fit, sample, None) for fit, sample in zip(pair, samples, strict=True)]
     paired, lost, drawn = _same_stars(pair, samples), 0, [_Measured({}), _Measured({})]
     if replicates:
         # Samples that are drawn alike without being the same would look less different than they are.
         seeds = seed, seed if paired else seed + 1
-        refits = [refit(fit, replicates, seed=each) for fit, each in zip(pair, seeds, strict=True)]
-        drawn = [
-            _measured(fit, sample, (star_weights(fit, replicates, seed=each), found.W, found.H)).only(found.good)
-            for fit, sample, each, found in zip(pair, samples, seeds, refits, strict=True)
+        refits = [
+            refit(fit, replicates, seed=each, progress=part_of(progress, REFITTED, i, 2))
+            for i, (fit, each) in enumerate(zip(pair, seeds, strict=True))
         ]
+        with stage(progress, DRAWN):
+            drawn = [
+                _measured(fit, sample, (star_weights(fit, replicates, seed=each), found.W, found.H)).only(found.good)
+                for fit, sample, each, found in zip(pair, samples, seeds, refits, strict=True)
+            ]
         lost = sum(found.lost for found in refits)
     return Comparison(
         names=(pair[0].names, pair[1].names),

@@ -8,7 +8,9 @@ For comparison, the best cosine of a component of the sample without a stream is
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,15 +21,18 @@ from ..errors import UsageError
 from ..fits.fit import fit_many
 from ..fits.settings import FitSettings
 from ..io.columns import described
+from ..io.unfinished import Unfinished
 from ..mixtures.bins import columns_of
 from ..mixtures.counts import Mixtures, count, mix
 from ..mixtures.settings import Chemistry
+from ..progress import Progress, silent
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
 from .settings import COMPONENTS as COMPONENTS
 from .settings import InjectionSettings
 from .settings import Stream as Stream
+from .work import Work, do, record_of
 
 WIDTHS = InjectionSettings.widths
 """Widths: the fraction of the sample's stars that lie where the stream does in (E, Lz)."""
@@ -39,8 +44,13 @@ THRESHOLD = InjectionSettings.threshold
 """Least cosine between a component's images and the stream's for it to count as found."""
 CONTRAST = 1.0
 """A stream is thought possible where it has at most so many stars for each star of the sample that it lies among."""
-CHUNK = 24
-"""Fits that are in memory together."""
+NOUN = "streams"
+"""What progress is told of."""
+BATCH = 24
+"""Fits that are in memory together, which are then saved, and those by which the time is estimated.
+
+The last digits of a cosine depend on which fits these are: they share the cells that any of them has.
+"""
 IMAGE_STREAM = 0x57
 """Tells the random numbers of the stream's image from others of the same seed."""
 SPREAD = (16, 84)
@@ -169,6 +179,8 @@ def inject(
     components: int = COMPONENTS,
     threshold: float = THRESHOLD,
     seed: int = 0,
+    keep: Unfinished | str | Path | None = None,
+    progress: Progress = silent,
 ) -> Injection:
     """Plant streams in a sample and return which of them a fit finds.
 
@@ -192,6 +204,11 @@ def inject(
         Least cosine of a stream that is found.
     seed : int
         Of the streams.
+    keep : path, optional
+        Folder for what is done: the same call goes on with what an interrupted one has left there, and the folder is
+        removed in the end.
+    progress : callable, optional
+        Told of the streams that are done.
 
     Returns
     -------
@@ -200,9 +217,12 @@ def inject(
     Raises
     ------
     UsageError
-        Numbers or widths that are not positive, or an abundance of the images that the stream lacks.
+        Numbers or widths that are not positive, or an abundance of the images that the stream lacks; `keep` has work
+        with other settings.
     InputError
         Too few stars, or none inside the images.
+    OutputError
+        `keep` holds something else, or cannot be written.
 
     Examples
     --------
@@ -210,6 +230,26 @@ def inject(
     >>> found = halo.inject("stars.fits", widths=(0.05, 0.2), numbers=(400, 1600))  # doctest: +SKIP
     >>> found.fewest  # doctest: +SKIP
     """
+    work = injection_work(
+        stars, settings, stream, widths=widths, numbers=numbers, repeats=repeats, components=components,
+        threshold=threshold, seed=seed,
+    )  # fmt: skip
+    return do(work, keep, progress)
+
+
+def injection_work(
+    stars: StarsLike,
+    settings: FitSettings | None = None,
+    stream: Stream | None = None,
+    *,
+    widths: tuple[float, ...] = WIDTHS,
+    numbers: tuple[int, ...] = NUMBERS,
+    repeats: int = REPEATS,
+    components: int = COMPONENTS,
+    threshold: float = THRESHOLD,
+    seed: int = 0,
+) -> Work[Injection]:
+    """Return what an injection has to compute, a piece for every stream; parameters and errors as `inject`."""
     settings, stream = settings or FitSettings(), stream or Stream()
     settings.refuse_weights("an injection")
     if min(*widths, *numbers, repeats, components) <= 0 or max(widths) > 1 or not 0 < threshold < 1:
@@ -228,31 +268,43 @@ def inject(
     rng = np.random.default_rng([seed, IMAGE_STREAM])
     image = expected_image(stream, mixtures.chemistry, rng)
     grid = [(i, j, r) for i in range(len(widths)) for j in range(len(numbers)) for r in range(repeats)]
-    cosine = np.full((len(widths), len(numbers), repeats), np.nan)
     streams = np.random.SeedSequence(seed).spawn(len(grid))
-    for first in range(0, len(grid), CHUNK):
-        part = grid[first : first + CHUNK]
-        V = np.repeat(mixtures.V[None], len(part), axis=0)
-        for b, (i, j, _) in enumerate(part):
-            draw = np.random.default_rng(streams[first + b])
-            V[b] += _planted(stream, mixtures.rows[places[i]], numbers[j], mixtures, draw)
+
+    def compute(some: Sequence[int]) -> dict[str, np.ndarray]:
+        V = np.repeat(mixtures.V[None], len(some), axis=0)
+        for b, at in enumerate(some):
+            i, j, _ = grid[at]
+            V[b] += _planted(stream, mixtures.rows[places[i]], numbers[j], mixtures, np.random.default_rng(streams[at]))
         _, H, converged = fit_many(V, settings.solver)
-        best = _cosines(H, image).max(axis=1)
-        for b, where in enumerate(part):
-            cosine[where] = best[b] if converged[b] else np.nan
-    _, H, _ = fit_many(mixtures.V[None], settings.solver)
-    return Injection(
-        stream=stream,
-        widths=np.array(widths),
-        sigma_E=np.array([values(chosen, "E")[place].std() for place in places]),
-        sigma_Lz=np.array([values(chosen, "Lz")[place].std() for place in places]),
-        spanned=np.array([_spanned(mixtures.rows[place], len(mixtures.bins)) for place in places]),
-        numbers=np.array(numbers),
-        cosine=cosine,
-        null=float(_cosines(H, image).max()),
-        threshold=threshold,
-        n_stars=int(mixtures.n_stars.sum()),
-        components=components,
+        return {"cosine": np.where(converged, _cosines(H, image).max(axis=1), np.nan)}
+
+    def finish(found: Mapping[str, np.ndarray]) -> Injection:
+        _, H, _ = fit_many(mixtures.V[None], settings.solver)
+        return Injection(
+            stream=stream,
+            widths=np.array(widths),
+            sigma_E=np.array([values(chosen, "E")[place].std() for place in places]),
+            sigma_Lz=np.array([values(chosen, "Lz")[place].std() for place in places]),
+            spanned=np.array([_spanned(mixtures.rows[place], len(mixtures.bins)) for place in places]),
+            numbers=np.array(numbers),
+            cosine=found["cosine"].reshape(len(widths), len(numbers), repeats),
+            null=float(_cosines(H, image).max()),
+            threshold=threshold,
+            n_stars=int(mixtures.n_stars.sum()),
+            components=components,
+        )
+
+    choices = {"widths": widths, "numbers": numbers, "repeats": repeats, "threshold": threshold, "seed": seed}
+    return Work(
+        said=f"{len(widths)} widths, {len(numbers)} numbers of stars, {repeats} streams of each",
+        noun=NOUN,
+        total=len(grid),
+        fits=len(grid),
+        batch=BATCH,
+        sample=BATCH,
+        record=record_of("injection", chosen, settings, stream=stream, **choices),
+        compute=compute,
+        finish=finish,
     )
 
 

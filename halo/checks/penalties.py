@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,13 @@ from ..errors import UsageError
 from ..fits.fit import fit_mixtures
 from ..fits.settings import FitSettings
 from ..io.columns import described
+from ..io.unfinished import Unfinished
 from ..mixtures.counts import mix
 from ..progress import Progress, silent
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from .settings import SearchSettings
+from .work import Work, do, record_of
 
 DRAWS, FOLDS = SearchSettings.draws, SearchSettings.folds
 ALPHAS = (0.0, *np.linspace(1e-3, 1.0, 50).tolist())
@@ -24,8 +28,10 @@ ALPHAS = (0.0, *np.linspace(1e-3, 1.0, 50).tolist())
 L1_RATIOS = (0.0, 0.25, 0.5, 0.75, 1.0)
 STREAM = 0x5EA2C4
 """Tells the random numbers of the search from others of the same seed."""
-CHUNK = 128
-"""Penalties whose factors are in memory at once."""
+NOUN = "settings"
+"""What progress is told of."""
+BATCH, SAMPLE = 128, 96
+"""Settings whose factors are in memory at once, which are then saved, and those by which the time is estimated."""
 MAX_ITER = 500
 """Settings that take longer are counted as not converged."""
 LEAST_MASS = 1e-3
@@ -131,6 +137,7 @@ def search(
     seed: int = 0,
     *,
     number: int = FOLDS,
+    keep: Unfinished | str | Path | None = None,
     progress: Progress = silent,
 ) -> Search:
     """Return the errors of fits with penalties drawn at random from the paper's grid, zero included.
@@ -150,8 +157,11 @@ def search(
         Of the draws and the folds.
     number : int
         Folds.
+    keep : path, optional
+        Folder for what is done: the same call goes on with what an interrupted one has left there, and the folder is
+        removed in the end.
     progress : callable, optional
-        Called with the stage, the folds done and their number.
+        Told of the settings that are done.
 
     Returns
     -------
@@ -164,15 +174,24 @@ def search(
     Raises
     ------
     UsageError
-        Another loss than least squares, or a number that makes no sense.
+        Another loss than least squares, or a number that makes no sense; `keep` has work with other settings.
     InputError
         Too few stars.
+    OutputError
+        `keep` holds something else, or cannot be written.
 
     Examples
     --------
     >>> from halonmf import halo
     >>> halo.search("stars.fits", draws=200).table().meta["best"]  # doctest: +SKIP
     """
+    return do(search_work(stars, settings, draws, seed, number=number), keep, progress)
+
+
+def search_work(
+    stars: StarsLike, settings: FitSettings | None = None, draws: int = DRAWS, seed: int = 0, *, number: int = FOLDS
+) -> Work[Search]:
+    """Return what a search has to compute, a piece for every setting; parameters and errors as `search`."""
     import nmfcore
     from nmfcore import fit_masked
 
@@ -188,35 +207,41 @@ def search(
     made = fit_mixtures(mixtures, chosen, flow, bare)
     penalties = [nmfcore.Penalty(c.alpha_W, c.alpha_H, c.l1_ratio) for c in choices]
 
-    def errors(left_out: np.ndarray | None) -> dict[str, np.ndarray]:
-        parts = []
-        for first in range(0, len(penalties), CHUNK):
-            found = fit_masked(
-                V, penalties[first : first + CHUNK], (made.W, made.H), left_out=left_out, max_iter=MAX_ITER
-            )
-            mass = found.W.sum(axis=1) * found.H.sum(axis=2)
-            mass[mass < LEAST_MASS * V.sum()] = 0.0
-            total = mass.sum(axis=1)
-            parts.append(
-                {
-                    "error": np.sqrt(np.maximum(found.error, 0) / found.squares),
-                    "held_out": np.maximum(found.held_out, 0) / max(found.held_out_squares, np.finfo(float).tiny),
-                    "components": (mass > 0).sum(axis=1),
-                    "share": np.divide(mass[:, -1], total, out=np.full(len(total), np.nan), where=total > 0),
-                    "converged": found.converged,
-                }
-            )
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    def errors(some: Sequence[int], left_out: np.ndarray | None) -> dict[str, np.ndarray]:
+        found = fit_masked(V, [penalties[i] for i in some], (made.W, made.H), left_out=left_out, max_iter=MAX_ITER)
+        mass = found.W.sum(axis=1) * found.H.sum(axis=2)
+        mass[mass < LEAST_MASS * V.sum()] = 0.0
+        total = mass.sum(axis=1)
+        return {
+            "error": np.sqrt(np.maximum(found.error, 0) / found.squares),
+            "held_out": np.maximum(found.held_out, 0) / max(found.held_out_squares, np.finfo(float).tiny),
+            "components": (mass > 0).sum(axis=1),
+            "share": np.divide(mass[:, -1], total, out=np.full(len(total), np.nan), where=total > 0),
+            "converged": found.converged,
+        }
 
-    whole = errors(None)
-    held, converged = [], whole["converged"]
-    for i in range(number):
-        progress("folds", i, number)
-        found = errors(fold == i)
-        held.append(found["held_out"])
-        converged = converged & found["converged"]
-    progress("folds", number, number)
-    return Search(_table(choices, whole, np.sqrt(held), converged, seed, draws))
+    def compute(some: Sequence[int]) -> dict[str, np.ndarray]:
+        parts = [errors(some, fold == i) for i in range(number)]
+        whole = errors(some, None)
+        held = np.sqrt(np.stack([part["held_out"] for part in parts], axis=1))
+        converged = np.all([whole["converged"], *(part["converged"] for part in parts)], axis=0)
+        return {**whole, "held_out": held, "converged": converged}
+
+    def finish(found: Mapping[str, np.ndarray]) -> Search:
+        held = np.ascontiguousarray(found["held_out"].T)
+        return Search(_table(choices, found, held, np.asarray(found["converged"]), seed, draws))
+
+    return Work(
+        said=f"{draws:,} draws, {len(choices):,} different settings, {number} folds",
+        noun=NOUN,
+        total=len(choices),
+        fits=len(choices) * (number + 1),
+        batch=BATCH,
+        sample=SAMPLE,
+        record=record_of("search", chosen, bare, draws=draws, seed=seed, folds=number),
+        compute=compute,
+        finish=finish,
+    )
 
 
 def replace_penalties(settings: FitSettings) -> FitSettings:
@@ -226,7 +251,7 @@ def replace_penalties(settings: FitSettings) -> FitSettings:
 
 def _table(
     choices: dict[Choice, int],
-    whole: dict[str, np.ndarray],
+    whole: Mapping[str, np.ndarray],
     held: np.ndarray,
     converged: np.ndarray,
     seed: int,

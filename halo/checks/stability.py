@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,15 @@ from ..fits.engine import CONVERGED
 from ..fits.fit import Fit, fit_mixtures
 from ..fits.settings import FitSettings
 from ..io.columns import described
+from ..io.unfinished import Unfinished
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis, Chemistry
+from ..progress import Progress, silent
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.weights import weights_of
 from .settings import StabilitySettings
+from .work import Work, do, record_of
 
 STARTS = StabilitySettings.starts
 """Random starts."""
@@ -30,6 +34,14 @@ BINS = StabilitySettings.bins
 PIXELS = StabilitySettings.pixels
 """l; the paper's range, in steps that it does not give."""
 KINDS = ("start", "q", "l")
+NOUN = "fits"
+"""What progress is told of."""
+SAMPLE = 6
+"""Fits by which the time is estimated."""
+LETTERS = 16
+"""Most letters of the status of a fit."""
+NO_FIT = "FAILED"
+"""In place of the status of a fit for which the sample was too small."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,8 @@ def stability(
     starts: int = STARTS,
     bins: Sequence[int] = BINS,
     pixels: Sequence[int] = PIXELS,
+    keep: Unfinished | str | Path | None = None,
+    progress: Progress = silent,
 ) -> Stability:
     """Fit a sample again from random starts, in other bins, and with other pixels.
 
@@ -138,6 +152,11 @@ def stability(
         q of the fits in other bins: that many on each axis.
     pixels : sequence of int
         l of the fits with other pixels.
+    keep : path, optional
+        Folder for what is done: the same call goes on with what an interrupted one has left there, and the folder is
+        removed in the end.
+    progress : callable, optional
+        Told of the fits that are done.
 
     Returns
     -------
@@ -148,7 +167,9 @@ def stability(
     InputError
         Too few stars for the base.
     UsageError
-        Numbers that make no sense.
+        Numbers that make no sense; `keep` has work with other settings.
+    OutputError
+        `keep` holds something else, or cannot be written.
 
     Examples
     --------
@@ -156,10 +177,25 @@ def stability(
     >>> found = halo.stability("stars.fits", bins=(5, 8), pixels=(20, 50))  # doctest: +SKIP
     >>> found.least_cosine("start")  # doctest: +SKIP
     """
+    return do(stability_work(stars, settings, starts=starts, bins=bins, pixels=pixels), keep, progress)
+
+
+def stability_work(
+    stars: StarsLike,
+    settings: FitSettings | None = None,
+    *,
+    starts: int = STARTS,
+    bins: Sequence[int] = BINS,
+    pixels: Sequence[int] = PIXELS,
+) -> Work[Stability]:
+    """Return what `stability` has to compute, a piece for every fit; parameters and errors are its own."""
     settings = settings or FitSettings()
     if starts < 0 or any(x < 1 for x in (*bins, *pixels)):
         raise UsageError(f"starts must be >= 0, bins and pixels >= 1; got {starts}, {tuple(bins)}, {tuple(pixels)}.")
     chosen, flow = choose(stars, settings.selection)
+    k = settings.solver.components
+    varied = (("start", range(1, starts + 1)), ("q", bins), ("l", pixels))
+    pieces = [(kind, number) for kind, numbers in varied for number in numbers]
 
     def fitted(axes: tuple[Axis, ...], chemistry: Chemistry, **other: Any) -> Fit:
         changed = settings.replace(axes=axes, chemistry=chemistry, **other)
@@ -167,30 +203,51 @@ def stability(
         return fit_mixtures(mixtures, chosen, flow, changed)
 
     base = fitted(settings.axes, settings.chemistry)
-    rows: list[tuple[str, int, np.ndarray, np.ndarray, str]] = []
-    for kind, numbers in (("start", range(1, starts + 1)), ("q", bins), ("l", pixels)):
-        for number in numbers:
-            axes, chemistry = settings.axes, settings.chemistry
-            other: dict[str, Any] = {"init": "random", "starts": 1, "seed": number} if kind == "start" else {}
-            if kind == "q":
-                axes = tuple(replace(axis, count=number) for axis in axes)
-            elif kind == "l":
-                chemistry = replace(chemistry, pixels=number)
-            try:
-                found = fitted(axes, chemistry, **other)
-            except InputError:  # the sample is too small for so many bins
-                nothing = np.full(settings.solver.components, np.nan)
-                rows.append((kind, number, nothing, nothing, "FAILED"))
-                continue
-            rows.append((kind, number, *_compared(base, found, kind == "l"), found.status))
-    return Stability(
-        base=base,
-        kind=tuple(row[0] for row in rows),
-        value=np.array([row[1] for row in rows], dtype=np.int64),
-        share=np.array([row[2] for row in rows]).reshape(len(rows), -1),
-        cosine=np.array([row[3] for row in rows]).reshape(len(rows), -1),
-        status=tuple(row[4] for row in rows),
+
+    def one(kind: str, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        axes, chemistry = settings.axes, settings.chemistry
+        other: dict[str, Any] = {"init": "random", "starts": 1, "seed": number} if kind == "start" else {}
+        if kind == "q":
+            axes = tuple(replace(axis, count=number) for axis in axes)
+        elif kind == "l":
+            chemistry = replace(chemistry, pixels=number)
+        try:
+            found = fitted(axes, chemistry, **other)
+        except InputError:  # the sample is too small for so many bins
+            return np.full(k, np.nan), np.full(k, np.nan), _letters(NO_FIT)
+        return *_compared(base, found, kind == "l"), _letters(found.status)
+
+    def compute(some: Sequence[int]) -> dict[str, np.ndarray]:
+        rows = [one(*pieces[i]) for i in some]
+        names = ("share", "cosine", "status")
+        return {name: np.array([row[i] for row in rows]) for i, name in enumerate(names)}
+
+    def finish(found: Mapping[str, np.ndarray]) -> Stability:
+        return Stability(
+            base=base,
+            kind=tuple(kind for kind, _ in pieces),
+            value=np.array([number for _, number in pieces], dtype=np.int64),
+            share=found["share"] if pieces else np.empty((0, k)),
+            cosine=found["cosine"] if pieces else np.empty((0, k)),
+            status=tuple(bytes(x).decode().rstrip("\0") for x in found.get("status", ())),
+        )
+
+    return Work(
+        said=f"{starts} random starts, {len(bins)} numbers of bins, {len(pixels)} numbers of pixels",
+        noun=NOUN,
+        total=len(pieces),
+        fits=len(pieces),
+        batch=1,
+        sample=SAMPLE,
+        record=record_of("stability", chosen, settings, starts=starts, bins=bins, pixels=pixels),
+        compute=compute,
+        finish=finish,
     )
+
+
+def _letters(status: str) -> np.ndarray:
+    """Return a status as an array of its letters, which files can hold."""
+    return np.frombuffer(status.encode().ljust(LETTERS, b"\0"), np.uint8)
 
 
 def _compared(base: Fit, found: Fit, other_pixels: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,8 +21,12 @@ from ..checks.settings import (
 from ..fields import Option
 from ..fits.settings import FitSettings
 from .console import Terminal, compiling, leave, say, tell
-from .options import Figure, Json, Only, Overwrite, Quiet, Stars, Table, command
-from .output import Output
+from .interruption import resumable
+from .options import DryRun, Figure, Json, Only, Overwrite, Quiet, Resume, Stars, Table, command
+from .output import Output, unfinished
+
+if TYPE_CHECKING:
+    from ..checks.work import Effort
 
 SAMPLE = ("selection", "max_fe_h", "min_eccentricity", "cuts", "bins", "pixels", "components")
 """Choices of a fit that its checks leave open: the sample, the bins, the pixels and the number of components."""
@@ -71,21 +75,31 @@ def stability(
     settings: Annotated[FitSettings, Only(*SAMPLE, "weights")],
     varied: StabilitySettings,
     figure: Figure = None,
+    resume: Resume = False,
+    dry_run: DryRun = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit again from other starts, bins and pixels, and compare.
 
-    Random starts, other numbers of bins and of pixels; the components are compared with those of the first fit.
+    Random starts, other numbers of bins and of pixels; the components are compared with those of the first fit. An
+    interrupted run continues with --resume.
     """
+    from ..checks.stability import NOUN
     from ..checks.stability import stability as repeat
     from ..stars.catalogue import read_catalogue
 
+    if dry_run:
+        _estimate(repeat.__name__, stars, settings, **vars(varied))
+        return
     out = Output.table(output, (stars,), overwrite, figure=figure)
-    result = repeat(read_catalogue(stars).table, settings, **vars(varied))
+    kept = unfinished(out, resume=resume)
+    with Terminal(quiet) as progress, compiling(quiet), resumable(progress, NOUN, NOUN):
+        result = repeat(read_catalogue(stars).table, settings, **vars(varied), keep=kept, progress=progress)
     record = out.record("stability", {**vars(varied), "fit": settings}, seeds=[settings.solver.seed])
     out.save(result, record)
     out.draw(lambda figures: figures.stabilities(result), record)
+    kept.remove()
     tell(result, output, quiet)
 
 
@@ -102,24 +116,32 @@ def injection(
     ),
     planted: InjectionSettings,
     figure: Figure = None,
+    resume: Resume = False,
+    dry_run: DryRun = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Plant streams in the sample and see which of them a fit finds.
 
-    Shows how wide and how populous a stream must be for that.
+    Shows how wide and how populous a stream must be for that. An interrupted run continues with --resume.
     """
-    from ..checks.injection import inject
+    from ..checks.injection import NOUN, inject
     from ..stars.catalogue import read_catalogue
 
     E, Lz = orbit
     stream = replace(stream, E=E, Lz=Lz)
+    choices = {"components": settings.solver.components, **vars(planted)}
+    if dry_run:
+        _estimate(inject.__name__, stars, settings, stream, **choices)
+        return
     out = Output.table(output, (stars,), overwrite, figure=figure)
-    components = settings.solver.components
-    result = inject(read_catalogue(stars).table, settings, stream, components=components, **vars(planted))
+    kept = unfinished(out, resume=resume)
+    with Terminal(quiet) as progress, compiling(quiet), resumable(progress, NOUN, NOUN):
+        result = inject(read_catalogue(stars).table, settings, stream, **choices, keep=kept, progress=progress)
     record = out.record("injection", {**vars(planted), "stream": stream, "fit": settings}, seeds=[planted.seed])
     out.save(result, record)
     out.draw(lambda figures: figures.injections(result), record)
+    kept.remove()
     tell(result, output, quiet)
 
 
@@ -133,24 +155,51 @@ def search(
     searched: SearchSettings,
     settings: Annotated[FitSettings, Only(*SAMPLE, "planes", "ranges")],
     figure: Annotated[bool, "Draw a figure next to the table."] = True,
+    resume: Resume = False,
+    dry_run: DryRun = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Search for penalties as the paper did, zero included.
 
-    Compares errors of fits, and of entries that the fits did not see.
+    Compares errors of fits, and of entries that the fits did not see. An interrupted run continues with --resume.
     """
+    from ..checks.penalties import NOUN
     from ..checks.penalties import search as find
     from ..stars.catalogue import read_catalogue
 
     settings = settings.replace(seed=searched.seed, device="cpu")
+    drawn = (searched.draws, searched.seed)
+    if dry_run:
+        _estimate(find.__name__, stars, settings, *drawn, number=searched.folds)
+        return
     out = Output.table(output, (stars,), overwrite, figure=output.with_suffix("") if figure else None)
-    with Terminal(quiet) as progress:
+    kept = unfinished(out, resume=resume)
+    with Terminal(quiet) as progress, compiling(quiet), resumable(progress, NOUN, NOUN):
         table = read_catalogue(stars).table
-        found = find(table, settings, searched.draws, searched.seed, number=searched.folds, progress=progress)
+        found = find(table, settings, *drawn, number=searched.folds, keep=kept, progress=progress)
     seeds = [searched.seed, settings.solver.seed]
     record = out.record("search", {"fit": settings, **vars(searched)}, seeds=seeds, device="cpu")
     out.save(found, record)
     out.draw(lambda figures: figures.search(found), record)
+    kept.remove()
     typer.echo(f"{found.describe()}\n{len(found.table()):,} settings -> {output}")
     leave(found.problems())
+
+
+def _estimate(check: str, stars: Path, *arguments: Any, **choices: Any) -> None:
+    """Print how many fits a check makes, and about how long they take."""
+    from ..checks.effort import effort
+    from ..stars.catalogue import read_catalogue
+
+    typer.echo(estimated(effort(check, read_catalogue(stars).table, *arguments, **choices)))
+
+
+def estimated(found: Effort) -> str:
+    """Return what a check comes to and how long it will take, with where that comes from."""
+    from .ensemble import duration, number  # help does without
+
+    return (
+        f"{found.said}: {number(found.fits, 'fit')}\nabout {duration(found.seconds)} on this machine: an estimate "
+        f"from {number(found.tried, 'fit')}, start-up left out"
+    )

@@ -10,7 +10,7 @@ import typer
 from ..checks.settings import CompareSettings
 from ..errors import UsageError
 from ..fields import Argument, Option
-from .console import compiling, leave, say, tell
+from .console import Terminal, compiling, leave, say, tell
 from .options import Figure, Json, Overwrite, Quiet, command
 from .output import Output, opened
 
@@ -42,8 +42,8 @@ def compare(
         raise UsageError("--figure draws the curves of both fits; give STARS.")
     inputs = tuple(each for each in (a, b, stars, other) if each is not None)
     out = Output.table(output, inputs, overwrite, figure=figure)
-    with compiling(quiet or as_json):
-        found = find(opened(a), opened(b), stars, other, **vars(settings))
+    with Terminal(quiet or as_json) as progress, compiling(quiet or as_json):
+        found = find(opened(a), opened(b), stars, other, **vars(settings), progress=progress)
     record = out.record("compare", vars(settings), seeds=[settings.seed])
     out.save(found, record)
     out.draw(lambda figures: figures.fits_compared(found), record)

@@ -20,7 +20,8 @@ from ..products.settings import (
     SplitSettings,
     TableSettings,
 )
-from .console import leave, tell
+from ..progress import Progress, announce, part_of, stage
+from .console import Terminal, compiling, leave, tell
 from .options import Figure, FitFile, Only, Overwrite, Quiet, Stars, Table, Truth, command
 from .output import Output, opened
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from ..fits.bootstrap import Refits
     from ..fits.fit import Fit
 
+BOOTSTRAPS = "bootstraps"
+"""What progress is told of, as `fits.bootstrap.STAGE`."""
 DISTANCES = {"r": "r_sph", "z": "z_gal", "R": "R_cyl"}
 """What the four components are re-applied against (the paper's Fig 10), with the names of their tables: those of the
 columns, since r and R are one name to some file systems."""
@@ -64,17 +67,22 @@ def split(
     whole, table = opened(fit), read_catalogue(stars).table
     whole = replace(whole, settings=whole.settings.replace(device=device))
     choices: dict[str, Any] = {"grid": line.grid, "level": line.level, "smoothing": line.smoothing}
-    four = find(whole, table, settings, line=boundary(whole, table, **choices))
-    fits = (whole, four.high, four.low)
-    summary = table1(fits, _refits(fits, bootstrap))
+    with Terminal(quiet) as progress, compiling(quiet):
+        announce(progress, "parts", *(BOOTSTRAPS,) * bool(bootstrap.replicates), "fractions")
+        with stage(progress, "parts"):
+            four = find(whole, table, settings, line=boundary(whole, table, **choices))
+        fits = (whole, four.high, four.low)
+        summary = table1(fits, _refits(fits, bootstrap, progress))
+        with stage(progress, "fractions"):
+            along = {column: profile(four.fit, table, PROFILES[name]) for name, column in DISTANCES.items()}
     choices |= {"fit": whole.settings, "split": settings, "bootstrap": bootstrap.replicates}
     record = out.record("split", choices, seeds=[whole.settings.solver.seed, bootstrap.seed], device=where)
     for name, found in (("HE.h5", four.high), ("LE.h5", four.low), ("four.h5", four.fit)):
         out.save_fit(found, record, name)
     out.save(four.boundary, record, "boundary.ecsv")
     out.save(summary, record, "table1.ecsv")
-    for name, column in DISTANCES.items():
-        out.save(profile(four.fit, table, PROFILES[name]), record, f"{column}.ecsv")
+    for column, one in along.items():
+        out.save(one, record, f"{column}.ecsv")
     if not quiet:
         *rows, _ = summary.describe().splitlines()
         typer.echo("\n".join([four.describe(), *rows]))
@@ -100,13 +108,14 @@ def table(
 
     out = Output.table(output, fits, overwrite)
     found = [opened(path) for path in fits]
-    result = table1(
-        found,
-        _refits(found, bootstrap),
-        q=settings.percentiles,
-        level=settings.level,
-        interval=settings.interval,
-    )
+    with Terminal(quiet) as progress, compiling(quiet):
+        result = table1(
+            found,
+            _refits(found, bootstrap, progress),
+            q=settings.percentiles,
+            level=settings.level,
+            interval=settings.interval,
+        )
     choices = {**vars(settings), "bootstrap": bootstrap.replicates}
     out.save(result, out.record("table", choices, seeds=[bootstrap.seed]))
     tell(result, output, quiet)
@@ -130,7 +139,8 @@ def likelihood(
 
     out = Output.table(output, (fit,), overwrite)
     found = opened(fit)
-    result = find(found, level=settings.level)
+    with Terminal(quiet) as progress, compiling(quiet), stage(progress, "profile likelihood"):
+        result = find(found, level=settings.level)
     out.save(result, out.record("likelihood", {**vars(settings), "fit": found.settings}))
     tell(result, output, quiet)
 
@@ -150,14 +160,17 @@ def eccentricity(
 
     Best of a kinematically pure halo, whose selection leaves the eccentricities alone.
     """
-    from ..fits.bootstrap import refit
     from ..products.eccentricity import eccentricities
     from ..stars.catalogue import read_catalogue
 
     out = Output.table(output, (fit, stars), overwrite)
     found = opened(fit)
-    refits = refit(found, bootstrap.replicates, seed=bootstrap.seed) if bootstrap.replicates else None
-    result = eccentricities(found, read_catalogue(stars).table, refits=refits, **vars(settings))
+    table = read_catalogue(stars).table
+    with Terminal(quiet) as progress, compiling(quiet):
+        announce(progress, *(BOOTSTRAPS,) * bool(bootstrap.replicates), "eccentricities")
+        drawn = _refits([found], bootstrap, progress)
+        with stage(progress, "eccentricities"):
+            result = eccentricities(found, table, refits=drawn[0] if drawn else None, **vars(settings))
     choices = {**vars(settings), "bootstrap": bootstrap.replicates}
     out.save(result, out.record("eccentricity", choices, seeds=[bootstrap.seed]))
     tell(result, output, quiet)
@@ -176,9 +189,9 @@ def members(
 ) -> None:
     """Write each star's probability of every component.
 
-    The probabilities, given a star's bin and its pixels, are the columns P_LE, P_HE, ... of a prepared catalogue, so
-    that --cut "P_HE>0.9" selects from it; P_accreted too where no component has such a name. [Fe/H] counts once, though
-    it stands in both planes.
+    The probabilities, given a star's bin and its pixels, are the columns P_LE, P_HE, ... of a prepared catalogue, from
+    which the next command selects, such as halonmf regions members.fits --cut "P_HE>0.9"; P_accreted too where no
+    component has such a name. [Fe/H] counts once, though it stands in both planes.
     """
     from ..mock.truth import read_truth
     from ..products.memberships import memberships, reliability
@@ -188,7 +201,8 @@ def members(
         raise UsageError("the figure compares probabilities with the truth; give --truth too, or no --figure.")
     out = Output.catalogue(output, (fit, stars, truth), overwrite, figure=figure)
     found = opened(fit)
-    result = memberships(found, read_catalogue(stars).table, prior_counts=prior_counts)
+    with Terminal(quiet) as progress, compiling(quiet), stage(progress, "memberships"):
+        result = memberships(found, read_catalogue(stars).table, prior_counts=prior_counts)
     record = out.record("members", {"fit": found.settings, "prior_counts": prior_counts})
     compared = None
     if truth is not None:
@@ -199,9 +213,13 @@ def members(
     tell(result, output, quiet, *([] if compared is None else [compared.describe()]))
 
 
-def _refits(fits: Sequence[Fit], bootstrap: Bootstrap) -> list[Refits] | None:
+def _refits(fits: Sequence[Fit], bootstrap: Bootstrap, progress: Progress) -> list[Refits] | None:
     from ..fits.bootstrap import refit
 
     if not bootstrap.replicates:
         return None
-    return [refit(fit, bootstrap.replicates, seed=bootstrap.seed) for fit in fits]
+    parts = (part_of(progress, BOOTSTRAPS, i, len(fits)) for i in range(len(fits)))
+    return [
+        refit(fit, bootstrap.replicates, seed=bootstrap.seed, progress=part)
+        for fit, part in zip(fits, parts, strict=True)
+    ]

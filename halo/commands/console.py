@@ -6,8 +6,6 @@ import errno
 import functools
 import json
 import os
-import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from ..ensembles.signals import NOTHING, check, stoppable
+from ..ensembles.signals import NOTHING, stoppable
 from ..errors import HalonmfError
 from ..io.reading import cleaned
+from .progress import Terminal as Terminal
 
 if TYPE_CHECKING:
     from ..products.protocol import Product
@@ -79,98 +78,6 @@ def first_line(text: str) -> str:
     return " ".join(text.strip().partition("\n\n")[0].split())
 
 
-class Terminal:
-    """Progress on standard error: bars on a terminal, one line per stage elsewhere, nothing when quiet."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._bars: Any = None
-        self._tasks: dict[str, Any] = {}
-        self._since = time.monotonic()
-
-    def __enter__(self) -> Terminal:
-        if not self._quiet and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-            columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-            self._bars = Progress(*columns, console=Console(stderr=True))
-            self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Show that `done` of `total` is done of a stage; a signal to stop that was lost acts here."""
-        check()
-        if self._bars is not None:
-            if stage not in self._tasks:
-                self._tasks[stage] = self._bars.add_task(stage, total=total)
-            self._bars.update(self._tasks[stage], completed=done, total=total)
-        elif not self._quiet and done >= total and stage not in self._tasks:
-            # From the stage before: many stages report only when they are done.
-            self._tasks[stage], start, self._since = None, self._since, time.monotonic()
-            typer.echo(f"{stage}: done in {self._since - start:.1f} s", err=True)
-
-
-class Meter:
-    """Progress of many equal pieces: a bar with rate and time left, lines in a log, lines of JSON, or nothing.
-
-    Rate and time left are of the pieces done since the start, those of an earlier run left out.
-    """
-
-    EVERY = 15.0
-
-    def __init__(self, quiet: bool, as_json: bool = False, noun: str = "fits") -> None:
-        self._quiet, self._json, self._noun = quiet, as_json, noun
-        self._bar: Any = None
-        self._task: Any = None
-        self._start = self._said = time.monotonic()
-        self._before: int | None = None
-
-    def __enter__(self) -> Meter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Show that `done` of `total` are done."""
-        if self._quiet:
-            return
-        now = time.monotonic()
-        if self._before is None:
-            self._before, self._start, self._said = done, now, now
-            if not self._json and sys.stderr.isatty():
-                self._open(total)
-        rate = (done - self._before) / (now - self._start) if now > self._start else 0.0
-        left = (total - done) / rate if rate else None
-        if self._bar is not None:
-            said = f"{rate:,.0f} per s, {_left(left)}" if rate else ""
-            self._bar.update(self._task, completed=done, said=f"{done:,} of {total:,} {said}")
-        elif now - self._said >= (1.0 if self._json else self.EVERY) or (done >= total and rate):
-            self._said = now
-            text = f"{self._noun}: {done:,} of {total:,}, {rate:,.1f} per s, {_left(left)}"
-            say(self._json, text, err=True, event="progress", done=done, total=total, rate=rate, seconds_left=left)
-
-    def _open(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[said]}"),
-        )
-        self._bar = Progress(*columns, console=Console(stderr=True))
-        self._task = self._bar.add_task(self._noun, total=total, said="")
-        self._bar.start()
-
-
 @contextmanager
 def compiling(quiet: bool) -> Iterator[None]:
     """Say once, unless quiet, that kernels are being compiled: nothing else moves meanwhile."""
@@ -179,14 +86,6 @@ def compiling(quiet: bool) -> Iterator[None]:
     text = "compiling kernels: some ten seconds at the first use of a number of components, then they are kept"
     with when_compiling(lambda: None if quiet else typer.echo(text, err=True)):
         yield
-
-
-def _left(seconds: float | None) -> str:
-    if seconds is None:
-        return "time left unknown"
-    whole = round(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours} h {minutes:02d} min left" if hours else f"{minutes} min {whole % 60:02d} s left"
 
 
 def say(as_json: bool, text: str, *, err: bool = False, **record: Any) -> None:
@@ -230,7 +129,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
             typer.echo(f"halonmf: {cleaned(error, SENTENCE)}", err=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            typer.echo("halonmf: interrupted", err=True)
+            typer.echo(f"halonmf: interrupted; {NOTHING}", err=True)
             raise typer.Exit(130) from None
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise  # a reader that left, as head does, is no fault: typer ends silently

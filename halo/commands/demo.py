@@ -24,13 +24,15 @@ from ..products.boundary import E_RANGE, GRID, LEVEL, LZ_RANGE, SMOOTHING, Bound
 from ..products.crossings import crossings
 from ..products.overview import MAP_AXES, PROFILE_AXES
 from ..products.profile import MIN_STARS, Profile, profile
-from ..progress import Progress, silent
+from ..progress import Progress, announce, silent, stage
 from ..stars.catalogue import Catalogue, write_catalogue
 from ..stars.selection import choose
 from ..survey.prepare import prepare
 
 PRODUCTS = ("stars.fits", "fit.h5", "profile.ecsv", "map.ecsv", "boundary.ecsv")
 SUMMARY = "summary"
+STEPS = ("mock survey", "catalogue", "fit", "profile, map and boundary", "figure")
+"""What progress is told of."""
 LINE = {"grid": GRID, "level": LEVEL, "smoothing": SMOOTHING, "E_range": E_RANGE, "Lz_range": LZ_RANGE}
 """How the boundary is found, for the record."""
 
@@ -118,17 +120,22 @@ def run(
         check_output(path, overwrite=overwrite)
     stars_file, fit_file, profile_file, map_file, boundary_file = files
 
-    paths = make(directory / "mock", n_stars=stars, seed=seed, progress=progress, overwrite=overwrite)
+    announce(progress, *STEPS)
+    with stage(progress, STEPS[0]):
+        paths = make(directory / "mock", n_stars=stars, seed=seed, progress=progress, overwrite=overwrite)
+    progress(STEPS[1], 0, 1)
     catalogue = prepare(paths.allstar, paths.astronn, paths.members, progress=progress)
     write_catalogue(stars_file, catalogue.table, catalogue.cutflow, catalogue.provenance, overwrite=overwrite)
 
     settings = FitSettings.of(device=device, seed=seed)
-    progress("fit", 0, 1)
-    found = fit(catalogue, settings)
+    progress(STEPS[1], 1, 1)
+    with stage(progress, STEPS[2]):
+        found = fit(catalogue, settings)
     record = provenance("fit", {"fit": settings}, inputs=[stars_file], seeds=[seed], device=found.device)
     found = replace(found, provenance=record)
     save_fit(fit_file, found, overwrite=overwrite)
 
+    progress(STEPS[3], 0, 1)
     against_energy = profile(found, catalogue, PROFILE_AXES)
     on_grid = apply(found, catalogue, MAP_AXES)
     line = boundary(found, catalogue)
@@ -141,8 +148,9 @@ def run(
     for path, command, table, choices in products:
         record = provenance(command, choices | binned, inputs=[fit_file, stars_file], device=where)
         save_table(path, table, record, overwrite=overwrite)
-    progress("fit", 1, 1)
+    progress(STEPS[3], 1, 1)
 
+    progress(STEPS[4], 0, 1)
     chosen, _ = choose(catalogue, settings.selection)
     is_accreted = read_truth(paths.truth, chosen).accreted
     bins = against_energy.application.mixtures.bins
@@ -152,6 +160,7 @@ def run(
     drawn = {"fit": settings, "map": MAP_AXES, "profile": PROFILE_AXES}
     record = provenance("demo", drawn, inputs=[fit_file, stars_file, paths.truth], device=found.device)
     files += figures.save(picture, directory / SUMMARY, overwrite=overwrite, provenance=record)
+    progress(STEPS[4], 1, 1)
     applications = (against_energy.application, on_grid, line.application)
     return Demo(
         catalogue=catalogue,

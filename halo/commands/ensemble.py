@@ -16,8 +16,10 @@ from ..ensembles.plan import Plan
 from ..ensembles.settings import Cluster, RunOptions
 from ..fields import Argument, Option
 from ..products.settings import Interval, TableSettings
-from .console import Meter, compiling, leave, say
-from .options import Json, Overwrite, Quiet, Stars, Strict, command
+from ..progress import stage
+from .console import Terminal, compiling, leave, say
+from .interruption import resumable
+from .options import DryRun, Json, Overwrite, Quiet, Stars, Strict, command
 from .output import make_folder, save_figure
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 Figures = Annotated[bool, "Draw figures too, in figures/ of the run, as PNG."]
 Pdf = Annotated[bool, "Draw the figures as PDF too; existing PDFs are always redrawn with the rest."]
 FIGURES = "figures"
+STAGE = "fits"
+"""What progress is told of, as `ensembles.runner.STAGE`."""
 
 
 @command("halonmf ensemble stars.fits -o runs/ --bootstrap 1000")
@@ -39,7 +43,7 @@ def ensemble(
     output: Annotated[Path, "Folder for the run.", Option("--output", "-o")] = Path("runs"),
     *,
     plan: Plan,
-    dry_run: Annotated[bool, "Estimate time and size; write nothing."] = False,
+    dry_run: DryRun = False,
     options: RunOptions,
     cluster: Cluster,
     strict: Strict = False,
@@ -54,20 +58,19 @@ def ensemble(
     An interrupted run continues with --resume; several machines or GPUs share the work.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads work on replicates, not inside each of them
-    from ..ensembles.signals import stoppable
-
-    with stoppable():
+    record: dict[str, Any] = {"setups": len(plan.setups), "fits": plan.fits, "batches": len(plan.batches)}
+    if dry_run:
+        found = _estimate(stars, plan, options.threads)
+        record |= {"estimated_seconds": found.seconds, "estimated_bytes": found.size, "problems": found.problems}
+        say(as_json, estimated(plan, found), event="plan", **record)
+        leave("; ".join(found.problems))
+        return
+    progress = Terminal(quiet, as_json)
+    with resumable(progress, STAGE, STAGE, drop=("--overwrite",)):
         from ..ensembles.launch import ensemble as compute
 
-        record: dict[str, Any] = {"setups": len(plan.setups), "fits": plan.fits, "batches": len(plan.batches)}
-        if dry_run:
-            found = _estimate(stars, plan, options.threads)
-            record |= {"estimated_seconds": found.seconds, "estimated_bytes": found.size, "problems": found.problems}
-            say(as_json, estimated(plan, found), event="plan", **record)
-            leave("; ".join(found.problems))
-            return
         where = cluster if cluster.address or cluster.file else None
-        with Meter(quiet, as_json) as progress, compiling(quiet or as_json):
+        with progress, compiling(quiet or as_json):
             options = replace(options, overwrite=overwrite, progress=progress)
             outcome = compute(stars, output, plan, options=options, cluster=where)
         for line in outcome.notes:
@@ -127,7 +130,8 @@ def summary(
     again, and the figures in figures/ that would come out different. Failed and missing batches are listed, and the
     exit code is then 4.
     """
-    made, files = publish(directory, interval=interval, formats=formats(figures, pdf))
+    with Terminal(quiet or as_json) as progress, stage(progress, "summary"):
+        made, files = publish(directory, interval=interval, formats=formats(figures, pdf))
     if as_json:
         typer.echo(json.dumps(made.record(), allow_nan=False))
     else:

@@ -12,7 +12,8 @@ from ..fields import Argument, Option
 from ..fits.settings import Bootstrap, Elsewhere, FitSettings
 from ..fits.transfer import NONE
 from ..products.settings import LINES, ApplySettings, BoundarySettings
-from .console import compiling, leave, tell
+from ..progress import announce, stage
+from .console import Terminal, compiling, leave, tell
 from .options import Columns, FitFile, Overwrite, Quiet, Stars, Strict, Table, command
 from .output import Output, opened, save_figure
 
@@ -36,12 +37,17 @@ def fit(
     """
     from ..fits.degenerate import degenerate
     from ..fits.fit import fit as find
+    from ..fits.verdict import STAGE, assess
     from ..stars.catalogue import read_catalogue
 
     out = Output.fit(output, (stars,), overwrite)
-    found = find(read_catalogue(stars), settings)
-    with compiling(quiet):
-        found = replace(found, judged=found.verdict)
+    with Terminal(quiet) as progress, compiling(quiet):
+        announce(progress, "read", "fit", STAGE)
+        with stage(progress, "read"):
+            catalogue = read_catalogue(stars)
+        with stage(progress, "fit"):
+            found = find(catalogue, settings)
+        found = replace(found, judged=assess(found, progress))
     record = out.record("fit", {"fit": settings}, seeds=[settings.solver.seed], device=found.device)
     out.save_fit(found, record)
     if found.verdict.unsound:
@@ -80,10 +86,11 @@ def apply(
     found = opened(fit)
     check_whole(found)
     there = elsewhere.change(found.settings)
-    application = find(
-        found, read_catalogue(stars), axes, selection=there.selection, device=elsewhere.device,
-        zeropoints=elsewhere.zeropoints, draws=settings.draws, seed=settings.seed,
-    )  # fmt: skip
+    with Terminal(quiet) as progress, compiling(quiet), stage(progress, "apply"):
+        application = find(
+            found, read_catalogue(stars), axes, selection=there.selection, device=elsewhere.device,
+            zeropoints=elsewhere.zeropoints, draws=settings.draws, seed=settings.seed,
+        )  # fmt: skip
     result = profile_of(application, min_stars=settings.min_stars) if len(axes) == 1 else application
     choices = {
         "by": axes, "fit": there, "min_stars": settings.min_stars, **_moved(elsewhere, application.zeropoints)
@@ -110,9 +117,11 @@ def boundary(
     In columns of Lz, and as one offset of the line of Belokurov & Kravtsov (2023), both with intervals. halonmf
     classify reads it.
     """
+    from ..fits.bootstrap import STAGE as BOOTSTRAPS
     from ..fits.engine import resolve_device
     from ..fits.zeropoints import on_scale
     from ..products.four import check_whole
+    from ..replicates.posterior import STAGE as BOUNDARIES
     from ..replicates.posterior import classifier
     from ..stars.catalogue import read_catalogue
 
@@ -122,10 +131,12 @@ def boundary(
     there = elsewhere.change(found.settings)
     variables = found.mixtures.chemistry.variables
     moved, by = on_scale(read_catalogue(stars), found.survey, variables, elsewhere.zeropoints)
-    line = classifier(
-        found, moved, settings=settings, bootstrap=bootstrap, selection=there.selection,
-        device=elsewhere.device,
-    )  # fmt: skip
+    with Terminal(quiet) as progress, compiling(quiet):
+        announce(progress, *(BOOTSTRAPS, BOUNDARIES) * bool(bootstrap.replicates))
+        line = classifier(
+            found, moved, settings=settings, bootstrap=bootstrap, selection=there.selection,
+            device=elsewhere.device, progress=progress,
+        )  # fmt: skip
     choices = {**vars(settings), "fit": there, "bootstrap": bootstrap.replicates, **_moved(elsewhere, by)}
     out.save(line, out.record("boundary", choices, seeds=[bootstrap.seed], device=resolve_device(elsewhere.device)))
     tell(line, output, quiet)
@@ -166,7 +177,8 @@ def classify(
 
     out = Output.table(output, (table, boundary, columns), overwrite, mixed=True)
     edge = Classifier.from_table(load_table(boundary), str(boundary))
-    orbital = read_orbital(table, columns, convention=edge.convention, recompute=recompute)
+    with Terminal(quiet) as progress, stage(progress, "energies"):
+        orbital = read_orbital(table, columns, convention=edge.convention, recompute=recompute)
     found = edge.classify(orbital.E, orbital.Lz, line)
     result = found.joined(orbital.table, orbital.E, orbital.Lz)
     result.meta |= {"line": line, "convention": edge.convention.record()}
@@ -205,12 +217,16 @@ def plot(
         pictures, problems = {"components": figures.components(found)}, found.problems()
         record = out.record("plot", {"fit": found.settings})
     else:
-        shown = products(found, read_catalogue(stars).table)
-        pictures, problems = figures.every(shown), shown.problems()
+        with Terminal(quiet) as progress, compiling(quiet):
+            announce(progress, "products", "figures")
+            with stage(progress, "products"):
+                shown = products(found, read_catalogue(stars).table)
+            with stage(progress, "figures"):
+                pictures, problems = figures.every(shown), shown.problems()
         choices = {"fit": found.settings, "map": MAP_AXES, "profile": PROFILE_AXES}
         record = out.record("plot", choices, device=resolve_device(found.settings.solver.device))
     for name, picture in pictures.items():
-        made = save_figure(picture, output / name, record, overwrite=overwrite)
+        made = save_figure(picture, out.at(name), record, overwrite=overwrite)
         if not quiet:
             typer.echo(f"{name}: {', '.join(file.name for file in made)}")
     typer.echo(f"{len(pictures)} figure{'s' * (len(pictures) > 1)}, in three files each -> {output}")

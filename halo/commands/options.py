@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import os
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,25 +17,28 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import typer
 
-from ..errors import InputError
 from ..fields import Argument, Form, Option
-from ..io.reading import cleaned
 from .config import read_config
 from .console import HELP_NAMES, guarded
+from .metavars import beginning, metavar
+from .paths import check_there, with_suffix
 
 Stars = Annotated[Path, "Prepared catalogue, from halonmf prepare.", Argument("STARS")]
 FitFile = Annotated[Path, "A fit, from halonmf fit.", Argument("FIT")]
 Folder = Annotated[Path, "Where to write.", Argument("DIR", written=True)]
 Table = Annotated[Path, "Table to write; .ecsv, .vot or .fits.", Option("--output", "-o")]
-Figure = Annotated[Path | None, "Draw it too: NAME.png, NAME.pdf and its caption NAME.txt."]
+Figure = Annotated[Path | None, "Draw it too: NAME.png, NAME.pdf and its caption NAME.txt.", Option(written=True)]
 Overwrite = Annotated[bool, "Replace existing files."]
 Quiet = Annotated[bool, "Print no progress.", Option("--quiet", "-q")]
 Strict = Annotated[bool, "Leave with exit code 4 where the fit is not to be trusted."]
 Json = Annotated[bool, "Print JSON, for programs.", Option("--json")]
+Resume = Annotated[bool, "Go on with what an interrupted run kept."]
+DryRun = Annotated[bool, "Estimate what it takes; write nothing."]
 Truth = Annotated[Path, "truth.fits of the mock survey that the stars are from."]
 Columns = Annotated[Path, "TOML file that names the columns of your own files; see docs/."]
 CONFIG = typer.Option(
     "--config",
+    metavar="PATH",
     help="TOML file with a table per command, such as [fit]; options given on the command line win.",
     callback=read_config,
     is_eager=True,
@@ -101,18 +103,22 @@ class Field:
         kind, default = self.type, self.default
         settings: dict[str, Any] = {"help": self.help}
         if isinstance(self.option, Argument):
-            info = typer.Argument(metavar=self.option.metavar, show_default=default is not None, **settings)
+            name = self.option.metavar.split()[0].removesuffix("...")  # of several the usage adds the dots
+            settings["autocompletion"] = beginning(self.option.words)
+            info = typer.Argument(metavar=name, show_default=default is not None, **settings)
         else:
             form = self.form
             if self.repeatable:
-                kind, default, settings["metavar"] = list[str] | None, None, "<str>"
+                kind, default = list[str] | None, None
             elif self.option.choices:
                 kind = Literal[self.option.choices]
             elif form is not None:
                 kind, default = str, None if default is None else form.write(default)
-            settings |= {"min": self.option.minimum, "max": self.option.maximum}
-            if (self.option.minimum, self.option.maximum) != (None, None):
-                settings["metavar"] = f"<{kind.__name__}>"  # Typer's own is "<int range>"
+            settings |= {
+                "min": self.option.minimum,
+                "max": self.option.maximum,
+                "metavar": metavar(kind, self.help, self.flags),
+            }
             info = typer.Option(*self.flags, show_default=default is not None, **settings)
         if default is None:
             kind = kind | None
@@ -125,43 +131,31 @@ class Field:
 
         Raises
         ------
-        InputError
-            A path where there is nothing: said before libraries are loaded, which takes longer.
         UsageError
             A text that cannot be read.
         """
         form = self.form
-        if isinstance(self.option, Argument) and not self.option.written:
-            check_there(given)
-        elif "-o" in self.flags and isinstance(self.default, Path) and isinstance(given, Path):
-            given = _with_suffix(given, self.default.suffix)
+        if "-o" in self.flags and isinstance(self.default, Path) and isinstance(given, Path):
+            given = with_suffix(given, self.default.suffix)
         if self.repeatable:
             texts = tuple(given or ())
             return texts if form is None else tuple(form.parse(text, self.flags[0]) for text in texts)
         return given if form is None or given is None else form.parse(given, self.flags[0])
 
+    def check(self, given: Any) -> None:
+        """Raise where nothing is at a path that is to be read.
+
+        Raises
+        ------
+        InputError
+            That.
+        """
+        if not self.option.written:
+            check_there(given, name_of_ours=isinstance(self.option, Option))
+
     def left(self, given: Any) -> bool:
         """Whether the default holds: a repeatable option that was not given."""
         return self.repeatable and not given
-
-
-def check_there(given: Any) -> None:
-    """Raise where nothing is at the path of an argument, or at one of several.
-
-    Raises
-    ------
-    InputError
-        That.
-    """
-    for path in given if isinstance(given, list | tuple) else (given,):
-        if isinstance(path, Path) and not os.path.lexists(path):
-            raise InputError(f"{cleaned(path)}: no such file; check the path.")
-
-
-def _with_suffix(path: Path, suffix: str) -> Path:
-    """Return the path of an output, with the suffix of its kind where it has none; folders have none."""
-    bare = bool(suffix and path.name) and not path.suffix and not path.is_dir()
-    return path.with_name(path.name + suffix) if bare else path
 
 
 def settings_fields(cls: type, only: Only | None = None) -> tuple[Field, ...]:
@@ -295,9 +289,13 @@ class Command:
 
         Raises
         ------
+        InputError
+            Nothing is at a path: said before settings load libraries, which takes longer.
         UsageError
             A text that cannot be read, or settings that make no sense.
         """
+        for one in self.fields:
+            one.check(given[one.keyword])
         values = {}
         for name, part in self.parts.items():
             if isinstance(part, _Part):
@@ -326,7 +324,11 @@ class Command:
         run.__doc__ = self.__doc__
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         alone.command(self.__name__, epilog=f"Example: {self.example}", context_settings=HELP_NAMES)(run)
-        return typer.main.get_command(alone)
+        command = typer.main.get_command(alone)
+        for parameter in command.params:
+            if parameter.param_type_name == "argument":  # its name says it: STARS, not STARS <path>
+                parameter.display_type_rich = lambda ctx: None  # type: ignore[attr-defined]
+        return command
 
 
 def command(example: str) -> Callable[[Callable[..., None]], Command]:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..io.atomic import CATALOGUES, FITS, TABLES, check_output, make_folder
+from ..errors import OutputError
+from ..io.atomic import CATALOGUES, FITS, TABLES, check_inside, check_output, make_folder
 from ..io.provenance import provenance
 
 if TYPE_CHECKING:
     from ..figures import Picture
     from ..fits.fit import Fit
+    from ..io.unfinished import Unfinished
     from ..orbits.convention import Convention
 
 SUFFIXES = (".png", ".pdf", ".txt")
@@ -37,6 +39,8 @@ class Output:
         Name of the figure to draw too.
     convention : Convention or None
         What E and Lz of the inputs are measured in, where they say.
+    within : bool
+        The path is the folder of the files that are written by name.
     """
 
     path: Path
@@ -44,6 +48,7 @@ class Output:
     overwrite: bool = False
     figure: Path | None = None
     convention: Convention | None = None
+    within: bool = False
 
     @classmethod
     def file(
@@ -94,17 +99,22 @@ class Output:
 
     @classmethod
     def folder(cls, path: Path, names: Sequence[str], inputs: Sequence[Path], overwrite: bool) -> Output:
-        """Return the output of a command that writes files of these names into a folder, made where there is none.
+        """Return the output of a command that writes files of these names into a folder.
+
+        Where there is none, it is made with the first file: a command that is refused leaves no empty folder.
 
         Raises
         ------
         OutputError
             A file exists, is an input, or cannot be written.
         """
-        make_folder(path)
-        for name in names:
-            check_output(path / name, overwrite=overwrite, inputs=inputs)
-        return cls(path, tuple(inputs), overwrite, convention=_convention(inputs))
+        if path.exists():
+            make_folder(path)  # raises where it is a file
+            for name in names:
+                check_output(path / name, overwrite=overwrite, inputs=inputs)
+        else:
+            check_inside(path)
+        return cls(path, tuple(inputs), overwrite, convention=_convention(inputs), within=True)
 
     def record(
         self, command: str, settings: Mapping[str, Any], *, seeds: Sequence[int] = (), device: str | None = None
@@ -125,13 +135,13 @@ class Output:
         table = product.table() if callable(getattr(product, "table", None)) else product
         if self.convention is not None:
             table.meta.setdefault("convention", self.convention.record())
-        return save_table(self._at(name), table, record, overwrite=self.overwrite)
+        return save_table(self.at(name), table, record, overwrite=self.overwrite)
 
     def save_fit(self, fit: Fit, record: Mapping[str, Any], name: str = "") -> Path:
         """Write a fit with its provenance."""
         from ..fits.store import save_fit
 
-        return save_fit(self._at(name), replace(fit, provenance=dict(record)), overwrite=self.overwrite)
+        return save_fit(self.at(name), replace(fit, provenance=dict(record)), overwrite=self.overwrite)
 
     def save_stars(self, table: Any, cutflow: Any, record: Mapping[str, Any]) -> Path:
         """Write a prepared catalogue with its cut-flow and provenance."""
@@ -154,16 +164,46 @@ class Output:
 
             save_figure(draw(figures), figure_files(self.figure)[0].with_suffix(""), record, overwrite=self.overwrite)
 
-    def _at(self, name: str) -> Path:
+    def at(self, name: str) -> Path:
+        """Return the path of a file by its name: in the folder, which is made where there is none, or next to the file.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be made.
+        """
         if not name:
             return self.path
-        return self.path / name if self.path.is_dir() else self.path.with_name(name)
+        if self.within:
+            make_folder(self.path)
+        return self.path / name if self.within or self.path.is_dir() else self.path.with_name(name)
 
 
 def _convention(inputs: Sequence[Path]) -> Convention | None:
     from ..fits.conventions import common_convention  # needs h5py and astropy, which help does without
 
     return common_convention(inputs)
+
+
+def unfinished(out: Output, *, resume: bool) -> Unfinished:
+    """Return the folder next to an output in which its unfinished work is kept.
+
+    Raises
+    ------
+    OutputError
+        Work is kept there, and the command is neither to go on with it nor to overwrite it.
+    """
+    from ..io.unfinished import Unfinished  # needs h5py, which help does without
+
+    kept = Unfinished.of(out.path)
+    if kept.begun and not resume:
+        if not out.overwrite:
+            raise OutputError(
+                f"{kept.folder}: holds what an interrupted run has kept; go on with it (--resume), or begin again "
+                "(--overwrite)."
+            )
+        kept.remove()
+    return kept
 
 
 def opened(path: Path) -> Fit:

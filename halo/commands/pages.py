@@ -17,7 +17,9 @@ from .output import Output
 @command("halonmf report fit.h5 stars.fits -o report.html")
 def report(
     result: Annotated[Path, "A fit, or the folder or summary.h5 of an ensemble.", Argument("RESULT")],
-    stars: Annotated[Path | None, "Prepared catalogue that the fit was made of.", Argument("STARS")] = None,
+    stars: Annotated[
+        Path | None, "Its prepared catalogue; of an ensemble for the map and the cut-flow.", Argument("STARS")
+    ] = None,
     output: Annotated[Path, "Page to write.", Option("--output", "-o")] = Path("report.html"),
     *,
     boundary: Annotated[Path | None, "The boundary, from halonmf boundary."] = None,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ..fields import Option
 from ..populations.settings import AuroraSettings, BifurcationSettings, RegionSettings
+from ..progress import stage
 from ..stars.settings import Selection
-from .console import tell
+from .console import Terminal, compiling, tell
 from .options import Figure, FitFile, Overwrite, Quiet, Stars, Table, command
 from .output import Output, opened
 
@@ -41,7 +42,8 @@ def regions(
     out = Output.table(output, (stars, file), overwrite, figure=figure)
     known = read_regions(file or REGION_FILE)
     chosen, flow = choose(read_catalogue(stars).table, selection)
-    result = region_energies(chosen, known, selection="all", **vars(settings))
+    with Terminal(quiet) as progress, compiling(quiet), stage(progress, "regions"):
+        result = region_energies(chosen, known, selection="all", **vars(settings))
     choices = {name: x for name, x in vars(settings).items() if name != "draws"}
     record = out.record("regions", {**choices, **_sample(selection, flow), "regions": known}, seeds=[settings.seed])
     out.save(result, record)
@@ -77,7 +79,8 @@ def bifurcation(
     out = Output.table(output, (stars, file), overwrite, figure=figure, beside=others)
     limit = None if region == "none" else named_region(region, file or REGION_FILE)
     chosen, flow = choose(read_catalogue(stars).table, selection)
-    result = compare(chosen, limit, selection="all", **vars(settings))
+    with Terminal(quiet) as progress, compiling(quiet), stage(progress, "branches"):
+        result = compare(chosen, limit, selection="all", **vars(settings))
     choices = {**vars(settings), **_sample(selection, flow), "region": limit}
     record = out.record("bifurcation", choices, seeds=[settings.seed])
     for path, table in zip((output, *others), result.tables().values(), strict=True):
@@ -112,7 +115,8 @@ def aurora(
     found = opened(fit)
     name = found.names[component_index(found, component)]
     table = read_catalogue(stars).table
-    result = find(found, table, name, **vars(settings))
+    with Terminal(quiet) as progress, compiling(quiet), stage(progress, "branch"):
+        result = find(found, table, name, **vars(settings))
     line = None if two is None else boundary(opened(two), table)
     choices = {**vars(settings), "component": name, "fit": found.settings}
     record = out.record("aurora", choices, seeds=[settings.seed])

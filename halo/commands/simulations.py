@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from ..fields import Argument, Option
 from ..fits.settings import FitSettings
+from ..progress import announce, stage
 from ..simulations.settings import ObserveSettings, SimulationSettings
 from .console import Terminal, compiling, tell
 from .options import Columns, Figure, Only, Overwrite, Quiet, Table, command
@@ -41,9 +42,13 @@ def simulation(
 
     columns = find_mapping(columns)
     out = Output.table(output, (*files, columns), overwrite, figure=figure)
-    galaxy = read_galaxy(in_order(files), columns)
     choices: dict[str, Any] = {name: x for name, x in vars(settings).items() if name != "axes"}
-    result = simulate(galaxy, settings.axes, **choices)
+    with Terminal(quiet) as progress:
+        announce(progress, "read", "fractions")
+        with stage(progress, "read"):
+            galaxy = read_galaxy(in_order(files), columns)
+        with stage(progress, "fractions"):
+            result = simulate(galaxy, settings.axes, **choices)
     record = out.record("simulation", {"by": settings.axes, **choices, "mapping": galaxy.mapping})
     out.save(result, record)
     out.draw(lambda figures: figures.simulations([result]), record)
@@ -77,20 +82,22 @@ def observe(
     columns = find_mapping(columns)
     drawn = [path.name for path in figure_files(Path(FIGURE))]
     out = Output.folder(output, (STARS, FITTED, RECOVERY, *drawn), (*files, columns), overwrite)
-    galaxy = read_galaxy(in_order(files), columns)
     with Terminal(quiet) as progress, compiling(quiet):
-        progress("observe", 0, 1)
-        stars = look(galaxy, observed)
-        progress("observe", 1, 1)
-        settings = settings_for(stars, settings.replace(seed=observed.seed))
-        found = fit(stars, settings)
-        result = recover(found, stars)
+        announce(progress, "read", "observe", "fit")
+        with stage(progress, "read"):
+            galaxy = read_galaxy(in_order(files), columns)
+        with stage(progress, "observe"):
+            stars = look(galaxy, observed)
+        with stage(progress, "fit"):
+            settings = settings_for(stars, settings.replace(seed=observed.seed))
+            found = fit(stars, settings)
+            result = recover(found, stars)
     choices: dict[str, Any] = {**vars(observed), "fit": settings, "mapping": galaxy.mapping}
     choices["criterion"] = galaxy.criterion
     record = out.record("observe", choices, seeds=[observed.seed], device=found.device)
     record["orbits"] = stars.provenance["orbits"]
-    write_catalogue(output / STARS, stars.table, stars.cutflow, record, overwrite=overwrite)
+    write_catalogue(out.at(STARS), stars.table, stars.cutflow, record, overwrite=overwrite)
     out.save_fit(found, record, FITTED)
     out.save(result, record, RECOVERY)
-    save_figure(figures.galaxy_recovery(result), output / FIGURE, record, overwrite=overwrite)
+    save_figure(figures.galaxy_recovery(result), out.at(FIGURE), record, overwrite=overwrite)
     tell(replace(result, before=f"{galaxy.describe()}\n{stars.cutflow}"), output, quiet)

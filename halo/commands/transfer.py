@@ -9,7 +9,7 @@ from ..fields import Argument, Option
 from ..fits.settings import Bootstrap
 from ..fits.transfer import ZeroPointSettings
 from ..io.atomic import CATALOGUES, FITS
-from .console import tell
+from .console import Terminal, tell
 from .options import Overwrite, Quiet, Stars, Table, command
 from .output import Output, opened
 
@@ -25,7 +25,9 @@ def zeropoints(
     settings: ZeroPointSettings,
     bootstrap: Bootstrap,
     moved: Annotated[
-        Path | None, "Write the stars with their abundances on the reference's scale too.", Option("--moved")
+        Path | None,
+        "Write the stars with their abundances on the reference's scale too.",
+        Option("--moved", written=True),
     ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -44,7 +46,9 @@ def zeropoints(
         check_output(moved, overwrite=overwrite, suffixes=CATALOGUES, inputs=(reference, stars))
     held = opened(reference) if reference.suffix.lower() in FITS else reference
     catalogue = read_catalogue(stars)
-    found = find(held, catalogue, settings, bootstrap=bootstrap.replicates, seed=bootstrap.seed)
+    with Terminal(quiet) as progress:
+        drawn = {"bootstrap": bootstrap.replicates, "seed": bootstrap.seed}
+        found = find(held, catalogue, settings, **drawn, progress=progress)
     choices = {**vars(settings), "bootstrap": bootstrap.replicates, "surveys": [found.survey, found.scale]}
     record = out.record("zeropoints", choices, seeds=[bootstrap.seed])
     out.save(found, record)

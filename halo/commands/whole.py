@@ -11,8 +11,11 @@ from ..fields import Argument
 from ..fits.settings import Device, Solver
 from ..mock.settings import MockSettings
 from ..paper.settings import PaperSettings
-from .console import Terminal, leave
-from .options import Folder, Only, Overwrite, Quiet, Truth, command
+from .console import Terminal, compiling, leave
+from .interruption import leaving, resumable
+from .options import Folder, Only, Overwrite, Quiet, Resume, Truth, command
+
+HALF_DONE = "files that have their names are complete, run the same command again with --overwrite."
 
 
 @command("halonmf demo demo/")
@@ -31,7 +34,7 @@ def demo(
     from ..fits.fit import percentages
     from . import demo as pipeline
 
-    with Terminal(quiet) as progress:
+    with Terminal(quiet) as progress, compiling(quiet), leaving(HALF_DONE):
         shown = pipeline.run(
             directory, stars=mock.stars, seed=mock.seed, device=device, overwrite=overwrite, progress=progress
         )
@@ -55,17 +58,18 @@ def paper(
     galaxy_columns: Annotated[Path | None, "TOML file that names the galaxies' columns."] = None,
     *,
     settings: PaperSettings,
+    resume: Resume = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Make every figure, table and number of the paper.
 
     With a scoreboard and a page that holds them all. The recommended analysis takes as many components as the stars
-    call for, and is compared with the paper's.
+    call for, and is compared with the paper's. An interrupted run continues with --resume.
     """
     from ..paper.run import REPORT, run
 
-    with Terminal(quiet) as progress:
+    with Terminal(quiet) as progress, compiling(quiet), resumable(progress, drop=("--overwrite",)):
         made = run(
             directory,
             stars=stars,
@@ -73,9 +77,13 @@ def paper(
             galaxies=galaxy,
             galaxy_columns=galaxy_columns,
             settings=settings,
+            resume=resume,
             overwrite=overwrite,
             progress=progress,
         )
+    if made.kept and not quiet:
+        number = len(made.parts) - len(made.kept)
+        typer.echo(f"kept           {len(made.kept)} of {len(made.parts)} steps, {number} made now")
     if not quiet:
         for name, why in made.skipped.items():
             typer.echo(f"{name} left out: {why}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import QTable
@@ -17,7 +17,11 @@ from ..io.columns import described
 from ..io.notebook import Shown, curves
 from ..replicates.table import find, key, subjects
 from ..stars.variables import unit_of
+from .labelled import labelled
 from .statistics import OVER, STATISTICS, TIMES, Group, Part, accreted_product
+
+if TYPE_CHECKING:
+    import xarray
 
 KEYS = ("label", "product", "component", "at", "lower", "upper", "axis_unit", "unit")
 """Columns that identify the number of a row."""
@@ -102,6 +106,16 @@ class Summary(Shown):
         if self.verdict is not None:
             made.meta["verdict"] = self.verdict.record()
         return described(made, "summary")
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return the summary as a `xarray.Dataset`, as ``xarray.open_dataset`` makes it of its file ``summary.h5``.
+
+        Raises
+        ------
+        UsageError
+            xarray is not installed.
+        """
+        return labelled(self, {}).to_xarray()
 
     def describe(self) -> str:
         """Return mass fractions and crossings with their errors, what was left out, and what is missing."""

@@ -77,7 +77,7 @@ def branches(stars: Any, result: Bifurcation, images: Chemistry | None = None) -
         norm: Normalize = TwoSlopeNorm(0, low, high) if signed else Normalize(low, high)
         axes.set_facecolor("0.93")
         drawn = axes.pcolormesh(
-            *result.edges, np.ma.masked_invalid(mean / scale.factor), cmap="PuOr" if signed else SEQUENTIAL, norm=norm,
+            *result.edges, np.ma.masked_invalid(mean / scale.factor), cmap="BrBG" if signed else SEQUENTIAL, norm=norm,
             rasterized=True,
         )  # fmt: skip
         axes.plot(line_x, line_y, path_effects=RIM, **LINE)

@@ -34,6 +34,8 @@ MOST_SUBJECTS = 12
 MOST_ROWS = 120
 """Most configurations that one figure lists."""
 SHADE = 0.25
+AROUND = "_around"
+"""Of lines on either side of another, which they are read with; legends leave such names out."""
 DOTTED: dict[str, Any] = {"ls": (0, (1, 1.2)), "lw": 1.1}
 FEW = 2
 """Most components whose tracks have room for their deviations."""
@@ -97,7 +99,7 @@ def _fraction(axes: Any, subject: Subject, name: str) -> None:
     axes.axhline(0.5, c="0.45", lw=0.9, ls=(0, (1, 2)), zorder=1)
     for j, shade in enumerate(subject.shades):
         _band(axes, centre, line, (slice(None), j), shade, told)
-        style = LINES[j % len(LINES)] if len(subject.shades) > 2 else "-"
+        style = LINES[j % len(LINES)]
         axes.plot(centre, np.where(told, line.value[:, j], np.nan), c=shade, lw=1.1, ls=style, marker="o", ms=2)
     crossing = subject.line(key("crossing", name))
     if crossing is not None and np.isfinite(crossing.value[0]):
@@ -116,14 +118,15 @@ def _band(axes: Any, x: np.ndarray, line: Line, at: Any, shade: Any, told: Any =
     axes.fill_between(x, low, high, color=shade, alpha=SHADE, lw=0)
     if line.spread is not None:
         for sign in (-1, 1):
-            axes.plot(x, np.where(told, line.value[at] + sign * line.spread[at], np.nan), c=shade, **DOTTED)
+            axes.plot(
+                x, np.where(told, line.value[at] + sign * line.spread[at], np.nan), c=shade, label=AROUND, **DOTTED
+            )
 
 
 def _handles(subject: Subject, colour: Any = "0.3") -> list[Any]:
     named = zip(subject.part.names, subject.shades, strict=True)
     handles: list[Any] = [
-        Line2D([], [], c=shade, lw=1.8, ls=LINES[j % len(LINES)] if len(subject.shades) > 2 else "-", label=name)
-        for j, (name, shade) in enumerate(named)
+        Line2D([], [], c=shade, lw=1.8, ls=LINES[j % len(LINES)], label=name) for j, (name, shade) in enumerate(named)
     ]
     return handles + _keys(subject, colour)
 
@@ -227,9 +230,9 @@ def _track(axes: Any, part: Part, shades: Sequence[Any], plane: Plane) -> None:
     for j, shade in enumerate(shades):
         # where the full sample has no track, replicates that have one are few
         _band(axes, centre, line, j, shade, np.isfinite(line.value[j]))
-        axes.plot(centre, line.value[j], c=shade, lw=1.8, ls=LINES[j % len(LINES)] if len(shades) > 2 else "-")
+        axes.plot(centre, line.value[j], c=shade, lw=1.8, ls=LINES[j % len(LINES)])
         for sign in (-1, 1) if len(shades) <= FEW else ():
-            axes.plot(centre, line.value[j] + sign * deviation[j], c=shade, lw=0.8)
+            axes.plot(centre, line.value[j] + sign * deviation[j], c=shade, lw=0.8, label=AROUND)
     limits: Mapping[str, tuple[float, float]] = part.setup.fit.chemistry.limits
     axes.set_xlim(*limits[plane.x])
     axes.set_ylim(*limits[plane.y])

@@ -174,7 +174,7 @@ def tracks(axes: Axes, drawn: Sequence[Track], names: Sequence[str], shades: Seq
     for i, (track, name, shade) in enumerate(zip(drawn, names, shades, strict=True)):
         band = (track.median - track.deviation, track.median + track.deviation)
         axes.fill_between(track.x, *band, color=shade, alpha=0.22, lw=0)
-        axes.plot(track.x, track.median, c=shade, ls=LINES[i % len(LINES)] if len(names) > 2 else "-", label=name)
+        axes.plot(track.x, track.median, c=shade, ls=LINES[i % len(LINES)], label=name)
     ticks(axes, 5, 7)
     label(axes, drawn[0].plane.x, drawn[0].plane.y)
 
@@ -210,14 +210,15 @@ def profile_lines(
     for j, (name, shade) in enumerate(zip(names, colours(len(names)), strict=True)):
         y = fractions[:, j]
         point: dict[str, Any] = {"marker": MARKERS[j % len(MARKERS)], "ms": 5, "c": shade}
+        dashes = LINES[j % len(LINES)]
         if bands is not None:
             axes.fill_between(x, bands[0][:, j], bands[1][:, j], color=shade, alpha=0.22, lw=0)
         if trusted.sum() > 1:  # the spline whose crossings are reported
             fine = np.linspace(x[trusted][0], x[trusted][-1], 400)
-            axes.plot(fine, PchipInterpolator(x[trusted], y[trusted])(fine), c=shade, lw=2)
+            axes.plot(fine, PchipInterpolator(x[trusted], y[trusted])(fine), c=shade, lw=2, ls=dashes)
         axes.plot(x[trusted], y[trusted], ls="none", **point)
         axes.plot(x[scarce], y[scarce], ls="none", mfc="w", **point)
-        handles.append(Line2D([], [], lw=2, label=name, **point))
+        handles.append(Line2D([], [], lw=2, ls=dashes, label=name, **point))
     if len(reading.accreted) > 1:
         read = profile.application.accreted_fractions
         if trusted.sum() > 1:

@@ -35,14 +35,14 @@ def search(found: Search) -> Picture:
     _strengths(figure, left, table, excess, nothing)
     dots: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 3.5, "mec": "none"}
     error = np.asarray(table["error"])
-    right.plot(error[~nothing & ~none], held[~nothing & ~none], c="#44aa88", alpha=0.7, **dots)
+    right.plot(error[~nothing & ~none], held[~nothing & ~none], c="#3d9973", alpha=0.7, **dots)
     right.axhline(reference, c="0.6", lw=0.9, ls=":")
     right.plot(error[none], held[none], "D", ms=6.5, mfc="w", mec="k", mew=1.3)
     right.plot(error[0], held[0], "*", ms=11, mfc="#d4c02a", mec="k", mew=0.8)
     right.set_xlabel("error of the fit itself, $||V - WH|| / ||V||$")
     right.set_ylabel("held-out error")
     handles = [
-        Line2D([], [], c="#44aa88", label="setting", **dots),
+        Line2D([], [], c="#3d9973", label="setting", **dots),
         Line2D([], [], ls="none", marker="D", ms=6.5, mfc="w", mec="k", mew=1.3, label="no penalty"),
         Line2D([], [], ls="none", marker="*", ms=11, mfc="#d4c02a", mec="k", mew=0.8, label="best"),
     ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -21,6 +24,8 @@ from ..io.atomic import check_output, write_atomically
 
 STYLE = Path(__file__).with_name("halonmf.mplstyle")
 FORMATS = ("png", "pdf", "svg")
+IN_NOTEBOOKS = 150
+"""Dots per inch of pictures that are shown in a notebook: sharp, and a tenth of a megabyte each."""
 # what each format calls the caption, the software and the record of how the file came to be
 _KEYS = {
     "png": ("Description", "Software", "Provenance"),
@@ -61,6 +66,20 @@ class Picture:
     def __post_init__(self) -> None:
         if not (self.caption and self.alt):
             raise ValueError("a picture needs a caption and an alternative text; one of them is empty.")
+
+    def _repr_html_(self) -> str:
+        """Return the picture for a notebook, with its caption below and its alternative text."""
+        held = io.BytesIO()
+        with mpl.style.context(STYLE, after_reset=True):
+            lay_out(self.figure)
+            self.figure.savefig(held, format="png", dpi=IN_NOTEBOOKS)
+        source = f"data:image/png;base64,{base64.b64encode(held.getvalue()).decode()}"
+        width = round(self.figure.get_figwidth() * 100)
+        return (
+            f'<figure style="margin:0"><img src="{source}" alt="{escape(self.alt)}" '
+            f'style="background:white;width:{width}px;max-width:100%">'
+            f"<figcaption>{escape(self.caption)}</figcaption></figure>"
+        )
 
 
 def styled(draw: Callable[P, Picture]) -> Callable[P, Picture]:

@@ -41,7 +41,7 @@ def galaxy_recovery(result: GalaxyRecovery) -> Picture:
     handles = [
         Line2D([], [], c=look.HIGH, marker="o", ms=5, lw=1.8, label=f"{label} of the fit"),
         Line2D([], [], c="k", ls=(0, (3, 1.5)), lw=1.4, label="accreted, the truth"),
-        Line2D([], [], c=look.LOW, lw=1.8, label="with known components"),
+        Line2D([], [], c=look.LOW, ls=look.LINES[2], lw=1.8, label="with known components"),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
     fit, best = result.score, result.best
@@ -52,7 +52,7 @@ def galaxy_recovery(result: GalaxyRecovery) -> Picture:
         f"has fewer than {few} stars) and the true accreted fraction of the same stars (dashed) against "
         f"{captions.listed(names)}; over all stars {found}. Upper right: {label} in "
         f"{result.fit.mixtures.chemistry.planes[PLANE]}, with contours of the accreted stars that enclose 90, 50 and "
-        f"10 % of them. Lower right: purity against completeness for every limit of the probability, diamonds at "
+        f"10 % of them. Lower right: purity against completeness for every limit of the probability, symbols at "
         f"{LIKELY:g}. Purity and completeness by probability {100 * fit.purity:.1f} and {100 * fit.completeness:.1f} "
         f"%, with known components {100 * best.purity:.1f} and {100 * best.completeness:.1f} %."
     )
@@ -95,16 +95,24 @@ def _chemistry(axes: Any, result: GalaxyRecovery) -> None:
 
 def _tradeoff(axes: Any, result: GalaxyRecovery) -> None:
     truth = result.accreted
-    for probability, shade, score in (
-        (result.probability, look.HIGH, result.score),
-        (result.best_probability, look.LOW, result.best),
+    for probability, shade, dashes, score in (
+        (result.probability, look.HIGH, look.LINES[0], result.score),
+        (result.best_probability, look.LOW, look.LINES[2], result.best),
     ):
         order = np.argsort(-np.nan_to_num(probability), kind="stable")
         hits = np.cumsum(truth[order])
         number = np.arange(1, len(order) + 1)
         shown = number >= 20  # the purity of a handful is noise
-        axes.plot((hits / truth.sum())[shown], (hits / number)[shown], c=shade, lw=1.8)
-        axes.plot(score.likely_completeness, score.likely_purity, "D", c=shade, ms=7, mec="w", zorder=5)
+        axes.plot((hits / truth.sum())[shown], (hits / number)[shown], c=shade, ls=dashes, lw=1.8)
+        axes.plot(
+            score.likely_completeness,
+            score.likely_purity,
+            "D" if shade == look.HIGH else "s",
+            c=shade,
+            ms=7,
+            mec="w",
+            zorder=5,
+        )
     axes.axhline(result.true_fraction, c="k", ls=(0, (3, 1.5)), lw=1.0)
     axes.annotate("drawn blindly", (0.02, result.true_fraction), xytext=(0, 3), textcoords="offset points", va="bottom")
     axes.set_xlim(0, 1.02)

@@ -25,7 +25,7 @@ from .picture import Picture, styled
 
 COLOURS = {"Eos": "#882255", "Splash": "#33bbee", "Aurora": "#2166ac", "GS/E": "#b2182b"}
 """As the paper's purple, turquoise, blue and red; shades that the colour-blind tell apart."""
-OTHERS = ("#44aa88", "#d4c02a", "#e06a20", "0.3")
+OTHERS = ("#3d9973", "#d4c02a", "#e06a20", "0.3")
 """Of regions by other names."""
 DASHES = {"Eos": "-", "Splash": (0, (5, 1.5)), "Aurora": (0, (1.2, 1.2)), "GS/E": (0, (5, 1.2, 1, 1.2))}
 RIM = [patheffects.withStroke(linewidth=3.5, foreground="white")]

@@ -20,6 +20,8 @@ _LABELS = {
     "r at 50 %": (1.0, r"$r$ at 50 % [kpc]"),
     "median FE_H": (1.0, "median [Fe/H] of the accreted [dex]"),
 }
+ABOVE: dict[str, Any] = {"facecolor": HIGH, "edgecolor": "w", "hatch": "/////", "linewidth": 0}
+"""Hatched, since without colour it is as dark as what is below."""
 BAND = "0.88"
 
 
@@ -44,7 +46,7 @@ def tornado(found: Sensitivity) -> Picture:
         axes.set_axis_off()
     handles: list[Any] = [
         Patch(fc=LOW, label="below the base"),
-        Patch(fc=HIGH, label="above the base"),
+        Patch(**ABOVE, label="above the base"),
         Line2D([], [], ls="none", marker="|", c="k", ms=7, label="an alternative"),
     ]
     if found.drawn:
@@ -63,7 +65,7 @@ def _bars(axes: Any, found: Sensitivity, name: str) -> None:
     for place, choice in enumerate(order):
         less, more = (factor * x for x in found.range(choice, name))
         axes.barh(place, less, left=base, height=0.62, color=LOW, lw=0)
-        axes.barh(place, more, left=base, height=0.62, color=HIGH, lw=0)
+        axes.barh(place, more, left=base, height=0.62, **ABOVE)
         each = [base + factor * found.moved(row, name) for row in found.alone if row.choice == choice]
         axes.plot(each, np.full(len(each), place), "|", c="k", ms=7, mew=0.9)
     axes.axvline(base, c="k", lw=0.8)

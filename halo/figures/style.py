@@ -16,7 +16,7 @@ from ..stars.variables import ELEMENTS, known, ratio
 
 LOW, HIGH = "#2166ac", "#b2182b"
 """Ends of ColorBrewer's RdBu, which readers without red or green cones tell apart: low and high energy."""
-BETWEEN = ("#33bbee", "#44aa88", "#d4c02a", "#e06a20", "#882255")
+BETWEEN = ("#33bbee", "#3d9973", "#d4c02a", "#e06a20", "#882255")
 """Components between them in energy; any pair of colours stays apart in simulated red- and green-blindness."""
 _PICK: dict[int, tuple[int, ...]] = {0: (), 1: (3,), 2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 3, 4), 5: (0, 1, 2, 3, 4)}
 CYAN, ORANGE = "#1ba3d6", "#e06a20"
@@ -33,7 +33,11 @@ FOUR: dict[str, tuple[str, Any]] = {
 }
 """The four components: dashed the first, dotted the second of either energy."""
 MARKERS = "osD^vPX"
-LINES = ("-", (0, (5, 1.5)), (0, (5, 1.2, 1, 1.2)), (0, (1.2, 1.2)))
+LINES = (
+    *("-", (0, (5, 1.5)), (0, (5, 1.2, 1, 1.2)), (0, (1.2, 1.2))),
+    *((0, (9, 1.5)), (0, (4, 1, 1, 1, 1, 1)), (0, (3, 3))),
+)
+"""Of components in their order: low and high energy are equally light, and without colour only these differ."""
 WEIGHTS, SHARES, DENSITY = "YlOrRd", "RdBu", "YlGnBu"
 EMPTY: dict[str, Any] = {"facecolor": "0.93", "edgecolor": "0.75", "hatch": "////", "linewidth": 0.0}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import UsageError
+from ..progress import Progress, silent
 from .engine import CONVERGED, solve
 from .fit import NAMES, Fit
 from .settings import Bootstrap
@@ -15,6 +16,8 @@ from .store import FitLike, as_fit
 REPLICATES = Bootstrap.replicates
 FLOOR = 0.5
 """Least cosine between a component of a replicate and that of the fit which it is matched to."""
+STAGE, PIECE = "bootstraps", 100
+"""What progress is told of, and replicates between two words on it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,14 @@ def star_weights(fit: Fit, replicates: int = REPLICATES, *, seed: int = 0) -> np
     return nmfcore.star_weights(fit.mixtures.rows, replicates=replicates, seed=seed)
 
 
-def refit(fit: FitLike, replicates: int = REPLICATES, *, seed: int = 0, floor: float = FLOOR) -> Refits:
+def refit(
+    fit: FitLike,
+    replicates: int = REPLICATES,
+    *,
+    seed: int = 0,
+    floor: float = FLOOR,
+    progress: Progress = silent,
+) -> Refits:
     """Return bootstrap replicates of a fit: as many stars drawn with replacement, in the fit's bins and images.
 
     Of weighted stars each counts with its weight as often as it is drawn. Each replicate starts from the fit's
@@ -73,6 +83,8 @@ def refit(fit: FitLike, replicates: int = REPLICATES, *, seed: int = 0, floor: f
         Of the draws; replicate b is the same for every B.
     floor : float
         Replicates with a component less similar than this to the fit's are not good.
+    progress : callable, optional
+        Called with the stage, the replicates done and those to do.
 
     Returns
     -------
@@ -104,11 +116,20 @@ def refit(fit: FitLike, replicates: int = REPLICATES, *, seed: int = 0, floor: f
     if not 0 <= floor <= 1:
         raise UsageError(f"floor must lie between 0 and 1, got {floor:g}.")
     mixtures, settings = fit.mixtures, fit.settings
-    drawn = nmfcore.bootstrap(
-        mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=replicates, seed=seed, weights=mixtures.weights
-    )
-    result = solve(drawn, settings.solver, init=(fit.W, fit.H), starts=None)
-    match = nmfcore.align(result.H, fit.H, floor=floor)
-    W, H = (x.astype(np.float64) for x in match.apply(*result.normalised()))
-    converged = result.status == nmfcore.Status[CONVERGED]
-    return Refits(fit.names, W, H, converged & ~match.refused, match.similarity, seed)
+    parts = []
+    size = replicates if progress is silent else PIECE  # each replicate is the same in whatever piece
+    for first in range(0, replicates, size):
+        progress(STAGE, first, replicates)
+        number = min(size, replicates - first)
+        drawn = nmfcore.bootstrap(
+            mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=number, seed=seed, first_replicate=first,
+            weights=mixtures.weights,
+        )  # fmt: skip
+        result = solve(drawn, settings.solver, init=(fit.W, fit.H), starts=None)
+        match = nmfcore.align(result.H, fit.H, floor=floor)
+        W, H = (x.astype(np.float64) for x in match.apply(*result.normalised()))
+        converged = result.status == nmfcore.Status[CONVERGED]
+        parts.append((W, H, converged & ~match.refused, match.similarity))
+    progress(STAGE, replicates, replicates)
+    W, H, good, similarity = (np.concatenate(x) for x in zip(*parts, strict=True))
+    return Refits(fit.names, W, H, good, similarity, seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 from astropy.table import QTable
@@ -22,10 +22,14 @@ from ..stars.variables import values
 from ..stars.weights import weights_of
 from ..units import ENERGY, Measured
 from .engine import CONVERGED, message, not_converged, resolve_device, solve
+from .labelled import labelled
 from .reading import ACCRETED, IN_SITU, Reading, read
 from .settings import FitChoices, FitSettings, Solver
 from .tables import convergence, images_table, weights_table
 from .verdict import Verdict, assess, out_of_order
+
+if TYPE_CHECKING:
+    import xarray
 
 LE, HE = "LE", "HE"
 
@@ -175,6 +179,21 @@ class Fit(Shown, Measured):
         """Return all tables by name: ``weights`` is that of `table`, ``images`` has the pixels of the components."""
         images = images_table(self.mixtures.chemistry, self.H, self.names)
         return {"weights": self.table(), "images": images}
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return the fit as a `xarray.Dataset`, as ``xarray.open_dataset`` makes it of the fit's file.
+
+        Raises
+        ------
+        UsageError
+            xarray is not installed.
+
+        Examples
+        --------
+        >>> from halonmf import halo
+        >>> halo.load("fit.h5").to_xarray().fraction.sel(component="HE")  # doctest: +SKIP
+        """
+        return labelled(self).to_xarray()
 
     def describe(self) -> str:
         """Return the cut-flow, what was counted, the components' fractions and how the fit ended."""

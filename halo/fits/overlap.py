@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import InputError, UsageError
 from ..mixtures.counts import count, mix
 from ..mixtures.settings import Chemistry
+from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue, StarsLike
 from ..stars.origin import survey_of
 from ..stars.selection import choose
@@ -34,6 +35,8 @@ WIDEST = 0.4
 """Largest blur, dex."""
 BLURRED = 0.1
 """Blur of the first search, dex, by which it finds the right hill."""
+STAGE = "replicates"
+"""What progress is told of."""
 FOLDS = 5
 """Parts of the fit's own stars by which the offsets that blur and noise feign are found."""
 OUTLIERS = 0.01
@@ -264,7 +267,9 @@ def _filled(V: np.ndarray, some: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.asarray(some.any(axis=1))[np.asarray(V.any(axis=1))])
 
 
-def populations(fit: FitLike, stars: StarsLike, bootstrap: Bootstrap | None = None) -> ZeroPoints:
+def populations(
+    fit: FitLike, stars: StarsLike, bootstrap: Bootstrap | None = None, *, progress: Progress = silent
+) -> ZeroPoints:
     """Return the zero points of a survey's abundances on the scale of a fit's, from how its populations overlap.
 
     Parameters
@@ -275,6 +280,8 @@ def populations(fit: FitLike, stars: StarsLike, bootstrap: Bootstrap | None = No
         Prepared stars of the survey whose zero points are wanted; the fit's selection and bins are theirs too.
     bootstrap : Bootstrap, optional
         Replicates of both surveys' stars behind the covariance: each has components of its own.
+    progress : callable, optional
+        Called with (stage, done, total).
 
     Returns
     -------
@@ -303,18 +310,20 @@ def populations(fit: FitLike, stars: StarsLike, bootstrap: Bootstrap | None = No
             f"{FURTHEST:g} dex of no zero points ({', '.join(f'{x:+.3f}' for x in best.offset)}): the stars have other "
             "populations than the fit's components, or are too few."
         )
-    refits = refit(fit, bootstrap.replicates, seed=bootstrap.seed)
+    refits = refit(fit, bootstrap.replicates, seed=bootstrap.seed, progress=progress)
     drawn = nmfcore.bootstrap(
         mixtures.rows, mixtures.columns, mixtures.V.shape, replicates=bootstrap.replicates, seed=bootstrap.seed + 1,
         weights=mixtures.weights,
     )  # fmt: skip
-    found = []
-    for b in np.flatnonzero(refits.good).tolist():
+    found, good = [], np.flatnonzero(refits.good).tolist()
+    for i, b in enumerate(good):
+        progress(STAGE, i, len(good))
         V, H = drawn.to_dense([b])[0].astype(np.float64), refits.H[b]
         start = Maximum(best.offset, best.blur, best.log_w[_filled(mixtures.V, V)], -np.inf, False)
         one = maximise(Cells.of(V, chemistry), Moved(H, chemistry), start)
         if one.converged:
             found.append(one.offset)
+    progress(STAGE, len(good), len(good))
     if len(found) < 2:
         raise InputError("fewer than two replicates converged, so that there are no errors; the stars are too few.")
     own = own_offsets(fit, bootstrap.seed)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..io.atomic import FITS
+from ..progress import Progress, silent
 from ..stars.catalogue import StarsLike
 from .common import common_stars
 from .fit import Fit
@@ -24,6 +25,7 @@ def zeropoints(
     *,
     bootstrap: int = Bootstrap.replicates,
     seed: int = Bootstrap.seed,
+    progress: Progress = silent,
     **choices: Any,
 ) -> ZeroPoints:
     """Return the zero points of a survey's abundances on the scale of another.
@@ -38,6 +40,8 @@ def zeropoints(
     settings : ZeroPointSettings, optional
     bootstrap, seed : int
         Replicates behind the errors, and their seed.
+    progress : callable, optional
+        Called with (stage, done, total).
     **choices
         Fields of `ZeroPointSettings` in place of `settings`.
 
@@ -65,5 +69,5 @@ def zeropoints(
     if isinstance(reference, Fit):
         if settings != ZeroPointSettings():
             raise UsageError("zero points by populations are of the fit's abundances, without trends; choose nothing.")
-        return populations(reference, stars, replicates)
+        return populations(reference, stars, replicates, progress=progress)
     return common_stars(reference, stars, settings, replicates)

@@ -12,70 +12,35 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..io.atomic import write_bytes
-from ..io.hdf5 import arrays, check_seal, first_line, pack
-from ..io.provenance import plain
+from ..io.hdf5 import Held, attributes_of, check_seal, first_line, held
+from ..io.hdf5_writing import pack
 from ..io.reading import check_file
 from ..mixtures.bins import Bins
 from ..mixtures.counts import Mixtures
 from ..orbits.convention import Convention, stated
 from ..stars.cutflow import CutFlow
 from .fit import Fit
+from .labelled import SCHEMA, labelled
 from .settings import settings_of
 from .verdict import Verdict
 
-SCHEMA = 2
-"""Version of the file layout; it rises when a reader of the old one would go wrong."""
-READABLE = (1, 2)
-"""Layouts that are read. Layout 1 kept a sentence for the status, of which these are the first words."""
+READABLE = (1, 2, SCHEMA)
+"""Layouts that are read. Layout 2 had no names of axes; layout 1 kept a sentence for the status, of which these are the
+first words."""
 _SENTENCES = {"converged": "CONVERGED", "reached max_iter": "MAX_ITER", "became NaN": "NON_FINITE"}
 
 
 def save_fit(path: str | Path, fit: Fit, *, overwrite: bool = False) -> Path:
     """Write a fit as HDF5.
 
-    Data sets ``W`` (m, k), ``H`` (k, n), ``V`` (m, n), ``n_stars`` and ``bin_energy`` (m,), ``mean_energy`` (k,),
-    ``edges_1`` and ``edges_2``, ``rows`` (N,) and ``columns`` (N, images), ``weights`` (N,) of weighted stars;
-    everything else as JSON attributes.
+    Data sets, dimensions and attributes are those of `labelled.labelled`.
 
     Raises
     ------
     OutputError
         The file exists, or cannot be written.
     """
-    mixtures = fit.mixtures
-    data = {
-        "W": fit.W,
-        "H": fit.H,
-        "V": mixtures.V,
-        "n_stars": mixtures.n_stars,
-        "rows": mixtures.rows.astype(np.int32),
-        "columns": mixtures.columns.astype(np.int32),
-        "bin_energy": fit.bin_energy,
-        "mean_energy": fit.mean_energy,
-        **({} if mixtures.weights is None else {"weights": mixtures.weights}),
-        **{f"edges_{i + 1}": edges for i, edges in enumerate(mixtures.bins.edges)},
-    }
-    record = {
-        "settings": plain(fit.settings),
-        "cutflow": plain(fit.cutflow),
-        "outcome": {
-            "names": list(fit.names),
-            "loss": fit.loss,
-            "kkt": fit.kkt,
-            "n_iter": fit.n_iter,
-            "status": fit.status,
-            "device": fit.device,
-            "clusters": fit.clusters,
-            **({"survey": fit.survey} if fit.survey else {}),
-            "convention": None if mixtures.convention is None else mixtures.convention.record(),
-            "verdict": None if fit.judged is None else plain(fit.judged),
-        },
-        "provenance": plain(fit.provenance),
-    }
-
-    texts = {name: json.dumps(value, sort_keys=True) for name, value in record.items()}
-    image = pack(data, attributes={"halonmf": "fit", "schema": SCHEMA, **texts})
-    return write_bytes(path, image, overwrite=overwrite)
+    return write_bytes(path, pack(labelled(fit), sealed=True), overwrite=overwrite)
 
 
 def load_fit(path: str | Path) -> Fit:
@@ -102,13 +67,13 @@ def load_fit(path: str | Path) -> Fit:
             }
             if schema == 1:
                 record["outcome"]["status"] = _status_of(record["outcome"]["status"])
-            found = _arrays(path, file)
-            attributes = {name: _plain(value) for name, value in file.attrs.items()}
+            found = _held(path, file)
+            attributes = attributes_of(file)
         try:
             sealed = check_seal(attributes, found)
         except InputError as error:
             raise InputError(f"{path}: {error} Fit again.") from None
-        return _fit(record, found, sealed=sealed)
+        return _fit(record, found.arrays, sealed=sealed)
     except InputError:
         raise
     except OSError as error:
@@ -145,9 +110,9 @@ def as_fits(fits: FitLike | Sequence[FitLike]) -> tuple[Fit, ...]:
     return tuple(as_fit(fit) for fit in ([fits] if isinstance(fits, Fit | str | Path) else fits))
 
 
-def _arrays(path: Path, file: h5py.File) -> dict[str, np.ndarray]:
+def _held(path: Path, file: h5py.File) -> Held:
     try:
-        return arrays(file)
+        return held(file)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -222,10 +187,6 @@ def _status_of(sentence: str) -> str:
         if sentence.startswith(words):
             return status
     raise ValueError(f"unknown status {sentence!r}")
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _text(value: Any) -> str:

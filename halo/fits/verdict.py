@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..mixtures.settings import Chemistry
+from ..progress import Progress, silent
 from ..stars.clusters import described
 from .degenerate import degenerate
 from .measures import cosine, gains, halves, misfit, omission
@@ -29,6 +30,8 @@ SPARE = 1.2
 """By how much suggested bins and pixels are fuller than they must be."""
 FILLED = 0.3
 """Part of an image's pixels that has any stars, of some 15 pixels on a side."""
+STAGE = "verdict"
+"""What progress is told of."""
 
 
 @dataclass(frozen=True)
@@ -127,13 +130,15 @@ class Verdict:
         return cls(record["word"], tuple(map(str, record["reasons"])), str(record["advice"]), measures)
 
 
-def assess(fit: Fit) -> Verdict:
+def assess(fit: Fit, progress: Progress = silent) -> Verdict:
     """Return how far a fit is to be trusted: measured on its own stars, in about as long as thirty fits take.
 
     Parameters
     ----------
     fit : Fit
         As `fit` found it.
+    progress : callable, optional
+        Called with the stage, the measures done and those to do.
 
     Raises
     ------
@@ -144,8 +149,11 @@ def assess(fit: Fit) -> Verdict:
     if fit.W.shape != (len(mixtures.V), len(fit.H)) or len(fit.names) != fit.settings.solver.components:
         raise UsageError("a verdict is on one fit; these components come from several.")
     k, several = len(fit.names), int((mixtures.n_stars > 0).sum()) > 1
+    progress(STAGE, 0, 3)
     parts = halves(fit) if several else None
+    progress(STAGE, 1, 3)
     gain, next_gain = (np.nan, np.nan) if parts is None else gains(parts, fit.settings.solver)
+    progress(STAGE, 2, 3)
     per_weight = mixtures.per_weight
     measures = {
         "stars_per_bin": float(np.median(mixtures.effective)),
@@ -157,6 +165,7 @@ def assess(fit: Fit) -> Verdict:
         "clusters": sum(fit.clusters.values()) / max(int(mixtures.n_stars.sum()), 1),
         "misfit": misfit(mixtures.V * per_weight, fit.W @ fit.H * per_weight, mixtures.chemistry.pixels, k),
     }
+    progress(STAGE, 3, 3)
     measures["leverage"] = measures["omission"] * measures["stars_per_bin"]
     by_weight = "" if mixtures.weights is None else " by their weights (effective number)"
     found = {name: limit.word(measures[name]) for name, limit in LIMITS.items()}

@@ -1,15 +1,17 @@
-"""Named arrays as HDF5: made in memory, and checked before they are read, since a file may come from anywhere."""
+"""Named arrays in HDF5: checked before they are read, since a file may come from anywhere."""
 
 from __future__ import annotations
 
 import hashlib
-import io
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+from h5py import h5a, h5d, h5ds, h5f, h5g, h5l, h5o, h5s, h5t
 
 from ..errors import InputError
 from .reading import check_file
@@ -18,41 +20,60 @@ LARGEST = 2**31
 """Most bytes of a data set, and of all in a file together; the files of this software stay far below."""
 UNPACKED, PLENTY = 1032, 2**20
 """Most bytes that one byte of gzip can become, and bytes that an array may have whatever the size of its file."""
-SMALLEST_PACKED = 1000
-"""Entries from which an array is compressed."""
-
+MOST = 2**20
+"""Most data sets of a file."""
+LONGEST, NOTES = 4096, 64
+"""Most bytes of a text in a data set or its attributes, and attributes of a data set."""
+WIDE = 4
+"""Bytes that a byte of text takes in memory."""
 
 SEAL = "sha256"
-"""The attribute that holds the checksum of all data sets and all other attributes."""
+"""The attribute that holds the checksum of all data sets, their texts, and all other attributes."""
+BOOLEAN = "dtype"
+"""The attribute by which small integers are truth values."""
 
 
-def pack(
-    arrays: Mapping[str, np.ndarray], *, compressed: bool = True, attributes: Mapping[str, str | int] | None = None
-) -> bytes:
-    """Return an HDF5 file, as bytes, with the arrays as data sets of its root, and texts and numbers as attributes.
+OF_AXES = ("CLASS", "NAME")
+"""Attributes by which a data set is the scale of an axis."""
 
-    Made in memory, since HDF5 does not fail cleanly when a disk is full. The same arrays give the same bytes: no
-    times are stored. With attributes, the file is sealed: one more has the checksum of everything in it.
+
+@dataclass(frozen=True)
+class Held:
+    """What is in a file, or in one of its groups.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+        By name; axes without coordinates are left out.
+    texts : dict of str to dict of str to str
+        The attributes of the arrays that are texts.
+    scales : frozenset of str
+        Those of the arrays that are coordinates of an axis.
+    groups : dict of str to Held
+        Groups in it.
     """
-    image = io.BytesIO()
-    with h5py.File(image, "w") as file:
-        for name in sorted(arrays):
-            put(file, name, arrays[name], compressed=compressed)
-        for name, value in (attributes or {}).items():
-            file.attrs[name] = value
-        if attributes:
-            file.attrs[SEAL] = _checksum(attributes, arrays)
-    return image.getvalue()
+
+    arrays: dict[str, np.ndarray]
+    texts: dict[str, dict[str, str]] = field(default_factory=dict)
+    scales: frozenset[str] = frozenset()
+    groups: dict[str, Held] = field(default_factory=dict)
 
 
-def check_seal(attributes: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bool:
+class _Opened(NamedTuple):
+    data: Any
+    shape: Any
+    dtype: np.dtype
+    scale: bool
+
+
+def check_seal(attributes: Mapping[str, Any], held: Held) -> bool:
     """Return whether a file has a seal; files of earlier versions have none.
 
     Parameters
     ----------
     attributes : mapping of str to str, bytes or int
         All of the root's.
-    arrays : mapping of str to ndarray
+    held : Held
         All of the root's data sets.
 
     Raises
@@ -62,12 +83,16 @@ def check_seal(attributes: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) 
     """
     if SEAL not in attributes:
         return False
-    if attributes[SEAL] != _checksum({name: attributes[name] for name in attributes if name != SEAL}, arrays):
+    rest = {name: attributes[name] for name in attributes if name != SEAL}
+    if attributes[SEAL] != checksum(rest, held.arrays, held.texts):
         raise InputError("has another checksum than it should: the file is damaged, or was changed by hand.")
     return True
 
 
-def _checksum(attributes: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+def checksum(
+    attributes: Mapping[str, Any], arrays: Mapping[str, np.ndarray], texts: Mapping[str, Mapping[str, str]]
+) -> str:
+    """Return the checksum of a file's attributes, its arrays, and what stands with these."""
     total = hashlib.sha256()
 
     def add(*parts: bytes) -> None:
@@ -78,44 +103,56 @@ def _checksum(attributes: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -
         value = attributes[name]
         add(name.encode(), value if isinstance(value, bytes) else str(value).encode())
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        add(name.encode(), f"{little.dtype.str} {array.shape}".encode(), little.tobytes())
+        array = np.ascontiguousarray(arrays[name])  # with one axis where there is none, as in all files so far
+        if array.dtype.kind == "U":
+            add(name.encode(), f"text {array.shape}".encode(), *(text.encode() for text in array.ravel().tolist()))
+        else:
+            little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            add(name.encode(), f"{little.dtype.str} {array.shape}".encode(), little.tobytes())
+        for key, text in sorted(texts.get(name, {}).items()):
+            add(key.encode(), text.encode())
     return total.hexdigest()
 
 
-def unpack(image: bytes) -> dict[str, np.ndarray]:
-    """Return the arrays of `pack`.
+def unpack(image: bytes) -> Held:
+    """Return what is in the image of a file and in its groups, without the texts that stand with the arrays.
 
     Raises
     ------
     InputError
-        Not HDF5, or a file that `arrays` refuses.
+        Not HDF5, or a file that `held` refuses.
     """
     try:
-        with h5py.File(io.BytesIO(image), "r") as file:
-            return arrays(file)
+        file = h5f.open_file_image(image)
+        try:
+            return _held(h5g.open(file, b"/"), whole=False)
+        finally:
+            file.close()
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"cannot be read as HDF5 ({first_line(error)})") from error
 
 
-def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return the attributes of a file's root and its arrays.
+def read(path: str | Path) -> tuple[dict[str, Any], Held]:
+    """Return the attributes of a file's root, and what is in it.
 
     Raises
     ------
     InputError
-        No file, not HDF5, or a file that `arrays` refuses.
+        No file, not HDF5, or a file that `held` refuses.
     """
     path = check_file(path)
     try:
         with h5py.File(path, "r") as file:
-            plain = {name: x.item() if isinstance(x, np.generic) else x for name, x in file.attrs.items()}
-            return plain, arrays(file)
+            return attributes_of(file), held(file)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as HDF5 ({first_line(error)})") from error
+
+
+def attributes_of(file: h5py.File) -> dict[str, Any]:
+    """Return the attributes of a file's root as plain texts and numbers."""
+    return {name: x.item() if isinstance(x, np.generic) else x for name, x in file.attrs.items()}
 
 
 def said(path: str | Path, name: str) -> str:
@@ -127,38 +164,105 @@ def said(path: str | Path, name: str) -> str:
         return ""
 
 
-def put(file: Any, name: str, array: np.ndarray, *, compressed: bool = True) -> None:
-    """Write an array to an open HDF5 file, compressed where that pays."""
-    options = {"compression": "gzip", "shuffle": True} if compressed and array.size > SMALLEST_PACKED else {}
-    file.create_dataset(name, data=array, fletcher32=bool(options), **options)
-
-
-def arrays(file: Any) -> dict[str, np.ndarray]:
-    """Return every array of an open HDF5 file.
+def held(file: h5py.File) -> Held:
+    """Return every array of an open HDF5 file, and the texts that stand with them.
 
     Raises
     ------
     InputError
-        A link that leads elsewhere, a group, data kept elsewhere, objects, more than `LARGEST` bytes, or more than
-        the file's size can unpack to. All of it is checked before anything is read.
+        A link that leads elsewhere, a group, data kept elsewhere, objects, texts without a fixed length, more than
+        `LARGEST` bytes, or more than the file's size can unpack to. All of it is checked before anything is read.
     """
-    room = LARGEST
-    for name in file:
-        room -= _checked(file, name, room)
-    return {name: file[name][()] for name in file}
+    return _held(file.id, whole=True)
 
 
-def _checked(file: Any, name: str, largest: int) -> int:
-    # a file must not make this process read other files or fill its memory
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+def _held(root: Any, *, whole: bool) -> Held:
+    # whole: with the texts, and no groups; otherwise groups in the root, but none in these
+    found: dict[str, dict[str, _Opened]] = {"": {}}
+    room, number = LARGEST, 0
+    for name in _names(root):
+        one = _opened(root, name)
+        inside = [("", name, one)]
+        if isinstance(one, h5g.GroupID) and not whole:
+            found[name] = {}
+            inside = [(name, inner, _opened(one, inner)) for inner in _names(one)]
+        for group, plain, data in inside:
+            number += 1
+            if number > MOST:
+                raise InputError(f"has more than {MOST:,} data sets; such files are refused.")
+            path = f"{group}/{plain}" if group else plain
+            if not isinstance(data, h5d.DatasetID) or _lies_elsewhere(data):
+                raise InputError(f"{path} is a group or keeps its data elsewhere; such files are refused.")
+            held, scale = data.get_storage_size(), h5ds.is_scale(data)
+            if held or not scale:  # else an axis: its values mean nothing
+                shape, dtype = data.shape, data.dtype
+                room -= _checked(path, shape, dtype, min(room, UNPACKED * held + PLENTY))
+                found[group][plain] = _Opened(data, shape, dtype, scale)
+    read = {group: _read(these, whole) for group, these in found.items()}
+    top = read.pop("")
+    return Held(top.arrays, top.texts, top.scales, read)
+
+
+def _names(group: Any) -> list[str]:
+    names: list[str] = []
+    group.links.iterate(lambda name: names.append(name.decode("utf-8", "surrogateescape")))
+    return names
+
+
+def _opened(group: Any, name: str) -> Any:
+    raw = name.encode("utf-8", "surrogateescape")
+    if group.links.get_info(raw).type != h5l.TYPE_HARD:
         raise InputError(f"{name} is a link out of the data set tree; such files are refused.")
-    data = file[name]
-    if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
-        raise InputError(f"{name} is a group or keeps its data elsewhere; such files are refused.")
-    held = data.id.get_storage_size()
-    if data.dtype.kind not in "iufb" or data.nbytes > min(largest, UNPACKED * held + PLENTY):
-        raise InputError(f"{name} has {data.dtype} {data.shape}, no array of this software; such files are refused.")
-    return data.nbytes
+    return h5o.open(group, raw)
+
+
+def _lies_elsewhere(data: Any) -> bool:
+    # a file must not make this process read other files or fill its memory
+    how = data.get_create_plist()
+    return bool(how.get_external_count()) or how.get_layout() == h5d.VIRTUAL
+
+
+def _checked(name: str, shape: tuple[int, ...] | None, dtype: np.dtype, most: int) -> int:
+    """Return how many bytes an array takes in memory."""
+    size = math.prod(shape or ()) * dtype.itemsize
+    if dtype.kind == "S":  # of a fixed length: others are objects
+        size, most = size * WIDE, most if dtype.itemsize <= LONGEST else -1
+    if shape is None or dtype.kind not in "iufbS" or size > most:
+        raise InputError(f"{name} has {dtype} {shape}, no array of this software; such files are refused.")
+    return size
+
+
+def _read(datasets: Mapping[str, _Opened], whole: bool) -> Held:
+    arrays, texts = {}, {}
+    for name, one in datasets.items():
+        x = np.empty(one.shape, one.dtype)
+        one.data.read(h5s.ALL, h5s.ALL, x)
+        found = _texts(one.data) if whole or x.dtype == np.int8 else {}
+        if x.dtype.kind == "S":
+            x = np.array([text.decode() for text in x.ravel().tolist()], dtype=str).reshape(x.shape)
+        elif x.dtype == np.int8 and found.get(BOOLEAN) == "bool":
+            x = x != 0
+        arrays[name], texts[name] = x, found
+    return Held(arrays, texts, frozenset(name for name, one in datasets.items() if one.scale))
+
+
+def _texts(data: Any) -> dict[str, str]:
+    # references to axes stand in attributes too: of no fixed length, they are not even looked at
+    found = {}
+    number = h5a.get_num_attrs(data)
+    if number > NOTES:
+        raise InputError(f"has a data set with {number:,} attributes; such files are refused.")
+    for i in range(number):
+        note = h5a.open(data, index=i)
+        kind = note.get_type()
+        if kind.get_class() != h5t.STRING or kind.is_variable_str():
+            continue
+        size, name = kind.get_size(), note.name.decode("utf-8", "replace")
+        if size <= LONGEST and note.get_storage_size() == size and name not in OF_AXES:
+            value = np.empty((), f"S{size}")
+            note.read(value, mtype=kind)
+            found[name] = value.item().decode("utf-8", "replace")
+    return found
 
 
 def first_line(error: Exception) -> str:

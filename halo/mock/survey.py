@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from ..errors import OutputError, UsageError
-from ..progress import Progress, silent
+from ..progress import Progress, announce, silent, stage
 from . import tables as mock_files
 from .expected import expected
 from .family import galaxy
@@ -28,6 +28,9 @@ __all__ = ["MockPaths", "MockSurvey", "draw", "expected", "make", "write"]
 ALLSTAR, ASTRONN = FILES["apogee-dr17"]
 MEMBERS, TRUTH = "members", "truth.fits"
 MIN_STARS = 100
+
+STAGES = ("draw stars", "observe", "tables", "write")
+"""What progress is told of."""
 
 
 @dataclass(frozen=True)
@@ -120,14 +123,14 @@ def draw(
     """
     _check(n_stars, seed)
     drawn = galaxy(model)
-    stages = ("draw stars", "observe", "tables")
+    announce(progress, *STAGES)
     rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)]
     n_repeats = round(REPEATS * n_stars)
-    progress(stages[0], 0, 3)
-    true = draw_stars(n_stars - n_repeats, rngs[0], full=full, galaxy=drawn)
-    progress(stages[1], 1, 3)
-    seen = observe(true, n_repeats, rngs[1])
-    progress(stages[2], 2, 3)
+    with stage(progress, STAGES[0]):
+        true = draw_stars(n_stars - n_repeats, rngs[0], full=full, galaxy=drawn)
+    with stage(progress, STAGES[1]):
+        seen = observe(true, n_repeats, rngs[1])
+    progress(STAGES[2], 0, 1)
     source_id = mock_files.source_ids(len(true), rngs[2])
     first = np.zeros(len(true), dtype=np.int64)
     first[seen.star] = np.arange(seen.star.size)
@@ -142,7 +145,7 @@ def draw(
         full=full,
         model=model,
     )
-    progress(stages[2], 3, 3)
+    progress(STAGES[2], 1, 1)
     return survey
 
 
@@ -193,14 +196,15 @@ def write(
         else:
             found = laid_out(survey, layout)
         tables = {paths.allstar.parent / name: one for name, one in found.files.items()} | {paths.truth: (found.truth,)}
+        total = len(tables) + 1
         for done, (path, extensions) in enumerate(tables.items()):
-            progress("write", done, 4)
+            progress(STAGES[3], done, total)
             write_extensions(path, extensions, header)
-        progress("write", 3, 4)
+        progress(STAGES[3], total - 1, total)
         mock_files.write_members(paths.members, survey.members)
     except OSError as error:
         raise OutputError(f"cannot write the mock into {directory}: {error.strerror or error}.") from error
-    progress("write", 4, 4)
+    progress(STAGES[3], total, total)
     return paths
 
 

@@ -22,9 +22,16 @@ for (const root of document.querySelectorAll(".explorer")) {
   const whole = (x) => Math.round(x).toLocaleString("en");
   const brief = (x) => (Math.abs(x) >= 100 ? whole(x) : String(+x.toPrecision(3)));
   const chosen = new Set();
-  let current = 0, images = [], view = [0, 0, size, size];
+  let current = 0, images = [], view = [0, 0, size, size], lit = -1;
+
+  function outline(name, some) {
+    const path = [...some].map((i) => "M" + place[i].slice(0, 2) + "h" + place[i][2] + "v" + place[i][3] + "h" + -place[i][2] + "z").join("");
+    for (const mark of root.querySelectorAll(".mark." + name)) mark.setAttribute("d", path);
+  }
 
   // chemistry
+
+  const MARKED = [224, 112, 0];
 
   function summed() {
     const some = chosen.size ? [...chosen] : bins.map((_, i) => i);
@@ -46,11 +53,12 @@ for (const root of document.querySelectorAll(".explorer")) {
     return full.map((c) => (t < 0.5 ? 255 + 2 * t * (c - 255) : c * (1 - 1.3 * (t - 0.5))));
   }
 
-  function paint(canvas, image, most, colour) {
-    const context = canvas.getContext("2d"), picture = context.createImageData(pixels, pixels);
+  function paint(canvas, image, most, colour, own = []) {
+    // `own`: columns of this plane, marked as those of the bin that is pointed at
+    const context = canvas.getContext("2d"), picture = context.createImageData(pixels, pixels), marked = new Set(own);
     for (let y = 0; y < pixels; y++) for (let x = 0; x < pixels; x++) {
       const value = image[y * pixels + x], at = 4 * ((pixels - 1 - y) * pixels + x);
-      const rgb = shade(colour, most > 0 ? Math.sqrt(Math.max(value, 0) / most) : 0);
+      const rgb = marked.has(y * pixels + x) ? MARKED : shade(colour, most > 0 ? Math.sqrt(Math.max(value, 0) / most) : 0);
       for (let c = 0; c < 3; c++) picture.data[at + c] = rgb[c];
       picture.data[at + 3] = 255;
     }
@@ -60,11 +68,26 @@ for (const root of document.querySelectorAll(".explorer")) {
   const largest = (x) => x.reduce((a, b) => Math.max(a, b), 0);
   const total = (x) => x.reduce((a, b) => a + b, 0);
 
+  function columnsOf(i, plane) {
+    if (i < 0) return [];
+    return [...columns.subarray(first[i], first[i + 1])].filter((c) => c >= plane * side && c < (plane + 1) * side).map((c) => c - plane * side);
+  }
+
+  function light(i) {
+    if (i === lit) return;
+    lit = i;
+    for (const canvas of canvases) if (canvas.dataset.part === "0") {
+      const p = +canvas.dataset.plane, image = images[0].subarray(p * side, (p + 1) * side);
+      paint(canvas, image, largest(image), "#666666", columnsOf(lit, p));
+    }
+  }
+
   function show() {
     const found = summed(), fitted = total(found.weight);
     images = found.shown;
     root.shown = images;
     bins.forEach((bin, i) => bin.setAttribute("aria-selected", String(chosen.has(i))));
+    outline("chosen", chosen);
     const parts = names.map((name, j) => `${name} ${fitted ? (100 * found.weight[j] / fitted).toFixed(1) : "0"} %`);
     const what = chosen.size ? `${found.bins} of ${m} bins chosen` : `All ${m} bins (none chosen)`;
     one(".explorer-said").textContent =
@@ -74,7 +97,7 @@ for (const root of document.querySelectorAll(".explorer")) {
       const of = (j) => images[j].subarray(p * side, (p + 1) * side);
       const most = part ? Math.max(...names.map((_, j) => largest(of(j + 1)))) : largest(of(0));
       const name = part ? `${names[part - 1]}, fitted` : "stars", sum = total(of(part));
-      paint(canvas, of(part), most, part ? colours[part - 1] : "#666666");
+      paint(canvas, of(part), most, part ? colours[part - 1] : "#666666", part ? [] : columnsOf(lit, p));
       canvas.dataset.sum = sum;
       canvas.setAttribute("aria-label", `${name}: histogram with the sum ${brief(sum)}`);
       canvas.nextElementSibling.textContent = `${name}: ${brief(sum)}`;
@@ -156,6 +179,7 @@ for (const root of document.querySelectorAll(".explorer")) {
     one(".explorer-under").textContent = text || "\u00a0";
     const marked = new Set(there);
     bins.forEach((bin, i) => bin.classList.toggle("there", marked.has(i)));
+    outline("there", there);
   };
   const inside = (event) => {
     const at = plot.getScreenCTM().inverse();
@@ -164,12 +188,31 @@ for (const root of document.querySelectorAll(".explorer")) {
 
   // pointer
 
-  let from = null, dragged = false;
+  let from = null, dragged = false, moving = false;
+  const fingers = new Map();
+  const spread = () => {
+    const all = [...fingers.values()], middle = [0, 1].map((c) => all.reduce((s, f) => s + f[c], 0) / all.length);
+    return [...middle, all.length > 1 ? Math.hypot(all[0][0] - all[1][0], all[0][1] - all[1][1]) : 0];
+  };
   plot.addEventListener("pointerdown", (event) => {
     if (event.button) return;
+    if (moving) {
+      fingers.set(event.pointerId, [event.clientX, event.clientY]);
+      plot.setPointerCapture(event.pointerId);
+      return;
+    }
     from = { at: inside(event), x: event.clientX, y: event.clientY, bin: bins.indexOf(event.target) };
     dragged = false;
   });
+  plot.addEventListener("pointermove", (event) => {
+    if (!fingers.has(event.pointerId)) return;
+    const [x0, y0, wide] = spread();
+    fingers.set(event.pointerId, [event.clientX, event.clientY]);
+    const [x1, y1, wider] = spread(), at = plot.getScreenCTM().inverse();
+    zoom([view[0] - at.a * (x1 - x0), view[1] - at.d * (y1 - y0), view[2], view[3]]);
+    if (wide && wider) by(wide / wider, inside({ clientX: x1, clientY: y1 }));
+  });
+  for (const end of ["pointerup", "pointercancel"]) plot.addEventListener(end, (event) => fingers.delete(event.pointerId));
   addEventListener("pointermove", (event) => {
     if (!from || event.pointerType === "touch") return;
     if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > 4) dragged = true;
@@ -195,9 +238,14 @@ for (const root of document.querySelectorAll(".explorer")) {
   });
   plot.addEventListener("pointerover", (event) => {
     const i = bins.indexOf(event.target);
-    if (i >= 0) under(bins[i].getAttribute("aria-label"));
+    if (i < 0) return;
+    under(bins[i].getAttribute("aria-label"));
+    light(i);
   });
-  plot.addEventListener("pointerleave", () => under(""));
+  plot.addEventListener("pointerleave", () => {
+    under("");
+    light(-1);
+  });
   plot.addEventListener("wheel", (event) => {
     if (!event.ctrlKey) return;
     event.preventDefault();
@@ -223,7 +271,15 @@ for (const root of document.querySelectorAll(".explorer")) {
     else return;
     event.preventDefault();
   });
-  bins.forEach((bin, i) => bin.addEventListener("focus", () => under(bins[i].getAttribute("aria-label"))));
+  bins.forEach((bin, i) => bin.addEventListener("focus", () => {
+    under(bin.getAttribute("aria-label"));
+    light(i);
+    outline("here", bin.matches(":focus-visible") ? [i] : []);
+  }));
+  bins.forEach((bin) => bin.addEventListener("blur", () => {
+    light(-1);
+    outline("here", []);
+  }));
 
   // planes: what is in a pixel, and which bins have it
 
@@ -242,7 +298,12 @@ for (const root of document.querySelectorAll(".explorer")) {
       point(canvas, clip((event.clientX - frame.left) / frame.width), clip(1 - (event.clientY - frame.top) / frame.height));
     });
     canvas.addEventListener("pointerleave", () => under(""));
-    canvas.addEventListener("blur", () => under(""));
+    // a screen reader reads bins by their labels, and of pixels what stands beneath
+    canvas.addEventListener("focus", () => one(".explorer-under").setAttribute("aria-hidden", "false"));
+    canvas.addEventListener("blur", () => {
+      under("");
+      one(".explorer-under").setAttribute("aria-hidden", "true");
+    });
     const at = [pixels >> 1, pixels >> 1];
     canvas.addEventListener("keydown", (event) => {
       if (!ARROWS[event.key]) return;
@@ -260,8 +321,12 @@ for (const root of document.querySelectorAll(".explorer")) {
     out: () => by(1.25),
     chosen: () => around(chosen.size ? [...chosen] : bins.map((_, i) => i)),
     whole: () => zoom([0, 0, size, size]),
+    move: () => (moving = outer.classList.toggle("moving")),
   };
-  for (const button of root.querySelectorAll("[data-do]")) button.addEventListener("click", ACTS[button.dataset.do]);
+  for (const button of root.querySelectorAll("[data-do]")) button.addEventListener("click", () => {
+    ACTS[button.dataset.do]();
+    if (button.hasAttribute("aria-pressed")) button.setAttribute("aria-pressed", String(moving));
+  });
   for (const hidden of root.querySelectorAll("[hidden]")) hidden.hidden = false;
   for (const title of root.querySelectorAll(".bin title")) title.remove(); // said beside the map instead
   show();

@@ -14,14 +14,16 @@ from markupsafe import Markup
 from ..figures import style as look
 from ..figures.panels import frame, oriented
 from ..fits.fit import Fit, fractions
+from ..fits.intervals import COVERAGE
 from ..mixtures.bins import Bins
 from ..paper.amounts import amount, readable, unit_text
 from ..paper.blocks import Live, Sheet
 from ..paper.report import environment
-from ..products.boundary import Boundary
 from ..stars.variables import unit_of
 
 ID = "explorer"
+Line = tuple[np.ndarray, np.ndarray]
+"""Lz and E of a boundary's columns."""
 MOST_CELLS = 400_000
 """Cells of V with stars above which the page would be too large: such a fit is shown in figures only."""
 MOST_BINS = 4096
@@ -54,15 +56,17 @@ class _Side:
     ticks: tuple[dict[str, Any], ...]
 
 
-def explorer(fit: Fit, boundary: Boundary | None = None) -> Live | None:
+def explorer(fit: Fit, boundary: Line | None = None, limits: np.ndarray | None = None) -> Live | None:
     """Return the interactive map of a fit; None of one with too many bins or counts for a page.
 
     Parameters
     ----------
     fit : Fit
         Bins on one or two variables.
-    boundary : Boundary, optional
-        Drawn in a map of E and Lz.
+    boundary : (Lz, E) of ndarray, shapes (columns,), optional
+        In kpc km / s and km2 / s2; drawn in a map of E and Lz.
+    limits : ndarray, shape (2, m), optional
+        Of the intervals of the accreted fraction in each bin.
     """
     mixtures = fit.mixtures
     if np.count_nonzero(mixtures.V) > MOST_CELLS or len(mixtures.bins) > MOST_BINS:
@@ -80,7 +84,7 @@ def explorer(fit: Fit, boundary: Boundary | None = None) -> Live | None:
         y=up,
         bins=[
             {"text": text, "colour": colour, **place}
-            for text, colour, place in zip(_texts(fit, accreted), colours, _places(across, up), strict=True)
+            for text, colour, place in zip(_texts(fit, accreted, limits), colours, _places(across, up), strict=True)
         ],
         line=_line(boundary, mixtures.bins, across, up),
         key=look.shades(1 - np.linspace(0, 1, 20)),
@@ -135,33 +139,49 @@ def _places(across: _Side, up: _Side) -> list[dict[str, float]]:
     ]
 
 
-def _texts(fit: Fit, accreted: np.ndarray) -> list[str]:
+def _texts(fit: Fit, accreted: np.ndarray, limits: np.ndarray | None) -> list[str]:
     """Return what is said of every bin."""
     bins = fit.mixtures.bins
     found = []
-    for bounds, stars, fraction in zip(bins.bounds, fit.mixtures.n_stars, accreted, strict=True):
+    ends = _ends(limits, len(bins))
+    for bounds, stars, fraction, end in zip(bins.bounds, fit.mixtures.n_stars, accreted, ends, strict=True):
         ranges = []
         for axis, (low, high) in zip(bins.axes, bounds, strict=True):
             unit = unit_of(axis.variable)
             ranges.append(f"{readable(axis.variable)} {amount(low, digits=4)} to {amount(high, unit, digits=4)}")
-        said = f"{100 * fraction:.0f} % {fit.reading.label}" if np.isfinite(fraction) else "no stars in the planes"
+        within = f" ({end} %)" if end else ""
+        said = (
+            f"{100 * fraction:.0f} % {fit.reading.label}{within}" if np.isfinite(fraction) else "no stars in the planes"
+        )
         found.append(f"{'; '.join(ranges)}: {stars:,} stars, {said}")
     return found
 
 
-def bins_table(fit: Fit) -> Sheet:
+def _ends(limits: np.ndarray | None, number: int, form: str = ".0f") -> list[str]:
+    """Return the interval of each bin in per cent; an empty text where it has none."""
+    if limits is None:
+        return [""] * number
+    return [f"{100 * a:{form}} to {100 * b:{form}}" if np.isfinite(a + b) else "" for a, b in limits.T]
+
+
+def bins_table(fit: Fit, limits: np.ndarray | None = None) -> Sheet:
     """Return what the map shows as a table: the limits of each bin, its stars, and the components' fractions."""
     mixtures, parts = fit.mixtures, fractions(fit.W)
     variables = [axis.variable for axis in mixtures.bins.axes]
     factors = [look.scale(name).factor for name in variables]
     header = ("bin", *map(_label, variables), "stars", *(f"{name} [%]" for name in fit.names))
+    within: list[tuple[str, ...]] = [()] * len(mixtures.bins)
+    if limits is not None:
+        header += (f"{fit.reading.label}: interval of {100 * COVERAGE:.0f} % [%]",)
+        within = [(end,) for end in _ends(limits, len(mixtures.bins), ".1f")]
     rows = []
     for i, bounds in enumerate(mixtures.bins.bounds):
-        limits = (f"{a / f:.4g} to {b / f:.4g}" for (a, b), f in zip(bounds, factors, strict=True))
+        ranges = (f"{a / f:.4g} to {b / f:.4g}" for (a, b), f in zip(bounds, factors, strict=True))
         shown = (f"{100 * x:.1f}" if np.isfinite(x) else "" for x in parts[i])
-        signed = (text.replace("-", "\N{MINUS SIGN}") for text in limits)
-        rows.append((str(i + 1), *signed, f"{mixtures.n_stars[i]:,}", *shown))
-    return Sheet("bins", "The bins of the map: limits, stars, fractions of the components.", header, tuple(rows))
+        signed = (text.replace("-", "\N{MINUS SIGN}") for text in ranges)
+        rows.append((str(i + 1), *signed, f"{mixtures.n_stars[i]:,}", *shown, *within[i]))
+    said = "The bins of the map: limits, stars, fractions of the components."
+    return Sheet("bins", said, header, tuple(rows), folded=f"The map as a table of {len(rows):,} bins")
 
 
 def _label(name: str) -> str:
@@ -169,13 +189,14 @@ def _label(name: str) -> str:
     return f"{readable(name)} [{unit}]" if unit else readable(name)
 
 
-def _line(boundary: Boundary | None, bins: Bins, across: _Side, up: _Side) -> str:
+def _line(boundary: Line | None, bins: Bins, across: _Side, up: _Side) -> str:
     """Return the boundary's points in the drawing; empty where there is none or the map is of other variables."""
     if boundary is None or [axis.variable for axis in bins.axes] not in (["E", "Lz"], ["Lz", "E"]):
         return ""
-    good = np.isfinite(boundary.smoothed)
-    x = (boundary.Lz[good] / look.scale("Lz").factor - across.low) / (across.high - across.low)
-    y = (boundary.smoothed[good] / look.scale("E").factor - up.low) / (up.high - up.low)
+    Lz, E = boundary
+    good = np.isfinite(E)
+    x = (Lz[good] / look.scale("Lz").factor - across.low) / (across.high - across.low)
+    y = (E[good] / look.scale("E").factor - up.low) / (up.high - up.low)
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x * _INNER, (1 - y) * _INNER, strict=True))
 
 

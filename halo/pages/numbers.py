@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ import numpy as np
 from ..ensembles.rows import Summary
 from ..ensembles.statistics import Part
 from ..fits.bootstrap import refit, star_weights
-from ..fits.fit import Fit
+from ..fits.fit import NAMES, Fit, fractions
 from ..fits.intervals import COVERAGE, Ordered, centred
 from ..fits.likelihood import likelihood
 from ..fits.settings import DIVERGENCE, LEAST_SQUARES, Bootstrap
-from ..paper.amounts import readable
+from ..paper.amounts import readable, unit_text
 from ..paper.blocks import Block, Sheet
+from ..products.classifier import Classifier
 from ..products.profile import LEVELS
+from ..progress import Progress, silent
 from ..replicates.many import Many
 from ..replicates.sample import Sample, sample_of
 from ..replicates.table import key, subjects
@@ -31,8 +34,42 @@ PAPER, RECOMMENDED = "paper", "recommended"
 _SCALES = {"E": 1e5, "dE": 1e5}
 
 
-def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap) -> tuple[Block, ...]:
-    """Return the mass fractions and crossings of a fit, with intervals.
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of a fit.
+
+    Attributes
+    ----------
+    blocks : tuple of Block
+        Mass fractions and crossings, with intervals.
+    bins : ndarray, shape (2, m), or None
+        Lower and upper limit of the accreted fraction in each bin; None without replicates.
+    """
+
+    blocks: tuple[Block, ...]
+    bins: np.ndarray | None = None
+
+
+def bin_intervals(fit: Fit, W: np.ndarray) -> np.ndarray:
+    """Return the limits of the accreted fraction in each bin from weights of replicates.
+
+    Parameters
+    ----------
+    fit : Fit
+    W : ndarray, shape (B, m, k)
+        Replicates in the fit's bins, their components in its order.
+
+    Returns
+    -------
+    ndarray, shape (2, m)
+        From 0 to 1; NaN of bins without stars.
+    """
+    ours, drawn = (fit.reading.of(fractions(x)) for x in (fit.W, W))
+    return np.clip(centred(Ordered.of(drawn), ours, COVERAGE), 0, 1)
+
+
+def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap, progress: Progress = silent) -> Numbers:
+    """Return the mass fractions and crossings of a fit, and the accreted fraction of its bins, with intervals.
 
     Mass fractions of a fit by Kullback-Leibler without penalties have those of the profile likelihood; everything else
     has those of bootstrap replicates.
@@ -44,20 +81,27 @@ def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap) -> tuple[Block
     """
     sample = sample_of(fit, stars)
     base = _many(fit, sample, np.ones((1, len(fit.mixtures.rows)), np.uint8), fit.W[None], fit.H[None])
-    drawn, lost = None, 0
-    if bootstrap.replicates:
-        refits = refit(fit, bootstrap.replicates, seed=bootstrap.seed)
+    drawn, lost, bins = None, 0, None
+    whole = fit.names != NAMES
+    if bootstrap.replicates and whole:
+        refits = refit(fit, bootstrap.replicates, seed=bootstrap.seed, progress=progress)
         good, lost = refits.good, refits.lost
         if good.sum() > 1:
             often = star_weights(fit, bootstrap.replicates, seed=bootstrap.seed)[good]
             drawn = _many(fit, sample, often, refits.W[good], refits.H[good])
-    said = [
+            bins = bin_intervals(fit, refits.W[good])
+    said = (
         f"Intervals of {100 * COVERAGE:.0f} % from {bootstrap.replicates:,} bootstrap replicates"
         f"{f', {lost:,} of which did not converge or could not be matched' if lost else ''}."
-        if bootstrap.replicates
-        else "No replicates were asked for, and crossings have no intervals."
-    ]
-    return (_fractions(fit, base, drawn), *said, _crossings(fit, base, drawn))
+    )
+    if not bootstrap.replicates:
+        said = "No replicates were asked for, and crossings have no intervals."
+    if not whole:
+        said = (
+            "These components come from the fits of two parts, and have no intervals here: those of their abundances "
+            "and fractions are in the tables of `halonmf split`."
+        )
+    return Numbers((_fractions(fit, base, drawn), said, _crossings(fit, base, drawn)), bins)
 
 
 def _many(fit: Fit, sample: Sample, often: np.ndarray, W: np.ndarray, H: np.ndarray) -> Many:
@@ -104,16 +148,24 @@ def _crossings(fit: Fit, base: Many, drawn: Many | None) -> Sheet:
                 if np.isfinite(value) and good.sum() > 1:
                     low, high = centred(Ordered.of(places[good, j][:, None]), np.array([value]), COVERAGE)
                     interval = _between(_place(low[0], variable), _place(high[0], variable), low[0])
-            said = _place(value, variable) if np.isfinite(value) else "no single crossing"
-            rows.append((readable(variable), f"{100 * level:g}", said, interval, _unit(variable), once))
-    return _crossing_sheet(fit.reading.label, rows)
+            said = _place(value, variable) if np.isfinite(value) else "none"
+            rows.append((readable(variable), f"{100 * level:g}", said, interval, once))
+    return _crossing_sheet(fit.reading.label, rows, base.crossings)
 
 
-def _crossing_sheet(label: str, rows: Sequence[tuple[str, ...]]) -> Sheet:
+def _crossing_sheet(label: str, rows: Sequence[tuple[str, ...]], variables: Iterable[str]) -> Sheet:
+    units: dict[str, list[str]] = {}
+    for variable in variables:
+        unit = "10⁵ km² s⁻²" if variable in _SCALES else unit_text(unit_of(variable))
+        if unit:
+            units.setdefault(unit, []).append(readable(variable))
+    measured = "; ".join(f"{', '.join(names)} in {unit}" for unit, names in units.items())
     return Sheet(
         "crossings",
-        f"Where the {label} fraction crosses a level, with intervals of {100 * COVERAGE:.0f} %.",
-        ("against", "level [%]", "at", "interval", "unit", "replicates that cross once [%]"),
+        f"Where the {label} fraction crosses a level, with intervals of {100 * COVERAGE:.0f} %. None: it does not, or "
+        "does so more than once. Once: how many of the replicates cross the level once. "
+        f"Units: {measured}.",
+        ("against", "level [%]", "at", "interval", "once [%]"),
         tuple(rows),
     )
 
@@ -136,7 +188,8 @@ def ensemble_numbers(summary: Summary) -> tuple[Block, ...]:
         ("component", "mass fraction [%]", "interval [%]", "standard error [%]"),
         tuple(rows),
     )
-    return (sheet, _crossing_sheet(part.reading.label, list(_part_crossings(part))))
+    crossed = subjects("crossing", part.statistics)
+    return (sheet, _crossing_sheet(part.reading.label, list(_part_crossings(part)), crossed))
 
 
 def _stated(part: Part, name: str, at: tuple[int, ...], form: Any) -> tuple[str, str, str]:
@@ -150,9 +203,48 @@ def _part_crossings(part: Part) -> Iterator[tuple[str, ...]]:
         for i, level in enumerate(part.coordinates["levels"]):
             base, low, high = (float(part(name, x)[i]) for x in ("base", "low_68", "high_68"))
             once = f"{100 * int(part.counts[name][1, i]) / part.used:.0f}" if part.used and name in part.counts else ""
-            said = _place(base, variable) if np.isfinite(base) else "no single crossing"
+            said = _place(base, variable) if np.isfinite(base) else "none"
             interval = _between(_place(low, variable), _place(high, variable), low + high)
-            yield readable(variable), f"{100 * level:g}", said, interval, _unit(variable), once
+            yield readable(variable), f"{100 * level:g}", said, interval, once
+
+
+def configurations(summary: Summary) -> tuple[Sheet, ...]:
+    """Return the accreted fraction and its crossing of one half in energy in each configuration, and their spread."""
+    rows, crossing = [], key("crossing", "E")
+    for part in summary.parts:
+        accreted, low, high = (100 * part.accreted(name) for name in ("base", "low_68", "high_68"))
+        at = first = last = np.nan
+        if crossing in part.statistics:
+            at, first, last = (float(part(crossing, name)[0]) for name in ("base", "low_68", "high_68"))
+        rows.append(
+            (
+                part.label or "base",
+                f"{accreted:.2f}",
+                _between(f"{low:.2f}", f"{high:.2f}", low + high),
+                _place(at, "E") if np.isfinite(at) else "none",
+                _between(_place(first, "E"), _place(last, "E"), first + last),
+                f"{part.used:,} of {part.replicates:,}",
+            )
+        )
+    interval = f"interval of {100 * COVERAGE:.0f} %"
+    header = ("configuration", "accreted [%]", interval, "E at 50 % [10⁵ km² s⁻²]", interval, "replicates that count")
+    caption = "The accreted fraction in each configuration, and the energy at which it is one half."
+    sheets = [Sheet("configurations", caption, header, tuple(rows))]
+    spread = []
+    for group in summary.groups:
+        mean, over, se = (100 * group.accreted(name) for name in ("mean", "spread", "se"))
+        spread.append((group.label or "all", f"{len(group.members):,}", f"{mean:.2f}", f"{over:.2f}", _number(se)))
+    if spread:
+        caption = (
+            "The accreted fraction over configurations: its standard deviation, and the sampling error within one."
+        )
+        titles = ("configurations", "number", "mean [%]", "spread [%]", "sampling error [%]")
+        sheets.append(Sheet("spread", caption, titles, tuple(spread)))
+    return tuple(sheets)
+
+
+def _number(x: float) -> str:
+    return f"{x:.2f}" if np.isfinite(x) else "none"
 
 
 def bias_range(loss: str, components: int) -> tuple[Block, ...]:
@@ -200,8 +292,27 @@ def _place(x: float, variable: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def _unit(variable: str) -> str:
-    return "10⁵ km² s⁻²" if variable in _SCALES else unit_of(variable)
+def boundary_sheet(line: Classifier) -> tuple[Block, ...]:
+    """Return a boundary by columns of Lz with its intervals, and how far it moves the published line."""
+    E = [[_place(x, "E") if np.isfinite(x) else "" for x in part]
+         for part in (line.free.value, line.free.lower, line.free.upper)]  # fmt: skip
+    edges = [f"{x / 1e3:g}".replace("-", "\N{MINUS SIGN}") for x in line.Lz_edges]
+    rows = tuple(
+        (f"{a} to {b}", at or "none", f"{low} to {high}" if low and high else "")
+        for a, b, at, low, high in zip(edges[:-1], edges[1:], *E, strict=True)
+    )
+    caption = (
+        f"Where the accreted fraction passes {100 * line.level:g} %, by columns of Lz, from the table given; intervals "
+        f"of {100 * line.coverage:.0f} % from {line.replicates:,} replicates. Energies in 10⁵ km² s⁻², Lz in 10³ kpc "
+        "km s⁻¹."
+    )
+    header = ("Lz", "E", "interval of E")
+    sheet = Sheet("boundary", caption, header, rows)
+    if not np.isfinite(line.offset.value):
+        return (sheet,)
+    at, low, high = (_place(x, "E") for x in (line.offset.value, line.offset.lower, line.offset.upper))
+    moved = f"The line of Belokurov and Kravtsov (2023) is moved to it by {at} ({low} to {high}), also in 10⁵ km² s⁻²."
+    return (sheet, moved)
 
 
 def _between(low: str, high: str, known: float) -> str:

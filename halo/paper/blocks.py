@@ -47,6 +47,8 @@ class Sheet:
         Cells; columns of numbers are set flush right.
     files : tuple of str
         As of a `Plate`.
+    folded : str
+        What stands in the place of a long table until a reader unfolds it; empty for one that is shown at once.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Sheet:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     files: tuple[str, ...] = ()
+    folded: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,14 @@ class Facts:
     """A list of names and what they are, such as settings."""
 
     items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines as a terminal shows them, under a title by which a reader unfolds them."""
+
+    title: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,7 @@ class Live:
     style: str
 
 
-Block = str | Beside | Plate | Sheet | Facts | Live | Scoreboard
+Block = str | Lines | Beside | Plate | Sheet | Facts | Live | Scoreboard
 """What a section holds: a paragraph, a figure, a table, a list of facts, something live, or the scoreboard."""
 
 

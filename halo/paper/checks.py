@@ -81,7 +81,7 @@ def repeats(study: Study) -> Part:
     """R15: the same components on every repeat and over q and l."""
     settings = study.fit_settings(CHEMICAL)
     around = {} if as_in_the_paper(settings) else _around(settings)
-    found = stability(study.table, settings, **around)
+    found = stability(study.table, settings, **around, progress=study.progress)
     table = found.table()
     table.meta["caption"] = (
         "Fits from random starts, in q x q bins and with l x l pixels: fractions of the components, and the cosine "
@@ -107,7 +107,7 @@ def _around(settings: FitSettings) -> dict[str, Any]:
 
 def streams(study: Study) -> Part:
     """R16: how wide and how populous an injected stream must be to be found."""
-    found = inject(study.table, study.fit_settings(CHEMICAL), seed=study.settings.seed)
+    found = inject(study.table, study.fit_settings(CHEMICAL), seed=study.settings.seed, progress=study.progress)
     table = found.table()
     table.meta["caption"] = "Planted streams: the fraction of the repeats in which a component took the stream's shape."
     narrowest = 100 * found.narrowest()

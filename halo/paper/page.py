@@ -195,7 +195,7 @@ def _step(
         blocks.append(replace(own, files=tuple(files[name])))
     numbered = [name for name in step.products if name in PRODUCTS]
     title = f"{', '.join(numbered)}. {step.title}" if numbered else step.title
-    return Section(f"part-{'-'.join(step.products).lower()}", title, tuple(blocks))
+    return Section(f"part-{step.name}", title, tuple(blocks))
 
 
 def _left_out(skipped: Mapping[str, str], parts: Mapping[str, Part]) -> tuple[Block, ...]:

@@ -18,6 +18,20 @@ from .study import SELECTIONS, Study
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A figure that an earlier run drew: its files are there.
+
+    Attributes
+    ----------
+    caption, alt : str
+        As of a `Picture`.
+    """
+
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
 class Part:
     """What one or more products of the paper came to.
 
@@ -25,7 +39,7 @@ class Part:
     ----------
     values : dict of str to Value
         Our numbers, by the paper's ids.
-    pictures : dict of str to Picture
+    pictures : dict of str to Picture or Drawn
         Figures, by the names of `steps.TITLES`.
     data : dict of str to Table
         What the figures show where they do not carry it themselves: ``fig03-map`` belongs to the figure ``fig03``.
@@ -46,7 +60,7 @@ class Part:
     """
 
     values: dict[str, Value] = field(default_factory=dict)
-    pictures: dict[str, Picture] = field(default_factory=dict)
+    pictures: Mapping[str, Picture | Drawn] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, Any] = field(default_factory=dict)
     sheets: dict[str, Sheet] = field(default_factory=dict)
@@ -66,6 +80,11 @@ class Step:
     figures: tuple[str, ...]
     tables: tuple[str, ...]
     make: Callable[[Study], Part]
+
+    @property
+    def name(self) -> str:
+        """The step's name in files."""
+        return "-".join(self.products).lower()
 
 
 def refusals(study: Study) -> dict[str, str]:

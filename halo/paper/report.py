@@ -23,6 +23,8 @@ from .scoreboard import FAIL, PASS, STATUSES, Row, Scoreboard
 TEMPLATE, STYLE = (Path(__file__).with_name(f"report.{suffix}") for suffix in ("html", "css"))
 WIDE = 1300
 """Pictures of more pixels across keep a readable width on a phone, where a finger moves them."""
+SENTENCE, MANY, FEW = 48, 6, 15
+"""Characters above which a cell is a sentence; columns that a phone cannot show, and rows that it can one by one."""
 PRODUCTS = {
     "R0": "The sample",
     "R1": "Two components",
@@ -91,7 +93,7 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
     )
     found.filters |= {"text": _text, "status": _status, "name": lambda file: Path(file).name, "wide": _wide}
-    found.filters |= {"numeric": _numeric, "size": _size}
+    found.filters |= {"numeric": _numeric, "size": _size, "cards": _cards}
     found.filters |= {"base64": _base64, "board": _scoreboard}
     return found
 
@@ -130,6 +132,13 @@ def _numeric(sheet: Sheet) -> list[Markup]:
     """Return the attribute of the cells of every column: those of numbers are set flush right."""
     numeric = [all(_is_number(row[i]) for row in sheet.rows) for i in range(len(sheet.header))]
     return [Markup(' class="number"') if flag else Markup() for flag in numeric]
+
+
+def _cards(sheet: Sheet) -> Markup:
+    """Return the class of tables whose rows a phone shows as cards: those of sentences, and short wide ones."""
+    longest = max((len(cell) for row in sheet.rows for cell in row), default=0)
+    wide = len(sheet.header) >= MANY and len(sheet.rows) <= FEW
+    return Markup(' class="cards"') if longest > SENTENCE or wide else Markup()
 
 
 def _is_number(cell: str) -> bool:

@@ -19,12 +19,14 @@ from ..io.provenance import plain, provenance
 from ..io.tables import save_table, save_text
 from ..mock.survey import ALLSTAR, ASTRONN, MEMBERS, TRUTH, make
 from ..mock.truth import FIRST_MODEL
-from ..progress import Progress, silent
+from ..progress import Progress, announce, silent, stage
+from ..progress import kept as tell_kept
 from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
 from ..survey.prepare import prepare
 from .galaxies import read_galaxies
+from .kept import FOLDERS, SAMPLE, Left, Steps, source_of
 from .page import pages
-from .part import Part, Step
+from .part import Drawn, Part, Step
 from .quoted import kind_of_sample
 from .scoreboard import Scoreboard, board
 from .settings import RECOMMENDED, SCORES
@@ -33,7 +35,10 @@ from .study import CHEMICAL, SELECTIONS, PaperSettings, Study
 from .suited import without_clusters
 
 STARS, REPORT, SCOREBOARD = "stars.fits", "report.html", "scoreboard.html"
-FOLDERS = ("figures", "tables", "fits")
+PAGE = "page"
+"""The step after all others."""
+WHICH = ("seed", "model")
+"""Settings that the mock has under the same names."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,9 @@ class Paper:
         Lines for a terminal, such as the numbers of both analyses.
     said : tuple of str
         What was changed for these stars, and why: clusters that were left out, other bins and pixels.
+    kept : tuple of str
+        Titles of the steps that an earlier run had left; of these `parts` has no drawings, no data behind figures and
+        no fits, which are in the files.
     """
 
     parts: dict[str, Part]
@@ -66,6 +74,7 @@ class Paper:
     warnings: tuple[str, ...] = field(default_factory=tuple)
     headlines: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def run(
@@ -76,6 +85,7 @@ def run(
     galaxies: Sequence[str] = (),
     galaxy_columns: str | Path | None = None,
     settings: PaperSettings | None = None,
+    resume: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Paper:
@@ -96,6 +106,9 @@ def run(
         Mapping of their columns.
     settings : PaperSettings, optional
         Choices.
+    resume : bool
+        Take up what an earlier run left: a step is made again only where what goes into it has changed (the stars, the
+        settings, this software), or a file of it is damaged, edited or gone.
     overwrite : bool
         Replace what an earlier run left.
     progress : callable, optional
@@ -108,7 +121,7 @@ def run(
     Raises
     ------
     UsageError
-        A truth without stars, or settings that make no sense.
+        A truth without stars, `resume` together with `overwrite`, or settings that make no sense.
     InputError
         Stars that cannot be read, or too few for the first fit.
     OutputError
@@ -117,56 +130,78 @@ def run(
     settings, directory = settings or PaperSettings(), Path(directory)
     if truth is not None and stars is None:
         raise UsageError("--truth is that of given stars; the mock that is made without them has its own.")
-    resolve_device(settings.device)  # an absent one is to fail now, not after the survey
+    if resume and overwrite:
+        raise UsageError("--overwrite does not go with --resume: it makes every step again.")
+    device = resolve_device(settings.device)  # an absent one is to fail now, not after the survey
     steps = steps_of(settings.analysis)
-    _check(directory, steps, overwrite=overwrite, inputs=(stars, truth), with_stars=stars is None)
+    if resume and (directory / REPORT).exists() and not Steps(directory).begun:
+        raise OutputError(f"{directory}: its steps were not kept; make them again (--overwrite), or choose another.")
+    inputs_given = (stars, truth)
+    _check(directory, steps, overwrite=overwrite or resume, inputs=inputs_given, with_stars=stars is None)
     columns = None if galaxy_columns is None else Path(galaxy_columns)
     simulated = read_galaxies(galaxies, columns)
-    catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, progress)
+    announce(progress, SAMPLE, *(step.title for step in steps), PAGE)
+    catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, progress, resume=resume)
+    inputs += [columns] if columns is not None else []
     catalogue, clusters = without_clusters(catalogue, SELECTIONS)
     study = Study(catalogue.table, settings, truth_file=truth_file, galaxies=simulated, progress=progress)
     chemical = len(study.stars.sample(study.fit_settings(CHEMICAL).selection))
     record = provenance(
         "paper",
         {"paper": settings, "fit": study.fit_settings(CHEMICAL), "galaxies": galaxies},
-        inputs=[*inputs, *([columns] if columns is not None else [])],
+        inputs=inputs,
         seeds=[settings.seed],
-        device=resolve_device(settings.device),
+        device=device,
     )
 
-    before = _left_before(directory)
-    parts: dict[str, Part] = {}
-    skipped: dict[str, str] = {}
-    files: dict[str, list[str]] = {}
+    kept = Steps(directory, source_of(settings, device, inputs, simulated, texts=galaxies), resume)
+    before = _left_before(directory) | kept.named()
+    left: dict[str, Left] = {}
+    taken_up: list[str] = []
     for step in steps:
-        progress(step.title, 0, 1)
-        try:
-            part = step.make(study)
-        except HalonmfError as error:
-            skipped |= dict.fromkeys(step.products, str(error))
-            part = Part(said=(f"Not made: {error}",))
-        parts[step.title] = part
-        skipped |= part.skipped
-        files |= _write(directory, step, part, record)
-        progress(step.title, 1, 1)
+        found = kept.find(step.name)
+        if found is None:
+            found = _made(directory, step, study, record)
+            kept.keep(step.name, found)
+        else:
+            taken_up.append(step.title)
+            tell_kept(progress, step.title)
+        left[step.title] = found
+    progress(PAGE, 0, 1)
+    parts = {title: each.part for title, each in left.items()}
+    skipped = {name: why for part in parts.values() for name, why in part.skipped.items()}
+    files = {name: paths for each in left.values() for name, paths in each.files.items()}
     merged = {name: value for part in parts.values() for name, value in part.values.items()}
     kind = kind_of_sample(chemical, study.is_mock)
     scores = board(merged, kind, chemical, skipped=skipped, provenance=record)
     if settings.analysis == RECOMMENDED:  # a board of what the paper alone makes would say nothing of it
         scores = replace(scores, rows=tuple(row for row in scores.rows if row.value is not None))
     warned = tuple(f"{title}: {said}" for title, part in parts.items() for said in part.warnings)
-    said = (*((f"without {clusters}",) if clusters else ()), *study.choices.said)
-    kept = {**scores.record(), "said": list(said), "skipped": skipped, "warnings": list(warned), "files": files}
-    save_text(directory / SCORES, json.dumps(plain(kept), indent=1, allow_nan=False), overwrite=True)
+    changed = dict.fromkeys((*(text for each in left.values() for text in each.changed), *study.choices.said))
+    said = (*((f"without {clusters}",) if clusters else ()), *changed)
+    shown = {**scores.record(), "said": list(said), "skipped": skipped, "warnings": list(warned), "files": files}
+    save_text(directory / SCORES, json.dumps(plain(shown), indent=1, allow_nan=False), overwrite=True)
     for name in before - {file for named in files.values() for file in named}:
         (directory / name).unlink(missing_ok=True)  # of an earlier run, which this page does not speak of
+    kept.forget(step.name for step in steps)
     made = pages(directory, catalogue, parts, scores, skipped, files, settings, said)
     for name, text in zip((REPORT, SCOREBOARD), made, strict=True):
         save_text(directory / name, text, overwrite=True)
     drawn = sum(len(part.pictures) for part in parts.values())
     lines = tuple(line for part in parts.values() for line in part.headlines)
     tables = sum(len(part.tables) for part in parts.values())
-    return Paper(parts, skipped, scores, drawn, tables, warned, lines, said)
+    progress(PAGE, 1, 1)
+    return Paper(parts, skipped, scores, drawn, tables, warned, lines, said, tuple(taken_up))
+
+
+def _made(directory: Path, step: Step, study: Study, record: Mapping[str, Any]) -> Left:
+    """Return what a step comes to, its files written."""
+    with stage(study.progress, step.title):
+        try:
+            part = step.make(study)
+        except HalonmfError as error:
+            part = Part(said=(f"Not made: {error}",), skipped=dict.fromkeys(step.products, str(error)))
+        return Left(part, _write(directory, step, part, record), study.choices.said)
 
 
 def _check(directory: Path, steps: Sequence[Step], *, overwrite: bool, inputs: Sequence[Any], with_stars: bool) -> None:
@@ -192,17 +227,31 @@ def _sample(
     truth: str | Path | None,
     settings: PaperSettings,
     progress: Progress,
+    *,
+    resume: bool,
 ) -> tuple[Catalogue, Path | None, list[Path]]:
     """Return the stars, a mock's truth, and the files that they come from."""
     if stars is not None:
         truth_file = None if truth is None else Path(truth)
-        return read_catalogue(stars), truth_file, [Path(x) for x in (stars, truth) if x is not None]
-    folder = directory / "mock"
-    if not _is_made(folder, settings):
-        make(folder, n_stars=settings.rows, seed=settings.seed, progress=progress, overwrite=True, model=settings.model)
-    catalogue = prepare(folder / ALLSTAR, folder / ASTRONN, folder / MEMBERS, progress=progress)
-    write_catalogue(directory / STARS, catalogue.table, catalogue.cutflow, catalogue.provenance, overwrite=True)
-    return catalogue, folder / TRUTH, [directory / STARS, folder / TRUTH]
+        with stage(progress, SAMPLE):
+            return read_catalogue(stars), truth_file, [Path(x) for x in (stars, truth) if x is not None]
+    folder, written = directory / "mock", directory / STARS
+    inputs = [written, folder / TRUTH]
+    # the mock and its orbits depend on nothing else
+    mock = {name: getattr(settings, name) for name in ("seed", "rows", "model")}
+    kept = Steps(directory, source_of(replace(PaperSettings(), **mock), "cpu"), resume)
+    if kept.find(SAMPLE) is not None:
+        tell_kept(progress, SAMPLE)
+        return read_catalogue(written), folder / TRUTH, inputs
+    with stage(progress, SAMPLE):
+        if not _is_made(folder, settings):
+            make(folder, n_stars=settings.rows, progress=progress, overwrite=True, **{k: mock[k] for k in WHICH})
+        catalogue = prepare(folder / ALLSTAR, folder / ASTRONN, folder / MEMBERS, progress=progress)
+        write_catalogue(written, catalogue.table, catalogue.cutflow, catalogue.provenance, overwrite=True)
+        names = [path.relative_to(directory).as_posix() for path in inputs]
+        kept.keep(SAMPLE, Left(Part(), {SAMPLE: names}))
+        # as the file has them: so they are the same where it is taken up
+        return read_catalogue(written), folder / TRUTH, inputs
 
 
 def _is_made(folder: Path, settings: PaperSettings) -> bool:
@@ -241,6 +290,7 @@ def _write(directory: Path, step: Step, part: Part, record: Mapping[str, Any]) -
     unknown = (part.pictures.keys() - set(step.figures)) | (part.tables.keys() - set(step.tables))
     assert not unknown, f"{step.title} made what it does not name: {unknown}"
     for name, picture in part.pictures.items():
+        assert not isinstance(picture, Drawn), f"{step.title} was drawn before"
         stem = directory / "figures" / name
         paths = figures.save(picture, stem, overwrite=True, provenance=record)
         paths.append(save_text(stem.with_suffix(".txt"), picture.caption, overwrite=True))

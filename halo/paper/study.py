@@ -23,7 +23,7 @@ from ..mock.truth import Truth, model_of, population_images, read_truth, true_ap
 from ..products.boundary import Boundary, boundary_of, grid_axes
 from ..products.four import Four, split
 from ..products.overview import MAP_AXES, PROFILES
-from ..progress import Progress, silent
+from ..progress import Progress, part_of, silent, stage
 from ..replicates.four import four_replicates
 from ..replicates.replicate import Base, begin, reduce, usable
 from ..replicates.sample import Stars
@@ -251,9 +251,8 @@ class Study:
         fits = (self.two(CHEMICAL).fit, *self.parts)
         found = []
         for i, fit in enumerate(fits):
-            self.progress("bootstraps of the parts", i, len(fits))
-            found.append(refit(fit, self.settings.bootstrap, seed=self.settings.seed))
-        self.progress("bootstraps of the parts", len(fits), len(fits))
+            told = part_of(self.progress, "bootstraps of the parts", i, len(fits))
+            found.append(refit(fit, self.settings.bootstrap, seed=self.settings.seed, progress=told))
         return tuple(found)
 
     def spreads(self, selection: str) -> dict[str, Spread]:
@@ -265,7 +264,9 @@ class Study:
     def setups(self, selection: str) -> Setups:
         """Return the fractions along every variable in every configuration of l."""
         if selection not in self._setups:
-            self._setups[selection] = over_setups(self.table, self.choices.configurations(selection), self.variables)
+            with stage(self.progress, f"numbers of pixels, {selection.replace('-', ' ')}"):
+                configurations = self.choices.configurations(selection)
+                self._setups[selection] = over_setups(self.table, configurations, self.variables)
         return self._setups[selection]
 
     @property

@@ -98,11 +98,18 @@ class Table1:
         return described(table, "table")
 
     def describe(self) -> str:
-        """Return a line per component, medians between the outer percentiles, and the number of components."""
-        lines = ["component fraction " + "".join(f"{name:>26}" for name in self.variables)]
+        """Return a line per component, its fraction with the interval where there are replicates, and the percentiles.
+
+        Medians stand between the outer percentiles; the last line is the number of components.
+        """
+        known = np.isfinite(self.share_interval).all(axis=0)
+        title = f"fraction, {100 * self.level:g} % interval" if known.any() else "fraction"
+        lines = [f"component {title:<26}" + "".join(f"{name:>26}" for name in self.variables)]
         for i, name in enumerate(self.components):
+            low, high = 100 * self.share_interval[:, i]
+            shown = f"{100 * self.share[i]:6.2f} %" + (f" ({low:.2f} to {high:.2f})" if known[i] else "")
             cells: list[Any] = [" / ".join(f"{x:5.2f}" for x in column) for column in self.values[i]]
-            lines.append(f"{name:<9} {100 * self.share[i]:6.2f} %" + "".join(f"{cell:>26}" for cell in cells))
+            lines.append(f"{name:<9} {shown:<26}" + "".join(f"{cell:>26}" for cell in cells))
         number = sum(name != ACCRETED for name in self.components)
         return "\n".join([*lines, f"{number} components"])
 

@@ -22,12 +22,16 @@ from ..products.classifier import Classifier, Interval
 from ..products.compiling import compiled
 from ..products.crossings import boundaries, crossings, single_crossings
 from ..products.settings import PROFILES, BoundarySettings, TableSettings
+from ..progress import Progress, silent
 from ..stars.catalogue import Catalogue, StarsLike, as_table, read_catalogue
 from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
 from .many import Many
 from .sample import Sample, placed
+
+STAGE, PIECE = "boundaries of the bootstraps", 100
+"""What progress is told of, and replicates between two words on it."""
 
 
 def classifier(
@@ -41,6 +45,7 @@ def classifier(
     selection: Selection | str | None = None,
     device: str | None = None,
     refits: Refits | None = None,
+    progress: Progress = silent,
 ) -> Classifier:
     """Return the boundary of a fit with intervals from its bootstrap replicates, to classify stars with.
 
@@ -60,6 +65,8 @@ def classifier(
         Others than the fit's, as in `apply`.
     refits : Refits, optional
         Replicates of the fit where there are some already, in place of `bootstrap`.
+    progress : callable, optional
+        Called with the stage, the replicates done and those to do.
 
     Returns
     -------
@@ -97,8 +104,8 @@ def classifier(
             found.Lz_edges, Interval(found.smoothed, nowhere, nowhere), Interval(offset, np.nan, np.nan), edges,
             Interval(share, none, none), settings.level, coverage, 0, 0, convention, found,
         )  # fmt: skip
-    refits = refits or refit(fit, bootstrap.replicates, seed=bootstrap.seed)
-    shares, lines, offsets = _replicates(fit, chosen, flow, refits, found, along.mixtures.bins, settings)
+    refits = refits or refit(fit, bootstrap.replicates, seed=bootstrap.seed, progress=progress)
+    shares, lines, offsets = _replicates(fit, chosen, flow, refits, found, along.mixtures.bins, settings, progress)
     curve = bounds_of(Ordered.of(lines), found.smoothed, coverage)
     moved = (float(x) for x in bounds_of(Ordered.of(offsets), np.asarray(offset), coverage))
     band = (np.clip(x, 0.0, 1.0) for x in bounds_of(Ordered.of(shares), share, coverage))
@@ -112,7 +119,14 @@ def classifier(
 
 
 def _replicates(
-    fit: Fit, stars: Any, flow: CutFlow, refits: Refits, found: Boundary, along: Bins, settings: BoundarySettings
+    fit: Fit,
+    stars: Any,
+    flow: CutFlow,
+    refits: Refits,
+    found: Boundary,
+    along: Bins,
+    settings: BoundarySettings,
+    progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return fractions by energy above the line, smoothed boundaries and offsets, all of the good replicates."""
     import nmfcore
@@ -126,18 +140,27 @@ def _replicates(
     weights = nmfcore.star_weights(rows, replicates=len(refits.H), seed=seed)[refits.good]
     sample = Sample(stars, flow, placed(stars, {"dE": along, "map": found.application.mixtures.bins}))
     columns = sample.columns(fit.mixtures.chemistry)
-    many = Many(sample, weights, refits.W[refits.good], refits.H[refits.good], rows, columns, fit.settings)
-    share, number = many.applied
-    last = np.where(number >= settings.min_stars, fit.reading.of(share), np.nan)
-    places = sample.places
-    shares = last[:, places.part("dE")]
-    grid = places.bins["map"]
-    shape = tuple(axis.count for axis in grid.axes)
-    E, _, _ = boundaries(
-        _middle(grid.edges[1][0]), last[:, places.part("map")].reshape(-1, *shape), settings.level, run=compiled
-    )
-    offsets, _ = single_crossings(_middle(along.edges[0]), shares, (settings.level,), run=compiled)
-    return shares, smooth(E, settings.smoothing), offsets[:, 0]
+    W, H, number = refits.W[refits.good], refits.H[refits.good], len(weights)
+    parts = []
+    size = max(number, 1) if progress is silent else PIECE  # each replicate is the same in whatever piece
+    for first in range(0, max(number, 1), size):
+        progress(STAGE, first, number)
+        some = slice(first, first + size)
+        many = Many(sample, weights[some], W[some], H[some], rows, columns, fit.settings)
+        share, stars_in = many.applied
+        last = np.where(stars_in >= settings.min_stars, fit.reading.of(share), np.nan)
+        places = sample.places
+        shares = last[:, places.part("dE")]
+        grid = places.bins["map"]
+        shape = tuple(axis.count for axis in grid.axes)
+        E, _, _ = boundaries(
+            _middle(grid.edges[1][0]), last[:, places.part("map")].reshape(-1, *shape), settings.level, run=compiled
+        )
+        offsets, _ = single_crossings(_middle(along.edges[0]), shares, (settings.level,), run=compiled)
+        parts.append((shares, smooth(E, settings.smoothing), offsets[:, 0]))
+    progress(STAGE, number, number)
+    shares, lines, offsets = (np.concatenate(x) for x in zip(*parts, strict=True))
+    return shares, lines, offsets
 
 
 def _convention(stars: StarsLike) -> Convention:

@@ -18,6 +18,7 @@ from .headers import by_case, unit_factor
 from .match import JOIN_WITNESSES, pair_rows
 from .quality import DEFAULT_ELEMENTS, EXTRATARG_DUPLICATE, check_elements, no_bits
 from .settings import DEFAULT_COLUMNS
+from .stages import READ
 
 __all__ = ["DEFAULT_COLUMNS", "clean", "read_survey"]
 
@@ -105,9 +106,9 @@ def read_survey(
     carried = [n for n in dict.fromkeys(columns) if _is_scalar(stars, n) and n not in star_kind.required]
     seen = [n for n in _VELOCITY_ERRORS if _is_scalar(stars, n)]
     wanted = list(dict.fromkeys((*star_kind.required, *carried, *witnesses, *seen)))
-    s = read_columns(stars, wanted, _stage(progress, "read allStar"))
+    s = read_columns(stars, wanted, _stage(progress, READ[0]))
     optional = [n for n in _ASTRONN_ERRORS if _is_scalar(vac, n)]
-    v = read_columns(vac, list(dict.fromkeys((*_ASTRONN, *optional, *witnesses))), _stage(progress, "read astroNN"))
+    v = read_columns(vac, list(dict.fromkeys((*_ASTRONN, *optional, *witnesses))), _stage(progress, READ[1]))
 
     duplicate = ~no_bits(s["EXTRATARG"], [EXTRATARG_DUPLICATE])
     rows = pair_rows(s, v, duplicate, witnesses, allstar=stars.path, astronn=vac.path)

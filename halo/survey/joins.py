@@ -16,6 +16,7 @@ from ..io.tabular import open_part
 from ..progress import Progress, silent
 from .cells import Cells
 from .grammar import Mapped, Source
+from .stages import reading
 
 FEW = 0.5
 """Part of the catalogue's rows below which a join is worth a warning."""
@@ -150,7 +151,7 @@ def _read(
 ) -> dict[str, MaskedColumn]:
     part = open_part(path, form=source.format, extension=source.extension)
     found = {name: part.find(column, str(mapping.path)) for name, column in names.items()}
-    stage = f"read {source.key or 'catalogue'}"
+    stage = reading(source.key)
     table = part.read(list(dict.fromkeys(found.values())), lambda done, total: progress(stage, done, total))
     progress(stage, len(table), len(table))
     return {name: table[column] for name, column in found.items()}

@@ -14,7 +14,7 @@ from astropy.table import Column, Table
 from ..errors import InputError
 from ..orbits.convention import Convention
 from ..orbits.public import named
-from ..progress import Progress, silent
+from ..progress import Progress, announce, silent
 from ..stars.variables import VARIABLES
 from .cells import Cells
 from .grammar import (
@@ -31,6 +31,7 @@ from .joins import Joined, assign, cells_of, join
 from .parsing import read_mapping
 from .plausible import check_plausible
 from .quantities import quantity
+from .stages import LATER, reading
 
 WAYS = (ORBIT_KEYS, SKY_KEYS, CARTESIAN_KEYS, ORBIT_KEYS[:1])
 """What an orbit is known by, in the order of preference; of the energy alone where there is nothing else."""
@@ -133,6 +134,7 @@ def read_mapped(
     names += [name for abundance in elements.values() for name in abundance.names]
     names += [name for one in mapping.quality for name in one.names]
     identifier = columns["id"].column if "id" in columns else ""
+    announce(progress, *(reading(source.key) for source in mapping.sources if source.key in files), *LATER)
     joined = join(mapping, files, names, identifier, progress)
     return _mapped(mapping, joined, files, columns, elements, abundances)
 

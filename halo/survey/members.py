@@ -17,6 +17,7 @@ from ..io.reading import check_file, cleaned
 from ..progress import Progress, silent
 from ..stars.cuts import Cut
 from .settings import DEFAULT_PROBABILITY as DEFAULT_PROBABILITY
+from .stages import MEMBERS
 
 ID_COLUMN, PROBABILITY_COLUMN = 0, 16
 """Columns of source_id and memberprob in the text files (Zenodo 4891252)."""
@@ -72,7 +73,7 @@ def read_members(
                 f"expected source_id in column {ID_COLUMN} and memberprob in column {PROBABILITY_COLUMN}, from 0."
             )
         found.append(ids[probability >= min_probability])  # NaN never passes
-        progress("cluster members", done, total)
+        progress(MEMBERS, done, total)
     return np.unique(np.concatenate(found))
 
 

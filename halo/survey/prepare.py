@@ -15,7 +15,7 @@ from ..errors import HalonmfError, InputError, UsageError
 from ..io import columns as vocabulary
 from ..io.provenance import plain, provenance
 from ..orbits.convention import ZERO_POINT, Convention, own
-from ..progress import Progress, silent
+from ..progress import Progress, announce, silent
 from ..stars.catalogue import CONVENTION, Catalogue
 from ..stars.clusters import REPORTED, described, number_by_cluster
 from ..stars.clusters import members as in_clusters
@@ -31,6 +31,7 @@ from .parsing import read_mapping
 from .quality import mapped_quality_cuts, measured_only, quality_cuts
 from .settings import SURVEYS
 from .settings import PrepareSettings as PrepareSettings
+from .stages import CUTS, LATER, MEMBERS, READ
 from .surveys import Survey, arrange, chosen_flags, for_elements, recognise, survey_facts, with_bits
 
 UNSTATED = (
@@ -112,6 +113,7 @@ def prepare(
     if len(rest) > 1:
         raise UsageError(f"{facts.name} joins one file of distances, astroNN's; got {', '.join(map(str, rest))}.")
     _check_backend(settings)
+    announce(progress, *READ, *(MEMBERS,) * (members is not None), *LATER)
     table = read_survey(allstar, rest[0], elements=settings.elements, columns=settings.columns, progress=progress)
     ids = None if members is None else read_members(members, settings.member_probability, progress=progress)
     bits = chosen_flags(settings.flags, facts.flag_bits)
@@ -209,7 +211,7 @@ def _finish(
         cuts = (*cuts, Cut("6-d phase space", lambda t: _finite(t, needed)))
     mask, flow = apply_cuts(table, cuts)
     _refuse_empty(flow, inputs)
-    progress("quality cuts", len(table), len(table))
+    progress(CUTS, len(table), len(table))
     bits = chosen_flags(settings.flags, survey.flag_bits if survey else {})
     stars = measured_only(table[mask], replace(settings.quality, bits=bits), mapped=mapped is not None)
     said: Convention | None

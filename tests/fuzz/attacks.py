@@ -251,6 +251,11 @@ def _replaced(file: h5py.File, name: str, value: object, **options: object) -> N
     file.create_dataset(name, data=value, **options)
 
 
+def _named(file: h5py.File, name: str = "component", **options: object) -> None:
+    del file[name]
+    file.create_dataset(name, **options).make_scale(name)
+
+
 def _linked(file: h5py.File, inputs: Inputs) -> None:
     del file["W"]
     file["W"] = h5py.ExternalLink(str(inputs.fit), "W")
@@ -283,6 +288,14 @@ _TREES: Mapping[str, Callable[[h5py.File, Inputs], None]] = {
     "rows that are absurd": lambda file, _: _replaced(file, "rows", file["rows"][()] + 2**30),
     "columns of text": lambda file, _: _replaced(file, "columns", np.array([b"x"] * 3)),
     "W of complex numbers": lambda file, _: _replaced(file, "W", file["W"][()] + 1j),
+    "components of text without an end": lambda file, _: _named(file, data=["x"] * 2, dtype=h5py.string_dtype()),
+    "components of long texts": lambda file, _: _named(file, data=np.array([b"x" * 60_000] * 2)),
+    "components of a billion texts": lambda file, _: _named(file, shape=(2**30,), dtype="S8", chunks=(2**20,)),
+    "components that are no text": lambda file, _: _named(file, data=np.array([b"\xff\xfe"] * 2)),
+    "a trillion stars": lambda file, _: _named(file, "star", shape=(2**40,), dtype="f4", chunks=(2**20,)),
+    "axes that lead nowhere": lambda file, _: file["component"].attrs.create("REFERENCE_LIST", [2**62, 1]),
+    "a hundred attributes": lambda file, _: file["W"].attrs.update({f"a{i}": "x" for i in range(100)}),
+    "an attribute that is long": lambda file, _: file["W"].attrs.create("units", b"x" * 60_000, dtype="S60000"),
     "W without axes": lambda file, _: _replaced(file, "W", 1.0),
     "empty W": lambda file, _: _replaced(file, "W", np.empty((0, 0))),
     "a group for W": lambda file, _: (file.__delitem__("W"), file.create_group("W"))[0],

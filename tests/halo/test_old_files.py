@@ -3,11 +3,16 @@
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
-from halonmf.halo import load
+from halonmf.halo import load, save
+from halonmf.halo.commands.contents import contents
+from halonmf.halo.ensembles.archive import read_record
 from halonmf.halo.ensembles.run import open_run
+from halonmf.halo.ensembles.summary import summarise
+from halonmf.halo.errors import InputError
 from halonmf.halo.fits.fit import fit
 
 GOLDEN = Path(__file__).parent / "golden" / "version-0.1.0"
@@ -30,6 +35,27 @@ def test_an_old_fit_opens_with_its_settings_and_is_as_good_as_a_fit_of_today():
     V = old.mixtures.V
     np.testing.assert_allclose(new.W @ new.H, old.W @ old.H, atol=1e-5 * (old.W @ old.H).max())
     assert np.sum((V - new.W @ new.H) ** 2) == pytest.approx(np.sum((V - old.W @ old.H) ** 2), rel=1e-9)
+
+
+def test_a_sealed_fit_without_names_of_axes_opens_is_verified_and_is_saved_with_them(tmp_path):
+    old = load(GOLDEN.parent / "fit-layout-2.h5")
+    assert old.verified
+    assert old.mass_fractions.tolist() == pytest.approx([0.5648242157136587, 0.43517578428634124], rel=1e-12)
+    save(tmp_path / "new.h5", old)
+    new = load(tmp_path / "new.h5")
+    for name in ("W", "H", "mean_energy", "bin_energy"):
+        np.testing.assert_array_equal(getattr(new, name), getattr(old, name))
+    assert (new.settings, new.provenance, new.cutflow) == (old.settings, old.provenance, old.cutflow)
+
+
+def test_an_old_summary_opens_and_one_bit_of_it_is_still_noticed(tmp_path):
+    path = shutil.copy(GOLDEN.parent / "summary-layout-1.h5", tmp_path / "summary.h5")
+    assert [one["label"] for one in read_record(path)["setups"]] == ["pixels=4"]
+    assert contents(path).kind == "summary"
+    with h5py.File(path, "a") as file:
+        file["0000.mass_fraction"][0, 0] += 1e-9
+    with pytest.raises(InputError, match="another checksum"):
+        read_record(path)
 
 
 def test_old_tables_open():
@@ -58,3 +84,7 @@ def test_an_old_run_opens_is_complete_and_has_nothing_left_to_compute(tmp_path):
     assert len(run.setups) == 2
     assert [setup.fit.chemistry.pixels for setup in run.setups] == [4, 5]
     assert encode(decode(encode(run.plan))) == encode(run.plan)
+    assert {header.schema for header in run.headers.values()} == {1}
+    assert run.base(1)[1]["fit_status"] == "CONVERGED"
+    found = summarise(run)
+    assert found.to_xarray().pixels.values.tolist() == [4, 5]

@@ -76,3 +76,17 @@ def test_tensors_are_known_once_there_can_be_any():
     assert not is_tensor(np.zeros(2))
     code = "from nmfcore.late import is_tensor\nprint(is_tensor(V))\nimport torch\nprint(is_tensor(torch.zeros(1)))"
     assert run(code) == ["False", "True"]
+
+
+def test_the_engine_is_imported_in_little_time_and_without_torch():
+    code = (
+        "import sys, time\n"
+        "import nmfcore\n"
+        "print(time.process_time(), bool({'torch', 'numba', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+    )
+    taken = []
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+        assert done[1] == "False"
+        taken.append(float(done[0]))
+    assert min(taken) < 1.2  # s of the processor, so that a busy machine does not fail it

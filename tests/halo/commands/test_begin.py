@@ -31,7 +31,7 @@ def test_what_is_chosen_is_set_where_a_fit_is_made_and_nowhere_else(written):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_default_in_the_file_is_the_commands_own(written, name, monkeypatch, tmp_path):
-    monkeypatch.setattr(options, "check_there", lambda given: None)
+    monkeypatch.setattr(options, "check_there", lambda given, **_: None)
     plain = re.sub(r"^#(\S+ = .+)$", r"\1", settings_file({}), flags=re.MULTILINE)
     (tmp_path / "all.toml").write_text(plain)
     assert len(tomllib.loads(plain)[name]) > 0

@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 
-from halonmf.halo.commands import console
 from halonmf.halo.ensembles.run import open_run
 from halonmf.halo.ensembles.summary import summarise
 from halonmf.halo.ensembles.sweeps import AXES
@@ -181,62 +180,6 @@ def test_the_page_names_every_axis():
     page = (pathlib.Path(__file__).resolve().parents[3] / "docs" / "ensembles.md").read_text()
     for name in AXES:
         assert f"`{name}`" in page
-
-
-# progress
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
-    return now
-
-
-def test_a_log_has_a_line_now_and_then_with_rate_and_time_left(clock, capsys):
-    with console.Meter(quiet=False) as progress:
-        progress("fits", 1000, 5000)  # done by an earlier run: no part of the rate
-        for seconds, done in ((1.0, 1010), (14.0, 1500), (16.0, 2600), (20.0, 3000), (40.0, 5000)):
-            clock[0] = 100.0 + seconds
-            progress("fits", done, 5000)
-    assert capsys.readouterr().err.splitlines() == [
-        "fits: 2,600 of 5,000, 100.0 per s, 0 min 24 s left",
-        "fits: 5,000 of 5,000, 100.0 per s, 0 min 00 s left",
-    ]
-
-
-def test_progress_for_programs_says_the_same(clock, capsys):
-    with console.Meter(quiet=False, as_json=True) as progress:
-        progress("fits", 0, 100)
-        clock[0] += 2.0
-        progress("fits", 50, 100)
-    assert json.loads(capsys.readouterr().out) == {
-        "event": "progress", "done": 50, "total": 100, "rate": 25.0, "seconds_left": 2.0,
-    }  # fmt: skip
-
-
-def test_a_terminal_has_a_bar(clock, capsys, monkeypatch):
-    monkeypatch.setattr(console.sys.stderr, "isatty", lambda: True)
-    with console.Meter(quiet=False) as progress:
-        progress("fits", 0, 100)
-        clock[0] += 2.0
-        progress("fits", 50, 100)
-    assert "50 of 100 25 per s" in capsys.readouterr().err
-
-
-def test_quiet_progress_says_nothing(clock, capsys):
-    with console.Meter(quiet=True) as progress:
-        progress("fits", 0, 100)
-        clock[0] += 100.0
-        progress("fits", 100, 100)
-    assert capsys.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(59.4, "0 min 59 s left"), (125, "2 min 05 s left"), (7384, "2 h 03 min left")]
-)
-def test_the_time_left_is_said_in_units_that_suit_it(seconds, said):
-    assert console._left(seconds) == said
 
 
 # the verdict on the base configuration

@@ -14,6 +14,7 @@ from halonmf.cli import app
 from halonmf.halo.commands.console import first_line
 
 COMMANDS = [
+    "fetch",
     "mock",
     "prepare",
     "fit",
@@ -52,6 +53,10 @@ COMMANDS = [
 
 def run(*args, **options):
     return CliRunner().invoke(app, [str(a) for a in args], env={"COLUMNS": "120"}, **options)
+
+
+SHARED = ("config", "console", "interruption", "metavars", "options", "output", "paths", "progress")
+"""Modules of the commands' folder that all of them may load."""
 
 
 def module_of(command):
@@ -125,7 +130,7 @@ def test_the_help_of_a_command_loads_nothing_heavy(command):
         "except SystemExit: pass\n"
         "heavy = {'torch', 'astropy', 'matplotlib', 'numpy', 'h5py', 'scipy', 'numba'} & set(sys.modules)\n"
         "loaded = {name.rpartition('.')[2] for name in sys.modules if name.startswith('halonmf.halo.commands.')}\n"
-        f"other = loaded - {{'config', 'console', 'options', 'output', '{module_of(command)}'}}\n"
+        f"other = loaded - {{*{SHARED}, '{module_of(command)}'}}\n"
         "sys.exit(str(heavy | other) if heavy | other else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

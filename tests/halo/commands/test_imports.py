@@ -1,9 +1,18 @@
 """What the everyday commands load: each library costs a tenth of a second to one, however little there is to do."""
 
+import importlib
+import resource
 import subprocess
 import sys
+from inspect import Parameter
+from pathlib import Path
+from typing import get_args
 
 import pytest
+import typer
+
+from halonmf.cli import app
+from halonmf.halo.fields import Argument
 
 from .test_help import run
 
@@ -70,14 +79,52 @@ def test_a_summary_that_draws_loads_no_engine(folder):
     assert not found & (ENGINE | NEVER | {"scipy"})
 
 
-@pytest.mark.parametrize("words", [("fit", "none.fits"), ("prepare", "none.fits", "none.fits"), ("info", "none.h5")])
-def test_a_missing_input_is_said_before_libraries_are_loaded(tmp_path, words):
+HEAVY = {"numpy", "astropy", "scipy", "torch", "numba", "h5py", "matplotlib", "requests", "pooch"}
+WRITERS = {"mock", "demo", "bench"}
+"""Commands that read no file."""
+EVERYDAY = typer.main.get_command(app)
+
+
+def calls():
+    """Calls of every command with a file that is not there: for each argument alone, and for each option of a path."""
+    for name, module in EVERYDAY.modules.items():
+        one = getattr(importlib.import_module(f"halonmf.halo.commands.{module}"), name)
+        arguments = [x for x in one.fields if isinstance(x.option, Argument)]
+        paths = [x for x in one.fields if not x.option.written and Path in (x.type, *get_args(x.type))]
+        needed = [word for x in arguments if x.default is Parameter.empty for word in ("there",)]
+        must = [y for x in one.fields if x.flags and x.default is Parameter.empty for y in (x.flags[0], "there")]
+        for x in paths:
+            if x in arguments:
+                place = arguments.index(x)
+                words = [*needed, *["there"] * (place + 1 - len(needed))]
+                yield name, (*words[:place], "none.x", *words[place + 1 :], *must)
+            elif x.flags[0] in must:
+                where = must.index(x.flags[0])
+                yield name, (*needed, *must[: where + 1], "none.x", *must[where + 2 :])
+            else:
+                yield name, (*needed, *must, x.flags[0], "none.x")
+
+
+CALLS = list(calls())
+
+
+def test_every_command_that_reads_a_file_is_among_the_calls():
+    assert {name for name, _ in CALLS} == EVERYDAY.modules.keys() - WRITERS
+
+
+@pytest.mark.parametrize(("name", "words"), CALLS, ids=[f"{name} {' '.join(words)}" for name, words in CALLS])
+def test_a_missing_input_is_said_within_half_a_second_before_libraries_are_loaded(tmp_path, name, words):
+    (tmp_path / "there").touch()
     code = (
         "import sys; from halonmf.cli import main\n"
-        f"sys.argv = ['halonmf', *{words!r}]\n"
+        f"sys.argv = {['halonmf', name, *words]!r}\n"
         "try: main()\n"
-        "except SystemExit as end: print(end.code, {'numpy', 'astropy', 'torch', 'numba'} & set(sys.modules) or 'none')"
+        f"except SystemExit as end: print(end.code, {HEAVY!r} & set(sys.modules) or 'none')"
     )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.stdout.split() == ["3", "none"]
-    assert done.stderr == f"halonmf: {words[1]}: no such file; check the path.\n"
+    assert done.stderr == "halonmf: none.x: no such file; check the path.\n"
+    # of the processor, so that a busy machine does not fail it
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5

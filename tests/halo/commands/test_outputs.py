@@ -1,10 +1,7 @@
-"""Where outputs may not go, and what progress says."""
-
-import re
+"""Where outputs may not go."""
 
 import pytest
 
-from halonmf.halo.commands import console
 from halonmf.halo.errors import OutputError
 from halonmf.halo.io.atomic import check_output
 
@@ -45,13 +42,3 @@ def test_a_write_protected_file_is_never_overwritten_not_even_by_root(tmp_path):
     output.touch(mode=0o444)
     with pytest.raises(OutputError, match="is write-protected"):
         check_output(output, overwrite=True)
-
-
-def test_the_time_of_a_stage_is_that_since_the_one_before(monkeypatch, capsys):
-    clock = iter([100.0, 103.0, 107.5])
-    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
-    with console.Terminal(quiet=False) as progress:
-        progress("read", 1, 1)
-        progress("orbits", 1, 2)
-        progress("orbits", 2, 2)
-    assert re.findall(r"(\w+): done in ([\d.]+) s", capsys.readouterr().err) == [("read", "3.0"), ("orbits", "4.5")]

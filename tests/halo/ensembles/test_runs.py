@@ -79,7 +79,7 @@ def test_the_same_run_makes_the_same_bytes(whole, tmp_path):
 
 def test_batch_files_are_hdf5_for_everybody(whole):
     with h5py.File(whole / "batches" / "000000.h5", "r") as file:
-        assert "0.base.mass_fraction" in file
+        assert "configuration_000000/base_mass_fraction" in file
 
 
 def test_base_fits_alone_make_a_run(tmp_path):
@@ -324,10 +324,10 @@ def test_settings_of_another_layout_or_changed_ones_are_refused(copy, change, sa
             attempt()
 
 
-@pytest.mark.parametrize("schema", [0, 2, 99])
+@pytest.mark.parametrize("schema", [0, 3, 99])
 def test_a_batch_of_another_layout_is_named(whole, schema):
-    image = runs.batch_path(whole, 0).read_bytes().replace(b"halonmf batch 1\n", f"halonmf batch {schema}\n".encode())
-    with pytest.raises(InputError, match=f"layout version {schema}, this software reads 1"):
+    image = runs.batch_path(whole, 0).read_bytes().replace(b"halonmf batch 2\n", f"halonmf batch {schema}\n".encode())
+    with pytest.raises(InputError, match=f"layout version {schema}, this software reads 1, 2"):
         batchfile.read_header(image)
 
 
@@ -339,13 +339,13 @@ def test_no_run_is_told_from_a_damaged_one(tmp_path):
 # files from elsewhere
 
 
-def sealed(fill):
+def sealed(fill, schema, group=""):
     """A batch file with a right checksum over whatever `fill` puts into its HDF5."""
     image = io.BytesIO()
     with h5py.File(image, "w") as file:
-        fill(file)
+        fill(file.create_group(group) if group else file)
     record = b'{"run": "", "index": 0, "parts": [[0, 0, 1]], "failures": {}, "texts": {}}'
-    return batchfile._head(record, image.getvalue()) + image.getvalue()
+    return batchfile._head(record, image.getvalue(), schema) + image.getvalue()
 
 
 def virtual(file):
@@ -368,15 +368,46 @@ def virtual(file):
         lambda file: file.create_dataset("0.base.x", (1,), dtype=h5py.vlen_dtype(np.int64)),
         lambda file: file.create_dataset("0.base.x", (1,), dtype=h5py.ref_dtype),
         lambda file: file.create_group("0.base.x"),
-        lambda file: file.create_dataset("0.nonsense.x", data=[1.0]),
-        lambda file: file.create_dataset("7.base.x", data=[1.0]),
-        lambda file: file.create_dataset("x", data=[1.0]),
-        lambda file: file.create_dataset("0.replicates.x", data=[1.0, 2.0]),
+        lambda file: file.create_dataset("0.base.x", data=np.array(b"x" * 5000)),
+        lambda file: file.create_dataset("0.base.x", (2**22,), "S64", chunks=(1024,)),
+        lambda file: file.create_dataset("0.base.x", (2**22,), "S64", chunks=(2**16,), compression="gzip"),
+        lambda file: file.create_dataset("0.base.x", data=np.int8(1)).attrs.update({f"n{i}": i for i in range(65)}),
+        lambda file: file.create_dataset("0.base.x", data=h5py.Empty("f8")),
+        lambda file: file.create_dataset("0.base.x", data=[1j]),
     ],
 )  # fmt: skip
-def test_hostile_batches_are_refused_although_their_checksum_is_right(fill):
+@pytest.mark.parametrize(("schema", "group"), [(1, ""), (2, ""), (2, "configuration_000000")])
+def test_hostile_batches_are_refused_although_their_checksum_is_right(fill, schema, group):
     with pytest.raises(InputError, match="refused"):
-        batchfile.decode(sealed(fill))
+        batchfile.decode(sealed(fill, schema, group))
+
+
+@pytest.mark.parametrize(
+    ("fill", "schema", "group"),
+    [
+        (lambda file: file.create_dataset("0.nonsense.x", data=[1.0]), 1, ""),
+        (lambda file: file.create_dataset("7.base.x", data=[1.0]), 1, ""),
+        (lambda file: file.create_dataset("x", data=[1.0]), 1, ""),
+        (lambda file: file.create_dataset("0.replicates.x", data=[1.0, 2.0]), 1, ""),
+        (lambda file: file.create_dataset("x", data=[1.0]), 1, "configuration_000000"),
+        (lambda file: file.create_dataset("x", data=[1.0]), 2, ""),
+        (lambda file: file.create_dataset("x", data=[1.0]), 2, "configuration_000001"),
+        (lambda file: file.create_dataset("x", data=[1.0, 2.0]), 2, "configuration_000000"),
+        (lambda file: file.create_dataset("bin_E_bounds", data=[1.0]), 2, "configuration_000000"),
+        (lambda file: file.create_dataset("bin_E_bounds", data=np.ones((3, 1))), 2, "configuration_000000"),
+    ],
+)
+def test_batches_with_other_arrays_than_theirs_are_refused(fill, schema, group):
+    with pytest.raises(InputError, match="refused"):
+        batchfile.decode(sealed(fill, schema, group))
+
+
+def test_an_axis_without_coordinates_is_never_read_however_long_it_says_it_is():
+    def fill(file):
+        file.create_dataset("star", (2**40,), "f4", chunks=(2**20,)).make_scale("star")
+
+    _, (found,) = batchfile.decode(sealed(fill, 2, "configuration_000000"))
+    assert not found.replicates
 
 
 def test_texts_and_truth_values_survive_a_batch_file():

@@ -200,10 +200,22 @@ def test_the_arrays_are_those_of_the_summary(run):
         content = json.loads(file.attrs["record"])
         assert content["statistics"] == list(STATISTICS)
         assert [one["label"] for one in content["setups"]] == list(open_run(run).labels)
+        names = [name.decode() for name in file["component"][()]]
         for part in made.parts:
+            own = [names.index(name) for name in part.names]
             for name, x in part.statistics.items():
-                assert np.array_equal(file[f"{part.index:04d}.{name}"][()], x, equal_nan=True)
-        assert np.array_equal(file["over-1.mass_fraction"][()], made.groups[1].statistics["mass_fraction"])
+                data = file[name.replace(":", "_against_")]
+                axes = [axis[0].name.strip("/") for axis in data.dims]
+                assert axes[:2] == ["configuration", "statistic"]
+                found = data[part.index]
+                for i, (axis, size) in enumerate(zip(axes[1:], x.shape, strict=True)):
+                    found = found.take(own if axis == "component" else range(size), axis=i)
+                assert np.array_equal(found, x, equal_nan=True)
+                assert np.isfinite(data[part.index]).sum() == np.isfinite(x).sum()  # all else is filled up
+        assert np.array_equal(
+            file["over_mass_fraction"][1][:, [names.index(name) for name in ("C1", "C2", "C3")]],
+            made.groups[1].statistics["mass_fraction"],
+        )
 
 
 def test_every_question_has_its_figures(run):

@@ -1,5 +1,6 @@
 """Figures are written whole or not at all, and leave the caller's settings as they were."""
 
+import base64
 import errno
 import os
 import subprocess
@@ -48,6 +49,14 @@ def one_panel():
 @pytest.fixture(scope="module")
 def drawn():
     return one_panel()
+
+
+def test_a_notebook_shows_a_picture_with_its_caption_and_its_alternative_text(drawn):
+    shown = figures.Picture(drawn.figure, "[Fe/H] < -1 & rising", 'stars "in" bins')._repr_html_()
+    _, _, rest = shown.partition("base64,")
+    assert base64.b64decode(rest.partition('"')[0]).startswith(b"\x89PNG")
+    assert 'alt="stars &quot;in&quot; bins"' in shown
+    assert "<figcaption>[Fe/H] &lt; -1 &amp; rising</figcaption>" in shown
 
 
 def test_save_writes_png_and_pdf(drawn, tmp_path):

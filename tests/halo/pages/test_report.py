@@ -13,85 +13,17 @@ from typer.testing import CliRunner
 from halonmf import halo
 from halonmf.cli import app
 from halonmf.halo.errors import InputError, OutputError, UsageError
-from halonmf.halo.pages.explorer import ID, explorer
+from halonmf.halo.pages.explorer import explorer
 from halonmf.halo.pages.numbers import BIAS, bias_range
 from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
 
-from ..helpers import browser as _browser
 from ..helpers.planted import planted, planted_fit
+from ..helpers.pointing import HOSTILE, chosen, click, middle, mouse, press, shown
 from ..paper.test_report import Reader
 
 ROOT = Path(__file__).resolve().parents[3]
-HOSTILE = "<script>window.ran = 1<.script><img src=x onerror=window.ran=2>"
 SIX_MB = 6_000_000
-
-
-@pytest.fixture(scope="module")
-def found():
-    fit = planted_fit()
-    flow = CutFlow(len(planted()[0]), (HOSTILE,), (0,))
-    return replace(fit, survey=HOSTILE, cutflow=flow, provenance={"inputs": [{"name": HOSTILE}], "version": HOSTILE})
-
-
-@pytest.fixture(scope="module")
-def html(found):
-    return halo.report(found, planted()[0], bootstrap=8).html
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if _browser.found() is None:
-        pytest.skip(f"needs a browser, one of {', '.join(_browser.NAMES)}: apt-get install chromium")
-    opened = _browser.Browser(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def opened(browser, html, tmp_path):
-    """Open the page on a desk, with what it fetches and complains about counted from here."""
-    path = tmp_path / "report.html"
-    path.write_text(html, encoding="utf-8")
-    browser.events.clear()
-    browser.visit(path.as_uri(), 1440)
-    yield browser
-    assert browser.complaints() == []
-    assert [url for url in browser.requests() if not url.startswith("data:")] == [path.as_uri()]
-
-
-def middle(browser, i):
-    """Scroll a bin into view and return its middle on the screen."""
-    script = f"""(() => {{ const bin = document.querySelectorAll('.bin')[{i}];
-        bin.scrollIntoView({{block: 'center'}}); const r = bin.getBoundingClientRect();
-        return [r.x + r.width / 2, r.y + r.height / 2]; }})()"""
-    return browser.value(script)
-
-
-def mouse(browser, kind, x, y, **more):
-    browser.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1, **more)
-
-
-def click(browser, i, **more):
-    x, y = middle(browser, i)
-    mouse(browser, "mousePressed", x, y, buttons=1, **more)
-    mouse(browser, "mouseReleased", x, y, **more)
-
-
-def press(browser, key, modifiers=0):
-    for kind in ("keyDown", "keyUp"):
-        browser.ask("Input.dispatchKeyEvent", type=kind, key=key, modifiers=modifiers)
-
-
-def chosen(browser):
-    return browser.value(
-        "[...document.querySelectorAll('.bin')].flatMap((b, i) => b.ariaSelected === 'true' ? [i] : [])"
-    )
-
-
-def shown(browser):
-    """The stars, then each component's part, as drawn; shape (1 + k, n)."""
-    return np.array(browser.value(f"document.getElementById('{ID}').shown.map(x => [...x])"))
 
 
 # without a browser
@@ -312,6 +244,14 @@ def test_without_scripts_tables_figures_and_the_map_are_there(browser, html, tmp
         # the protocol's own evaluation still looks at what is drawn
         text = browser.value("document.body.innerText")
         assert browser.value("[...document.images].every(i => i.naturalWidth > 0 && i.offsetWidth > 0)")
+        assert browser.value("document.querySelector('#crossings table').offsetHeight") > 100
+        # a long table is folded, and unfolds
+        assert browser.value("document.querySelector('#bins').checkVisibility()") is False
+        x, y = browser.value("""(() => { const s = document.querySelector('details.fold summary');
+            s.scrollIntoView({block: 'center'});
+            const r = s.getBoundingClientRect(); return [r.x + 20, r.y + 8]; })()""")
+        mouse(browser, "mousePressed", x, y, buttons=1)
+        mouse(browser, "mouseReleased", x, y)
         assert browser.value("document.querySelector('#bins table').offsetHeight") > 100
         assert browser.value("document.querySelector('.bin').getBoundingClientRect().width") > 0
         assert browser.value("document.querySelector('.explorer-buttons').offsetHeight") == 0
@@ -320,7 +260,7 @@ def test_without_scripts_tables_figures_and_the_map_are_there(browser, html, tmp
     assert "needs JavaScript" in text
 
 
-# by files, and of an ensemble
+# by files
 
 
 def test_a_catalogue_with_a_hostile_name_makes_a_harmless_page(tmp_path):
@@ -342,26 +282,3 @@ def test_the_command_writes_the_page_of_a_fit(tmp_path):
     assert ended.exit_code == 0, ended.output
     assert (tmp_path / "made.html").read_text().startswith("<!DOCTYPE html>")
     assert CliRunner().invoke(app, [*given, "--bootstrap", "0"]).exit_code != 0  # it is there
-
-
-@pytest.fixture(scope="module")
-def ensemble(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ensemble")
-    table = planted(2000)[0].copy()
-    table["APOGEE_ID"] = [f"s{i}" for i in range(len(table))]
-    write_catalogue(folder / "stars.fits", table, CutFlow(len(table)), {})
-    settings = planted_fit().settings.replace(bins="E:4", pixels=8)
-    plan = halo.Plan(halo.Setup(settings), replicates=6)
-    halo.ensemble(folder / "stars.fits", folder / "run", plan, options=halo.RunOptions(threads=1))
-    return folder / "run"
-
-
-def test_an_ensemble_has_a_page_with_its_intervals(ensemble):
-    summary = halo.summarise(ensemble)
-    page = halo.report(summary)
-    read = Reader(page.html)
-    text = "".join(read.text)
-    assert "6 replicates" in text
-    assert "figure-fractions" in {attributes.get("id") for _, attributes in read.seen}
-    with pytest.raises(UsageError, match="its own stars"):
-        halo.report(summary, planted()[0])

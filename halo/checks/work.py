@@ -1,0 +1,183 @@
+"""A check in pieces: each computed by itself, so that one which was interrupted goes on, and its time can be told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from ..errors import HalonmfError
+from ..fits.engine import resolve_device
+from ..fits.settings import FitSettings
+from ..io.kept import digest
+from ..io.provenance import own_version, plain
+from ..io.unfinished import Unfinished
+from ..progress import Progress, silent
+from ..stars.variables import values
+from ..stars.weights import weights_of
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Work(Generic[T]):
+    """What a check has to compute.
+
+    Attributes
+    ----------
+    said : str
+        What it comes to, in words, such as ``5,000 draws, 4,968 different settings, 5 folds``.
+    noun : str
+        What the pieces are; the stage that progress is told of.
+    total, fits : int
+        Pieces, and fits of all of them.
+    batch, sample : int
+        Pieces that are computed and saved together, always the same ones: batches begin at multiples of `batch`. And
+        those by which the time is estimated.
+    record : mapping
+        All that decides the results.
+    compute : callable
+        Given the numbers of some pieces, returns arrays whose leading axis is the piece.
+    finish : callable
+        Makes the product of the arrays of all pieces.
+    """
+
+    said: str
+    noun: str
+    total: int
+    fits: int
+    batch: int
+    sample: int
+    record: Mapping[str, Any]
+    compute: Callable[[Sequence[int]], Mapping[str, np.ndarray]]
+    finish: Callable[[Mapping[str, np.ndarray]], T]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a check will take on this machine.
+
+    Attributes
+    ----------
+    said : str
+        What is computed, in words.
+    fits : int
+        How many fits it makes.
+    seconds : float
+        Estimated from some of them; reading the stars and loading the kernels are left out.
+    tried : int
+        Fits that the estimate is from.
+    """
+
+    said: str
+    fits: int
+    seconds: float
+    tried: int
+
+
+def do(work: Work[T], keep: Unfinished | str | Path | None = None, progress: Progress = silent) -> T:
+    """Return the product of a work, with what an interrupted run has kept of it.
+
+    Parameters
+    ----------
+    work : Work
+        What to compute.
+    keep : Unfinished or path, optional
+        Where to keep what is done. The folder of a path is removed in the end; whoever gives an `Unfinished` removes
+        it once the product has been saved.
+    progress : callable
+        Told of the pieces.
+
+    Raises
+    ------
+    UsageError
+        Work with other settings is kept there.
+    InputError
+        What is kept there is damaged, or of another layout.
+    OutputError
+        It holds something else, or cannot be written.
+    """
+    folder = None if keep is None else keep if isinstance(keep, Unfinished) else Unfinished(Path(keep))
+    found: dict[str, np.ndarray] = {}
+    missing = np.ones(work.total, dtype=bool)
+
+    def place(first: int, arrays: Mapping[str, np.ndarray]) -> None:
+        count = len(next(iter(arrays.values())))
+        for name, x in arrays.items():
+            if name not in found:
+                found[name] = np.zeros((work.total, *x.shape[1:]), x.dtype)
+            found[name][first : first + count] = x
+        missing[first : first + count] = False
+
+    if folder is not None:
+        folder.begin(work.record)
+        for there, saved in folder.load():
+            place(there, saved)
+    progress(work.noun, int((~missing).sum()), work.total)
+    while missing.any():
+        first = int(missing.argmax()) // work.batch * work.batch
+        arrays = work.compute(range(first, min(first + work.batch, work.total)))
+        place(first, arrays)
+        if folder is not None:
+            folder.save(first, arrays)
+        progress(work.noun, int((~missing).sum()), work.total)
+    product = work.finish(found)
+    if folder is not None and folder is not keep:
+        folder.remove()
+    return product
+
+
+def measure(work: Work[Any]) -> Effort:
+    """Return what a work will take, measured on pieces spread over all of it; nothing is written."""
+    if not work.total:
+        return Effort(work.said, work.fits, 0.0, 0)
+    number = min(work.sample, work.total)
+    some = sorted({round(x) for x in np.linspace(0, work.total - 1, number)})
+    work.compute(some[:1])  # loading the kernels is no part of the rate
+    start = time.perf_counter()
+    work.compute(some)
+    per_piece = (time.perf_counter() - start) / len(some)
+    return Effort(work.said, work.fits, per_piece * work.total, round(len(some) * work.fits / work.total))
+
+
+def record_of(name: str, stars: Any, settings: FitSettings, **choices: Any) -> dict[str, Any]:
+    """Return all that decides the results of a check: version, settings, and the content of the stars chosen.
+
+    Parameters
+    ----------
+    name : str
+        The check.
+    stars : Table
+        Those of the selection.
+    settings : FitSettings
+        Of the fits.
+    **choices
+        Whatever else the check is told.
+    """
+    names = dict.fromkeys((*(axis.variable for axis in settings.axes), *settings.chemistry.variables, "E", "Lz"))
+    used = [np.ascontiguousarray(np.asarray(x, dtype=float)).tobytes() for x in _columns(stars, names)]
+    weights = weights_of(stars, settings.weights)
+    if weights is not None:
+        used.append(np.ascontiguousarray(np.asarray(weights, dtype=float)).tobytes())
+    return {
+        "check": name,
+        "version": own_version(),
+        "content of the stars": digest(*used)[:16],
+        **choices,
+        "fit": plain(settings),
+        "device": resolve_device(settings.solver.device),
+    }
+
+
+def _columns(stars: Any, names: Mapping[str, None]) -> list[Any]:
+    found = []
+    for name in names:
+        try:
+            found.append(values(stars, name))
+        except HalonmfError:  # the fit says what is wrong with a column that it needs
+            continue
+    return found
