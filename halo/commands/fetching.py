@@ -70,7 +70,8 @@ def fetch(
         for path in write_sample(output):
             wrote(path)
             answer(f"mock stars, no survey data -> {path}", {})
-    answer("" if dry_run else "\n".join(["next:", *(f"  {one}" for one in commands)]), {"next": commands})
+    said = "" if dry_run or not commands else "\n".join(["next:", *(f"  {one}" for one in commands)])
+    answer(said, {"next": commands})
 
 
 def _from_archives(
@@ -108,7 +109,7 @@ def _from_archives(
         wrote(path)
         answer(f"{_held(one)} -> {path}", {})
     for source in todo.sources:
-        answer(f"cite {source.cite} ({source.terms})", {})
+        answer(f"cite {source.cite}" + f" ({source.terms})" * bool(source.terms) if source.cite else "", {})
     return todo.next()
 
 
