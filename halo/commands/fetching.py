@@ -13,7 +13,7 @@ from ..errors import CancelledError, UsageError
 from ..fields import Argument, Option
 from ..progress import Progress, announce
 from .answer import answer, current, wrote
-from .options import Quiet, command
+from .options import DryRun, Quiet, command
 from .progress import Terminal
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def fetch(
     ] = None,
     output: Annotated[Path, "Folder to write into.", Option("--output", "-o")] = Path(),
     *,
-    dry_run: Annotated[bool, "Estimate time and size; write nothing."] = False,
+    dry_run: DryRun = False,
     yes: Annotated[bool, "Do not ask before large files are fetched.", Option("--yes", "-y")] = False,
     sources: Annotated[Path | None, "TOML file of further names, such as a mirror's."] = None,
     quiet: Quiet = False,
@@ -70,7 +70,8 @@ def fetch(
         for path in write_sample(output):
             wrote(path)
             answer(f"mock stars, no survey data -> {path}", {})
-    answer("" if dry_run else "\n".join(["next:", *(f"  {one}" for one in commands)]), {"next": commands})
+    said = "" if dry_run or not commands else "\n".join(["next:", *(f"  {one}" for one in commands)])
+    answer(said, {"next": commands})
 
 
 def _from_archives(
@@ -108,7 +109,7 @@ def _from_archives(
         wrote(path)
         answer(f"{_held(one)} -> {path}", {})
     for source in todo.sources:
-        answer(f"cite {source.cite} ({source.terms})", {})
+        answer(f"cite {source.cite}" + f" ({source.terms})" * bool(source.terms) if source.cite else "", {})
     return todo.next()
 
 

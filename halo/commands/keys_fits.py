@@ -113,7 +113,10 @@ FITS: dict[str, tuple[Key, ...]] = {
             Key("crossings", named(NUMBERS), "Where the accreted fraction crosses each level.", always=False),
             ZERO_POINTS,
         ),
-        Key("tables", known(crossings=object_of(table("level|at"))), "Of a profile: its crossings.", always=False),
+        Key(
+            "tables", known(crossings=object_of(table("level|at"))), "Of a profile: its crossings, as a table.",
+            always=False,
+        ),
     ),
     "boundary": table(
         BOUNDARY_COLUMNS,
