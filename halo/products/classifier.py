@@ -45,7 +45,7 @@ class Classified:
     def table(self) -> Table:
         """Return the three columns as a table."""
         columns = {"P_accreted": self.P_accreted, "accreted": self.accreted, "in_range": self.in_range}
-        return described(Table(columns), "classified")
+        return described(Table(columns), "classify")
 
     def problems(self) -> str:
         """Return the empty string: nothing here can fail to converge."""
