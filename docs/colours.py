@@ -23,6 +23,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.collections import Collection, LineCollection, PathCollection
 from matplotlib.colors import to_hex, to_rgba
+from matplotlib.container import ErrorbarContainer
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -164,14 +165,21 @@ def legends(figure: Any) -> Iterator[Legend]:
 def groups(figure: Any) -> list[list[Mark]]:
     """Return what must be told apart: all that legends name, and what each set of axes shows in colours."""
     named: list[Mark] = []
+    bars = [each for axes in figure.axes for each in axes.containers if isinstance(each, ErrorbarContainer)]
+    # an entry of points with error bars is known by its points, and bars go with them
+    points = {each.get_label(): each.lines[0] for each in bars if each.lines[0] is not None}
+    without = {id(line) for each in bars for line in (*each.lines[1], *each.lines[2])}
     for legend in legends(figure):
         for artist, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
-            found = mark_of(artist, text.get_text())
+            found = mark_of(points.get(text.get_text(), artist), text.get_text())
             if found is not None and not band(artist):
                 named.append(found)
     found_groups = [named]
     for axes in figure.axes:
-        shown = [mark_of(x) for x in (*axes.lines, *axes.patches, *axes.collections) if x.get_visible() and not band(x)]
+        if hasattr(axes, "_colorbar"):
+            continue
+        artists = [x for x in (*axes.lines, *axes.patches, *axes.collections) if x.get_visible() and not band(x)]
+        shown = [mark_of(x) for x in artists if id(x) not in without]
         chromatic = {x for x in shown if x is not None and np.hypot(*lab(to_rgba(x.colour)[:3])[1:]) > CHROMATIC}
         found_groups.append(sorted(chromatic, key=str))
     return found_groups

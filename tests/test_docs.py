@@ -11,7 +11,7 @@ import typer
 from halonmf.cli import app
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "notebooks").glob("*.md")]
 
 
 def test_the_engine_page_runs_from_top_to_bottom(tmp_path, monkeypatch):

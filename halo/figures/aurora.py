@@ -84,21 +84,23 @@ def aurora_maps(result: Aurora, boundary: Boundary | None = None, name: str = "L
 
 def _scatter(axes: Axes, result: Aurora, boundary: Boundary | None) -> None:
     above = None if boundary is None else result.above(boundary)
-    groups = ((slice(None), "0.25", "bins"),) if above is None else (
-        (above, look.HIGH, "above the boundary"), (~above, look.LOW, "below it"),
+    groups = ((slice(None), "0.25", ("o", "^"), "bins"),) if above is None else (
+        (above, look.HIGH, ("o", "^"), "above the boundary"), (~above, look.LOW, ("s", "v"), "below it"),
     )  # fmt: skip
     handles = []
-    for chosen, shade, text in groups:
+    for chosen, shade, (marker, triangle), text in groups:
         x, y = result.fe_h[chosen], result.al_fe[chosen]
         low = result.metal_poor[chosen]
         for spread, width in ((result.drawn_std, 0.8), (result.removed_std, 2.6)):
             dy, dx = spread[:, chosen]
             axes.errorbar(x, y, dy, dx, fmt="none", ecolor=shade, lw=width, alpha=0.6)
-        axes.plot(x[~low], y[~low], "o", c=shade, ms=4.5, mec="w", mew=0.5)
-        axes.plot(x[low], y[low], "^", c=shade, ms=8.5, mec="k", mew=0.7)
-        handles.append(Line2D([], [], marker="o", ls="none", c=shade, label=text))
+        axes.plot(x[~low], y[~low], marker, c=shade, ms=4.5, mec="w", mew=0.5)
+        axes.plot(x[low], y[low], triangle, c=shade, ms=8.5, mec="k", mew=0.7)
+        handles.append(Line2D([], [], marker=marker, ls="none", c=shade, label=text))
     if result.metal_poor.any():
-        handles.append(Line2D([], [], marker="^", ls="none", c="0.5", mec="k", ms=8, label="retrograde, metal-poor"))
+        handles.append(
+            Line2D([], [], marker="^", ls="none", c="0.5", mec="k", ms=8, label="triangles: retrograde, metal-poor")
+        )
     axes.set_xlabel("median [Fe/H] [dex]")
     axes.set_ylabel("90th percentile of [Al/Fe] [dex]")
     axes.legend(handles=handles, loc="lower right", fontsize="small")

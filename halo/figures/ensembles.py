@@ -25,7 +25,7 @@ from ..replicates.table import subjects as of_kind
 from ..stars.published_line import belokurov_kravtsov
 from . import captions
 from .picture import Picture, styled
-from .style import LINES, colours, label, scale
+from .style import AROUND, LINES, colours, label, scale
 from .style import ticks as set_ticks
 from .subjects import Line, Subject, alone, subjects
 
@@ -34,8 +34,6 @@ MOST_SUBJECTS = 12
 MOST_ROWS = 120
 """Most configurations that one figure lists."""
 SHADE = 0.25
-AROUND = "_around"
-"""Of lines on either side of another, which they are read with; legends leave such names out."""
 DOTTED: dict[str, Any] = {"ls": (0, (1, 1.2)), "lw": 1.1}
 FEW = 2
 """Most components whose tracks have room for their deviations."""

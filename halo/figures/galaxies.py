@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import vstack
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from ..errors import UsageError
 from ..products.profile import Profile
@@ -17,7 +18,7 @@ from . import captions
 from . import style as look
 from .picture import Picture, styled
 
-IN_SITU, ACCRETED = look.LOW, look.HIGH
+IN_SITU, ACCRETED = look.BLUE, look.HIGH
 GALAXIES = (
     "-",
     (0, (5, 1.5)),
@@ -71,9 +72,7 @@ def simulations(
         axes.set_ylim(-0.03, 1.03)
         axes.set_xlim(*galaxies[0].profiles[name].bins.edges[0][[0, -1]])
     panels[0].set_ylabel("fraction of the mass")
-    handles = [
-        Line2D([], [], c=shade, lw=2, label=text) for shade, text in ((IN_SITU, "in situ"), (ACCRETED, "accreted"))
-    ]
+    handles: list[Any] = [Patch(fc=shade, label=text) for shade, text in ((IN_SITU, "in situ"), (ACCRETED, "accreted"))]
     for galaxy, style in zip(galaxies, _styles(len(galaxies)), strict=True):
         wide = galaxy.galaxy.name in (thick or ())
         handles.append(Line2D([], [], c="0.3", ls=style, lw=3.2 if wide else 1.5, label=galaxy.galaxy.name))

@@ -19,11 +19,12 @@ LOW, HIGH = "#2166ac", "#b2182b"
 BETWEEN = ("#33bbee", "#3d9973", "#d4c02a", "#e06a20", "#882255")
 """Components between them in energy; any pair of colours stays apart in simulated red- and green-blindness."""
 _PICK: dict[int, tuple[int, ...]] = {0: (), 1: (3,), 2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 3, 4), 5: (0, 1, 2, 3, 4)}
-CYAN, ORANGE = "#1ba3d6", "#e06a20"
-"""The paper's colours of low and high energy in the chemically pure halo; blue and red in the other one."""
+CYAN, ORANGE, BLUE = "#2aaee0", "#d45f12", "#2f7abf"
+"""The paper's colours of low and high energy in the chemically pure halo; blue and red in the other one. Dashes have
+another meaning in those figures, so that the colours of low energy are lighter than those of high energy."""
 SELECTIONS: dict[str, dict[str, Any]] = {
     "chemically-pure": {"LE": CYAN, "HE": ORANGE, "ls": "-", "marker": "o"},
-    "kinematically-pure": {"LE": LOW, "HE": HIGH, "ls": (0, (5, 1.6)), "marker": "s"},
+    "kinematically-pure": {"LE": BLUE, "HE": HIGH, "ls": (0, (5, 1.6)), "marker": "s"},
 }
 FOUR: dict[str, tuple[str, Any]] = {
     "HE1": (ORANGE, (0, (5, 1.6))),
@@ -38,6 +39,8 @@ LINES = (
     *((0, (9, 1.5)), (0, (4, 1, 1, 1, 1, 1)), (0, (3, 3))),
 )
 """Of components in their order: low and high energy are equally light, and without colour only these differ."""
+AROUND = "_around"
+"""Name of lines that are read with another of their colour, which they go around; legends leave such names out."""
 WEIGHTS, SHARES, DENSITY = "YlOrRd", "RdBu", "YlGnBu"
 EMPTY: dict[str, Any] = {"facecolor": "0.93", "edgecolor": "0.75", "hatch": "////", "linewidth": 0.0}
 

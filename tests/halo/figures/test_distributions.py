@@ -58,4 +58,4 @@ def test_eccentricities_are_drawn_with_bands_and_peaks():
 def test_a_kinematically_pure_halo_is_drawn_in_red_and_blue():
     found = eccentricities(planted_fit(), planted()[0])
     drawn = lines(figures.eccentricities(found).figure.axes[0])
-    assert (drawn["HE"].get_color(), drawn["LE"].get_color()) == (look.HIGH, look.LOW)
+    assert (drawn["HE"].get_color(), drawn["LE"].get_color()) == (look.HIGH, look.BLUE)
