@@ -14,8 +14,8 @@ from astropy import units
 from .toml import read_toml
 
 VOCABULARY = Path(__file__).with_name("columns.toml")
-ANY, STARS = "any", "stars"
-"""Sections of the vocabulary: what every table may have, and prepared catalogues."""
+ANY, STARS, OTHERS = "any", "stars", "classify"
+"""Sections of the vocabulary: what every table may have, prepared catalogues, and tables of others with our columns."""
 OF_VARIABLE, IN_COLUMN = "{variable}", "column"
 """Units that a name alone does not tell: the binned variable's, and those in a column of the table."""
 DIGITS = ".6g"
@@ -64,8 +64,8 @@ def described(table: Any, kind: str = "", variable: str = "") -> Any:
         The one that the table's bins are of, where there is one.
     """
     for name in table.colnames:
-        found = known(name, kind, variable)
-        if found is None:
+        found, section = _found(name, kind, variable)
+        if found is None or (section == STARS != kind and not _agrees(table[name], found.unit)):
             continue
         _add_unit(table, name, found.unit)
         info = table[name].info
@@ -77,6 +77,17 @@ def described(table: Any, kind: str = "", variable: str = "") -> Any:
         if UCD not in (info.meta or {}):
             info.meta = {**(info.meta or {}), UCD: found.ucd}
     return table
+
+
+def _agrees(column: Any, unit: str) -> bool:
+    """Whether a column of a star's property has a unit of that kind, and none, or dex, where it has none."""
+    own = getattr(column, "unit", None)
+    if own is None or not unit:
+        return not unit and str(own) in ("None", "dex")
+    try:
+        return units.Unit(own).is_equivalent(unit)
+    except (ValueError, TypeError):
+        return False
 
 
 def _add_unit(table: Any, name: str, unit: str) -> None:
@@ -91,13 +102,18 @@ def _add_unit(table: Any, name: str, unit: str) -> None:
 
 def known(name: str, kind: str = "", variable: str = "") -> Known | None:
     """Return what the vocabulary says of a column; None where it does not know it."""
+    return _found(name, kind, variable)[0]
+
+
+def _found(name: str, kind: str, variable: str) -> tuple[Known | None, str]:
+    """Return what the vocabulary says of a column, and in which section."""
     if variable and name in _OF_BINS and name not in _sections().get(kind, {}):
         name = f"{name}_{variable}"
-    for section in (kind, ANY) if kind else (ANY,):
+    for section in (kind, STARS) if kind in (STARS, OTHERS) else (kind, ANY, STARS):
         found = _lookup(name, section)
         if found is not None:
-            return found
-    return None
+            return found, section
+    return None, ""
 
 
 @cache
@@ -124,7 +140,7 @@ def _words(ucd: str, match: re.Match[str]) -> str:
     """Return a UCD with the words of the variable that a name holds; those of any number where it is unknown."""
     if OF_VARIABLE not in ucd:
         return ucd
-    of = _lookup(match["variable"], ANY)
+    of = _lookup(match["variable"], STARS)
     return ucd.replace(OF_VARIABLE, "stat.value" if of is None else of.ucd)
 
 

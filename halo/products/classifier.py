@@ -46,7 +46,7 @@ class Classified:
     def table(self) -> Table:
         """Return the three columns as a table."""
         columns = {"P_accreted": self.P_accreted, "accreted": self.accreted, "in_range": self.in_range}
-        return described(Table(columns), "classified")
+        return described(Table(columns), "classify")
 
     def record(self) -> dict[str, Any]:
         """Return how many there are, above the boundary and beyond its range: the rows stand in the table."""

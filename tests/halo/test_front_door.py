@@ -208,7 +208,7 @@ def test_what_is_saved_is_what_is_loaded(there, tmp_path):
         halo.save(tmp_path / "fit.fits", planted_fit())
     with pytest.raises(UsageError, match="got int"):
         halo.save(tmp_path / "x.ecsv", 3)
-    with pytest.raises(InputError, match=r"expected a \.h5, \.fits or \.ecsv file"):
+    with pytest.raises(InputError, match=r"expected a \.h5, \.ecsv, .* or \.fits file"):
         halo.load(tmp_path / "x.txt")
 
 

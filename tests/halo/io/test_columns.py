@@ -77,10 +77,21 @@ def test_units_are_added_where_numbers_had_none():
     assert faults(quantities) == []
 
 
+def test_columns_of_others_are_not_taken_for_ours():
+    theirs = Table({"x": [1.0], "status": ["new"], "age": [5.0], "distance": [3.0], "FE_H": [-1.0]})
+    theirs["distance"].unit = "pc"
+    theirs["age"].unit = "Gyr"
+    described(theirs, "classify")
+    assert [theirs[name].info.description for name in ("x", "status", "age")] == [None] * 3
+    assert str(theirs["distance"].unit) == "pc"
+    assert (theirs["x"].unit, theirs["FE_H"].unit) == (None, None)
+    assert "Fe/H" in theirs["FE_H"].info.description
+
+
 def test_what_lacks_a_description_a_ucd_or_its_unit_is_found():
-    table = described(Table({"E": [1.0], "hue": [2.0]}))
+    table = described(Table({"E": [1.0], "hue": [2.0]}), "stars")
     table["E"].unit = "kpc"
-    assert faults(table) == [
+    assert faults(table, "stars") == [
         "E: in kpc, expected km2 / s2", "hue: no description", "hue: no format", "hue: no UCD",
     ]  # fmt: skip
 

@@ -179,8 +179,8 @@ def test_text_is_no_variable():
         values(stars(), "APOGEE_ID")
 
 
-def test_wrong_units_are_a_usage_error():
-    with pytest.raises(UsageError, match="km2 / s2"):
+def test_columns_in_units_of_another_kind_are_bad_input():
+    with pytest.raises(InputError, match="km2 / s2"):
         values(QTable({"E": [1.0] * u.kpc}), "E")
 
 
