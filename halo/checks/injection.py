@@ -35,7 +35,7 @@ from .settings import Stream as Stream
 from .work import Work, do, record_of
 
 WIDTHS = InjectionSettings.widths
-"""Widths: the fraction of the sample's stars that lie where the stream does in (E, Lz)."""
+"""Fractions of the sample's stars that lie where the stream does in (E, Lz)."""
 NUMBERS = InjectionSettings.numbers
 """Stars of the stream."""
 REPEATS = InjectionSettings.repeats
@@ -339,11 +339,9 @@ def _planted(stream: Stream, rows: np.ndarray, number: int, mixtures: Mixtures, 
 
 
 def _spanned(rows: np.ndarray, m: int) -> float:
-    share = np.bincount(rows, minlength=m) / len(rows)
-    return float(1 / (m * (share**2).sum()))
+    return float(1 / (m * ((np.bincount(rows, minlength=m) / len(rows)) ** 2).sum()))
 
 
-def _cosines(H: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Return the cosine of every component (..., k, n) with an image (n,)."""
+def _cosines(H: np.ndarray, image: np.ndarray) -> np.ndarray:  # (..., k, n) with (n,)
     length = np.linalg.norm(H, axis=-1) * np.linalg.norm(image)
     return np.divide(H @ image, length, out=np.zeros_like(length), where=length > 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from astropy import units
+
+from .toml import read_toml
 
 VOCABULARY = Path(__file__).with_name("columns.toml")
 ANY, STARS = "any", "stars"
@@ -129,7 +130,7 @@ def _words(ucd: str, match: re.Match[str]) -> str:
 
 @cache
 def _vocabulary() -> dict[str, Any]:
-    return tomllib.loads(VOCABULARY.read_text(encoding="utf-8"))
+    return read_toml(VOCABULARY, "the vocabulary of columns")
 
 
 @cache

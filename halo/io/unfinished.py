@@ -29,6 +29,8 @@ LAYOUT = 1
 """Version of the layout; another one is refused, and the work is begun again."""
 LARGEST = 2**24
 """Most bytes of settings that are read."""
+PIECE = "piece"
+"""The leading axis of all arrays."""
 _NAMES = ("[0-9]*-[0-9]*.h5", ".[0-9]*-[0-9]*.h5.*.tmp", f".{SETTINGS}.*.tmp", SETTINGS)
 """Files of the folder: only these are ever removed, the settings last."""
 
@@ -114,10 +116,8 @@ class Unfinished:
             text = json.dumps(self._record, indent=1, sort_keys=True) + "\n"
             write_bytes(self.folder / SETTINGS, text.encode(), overwrite=True)
         count = len(next(iter(arrays.values())))
-        labelled = {
-            name: Labelled(("piece", *(f"{name}_{i}" for i in range(1, x.ndim))), x) for name, x in arrays.items()
-        }
-        image = pack(Labels(labelled, {"first": first, "count": count}), compressed=False, sealed=True)
+        own = {name: Labelled((PIECE, *(f"{name}_{i}" for i in range(1, x.ndim))), x) for name, x in arrays.items()}
+        image = pack(Labels(own, {"first": first, "count": count}), compressed=False, sealed=True)
         write_bytes(self.folder / _name(first, count), image, overwrite=True)
 
     def remove(self) -> None:
