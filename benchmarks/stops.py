@@ -38,9 +38,11 @@ def commands(stars):
 
 
 def contents(folder):
-    """Every file with its final name, and the names of temporary ones."""
+    """Every result with its final name, and the names of temporary ones; what is kept of unfinished work is none."""
     paths = [
-        path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[-2:-1] != ("claims",)
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "claims" and path.parent.suffix != ".partial"
     ]
     final = {str(path.relative_to(folder)): path for path in paths if not path.name.endswith(".tmp")}
     return final, [path.name for path in paths if path.name.endswith(".tmp")]
