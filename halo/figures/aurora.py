@@ -84,8 +84,8 @@ def aurora_maps(result: Aurora, boundary: Boundary | None = None, name: str = "L
 
 def _scatter(axes: Axes, result: Aurora, boundary: Boundary | None) -> None:
     above = None if boundary is None else result.above(boundary)
-    groups = ((slice(None), "0.25", "o^", "bins"),) if above is None else (
-        (above, look.HIGH, "o^", "above the boundary"), (~above, look.LOW, "sv", "below it"),
+    groups = ((slice(None), "0.25", ("o", "^"), "bins"),) if above is None else (
+        (above, look.HIGH, ("o", "^"), "above the boundary"), (~above, look.LOW, ("s", "v"), "below it"),
     )  # fmt: skip
     handles = []
     for chosen, shade, (marker, triangle), text in groups:
