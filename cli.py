@@ -42,11 +42,19 @@ app = typer.Typer(
 def _top(
     ctx: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of --json and leave.")] = False,
 ) -> None:
     if version:
         from importlib.metadata import version as version_of
 
         typer.echo(f"halonmf {version_of('halonmf')}")
+        raise typer.Exit
+    if schema:
+        import json
+
+        from .halo.commands.documents import schema as found
+
+        typer.echo(json.dumps(found(), indent=1))
         raise typer.Exit
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())

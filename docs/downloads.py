@@ -25,7 +25,9 @@ warnings.filterwarnings("default", module=r"(ipykernel|jupyter_client|tornado|zm
 """
 """What runs in every kernel before the first cell."""
 LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)([\w/.-]+\.md)(?:#[\w-]+)?\)")
-"""A link to another page of the documentation."""
+"""A link to a page that is no notebook."""
+SIBLING = re.compile(r"\]\(([\w-]+)\.md\)")
+"""A link to another notebook."""
 
 
 def profile(folder: pathlib.Path) -> None:
@@ -50,7 +52,7 @@ def portable(notebook: Any) -> Any:
     )  # fmt: skip
     for cell in made.cells:
         if cell.cell_type == "markdown":
-            cell.source = LINK.sub(r"\1 (docs/\2)", cell.source)
+            cell.source = SIBLING.sub(r"](\1.ipynb)", LINK.sub(r"\1 (docs/\2)", cell.source))
     nbformat.validate(made)
     return made
 

@@ -16,7 +16,7 @@ PAGE = ROOT / "ARCHITECTURE.md"
 BEGIN, END = "<!-- rooms: made by docs/rooms.py -->", "<!-- rooms end -->"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("halo.errors", "halo.progress"),
+    ("halo.errors", "halo.progress", "halo.rounding"),
     ("halo.fields", "halo.units"),
     ("halo.io",),
     ("halo.orbits",),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .checks.sensitivity import SurveyFiles as SurveyFiles
     from .checks.sensitivity import sensitivity as sensitivity
     from .checks.stability import stability as stability
+    from .commands.documents import schema as schema
     from .ensembles.launch import ensemble as ensemble
     from .ensembles.plan import Plan as Plan
     from .ensembles.settings import Cluster as Cluster
@@ -57,6 +58,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test holds 
     from .products.four import split as split
     from .products.memberships import memberships as memberships
     from .products.profile import profile as profile
+    from .products.record import record as record
     from .products.table1 import table1 as table1
     from .products.tracks import tracks as tracks
     from .replicates.posterior import classifier as classifier
@@ -100,6 +102,7 @@ _ROOMS = {
     "products.eccentricity": ("eccentricities",),
     "products.densities": ("densities",),
     "products.tracks": ("tracks",),
+    "products.record": ("record",),
     "populations.regions": ("regions",),
     "populations.bifurcation": ("bifurcation",),
     "populations.aurora": ("aurora",),
@@ -123,6 +126,7 @@ _ROOMS = {
     "simulations.recovery": ("recover",),
     "paper.recommended": ("recommended",),
     "pages.report": ("report",),
+    "commands.documents": ("schema",),
     "figures": ("figures",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

@@ -11,7 +11,7 @@ import typer
 from halonmf.cli import app
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "notebooks").glob("*.md")]
 
 
 def test_the_engine_page_runs_from_top_to_bottom(tmp_path, monkeypatch):
@@ -23,6 +23,26 @@ def test_the_engine_page_runs_from_top_to_bottom(tmp_path, monkeypatch):
         exec(compile(block, "engine.md", "exec"), names)
     assert names["mine"].converged
     assert names["robust"].W.shape == (100, 20, 3)
+
+
+def test_the_page_on_tables_and_units_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    from halonmf.halo.stars.catalogue import write_catalogue
+    from halonmf.halo.stars.cutflow import CutFlow
+
+    from .halo.helpers.planted import planted
+
+    monkeypatch.chdir(tmp_path)
+    stars, _ = planted()
+    stars["APOGEE_ID"] = [f"star {i}" for i in range(len(stars))]
+    write_catalogue("stars.fits", stars, CutFlow(len(stars)), {})
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "tables.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    names = {}
+    for block in blocks:
+        exec(compile(block, "tables.md", "exec"), names)
+    assert capsys.readouterr().out.split() == ["E:20:-250000:-100000", "8.0", "0.5"]
+    assert names["line"].quantity("E").unit == names["u"].Unit("km2 / s2")
+    assert len(names["profile"].tables()["crossings"]) >= 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])

@@ -66,10 +66,12 @@ def test_every_public_name_has_a_page_that_says_what_it_is(reference):
                 assert value.__doc__, name
 
 
+OPENED = ("index.html", "tutorial.html", "gallery.html", "reference/commands/fit.html", "reference/halo/fit.html")
+NOTEBOOKS = tuple(f"notebooks/{path.stem}.html" for path in (ROOT / "docs" / "notebooks").glob("*.md"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "page", ["index.html", "tutorial.html", "gallery.html", "reference/commands/fit.html", "reference/halo/fit.html"]
-)
+@pytest.mark.parametrize("page", [*OPENED, *NOTEBOOKS])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_pages_open_in_a_browser_with_all_their_pictures(page, width, tmp_path):
     path = built() / page

@@ -8,6 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGES = [
     *(path for path in (ROOT / "docs").glob("*.md") if path.name != "gallery.md"),
+    *(ROOT / "docs" / "notebooks").glob("*.md"),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CONVENTIONS.md", "CHANGELOG.md")),
 ]
 

@@ -182,10 +182,16 @@ class Transfer:
             self._append(answer, part, start)
 
     def _heed_length(self, answer: requests.Response) -> None:
-        """Take the length of the whole file from the server's answer."""
+        """Take the length of the whole file from the server's answer, or hold the answer to the one that is known."""
         length = answer.headers.get("Content-Length", "")
-        if length.isdecimal():
-            self.size = int(length)
+        if not length.isdecimal():
+            return
+        if self.size not in (None, int(length)):
+            raise InputError(
+                f"{self.remote.url}: has {int(length):,} bytes and should have {self.size:,}; the archive has another "
+                "file than it says."
+            )
+        self.size = int(length)
 
     def _append(self, answer: requests.Response, part: Path, start: int) -> None:
         try:

@@ -11,6 +11,7 @@ from astropy.table import Table
 from ..fits.intervals import COVERAGE
 from ..io.columns import described
 from ..io.notebook import Shown
+from ..rounding import number, unit_text
 
 FAR = 2.0
 """Standard errors beyond which a difference is counted."""
@@ -152,11 +153,14 @@ class Comparison(Shown):
             + (f"  {100 * COVERAGE:g} % interval, {how}" if known else "")
         )
         for row in self.differences:
-            a, b = (_said(x, row.name, row.unit) for x in (row.a, row.b))
-            value, low, high = (_said(x, row.name, row.unit, signed=True) for x in (row.value, row.low, row.high))
+            a, b = (_said(x, row) for x in (row.a, row.b))
+            value, low, high = (_said(x, row, signed=True) for x in (row.value, row.low, row.high))
             said = f"{row.name:<{wide}}  {a:>10}  {b:>10}  {value:>10}"
-            lines.append((said + (f"  [{low}, {high}]" if np.isfinite(row.low) else "") + f" {row.unit}").rstrip())
+            said += f"  ({low} to {high})" if np.isfinite(row.low) else ""
+            lines.append(f"{said} {unit_text(row.unit)}".rstrip())
         far = sum(abs(row.value) > FAR * row.se for row in self.differences)
+        if self.lost:
+            lines.append(f"{self.lost:,} replicates did not converge or could not be matched; no interval counts them")
         number = f"{len(self.differences)} number{'s' * (len(self.differences) != 1)} compared"
         lines.append(f"{number}, {far} differ by more than {FAR:g} standard errors" if known else number)
         return "\n".join(lines)
@@ -166,20 +170,15 @@ class Comparison(Shown):
         return "; ".join(self.problems_of)
 
     def _shown(self) -> tuple[str, dict[str, str], str]:
-        facts = {
-            row.name: f"{_said(row.a, row.name, row.unit)}, {_said(row.b, row.name, row.unit)}"
-            for row in self.differences[:6]
-        }
+        facts = {row.name: f"{_said(row.a, row)}, {_said(row.b, row)}" for row in self.differences[:6]}
         return "Comparison of two fits", {"settings": f"{len(self.settings)} differ", **facts}, ""
 
 
-def _said(x: float, name: str, unit: str, *, signed: bool = False) -> str:
-    if not np.isfinite(x):
-        return "-"
-    sign = "+" if signed else ""
-    if "fraction" in name:
-        return f"{100 * x:{sign}.2f} %"
-    return f"{x / 1e5:{sign}.4f}e5" if unit == "km2 / s2" else f"{x:{sign}.4g}"
+def _said(x: float, row: Difference, *, signed: bool = False) -> str:
+    """Return one of a row's numbers, rounded by the standard error of their difference."""
+    if "fraction" in row.name and np.isfinite(x):
+        return f"{number(100 * x, signed=signed, error=100 * row.se)} %"
+    return number(x, row.unit, signed=signed, error=row.se)
 
 
 def _finite(x: Any) -> Any:

@@ -47,10 +47,7 @@ CONTRAST = 1.0
 NOUN = "streams"
 """What progress is told of."""
 BATCH = 24
-"""Fits that are in memory together, which are then saved, and those by which the time is estimated.
-
-The last digits of a cosine depend on which fits these are: they share the cells that any of them has.
-"""
+"""Fits that are in memory together and then saved; a cosine's last digits depend on which share their cells."""
 IMAGE_STREAM = 0x57
 """Tells the random numbers of the stream's image from others of the same seed."""
 SPREAD = (16, 84)

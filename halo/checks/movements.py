@@ -13,6 +13,7 @@ from ..fits.intervals import COVERAGE
 from ..io.columns import described
 from ..io.notebook import Shown
 from ..orbits.convention import Convention
+from ..rounding import ENERGY, number, titled
 from .headlines import HEADLINES
 
 BASE, TOGETHER = "base", "together"
@@ -157,8 +158,9 @@ class Sensitivity(Shown):
     def describe(self) -> str:
         """Return the base's numbers, a line for each choice, and which choice moves the crossing energy most."""
         wide = max(len(x) for x in (*self.choices, TOGETHER, "choice"))
-        lines = [f"{'choice':<{wide}}  alternatives  " + "  ".join(f"{name:>19}" for name in SHOWN)]
-        base = "  ".join(f"{said(self.base.numbers[name], name):>19}" for name in SHOWN)
+        heads = "  ".join(f"{titled(name, HEADLINES[name]):>20}" for name in SHOWN)
+        lines = [f"{'choice':<{wide}}  alternatives  {heads}"]
+        base = "  ".join(f"{said(self.base.numbers[name], name):>20}" for name in SHOWN)
         lines.append(f"{BASE:<{wide}}  {'':>12}  {base}")
         for choice in self.choices:
             number = sum(row.choice == choice for row in self.alone)
@@ -183,7 +185,7 @@ class Sensitivity(Shown):
         for name in SHOWN:
             low, high = limits(name)
             text = "-" if not np.isfinite(low) else f"{said(low, name, signed=True)} {said(high, name, signed=True)}"
-            cells.append(f"{text:>19}")
+            cells.append(f"{text:>20}")
         return "  ".join(cells)
 
     def _shown(self) -> tuple[str, dict[str, str], str]:
@@ -203,8 +205,8 @@ def said(x: float, name: str, *, signed: bool = False) -> str:
     sign = "+" if signed else ""
     if name == "accreted fraction":
         return f"{100 * x:{sign}.2f} %"
-    if HEADLINES[name] == "km2 / s2":
-        return f"{x / 1e5:{sign}.4f}e5"
+    if HEADLINES[name] == ENERGY:
+        return number(x, ENERGY, signed=signed)
     return f"{x:{sign}.3f}" if HEADLINES[name] else f"{x:{sign},.0f}"
 
 

@@ -17,6 +17,7 @@ from ..io.columns import described
 from ..io.unfinished import Unfinished
 from ..mixtures.counts import mix
 from ..progress import Progress, silent
+from ..rounding import measured
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from .settings import SearchSettings
@@ -77,7 +78,7 @@ class Search:
             relative = meta["gain"] / meta["held_out_without"]
             lines.append(
                 f"best: alpha_W = {best['alpha_W']:.4g}, alpha_H = {best['alpha_H']:.4g}, "
-                f"l1_ratio = {best['l1_ratio']:g}, lower by {meta['gain']:.2g} +- {meta['gain_se']:.1g} "
+                f"l1_ratio = {best['l1_ratio']:g}, lower by {measured(meta['gain'], error=meta['gain_se'])} "
                 f"({100 * relative:.2g} %); {meta['better_than_none']:,} settings are better than none"
             )
         return "\n".join(lines)

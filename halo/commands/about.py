@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from ..fields import Argument
+from .answer import answer
 from .console import Terminal, compiling
-from .options import Json, Quiet, command
+from .options import Quiet, command
 
 
 @command("halonmf info fit.h5")
@@ -18,7 +16,6 @@ def info(
     file: Annotated[Path, "A .h5, .fits, .ecsv or .vot file, or the folder of a run.", Argument("FILE")],
     *,
     provenance: Annotated[bool, "Print settings, seeds, versions and checksums of inputs too."] = False,
-    as_json: Json = False,
 ) -> None:
     """Show what a file or a folder holds and how it was made.
 
@@ -27,10 +24,7 @@ def info(
     from .contents import contents
 
     found = contents(file)
-    if as_json:
-        typer.echo(json.dumps(found.record(), allow_nan=False))
-    else:
-        typer.echo(found.describe(whole=provenance))
+    answer(found.describe(whole=provenance), found.record)
 
 
 @command("halonmf bench")
@@ -45,4 +39,4 @@ def bench(quiet: Quiet = False) -> None:
 
     with Terminal(quiet) as progress, compiling(quiet):
         rows = benchmark.short_table(lambda done, total: progress("compared with scikit-learn", done, total))
-    typer.echo(benchmark.describe(rows))
+    answer(benchmark.describe(rows), {"rows": [row._asdict() for row in rows]})

@@ -11,10 +11,9 @@ from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
 
-import typer
-
 from ..fields import Argument, Option, number
 from ..io.atomic import check_output, write_bytes
+from .answer import answer, wrote
 from .options import Command, Field, Overwrite, command
 from .output import Output
 
@@ -52,9 +51,9 @@ def init(
     write_bytes(out.path, settings_file(chosen, said).encode(), overwrite=overwrite)
     if slurm:
         write_bytes(job, job_file(stars or Path("stars.fits"), output.name).encode(), overwrite=overwrite)
-    if said:
-        typer.echo(said)
-    typer.echo(f"{len(COMMANDS)} commands -> {output}" + (f", {job}" if slurm else ""))
+    wrote(out.path, *([job] if slurm else []))
+    answer(said, {"chosen": chosen, "reason": said})
+    answer(f"{len(COMMANDS)} commands -> {output}" + (f", {job}" if slurm else ""), {"commands": list(COMMANDS)})
 
 
 def settings_file(chosen: dict[str, Any], said: str = "") -> str:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from ..checks.settings import (
     COMPONENTS,
     ORBIT,
@@ -20,9 +18,10 @@ from ..checks.settings import (
 )
 from ..fields import Option
 from ..fits.settings import FitSettings
-from .console import Terminal, compiling, leave, say, tell
+from .answer import answer
+from .console import Terminal, compiling, tell
 from .interruption import resumable
-from .options import DryRun, Figure, Json, Only, Overwrite, Quiet, Resume, Stars, Table, command
+from .options import DryRun, Figure, Only, Overwrite, Quiet, Resume, Stars, Table, command
 from .output import Output, unfinished
 
 if TYPE_CHECKING:
@@ -43,7 +42,6 @@ def rank(
     ],
     figure: Figure = None,
     overwrite: Overwrite = False,
-    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Tell how many components there are, by splitting the stars.
@@ -55,16 +53,12 @@ def rank(
     from ..stars.catalogue import read_catalogue
 
     out = Output.table(output, (stars,), overwrite, figure=figure)
-    with Terminal(quiet or as_json) as progress, compiling(quiet or as_json):
+    with Terminal(quiet) as progress, compiling(quiet):
         found = compare(read_catalogue(stars).table, settings, **vars(compared), progress=progress)
     record = out.record("rank", {**vars(compared), "fit": settings}, seeds=[compared.seed])
     out.save(found, record)
     out.draw(lambda figures: figures.ranks(found), record)
-    if as_json:
-        say(True, "", **found.record(), rows=found.rows())
-        leave(found.problems())
-    else:
-        tell(found, output, quiet)
+    tell(found, output, quiet, facts=lambda: {"rows": found.rows()})
 
 
 @command("halonmf stability stars.fits -o stability.ecsv")
@@ -183,8 +177,7 @@ def search(
     out.save(found, record)
     out.draw(lambda figures: figures.search(found), record)
     kept.remove()
-    typer.echo(f"{found.describe()}\n{len(found.table()):,} settings -> {output}")
-    leave(found.problems())
+    tell(found, output, quiet)
 
 
 def _estimate(check: str, stars: Path, *arguments: Any, **choices: Any) -> None:
@@ -192,7 +185,8 @@ def _estimate(check: str, stars: Path, *arguments: Any, **choices: Any) -> None:
     from ..checks.effort import effort
     from ..stars.catalogue import read_catalogue
 
-    typer.echo(estimated(effort(check, read_catalogue(stars).table, *arguments, **choices)))
+    found = effort(check, read_catalogue(stars).table, *arguments, **choices)
+    answer(estimated(found), {"event": "plan", "fits": found.fits, "estimated_seconds": found.seconds})
 
 
 def estimated(found: Effort) -> str:

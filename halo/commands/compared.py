@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from ..checks.settings import CompareSettings
 from ..errors import UsageError
 from ..fields import Argument, Option
-from .console import Terminal, compiling, leave, say, tell
-from .options import Figure, Json, Overwrite, Quiet, command
+from .console import Terminal, compiling, tell
+from .options import Figure, Overwrite, Quiet, command
 from .output import Output, opened
 
 
@@ -28,7 +26,6 @@ def compare(
     settings: CompareSettings,
     figure: Figure = None,
     overwrite: Overwrite = False,
-    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare two fits: settings, components, fractions and crossings.
@@ -42,15 +39,9 @@ def compare(
         raise UsageError("--figure draws the curves of both fits; give STARS.")
     inputs = tuple(each for each in (a, b, stars, other) if each is not None)
     out = Output.table(output, inputs, overwrite, figure=figure)
-    with Terminal(quiet or as_json) as progress, compiling(quiet or as_json):
+    with Terminal(quiet) as progress, compiling(quiet):
         found = find(opened(a), opened(b), stars, other, **vars(settings), progress=progress)
     record = out.record("compare", vars(settings), seeds=[settings.seed])
     out.save(found, record)
     out.draw(lambda figures: figures.fits_compared(found), record)
-    if as_json:
-        say(True, "", **found.record())
-        leave(found.problems())
-    else:
-        tell(found, output, quiet)
-        if not quiet and found.lost:
-            typer.echo(f"{found.lost} replicates did not converge or could not be matched; no interval counts them")
+    tell(found, output, quiet)

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from ..errors import UsageError
 from ..fields import Argument, Option
 from ..fits.settings import Bootstrap, Device, LikelihoodSettings, Solver
@@ -21,7 +19,8 @@ from ..products.settings import (
     TableSettings,
 )
 from ..progress import Progress, announce, part_of, stage
-from .console import Terminal, compiling, leave, tell
+from .answer import answer, leave
+from .console import Terminal, compiling, tell
 from .options import Figure, FitFile, Only, Overwrite, Quiet, Stars, Table, Truth, command
 from .output import Output, opened
 
@@ -59,6 +58,7 @@ def split(
     from ..products.boundary import boundary
     from ..products.four import split as find
     from ..products.profile import profile
+    from ..products.record import record as facts
     from ..products.table1 import table1
     from ..stars.catalogue import read_catalogue
 
@@ -85,8 +85,8 @@ def split(
         out.save(one, record, f"{column}.ecsv")
     if not quiet:
         *rows, _ = summary.describe().splitlines()
-        typer.echo("\n".join([four.describe(), *rows]))
-    typer.echo(f"{len(SPLIT_FILES)} files -> {output}")
+        answer("\n".join([four.describe(), *rows]), {})
+    answer(f"{len(SPLIT_FILES)} files -> {output}", lambda: {**facts(four), "table1": facts(summary)})
     leave(four.problems())
 
 
@@ -195,6 +195,7 @@ def members(
     """
     from ..mock.truth import read_truth
     from ..products.memberships import memberships, reliability
+    from ..products.record import record as facts
     from ..stars.catalogue import read_catalogue
 
     if figure is not None and truth is None:
@@ -210,7 +211,9 @@ def members(
     out.save_stars(result.table(), result.cutflow, record)
     if compared is not None:
         out.draw(lambda figures: figures.reliabilities({result.reading.label: compared}), record)
-    tell(result, output, quiet, *([] if compared is None else [compared.describe()]))
+    scored = [] if compared is None else [compared]
+    said = [one.describe() for one in scored]
+    tell(result, output, quiet, *said, facts=lambda: {"reliability": facts(scored[0]) if scored else None})
 
 
 def _refits(fits: Sequence[Fit], bootstrap: Bootstrap, progress: Progress) -> list[Refits] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import json
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ from typer.core import TyperGroup
 from ..ensembles.signals import NOTHING, stoppable
 from ..errors import HalonmfError
 from ..io.reading import cleaned
+from .answer import Answer, answering, current, leave
 from .progress import Terminal as Terminal
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 SENTENCE = 2000
 """Most characters of an error: it may list columns, and what strangers wrote is part of it."""
+TYPED = "halonmf.typed"
+_WRONG: Any = typer.BadParameter.__base__
+"""What Typer raises where options make no sense; its module differs between versions."""
 HELP_NAMES = {"help_option_names": ["--help", "-h"]}
 
 
@@ -49,6 +52,23 @@ class Door(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands."""
         return list(self.modules)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take apart what was typed, and keep it: an error of what follows is to be in the form that was asked for."""
+        ctx.meta[TYPED] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the command; with ``--json`` what is wrong with its options is said as an object."""
+        typed = ctx.meta[TYPED]
+        try:
+            return super().invoke(ctx)
+        except _WRONG as error:
+            if "--json" not in typed:
+                raise
+            name = next((word for word in typed if word in self.modules), "")
+            code, kind = error.exit_code, type(error).__name__
+            raise Answer(name, as_json=True).fail(code, kind, error.format_message()) from None
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command, or None where there is none of this name."""
@@ -88,28 +108,20 @@ def compiling(quiet: bool) -> Iterator[None]:
         yield
 
 
-def say(as_json: bool, text: str, *, err: bool = False, **record: Any) -> None:
-    """Print a line for people, or what it says as JSON for programs."""
-    if not as_json:
-        typer.echo(text, err=err)
-        return
-    from ..io.provenance import plain
+def tell(product: Product, output: Path, quiet: bool, *also: str, facts: Callable[[], dict[str, Any]] = dict) -> None:
+    """Print what a product says, of a quiet command its last line, and where it went; exit 4 where it has problems.
 
-    typer.echo(json.dumps(plain(record)))
+    For programs the product's record, and further facts that a function returns.
+    """
+    now = current()
+    if now.as_json:
+        from ..products.record import record
 
-
-def tell(product: Product, output: Path, quiet: bool, *also: str) -> None:
-    """Print what a product says, of a quiet command its last line, and where it went; exit 4 where it has problems."""
-    *lines, last = product.describe().splitlines()
-    typer.echo("\n".join([*([] if quiet else lines), *also, f"{last} -> {output}"]))
+        now.facts.update(record(product) | facts())
+    else:
+        *lines, last = product.describe().splitlines()
+        typer.echo("\n".join([*([] if quiet else lines), *also, f"{last} -> {output}"]))
     leave(product.problems())
-
-
-def leave(warning: str) -> None:
-    """Leave with 4, and say why, where a product is there but something in it did not converge."""
-    if warning:
-        typer.echo(f"halonmf: {warning}", err=True)
-        raise typer.Exit(4)
 
 
 def _mute() -> None:
@@ -117,38 +129,35 @@ def _mute() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def guarded(function: Callable[..., None]) -> Callable[..., None]:
+def guarded(function: Callable[..., None], name: str = "") -> Callable[..., None]:
     """Return a command whose known errors, and signals to stop, become one line and an exit code."""
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            with stoppable(NOTHING):
-                function(*args, **kwargs)
-        except HalonmfError as error:
-            typer.echo(f"halonmf: {cleaned(error, SENTENCE)}", err=True)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            typer.echo(f"halonmf: interrupted; {NOTHING}", err=True)
-            raise typer.Exit(130) from None
-        except (typer.Exit, typer.Abort, BrokenPipeError):
-            raise  # a reader that left, as head does, is no fault: typer ends silently
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                _mute()
-                typer.echo(
-                    f"halonmf: standard output cannot be written ({error.strerror}); files that have their names are "
-                    "complete: free space where it goes, or use --quiet",
-                    err=True,
+        with answering(name, bool(kwargs.get("as_json"))) as answer:
+            try:
+                with stoppable(NOTHING), answer.given():
+                    function(*args, **kwargs)
+            except HalonmfError as error:
+                raise answer.fail(error.exit_code, type(error).__name__, cleaned(error, SENTENCE)) from None
+            except KeyboardInterrupt:
+                raise answer.fail(130, "KeyboardInterrupt", f"interrupted; {NOTHING}") from None
+            except (typer.Exit, typer.Abort, BrokenPipeError):
+                raise  # a reader that left, as head does, is no fault: typer ends silently
+            except Exception as error:
+                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                    _mute()
+                    text = (
+                        f"standard output cannot be written ({error.strerror}); files that have their names are "
+                        "complete: free space where it goes, or use --quiet"
+                    )
+                    raise answer.fail(5, "OSError", text) from None
+                if os.environ.get("HALONMF_DEBUG"):
+                    traceback.print_exc()
+                text = (
+                    f"internal error ({type(error).__name__}: {cleaned(error)}); please report it, "
+                    "with what HALONMF_DEBUG=1 prints"
                 )
-                raise typer.Exit(5) from None
-            if os.environ.get("HALONMF_DEBUG"):
-                traceback.print_exc()
-            typer.echo(
-                f"halonmf: internal error ({type(error).__name__}: {cleaned(error)}); please report it, "
-                "with what HALONMF_DEBUG=1 prints",
-                err=True,
-            )
-            raise typer.Exit(1) from None
+                raise answer.fail(1, "internal", text) from None
 
     return run

@@ -16,9 +16,9 @@ from ..io.atomic import FITS
 from ..io.hdf5 import said
 from ..io.provenance import plain
 from ..io.reading import check_file, cleaned
+from ..products.record import jsonable, record, units_of
+from ..rounding import ENERGY, measured, number, titled
 
-SCHEMA = 1
-"""Version of the facts that ``halonmf info --json`` prints; it rises when a key changes its meaning or goes."""
 WIDTH = 110
 SHOWN = 4
 """Of long lists so many are shown."""
@@ -63,13 +63,8 @@ class Contents:
         return made + (f", from {_few(inputs)}" if inputs else "")
 
     def record(self) -> dict[str, Any]:
-        """Return it for ``--json``: ``schema``, ``kind``, the facts of this kind and ``provenance``."""
-        return {
-            "schema": SCHEMA,
-            "kind": self.kind,
-            **plain(_finite(self.facts)),
-            "provenance": plain(self.provenance),
-        }
+        """Return it for ``--json``: ``kind``, the facts of this kind and ``provenance``."""
+        return {"kind": self.kind, **jsonable(self.facts), "provenance": plain(self.provenance)}
 
 
 def contents(path: str | Path) -> Contents:
@@ -106,7 +101,7 @@ def _fit(fit: Any) -> Contents:
     planes = ", ".join(str(plane) for plane in settings.chemistry.planes)
     judged = fit.judged
     lines = [
-        f"fit of {len(names)} components: {m} bins x {n} pixels; {fit.ended}",
+        f"fit of {len(names)} components: {m:,} bins x {n:,} pixels; {fit.ended}",
         f"selection {settings.selection.name}; bins {', '.join(f'{a.variable} {a.count}' for a in settings.axes)}; "
         f"planes {planes}; loss {settings.solver.loss}",
         fit.composition,
@@ -116,45 +111,21 @@ def _fit(fit: Any) -> Contents:
         fit.mixtures.describe(),
         _flow(fit.cutflow),
     ]
-    facts = {
-        "components": names,
-        "stars": int(fit.mixtures.n_stars.sum()),
-        "bins": m,
-        "pixels": n,
-        "selection": settings.selection.name,
-        "loss": settings.solver.loss,
-        "mass_fractions": dict(zip(names, fit.mass_fractions.tolist(), strict=True)),
-        "mean_fractions": dict(zip(names, fit.mean_fractions.tolist(), strict=True)),
-        "accreted_fraction": fit.accreted_fraction,
-        "status": fit.status,
-        "kkt": fit.kkt,
-        "iterations": fit.n_iter,
-        "verdict": None if judged is None else judged.record(),
-        "verified": fit.verified,
-        "cutflow": _steps(fit.cutflow),
-    }
-    return Contents("fit", tuple(lines), facts, dict(fit.provenance))
+    return Contents("fit", tuple(lines), record(fit), dict(fit.provenance))
 
 
 def _catalogue(catalogue: Any) -> Contents:
-    table, record = catalogue.table, catalogue.provenance
-    orbits = record.get("orbits")
-    known = {str(name): cleaned(x) for name, x in orbits.items()} if isinstance(orbits, Mapping) else {}
+    table, facts = catalogue.table, record(catalogue)
+    known = facts["orbits"]
     E = np.asarray(table["E"], dtype=float) if "E" in table.colnames else np.zeros(0)
-    span = f"; E from {E.min() / 1e5:.2f}e5 to {E.max() / 1e5:.2f}e5 km2 / s2" if len(E) else ""
+    span = f"; E from {number(E.min(), ENERGY)} to {measured(E.max(), ENERGY)}" if len(E) else ""
     lines = [
         f"prepared catalogue: {len(catalogue):,} stars{span}",
         f"orbits in {known['potential']}" if "potential" in known else "",
         _wrapped("columns", table.colnames),
         _flow(catalogue.cutflow),
     ]
-    facts = {
-        "stars": len(catalogue),
-        "columns": list(table.colnames),
-        "orbits": known,
-        "cutflow": _steps(catalogue.cutflow),
-    }
-    return Contents("prepared catalogue", tuple(lines), facts, dict(record))
+    return Contents("prepared catalogue", tuple(lines), facts, dict(catalogue.provenance))
 
 
 def _table(table: Any) -> Contents:
@@ -162,8 +133,8 @@ def _table(table: Any) -> Contents:
 
     meta = dict(table.meta)
     record = meta.pop("provenance", None) or {}
-    units = {name: str(unit) if (unit := table[name].unit) is not None else "" for name in table.colnames}
-    named = [f"{name} [{unit}]" if unit else name for name, unit in units.items()]
+    units = units_of(table)
+    named = [titled(name, unit) for name, unit in units.items()]
     crossings = meta.get("crossings") if isinstance(meta.get("crossings"), Mapping) else {}
     ended = str(meta.get("fit_status", CONVERGED)), float(meta.get("fit_kkt", 0.0))
     lines = [
@@ -267,10 +238,6 @@ def _flow(flow: Any) -> str:
     return "\n".join([*lines[:SHOWN], f"... {len(lines) - 2 * SHOWN} more cuts ...", *lines[-SHOWN:]])
 
 
-def _steps(flow: Any) -> dict[str, Any]:
-    return {"total": flow.total, "cuts": list(flow.names), "removed": list(flow.removed), "passed": flow.passed}
-
-
 def _wrapped(title: str, items: list[str]) -> str:
     if not items:
         return ""
@@ -284,21 +251,13 @@ def _few(items: list[str]) -> str:
 
 def _numbers(at: Any) -> str:
     found = [float(x) for x in np.ravel(np.asarray(at, dtype=float))]
-    return " and ".join(f"{x / 1e5:.4f}e5" if abs(x) >= 1e4 else f"{x:.4g}" for x in found) or "no place"
+    unit = ENERGY if any(abs(x) >= 1e4 for x in found) else ""  # nothing else that is binned is as large
+    return " and ".join(measured(x, unit) for x in found) or "no place"
 
 
 def _brief(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(plain(value))
     return cleaned(text, 60)
-
-
-def _finite(value: Any) -> Any:
-    """Return facts with None for what is not finite, which JSON cannot say."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _json(value: Any) -> str:

@@ -79,6 +79,21 @@ class Demo:
     files: tuple[Path, ...]
     warning: str
 
+    def record(self) -> dict[str, Any]:
+        """Return the numbers of the fit, and what they are in truth; energies in km2 / s2."""
+        crossings = {f"{each.level:g}": list(each.at) for each in self.profile.crossings}
+        return {
+            "thinning": self.thinning,
+            "stars": len(self.catalogue),
+            "chemically_pure": self.fit.cutflow.passed,
+            "mass_fractions": dict(zip(self.fit.names, self.fit.mass_fractions.tolist(), strict=True)),
+            "crossings": crossings,
+            "true_accreted_fraction": self.true_share,
+            "true_crossing": list(self.true_crossing),
+            "boundary_columns": int(np.isfinite(self.boundary.E).sum()),
+            "unit": "km2 / s2",
+        }
+
 
 def run(
     directory: str | Path,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Sequence
@@ -17,7 +16,8 @@ from ..ensembles.settings import Cluster, RunOptions
 from ..fields import Argument, Option
 from ..products.settings import Interval, TableSettings
 from ..progress import stage
-from .console import Terminal, compiling, leave, say
+from .answer import answer, leave, warn, wrote
+from .console import Terminal, compiling
 from .interruption import resumable
 from .options import DryRun, Json, Overwrite, Quiet, Stars, Strict, command
 from .output import make_folder, save_figure
@@ -61,9 +61,9 @@ def ensemble(
     record: dict[str, Any] = {"setups": len(plan.setups), "fits": plan.fits, "batches": len(plan.batches)}
     if dry_run:
         found = _estimate(stars, plan, options.threads)
-        record |= {"estimated_seconds": found.seconds, "estimated_bytes": found.size, "problems": found.problems}
-        say(as_json, estimated(plan, found), event="plan", **record)
-        leave("; ".join(found.problems))
+        record |= {"estimated_seconds": found.seconds, "estimated_bytes": found.size}
+        answer(estimated(plan, found), {"event": "plan", **record})
+        leave(*found.problems)
         return
     progress = Terminal(quiet, as_json)
     with resumable(progress, STAGE, STAGE, drop=("--overwrite",)):
@@ -74,8 +74,8 @@ def ensemble(
             options = replace(options, overwrite=overwrite, progress=progress)
             outcome = compute(stars, output, plan, options=options, cluster=where)
         for line in outcome.notes:
-            typer.echo(f"halonmf: {line}", err=True)
-        _report(outcome, output, options, formats=formats(figures, pdf), strict=strict, as_json=as_json, quiet=quiet)
+            warn(line)
+        _report(outcome, output, options, formats=formats(figures, pdf), strict=strict, quiet=quiet)
 
 
 def _estimate(stars: Path, plan: Plan, threads: int | None) -> Estimate:
@@ -93,7 +93,6 @@ def _report(
     *,
     formats: Sequence[str],
     strict: bool,
-    as_json: bool,
     quiet: bool,
 ) -> None:
     """Print what came of a run; where it is complete, summarise it too."""
@@ -106,11 +105,12 @@ def _report(
     }
     said, problems, verdict = done(outcome), failures(run), None
     if run.complete and options.shard is None and len(run.failed) < len(run.setups):
-        made, _ = publish(output, formats=formats)
+        made, files = publish(output, formats=formats)
+        wrote(*files)
         record["summary"], verdict = made.record(), made.verdict
         said = said if quiet else f"{made.describe()}\n{said}"
         problems = problems or made.problems()
-    say(as_json, f"{said} -> {output}", event="done", **record)
+    answer(f"{said} -> {output}", {"event": "done", **record})
     judged(verdict, strict, problems)
 
 
@@ -121,7 +121,6 @@ def summary(
     strict: Strict = False,
     figures: Figures = True,
     pdf: Pdf = False,
-    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Summarise an ensemble.
@@ -130,14 +129,12 @@ def summary(
     again, and the figures in figures/ that would come out different. Failed and missing batches are listed, and the
     exit code is then 4.
     """
-    with Terminal(quiet or as_json) as progress, stage(progress, "summary"):
+    with Terminal(quiet) as progress, stage(progress, "summary"):
         made, files = publish(directory, interval=interval, formats=formats(figures, pdf))
-    if as_json:
-        typer.echo(json.dumps(made.record(), allow_nan=False))
-    else:
-        if not quiet:
-            typer.echo(made.describe())
-        typer.echo(f"{len(files)} files -> {directory}")
+    wrote(*files)
+    if not quiet:
+        answer(made.describe(), {})
+    answer(f"{len(files)} files -> {directory}", made.record)
     judged(made.verdict, strict, made.problems())
 
 
@@ -145,7 +142,7 @@ def judged(verdict: Verdict | None, strict: bool, problems: str) -> None:
     """Say in a line where a fit is not to be trusted; leave with exit code 4 then, if strict, and for problems."""
     unsound = verdict is not None and verdict.unsound
     if verdict is not None and unsound:
-        typer.echo(f"halonmf: {verdict.line}", err=True)
+        warn(verdict.line)
     leave(problems)
     if strict and unsound:
         raise typer.Exit(4)

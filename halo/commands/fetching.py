@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..ensembles.signals import stoppable
-from ..errors import UsageError
+from ..errors import CancelledError, UsageError
 from ..fields import Argument, Option
 from ..progress import Progress, announce
-from .options import Quiet, command
+from .answer import answer, current, wrote
+from .options import DryRun, Quiet, command
 from .progress import Terminal
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def fetch(
     ] = None,
     output: Annotated[Path, "Folder to write into.", Option("--output", "-o")] = Path(),
     *,
-    dry_run: Annotated[bool, "Estimate time and size; write nothing."] = False,
+    dry_run: DryRun = False,
     yes: Annotated[bool, "Do not ask before large files are fetched.", Option("--yes", "-y")] = False,
     sources: Annotated[Path | None, "TOML file of further names, such as a mirror's."] = None,
     quiet: Quiet = False,
@@ -59,7 +60,7 @@ def fetch(
 
     known = read_sources(sources)
     if not names:
-        typer.echo(_listed(known))
+        answer(_listed(known), {"known": {source.name: source.title for source in known.values()}})
         return
     ours, others = split_sample(names)
     commands = next_commands(output) if ours else []
@@ -67,9 +68,10 @@ def fetch(
         commands += _from_archives(others, output, sources, dry_run=dry_run, yes=yes, quiet=quiet)
     if ours and not dry_run:
         for path in write_sample(output):
-            typer.echo(f"mock stars, no survey data -> {path}")
-    if not dry_run:
-        typer.echo("\n".join(["next:", *(f"  {one}" for one in commands)]))
+            wrote(path)
+            answer(f"mock stars, no survey data -> {path}", {})
+    said = "" if dry_run or not commands else "\n".join(["next:", *(f"  {one}" for one in commands)])
+    answer(said, {"next": commands})
 
 
 def _from_archives(
@@ -80,7 +82,18 @@ def _from_archives(
 
     with stoppable(KEPT), Terminal(quiet) as progress:
         todo = plan(names, folder, sources=sources, progress=_in_megabytes(progress))
-    typer.echo("\n".join(_described(todo)))
+    files = [
+        {
+            "name": one.remote.name,
+            "host": one.remote.host,
+            "bytes": one.size,
+            "checksum": one.checksum,
+            "there": one.there,
+        }
+        for one in todo.files
+    ]
+    facts = {"files": files, "bytes_to_come": todo.missing, "bytes_free": todo.free}
+    answer("\n".join(_described(todo)), {**facts, "cite": [source.cite for source in todo.sources]})
     todo.check_room()
     if dry_run:
         return todo.next()
@@ -91,12 +104,12 @@ def _from_archives(
             announce(progress, *(f"{one.remote.name}, MB" for one in todo.files if not one.there))
             paths = carry_out(todo, _in_megabytes(progress))
     except KeyboardInterrupt:
-        typer.echo(f"halonmf: interrupted; {KEPT}", err=True)
-        raise typer.Exit(130) from None
+        raise CancelledError(f"interrupted; {KEPT}") from None
     for one, path in zip(todo.files, paths, strict=True):
-        typer.echo(f"{_held(one)} -> {path}")
+        wrote(path)
+        answer(f"{_held(one)} -> {path}", {})
     for source in todo.sources:
-        typer.echo(f"cite {source.cite} ({source.terms})")
+        answer(f"cite {source.cite}" + f" ({source.terms})" * bool(source.terms) if source.cite else "", {})
     return todo.next()
 
 
@@ -122,7 +135,7 @@ def _described(todo: FetchPlan) -> list[str]:
 
 def _ask(question: str) -> None:
     """Ask on a terminal; elsewhere nobody can answer."""
-    if not sys.stdin.isatty():
+    if current().as_json or not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody can be asked here: add --yes.")
     if not typer.confirm(question, default=True):
         raise typer.Exit(1)

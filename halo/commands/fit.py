@@ -13,7 +13,8 @@ from ..fits.settings import Bootstrap, Elsewhere, FitSettings
 from ..fits.transfer import NONE
 from ..products.settings import LINES, ApplySettings, BoundarySettings
 from ..progress import announce, stage
-from .console import Terminal, compiling, leave, tell
+from .answer import answer, leave, warn
+from .console import Terminal, compiling, tell
 from .options import Columns, FitFile, Overwrite, Quiet, Stars, Strict, Table, command
 from .output import Output, opened, save_figure
 
@@ -51,9 +52,9 @@ def fit(
     record = out.record("fit", {"fit": settings}, seeds=[settings.solver.seed], device=found.device)
     out.save_fit(found, record)
     if found.verdict.unsound:
-        typer.echo(f"halonmf: {found.verdict.line}", err=True)
+        warn(found.verdict.line)
     elif cautions := degenerate(found):
-        typer.echo(f"halonmf: {'; '.join(text for _, text in cautions)}", err=True)
+        warn("; ".join(text for _, text in cautions))
     tell(found, output, quiet)
     if strict and found.verdict.unsound:
         raise typer.Exit(4)
@@ -149,7 +150,7 @@ def _file(elsewhere: Elsewhere) -> Path | None:
 
 def _moved(elsewhere: Elsewhere, by: ZeroPoints | None) -> dict[str, Any]:
     """Return what the record says of zero points: nothing where none were asked for."""
-    return {} if elsewhere.zeropoints is None else {"zeropoints": NONE if by is None else by.record()}
+    return {} if elsewhere.zeropoints is None else {"zeropoints": NONE if by is None else by.brief()}
 
 
 @command("halonmf classify clusters.csv --boundary boundary.ecsv -o classified.ecsv")
@@ -185,7 +186,7 @@ def classify(
     choices = {"line": line, "recompute": recompute, "computed": orbital.computed}
     out.save(result, out.record("classify", choices))
     if orbital.warning:
-        typer.echo(f"halonmf: {orbital.warning}", err=True)
+        warn(orbital.warning)
     tell(found, output, quiet)
 
 
@@ -228,6 +229,7 @@ def plot(
     for name, picture in pictures.items():
         made = save_figure(picture, out.at(name), record, overwrite=overwrite)
         if not quiet:
-            typer.echo(f"{name}: {', '.join(file.name for file in made)}")
-    typer.echo(f"{len(pictures)} figure{'s' * (len(pictures) > 1)}, in three files each -> {output}")
+            answer(f"{name}: {', '.join(file.name for file in made)}", {})
+    said = f"{len(pictures)} figure{'s' * (len(pictures) > 1)}, in three files each -> {output}"
+    answer(said, {"figures": {name: picture.caption for name, picture in pictures.items()}})
     leave(problems)

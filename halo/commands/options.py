@@ -31,11 +31,13 @@ Figure = Annotated[Path | None, "Draw it too: NAME.png, NAME.pdf and its caption
 Overwrite = Annotated[bool, "Replace existing files."]
 Quiet = Annotated[bool, "Print no progress.", Option("--quiet", "-q")]
 Strict = Annotated[bool, "Leave with exit code 4 where the fit is not to be trusted."]
-Json = Annotated[bool, "Print JSON, for programs.", Option("--json")]
+Json = Annotated[bool, "Print JSON, for programs: see docs/json.md.", Option("--json")]
 Resume = Annotated[bool, "Go on with what an interrupted run kept."]
 DryRun = Annotated[bool, "Estimate what it takes; write nothing."]
 Truth = Annotated[Path, "truth.fits of the mock survey that the stars are from."]
 Columns = Annotated[Path, "TOML file that names the columns of your own files; see docs/."]
+JSON = "as_json"
+"""The keyword of ``--json``, which every command has."""
 CONFIG = typer.Option(
     "--config",
     metavar="PATH",
@@ -307,18 +309,25 @@ class Command:
     @cached_property
     def typed(self) -> Any:
         """The command as the command line has it."""
+        own = {one.keyword for one in self.fields}
 
         def typed(**given: Any) -> None:
             given.pop("config", None)
+            if JSON not in own and given.pop(JSON) and "quiet" in own:
+                given["quiet"] = True  # nothing but the document
             self.call(**given)
 
         parameters = [one.parameter() for one in self.fields]
+        if JSON not in own:  # a command that streams its progress takes it itself
+            switch = _field(JSON, Json, False)
+            assert switch is not None
+            parameters.append(switch.parameter())
         if any(one.flags for one in self.fields):
             kind = inspect.Parameter.KEYWORD_ONLY
             parameters.append(
                 inspect.Parameter("config", kind, default=None, annotation=Annotated[Path | None, CONFIG])
             )
-        run = guarded(typed)
+        run = guarded(typed, self.__name__)
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in parameters}
         run.__doc__ = self.__doc__

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from ..errors import OutputError
 from ..io.atomic import CATALOGUES, FITS, TABLES, check_inside, check_output, make_folder
 from ..io.provenance import provenance
+from .answer import warn, wrote
 
 if TYPE_CHECKING:
     from ..figures import Picture
@@ -135,19 +134,20 @@ class Output:
         table = product.table() if callable(getattr(product, "table", None)) else product
         if self.convention is not None:
             table.meta.setdefault("convention", self.convention.record())
-        return save_table(self.at(name), table, record, overwrite=self.overwrite)
+        return self._wrote(save_table(self.at(name), table, record, overwrite=self.overwrite))
 
     def save_fit(self, fit: Fit, record: Mapping[str, Any], name: str = "") -> Path:
         """Write a fit with its provenance."""
         from ..fits.store import save_fit
 
-        return save_fit(self.at(name), replace(fit, provenance=dict(record)), overwrite=self.overwrite)
+        made = replace(fit, provenance=dict(record))
+        return self._wrote(save_fit(self.at(name), made, overwrite=self.overwrite))
 
     def save_stars(self, table: Any, cutflow: Any, record: Mapping[str, Any]) -> Path:
         """Write a prepared catalogue with its cut-flow and provenance."""
         from ..stars.catalogue import write_catalogue
 
-        return write_catalogue(self.path, table, cutflow, record, overwrite=self.overwrite)
+        return self._wrote(write_catalogue(self.path, table, cutflow, record, overwrite=self.overwrite))
 
     def draw(self, draw: Callable[[Any], Picture], record: Mapping[str, Any]) -> None:
         """Write the figure that was asked for; without a name draw nothing and load no matplotlib.
@@ -163,6 +163,11 @@ class Output:
             from .. import figures
 
             save_figure(draw(figures), figure_files(self.figure)[0].with_suffix(""), record, overwrite=self.overwrite)
+
+    @staticmethod
+    def _wrote(path: Path) -> Path:
+        wrote(path)
+        return path
 
     def at(self, name: str) -> Path:
         """Return the path of a file by its name: in the folder, which is made where there is none, or next to the file.
@@ -218,7 +223,7 @@ def opened(path: Path) -> Fit:
 
     found = store.load_fit(path)
     if found.judged is not None and found.judged.unsound:
-        typer.echo(f"halonmf: {path}: {found.judged.line}", err=True)
+        warn(f"{path}: {found.judged.line}")
     return found
 
 
@@ -242,4 +247,6 @@ def save_figure(
 
     files = figures.save(picture, stem, formats, overwrite=overwrite, provenance=record)
     caption = stem.with_name(f"{stem.name}.txt")
-    return [*files, save_text(caption, picture.caption, overwrite=overwrite)]
+    made = [*files, save_text(caption, picture.caption, overwrite=overwrite)]
+    wrote(*made)
+    return made

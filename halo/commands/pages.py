@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from ..fields import Argument, Option
 from ..fits.settings import Bootstrap
-from .console import Terminal, leave
+from .answer import answer, leave, wrote
+from .console import Terminal
 from .options import Overwrite, Quiet, command
 from .output import Output
 
@@ -38,5 +37,6 @@ def report(
     with Terminal(quiet) as progress:
         made = make(result, stars, boundary=boundary, bootstrap=bootstrap, progress=progress)
     made.save(out.path, overwrite=overwrite)
-    typer.echo(f"{made.describe()} -> {output}")
+    wrote(out.path)
+    answer(f"{made.describe()} -> {output}", {"title": made.title, "bytes": len(made.html.encode())})
     leave(made.problems())

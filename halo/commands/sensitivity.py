@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from ..checks.settings import SensitivitySettings
 from ..errors import UsageError
 from ..fields import Argument, Option
 from ..fits.settings import FitSettings
 from ..orbits.settings import BACKENDS, ECCENTRICITIES, POTENTIALS
-from .console import Terminal, compiling, leave, say, tell
-from .options import Columns, Figure, Json, Only, Overwrite, Quiet, Stars, Table, command
+from .answer import answer
+from .console import Terminal, compiling, tell
+from .options import Columns, Figure, Only, Overwrite, Quiet, Stars, Table, command
 from .output import Output
 
 FITTED = (
@@ -38,7 +37,6 @@ def sensitivity(
     columns: Columns | None = None,
     figure: Figure = None,
     overwrite: Overwrite = False,
-    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Tell how much each choice moves the headline numbers.
@@ -58,16 +56,12 @@ def sensitivity(
     others = {path.stem: read_catalogue(path) for path in stars[1:]}
     if len(others) < len(stars) - 1:
         raise UsageError("further catalogues are named by their files; give each another name.")
-    with Terminal(quiet or as_json) as progress, compiling(quiet or as_json):
+    with Terminal(quiet) as progress, compiling(quiet):
         found = vary(read_catalogue(stars[0]), others, settings, survey=survey, progress=progress, **vars(varied))
     record = out.record("sensitivity", {**vars(varied), "fit": settings}, seeds=[varied.seed, settings.solver.seed])
     out.save(found, record)
     out.draw(lambda figures: figures.tornado(found), record)
-    if as_json:
-        say(True, "", **found.record())
-        leave(found.problems())
-    else:
-        tell(found, output, quiet)
+    tell(found, output, quiet)
 
 
 @command("halonmf recompute stars.fits -o stars-mw14.fits --potential mwpotential2014")
@@ -91,6 +85,7 @@ def recompute(
     energies from one potential to another.
     """
     from ..orbits.convention import own
+    from ..products.record import record
     from ..survey.recompute import recompute as compute
 
     out = Output.catalogue(output, (stars,), overwrite)
@@ -101,4 +96,4 @@ def recompute(
         )  # fmt: skip
     out.save_stars(made.table, made.cutflow, made.provenance)
     said = own(potential)
-    typer.echo(f"{len(made):,} stars, E and Lz of {said.potential}, {said.zero_point} -> {output}")
+    answer(f"{len(made):,} stars, E and Lz of {said.potential}, {said.zero_point} -> {output}", lambda: record(made))

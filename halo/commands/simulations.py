@@ -10,6 +10,7 @@ from ..fields import Argument, Option
 from ..fits.settings import FitSettings
 from ..progress import announce, stage
 from ..simulations.settings import ObserveSettings, SimulationSettings
+from .answer import wrote
 from .console import Terminal, compiling, tell
 from .options import Columns, Figure, Only, Overwrite, Quiet, Table, command
 from .output import Output, figure_files, save_figure
@@ -36,6 +37,7 @@ def simulation(
 
     By mass, against r, |z| and R. Columns are those of a TOML file, or of the public releases: fire2, auriga.
     """
+    from ..products.record import flow_record
     from ..simulations.fractions import simulate
     from ..simulations.mapping import find_mapping
     from ..simulations.particles import in_order, read_galaxy
@@ -52,7 +54,7 @@ def simulation(
     record = out.record("simulation", {"by": settings.axes, **choices, "mapping": galaxy.mapping})
     out.save(result, record)
     out.draw(lambda figures: figures.simulations([result]), record)
-    tell(result, output, quiet)
+    tell(result, output, quiet, facts=lambda: {"read": galaxy.read, "cutflow": flow_record(result.cutflow)})
 
 
 @command("halonmf observe snapshot_600.*.hdf5 --columns fire2 -o m12f/")
@@ -73,6 +75,7 @@ def observe(
     """
     from .. import figures
     from ..fits.fit import fit
+    from ..products.record import record as record_of
     from ..simulations.mapping import find_mapping
     from ..simulations.observe import observe as look
     from ..simulations.particles import in_order, read_galaxy
@@ -96,8 +99,9 @@ def observe(
     choices["criterion"] = galaxy.criterion
     record = out.record("observe", choices, seeds=[observed.seed], device=found.device)
     record["orbits"] = stars.provenance["orbits"]
-    write_catalogue(out.at(STARS), stars.table, stars.cutflow, record, overwrite=overwrite)
+    wrote(write_catalogue(out.at(STARS), stars.table, stars.cutflow, record, overwrite=overwrite))
     out.save_fit(found, record, FITTED)
     out.save(result, record, RECOVERY)
     save_figure(figures.galaxy_recovery(result), out.at(FIGURE), record, overwrite=overwrite)
-    tell(replace(result, before=f"{galaxy.describe()}\n{stars.cutflow}"), output, quiet)
+    told = replace(result, before=f"{galaxy.describe()}\n{stars.cutflow}")
+    tell(told, output, quiet, facts=lambda: {"stars": record_of(stars), "fit": record_of(found)})

@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from ..errors import UsageError
 from ..fields import Argument, Option
 from ..mock.settings import MockSettings
 from ..stars.settings import DEFAULT_ELEMENTS
 from ..survey.settings import DEFAULT_COLUMNS, NO_FLAGS, SURVEYS, PrepareSettings
+from .answer import answer, warn, wrote
 from .console import Terminal
 from .options import Columns, Folder, Overwrite, Quiet, command
 from .output import Output
@@ -30,7 +29,9 @@ def mock(directory: Folder, *, settings: MockSettings, overwrite: Overwrite = Fa
         drawn = (settings.stars, settings.seed, settings.full)
         paths = make(directory, *drawn, progress, overwrite, settings.model, settings.survey)
     thinned = f"1 disc star in {paths.thinning:g} kept" if paths.thinning != 1 else "discs not thinned"
-    typer.echo(f"{paths.n_rows:,} rows ({thinned}) -> {paths.allstar.parent}")
+    wrote(*(path for path in (paths.allstar, paths.astronn, paths.members, paths.truth) if path.exists()))
+    facts = {"rows": paths.n_rows, "thinning": paths.thinning, "seed": settings.seed, "model": settings.model}
+    answer(f"{paths.n_rows:,} rows ({thinned}) -> {paths.allstar.parent}", facts)
 
 
 @command("halonmf prepare allStarLite-dr17-synspec_rev1.fits apogee_astroNN-DR17.fits -o stars.fits")
@@ -55,6 +56,7 @@ def prepare(
 
     Reads the catalogues, applies the quality cuts, and computes orbits in McMillan (2017) or MWPotential2014.
     """
+    from ..products.record import record
     from ..survey.prepare import prepare as make
 
     if no_flags:
@@ -69,7 +71,7 @@ def prepare(
         made = make(allstar, astronn, members, **chosen, settings=settings, progress=progress)
     out.save_stars(made.table, made.cutflow, made.provenance)
     for warning in made.warnings:
-        typer.echo(f"halonmf: {warning}", err=True)
+        warn(warning)
     known = made.provenance["settings"].get("survey")
     said = f"survey {known}" + (", by the columns of its catalogue" * (survey is None)) + "\n" if known else ""
-    typer.echo(f"{said}{made.cutflow}\n{len(made):,} stars -> {output}")
+    answer(f"{said}{made.cutflow}\n{len(made):,} stars -> {output}", lambda: {"survey": known, **record(made)})

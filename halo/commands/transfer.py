@@ -9,6 +9,7 @@ from ..fields import Argument, Option
 from ..fits.settings import Bootstrap
 from ..fits.transfer import ZeroPointSettings
 from ..io.atomic import CATALOGUES, FITS
+from .answer import wrote
 from .console import Terminal, tell
 from .options import Overwrite, Quiet, Stars, Table, command
 from .output import Output, opened
@@ -53,5 +54,5 @@ def zeropoints(
     record = out.record("zeropoints", choices, seeds=[bootstrap.seed])
     out.save(found, record)
     if moved is not None:
-        write_catalogue(moved, found.moved(catalogue.table), catalogue.cutflow, record, overwrite=overwrite)
+        wrote(write_catalogue(moved, found.moved(catalogue.table), catalogue.cutflow, record, overwrite=overwrite))
     tell(found, output, quiet)

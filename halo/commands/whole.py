@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from ..fields import Argument
 from ..fits.settings import Device, Solver
 from ..mock.settings import MockSettings
 from ..paper.settings import PaperSettings
-from .console import Terminal, compiling, leave
+from .answer import answer, leave, wrote
+from .console import Terminal, compiling
 from .interruption import leaving, resumable
 from .options import Folder, Only, Overwrite, Quiet, Resume, Truth, command
 
@@ -32,6 +31,7 @@ def demo(
     Files, orbits, fit, profile, boundary and picture.
     """
     from ..fits.fit import percentages
+    from ..rounding import ENERGY, measured
     from . import demo as pipeline
 
     with Terminal(quiet) as progress, compiling(quiet), leaving(HALF_DONE):
@@ -39,13 +39,17 @@ def demo(
             directory, stars=mock.stars, seed=mock.seed, device=device, overwrite=overwrite, progress=progress
         )
     half, fractions = shown.profile.crossings[0], percentages(shown.fit.names, shown.fit.mass_fractions)
-    true = ", ".join(f"{x:.4g}" for x in shown.true_crossing) or "never"
-    typer.echo(f"mock survey    {mock.stars:,} rows, 1 disc star in {shown.thinning:g} kept, seed {mock.seed}")
-    typer.echo(f"prepared       {len(shown.catalogue):,} stars; {shown.fit.cutflow.passed:,} chemically pure")
-    typer.echo(f"components     {fractions}; true accreted fraction {100 * shown.true_share:.1f} %")
-    typer.echo(f"transition     {half.describe('km2 / s2')}; in truth at {true}")
-    typer.echo(f"boundary       found in {shown.boundary.found} Lz columns")
-    typer.echo(f"files          {', '.join(file.name for file in shown.files)} in {directory}")
+    true = " and ".join(measured(x, ENERGY) for x in shown.true_crossing) or "never"
+    lines = (
+        f"mock survey    {mock.stars:,} rows, 1 disc star in {shown.thinning:g} kept, seed {mock.seed}",
+        f"prepared       {len(shown.catalogue):,} stars; {shown.fit.cutflow.passed:,} chemically pure",
+        f"components     {fractions}; true accreted fraction {100 * shown.true_share:.1f} %",
+        f"transition     {half.describe(ENERGY)}; in truth at {true}",
+        f"boundary       found in {shown.boundary.found} Lz columns",
+        f"files          {', '.join(file.name for file in shown.files)} in {directory}",
+    )
+    wrote(*shown.files)
+    answer("\n".join(lines), lambda: {"seed": mock.seed, "rows": mock.stars, **shown.record()})
     leave(shown.warning)
 
 
@@ -67,7 +71,7 @@ def paper(
     With a scoreboard and a page that holds them all. The recommended analysis takes as many components as the stars
     call for, and is compared with the paper's. An interrupted run continues with --resume.
     """
-    from ..paper.run import REPORT, run
+    from ..paper.run import REPORT, SCOREBOARD, SCORES, run
 
     with Terminal(quiet) as progress, compiling(quiet), resumable(progress, drop=("--overwrite",)):
         made = run(
@@ -81,21 +85,19 @@ def paper(
             overwrite=overwrite,
             progress=progress,
         )
-    if made.kept and not quiet:
-        number = len(made.parts) - len(made.kept)
-        typer.echo(f"kept           {len(made.kept)} of {len(made.parts)} steps, {number} made now")
-    if not quiet:
-        for name, why in made.skipped.items():
-            typer.echo(f"{name} left out: {why}")
-    for line in made.headlines:
-        typer.echo(line)
-    for text in made.said:
-        typer.echo(f"changed        {text}")
     counts = ", ".join(f"{count} {status}" for status, count in made.scores.counts.items())
-    typer.echo(f"sample         {made.scores.sample}, {made.scores.stars:,} chemically pure stars")
-    typer.echo(f"scoreboard     {counts}")
-    for each in made.scores.components:
-        if not each.trusted:
-            typer.echo(f"not trusted    {each.describe()}")
-    typer.echo(f"left           {made.figures} figures, {made.tables} tables, {REPORT} in {directory}")
-    leave("; ".join(made.warnings))
+    now = len(made.parts) - len(made.kept)
+    kept = f"kept           {len(made.kept)} of {len(made.parts)} steps, {now} made now"
+    lines = (
+        *([kept] if made.kept and not quiet else []),
+        *(f"{name} left out: {why}" for name, why in (() if quiet else made.skipped.items())),
+        *made.headlines,
+        *(f"changed        {text}" for text in made.said),
+        f"sample         {made.scores.sample}, {made.scores.stars:,} chemically pure stars",
+        f"scoreboard     {counts}",
+        *(f"not trusted    {each.describe()}" for each in made.scores.components if not each.trusted),
+        f"left           {made.figures} figures, {made.tables} tables, {REPORT} in {directory}",
+    )
+    wrote(directory / REPORT, directory / SCOREBOARD, directory / SCORES)
+    answer("\n".join(lines), made.record)
+    leave(*made.warnings)

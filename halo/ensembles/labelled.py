@@ -58,7 +58,7 @@ def labelled(summary: Summary, record: Mapping[str, Any]) -> Labels:
     axes = _axes(parts)
     arrays = dict(axes.arrays)
     arrays |= labels(CONFIGURATION, [part.label or WHOLE for part in parts], "what sets the configuration apart")
-    arrays |= labels(STATISTIC, STATISTICS, "statistic of the replicates; docs/uncertainties.md")
+    arrays |= labels(STATISTIC, STATISTICS, "statistic of the replicates")
     arrays |= _of_parts(parts)
     names = dict.fromkeys(name for part in parts for name in part.statistics)
     for name in names:

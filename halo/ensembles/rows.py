@@ -16,6 +16,7 @@ from ..fits.verdict import Verdict
 from ..io.columns import described
 from ..io.notebook import Shown, curves
 from ..replicates.table import find, key, subjects
+from ..rounding import DIGITS, ENERGY, measured, number, unit_text
 from ..stars.variables import unit_of
 from .labelled import labelled
 from .statistics import OVER, STATISTICS, TIMES, Group, Part, accreted_product
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 KEYS = ("label", "product", "component", "at", "lower", "upper", "axis_unit", "unit")
 """Columns that identify the number of a row."""
 COLUMNS = (*STATISTICS, "spread", "lowest", "highest", "n_setups")
+SPREAD = ("mean", "spread", "se")
+NOWHERE = "no single crossing"
 ALL = "all set-ups"
 """Label of the rows over configurations, as files have it."""
 
@@ -290,58 +293,49 @@ def _apart(group: Group, labelled: bool) -> Iterator[str]:
     yield f"over {len(group.members):,} configurations{label}: mean, spread over them, sampling error within one"
     names = component_names(group.setup.fit.solver.components)
     for j, name in enumerate(names):
-        mean, spread, se = (100 * group("mass_fraction", x)[j] for x in ("mean", "spread", "se"))
-        yield f"  mass fraction {name:3s} {mean:6.2f} %   spread {spread:.2f}   sampling {_known(se, '.2f')}"
+        yield f"  mass fraction {name:3s} {_over('%', *(100 * group('mass_fraction', x)[j] for x in SPREAD))}"
     if key("accreted_fraction") in group.statistics:
-        mean, spread, se = (100 * group.accreted(x) for x in ("mean", "spread", "se"))
-        yield f"  accreted fraction {mean:6.2f} %   spread {spread:.2f}   sampling {_known(se, '.2f')}"
+        yield f"  accreted fraction {_over('%', *(100 * group.accreted(x) for x in SPREAD))}"
     for variable in subjects("crossing", group.statistics):
         name = key("crossing", variable)
-        scale, unit, digits = _scale(variable)
         for i, level in enumerate(group.coordinates["levels"]):
-            mean, spread, se = (group(name, x)[i] / scale for x in ("mean", "spread", "se"))
-            number = int(group(name, "n_setups")[i])
-            if number:
+            often = int(group(name, "n_setups")[i])
+            if often:
+                said = _over(unit_of(variable), *(group(name, x)[i] for x in SPREAD))
                 yield (
-                    f"  {group.reading.label} {100 * level:2.0f} % against {variable:2s} {mean:8.{digits}f}{unit}   "
-                    f"spread {_known(spread, f'.{digits}f')}   sampling {_known(se, f'.{digits}f')}   "
-                    f"crosses once in {number} of {len(group.members)}"
+                    f"  {group.reading.label} {100 * level:2.0f} % against {variable:2s} {said}   "
+                    f"crosses once in {often:,} of {len(group.members):,}"
                 )
 
 
+def _over(unit: str, mean: float, spread: float, se: float) -> str:
+    """Return a mean over configurations, rounded by the smaller of its two errors, and both of them."""
+    errors = [float(x) for x in (spread, se) if np.isfinite(x) and x]
+    said = f"{number(float(mean), unit, error=min(errors, default=np.nan))} {unit_text(unit)}".rstrip()
+    found = [measured(float(x), unit, digits=DIGITS) if np.isfinite(x) else "-" for x in (spread, se)]
+    return f"{said}   spread {found[0]}   sampling {found[1]}"
+
+
 def _percent(part: Part, name: str, at: tuple[int, ...]) -> str:
-    base, low, high, se = (100 * part(name, x)[at] for x in ("base", "low_68", "high_68", "se"))
-    if not part.used:
-        return f"{base:6.2f} %"
-    return f"{base:6.2f} %  [{_known(low, '.2f')}, {_known(high, '.2f')}]  se {_known(se, '.2f')}"
+    base, low, high, se = (float(100 * part(name, x)[at]) for x in ("base", "low_68", "high_68", "se"))
+    said = measured(base, "%", interval=(low, high), digits=4)
+    return f"{said}, se {measured(se, '%', digits=DIGITS)}" if np.isfinite(se) else said
 
 
 def _energy(part: Part, name: str, at: tuple[int, ...]) -> str:
-    base, low, high = (part(name, x)[at] / 1e5 for x in ("base", "low_68", "high_68"))
-    interval = f"  [{_known(low, '.4f')}, {_known(high, '.4f')}]" if part.used else ""
-    return f"{base:.4f}e5 km2 / s2{interval}"
+    base, low, high = (float(part(name, x)[at]) for x in ("base", "low_68", "high_68"))
+    return measured(base, ENERGY, interval=(low, high))
 
 
 def _crossing(part: Part, variable: str, i: int) -> str:
-    scale, unit, digits = _scale(variable)
-    name = key("crossing", variable)
-    base, low, high = (part(name, x)[i] / scale for x in ("base", "low_68", "high_68"))
-    said = f"{base:.{digits}f}{unit}" if np.isfinite(base) else "no single crossing"
+    name, unit = key("crossing", variable), unit_of(variable)
+    base, low, high = (float(part(name, x)[i]) for x in ("base", "low_68", "high_68"))
     if not part.used:
-        return said
+        return measured(base, unit) if np.isfinite(base) else NOWHERE
     never, once, often, untold = (int(x) for x in part.counts[name][:, i])
-    if once and np.isfinite(low + high):
-        said += f"  [{_known(low, f'.{digits}f')}, {_known(high, f'.{digits}f')}]"
+    limits = (low, high) if once and np.isfinite(low + high) else ()
+    said = measured(base, unit, interval=limits) if np.isfinite(base) else NOWHERE
+    if limits and not np.isfinite(base):
+        said += f" ({number(low, unit)} to {measured(high, unit)})"
     why = [f"{n:,} {what}" for n, what in ((never, "never"), (often, "more than once"), (untold, "too few stars")) if n]
     return f"{said}  crosses once in {once:,} of {part.used:,}{' (' * bool(why)}{', '.join(why)}{')' * bool(why)}"
-
-
-def _scale(variable: str) -> tuple[float, str, int]:
-    if variable == "E":
-        return 1e5, "e5 km2 / s2", 4
-    unit = unit_of(variable)
-    return 1.0, f" {unit}" if unit else "", 0 if variable == "Lz" else 3
-
-
-def _known(x: float, form: str) -> str:
-    return format(float(x), form) if np.isfinite(x) else "-"

@@ -17,6 +17,7 @@ from ..io.columns import described
 from ..products.compiling import as_python, compiled
 from ..products.crossings import crossings, single_crossings
 from ..products.profile import LEVELS, MIN_STARS, Crossing
+from ..rounding import measured, number
 from ..stars.variables import unit_of
 from .setups import Setups
 from .statistics import OVER, over_configurations
@@ -128,14 +129,14 @@ class Spread:
     def describe(self) -> str:
         """Return a line per crossing with its spread over configurations and the limits of its bootstrap."""
         unit = unit_of(self.variable)
-        lines = [f"{self.setups} configurations, {self.replicates} replicates"]
+        lines = [f"{self.setups:,} configurations, {self.replicates:,} replicates"]
         for i, crossing in enumerate(self.crossings):
             line = f"{self.reading.label} {crossing.describe(unit)}"
             if np.isfinite(self.crossing_sigma[i]):
-                line += f", spread {self.crossing_sigma[i]:.2g}"
+                line += f", spread {measured(self.crossing_sigma[i], unit, digits=2)}"
             if np.isfinite(self.crossing_noise[:, i]).all():
                 low, high = self.crossing_noise[:, i]
-                line += f", bootstrap {low:+.2g} to {high:+.2g}"
+                line += f", bootstrap {number(low, unit, 2, signed=True)} to {number(high, unit, 2, signed=True)}"
             lines.append(line)
         return "\n".join(lines)
 

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from ..ensembles.spread import Spread
 from ..errors import UsageError
+from ..io.columns import described
 from . import captions
 from . import style as look
 from .picture import Picture, styled
@@ -121,7 +122,7 @@ def _data(
                 part["accreted_lower"], part["accreted_upper"] = share + _noise(one)
                 part["truth"] = truths.get(selection, {}).get(name, np.full(number, np.nan))
                 parts.append(part)
-    return vstack(parts)
+    return described(vstack(parts), "fractions")
 
 
 @styled

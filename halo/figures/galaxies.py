@@ -72,7 +72,7 @@ def simulations(
         axes.set_ylim(-0.03, 1.03)
         axes.set_xlim(*galaxies[0].profiles[name].bins.edges[0][[0, -1]])
     panels[0].set_ylabel("fraction of the mass")
-    handles = [Patch(fc=shade, label=text) for shade, text in ((IN_SITU, "in situ"), (ACCRETED, "accreted"))]
+    handles: list[Any] = [Patch(fc=shade, label=text) for shade, text in ((IN_SITU, "in situ"), (ACCRETED, "accreted"))]
     for galaxy, style in zip(galaxies, _styles(len(galaxies)), strict=True):
         wide = galaxy.galaxy.name in (thick or ())
         handles.append(Line2D([], [], c="0.3", ls=style, lw=3.2 if wide else 1.5, label=galaxy.galaxy.name))

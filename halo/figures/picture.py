@@ -37,7 +37,7 @@ _UNDATED: dict[str, dict[str, Any]] = {"png": {}, "pdf": {"CreationDate": None},
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Picture:
     """A figure with its caption, its alternative text and its numbers.
 
@@ -66,6 +66,9 @@ class Picture:
     def __post_init__(self) -> None:
         if not (self.caption and self.alt):
             raise ValueError("a picture needs a caption and an alternative text; one of them is empty.")
+
+    def __repr__(self) -> str:
+        return f"Picture({self.alt!r})"
 
     def _repr_html_(self) -> str:
         """Return the picture for a notebook, with its caption below and its alternative text."""

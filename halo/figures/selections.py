@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from ..errors import UsageError
 from ..fits.apply import Application
 from ..fits.fit import Fit
+from ..io.columns import described
 from ..products.boundary import Boundary
 from . import captions, panels
 from . import style as look
@@ -112,4 +113,4 @@ def _boundaries(boundary: Boundary, other: Boundary | None, other_name: str) -> 
     table = boundary.table()
     if other is not None and np.array_equal(other.Lz_edges, boundary.Lz_edges):
         table[f"E_smoothed {other_name}"] = other.smoothed * table["E"].unit
-    return table
+    return described(table, "boundary")

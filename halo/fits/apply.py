@@ -100,9 +100,7 @@ class Application:
         """
         table = weights_table(self.mixtures, self.W, self.fractions, self.names, self.ended())
         if self.zeropoints is not None:
-            table.meta["zeropoints"] = self.zeropoints.record() | {
-                "draws": 0 if self.drawn is None else len(self.drawn)
-            }
+            table.meta["zeropoints"] = self.zeropoints.brief() | {"draws": 0 if self.drawn is None else len(self.drawn)}
         if self.drawn is not None:
             for name, edge in zip(("low", "high"), self.interval(), strict=True):
                 for component, column in zip(self.names, edge.T, strict=True):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import UsageError
+from ..rounding import number
 from .settings import Solver
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def not_converged(status: str, kkt: float, bins: int = 0) -> str:
     bins : int
         Number of bins whose weights, with the components held, did not converge.
     """
-    parts = [] if status == CONVERGED else [f"the fit ({status}, KKT residual {kkt:.2g}: {message(status)})"]
+    parts = (
+        [] if status == CONVERGED else [f"the fit ({status}, KKT residual {number(kkt, digits=2)}: {message(status)})"]
+    )
     parts += [f"the weights of {bins} bins"] if bins else []
     return f"not converged: {'; '.join(parts)}" if parts else ""
 

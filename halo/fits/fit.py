@@ -13,6 +13,7 @@ from astropy.table import QTable
 from ..errors import UsageError
 from ..io.notebook import Shown, bar
 from ..mixtures.counts import Mixtures, mix
+from ..rounding import number
 from ..stars.catalogue import StarsLike
 from ..stars.clusters import members, number_by_cluster
 from ..stars.cutflow import CutFlow
@@ -153,8 +154,9 @@ class Fit(Shown, Measured):
 
     @property
     def ended(self) -> str:
-        """How the fit ended, such as "212 iterations, CONVERGED, KKT residual 3e-08"."""
-        return f"{self.n_iter} iteration{'s' * (self.n_iter != 1)}, {self.status}, KKT residual {self.kkt:.2g}"
+        """How the fit ended, such as "212 iterations, CONVERGED, KKT residual 3.0e-8"."""
+        plural = "s" * (self.n_iter != 1)
+        return f"{self.n_iter:,} iteration{plural}, {self.status}, KKT residual {number(self.kkt, digits=2)}"
 
     @property
     def composition(self) -> str:

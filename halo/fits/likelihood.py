@@ -27,6 +27,7 @@ from astropy.table import Table
 from ..errors import UsageError
 from ..io.columns import described
 from ..io.notebook import Shown, bar
+from ..rounding import percent
 from .engine import not_converged
 from .fit import NAMES, Fit
 from .held_fraction import Counts, dependence
@@ -90,7 +91,7 @@ class Likelihood(Shown):
         """Return a line per component, and what the intervals are."""
         width = max(map(len, self.names))
         lines = [
-            f"{name:<{width}}  {100 * x:6.2f} %  [{100 * a:.2f}, {100 * b:.2f}]"
+            f"{name:<{width}}  {percent(x, interval=(a, b))}"
             for name, x, a, b in zip(self.names, self.fraction, self.low, self.high, strict=True)
         ]
         said = f"{self.level:.0%} intervals".replace("%", " %")

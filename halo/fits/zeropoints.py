@@ -14,6 +14,7 @@ from astropy.table import QTable, Table
 from ..errors import InputError, UsageError
 from ..io.columns import described
 from ..io.tables import load_table
+from ..rounding import measured
 from ..stars.catalogue import Catalogue, StarsLike, read_catalogue
 from ..stars.origin import MOVED, check_scale, scale_of, survey_of
 from ..stars.variables import parts_of, values
@@ -164,7 +165,7 @@ class ZeroPoints:
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(f"{where}: no table of zero points ({error}); make one with halonmf zeropoints.") from None
 
-    def record(self) -> dict[str, Any]:
+    def brief(self) -> dict[str, Any]:
         """Return what results say of the zero points that they were made with."""
         rows = zip(self.names, self.offset, self.error, self.slope, strict=True)
         return {
@@ -181,11 +182,11 @@ class ZeroPoints:
         """Return a line on the surveys and one per abundance."""
         lines = [f"{self.survey or 'the stars'} - {self.scale or 'the reference'}, by {self.method}:"]
         for i, name in enumerate(self.names):
-            trend = f", {self.slope[i]:+.3f} +- {self.slope_error[i]:.3f} per dex" if self.slope[i] else ""
-            lines.append(
-                f"{name:8s} {self.offset[i]:+.4f} +- {self.error[i]:.4f} dex{trend} ({self.n_stars[i]:,} stars, "
-                f"scatter {self.scatter[i]:.3f})"
-            )
+            slope = measured(self.slope[i], error=self.slope_error[i], signed=True)
+            offset = measured(self.offset[i], "dex", error=self.error[i], signed=True)
+            scatter = measured(self.scatter[i], "dex", digits=2)
+            trend = f", {slope} per dex" if self.slope[i] else ""
+            lines.append(f"{name:8s} {offset}{trend} ({self.n_stars[i]:,} stars, scatter {scatter})")
         if self.slope.any():
             lines.append(f"trends are about [Fe/H] = {self.pivot:.2f}")
         return "\n".join(lines)

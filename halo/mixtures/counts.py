@@ -100,14 +100,14 @@ class Mixtures:
 
     def describe(self) -> str:
         """Return one line on what was counted and what was left out."""
-        parts = [f"{len(self.rows) - self.outside_bins} of {len(self.rows)} stars in {len(self.bins)} bins"]
+        parts = [f"{len(self.rows) - self.outside_bins:,} of {len(self.rows):,} stars in {len(self.bins):,} bins"]
         for plane, outside in zip(self.chemistry.planes, self.outside_images, strict=True):
             if outside:
-                parts.append(f"{outside} outside the {plane} image")
+                parts.append(f"{outside:,} outside the {plane} image")
         if self.empty_bins:
             tied = any(not axis.regular for axis in self.bins.axes)  # of equal-count bins nothing else empties one
             why = " (stars of equal value stay in one bin: take regular bins)" if tied else ""
-            parts.append(f"{self.empty_bins} bin{'s' * (self.empty_bins > 1)} empty{why}")
+            parts.append(f"{self.empty_bins:,} bin{'s' * (self.empty_bins > 1)} empty{why}")
         if self.weights is not None:
             parts.append(f"by their weights as many as {self.effective_stars:,.0f} (effective number)")
         return ", ".join(parts)

@@ -12,6 +12,7 @@ from ..errors import HalonmfError, InputError
 from ..io.columns import described
 from ..products.memberships import Reliability, memberships, reliability
 from ..replicates.table import key
+from ..rounding import number, unit_text
 from .amounts import amount
 from .blocks import Sheet
 from .numbers import two_components, values
@@ -169,11 +170,12 @@ def lines(compared: Sequence[Both]) -> tuple[str, ...]:
     """Return the first headline numbers for a terminal."""
     found = []
     for one in (one for one in compared if one.number.id in HEADLINES[:4]):
-        ours, two = (f"{row.value.value:.5g}" if row.value and row.value.value is not None else "none"
+        unit = one.number.unit
+        ours, two = (number(row.value.value, unit) if row.value and row.value.value is not None else "none"
                      for row in (one.ours, one.two))  # fmt: skip
         truth = one.ours.value.truth if one.ours.value is not None else None
-        true = f", in truth {truth:.5g}" if truth is not None else ""
-        unit = f" {one.number.unit}" if one.number.unit else ""
+        true = f", in truth {number(truth, unit)}" if truth is not None else ""
+        unit = f" {unit_text(unit)}" if unit else ""
         found.append(f"{one.number.what}: {ours}{unit}, of two components {two}{true}")
     return tuple(found)
 

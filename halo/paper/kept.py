@@ -19,6 +19,7 @@ from ..io.provenance import describe_input, libraries, own_version, plain
 from ..io.tables import load_table
 from ..simulations.particles import Galaxy
 from .blocks import Sheet
+from .page import as_shown
 from .part import Drawn, Part
 from .scoreboard import Value
 from .settings import PaperSettings
@@ -192,7 +193,8 @@ def _plain(part: Part) -> dict[str, Any]:
         "values": {name: vars(value) for name, value in part.values.items()},
         "pictures": {name: {"caption": x.caption, "alt": x.alt} for name, x in part.pictures.items()},
         "tables": list(part.tables),
-        "sheets": {name: vars(sheet) for name, sheet in part.sheets.items()},
+        # as the page shows them: read back from files, an empty text is not the same
+        "sheets": {name: vars(sheet) for name, table in part.tables.items() if (sheet := as_shown(part, name, table))},
         **{name: getattr(part, name) for name in ("said", "skipped", "warnings", "headlines")},
     }
 

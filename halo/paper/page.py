@@ -183,19 +183,29 @@ def _step(
             shown = tuple(file for file in files[name] if not file.endswith(".txt"))
             blocks.append(Plate(name, title, readable(picture.caption), readable(picture.alt), png, shown))
     for name, table in part.tables.items():
-        caption = str(table.meta.get("caption", name))
-        if len(table) > LONGEST:
-            caption += f" The first {SHOWN} of {len(table):,} rows; the others are in the file."
-        if name not in part.sheets and len(table.colnames) > WIDEST:
-            blocks.append(
-                Beside(f"{caption} {len(table):,} rows of {len(table.colnames)} columns.", tuple(files[name]))
-            )
-            continue
-        own = part.sheets.get(name) or sheet_of(table[:SHOWN] if len(table) > LONGEST else table, name, caption)
-        blocks.append(replace(own, files=tuple(files[name])))
+        own = as_shown(part, name, table)
+        if own is None:
+            said = f"{_caption(name, table)} {len(table):,} rows of {len(table.colnames)} columns."
+            blocks.append(Beside(said, tuple(files[name])))
+        else:
+            blocks.append(replace(own, files=tuple(files[name])))
     numbered = [name for name in step.products if name in PRODUCTS]
     title = f"{', '.join(numbered)}. {step.title}" if numbered else step.title
     return Section(f"part-{step.name}", title, tuple(blocks))
+
+
+def as_shown(part: Part, name: str, table: Any) -> Sheet | None:
+    """Return a table of a part as the page shows it; None where it is too wide."""
+    if name in part.sheets or len(table.colnames) <= WIDEST:
+        some = table[:SHOWN] if len(table) > LONGEST else table
+        return part.sheets.get(name) or sheet_of(some, name, _caption(name, table))
+    return None
+
+
+def _caption(name: str, table: Any) -> str:
+    caption = str(table.meta.get("caption", name))
+    more = f" The first {SHOWN} of {len(table):,} rows; the others are in the file."
+    return caption + more * (len(table) > LONGEST)
 
 
 def _left_out(skipped: Mapping[str, str], parts: Mapping[str, Part]) -> tuple[Block, ...]:

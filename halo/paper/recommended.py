@@ -41,6 +41,7 @@ from ..replicates.replicate import Base, begin, reduce, usable
 from ..replicates.sample import Stars
 from ..replicates.setup import Setup
 from ..replicates.table import key, subjects
+from ..rounding import measured
 from ..stars.catalogue import StarsLike, as_table
 from ..stars.variables import unit_of
 
@@ -193,8 +194,7 @@ class Recommended:
         """Return the choice of components, the verdict, and the quoted numbers with their intervals."""
         lines = [self.rank.sentence(), f"verdict: {self.fit.verdict.line}"]
         for what, value, low, high, unit in self.table().iterrows():
-            known = f" ({low:.4g} to {high:.4g})" if np.isfinite(low + high) else ""
-            lines.append(f"{what}: {value:.4g}{known}{' ' + unit if unit else ''}")
+            lines.append(f"{what}: {measured(float(value), str(unit), interval=(float(low), float(high)))}")
         said = f"accreted ({self.reading.label}) {100 * self.fit.accreted_fraction:.2f} %"
         return "\n".join([*lines, f"{len(self.fit.names)} components, {said}"])
 

@@ -76,6 +76,12 @@ class Paper:
     said: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
 
+    def record(self) -> dict[str, Any]:
+        """Return the scoreboard, what was left out and changed, and how many figures and tables there are."""
+        scores = {name: found for name, found in self.scores.record().items() if name != "provenance"}
+        told = {"headlines": list(self.headlines), "changed": list(self.said), "skipped": dict(self.skipped)}
+        return {**scores, **told, "figures": self.figures, "tables": self.tables}
+
 
 def run(
     directory: str | Path,

@@ -17,6 +17,7 @@ from ..io.columns import described
 from ..mixtures.bins import Bins, columns_of
 from ..mixtures.settings import Chemistry, Plane
 from ..products.boundary import Boundary
+from ..rounding import ENERGY, measured
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
@@ -165,10 +166,10 @@ class Aurora:
         E, drop = self.cut_off
         said = "too few for a drop of [Al/Fe]"
         if np.isfinite(E):
-            said = f"[Al/Fe] drops by {drop:.2f} dex at {E:.4g} km2 / s2"
+            said = f"[Al/Fe] drops by {drop:.2f} dex at {measured(E, ENERGY)}"
         known = int(np.isfinite(self.al_fe).sum())
         return (
-            f"{int(self.mask.sum())} pixels in the mask; {known} of {len(self.n_stars)} bins have stars enough; "
+            f"{int(self.mask.sum()):,} pixels in the mask; {known} of {len(self.n_stars)} bins have stars enough; "
             f"{said}; {int(self.metal_poor.sum())} retrograde bins of low [Fe/H]\n"
             f"{int(self.n_stars.sum()):,} stars of the branch"
         )

@@ -153,15 +153,15 @@ class Bifurcation:
 
     def describe(self) -> str:
         """Return the statistics of J_r of both branches, kpc km/s, and in which properties the branches differ."""
-        rows = ["J_r          stars       median         mean    std. dev.  [kpc km/s]"]
+        rows = ["branch       stars  J_r: median         mean    std. dev.  [kpc km/s]"]
         for name, n, found, errors in zip(BRANCHES, self.n_stars, self.statistics, self.error, strict=True):
             numbers = " ".join(f"{x:6.0f} +- {e:<3.0f}" for x, e in zip(found, errors, strict=True))
             rows.append(f"{name:<10} {n:7,}  {numbers}")
         low, high = self.difference_interval
-        spans = " ".join(f"{a:5.0f}..{b:<5.0f}" for a, b in zip(low, high, strict=True))
+        spans = " ".join(f"{f'{a:.0f} to {b:.0f}':>13}" for a, b in zip(low, high, strict=True))
         names = ", ".join(row.name for row in self.scan if row.differs)
         differing = f"of {len(self.scan)} properties the branches differ in {names or 'none'}"
-        return "\n".join([*rows, f"difference, 95 %    {spans}", differing])
+        return "\n".join([*rows, f"difference, 95 %  {spans}", differing])
 
     def problems(self) -> str:
         """Return the empty string: nothing here can fail to converge."""

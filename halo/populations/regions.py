@@ -345,4 +345,4 @@ def outlines(regions: Mapping[str, Region], plane: Plane) -> Table:
         if region.plane == plane and region.polygon is not None
         for x, y in region.polygon
     ]
-    return Table(rows=rows, names=("region", "x", "y"), dtype=(str, float, float))
+    return described(Table(rows=rows, names=("region", "x", "y"), dtype=(str, float, float)), "regions")

@@ -16,6 +16,7 @@ from ..fits.store import FitLike, as_fit
 from ..io.columns import described
 from ..io.notebook import Shown, curves
 from ..mixtures.settings import Axis
+from ..rounding import count, measured, number, titled
 from ..stars.catalogue import StarsLike
 from ..stars.published_line import BK23_OFFSET, belokurov_kravtsov
 from ..stars.settings import Selection
@@ -131,9 +132,12 @@ class Boundary(Shown, Measured):
 
     def describe(self) -> str:
         """Return the boundary, a line per Lz column, and in how many columns there is one."""
-        rows = ["      Lz  stars            E     smoothed  status"]
-        for row in zip(self.Lz, self.n_stars, self.E, self.smoothed, self.status, strict=True):
-            rows.append("{:8.0f} {:6d} {:12.4g} {:12.4g}  {}".format(*row))
+        heads = titled("Lz", ACTION), "stars", titled("E", ENERGY), titled("smoothed", ENERGY)
+        rows = [f"{'  '.join(heads)}  status"]
+        for Lz, n, E, smoothed, status in zip(self.Lz, self.n_stars, self.E, self.smoothed, self.status, strict=True):
+            cells = count(Lz), count(n), number(E, ENERGY), number(smoothed, ENERGY)
+            texts = [f"{cell:>{max(len(head), 7)}}" for cell, head in zip(cells, heads, strict=True)]
+            rows.append(f"{'  '.join(texts)}  {status}")
         return "\n".join([*rows, f"boundary in {self.found} columns"])
 
     def problems(self) -> str:
@@ -146,7 +150,7 @@ class Boundary(Shown, Measured):
         facts = {
             "stars": f"{int(self.n_stars.sum()):,} in {len(self.E)} Lz columns",
             "found": f"in {self.found} columns, at {100 * self.level:g} % of {self.application.reading.label}",
-            "E": f"{low:.4g} to {high:.4g} km2 / s2" if good.any() else "nowhere",
+            "E": f"{number(low, ENERGY)} to {measured(high, ENERGY)}" if good.any() else "nowhere",
             "status": self.problems() or "converged",
         }
         margin = 0.1 * (high - low)

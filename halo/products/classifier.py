@@ -18,6 +18,7 @@ from astropy.utils.masked import Masked
 from ..errors import InputError, UsageError
 from ..io.columns import described
 from ..orbits.convention import UNKNOWN, Convention, stated
+from ..rounding import measured
 from ..stars.published_line import BK23_OFFSET, belokurov_kravtsov
 from ..units import ACTION, ENERGY, Measured, in_unit, like
 from .boundary import Boundary
@@ -46,6 +47,17 @@ class Classified:
         """Return the three columns as a table."""
         columns = {"P_accreted": self.P_accreted, "accreted": self.accreted, "in_range": self.in_range}
         return described(Table(columns), "classified")
+
+    def record(self) -> dict[str, Any]:
+        """Return how many there are, above the boundary and beyond its range: the rows stand in the table."""
+        known = np.isfinite(self.P_accreted)
+        return {
+            "stars": len(known),
+            "classified": int(known.sum()),
+            "accreted": int(self.accreted.sum()),
+            "accreted_by_probability": float(self.P_accreted[known].sum()),
+            "out_of_range": int((known & ~self.in_range).sum()),
+        }
 
     def problems(self) -> str:
         """Return the empty string: nothing here can fail to converge."""
@@ -266,9 +278,10 @@ class Classifier(Measured):
         if not np.isfinite(self.offset.value):
             said = f"no offset: the fraction does not cross {100 * self.level:g} % once along E - E_BK23(Lz)"
         else:
-            said = f"the line of Belokurov & Kravtsov (2023) moved by {self.offset.value:.4g} km2 / s2"
-            if self.replicates:
-                said += f" ({self.offset.lower:.4g} to {self.offset.upper:.4g} at {100 * self.coverage:g} %)"
+            limits = (self.offset.lower, self.offset.upper) if self.replicates else ()
+            by = measured(self.offset.value, ENERGY, interval=limits)
+            said = f"the line of Belokurov & Kravtsov (2023) moved by {by}"
+            said += f" at {100 * self.coverage:g} %" if self.replicates else ""
         return "\n".join([*lines[:-1], said, *lines[-1:]])
 
     def problems(self) -> str:

@@ -13,6 +13,7 @@ from ..fits.conventions import checked
 from ..fits.engine import CONVERGED
 from ..fits.store import FitLike, as_fit
 from ..io.columns import described
+from ..rounding import measured
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
@@ -91,10 +92,9 @@ class Eccentricities:
         """Return a line per component with its peak and what it was made of, and how many there are."""
         lines = []
         for j, name in enumerate(self.names):
-            low, high = self.peak_intervals[:, j]
-            interval = f" ({low:.3f} to {high:.3f})" if np.isfinite(low) else ""
-            kept = f"{self.kept[j]} bins, {self.n_stars[j]:,} stars"
-            lines.append(f"{name}: peak at e = {self.peaks[j]:.3f}{interval}; {kept}")
+            peak = measured(self.peaks[j], interval=self.peak_intervals[:, j].tolist(), digits=3)
+            kept = f"{self.kept[j]:,} bins, {self.n_stars[j]:,} stars"
+            lines.append(f"{name}: peak at e = {peak}; {kept}")
         return "\n".join([*lines, f"{len(self.names)} components, {len(self.edges) - 1} bins"])
 
     def problems(self) -> str:

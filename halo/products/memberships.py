@@ -37,6 +37,7 @@ from ..stars.cutflow import CutFlow
 from ..stars.selection import choose
 from ..stars.variables import values
 from ..stars.weights import weights_of
+from .record import flow_record
 from .settings import PRIOR_COUNTS as PRIOR_COUNTS
 
 
@@ -104,6 +105,18 @@ class Memberships:
             table["P_accreted"] = self.P_accreted
         table["bin"], table["images"] = self.bins, self.images
         return described(table, "stars")
+
+    def record(self) -> dict[str, Any]:
+        """Return how many stars belong to each component by probability: the stars stand in the table."""
+        sums = np.nansum(self.probability, axis=0)
+        return {
+            "stars": len(self.stars),
+            "probability": dict(zip(self.names, sums.tolist(), strict=True)),
+            "accreted_by_probability": float(self.reading.of(sums)),
+            "without_probability": self.outside,
+            "partly_outside_images": int((self.images < self.images.max(initial=0)).sum()),
+            "cutflow": flow_record(self.cutflow),
+        }
 
     def describe(self) -> str:
         """Return the cut-flow, how many stars belong to each component by probability, and how many have none."""

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..io.columns import described
+from ..rounding import ENERGY, measured
 from ..stars.published_line import BK23_OFFSET, mean_line
 from .boundary import Boundary
 
@@ -63,8 +64,10 @@ class Offset:
     def describe(self) -> str:
         """Return a line with the mean differences."""
         sides = ((0, "all"), (1, "prograde"), (-1, "retrograde"))
-        means = ", ".join(f"{self.mean(side):.4g} ({name}, {self.columns(side)} columns)" for side, name in sides)
-        return f"boundary minus the line of Belokurov & Kravtsov (2023), mean in km2 / s2: {means}"
+        means = ", ".join(
+            f"{measured(self.mean(side), ENERGY)} ({name}, {self.columns(side)} columns)" for side, name in sides
+        )
+        return f"boundary minus the line of Belokurov & Kravtsov (2023), mean: {means}"
 
     def problems(self) -> str:
         """Return the empty string: nothing here can fail to converge."""

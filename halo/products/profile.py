@@ -16,6 +16,7 @@ from ..fits.zeropoints import ZeroPointsLike
 from ..io.columns import described
 from ..io.notebook import Shown, curves
 from ..mixtures.bins import BinsLike
+from ..rounding import number, unit_text
 from ..stars.catalogue import StarsLike
 from ..stars.settings import Selection
 from ..stars.variables import unit_of
@@ -53,13 +54,13 @@ class Crossing:
         return units.Quantity(np.asarray(self.at, dtype=float), self.unit)
 
     def describe(self, unit: str = "") -> str:
-        """Return a phrase such as "50 % at -1.67e+05 km2 / s2"; never an invented number."""
+        """Return a phrase such as "50 % at -1.670e5 km2/s2"; never an invented number."""
         name = f"{100 * self.level:g} %"
         if not self.at:
             return f"{name} never"
-        places = ", ".join(f"{x:.4g}" for x in self.at)
+        places = ", ".join(number(x, unit) for x in self.at)
         times = "" if len(self.at) == 1 else f" ({len(self.at)} crossings)"
-        return f"{name} at {places}{' ' + unit if unit else ''}{times}"
+        return f"{name} at {places}{' ' + unit_text(unit) if unit else ''}{times}"
 
 
 @dataclass(frozen=True, repr=False)

@@ -15,7 +15,8 @@ from astropy.table import Table
 class Product(Protocol):
     """A result that can be written as a table, described in words, and asked whether all went well.
 
-    A product with several tables also has ``tables()``, a dict by name whose first entry is that of `table`.
+    A product with several tables also has ``tables()``, a dict by name whose first entry is that of `table`. One whose
+    table is not what programs want has ``record()``, a dict; `record.record` makes it of the others.
     """
 
     def table(self) -> Table:

@@ -17,6 +17,7 @@ from ..fits.intervals import RECOMMENDED, Ordered, interval_type
 from ..fits.reading import ACCRETED, Reading
 from ..fits.store import FitLike, as_fits
 from ..io.columns import described
+from ..rounding import titled
 from .compiling import Run, as_python, compiled
 from .histograms import PERCENTILES, percentiles_of
 from .settings import TableSettings
@@ -104,7 +105,9 @@ class Table1:
         """
         known = np.isfinite(self.share_interval).all(axis=0)
         title = f"fraction, {100 * self.level:g} % interval" if known.any() else "fraction"
-        lines = [f"component {title:<26}" + "".join(f"{name:>26}" for name in self.variables)]
+        at = "/".join(f"{q:g}" for q in self.q) + " %"
+        heads = "".join(f"{titled(f'{name} {at}', 'dex'):>26}" for name in self.variables)
+        lines = [f"component {title:<26}{heads}"]
         for i, name in enumerate(self.components):
             low, high = 100 * self.share_interval[:, i]
             shown = f"{100 * self.share[i]:6.2f} %" + (f" ({low:.2f} to {high:.2f})" if known[i] else "")

@@ -12,6 +12,7 @@ from astropy import units as u
 from astropy.table import Column, QTable, Table
 
 from ..errors import HalonmfError, InputError, UsageError
+from ..io import columns as vocabulary
 from ..io.provenance import plain, provenance
 from ..orbits.convention import ZERO_POINT, Convention, own
 from ..progress import Progress, announce, silent
@@ -339,4 +340,4 @@ def _ordered(stars: Table, settings: PrepareSettings) -> QTable:
     names += [n for n in stars.colnames if n not in names and n not in dropped]
     out = QTable(stars[names], masked=False)
     out["APOGEE_ID"] = [i.decode("ascii", "replace") if isinstance(i, bytes) else str(i) for i in stars["APOGEE_ID"]]
-    return out
+    return vocabulary.described(out, vocabulary.STARS)

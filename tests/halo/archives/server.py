@@ -76,7 +76,7 @@ def serving():
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            if fault == "other":
+            if fault == "other" and start:
                 start += 1
             piece = content[start:]
             self.send_response(206 if wanted and archive.ranges and same else 200)

@@ -1,11 +1,17 @@
 """Files from a server that fails as servers do: they come whole, or what came is kept and the error says why."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from halonmf.halo.archives import fetch as fetching
 from halonmf.halo.archives.fetch import carry_out, plan
-from halonmf.halo.archives.transfer import TRIES, Connection, parts
+from halonmf.halo.archives.sources import Remote
+from halonmf.halo.archives.transfer import TRIES, Connection, Transfer, parts
 from halonmf.halo.errors import InputError, OutputError, UnreachableError
 
 from .server import serving, sha1
@@ -118,6 +124,13 @@ def test_another_piece_than_was_asked_for_is_not_appended(get, archive, tmp_path
     assert (tmp_path / "out" / "stars.fits").read_bytes() == CONTENT
 
 
+def test_a_file_of_another_length_than_is_known_is_refused(get, archive, tmp_path):
+    archive.heads = False
+    with pytest.raises(InputError, match="has 3,000,000 bytes and should have 77; the archive has another file"):
+        get(size=77)
+    assert left(tmp_path) == []
+
+
 def test_a_part_that_is_longer_than_the_file_is_thrown_away(get, tmp_path):
     (tmp_path / "out").mkdir()
     parts(tmp_path / "out", "stars.fits")[0].write_bytes(b"x" * (len(CONTENT) + 5))
@@ -179,6 +192,30 @@ def test_too_little_space_is_said_before_anything_is_written(get, archive, tmp_p
     assert not (tmp_path / "new").exists()
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    faults=st.lists(st.sampled_from(["cut", "other", 500, 503, 429]), max_size=12),
+    size=st.integers(1, 400_000),
+    ranges=st.booleans(),
+    version=st.booleans(),
+)
+def test_whatever_goes_wrong_the_file_is_whole_or_its_part_is_its_beginning(faults, size, ranges, version):
+    content = CONTENT[:size]
+    with serving() as archive, tempfile.TemporaryDirectory() as folder:
+        url = archive.put("/d/f", content)
+        archive.ranges, archive.version, archive.faults["/d/f"] = ranges, version, list(faults)
+        target = Path(folder) / "f"
+        transfer = Transfer(Remote(url), Path(folder), size, Connection(sleep=lambda _: None))
+        try:
+            transfer(url, str(target))
+            assert target.read_bytes() == content
+            assert sorted(path.name for path in Path(folder).iterdir()) == ["f"]
+        except UnreachableError:
+            assert len(faults) >= TRIES
+            part = parts(Path(folder), "f")[0]
+            assert not part.exists() or content.startswith(part.read_bytes())
+
+
 @pytest.mark.parametrize("name", ["d.sha1sum", "apogee.md5sum"])
 def test_the_list_next_to_the_file_gives_the_checksum(get, archive, tmp_path, name):
     import hashlib
@@ -191,6 +228,17 @@ def test_the_list_next_to_the_file_gives_the_checksum(get, archive, tmp_path, na
     assert left(tmp_path) == ["stars.fits"]
     archive.put(f"/d/{name}", f"{'1' * len(digits)}  stars.fits\n".encode())
     with pytest.raises(OutputError, match=f"exists and is not the file of the archive .{algorithm}:1111"):
+        get(checksum="", checksums="folder")
+
+
+def test_a_list_of_every_file_of_a_survey_is_read_as_far_as_is_needed(get, archive, monkeypatch):
+    from halonmf.halo.archives import checksums
+
+    monkeypatch.setattr(checksums, "MOST", 100_000)
+    many = "".join(f"{i:040x}  a/{i}.fits\n" for i in range(20_000))  # a megabyte
+    archive.put("/d/", b"<a href='all.sha1sum'>x</a>")
+    archive.put("/d/all.sha1sum", f"{many}{'3' * 40}  b/stars.fits\n{many}".encode())
+    with pytest.raises(InputError, match="has not the checksum sha1:3333"):
         get(checksum="", checksums="folder")
 
 

@@ -32,7 +32,8 @@ def test_it_says_what_differs_and_by_how_much(pair, tmp_path):
 def test_json_is_the_comparison_of_python(pair, tmp_path):
     stars, a, b = pair
     said = ok("compare", a, b, stars, "-o", tmp_path / "c.ecsv", "--replicates", 20, "--json")
-    assert json.loads(said) == halo.compare(a, b, stars, replicates=20).record()
+    found = halo.compare(a, b, stars, replicates=20).record()
+    assert {name: json.loads(said)[name] for name in found} == found
 
 
 def test_the_figure_is_drawn_beside_the_table(pair, tmp_path):

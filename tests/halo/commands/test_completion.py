@@ -2,6 +2,8 @@
 
 import os
 import resource
+import shlex
+import shutil
 import subprocess
 import sys
 
@@ -61,6 +63,20 @@ def test_the_script_for_the_shell_is_shown(shell):
     words = [sys.executable, "-m", "halonmf", "--show-completion", shell]
     shown = subprocess.run(words, env=env, check=True, capture_output=True, text=True).stdout
     assert f"_HALONMF_COMPLETE=complete_{shell}" in shown
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_itself_completes_by_the_script(tmp_path):
+    (tmp_path / "halonmf").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m halonmf "$@"\n')
+    (tmp_path / "halonmf").chmod(0o755)
+    code = (
+        "source <(halonmf --show-completion bash); COMP_WORDS=(halonmf fetch members mwm); COMP_CWORD=3; "
+        '_halonmf_completion halonmf; echo "${COMPREPLY[@]}"'
+    )
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "true"}
+    done = subprocess.run(["bash", "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "mwm-dr19\n"
 
 
 def test_completing_takes_less_than_half_a_second_of_the_processor():

@@ -55,7 +55,7 @@ def run(*args, **options):
     return CliRunner().invoke(app, [str(a) for a in args], env={"COLUMNS": "120"}, **options)
 
 
-SHARED = ("config", "console", "interruption", "metavars", "options", "output", "paths", "progress")
+SHARED = ("answer", "config", "console", "interruption", "metavars", "options", "output", "paths", "progress")
 """Modules of the commands' folder that all of them may load."""
 
 

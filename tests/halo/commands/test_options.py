@@ -206,6 +206,15 @@ def test_every_example_is_a_call_of_its_command(name, typed):
     typed(name, *words)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_output_without_a_suffix_takes_that_of_its_kind(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for field in ALL[name].fields:
+        if "--output" in field.flags:
+            assert field.read(Path("some/name")) == Path(f"some/name{field.default.suffix}")
+            assert field.read(Path("name.other")) == Path("name.other")
+
+
 def test_an_option_is_declared_once():
     """The same flag has the same help wherever it is not that of a settings class, but for what a command writes."""
     declared = {}

@@ -28,7 +28,7 @@ def copy(made, tmp_path):
     return shutil.copy(made, tmp_path / "fit.h5")
 
 
-NUMBERS = ["W", "H", "V", "n_stars", "rows", "columns", "bin_energy", "mean_energy", "edges_1"]
+NUMBERS = ["W", "H", "V", "n_stars", "rows", "columns", "bin_energy", "mean_energy", "edges_1", "fraction", "pixel_x"]
 
 
 @pytest.mark.parametrize("name", NUMBERS)

@@ -125,7 +125,7 @@ def test_draws_have_the_covariance():
 
 def test_a_table_is_read_back(tmp_path):
     path = save_table(tmp_path / "zeropoints.ecsv", made().table(), {})
-    assert as_zeropoints(path).record() == made().record()
+    assert as_zeropoints(path).brief() == made().brief()
     assert np.array_equal(as_zeropoints(path).covariance, made().covariance)
 
 

@@ -27,6 +27,7 @@ from halonmf.halo.products.tracks import percentiles
 from halonmf.halo.stars.catalogue import write_catalogue
 
 from ..helpers import browser as _browser
+from ..helpers.columns import faults
 from .test_report import Reader, check_in_browser
 
 SMALL = PaperSettings(rows=16_000, bootstrap=25, expected=1, draws=10)
@@ -48,6 +49,15 @@ def copied(made, tmp_path):
 def study(made):
     folder, _ = made
     return Study(load(folder / "stars.fits").table, SMALL, truth_file=folder / "mock" / "truth.fits")
+
+
+def test_every_column_of_every_table_says_what_it_is(made):
+    folder, _ = made
+    paths = sorted(folder.glob("*/*.ecsv"))
+    assert len(paths) > 30
+    # their kinds, and with them their units, are those of the products, which have tests of their own
+    found = {path.name: [each for each in faults(load(path)) if "expected" not in each] for path in paths}
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
 def test_every_figure_has_a_title_and_a_step():

@@ -166,7 +166,7 @@ def test_the_page_shows_both_and_the_truth_where_it_is_known():
     assert made.header[1:4] == ("the paper's analysis", "recommended", "truth of the mock")
     assert made.rows[0][1:4] == ("40 [39, 41]", "34 [33, 35]", "33")
     assert "truth of the mock" not in sheet(compared, False).header
-    assert lines(compared) == ("contribution of HE: 34 %, of two components 40, in truth 33",)
+    assert lines(compared) == ("contribution of HE: 34.00 %, of two components 40.00, in truth 33.00",)
 
 
 def test_every_headline_is_a_number_of_the_paper():

@@ -165,8 +165,8 @@ def test_a_profile_knows_its_variable():
     ("at", "text"),
     [
         ((), "50 % never"),
-        ((-1.67e5,), "50 % at -1.67e+05 km2 / s2"),
-        ((-1.9e5, -1.6e5), "50 % at -1.9e+05, -1.6e+05 km2 / s2 (2 crossings)"),
+        ((-1.67e5,), "50 % at -1.670e5 km2/s2"),
+        ((-1.9e5, -1.6e5), "50 % at -1.900e5, -1.600e5 km2/s2 (2 crossings)"),
     ],
 )
 def test_a_crossing_is_described_in_words(at, text):
