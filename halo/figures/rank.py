@@ -44,8 +44,9 @@ def ranks(result: Rank) -> Picture:
         f"Numbers of components compared on {result.n_stars:,} stars in {result.bins} bins and {result.pixels} pixels: "
         f"fits of halves of {unit}, judged by the other halves, {len(both[0].scores)} splits. Above: by how much the "
         "score of a half that was not fitted rises with one component more (a logarithmic scale beyond the largest "
-        "error), with standard errors that admit that the splits share stars. Below: for how many of the halves each "
-        f"number was best. Filled: the smallest number within one standard error of the best, {choices}."
+        "error), with standard errors that admit that the splits share stars; triangles where it is less than its "
+        "error. Below: for how many of the halves each number was best. Filled: the smallest number within one "
+        f"standard error of the best, {choices}."
     )
     alt = (
         f"{captions.panels(2 * len(both))}. Above: gain of each number of components over the one before, by "
@@ -58,8 +59,8 @@ def ranks(result: Rank) -> Picture:
 def _gains(axes: Any, one: Any) -> None:
     errors, gains = one.gain_se[1:], one.gain[1:]
     for k, gain, error in zip(one.ranks[1:], gains, errors, strict=True):
-        kept, shade = k == one.choice, GAIN if gain > error else LOSS
-        axes.errorbar(k, gain, error, fmt="o", ms=7, c=shade, mfc=shade if kept else "w", capsize=3)
+        kept, (shade, marker) = k == one.choice, (GAIN, "o") if gain > error else (LOSS, "v")
+        axes.errorbar(k, gain, error, fmt=marker, ms=7, c=shade, mfc=shade if kept else "w", capsize=3)
     axes.axhline(0, c="0.5", lw=0.9, ls=(0, (4, 2)))
     # Gains span orders of magnitude, and losses are of the size of their errors.
     straight = max(float(np.max(errors)), 1e-12)

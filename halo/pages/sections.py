@@ -187,6 +187,8 @@ def _said(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_said(each)}" for name, each in value.items() if each is not None)
     if isinstance(value, list):
+        if len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], list):
+            return f"{value[0]} {' to '.join(_said(each) for each in value[1])}"  # a name and its range
         apart = "; " if any(isinstance(each, Mapping | list) for each in value) else ", "
         return apart.join(_said(each) for each in value)
     return value if isinstance(value, str) else json.dumps(value)

@@ -13,28 +13,9 @@ from halonmf.halo.io.tables import save_table
 from halonmf.halo.pages.explorer import explorer
 
 from ..helpers.planted import planted, planted_fit
-from ..helpers.pointing import centre, chosen, click, middle, mouse, press, shown, tap, touch, view
+from ..helpers.pointing import CONTRAST, centre, chosen, click, middle, mouse, press, shown, tap, touch, view
 
 SCHEMES = ("light", "dark")
-CONTRAST = """(() => {
-  const parse = (text) => { const v = text.match(/[\\d.]+/g).map(Number); return v.length < 4 ? [...v, 1] : v; };
-  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92
-    : ((c + 0.055) / 1.055) ** 2.4).reduce((s, c, i) => s + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
-    if (c[3] > 0) return c; } return [255, 255, 255, 1]; };
-  const found = {};
-  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walk.nextNode()) {
-    const e = walk.currentNode.parentElement;
-    if (!walk.currentNode.data.trim() || !e.checkVisibility() || e.closest('script, noscript')) continue;
-    const style = getComputedStyle(e), ink = e instanceof SVGElement ? style.fill : style.color;
-    const [a, b] = [light(parse(ink)), light(ground(e))], size = parseFloat(style.fontSize);
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    const least = size >= 24 || (size >= 18.66 && +style.fontWeight >= 700) ? 3 : 4.5;
-    if (ratio < least) found[e.tagName + '.' + (e.className.baseVal ?? e.className) + ' ' + ink] = ratio;
-  }
-  return found; })()"""
-"""Texts whose contrast is less than WCAG 2.2 (1.4.3) asks for, by element."""
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from halonmf.halo.paper.report import PRODUCTS, page, png_size
 from halonmf.halo.paper.scoreboard import Value, board
 
 from ..helpers import browser as _browser
+from ..helpers.pointing import CONTRAST
 
 VOID = {"meta", "link", "img", "br"}
 UNSAFE = '<b>&"quoted"'
@@ -132,6 +133,21 @@ def test_headings_never_skip_a_level(html):
     assert all(b - a <= 1 for a, b in pairwise(levels))
 
 
+def test_tables_of_sentences_are_cards_on_a_phone_and_their_cells_say_what_they_are():
+    words = Sheet("words", "Words", ("name", "note"), (("a", "long " * 12),))
+    short = Sheet("short", "Numbers", ("name", "value"), (("a", "1"),))
+    read = Reader(page(Report("t", "k", (), (Section("s", "S", (words, short)),), {}, "")))
+    assert [table.get("class") for table in read.all("table")] == ["cards", None]
+    assert [cell.get("data-label") for cell in read.all("td")] == ["note", None]
+
+
+def test_a_long_table_can_be_folded():
+    sheet = Sheet("long", "Long", ("name", "value"), (("a", "1"),), folded="The long table")
+    read = Reader(page(Report("t", "k", (), (Section("s", "S", (sheet,)),), {}, "")))
+    assert len(read.all("details")) == len(read.all("summary")) == 1
+    assert "The long table" in "".join(read.text)
+
+
 def test_table_cells_have_headers(html):
     read = Reader(html)
     assert len(read.all("caption")) == len(read.all("table")) == 2
@@ -211,6 +227,10 @@ def check_in_browser(browser, html, folder, pictures):
             return r.width && r.right > innerWidth + 1 && !e.closest(".plate, .sheet, .skip, thead");
         }).map(e => e.outerHTML.slice(0, 80))"""
         assert browser.value(cut) == []
+    for scheme in ("light", "dark"):
+        browser.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        assert browser.value(CONTRAST) == {}
+    browser.ask("Emulation.setEmulatedMedia", features=[])
     # on paper nothing can be moved sideways
     browser.visit(path.as_uri(), 680)
     browser.ask("Emulation.setEmulatedMedia", media="print")
