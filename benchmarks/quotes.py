@@ -470,12 +470,12 @@ def of_classified(found):
 def of_consensus(found):
     """The comparison with the package cnmf in docs/engine.md."""
     ours, theirs = found["nmfcore"], found["cnmf"]
-    stable = [
-        k for k, *both in zip(found["ranks"], ours["stability"], theirs["stability"], strict=True) if min(both) >= 0.995
-    ]
+    both = np.minimum(ours["stability"], theirs["stability"])
+    stable = [k for k, least in zip(found["ranks"], both, strict=True) if least >= 0.995]
     assert stable == [2, 3, 5], stable
+    least = np.floor(1000 * min(found["cosines_of_both"])) / 1000
     return [
-        f"that of the package cnmf {theirs['version']} by a cosine of {np.floor(min(found['cosines_of_both']) * 1000) / 1000:.3f}",
+        f"that of the package cnmf {theirs['version']} by a cosine of {least:.3f}",
         f"with {found['provenance']['settings']['replicates']} replicates of",
         f"cnmf takes {theirs['seconds'] / ours['seconds']:.1f} times the processor's time",
     ]
