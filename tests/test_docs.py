@@ -126,7 +126,7 @@ def test_figures_in_the_documents_are_those_that_the_benchmarks_saved(monkeypatc
     [
         *("mock_recovery", "orbits", "prepare", "giants", "populations", "choices", "kills", "coverage", "retrograde"),
         *("ranks", "rank_giants", "analyses", "analyses_fair", "coverage_recommended", "clusters", "calibrate_mock"),
-        *("family", "selection"),
+        *("family", "selection", "consensus"),
     ],
 )
 def test_saved_figures_say_where_they_come_from(name):
