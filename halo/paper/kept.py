@@ -215,7 +215,8 @@ def _left(directory: Path, record: Mapping[str, Any]) -> Left:
 
 def _sheet(said: Mapping[str, Any]) -> Sheet:
     rows = tuple(tuple(map(str, row)) for row in said["rows"])
-    return Sheet(said["id"], said["caption"], tuple(said["header"]), rows, tuple(said["files"]))
+    tuples = {"header": tuple(said["header"]), "rows": rows, "files": tuple(said["files"])}
+    return Sheet(**{**said, **tuples})
 
 
 def _number(value: Any) -> Any:
