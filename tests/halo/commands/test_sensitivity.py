@@ -119,7 +119,9 @@ def test_sensitivity_writes_table_figure_and_json(folder, tmp_path):
         (("--choice", "colour"), "no choice colour"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(folder, tmp_path, arguments, said):
+def test_options_that_make_no_sense_are_refused(folder, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.fits").touch()  # what is not there at all is told of first
     result = run("sensitivity", folder / "stars.fits", "-o", tmp_path / "s.ecsv", *FIT, *arguments)
     assert result.exit_code == 2
     assert said in result.output
