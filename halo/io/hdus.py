@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from astropy import units
 from astropy.io import fits
-from astropy.table import QTable, Table
+from astropy.table import Column, MaskedColumn, QTable, Table
 
 from .columns import UCD
 from .provenance import now
@@ -43,8 +44,7 @@ def table_hdu(table: Table, name: str = "", header: Iterable[tuple[str, Any, str
         info.format, info.description, info.meta = None, None, {}
         if column in lost:
             plain[column].unit = None
-        if plain[column].dtype.kind == "U":
-            plain[column] = np.char.encode(np.asarray(plain[column]), "ascii", "backslashreplace")
+        plain[column] = _storable(plain[column])
     hdu = fits.table_to_hdu(plain)
     if name:
         hdu.name = name
@@ -59,12 +59,40 @@ def table_hdu(table: Table, name: str = "", header: Iterable[tuple[str, Any, str
     return hdu
 
 
-def from_hdu(hdu: fits.BinTableHDU) -> QTable:
+def _storable(column: Column) -> Column:
+    """Return a column as FITS can hold it, and give back: astropy would alter these in silence."""
+    if column.dtype.kind == "U":
+        column = type(column)(np.char.encode(np.asarray(column), "ascii", "backslashreplace"), unit=column.unit)
+    if column.dtype.kind == "S":  # blanks at the end count for nothing there, and are lost between data and checksum
+        return type(column)(np.char.rstrip(np.asarray(column), b" \x00"), unit=column.unit)
+    if column.dtype == np.int8:  # which would become truth values
+        column = column.astype(np.int16)
+    if isinstance(column, MaskedColumn) and column.dtype.kind in "iu":
+        column.fill_value = _unused(column)
+    return column
+
+
+def _unused(column: MaskedColumn) -> int:
+    """Return a number that a column of integers does not have: it stands where there is none."""
+    used, limits = np.unique(column.compressed()), np.iinfo(column.dtype)
+    if len(used) == 0 or used[0] > limits.min:
+        return int(limits.min)
+    gaps = np.flatnonzero(used[1:] != used[:-1] + 1)
+    return int(used[gaps[0]] if len(gaps) else used[-1]) + 1
+
+
+def from_hdu(hdu: fits.BinTableHDU, *, mask_invalid: bool = True) -> QTable:
     """Return the table of an extension, in the machine's byte order, with what its cards say of the columns.
 
     The metadata hold the other cards, as astropy reads them.
+
+    Parameters
+    ----------
+    hdu : BinTableHDU
+    mask_invalid : bool
+        Mask NaN and empty texts.
     """
-    table = QTable.read(hdu, character_as_bytes=False)
+    table = QTable.read(hdu, character_as_bytes=False, mask_invalid=mask_invalid)
     for name in table.colnames:
         dtype = table[name].dtype
         if not dtype.isnative:
@@ -90,8 +118,12 @@ def unknown_units(table: Table, form: str = "fits") -> dict[str, str]:
         unit = getattr(table[name], "unit", None)
         if unit is not None:
             try:
-                units.Unit(unit).to_string(form)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of spellings that are discouraged
+                    kept = units.Unit(units.Unit(unit).to_string(form), format=form) == unit
             except (ValueError, TypeError):
+                kept = False
+            if not kept:
                 found[name] = str(unit)
     return found
 

@@ -27,6 +27,7 @@ from .hdf5 import first_line
 from .hdus import from_hdu, table_hdu, unknown_units, write_sealed
 from .opening import BLOCK, open_fits
 from .packed import beginning
+from .part import as_unit
 from .provenance import plain
 from .reading import check_file, cleaned
 from .votable import from_votable, to_votable
@@ -41,6 +42,8 @@ SCHEMA = 1
 """Version of the layout of FITS tables; it rises when a reader of the old one would misread the new."""
 TABLE, METADATA, UNITS = "table", "METADATA", "column_units"
 """What a FITS table calls itself, its extension of metadata, and the entry for units that a format does not know."""
+_HEAD, _COMMENT = re.compile(r"(?:#.*\n)*"), re.compile(r"^[^\S\n]*#[^\s\"]*(?=\s)", re.MULTILINE)
+_WITHIN = re.compile(r"^[^\S\n]*(#|$(?!\Z))", re.MULTILINE)
 _ZEROS = "0" * 64
 _SEALED_INFO = re.compile(rf'(name="{SEAL}" value=")([0-9a-f]{{64}})'.encode())
 _SEALED = re.compile(rf"^(# .*{SEAL}: '?)([0-9a-f]{{64}})\b", re.MULTILINE)
@@ -65,10 +68,9 @@ def save_table(path: str | Path, table: Table, provenance: Mapping[str, Any], *,
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)  # of names that other software may find odd
             written = write(table)
-    except (ValueError, TypeError, KeyError, fits.VerifyError) as error:
-        if write is _as_ecsv:
-            raise
-        raise OutputError(f"{path}: cannot be written so ({cleaned(first_line(error))}); name it .ecsv.") from error
+    except (ValueError, TypeError, KeyError, AssertionError, fits.VerifyError) as error:
+        other = ".vot" if write is _as_ecsv else ".ecsv"
+        raise OutputError(f"{path}: cannot be written so ({cleaned(first_line(error))}); name it {other}.") from error
     return write_bytes(path, written, overwrite=overwrite)
 
 
@@ -77,9 +79,24 @@ def _as_ecsv(table: Table) -> bytes:
     table.meta[SEAL] = _ZEROS
     written = io.StringIO()
     table.write(written, format="ascii.ecsv")
-    text = written.getvalue()
+    text = _quoted(written.getvalue())
     seal = hashlib.sha256(text.encode()).hexdigest()
     return _SEALED.sub(rf"\g<1>{seal}", text, count=1).encode()
+
+
+def _quoted(text: str) -> str:
+    """Return ECSV with texts in quotes where one at the beginning of a row would make a comment of it.
+
+    Raises
+    ------
+    ValueError
+        There is such a line within a text, or an empty one, which readers leave out.
+    """
+    end = _HEAD.match(text).end()  # type: ignore[union-attr]
+    rows = _COMMENT.sub(r'"\g<0>"', text[end:])
+    if _WITHIN.search(rows):
+        raise ValueError("ECSV has no texts with lines that are empty or begin with #")
+    return text[:end] + rows
 
 
 def _as_votable(table: Table) -> bytes:
@@ -94,6 +111,9 @@ def _as_votable(table: Table) -> bytes:
 
 
 def _as_fits(table: Table) -> bytes:
+    missing = [x.name for x in table.itercols() if x.dtype.kind == "b" and np.any(getattr(x, "mask", False))]
+    if missing:
+        raise ValueError(f"truth values are missing in {', '.join(missing)}, for which FITS has no place")
     primary = fits.PrimaryHDU()
     primary.header["HALONMF"] = (TABLE, "what this file is")
     primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")
@@ -168,7 +188,9 @@ def is_table(path: str | Path) -> bool:
 
 
 def _from_ecsv(path: Path) -> Table:
-    text = path.read_text(encoding="utf-8-sig")
+    text = path.read_bytes().decode("utf-8-sig")
+    if "\r\n" in text and text.count("\r\n") == text.count("\n"):
+        text = text.replace("\r\n", "\n")  # of an editor, or of Git, on Windows
     sealed = _SEALED.search(text)
     if sealed and sealed[2] != hashlib.sha256(_SEALED.sub(rf"\g<1>{_ZEROS}", text, count=1).encode()).hexdigest():
         raise _altered(path)
@@ -206,7 +228,7 @@ def _from_fits(path: Path) -> Table:
         if any(0 in (hdu.verify_checksum(), hdu.verify_datasum()) for hdu in hdus):
             raise _altered(path, "the cards CHECKSUM and DATASUM")
         record = json.loads(hdus[METADATA].data.tobytes())
-        return _completed(from_hdu(hdus[1]), record["meta"], record["units"])
+        return _completed(from_hdu(hdus[1], mask_invalid=False), record["meta"], record["units"])
 
 
 def _completed(table: Table, meta: Mapping[str, Any], given: Mapping[str, str]) -> Table:
@@ -215,7 +237,11 @@ def _completed(table: Table, meta: Mapping[str, Any], given: Mapping[str, str]) 
     for name, unit in given.items():
         info = table[name].info
         said = info.format, info.description, info.meta
-        table[name] = units.Quantity(np.asarray(table[name]), unit)
+        known = as_unit(unit)
+        if isinstance(known, units.UnrecognizedUnit | units.function.FunctionUnitBase):
+            table[name].unit = known
+        else:
+            table[name] = units.Quantity(np.asarray(table[name]), known)
         info = table[name].info
         info.format, info.description, info.meta = said
     return table

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from astropy import units
-from astropy.table import QTable
+from astropy.table import Column, MaskedColumn, QTable
 
-from halonmf.halo.errors import InputError
+from halonmf.halo.errors import InputError, OutputError
 from halonmf.halo.io.tables import SEAL, load_table, save_table
 
 
@@ -71,3 +71,73 @@ def test_aliases_that_multiply_are_refused(tmp_path):
     (tmp_path / "t.ecsv").write_text(f"# %ECSV 1.0\n# ---\n# meta:\n{head}\n# datatype:\n# - {{name: a}}\na\n1\n")
     with pytest.raises(InputError, match="aliases that make"):
         load_table(tmp_path / "t.ecsv")
+
+
+FORMS = [".ecsv", ".vot", ".fits"]
+
+
+def _again(folder, suffix, **columns):
+    return load_table(save_table(folder / f"t{suffix}", QTable(columns), {"command": "test"}))
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+@pytest.mark.parametrize("text", ["blank at the end ", "  ", "#1", "#x y", "# z", "\r", "a\rb", '"', "--", "'"])
+def test_no_text_of_a_user_loses_a_row_or_the_seal(tmp_path, suffix, text):
+    found = _again(tmp_path, suffix, name=[text, "b"], n=[1, 2])
+    assert list(found["n"]) == [1, 2]
+    assert found["name"][0].split() == text.split()
+
+
+def test_a_text_that_ecsv_would_lose_is_refused(tmp_path):
+    with pytest.raises(OutputError, match=r"lines that are empty or begin with #.*name it \.vot"):
+        _again(tmp_path, ".ecsv", name=["a\n#b", "c"])
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+@pytest.mark.parametrize("used", [[999_999, 5, -(2**63)], [2**53 + 1, 2**63 - 1, -(2**63) + 1]])
+def test_missing_integers_take_no_number_that_is_used(tmp_path, suffix, used):
+    column = MaskedColumn([*used, 7], mask=[False, False, False, True])
+    found = _again(tmp_path, suffix, ident=column)["ident"]
+    assert list(found.mask) == [False, False, False, True]
+    assert found[:3].tolist() == used
+
+
+def test_every_integer_of_a_byte_may_be_used_but_one(tmp_path):
+    column = MaskedColumn(np.arange(256, dtype=np.uint8), mask=np.arange(256) == 77)
+    found = _again(tmp_path, ".fits", flag=column)["flag"]
+    assert np.flatnonzero(found.mask).tolist() == [77]
+
+
+def test_short_integers_do_not_become_truth_values(tmp_path):
+    assert _again(tmp_path, ".fits", n=np.array([-3, 0, 5], np.int8))["n"].tolist() == [-3, 0, 5]
+
+
+def test_fits_refuses_truth_values_that_are_missing(tmp_path):
+    with pytest.raises(OutputError, match="truth values are missing in b"):
+        _again(tmp_path, ".fits", b=MaskedColumn([True, False], mask=[True, False]))
+
+
+def test_a_name_too_long_for_fits_is_an_output_error(tmp_path):
+    with pytest.raises(OutputError, match="68 characters"):
+        _again(tmp_path, ".fits", **{"x" * 80: [1.0]})
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+def test_nan_is_a_number_and_not_masked(tmp_path, suffix):
+    found = _again(tmp_path, suffix, E=np.array([np.nan, -1.0]) * units.km**2 / units.s**2)["E"]
+    assert type(found) is units.Quantity
+    assert np.isnan(found[0])
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+@pytest.mark.parametrize("unit", ["dex", "dex(cm/s2)", "furlong per night", '"', "1e5 km2/s2", "electron"])
+def test_odd_units_come_back(tmp_path, suffix, unit):
+    unit = units.Unit(unit, parse_strict="silent")
+    found = _again(tmp_path, suffix, x=Column([1.5, 2.25], unit=unit))["x"]
+    assert found.unit == unit
+    assert np.asarray(found.value).tolist() == [1.5, 2.25]
+
+
+def test_line_ends_of_windows_are_no_damage(path):
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert len(load_table(path)) == 5
