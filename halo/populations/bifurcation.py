@@ -12,6 +12,7 @@ from scipy.stats import ks_2samp, mannwhitneyu
 
 from ..errors import InputError, UsageError
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..mixtures.bins import place
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
@@ -75,8 +76,8 @@ class Scanned:
         return self.corrected < ALPHA and not self.by_construction
 
 
-@dataclass(frozen=True)
-class Bifurcation:
+@dataclass(frozen=True, repr=False)
+class Bifurcation(InWords):
     """The branches of a bifurcation, and what differs between them.
 
     Attributes

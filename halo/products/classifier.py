@@ -17,6 +17,7 @@ from astropy.utils.masked import Masked
 
 from ..errors import InputError, UsageError
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..orbits.convention import UNKNOWN, Convention, stated
 from ..rounding import measured
 from ..stars.published_line import BK23_OFFSET, belokurov_kravtsov
@@ -25,8 +26,8 @@ from .boundary import Boundary
 from .settings import LINES
 
 
-@dataclass(frozen=True)
-class Classified:
+@dataclass(frozen=True, repr=False)
+class Classified(InWords):
     """What a boundary says of stars.
 
     Attributes
@@ -96,8 +97,8 @@ class Interval:
     upper: Any
 
 
-@dataclass(frozen=True)
-class Classifier(Measured):
+@dataclass(frozen=True, repr=False)
+class Classifier(InWords, Measured):
     """A boundary with its interval, and the accreted fraction by the energy above the published line.
 
     Attributes

@@ -8,13 +8,14 @@ import numpy as np
 from astropy.table import Table
 
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..rounding import ENERGY, measured
 from ..stars.published_line import BK23_OFFSET, mean_line
 from .boundary import Boundary
 
 
-@dataclass(frozen=True)
-class Offset:
+@dataclass(frozen=True, repr=False)
+class Offset(InWords):
     """A boundary minus the line of Belokurov & Kravtsov (2023), in the columns that have a boundary.
 
     Attributes
