@@ -18,10 +18,11 @@ from ..io.notebook import InWords
 from ..mixtures.bins import Bins, columns_of
 from ..mixtures.settings import Chemistry, Plane
 from ..products.boundary import Boundary
-from ..rounding import ENERGY, measured
+from ..rounding import measured
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
+from ..units import ENERGY
 from .settings import AuroraSettings
 
 PLANE = Plane("AL_FE", "FE_H")

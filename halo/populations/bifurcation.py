@@ -18,6 +18,7 @@ from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
 from ..stars.variables import VARIABLES, values
+from ..units import ACTION
 from .regions import REFERENCE, Region, named_region
 from .settings import BifurcationSettings
 
@@ -139,7 +140,7 @@ class Bifurcation(InWords):
             "line": [list(point) for point in self.line],
             "fe_h": [float(x) for x in self.edges[0][[0, -1]]],
             "mg_fe": [float(x) for x in self.edges[1][[0, -1]]],
-            "unit": "kpc km / s",
+            "unit": ACTION,
             "differ": [s.name for s in self.scan if s.differs],
         }
         return described(table, "bifurcation")

@@ -219,12 +219,12 @@ class Classifier(InWords, Measured):
         table.meta["convention"] = self.convention.record()
         table.meta["replicates"], table.meta["lost"] = self.replicates, self.lost
         table.meta["offset"] = vars(self.offset) | {
-            "unit": "km2 / s2",
+            "unit": ENERGY,
             "of": "the line of Belokurov & Kravtsov (2023) at McMillan (2017) energies, E_BK23",
             "of_their_energies": BK23_OFFSET + self.offset.value,
         }
         above = {name: np.asarray(x).tolist() for name, x in vars(self.fraction).items()}
-        table.meta["above_the_line"] = above | {"dE_edges": self.dE_edges.tolist(), "unit": "km2 / s2"}
+        table.meta["above_the_line"] = above | {"dE_edges": self.dE_edges.tolist(), "unit": ENERGY}
         return described(table, "boundary")
 
     @classmethod

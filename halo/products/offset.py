@@ -9,8 +9,9 @@ from astropy.table import Table
 
 from ..io.columns import described
 from ..io.notebook import InWords
-from ..rounding import ENERGY, measured
+from ..rounding import measured
 from ..stars.published_line import BK23_OFFSET, mean_line
+from ..units import ACTION, ENERGY
 from .boundary import Boundary
 
 
@@ -53,7 +54,7 @@ class Offset(InWords):
     def table(self) -> Table:
         """Return the differences as a table, with their means on either side in the metadata (km2 / s2)."""
         table = Table({"Lz": self.Lz, "difference": self.difference})
-        table["Lz"].unit, table["difference"].unit = "kpc km / s", "km2 / s2"
+        table["Lz"].unit, table["difference"].unit = ACTION, ENERGY
         for name, side in (("prograde", 1), ("retrograde", -1), ("both", 0)):
             table.meta[name] = {
                 "columns": self.columns(side),

@@ -21,7 +21,8 @@ from ..io.notebook import Shown, curves
 from ..io.provenance import plain
 from ..io.reading import cleaned
 from ..orbits.convention import Convention, stated
-from ..rounding import ENERGY, measured, number
+from ..rounding import measured, number
+from ..units import ENERGY
 from .cutflow import CutFlow
 from .origin import MOVED, SURVEY, labels, survey_of_record
 from .ranges import check_ranges
