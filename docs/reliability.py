@@ -17,7 +17,17 @@ PAGE, RESULTS = ROOT / "docs" / "reliability.md", ROOT / "benchmarks" / "results
 BEGIN, END = "<!-- promises: made by docs/reliability.py -->", "<!-- promises end -->"
 PROMISES: tuple[tuple[str, str, str], ...] = (
     ("Killed at any moment, an ensemble ends in the files of an uninterrupted run.", "ensembles/test_crashes", "kills"),
-    ("So do a search and the paper that are started again.", "ensembles/test_stops", "stops"),
+    ("So do a search and the paper that are begun again with `--overwrite`.", "", "stops"),
+    (
+        "A search, a stability check and an injection that go on with `--resume` end in the same table.",
+        "checks/test_work:test_an_interrupted_check_goes_on_to_the_result_of_one_that_was_not",
+        "",
+    ),
+    (
+        "Killed at any of its steps, the paper goes on with `--resume` to the files of an uninterrupted run.",
+        "paper/test_kept:test_a_paper_killed_at_every_step_ends_in_the_files_of_one_that_was_not",
+        "",
+    ),
     (
         "At every point of its writes a run is read as incomplete or right, and goes on.",
         "ensembles/test_crashes:test_from_every_prefix_a_run_goes_on_to_the_same_files",
@@ -47,6 +57,21 @@ PROMISES: tuple[tuple[str, str, str], ...] = (
         "Damaged and hostile files end in one line and a known exit code.",
         "test_hostile_files:test_no_file_gets_more_than_a_known_error",
         "fuzz",
+    ),
+    (
+        "A file that is fetched is whole under its name, or its part is its beginning.",
+        "archives/test_transfer:test_whatever_goes_wrong_the_file_is_whole_or_its_part_is_its_beginning",
+        "",
+    ),
+    (
+        "Tables keep every digit and all that their columns say in each of their formats.",
+        "io/test_formats:test_every_form_gives_the_table_back_with_all_that_its_columns_say",
+        "",
+    ),
+    (
+        "No changed byte of a VOTable or of a FITS table changes a value unseen.",
+        "io/test_formats:test_no_changed_byte_of_a_votable_or_of_fits_changes_a_value",
+        "",
     ),
     ("Forged runs with right checksums are refused.", "ensembles/test_forged", ""),
     ("No link is followed, no name foreseen.", "io/test_atomic:test_no_link_is_followed_under_the_temporary_name", ""),

@@ -16,8 +16,9 @@ PAGE = ROOT / "ARCHITECTURE.md"
 BEGIN, END = "<!-- rooms: made by docs/rooms.py -->", "<!-- rooms end -->"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("halo.errors", "halo.progress", "halo.rounding"),
+    ("halo.errors", "halo.progress"),
     ("halo.fields", "halo.units"),
+    ("halo.rounding",),
     ("halo.io",),
     ("halo.orbits",),
     ("halo.stars",),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-ENERGY = "km2 / s2"
-ACTION = "kpc km / s"
+from .units import ENERGY
+
 DIGITS = 2
 """Significant digits of an error, which the value is rounded with."""
 ENERGIES = 1e3

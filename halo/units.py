@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .errors import UsageError
-from .rounding import ACTION as ACTION
-from .rounding import ENERGY as ENERGY
 
 if TYPE_CHECKING:
     from astropy.units import Quantity
 
-LENGTH, VELOCITY, MOTION = "kpc", "km / s", "mas / yr"
-"""Units of the conventions page, with `ENERGY` and `ACTION`."""
+ENERGY, ACTION, LENGTH, VELOCITY, MOTION = "km2 / s2", "kpc km / s", "kpc", "km / s", "mas / yr"
+"""Units of the conventions page: of specific energies, of actions and Lz, and so on."""
 
 
 def in_unit(x: Any, unit: str, name: str) -> Any:

@@ -16,13 +16,14 @@ from ..products.profile import LEVELS, MIN_STARS, profile
 from ..products.settings import PROFILES
 from ..products.tracks import percentiles
 from ..stars.variables import CARTESIAN, values
+from ..units import ENERGY
 
 HEADLINES: Mapping[str, str] = {
     "accreted fraction": "",
-    **{f"E at {100 * level:g} %": "km2 / s2" for level in LEVELS},
+    **{f"E at {100 * level:g} %": ENERGY for level in LEVELS},
     "r at 50 %": "kpc",
     "z at 50 %": "kpc",
-    "offset of the line": "km2 / s2",
+    "offset of the line": ENERGY,
     "median FE_H": "dex",
     "median AL_FE": "dex",
     "median MG_FE": "dex",

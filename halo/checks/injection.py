@@ -21,6 +21,7 @@ from ..errors import UsageError
 from ..fits.fit import fit_many
 from ..fits.settings import FitSettings
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..io.unfinished import Unfinished
 from ..mixtures.bins import columns_of
 from ..mixtures.counts import Mixtures, count, mix
@@ -54,8 +55,8 @@ SPREAD = (16, 84)
 """Half of the distance between these percentiles is the sample's spread: as a standard deviation, but for outliers."""
 
 
-@dataclass(frozen=True)
-class Injection:
+@dataclass(frozen=True, repr=False)
+class Injection(InWords):
     """Which of the planted streams were found.
 
     Attributes

@@ -13,7 +13,8 @@ from ..fits.intervals import COVERAGE
 from ..io.columns import described
 from ..io.notebook import Shown
 from ..orbits.convention import Convention
-from ..rounding import ENERGY, number, titled
+from ..rounding import number, titled
+from ..units import ENERGY
 from .headlines import HEADLINES
 
 BASE, TOGETHER = "base", "together"

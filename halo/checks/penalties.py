@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..fits.fit import fit_mixtures
 from ..fits.settings import FitSettings
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..io.unfinished import Unfinished
 from ..mixtures.counts import mix
 from ..progress import Progress, silent
@@ -48,8 +49,8 @@ class Choice:
     l1_ratio: float
 
 
-@dataclass(frozen=True)
-class Search:
+@dataclass(frozen=True, repr=False)
+class Search(InWords):
     """Result of a search for penalties.
 
     Attributes

@@ -12,6 +12,7 @@ from ..errors import InputError, UsageError
 from ..fits.engine import resolve_device
 from ..fits.settings import FitSettings
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..mixtures.counts import mix
 from ..progress import Progress, silent
 from ..stars.catalogue import StarsLike
@@ -28,8 +29,8 @@ SHORT = {"frobenius": "squared error", "kullback-leibler": "Kullback-Leibler"}
 """What the scores are called in words."""
 
 
-@dataclass(frozen=True)
-class Rank:
+@dataclass(frozen=True, repr=False)
+class Rank(InWords):
     """How well each number of components predicts stars that it was not fitted to.
 
     Attributes

@@ -17,6 +17,7 @@ from ..fits.engine import CONVERGED
 from ..fits.fit import Fit, fit_mixtures
 from ..fits.settings import FitSettings
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..io.unfinished import Unfinished
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis, Chemistry
@@ -44,8 +45,8 @@ NO_FIT = "FAILED"
 """In place of the status of a fit for which the sample was too small."""
 
 
-@dataclass(frozen=True)
-class Stability:
+@dataclass(frozen=True, repr=False)
+class Stability(InWords):
     """Fits of one sample, compared with a base fit.
 
     Attributes

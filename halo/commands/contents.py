@@ -17,7 +17,8 @@ from ..io.hdf5 import said
 from ..io.provenance import plain
 from ..io.reading import check_file, cleaned
 from ..products.record import jsonable, record, units_of
-from ..rounding import ENERGY, measured, number, titled
+from ..rounding import measured, number, titled
+from ..units import ENERGY
 
 WIDTH = 110
 SHOWN = 4

@@ -28,6 +28,7 @@ from ..progress import Progress, announce, silent, stage
 from ..stars.catalogue import Catalogue, write_catalogue
 from ..stars.selection import choose
 from ..survey.prepare import prepare
+from ..units import ENERGY
 
 PRODUCTS = ("stars.fits", "fit.h5", "profile.ecsv", "map.ecsv", "boundary.ecsv")
 SUMMARY = "summary"
@@ -91,7 +92,7 @@ class Demo:
             "true_accreted_fraction": self.true_share,
             "true_crossing": list(self.true_crossing),
             "boundary_columns": int(np.isfinite(self.boundary.E).sum()),
-            "unit": "km2 / s2",
+            "unit": ENERGY,
         }
 
 

@@ -31,7 +31,8 @@ def demo(
     Files, orbits, fit, profile, boundary and picture.
     """
     from ..fits.fit import percentages
-    from ..rounding import ENERGY, measured
+    from ..rounding import measured
+    from ..units import ENERGY
     from . import demo as pipeline
 
     with Terminal(quiet) as progress, compiling(quiet), leaving(HALF_DONE):

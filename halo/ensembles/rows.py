@@ -16,8 +16,9 @@ from ..fits.verdict import Verdict
 from ..io.columns import described
 from ..io.notebook import Shown, curves
 from ..replicates.table import find, key, subjects
-from ..rounding import DIGITS, ENERGY, measured, number, unit_text
+from ..rounding import DIGITS, measured, number, unit_text
 from ..stars.variables import unit_of
+from ..units import ENERGY
 from .labelled import labelled
 from .statistics import OVER, STATISTICS, TIMES, Group, Part, accreted_product
 

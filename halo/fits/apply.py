@@ -11,6 +11,7 @@ from astropy.table import QTable
 
 from ..errors import InputError, UsageError
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..mixtures.bins import BinsLike
 from ..mixtures.counts import Mixtures, mix
 from ..stars.catalogue import StarsLike, as_table, read_catalogue
@@ -33,8 +34,8 @@ CELLS_AT_ONCE = 2**23
 """Cells of V, over the draws of zero points, that are weighed at once: 64 MB."""
 
 
-@dataclass(frozen=True)
-class Application:
+@dataclass(frozen=True, repr=False)
+class Application(InWords):
     """Components of a fit found in stars binned another way.
 
     Attributes

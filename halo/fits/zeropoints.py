@@ -13,6 +13,7 @@ from astropy.table import QTable, Table
 
 from ..errors import InputError, UsageError
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..io.tables import load_table
 from ..rounding import measured
 from ..stars.catalogue import Catalogue, StarsLike, read_catalogue
@@ -23,8 +24,8 @@ from .transfer import NONE
 IRON = "FE_H"
 
 
-@dataclass(frozen=True)
-class ZeroPoints:
+@dataclass(frozen=True, repr=False)
+class ZeroPoints(InWords):
     """By how much abundances of one survey exceed those of another: offset + slope ([Fe/H] - pivot), in dex.
 
     [Fe/H] of the trend is that on the other survey's scale.

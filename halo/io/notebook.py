@@ -1,4 +1,4 @@
-"""How results show themselves in a console and in a notebook: a title, a few facts, a small picture."""
+"""How results show themselves in a console and in a notebook: a title, and a few facts or lines, a small picture."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ COLOURS = ("#4477aa", "#cc3311", "#228833", "#aa3377", "#ee7733", "#66ccee")
 """Of components, from low to high energy."""
 WIDTH, HEIGHT = 240, 60
 """Of the picture, in pixels."""
+MOST_LINES = 12
+"""Lines of a description that are shown."""
 
 
 class Shown:
@@ -37,6 +39,34 @@ class Shown:
             for name, text in facts.items()
         )
         return f"<div><strong>{escape(title)}</strong><table>{rows}</table>{picture}</div>"
+
+
+class InWords:
+    """A result whose ``repr`` is its name and the first lines of ``describe()``, in consoles and notebooks.
+
+    Dataclasses among the subclasses need ``repr=False``, or they would have their own.
+    """
+
+    def describe(self) -> str:
+        """Return the result in words."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        """Return the name of the type, and the description, cut where it is long."""
+        title, lines = self._lines()
+        return "\n".join([title, *(f"  {line}" for line in lines)])
+
+    def _repr_html_(self) -> str:
+        """Return the same with the columns of its lines kept in place."""
+        title, lines = self._lines()
+        text = escape("\n".join(lines))
+        return f'<div><strong>{escape(title)}</strong><pre style="margin:0">{text}</pre></div>'
+
+    def _lines(self) -> tuple[str, list[str]]:
+        lines = self.describe().splitlines()
+        if len(lines) > MOST_LINES:
+            lines = [*lines[: MOST_LINES - 1], f"... {len(lines) - MOST_LINES + 1:,} more lines, in describe()"]
+        return type(self).__name__, lines
 
 
 def curves(x: Sequence[float], lines: Iterable[Sequence[float]], limits: tuple[float, float]) -> str:

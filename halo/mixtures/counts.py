@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, UsageError
+from ..io.notebook import InWords
 from ..orbits.convention import Convention, stated
 from ..stars.weights import effective_number
 from .bins import Bins, BinsLike, columns_of, make_bins
@@ -18,8 +19,8 @@ MOST_CELLS = 2**27
 """Cells of V above which a fit is refused: a gigabyte of counts, nearly all of them zero."""
 
 
-@dataclass(frozen=True)
-class Mixtures:
+@dataclass(frozen=True, repr=False)
+class Mixtures(InWords):
     """Stars counted into bins and pixels.
 
     Attributes

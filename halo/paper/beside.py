@@ -13,6 +13,7 @@ from ..errors import HalonmfError
 from ..mock.truth import true_fractions
 from ..products.classifier import Classifier
 from ..products.table1 import Table1
+from ..units import ENERGY
 from . import comparison
 from .amounts import amount
 from .four import sheet_of_table1
@@ -80,7 +81,7 @@ def _offset(found: Classifier) -> str:
     if not np.isfinite(off.value):
         return "The published line has no offset: the accreted fraction does not cross one half once along it."
     known = f" ({amount(off.lower)} to {amount(off.upper)})" if np.isfinite(off.lower + off.upper) else ""
-    return f"The line of Belokurov & Kravtsov (2023) is moved by {amount(off.value, 'km2 / s2')}{known}."
+    return f"The line of Belokurov & Kravtsov (2023) is moved by {amount(off.value, ENERGY)}{known}."
 
 
 def _caption(made: Table1, selection: str) -> str:

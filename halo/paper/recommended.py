@@ -44,6 +44,7 @@ from ..replicates.table import key, subjects
 from ..rounding import measured
 from ..stars.catalogue import StarsLike, as_table
 from ..stars.variables import unit_of
+from ..units import ENERGY
 
 LOSS = "kullback-leibler"
 FINE, COARSE, MANY = 20, 12, 3000
@@ -174,7 +175,7 @@ class Recommended:
                     low, high = at + one.crossing_noise[:, i]
                     rows.append((f"{100 * crossing.level:g} % in {name}", at, low, high, unit_of(name)))
         off = self.classifier.offset
-        rows.append(("offset of the published line", off.value, off.lower, off.upper, "km2 / s2"))
+        rows.append(("offset of the published line", off.value, off.lower, off.upper, ENERGY))
         names = ("what", "value", "lower", "upper", "unit")
         table = Table(rows=rows, names=names)
         table.meta |= {

@@ -14,13 +14,15 @@ from ..fits.engine import not_converged
 from ..fits.fit import Fit
 from ..fits.store import FitLike, as_fit
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..mixtures.bins import Bins, columns_of
 from ..mixtures.settings import Chemistry, Plane
 from ..products.boundary import Boundary
-from ..rounding import ENERGY, measured
+from ..rounding import measured
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
+from ..units import ENERGY
 from .settings import AuroraSettings
 
 PLANE = Plane("AL_FE", "FE_H")
@@ -40,8 +42,8 @@ LOW_DEVIATIONS = 1.5
 """Retrograde bins whose median [Fe/H] is so many median absolute deviations below that of all of them are marked."""
 
 
-@dataclass(frozen=True)
-class Aurora:
+@dataclass(frozen=True, repr=False)
+class Aurora(InWords):
     """[Al/Fe] and [Fe/H] of the branch in every bin.
 
     Attributes

@@ -12,11 +12,13 @@ from scipy.stats import ks_2samp, mannwhitneyu
 
 from ..errors import InputError, UsageError
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..mixtures.bins import place
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.settings import Selection, as_selection
 from ..stars.variables import VARIABLES, values
+from ..units import ACTION
 from .regions import REFERENCE, Region, named_region
 from .settings import BifurcationSettings
 
@@ -75,8 +77,8 @@ class Scanned:
         return self.corrected < ALPHA and not self.by_construction
 
 
-@dataclass(frozen=True)
-class Bifurcation:
+@dataclass(frozen=True, repr=False)
+class Bifurcation(InWords):
     """The branches of a bifurcation, and what differs between them.
 
     Attributes
@@ -138,7 +140,7 @@ class Bifurcation:
             "line": [list(point) for point in self.line],
             "fe_h": [float(x) for x in self.edges[0][[0, -1]]],
             "mg_fe": [float(x) for x in self.edges[1][[0, -1]]],
-            "unit": "kpc km / s",
+            "unit": ACTION,
             "differ": [s.name for s in self.scan if s.differs],
         }
         return described(table, "bifurcation")

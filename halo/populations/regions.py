@@ -14,6 +14,7 @@ from scipy.stats import ks_2samp
 
 from ..errors import InputError, UsageError
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..io.toml import read_toml
 from ..mixtures.settings import Plane, parse_plane
 from ..stars.catalogue import StarsLike
@@ -131,8 +132,8 @@ def _region(path: Path, name: str, table: Any) -> Region:
         raise bad(str(error)) from error
 
 
-@dataclass(frozen=True)
-class RegionEnergies:
+@dataclass(frozen=True, repr=False)
+class RegionEnergies(InWords):
     """Energies of the stars of each region, and how they compare with those of the reference.
 
     Attributes

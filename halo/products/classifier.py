@@ -17,6 +17,7 @@ from astropy.utils.masked import Masked
 
 from ..errors import InputError, UsageError
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..orbits.convention import UNKNOWN, Convention, stated
 from ..rounding import measured
 from ..stars.published_line import BK23_OFFSET, belokurov_kravtsov
@@ -25,8 +26,8 @@ from .boundary import Boundary
 from .settings import LINES
 
 
-@dataclass(frozen=True)
-class Classified:
+@dataclass(frozen=True, repr=False)
+class Classified(InWords):
     """What a boundary says of stars.
 
     Attributes
@@ -96,8 +97,8 @@ class Interval:
     upper: Any
 
 
-@dataclass(frozen=True)
-class Classifier(Measured):
+@dataclass(frozen=True, repr=False)
+class Classifier(InWords, Measured):
     """A boundary with its interval, and the accreted fraction by the energy above the published line.
 
     Attributes
@@ -218,12 +219,12 @@ class Classifier(Measured):
         table.meta["convention"] = self.convention.record()
         table.meta["replicates"], table.meta["lost"] = self.replicates, self.lost
         table.meta["offset"] = vars(self.offset) | {
-            "unit": "km2 / s2",
+            "unit": ENERGY,
             "of": "the line of Belokurov & Kravtsov (2023) at McMillan (2017) energies, E_BK23",
             "of_their_energies": BK23_OFFSET + self.offset.value,
         }
         above = {name: np.asarray(x).tolist() for name, x in vars(self.fraction).items()}
-        table.meta["above_the_line"] = above | {"dE_edges": self.dE_edges.tolist(), "unit": "km2 / s2"}
+        table.meta["above_the_line"] = above | {"dE_edges": self.dE_edges.tolist(), "unit": ENERGY}
         return described(table, "boundary")
 
     @classmethod

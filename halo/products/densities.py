@@ -11,6 +11,7 @@ from astropy.table import QTable
 from ..errors import UsageError
 from ..fits.store import FitLike, as_fits
 from ..io.columns import described
+from ..io.notebook import InWords
 from .histograms import marginal
 
 FALL = 0.5
@@ -85,7 +86,7 @@ class Density:
         return self.centres[found - 1]
 
 
-class Densities(tuple[Density, ...]):
+class Densities(InWords, tuple[Density, ...]):
     """Densities by fit, then component, then abundance: a tuple of `Density`."""
 
     __slots__ = ()

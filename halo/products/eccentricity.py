@@ -13,6 +13,7 @@ from ..fits.conventions import checked
 from ..fits.engine import CONVERGED
 from ..fits.store import FitLike, as_fit
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..rounding import measured
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
@@ -26,8 +27,8 @@ BINS = EccentricitySettings.bins
 """Bins of eccentricity from 0 to 1; the paper gives no number."""
 
 
-@dataclass(frozen=True)
-class Eccentricities:
+@dataclass(frozen=True, repr=False)
+class Eccentricities(InWords):
     """F_k(e) of every component, from low to high energy.
 
     Attributes

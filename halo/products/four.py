@@ -16,6 +16,7 @@ from ..fits.engine import CONVERGED, not_converged
 from ..fits.fit import HE, LE, Fit, fit_mixtures, percentages
 from ..fits.store import FitLike, as_fit
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..mixtures.bins import place
 from ..mixtures.counts import mix
 from ..mixtures.settings import Axis
@@ -34,8 +35,8 @@ ABOVE, BELOW = "E >= E_b(Lz)", "E < E_b(Lz)"
 """The last cut in the cut-flow of a part."""
 
 
-@dataclass(frozen=True)
-class Four:
+@dataclass(frozen=True, repr=False)
+class Four(InWords):
     """Four components, from a sample in two parts.
 
     Attributes

@@ -30,6 +30,7 @@ from ..fits.fit import Fit, percentages
 from ..fits.reading import LAST, Reading
 from ..fits.store import FitLike, as_fit
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..mixtures.bins import place, place_on_pixels
 from ..mixtures.settings import Chemistry, Plane
 from ..stars.catalogue import StarsLike
@@ -41,8 +42,8 @@ from .record import flow_record
 from .settings import PRIOR_COUNTS as PRIOR_COUNTS
 
 
-@dataclass(frozen=True)
-class Memberships:
+@dataclass(frozen=True, repr=False)
+class Memberships(InWords):
     """Probabilities of components for stars.
 
     Attributes
@@ -219,8 +220,8 @@ def shared_variable(chemistry: Chemistry) -> str:
     return common.pop()
 
 
-@dataclass(frozen=True)
-class Reliability:
+@dataclass(frozen=True, repr=False)
+class Reliability(InWords):
     """Reliability of probabilities: how often that which was given a probability is true.
 
     Attributes

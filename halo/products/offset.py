@@ -8,13 +8,15 @@ import numpy as np
 from astropy.table import Table
 
 from ..io.columns import described
-from ..rounding import ENERGY, measured
+from ..io.notebook import InWords
+from ..rounding import measured
 from ..stars.published_line import BK23_OFFSET, mean_line
+from ..units import ACTION, ENERGY
 from .boundary import Boundary
 
 
-@dataclass(frozen=True)
-class Offset:
+@dataclass(frozen=True, repr=False)
+class Offset(InWords):
     """A boundary minus the line of Belokurov & Kravtsov (2023), in the columns that have a boundary.
 
     Attributes
@@ -52,7 +54,7 @@ class Offset:
     def table(self) -> Table:
         """Return the differences as a table, with their means on either side in the metadata (km2 / s2)."""
         table = Table({"Lz": self.Lz, "difference": self.difference})
-        table["Lz"].unit, table["difference"].unit = "kpc km / s", "km2 / s2"
+        table["Lz"].unit, table["difference"].unit = ACTION, ENERGY
         for name, side in (("prograde", 1), ("retrograde", -1), ("both", 0)):
             table.meta[name] = {
                 "columns": self.columns(side),

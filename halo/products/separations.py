@@ -11,6 +11,7 @@ from astropy.table import QTable, vstack
 from ..errors import UsageError
 from ..fits.fit import Fit
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..mixtures.settings import Plane
 from .tracks import MIN_SHARE, Track, track
 
@@ -87,7 +88,7 @@ def separation(first: Track, second: Track, names: tuple[str, str]) -> Separatio
     )
 
 
-class Separations(tuple[Separation, ...]):
+class Separations(InWords, tuple[Separation, ...]):
     """How far the tracks of two components are apart, by plane: a tuple of `Separation`."""
 
     __slots__ = ()

@@ -17,6 +17,7 @@ from ..fits.intervals import RECOMMENDED, Ordered, interval_type
 from ..fits.reading import ACCRETED, Reading
 from ..fits.store import FitLike, as_fits
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..rounding import titled
 from .compiling import Run, as_python, compiled
 from .histograms import PERCENTILES, percentiles_of
@@ -28,8 +29,8 @@ LEVEL = TableSettings.level
 """Probability that an interval is to hold."""
 
 
-@dataclass(frozen=True)
-class Table1:
+@dataclass(frozen=True, repr=False)
+class Table1(InWords):
     """Mass fractions and percentiles of components, each with its interval; NaN where there are no replicates.
 
     Attributes

@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..fits.fit import Fit
 from ..fits.store import FitLike, as_fit
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..mixtures.settings import Plane
 from .compiling import as_python
 from .histograms import MIN_SHARE, PERCENTILES, percentiles_of, tracks_of
@@ -65,7 +66,7 @@ def track(fit: Fit, component: int, image: int, *, min_share: float = MIN_SHARE)
     return Track(plane, chemistry.centres(plane.x), median[0, 0, 0], deviation[0, 0, 0], weight)
 
 
-class Tracks(tuple[tuple[Track, ...], ...]):
+class Tracks(InWords, tuple[tuple[Track, ...], ...]):
     """Median tracks by component, then by plane: a tuple of tuples of `Track`, with the components' names.
 
     Parameters

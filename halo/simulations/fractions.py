@@ -13,6 +13,7 @@ from astropy.table import QTable, vstack
 
 from ..errors import InputError, UsageError
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..mixtures.bins import Bins, make_bins
 from ..mixtures.settings import Axis, parse_axes
 from ..products.crossings import crossings
@@ -73,8 +74,8 @@ class SimulatedProfile:
         return np.divide(self.mass, total, out=np.full_like(self.mass, np.nan), where=total > 0)
 
 
-@dataclass(frozen=True)
-class Simulated:
+@dataclass(frozen=True, repr=False)
+class Simulated(InWords):
     """The profiles of a simulated galaxy.
 
     Attributes

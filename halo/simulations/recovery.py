@@ -14,6 +14,7 @@ from ..fits.fit import Fit
 from ..fits.reading import ACCRETED
 from ..fits.settings import FitSettings
 from ..io.columns import described
+from ..io.notebook import InWords
 from ..mixtures.settings import DEFAULT_PLANES, Chemistry, parse_axes
 from ..products.memberships import memberships
 from ..products.profile import Profile, profile
@@ -48,8 +49,8 @@ class Score:
     likely_completeness: float
 
 
-@dataclass(frozen=True)
-class GalaxyRecovery:
+@dataclass(frozen=True, repr=False)
+class GalaxyRecovery(InWords):
     """What a fit of an observed galaxy finds, and the truth.
 
     Attributes

@@ -17,9 +17,12 @@ from ..io.atomic import write_atomically
 from ..io.columns import STARS, described
 from ..io.fits import LAYOUT, open_fits
 from ..io.hdus import from_hdu, table_hdu, write_sealed
+from ..io.notebook import Shown, curves
 from ..io.provenance import plain
 from ..io.reading import cleaned
 from ..orbits.convention import Convention, stated
+from ..rounding import measured, number
+from ..units import ENERGY
 from .cutflow import CutFlow
 from .origin import MOVED, SURVEY, labels, survey_of_record
 from .ranges import check_ranges
@@ -33,12 +36,14 @@ CONVENTION = "convention"
 """Key of a table's metadata under which what E and Lz are measured in is stated."""
 CARDS = ("POTENTL", "ZEROPNT", "SUN")
 """Cards of the header that say the same to whoever opens the file elsewhere."""
+HISTOGRAM, LONGEST_PATH = 40, 80
+"""Bins of the histogram of E in notebooks, and most characters of a path there and in consoles."""
 REQUIRED = ("APOGEE_ID", "E")
 """Columns that every prepared catalogue has."""
 
 
-@dataclass(frozen=True)
-class Catalogue:
+@dataclass(frozen=True, repr=False)
+class Catalogue(Shown):
     """Stars ready to be binned.
 
     Attributes
@@ -68,6 +73,21 @@ class Catalogue:
     def convention(self) -> Convention | None:
         """What E and Lz are measured in; None where the record does not say."""
         return stated(self.provenance)
+
+    def _shown(self) -> tuple[str, dict[str, str], str]:
+        E = np.asarray(self.table["E"], dtype=float) if "E" in self.table.colnames else np.zeros(0)
+        E = E[np.isfinite(E)]
+        facts = {
+            "stars": f"{len(self):,} of {self.cutflow.total:,} rows that were read",
+            "survey": survey_of_record(self.provenance) or "not known",
+            "E": f"{number(E.min(), ENERGY)} to {measured(E.max(), ENERGY)}" if len(E) else "-",
+            "columns": f"{len(self.table.colnames)}, in .table",
+            **({} if self.path is None else {"file": cleaned(self.path, LONGEST_PATH)}),
+        }
+        if len(E) < 2:
+            return "Prepared catalogue", facts, ""
+        counts, edges = np.histogram(E, HISTOGRAM)
+        return "Prepared catalogue", facts, curves(edges[:-1].tolist(), [counts.tolist()], (0.0, float(counts.max())))
 
 
 StarsLike: TypeAlias = Table | Catalogue | str | Path

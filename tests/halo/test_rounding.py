@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halonmf.halo.rounding import ACTION, ENERGY, count, measured, number, percent, rounded_at, titled, unit_text
+from halonmf.halo.rounding import count, measured, number, percent, rounded_at, titled, unit_text
+from halonmf.halo.units import ACTION, ENERGY
 
 FINITE = st.floats(-1e12, 1e12, allow_nan=False).filter(lambda x: abs(x) > 1e-9)
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,12 +11,18 @@ import pytest
 
 from halonmf.halo.ensembles.rows import Summary
 from halonmf.halo.ensembles.summary import summarise_setup
-from halonmf.halo.io.notebook import HEIGHT, WIDTH, Shown, bar, curves
+from halonmf.halo.io.notebook import HEIGHT, MOST_LINES, WIDTH, InWords, Shown, bar, curves
 from halonmf.halo.mixtures.settings import Chemistry
 from halonmf.halo.products.boundary import boundary_of
+from halonmf.halo.products.densities import densities
+from halonmf.halo.products.memberships import memberships
 from halonmf.halo.products.profile import profile_of
+from halonmf.halo.products.table1 import table1
+from halonmf.halo.products.tracks import tracks
 from halonmf.halo.replicates.replicate import begin
 from halonmf.halo.replicates.setup import Setup
+from halonmf.halo.stars.catalogue import Catalogue
+from halonmf.halo.stars.cutflow import CutFlow
 
 from ..helpers.planted import SMALL, hand_made_application, planted, planted_fit
 
@@ -33,7 +40,23 @@ def a_summary():
     return Summary((summarise_setup(0, "base", made.setup, made.products, made.coordinates, {}),))
 
 
-RESULTS = {"fit": planted_fit, "profile": a_profile, "boundary": a_boundary, "summary": a_summary}
+def a_catalogue():
+    table, _ = planted(1000)
+    record = {"command": "prepare", "settings": {"survey": "toy", "long": list(range(1000))}}
+    return Catalogue(table, CutFlow(1500, ("quality",), (1500 - len(table),)), record, Path("stars.fits"))
+
+
+RESULTS = {
+    "fit": planted_fit, "profile": a_profile, "boundary": a_boundary, "summary": a_summary, "catalogue": a_catalogue,
+}  # fmt: skip
+IN_WORDS = {
+    "application": lambda: a_profile().application,
+    "memberships": lambda: memberships(planted_fit(), planted(1000)[0]),
+    "table 1": lambda: table1(planted_fit()),
+    "counts": lambda: planted_fit().mixtures,
+    "tracks": lambda: tracks(planted_fit()),
+    "densities": lambda: densities(planted_fit()),
+}
 
 
 @pytest.fixture(scope="module", params=RESULTS)
@@ -72,6 +95,29 @@ def test_a_notebook_gets_what_a_console_gets(result):
 
 def test_every_picture_is_there(result):
     assert "<svg" in result._repr_html_()
+
+
+@pytest.mark.parametrize("name", IN_WORDS)
+def test_every_other_result_is_its_name_and_its_description(name):
+    result = IN_WORDS[name]()
+    title, *lines = repr(result).splitlines()
+    assert title == type(result).__name__
+    assert [line[2:] for line in lines][:3] == result.describe().splitlines()[:3]
+    assert len(lines) <= MOST_LINES
+    html = ElementTree.fromstring(result._repr_html_())
+    assert html.find("strong").text == title
+    assert html.find("pre").text.splitlines()[0] == lines[0][2:]
+
+
+class Long(InWords):
+    def describe(self):
+        return "\n".join(f"line <{i}>" for i in range(100))
+
+
+def test_a_long_description_is_cut_and_its_text_escaped():
+    assert repr(Long()).splitlines()[-1] == "  ... 89 more lines, in describe()"
+    assert len(repr(Long()).splitlines()) == MOST_LINES + 1
+    assert "line &lt;0&gt;" in Long()._repr_html_()
 
 
 def test_text_is_escaped():
