@@ -21,7 +21,7 @@ def test_the_mock_that_is_asked_for_is_made(tmp_path, monkeypatch):
 
     monkeypatch.setattr(paper, "make", note)
     with pytest.raises(MadeError):
-        paper._sample(tmp_path, None, None, PaperSettings(model="fair"), lambda *_: None)
+        paper._sample(tmp_path, None, None, PaperSettings(model="fair"), lambda *_: None, resume=False)
     assert asked == ["fair"]
 
 
