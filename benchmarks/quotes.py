@@ -56,7 +56,7 @@ def of_transcript(found):
         f"{found['samples'][0]['n_clean']:,} stars; {first['n_stars']:,} chemically pure",
         f"LE {1 - first['share']:.2%}, HE {first['share']:.2%}; true".replace("%", " %"),
         f"true accreted fraction {first['true_share']:.1%}".replace("%", " %"),
-        f"50 % at {first['crossing'][0]:.3e} km2 / s2; in truth at {first['true_crossing'][0]:.3e}",
+        f"50 % at {first['crossing'][0] / 1e5:.3f}e5 km2/s2; in truth at {first['true_crossing'][0] / 1e5:.3f}e5 km2/s2",
     ]
 
 
