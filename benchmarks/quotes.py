@@ -52,11 +52,12 @@ def of_recovery(found):
 def of_transcript(found):
     """The transcript of the demonstration at the top of the README."""
     first = found["rows"][0]
+    crossing, true_crossing = (first[name][0] for name in ("crossing", "true_crossing"))
     return [
         f"{found['samples'][0]['n_clean']:,} stars; {first['n_stars']:,} chemically pure",
         f"LE {1 - first['share']:.2%}, HE {first['share']:.2%}; true".replace("%", " %"),
         f"true accreted fraction {first['true_share']:.1%}".replace("%", " %"),
-        f"50 % at {first['crossing'][0] / 1e5:.3f}e5 km2/s2; in truth at {first['true_crossing'][0] / 1e5:.3f}e5 km2/s2",
+        f"50 % at {crossing / 1e5:.3f}e5 km2/s2; in truth at {true_crossing / 1e5:.3f}e5 km2/s2",
     ]
 
 
