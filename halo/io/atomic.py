@@ -120,6 +120,18 @@ def temporary_name(path: Path, ending: str = "tmp") -> Path:
     return path.with_name(f".{name}.{socket.gethostname()[:40]}.{secrets.token_hex(16)}.{ending}")
 
 
+def remove_temporary(folder: Path, name: str = "*") -> None:
+    """Remove from a folder the temporary files of a killed process; `name` is that of the outputs, a pattern.
+
+    Raises
+    ------
+    OutputError
+        One cannot be removed.
+    """
+    for path in folder.glob(f".{name}.*.{'[0-9a-f]' * 32}.tmp"):
+        remove(path)
+
+
 def check_inside(folder: Path) -> None:
     """Raise where no file can be made in a folder, whether it exists or is still to be made.
 

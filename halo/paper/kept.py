@@ -30,7 +30,7 @@ SAMPLE = "stars"
 """The step before all others."""
 STEPS = "steps"
 """The folder that tells of every step what it was made from and what it left."""
-SCHEMA = 1
+SCHEMA = 2
 """Version of these files; with another one all is made again."""
 LARGEST = 2**26
 """Most bytes of such a file."""
@@ -48,13 +48,10 @@ class Left:
         Without its figures' drawings, the data behind them and the fits: those stand in the files.
     files : dict of str to list of str
         The files below the paper's folder, by figure, table or fit.
-    changed : tuple of str
-        What had been changed for these stars by then.
     """
 
     part: Part
     files: dict[str, list[str]]
-    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,6 @@ class Steps:
             "source": self._source(name),
             "files": {path: hashlib.sha256((self.directory / path).read_bytes()).hexdigest() for path in paths},
             "named": left.files,
-            "changed": left.changed,
             **_plain(left.part),
         }
         make_folder(self.directory / STEPS)
@@ -210,7 +206,7 @@ def _left(directory: Path, record: Mapping[str, Any]) -> Left:
         warnings=tuple(record["warnings"]),
         headlines=tuple(record["headlines"]),
     )
-    return Left(part, {str(name): list(files) for name, files in record["named"].items()}, tuple(record["changed"]))
+    return Left(part, {str(name): list(files) for name, files in record["named"].items()})
 
 
 def _sheet(said: Mapping[str, Any]) -> Sheet:

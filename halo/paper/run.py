@@ -14,7 +14,7 @@ from .. import figures
 from ..errors import HalonmfError, OutputError, UsageError
 from ..fits.engine import resolve_device
 from ..fits.store import save_fit
-from ..io.atomic import check_output, make_folder
+from ..io.atomic import check_output, make_folder, remove_temporary
 from ..io.provenance import plain, provenance
 from ..io.tables import save_table, save_text
 from ..mock.survey import ALLSTAR, ASTRONN, MEMBERS, TRUTH, make
@@ -24,7 +24,7 @@ from ..progress import kept as tell_kept
 from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
 from ..survey.prepare import prepare
 from .galaxies import read_galaxies
-from .kept import FOLDERS, SAMPLE, Left, Steps, source_of
+from .kept import FOLDERS, SAMPLE, STEPS, Left, Steps, source_of
 from .page import pages
 from .part import Drawn, Part, Step
 from .quoted import kind_of_sample
@@ -34,7 +34,7 @@ from .steps import steps_of
 from .study import CHEMICAL, SELECTIONS, PaperSettings, Study
 from .suited import without_clusters
 
-STARS, REPORT, SCOREBOARD = "stars.fits", "report.html", "scoreboard.html"
+STARS, MOCK, REPORT, SCOREBOARD = "stars.fits", "mock", "report.html", "scoreboard.html"
 PAGE = "page"
 """The step after all others."""
 WHICH = ("seed", "model")
@@ -144,6 +144,7 @@ def run(
         raise OutputError(f"{directory}: its steps were not kept; make them again (--overwrite), or choose another.")
     inputs_given = (stars, truth)
     _check(directory, steps, overwrite=overwrite or resume, inputs=inputs_given, with_stars=stars is None)
+    _tidy(directory, with_stars=stars is None)
     columns = None if galaxy_columns is None else Path(galaxy_columns)
     simulated = read_galaxies(galaxies, columns)
     announce(progress, SAMPLE, *(step.title for step in steps), PAGE)
@@ -183,8 +184,7 @@ def run(
     if settings.analysis == RECOMMENDED:  # a board of what the paper alone makes would say nothing of it
         scores = replace(scores, rows=tuple(row for row in scores.rows if row.value is not None))
     warned = tuple(f"{title}: {said}" for title, part in parts.items() for said in part.warnings)
-    changed = dict.fromkeys((*(text for each in left.values() for text in each.changed), *study.choices.said))
-    said = (*((f"without {clusters}",) if clusters else ()), *changed)
+    said = (*((f"without {clusters}",) if clusters else ()), *study.choices.said(SELECTIONS))
     shown = {**scores.record(), "said": list(said), "skipped": skipped, "warnings": list(warned), "files": files}
     save_text(directory / SCORES, json.dumps(plain(shown), indent=1, allow_nan=False), overwrite=True)
     for name in before - {file for named in files.values() for file in named}:
@@ -207,7 +207,7 @@ def _made(directory: Path, step: Step, study: Study, record: Mapping[str, Any]) 
             part = step.make(study)
         except HalonmfError as error:
             part = Part(said=(f"Not made: {error}",), skipped=dict.fromkeys(step.products, str(error)))
-        return Left(part, _write(directory, step, part, record), study.choices.said)
+        return Left(part, _write(directory, step, part, record))
 
 
 def _check(directory: Path, steps: Sequence[Step], *, overwrite: bool, inputs: Sequence[Any], with_stars: bool) -> None:
@@ -227,6 +227,15 @@ def _check(directory: Path, steps: Sequence[Step], *, overwrite: bool, inputs: S
         check_output(path, overwrite=overwrite, inputs=inputs)
 
 
+def _tidy(directory: Path, *, with_stars: bool) -> None:
+    """Remove the temporary files of an earlier run that was killed as it wrote."""
+    for name in (REPORT, SCOREBOARD, SCORES, *((STARS,) if with_stars else ())):
+        remove_temporary(directory, name)
+    own = (*FOLDERS, STEPS, *((MOCK, f"{MOCK}/{MEMBERS}") if with_stars else ()))
+    for folder in own:
+        remove_temporary(directory / folder)
+
+
 def _sample(
     directory: Path,
     stars: str | Path | None,
@@ -241,7 +250,7 @@ def _sample(
         truth_file = None if truth is None else Path(truth)
         with stage(progress, SAMPLE):
             return read_catalogue(stars), truth_file, [Path(x) for x in (stars, truth) if x is not None]
-    folder, written = directory / "mock", directory / STARS
+    folder, written = directory / MOCK, directory / STARS
     inputs = [written, folder / TRUTH]
     # the mock and its orbits depend on nothing else
     mock = {name: getattr(settings, name) for name in ("seed", "rows", "model")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,10 +102,9 @@ class Choices:
         settings = self.of(selection).settings
         return vary_pixels(settings, numbers_of_pixels(settings))
 
-    @property
-    def said(self) -> tuple[str, ...]:
-        """What was changed in any selection, and why."""
-        return tuple(found.said for found in self._found.values() if found.said)
+    def said(self, selections: Sequence[str]) -> tuple[str, ...]:
+        """Return what was changed in any of these selections, and why, whether it was asked for before or not."""
+        return tuple(found.said for found in map(self.of, selections) if found.said)
 
 
 def suit(table: Any, settings: FitSettings) -> Suited:

@@ -7,7 +7,7 @@ import pytest
 
 from halonmf.halo.errors import OutputError
 from halonmf.halo.io import atomic
-from halonmf.halo.io.atomic import check_output, temporary_name, write_atomically, write_bytes
+from halonmf.halo.io.atomic import check_output, remove_temporary, temporary_name, write_atomically, write_bytes
 
 
 def test_temporary_names_are_never_the_same_and_tell_the_host(tmp_path):
@@ -15,6 +15,18 @@ def test_temporary_names_are_never_the_same_and_tell_the_host(tmp_path):
     assert len(names) == 100
     assert all(name.startswith(f".fit.h5.{atomic.socket.gethostname()[:40]}.") for name in names)
     assert str(os.getpid()) not in {part for name in names for part in name.split(".")}
+
+
+def test_temporary_files_of_killed_processes_are_removed_by_the_name_of_their_output_and_nothing_else_is(tmp_path):
+    left = {name: temporary_name(tmp_path / name) for name in ("fit.h5", "stars.fits")}
+    others = [tmp_path / name for name in ("fit.h5", ".fit.h5.notes.tmp", ".fit.h5", f".fit.h5.host.{'0' * 32}.dead")]
+    for path in (*left.values(), *others):
+        path.touch()
+    remove_temporary(tmp_path, "fit.h5")
+    assert set(tmp_path.iterdir()) == {left["stars.fits"], *others}
+    remove_temporary(tmp_path)
+    assert set(tmp_path.iterdir()) == set(others)
+    remove_temporary(tmp_path / "no such folder")
 
 
 def test_the_longest_names_can_be_written(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from halonmf.halo import prepare
 from halonmf.halo.errors import OutputError, UsageError
+from halonmf.halo.io.atomic import temporary_name
 from halonmf.halo.mock.survey import make
 from halonmf.halo.paper import kept as module
 from halonmf.halo.paper import run as paper
@@ -32,7 +33,6 @@ LEFT = Left(
         headlines=("line",),
     ),
     {"note": ["tables/note.txt"]},
-    ("fewer bins",),
 )
 
 
@@ -52,7 +52,7 @@ def steps(tmp_path):
 def test_a_step_comes_back_as_it_was(steps):
     found = steps.find("r0")
     assert str(found.part) == str(replace(LEFT.part, sheets={}))  # sheets are those of tables, of which there is none
-    assert (found.files, found.changed) == (LEFT.files, LEFT.changed)
+    assert found.files == LEFT.files
     assert steps.named() == {"tables/note.txt"}
 
 
@@ -150,6 +150,8 @@ def test_a_paper_killed_at_every_step_ends_in_the_files_of_one_that_was_not(surv
 
         with pytest.raises(StoppedError):
             paper.run(tmp_path / "killed", **survey, settings=SMALL, resume=True, progress=stop)
+        for folder in {path.parent for path in (tmp_path / "killed").rglob("*")}:
+            temporary_name(folder / "report.html").write_text("half")  # a kill leaves what was being written
     told = Recorded()
     found = paper.run(tmp_path / "killed", **survey, settings=SMALL, resume=True, progress=told)
     told.check()

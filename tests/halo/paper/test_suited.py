@@ -72,9 +72,21 @@ def test_bins_and_pixels_that_were_given_win():
     assert found.verdict is None
     both = Choices(table, dataclasses.replace(given, pixels=33))
     assert layout(both.of("retrograde").settings) == "bins E:7,Lz:6 and 33 pixels"
-    assert both.said == ()
+    assert both.said(["retrograde"]) == ()
     pixels = Choices(table, PaperSettings(pixels=33))
     assert layout(pixels.of("retrograde").settings) == "bins E:8,Lz:8 and 33 pixels"
+
+
+def test_what_was_changed_does_not_depend_on_what_was_asked_for_before():
+    table, _ = planted(350)
+    settings = PaperSettings(device="cpu")
+    before, after = Choices(table, settings), Choices(table, settings)
+    before.of("prograde")
+    before.of("all")
+    said = after.said(("all", "prograde"))
+    assert before.said(("all", "prograde")) == said
+    assert "for the 350 all stars" in said[0]
+    assert before.said(["prograde"]) == said[1:]
 
 
 def test_too_few_stars_for_any_fit_are_refused_when_they_are_asked_for():
