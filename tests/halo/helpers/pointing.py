@@ -72,7 +72,17 @@ def touch(browser, *kinds_and_points):
 
 
 def tap(browser, x, y):
+    browser.value(
+        "new Promise((done) => setTimeout(done, 400))"
+    )  # sooner it would end the gesture before, or double a tap
     touch(browser, ("touchStart", [(x, y)]), ("touchEnd", []))
+
+
+def until(browser, expression):
+    """Wait until an expression holds, five seconds at most: a tap becomes a click after the finger has left."""
+    browser.value(f"""new Promise((done, failed) => {{ const end = Date.now() + 5000, look = () => {expression} ? done()
+        : Date.now() > end ? failed(Error('never')) : setTimeout(look, 20); look(); }})""")
+    assert browser.value(expression)
 
 
 def centre(browser, selector):

@@ -13,9 +13,11 @@ from halonmf.halo.io.tables import save_table
 from halonmf.halo.pages.explorer import explorer
 
 from ..helpers.planted import planted, planted_fit
-from ..helpers.pointing import CONTRAST, centre, chosen, click, middle, mouse, press, shown, tap, touch, view
+from ..helpers.pointing import CONTRAST, centre, chosen, click, middle, mouse, press, shown, tap, touch, until, view
 
 SCHEMES = ("light", "dark")
+MOVE = "document.querySelector('[data-do=move]').ariaPressed"
+WIDTH = "document.querySelector('.plot').viewBox.baseVal.width"
 
 
 @pytest.fixture
@@ -142,11 +144,12 @@ def test_a_finger_that_scrolls_chooses_nothing(phone):
 def test_buttons_zoom_by_finger_and_two_fingers_zoom_after_move(phone):
     whole = view(phone)
     tap(phone, *centre(phone, "[data-do=in]"))
-    assert view(phone)[2] < whole[2]
+    until(phone, f"{WIDTH} < {whole[2]}")
     tap(phone, *centre(phone, "[data-do=whole]"))
+    until(phone, f"{WIDTH} === {whole[2]}")
     assert view(phone) == whole
     tap(phone, *centre(phone, "[data-do=move]"))
-    assert phone.value("document.querySelector('[data-do=move]').ariaPressed") == "true"
+    until(phone, f"{MOVE} === 'true'")
     x, y = centre(phone, ".plot")
     fingers = [[(x - d, y), (x + d, y)] for d in (20, 40, 60, 80)]
     touch(phone, ("touchStart", fingers[0]), *(("touchMove", each) for each in fingers[1:]), ("touchEnd", []))
@@ -157,8 +160,9 @@ def test_buttons_zoom_by_finger_and_two_fingers_zoom_after_move(phone):
     assert view(phone)[0] < before[0]
     assert view(phone)[2] == before[2]
     tap(phone, *centre(phone, "[data-do=move]"))
+    until(phone, f"{MOVE} === 'false'")
     tap(phone, *centre(phone, ".plot"))
-    assert len(chosen(phone)) == 1
+    until(phone, "document.querySelectorAll('.bin[aria-selected=true]').length === 1")
 
 
 @pytest.mark.slow
