@@ -15,6 +15,7 @@ import requests
 
 from ..errors import InputError, OutputError, UnreachableError
 from ..io.atomic import remove
+from ..io.reading import is_html
 from ..progress import Progress, silent
 from .sources import Remote
 
@@ -85,7 +86,11 @@ class Connection:
     def once(self, method: str, url: str, headers: dict[str, str] | None = None) -> requests.Response:
         """Return the answer of one attempt; compressed files are to arrive as they are."""
         asked = {"Accept-Encoding": "identity", **(headers or {})}
-        return self.session.request(method, url, headers=asked, stream=True, timeout=self.timeout, allow_redirects=True)
+        ask = self.session.request
+        try:
+            return ask(method, url, headers=asked, stream=True, timeout=self.timeout, allow_redirects=True)
+        except requests.TooManyRedirects:
+            raise InputError(f"{url}: its server redirects without end; the archive may have moved it.") from None
 
     def pause(self, attempt: int, asked: str = "") -> None:
         """Wait before an attempt, as long as the server asks for where it does."""
@@ -123,7 +128,7 @@ class Transfer:
         Raises
         ------
         InputError
-            The server has no such file, or sends more than it said.
+            The server has no such file, sends more than it said or a web page, or redirects without end.
         OutputError
             The disk is full.
         UnreachableError
@@ -145,8 +150,18 @@ class Transfer:
             except _PassingError as error:
                 problem = str(error)
             failed = 0 if here(part) > before else failed + 1
+        self._check_content(url, part, validator)
         part.replace(output_file)
         remove(validator)
+
+    def _check_content(self, url: str, part: Path, validator: Path) -> None:
+        """Raise where what came is a web page, such as that of a login, by which nothing else would notice it."""
+        with part.open("rb") as file:
+            page = is_html(file.read(512))
+        if page and not self.remote.name.endswith((".html", ".xml")):
+            remove(part)
+            remove(validator)
+            raise InputError(f"{url}: its server sent a web page in place of the file; open the address in a browser.")
 
     def _complete(self, part: Path) -> bool:
         return part.exists() and self.size is not None and here(part) == self.size

@@ -144,7 +144,7 @@ def job_file(stars: Path, settings: str) -> str:
 
 export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK
 
-srun halonmf ensemble {quote(stars.name)} -o runs/ --config {quote(settings)} --shard $SLURM_ARRAY_TASK_ID/20
+srun halonmf ensemble {quote(str(stars))} -o runs/ --config {quote(settings)} --shard $SLURM_ARRAY_TASK_ID/20
 
 # 75: out of time, or others are still at work; into the queue again, for the rest
 [ $? -eq 75 ] && scontrol requeue ${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}

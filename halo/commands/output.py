@@ -190,6 +190,15 @@ def _convention(inputs: Sequence[Path]) -> Convention | None:
     return common_convention(inputs)
 
 
+def goes_on(path: Path, resume: bool) -> bool:
+    """Return whether unfinished work of an output is taken up: outputs that it had begun to write are then its own."""
+    if not resume:
+        return False
+    from ..io.unfinished import Unfinished  # needs h5py, which help does without
+
+    return Unfinished.of(path).begun
+
+
 def unfinished(out: Output, *, resume: bool) -> Unfinished:
     """Return the folder next to an output in which its unfinished work is kept.
 

@@ -11,6 +11,7 @@ from astropy.utils.exceptions import AstropyWarning
 from ..errors import InputError
 from .packed import MAGIC, beginning
 from .reading import check_file, cleaned
+from .reading import is_html as is_html
 
 BLOCK = 2880
 """FITS files are whole numbers of blocks of this many bytes."""
@@ -55,12 +56,6 @@ def check_signature(path: str | Path, *, packed: bool = False) -> None:
         if head.startswith(magic):
             raise InputError(f"{path}: not FITS but {name}.")
     raise InputError(f"{path}: not a FITS file (begins with {head[:16]!r}); check the path or download it again.")
-
-
-def is_html(head: bytes) -> bool:
-    """Return True where the beginning of a file looks like a web page."""
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")) and b"votable" not in text
 
 
 @contextmanager

@@ -50,3 +50,9 @@ def cleaned(text: object, longest: int = LONGEST) -> str:
     line = "".join(x if x.isprintable() else " " for x in str(text))
     line = " ".join(line.split())
     return line if len(line) <= longest else line[: longest - 3] + "..."
+
+
+def is_html(head: bytes) -> bool:
+    """Return True where the beginning of a file looks like a web page."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")) and b"votable" not in text

@@ -11,7 +11,8 @@ class Archive:
     """Files by path, and what goes wrong with the next answers.
 
     `faults` holds for GETs of a path one word or number per answer: a status, ``cut`` (half of what is asked for, then
-    the connection ends), ``slow`` (small pieces with pauses), ``other`` (another piece than was asked for).
+    the connection ends), ``slow`` (small pieces with pauses), ``other`` (another piece than was asked for),
+    ``loop`` (a redirection to itself).
     """
 
     def __init__(self):
@@ -61,6 +62,12 @@ def serving():
             archive.asked.append(("GET", self.path, wanted))
             fault = (archive.faults.get(self.path) or [None]).pop(0)
             content = archive.files.get(self.path)
+            if fault == "loop":
+                self.send_response(302)
+                self.send_header("Location", self.path)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             if content is None or isinstance(fault, int):
                 self.send_response(404 if content is None else fault)
                 self.send_header("Content-Length", "0")

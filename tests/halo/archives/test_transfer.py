@@ -259,3 +259,17 @@ def test_a_record_of_zenodo_gives_the_checksum(get, archive, tmp_path):
 def test_a_list_that_says_nothing_leaves_the_size(get, archive, text):
     where = archive.put("/api", text.encode())
     assert get(checksum="", checksums=where)
+
+
+def test_a_web_page_in_place_of_a_file_is_no_file(archive, tmp_path, get):
+    archive.put("/d/stars.fits", b"<!DOCTYPE html><title>Please log in</title>")
+    with pytest.raises(InputError, match="sent a web page in place of the file"):
+        get(checksum="")
+    assert not list((tmp_path / "out").glob("stars.fits*"))
+
+
+def test_redirects_without_end_are_not_asked_for_again(archive, get, waits):
+    archive.faults["/d/stars.fits"] = ["loop"] * 200
+    with pytest.raises(InputError, match="redirects without end"):
+        get()
+    assert waits == []

@@ -60,7 +60,7 @@ def test_the_job_is_a_shell_script_that_is_requeued_on_75(small, tmp_path):  # n
     ok("init", folder / "stars.fits", "-o", tmp_path / "s.toml", "--slurm")
     job = (tmp_path / "job.sh").read_text()
     subprocess.run(["bash", "-n", tmp_path / "job.sh"], check=True)
-    assert "ensemble stars.fits -o runs/ --config s.toml --shard $SLURM_ARRAY_TASK_ID/20" in job
+    assert f"ensemble {folder}/stars.fits -o runs/ --config s.toml --shard $SLURM_ARRAY_TASK_ID/20" in job
     assert re.search(r"-eq 75 \] && scontrol requeue", job)
 
 

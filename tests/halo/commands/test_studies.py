@@ -202,6 +202,27 @@ def test_observe_leaves_stars_a_fit_and_its_score(tmp_path):
     assert "names no potential" in refused.output
 
 
+def test_what_is_interrupted_while_its_outputs_are_written_goes_on_to_all_of_them(made, tmp_path, monkeypatch):
+    words = ("stability", made / "stars.fits", "-o", tmp_path / "s.ecsv", "--bins", "E:4,Lz:4", "--pixels", 15,
+             "--starts", 1, "--vary-bins", "3:4", "--vary-pixels", "10:20:10", "--figure", tmp_path / "s")  # fmt: skip
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(halo.figures, "stabilities", stop)
+        stopped = run(*words)
+    assert stopped.exit_code == 130, stopped.output
+    assert "which are kept; go on with: " in stopped.output
+    assert (tmp_path / "s.ecsv").exists()
+    assert (tmp_path / "s.ecsv.partial").is_dir()
+    ok(*words, "--resume")
+    assert {path.name for path in tmp_path.iterdir()} == {"s.ecsv", "s.png", "s.pdf", "s.txt"}
+    again = run(*words, "--resume")
+    assert again.exit_code == 5
+    assert "exists already" in again.output
+
+
 @pytest.mark.parametrize("command", ["regions", "bifurcation", "rank", "stability", "injection"])
 def test_outputs_are_checked_before_anything_is_read(tmp_path, command):
     (tmp_path / "x.ecsv").write_text("mine")
