@@ -120,7 +120,9 @@ def test_what_has_come_is_kept_when_it_is_stopped_and_gone_on_with(archive, tmp_
     archive.faults["/a/stars.fits"] = ["slow"]
     words = [*RUN, "mine", "-o", "data", "--sources", "mine.toml", "-q"]
     part = tmp_path / "data" / "stars.fits.part"
-    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as one:
+    # a shell that runs this in the background has SIGINT ignored, and so would its children
+    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), "text": True}
+    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, **heed) as one:
         end = time.monotonic() + 30
         while (not part.exists() or part.stat().st_size < 200_000) and time.monotonic() < end:
             time.sleep(0.01)

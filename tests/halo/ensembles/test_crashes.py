@@ -235,6 +235,7 @@ def test_a_run_whose_signal_was_lost_ends_after_the_batch(tmp_path):
 
 def test_a_late_second_signal_ends_the_clean_up(monkeypatch):
     monkeypatch.setattr(signals, "GRACE", 0.0)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
     done = []
 
     @stoppable()
@@ -245,8 +246,11 @@ def test_a_late_second_signal_ends_the_clean_up(monkeypatch):
             signal.raise_signal(signal.SIGHUP)
             done.append(True)
 
-    with pytest.raises(InterruptedRunError, match="stopped by SIGTERM"):
-        work()
+    try:
+        with pytest.raises(InterruptedRunError, match="stopped by SIGTERM"):
+            work()
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert not done
 
 
