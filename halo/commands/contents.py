@@ -143,7 +143,7 @@ def _table(table: Any) -> Contents:
         _wrapped("columns", named),
         *(f"{cleaned(name)} crossed at {_numbers(at)}" for name, at in list((crossings or {}).items())[:SHOWN]),
         not_converged(*ended, len(meta.get("bins_not_converged", []))),
-        _wrapped("also says", [f"{name} {_brief(value)}" for name, value in meta.items() if name != "crossings"]),
+        _wrapped("also says", [f"{name}: {_brief(value)}" for name, value in meta.items() if name != "crossings"]),
     ]
     facts = {"rows": len(table), "columns": units, "meta": meta}
     return Contents("table", tuple(lines), facts, dict(record))
@@ -257,7 +257,20 @@ def _numbers(at: Any) -> str:
 
 
 def _brief(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(plain(value))
+    """Return a value of metadata in the style of all that is printed, in a few words."""
+    value = plain(value)
+    if isinstance(value, Mapping):
+        text = ", ".join(f"{name} {_brief(each)}" for name, each in value.items()) or "none"
+    elif isinstance(value, list):
+        text = " ".join(map(_brief, value)) or "none"
+    elif isinstance(value, bool) or value is None:
+        text = {True: "yes", False: "no", None: "none"}[value]
+    elif isinstance(value, int):
+        text = f"{value:,}"
+    elif isinstance(value, float):
+        text = number(value) if not value or abs(value) >= 1e-3 else f"{value:.1e}".replace("e-0", "e-")
+    else:
+        text = str(value)
     return cleaned(text, 60)
 
 
