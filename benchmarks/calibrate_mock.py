@@ -134,8 +134,8 @@ class Survey:
         everyone, all_weight, _, _ = mock_pool.stacked(self.pools, galaxy, thinned=False)
         found |= targets.of_planes(targets.plane_counts(everyone, all_weight, self.edges))
         chosen = (stars["Lz"] < 0) | (stars["ecc"] > 0.7)
-        share = (weight * accreted)[chosen].sum() / weight[chosen].sum()
-        return found, {"true_share": float(share), "effective": {n: float(x) for n, x in effective.items()}}
+        fraction = (weight * accreted)[chosen].sum() / weight[chosen].sum()
+        return found, {"true_fraction": float(fraction), "effective": {n: float(x) for n, x in effective.items()}}
 
     def off(self, found):
         """Return how far each target is missed, in tolerances."""
@@ -230,11 +230,11 @@ def main():
     rows = table(check, before, after)
     for row in rows:
         print("{name:44s} {target:8.3f} +- {tolerance:5.3f}  {before:8.3f} -> {after:8.3f}".format(**row))
-    print(f"true accreted fraction {truth_before['true_share']:.4f} -> {truth['true_share']:.4f}")
+    print(f"true accreted fraction {truth_before['true_fraction']:.4f} -> {truth['true_fraction']:.4f}")
     for population in galaxy.populations:
         if isinstance(population.orbits, Spheroid):
             print(code(population))
-    figures = {"rows": rows, "true_share": [truth_before["true_share"], truth["true_share"]]}
+    figures = {"rows": rows, "true_fraction": [truth_before["true_fraction"], truth["true_fraction"]]}
     figures["misses"] = [float((survey.off(x) ** 2).mean() ** 0.5) for x in (before, after)]
     figures["populations"] = [repr(p) for p in galaxy.populations]
     settings = {

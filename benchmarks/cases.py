@@ -125,12 +125,12 @@ def accuracy(run):
             pattern.to_dense(dtype=np.float64), k, stop=nmfcore.Stop(tol=1e-8, max_iter=50_000), **options
         )
         # The order of components is that of their starts, which need not be the same ones.
-        shares = max(
+        fractions = max(
             min(np.abs(a[list(order)] - b).max() for order in itertools.permutations(range(k)))
             for a, b in zip(fast.shares.astype(np.float64), exact.shares, strict=True)
         )
         loss = float(np.abs(fast.loss / exact.loss - 1).max())
         about = f"{number} bootstraps, float32 compiled against float64 dense at tol 1e-8"
-        for name, value in (("shares", float(shares)), ("loss", loss)):
+        for name, value in (("fractions", float(fractions)), ("loss", loss)):
             target = f"{name}_k{k}" if (name, k) != ("loss", 2) else None
             yield run.figure(target, f"k = {k}, largest difference of {name}: {about}", value)

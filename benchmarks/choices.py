@@ -65,14 +65,21 @@ def main():
         made = mock.make(folder)
         stars = prepare(made.allstar, made.astronn, made.members).table
     base = fit(stars, BASE)
-    share, at = base.mass_fractions[-1], half(base, stars)
+    fraction, at = base.mass_fractions[-1], half(base, stars)
     rows = []
 
-    def row(choice, alternative, other_share, other_at):
+    def row(choice, alternative, other_fraction, other_at):
         rows.append(
-            {"choice": choice, "alternative": alternative, "d_share": other_share - share, "d_crossing": other_at - at}
+            {
+                "choice": choice,
+                "alternative": alternative,
+                "d_fraction": other_fraction - fraction,
+                "d_crossing": other_at - at,
+            }
         )
-        print(f"{choice:13} {alternative:22} {100 * rows[-1]['d_share']:+.2f} % {rows[-1]['d_crossing'] / 1e5:+.4f}e5")
+        print(
+            f"{choice:13} {alternative:22} {100 * rows[-1]['d_fraction']:+.2f} % {rows[-1]['d_crossing'] / 1e5:+.4f}e5"
+        )
 
     for choice, alternatives in fits().items():
         for name, changes in alternatives.items():
@@ -81,8 +88,8 @@ def main():
     row("contribution", "mean over bins", base.mean_fractions[-1], at)
     for choice, alternatives in profiles().items():
         for name, changes in alternatives.items():
-            row(choice, name, share, half(base, stars, **changes))
-    figures = {"share": float(share), "crossing": float(at), "rows": rows}
+            row(choice, name, fraction, half(base, stars, **changes))
+    figures = {"fraction": float(fraction), "crossing": float(at), "rows": rows}
     save(options.output, figures, "benchmarks/choices.py", {"fit": BASE}, seeds=[1, BASE.seed], device="cpu")
 
 

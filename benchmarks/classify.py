@@ -61,8 +61,8 @@ def _true_offset(E: np.ndarray, Lz: np.ndarray, accreted: np.ndarray) -> float:
     dE = E - belokurov_kravtsov(Lz)
     edges = np.linspace(-1.0e5, 0.5e5, 21)
     number, of = np.histogram(dE, edges)[0], np.histogram(dE[accreted], edges)[0]
-    share = np.where(number >= 10, of / np.maximum(number, 1), np.nan)
-    at = crossings(0.5 * (edges[:-1] + edges[1:]), share, 0.5)
+    fraction = np.where(number >= 10, of / np.maximum(number, 1), np.nan)
+    at = crossings(0.5 * (edges[:-1] + edges[1:]), fraction, 0.5)
     return float(at[0]) if len(at) == 1 else float("nan")
 
 

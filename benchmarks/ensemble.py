@@ -82,16 +82,16 @@ class Peer:
         index = self.places.index
         parts = [counts(weights, column, mixtures.columns, (len(self.places), chemistry.n)) for column in index.T]
         applied = model.transform(sum(parts)) * scale
-        share = fractions(applied.astype(np.float64)[:, order])
+        fraction = fractions(applied.astype(np.float64)[:, order])
         number = sum(np.bincount(c[c >= 0], weights[c >= 0], len(self.places)) for c in index.T)
-        told = np.where(number >= MIN_STARS, share[:, -1], np.nan)
+        told = np.where(number >= MIN_STARS, fraction[:, -1], np.nan)
         for name, bins in self.places.bins.items():
             part = self.places.part(name)
             if name == "map":
                 found |= self.boundary(bins, told[part])
             else:
                 centre = bins.bounds[:, 0].mean(axis=-1)
-                found[f"fraction_{name}"] = share[part]
+                found[f"fraction_{name}"] = fraction[part]
                 found[f"crossing_{name}"] = [crossings(centre, told[part], level) for level in LEVELS]
         return found | chemical(chemistry, H)
 
@@ -106,7 +106,7 @@ class Peer:
     def boundary(self, bins, told):
         columns, cells = (axis.count for axis in bins.axes)
         E = bins.edges[1][0]
-        line = np.array([column(0.5 * (E[1:] + E[:-1]), share, 0.5)[0] for share in told.reshape(columns, cells)])
+        line = np.array([column(0.5 * (E[1:] + E[:-1]), fraction, 0.5)[0] for fraction in told.reshape(columns, cells)])
         return {"boundary": line, "boundary_smoothed": boundary.smooth(line, boundary.SMOOTHING)}
 
 

@@ -31,7 +31,9 @@ def main():
         )
         fitted = fit(stars, settings)
         half = profile(fitted, stars, parse_axes(PROFILE)).crossings[0]
-        rows.append({"pixels": pixels, "share": float(fitted.mass_fractions[-1]), "level": half.level, "at": half.at})
+        rows.append(
+            {"pixels": pixels, "fraction": float(fitted.mass_fractions[-1]), "level": half.level, "at": half.at}
+        )
         print(rows[-1])
     settings = {"pixels": PIXELS, "axes": AXES, "profile": PROFILE, "selection": "retrograde"}
     figures = {"n_stars": len(stars), "n_retrograde": int(fitted.mixtures.n_stars.sum()), "rows": rows}

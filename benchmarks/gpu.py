@@ -120,7 +120,7 @@ def compared(stars, ours, k, replicates, **options):
     return {
         **{f"cpu_{name}": x for name, x in figures.items()},
         "largest_relative_loss_difference": float(np.abs(ours.loss[:replicates] / theirs.loss - 1).max()),
-        "largest_share_difference": float(order),
+        "largest_fraction_difference": float(order),
         "cpu": said(theirs),
     }
 

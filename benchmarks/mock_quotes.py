@@ -35,7 +35,7 @@ def of_calibration(found):
     row = rows[ALUMINIUM]
     cells = " | ".join(f"{row[x]:.0%}".replace("%", " %") for x in ("target", "before", "after"))
     lines.append(f"| above [Al/Fe] = -0.05 at [Fe/H] from -1.6 to -1.4 | {cells} |")
-    lines.append("| true accreted fraction | | " + " | ".join(f"{x:.3f}" for x in found["true_share"]) + " |")
+    lines.append("| true accreted fraction | | " + " | ".join(f"{x:.3f}" for x in found["true_fraction"]) + " |")
     before, after = found["misses"]
     return [*lines, f"misses its {len(rows)} targets by {after:.1f} tolerances rms, the default mock by {before:.1f}"]
 

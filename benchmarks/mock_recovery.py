@@ -49,16 +49,16 @@ def images(stars, oversample):
 
 
 def true_crossings(stars, is_accreted, axis, level=0.5):
-    """Where the true accreted share crosses a level along one variable."""
+    """Where the true accreted fraction crosses a level along one variable."""
     bins = make_bins(stars, parse_axes(axis))
     inside = bins.assign(stars)
     number = np.bincount(inside[inside >= 0], minlength=len(bins))
-    share = np.where(number >= MIN_STARS, true_fractions(bins, stars, is_accreted), np.nan)
-    return crossings(bins.bounds[:, 0].mean(axis=-1), share, level)
+    fraction = np.where(number >= MIN_STARS, true_fractions(bins, stars, is_accreted), np.nan)
+    return crossings(bins.bounds[:, 0].mean(axis=-1), fraction, level)
 
 
 def describe(table, truth):
-    """Count a mock's samples and say where their true accreted share passes a tenth, a half and nine tenths."""
+    """Count a mock's samples and say where their true accreted fraction passes a tenth, a half and nine tenths."""
     stars, _ = choose(table, SETTINGS.selection)
     known = read_truth(truth, stars)
     energies = {str(at): true_crossings(stars, known.accreted, demo.PROFILE_AXES, at) for at in (0.1, 0.5, 0.9)}
@@ -68,7 +68,7 @@ def describe(table, truth):
         "n_chemically_pure": len(stars),
         "n_kinematically_pure": int(select(table, "kinematically-pure")[0].sum()),
         "n_disc": int(np.isin(known.population, ["thin disc", "thick disc"]).sum()),
-        "true_share": float(known.accreted.mean()),
+        "true_fraction": float(known.accreted.mean()),
         "true_crossings_E": energies,
         "true_halves": {axis[0]: true_crossings(stars, known.accreted, axis) for axis in places},
     }
@@ -90,8 +90,9 @@ def line(seed, found):
         for at in (found.true_crossing, found.crossing, found.noise_free_crossing)
     )
     return (
-        f"{seed:4d}  {found.n_stars:5d}  {found.true_share:.4f} {found.share:.4f} {found.noise_free_share:.4f}     "
-        f"{found.share - found.noise_free_share:+.4f}  {half:>35s}  {found.rms:.4f}  {found.rms_after_bias:.4f}  "
+        f"{seed:4d}  {found.n_stars:5d}  {found.true_fraction:.4f} {found.fraction:.4f} "
+        f"{found.noise_free_fraction:.4f}     "
+        f"{found.fraction - found.noise_free_fraction:+.4f}  {half:>35s}  {found.rms:.4f}  {found.rms_after_bias:.4f}  "
         f"{'; '.join(shortfalls(found)) or 'within the limits'}"
     )
 

@@ -34,8 +34,8 @@ def cost(step):
 def of_recovery(found):
     """The account of the mock in docs/limits.md."""
     rows = found["rows"]
-    biases = [row["share"] - row["true_share"] for row in rows]
-    unexplained = [abs(row["share"] - row["noise_free_share"]) for row in rows]
+    biases = [row["fraction"] - row["true_fraction"] for row in rows]
+    unexplained = [abs(row["fraction"] - row["noise_free_fraction"]) for row in rows]
     late = [(row["true_crossing"][0] - row["crossing"][0]) / 1e5 for row in rows]
     # the lowest crossing: the floor of HE makes several
     early = [(s["true_crossings_E"]["0.1"][0] - s["crossings_E"]["0.1"][0]) / 1e5 for s in found["samples"]]
@@ -55,8 +55,8 @@ def of_transcript(found):
     crossing, true_crossing = (first[name][0] for name in ("crossing", "true_crossing"))
     return [
         f"{found['samples'][0]['n_clean']:,} stars; {first['n_stars']:,} chemically pure",
-        f"LE {1 - first['share']:.2%}, HE {first['share']:.2%}; true".replace("%", " %"),
-        f"true accreted fraction {first['true_share']:.1%}".replace("%", " %"),
+        f"LE {1 - first['fraction']:.2%}, HE {first['fraction']:.2%}; true".replace("%", " %"),
+        f"true accreted fraction {first['true_fraction']:.1%}".replace("%", " %"),
         f"50 % at {crossing / 1e5:.3f}e5 km2/s2; in truth at {true_crossing / 1e5:.3f}e5 km2/s2",
     ]
 
@@ -73,7 +73,7 @@ def of_kills(found):
 def of_mock(found, made):
     """The table of docs/mock.md and what stands around it."""
     samples = [*found["samples"], made["sample"]]
-    paper = {"n_chemically_pure": "13,147", "true_share": "0.335", "n_kinematically_pure": "5,387"}
+    paper = {"n_chemically_pure": "13,147", "true_fraction": "0.335", "n_kinematically_pure": "5,387"}
 
     def crossing(sample, at):
         return f"{sample['true_crossings_E'][at][0] / 1e5:.3f}"
@@ -86,7 +86,7 @@ def of_mock(found, made):
     return [
         row("stars passing every quality cut", [f"{s['n_clean']:,}" for s in samples], ""),
         row("chemically pure", [f"{s['n_chemically_pure']:,}" for s in samples], paper["n_chemically_pure"]),
-        row("true accreted fraction", [f"{s['true_share']:.3f}" for s in samples], paper["true_share"]),
+        row("true accreted fraction", [f"{s['true_fraction']:.3f}" for s in samples], paper["true_fraction"]),
         row("true crossing at 50 % [1e5 km2/s2]", [crossing(s, "0.5") for s in samples], "-1.67"),
         row("at 10 % and 90 %", [f"{crossing(s, '0.1')}, {crossing(s, '0.9')}" for s in samples], "-1.84, -1.56"),
         row("kinematically pure", [f"{s['n_kinematically_pure']:,}" for s in samples], paper["n_kinematically_pure"]),
@@ -219,7 +219,7 @@ def of_choices(found):
     for row in found["rows"]:
         by_choice.setdefault(row["choice"], []).append(row)
     return [
-        f"{moved(rows, 'd_share', '+.2f', 100)} %; {moved(rows, 'd_crossing', '+.4f', 1e-5)}e5"
+        f"{moved(rows, 'd_fraction', '+.2f', 100)} %; {moved(rows, 'd_crossing', '+.4f', 1e-5)}e5"
         for rows in by_choice.values()
     ]
 

@@ -67,20 +67,20 @@ def one(stars, truth: Path, seed: int, selection: str, k: int) -> list[dict]:
     bins, n_stars = along.mixtures.bins, along.mixtures.n_stars
     true, centre = true_fractions(bins, chosen, accreted), bins.bounds[:, 0].mean(axis=-1)
 
-    def half(share):
-        at = crossings(centre, np.where(n_stars >= MIN_STARS, share, np.nan), 0.5)
+    def half(fraction):
+        at = crossings(centre, np.where(n_stars >= MIN_STARS, fraction, np.nan), 0.5)
         return at[0] if len(at) == 1 else np.nan
 
     rows = []
     for rule, reading in rules(fit).items():
-        share, P = reading.of(along.fractions), reading.of(members.probability)
+        fraction, P = reading.of(along.fractions), reading.of(members.probability)
         many, known = n_stars > MANY_STARS, np.isfinite(P)
         rows.append(
             {
                 "seed": seed, "selection": selection, "components": k, "rule": rule, "accreted": reading.accreted,
                 "bias": float(reading.of(fit.mass_fractions) - accreted.mean()),
-                "rms": float(np.sqrt(np.mean((share - true)[many] ** 2))),
-                "crossing": float(half(share) - half(true)),
+                "rms": float(np.sqrt(np.mean((fraction - true)[many] ** 2))),
+                "crossing": float(half(fraction) - half(true)),
                 "brier": float(np.mean((P[known] - accreted[known]) ** 2)),
             }
         )  # fmt: skip

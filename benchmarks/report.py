@@ -28,8 +28,8 @@ ROWS = {
     "compile_s": ("kernels compiled at first use", "{:.1f} s"),
     "first_call_s": ("first call, kernels cached", "{:.2f} s"),
     "memory_mb": ("memory for 1,000 bootstraps, beyond the imports", "{:.0f} MB"),
-    "shares_k2": ("largest difference of a mass fraction from dense float64, k = 2", "{:.0e}"),
-    "shares_k4": ("the same, k = 4", "{:.0e}"),
+    "fractions_k2": ("largest difference of a mass fraction from dense float64, k = 2", "{:.0e}"),
+    "fractions_k4": ("the same, k = 4", "{:.0e}"),
 }
 SIZES = re.compile(r"test_bootstrap\[(\d+)-(\d+)-(\d+)-(\d+)\]")
 

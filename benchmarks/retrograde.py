@@ -38,7 +38,7 @@ def main():
             zip(("never", "once", "often", "untold"), part.counts["crossing_E"][:, 0].tolist(), strict=True)
         ),
         "crossing": {name: float(part("crossing_E", name)[0]) for name in names},
-        "share": {name: float(part("mass_fraction", name)[1]) for name in names},
+        "fraction": {name: float(part("mass_fraction", name)[1]) for name in names},
     }
     print(figures)
     settings = {"setup": SETUP, "replicates": REPLICATES}

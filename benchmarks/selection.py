@@ -95,9 +95,9 @@ def drawn_volume(seed: int = 0) -> dict[str, float]:
         variance.append(each.var() / DRAWN)
     found, errors = np.array(number), np.array(variance)
     accreted = np.array([population.origin == "accreted" for population in POPULATIONS])
-    share = found[accreted].sum() / found.sum()
-    slope = (accreted - share) / found.sum()
-    return {"share": float(share), "se": float(np.sqrt((slope**2 * errors).sum()))}
+    fraction = found[accreted].sum() / found.sum()
+    slope = (accreted - fraction) / found.sum()
+    return {"fraction": float(fraction), "se": float(np.sqrt((slope**2 * errors).sum()))}
 
 
 def giants(stars, code: int) -> TrueStars:
@@ -147,10 +147,10 @@ def one(seed: int) -> dict:
         for column in (None, "weight"):
             fit = halo.fit(stars, selection=selection, weights=column, **choices)
             drawn = halo.refit(fit, REPLICATES)
-            share = (drawn.W.sum(axis=1) / drawn.W.sum(axis=(1, 2))[:, None])[drawn.good, -1]
+            fraction = (drawn.W.sum(axis=1) / drawn.W.sum(axis=(1, 2))[:, None])[drawn.good, -1]
             row["fits"][f"{name}{', weights' if column else ''}"] = {
-                "share": float(fit.mass_fractions[-1]),
-                "se": float(share.std(ddof=1)),
+                "fraction": float(fit.mass_fractions[-1]),
+                "se": float(fraction.std(ddof=1)),
                 "lost": drawn.lost,
                 "profile_rms": profile_error(fit, stars, mask, true, weight if column else np.ones(len(weight))),
                 "word": fit.verdict.word,
@@ -175,7 +175,7 @@ def volumes(found: dict) -> tuple[str, str, str]:
     volume = np.array([r["volume"] for r in found["surveys"]])
     drawn, number = found["drawn"], np.mean([r["volume_by_number"] for r in found["surveys"]])
     error = volume.std(ddof=1) / np.sqrt(len(volume))
-    return f"{drawn['share']:.3f} +- {drawn['se']:.3f}", f"{volume.mean():.3f} +- {error:.3f}", f"{number:.3f}"
+    return f"{drawn['fraction']:.3f} +- {drawn['se']:.3f}", f"{volume.mean():.3f} +- {error:.3f}", f"{number:.3f}"
 
 
 def fitted(rows: list[dict]) -> dict[str, tuple[str, ...]]:
@@ -183,11 +183,11 @@ def fitted(rows: list[dict]) -> dict[str, tuple[str, ...]]:
     made = {}
     for name in rows[0]["fits"]:
         fits = [r["fits"][name] for r in rows]
-        share, se, profile = (np.array([f[x] for f in fits]) for x in ("share", "se", "profile_rms"))
+        fraction, se, profile = (np.array([f[x] for f in fits]) for x in ("fraction", "se", "profile_rms"))
         true = np.array([r["true_weighted" if name.endswith("weights") else "true"] for r in rows])
-        error = share - true
+        error = fraction - true
         made[name] = (
-            f"{share.mean():.3f}", f"{true.mean():.3f}", f"{error.mean():+.3f}, {np.sqrt(np.mean(error**2)):.3f}",
+            f"{fraction.mean():.3f}", f"{true.mean():.3f}", f"{error.mean():+.3f}, {np.sqrt(np.mean(error**2)):.3f}",
             f"{se.mean():.3f}", f"{profile.mean():.3f}",
         )  # fmt: skip
     return made

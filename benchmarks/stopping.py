@@ -2,7 +2,7 @@
 
 Each case is iterated up to max_iter, and every candidate test notes where it would have stopped; "engine" is the test
 of factorize() itself. From there L-BFGS-B (SciPy; zeros lifted a little, so that it can move them) goes to the optimum,
-and the differences in the components' shares of the mass and in the loss are the gaps.
+and the differences in the components' fractions of the mass and in the loss are the gaps.
 
 Run with: python benchmarks/stopping.py [--max-iter 10000] [--no-mock]
 """
@@ -136,16 +136,16 @@ def optimum(problem, factors):
     return unpack(found.x)
 
 
-def shares(factors):
+def fractions(factors):
     mass = factors.W.sum(-2) * factors.H.sum(-1)
     return (mass / mass.sum(-1, keepdim=True))[0].numpy()
 
 
 def gaps(problem, factors):
-    """Return (gap in shares, relative gap in loss) between `factors` and the optimum near them."""
+    """Return (gap in fractions, relative gap in loss) between `factors` and the optimum near them."""
     best = optimum(problem, factors)
     at, there = (float(problem.divergence(x)) for x in (factors, best))
-    return float(np.abs(shares(factors) - shares(best)).max()), at / there - 1
+    return float(np.abs(fractions(factors) - fractions(best)).max()), at / there - 1
 
 
 def measure(name, V, case, max_iter):
@@ -157,12 +157,12 @@ def measure(name, V, case, max_iter):
     for test, (status, point) in first_stops(problem, k, rule, init, max_iter).items():
         if point.n_iter not in known:
             known[point.n_iter] = gaps(problem, point.factors)
-        share, loss = known[point.n_iter]
+        fraction, loss = known[point.n_iter]
         rows.append(
             base
             | {"test": test, "n_iter": point.n_iter, "status": status.name}
             | {"kkt": point.kkt, "growing": point.growing, "locked": point.locked}
-            | {"share_gap": share, "loss_gap": loss}
+            | {"fraction_gap": fraction, "loss_gap": loss}
         )
     return rows
 
@@ -176,7 +176,7 @@ def worst(rows):
             "passed": len(passed),
             "of": sum(r["test"] == test for r in rows),
             "median_n_iter": int(np.median([r["n_iter"] for r in passed])) if passed else None,
-            "largest_share_gap": max((r["share_gap"] for r in passed), default=None),
+            "largest_fraction_gap": max((r["fraction_gap"] for r in passed), default=None),
             "largest_loss_gap": max((r["loss_gap"] for r in passed), default=None),
         }
     return table
@@ -202,7 +202,7 @@ def main():
             print(
                 f"{name:30s} beta {case[0]:.1f} k {case[1]} {case[2]:4s} {case[3]:8s} {last['status']:9s} "
                 f"{last['n_iter']:6d} kkt {last['kkt']:.1e} missing {last['growing']:.1e} + {last['locked']:.1e} "
-                f"gaps: shares {last['share_gap']:.1e}, loss {last['loss_gap']:.1e}",
+                f"gaps: fractions {last['fraction_gap']:.1e}, loss {last['loss_gap']:.1e}",
                 flush=True,
             )
     table = worst(rows)

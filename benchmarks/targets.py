@@ -40,9 +40,9 @@ TARGETS = {
     "memory_mb": (1000, 200, "most"),
     "first_call_s": (1.0, 0.5, "most"),
     "compile_s": (8, 4, "most"),
-    "shares_k2": (1e-5, 1e-6, "most"),
+    "fractions_k2": (1e-5, 1e-6, "most"),
     "loss_k4": (1e-6, 1e-7, "most"),
-    "shares_k4": (1e-3, 1e-4, "most"),
+    "fractions_k4": (1e-3, 1e-4, "most"),
 }
 PARTS = {
     "k2": headline.k2_bootstrap, "mu": headline.mu, "one": cases.one_fit, "small": cases.small_problems,

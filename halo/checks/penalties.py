@@ -170,8 +170,8 @@ def search(
     Search
         Its table has a row per setting, by held-out error: ``alpha_W``, ``alpha_H``, ``l1_ratio``, ``drawn`` (times),
         ``error``, ``held_out``, ``gain`` (by how much the held-out error is below that without penalties) and
-        ``gain_se``, its standard error from the folds, ``components`` (that are not zero), ``share`` (mass fraction of
-        the last component; NaN where there is none) and ``converged``. The metadata name the best setting.
+        ``gain_se``, its standard error from the folds, ``components`` (that are not zero), ``fraction`` (of the
+        mass in the last component; NaN where there is none) and ``converged``. The metadata name the best setting.
 
     Raises
     ------
@@ -218,7 +218,7 @@ def search_work(
             "error": np.sqrt(np.maximum(found.error, 0) / found.squares),
             "held_out": np.maximum(found.held_out, 0) / max(found.held_out_squares, np.finfo(float).tiny),
             "components": (mass > 0).sum(axis=1),
-            "share": np.divide(mass[:, -1], total, out=np.full(len(total), np.nan), where=total > 0),
+            "fraction": np.divide(mass[:, -1], total, out=np.full(len(total), np.nan), where=total > 0),
             "converged": found.converged,
         }
 
@@ -266,7 +266,7 @@ def _table(
     table["drawn"] = list(choices.values())
     table["error"], table["held_out"] = whole["error"], held.mean(axis=0)
     table["gain"], table["gain_se"] = gains.mean(axis=0), gains.std(axis=0, ddof=1) / np.sqrt(len(held))
-    table["components"], table["share"], table["converged"] = whole["components"], whole["share"], converged
+    table["components"], table["fraction"], table["converged"] = whole["components"], whole["fraction"], converged
     # Ties go to the setting without penalties: a penalty must improve the error to be chosen.
     order = np.argsort(np.round(table["held_out"], 12), kind="stable")
     table = table[order]

@@ -57,7 +57,7 @@ class Stability(InWords):
         What was changed in each fit: the random ``start``, ``q`` or ``l``.
     value : ndarray of int, shape (fits,)
         The start's seed, q or l.
-    share : ndarray, shape (fits, k)
+    fraction : ndarray, shape (fits, k)
         Mass fractions, components in the base's order.
     cosine : ndarray, shape (fits, k)
         Between each component's images and the base's, in the base's pixels; NaN where the fit failed.
@@ -68,7 +68,7 @@ class Stability(InWords):
     base: Fit
     kind: tuple[str, ...]
     value: np.ndarray
-    share: np.ndarray
+    fraction: np.ndarray
     cosine: np.ndarray
     status: tuple[str, ...]
 
@@ -89,24 +89,24 @@ class Stability(InWords):
     def spread(self, *kinds: str) -> np.ndarray:
         """Return the standard deviation of the mass fractions over the converged fits of these kinds; shape (k,)."""
         rows = np.any([self.of(kind) for kind in kinds], axis=0)
-        return self.share[rows].std(axis=0, ddof=1) if rows.sum() > 1 else np.full(self.share.shape[1], np.nan)
+        return self.fraction[rows].std(axis=0, ddof=1) if rows.sum() > 1 else np.full(self.fraction.shape[1], np.nan)
 
     def table(self) -> Table:
-        """Return the fits as a table: a row each, with ``share_`` and ``cosine_`` of every component."""
+        """Return the fits as a table: a row each, with ``fraction_`` and ``cosine_`` of every component."""
         table = Table({"kind": list(self.kind), "value": self.value})
         for j, name in enumerate(self.base.names):
-            table[f"share_{name}"], table[f"cosine_{name}"] = self.share[:, j], self.cosine[:, j]
+            table[f"fraction_{name}"], table[f"cosine_{name}"] = self.fraction[:, j], self.cosine[:, j]
         table["status"] = list(self.status)
         base = self.base
         table.meta |= {
-            "base_shares": dict(zip(base.names, base.mass_fractions.tolist(), strict=True)),
+            "base_fractions": dict(zip(base.names, base.mass_fractions.tolist(), strict=True)),
             "base_q": [axis.count for axis in base.mixtures.bins.axes],
             "base_l": base.mixtures.chemistry.pixels,
             "base_status": base.status,
             "stars": int(base.mixtures.n_stars.sum()),
             "not_converged": int((~self.good).sum()),
             "least_cosine": {kind: self.least_cosine(kind) for kind in KINDS},
-            "share_std": {kind: dict(zip(base.names, self.spread(kind).tolist(), strict=True)) for kind in KINDS},
+            "fraction_std": {kind: dict(zip(base.names, self.spread(kind).tolist(), strict=True)) for kind in KINDS},
         }
         return described(table, "stability")
 
@@ -220,7 +220,7 @@ def stability_work(
 
     def compute(some: Sequence[int]) -> dict[str, np.ndarray]:
         rows = [one(*pieces[i]) for i in some]
-        names = ("share", "cosine", "status")
+        names = ("fraction", "cosine", "status")
         return {name: np.array([row[i] for row in rows]) for i, name in enumerate(names)}
 
     def finish(found: Mapping[str, np.ndarray]) -> Stability:
@@ -228,7 +228,7 @@ def stability_work(
             base=base,
             kind=tuple(kind for kind, _ in pieces),
             value=np.array([number for _, number in pieces], dtype=np.int64),
-            share=found["share"] if pieces else np.empty((0, k)),
+            fraction=found["fraction"] if pieces else np.empty((0, k)),
             cosine=found["cosine"] if pieces else np.empty((0, k)),
             status=tuple(bytes(x).decode().rstrip("\0") for x in found.get("status", ())),
         )

@@ -21,6 +21,8 @@ from ..stars.variables import values
 from ..stars.weights import weights_of
 
 T = TypeVar("T")
+EARLIER = {"share": "fraction"}
+"""Arrays that an earlier version kept by another name: what it left unfinished goes on."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def do(work: Work[T], keep: Unfinished | str | Path | None = None, progress: Pro
     if folder is not None:
         folder.begin(work.record)
         for there, saved in folder.load():
-            place(there, saved)
+            place(there, {EARLIER.get(name, name): x for name, x in saved.items()})
     progress(work.noun, int((~missing).sum()), work.total)
     while missing.any():
         first = int(missing.argmax()) // work.batch * work.batch

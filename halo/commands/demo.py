@@ -56,7 +56,7 @@ class Demo:
         Between them.
     thinning : float
         The mock holds one in this many disc stars.
-    true_share : float
+    true_accreted_fraction : float
         Accreted fraction of the fitted stars.
     true_fractions : ndarray, shape (m,)
         Accreted fraction of the stars in the profile's bins; NaN where they are few.
@@ -74,7 +74,7 @@ class Demo:
     map: Application
     boundary: Boundary
     thinning: float
-    true_share: float
+    true_accreted_fraction: float
     true_fractions: np.ndarray
     true_crossing: tuple[float, ...]
     files: tuple[Path, ...]
@@ -89,7 +89,7 @@ class Demo:
             "chemically_pure": self.fit.cutflow.passed,
             "mass_fractions": dict(zip(self.fit.names, self.fit.mass_fractions.tolist(), strict=True)),
             "crossings": crossings,
-            "true_accreted_fraction": self.true_share,
+            "true_accreted_fraction": self.true_accreted_fraction,
             "true_crossing": list(self.true_crossing),
             "boundary_columns": int(np.isfinite(self.boundary.E).sum()),
             "unit": ENERGY,
@@ -185,7 +185,7 @@ def run(
         map=on_grid,
         boundary=line,
         thinning=paths.thinning,
-        true_share=float(is_accreted.mean()),
+        true_accreted_fraction=float(is_accreted.mean()),
         true_fractions=true,
         true_crossing=crossings(bins.bounds[:, 0].mean(axis=-1), true, 0.5),
         files=tuple(files),

@@ -30,7 +30,7 @@ FIT_ENDED = (
 )
 BINS_ENDED = (*FIT_ENDED, Key("bins_not_converged", listed(COUNT), "Rows that did not converge."))
 SAID = Key("convention", CONVENTION, "What E and Lz are measured in.", always=False)
-SHARES: Form = named(FRACTION)
+FRACTIONS: Form = named(FRACTION)
 
 CATALOGUE = (
     Key("kind", TEXT, "What it is."),
@@ -50,8 +50,8 @@ FIT = (
     Key("empty_bins", COUNT, "Bins without stars."),
     Key("selection", TEXT, "Halo selection."),
     Key("loss", {"type": ["string", "number"]}, "What was minimised."),
-    Key("mass_fractions", SHARES, "Of the components, over all stars."),
-    Key("mean_fractions", SHARES, "Mean of the bins' fractions."),
+    Key("mass_fractions", FRACTIONS, "Of the components, over all stars."),
+    Key("mean_fractions", FRACTIONS, "Mean of the bins' fractions."),
     Key("accreted_fraction", FRACTION, "Mass fraction of what is read as accreted."),
     Key("status", TEXT, "How the fit ended."),
     Key("kkt", NUMBER, "KKT residual."),
@@ -71,7 +71,7 @@ BOUNDARY_META = (
     Key("BK23_note", TEXT, "Where that comes from.", always=False),
 )
 TABLE1 = table(
-    r"component|percentile|\w+_(FE|H)(_lower|_upper)?|(mean_)?(share|fraction)(_lower|_upper)?|[A-Za-z]\w*",
+    r"component|percentile|\w+_(FE|H)(_lower|_upper)?|(mean_)?fraction(_lower|_upper)?|[A-Za-z]\w*",
     Key("level", FRACTION, "Of the intervals."),
     Key("interval", TEXT, "Their type."),
     Key("replicates", named(COUNT), "Behind the intervals of each component."),
@@ -146,7 +146,7 @@ FITS: dict[str, tuple[Key, ...]] = {
     ),
     "split": (
         *table(
-            r"component|part|stars|share|fraction|mean_energy|\w+_(low|high|lower|upper)",
+            r"component|part|stars|fraction|mean_energy|\w+_(low|high|lower|upper)",
             *FIT_ENDED,
             Key("stars_without_boundary", COUNT, "Stars of columns without a boundary."),
             Key("stars_left_out", COUNT, "Those of them that are in no part."),

@@ -22,7 +22,7 @@ from .forms import (
     object_of,
     table,
 )  # fmt: skip
-from .keys_fits import CATALOGUE, FIT, FIT_ENDED, SAID, SHARES
+from .keys_fits import CATALOGUE, FIT, FIT_ENDED, FRACTIONS, SAID
 
 RESULTS_OF_A_RUN = (
     Key("run", TEXT, "Hash of the run's settings."),
@@ -47,7 +47,7 @@ STUDIES: dict[str, tuple[Key, ...]] = {
         Key("stars_outside_the_energies", named(COUNT), "Of each region."),
         Key("ks_distance", named(NUMBER), "Kolmogorov-Smirnov distance from the reference."),
         Key("ks_p_value", named(NUMBER), "Its p-value."),
-        Key("bootstrap_support", SHARES, "Fraction of the draws in which a region is the nearest."),
+        Key("bootstrap_support", FRACTIONS, "Fraction of the draws in which a region is the nearest."),
     ),
     "bifurcation": (
         *table(
@@ -109,17 +109,15 @@ STUDIES: dict[str, tuple[Key, ...]] = {
             "The table: gain over the next smaller k with its standard error, by each loss."),
     ),
     "stability": table(
-        r"kind|value|(share|fraction|cosine)_\w+|status",
-        Key("base_shares", SHARES, "Mass fractions of the base.", always=False),
-        Key("base_fractions", SHARES, "Mass fractions of the base.", always=False),
+        r"kind|value|(fraction|cosine)_\w+|status",
+        Key("base_fractions", FRACTIONS, "Mass fractions of the base."),
         Key("base_q", listed(COUNT), "Its bins."),
         Key("base_l", COUNT, "Its pixels along a side."),
         Key("base_status", TEXT, "How it ended."),
         Key("stars", COUNT, "Stars in its bins."),
         Key("not_converged", COUNT, "Fits that did not converge."),
         Key("least_cosine", named(NUMBER), "Of any component, by the kind of change."),
-        Key("share_std", named(named(NUMBER)), "Standard deviation of the fractions.", always=False),
-        Key("fraction_std", named(named(NUMBER)), "Standard deviation of the fractions.", always=False),
+        Key("fraction_std", named(named(NUMBER)), "Standard deviation of the fractions."),
         SAID,
     ),
     "injection": table(
@@ -135,7 +133,7 @@ STUDIES: dict[str, tuple[Key, ...]] = {
         SAID,
     ),
     "search": table(
-        r"alpha_W|alpha_H|l1_ratio|drawn|error|held_out|gain|gain_se|components|share|fraction|converged",
+        r"alpha_W|alpha_H|l1_ratio|drawn|error|held_out|gain|gain_se|components|fraction|converged",
         Key("draws", COUNT, "How many were drawn."),
         Key("seed", {"type": "integer"}, "Of the draws."),
         Key("folds", COUNT, "Parts that were held out in turn."),
@@ -205,7 +203,7 @@ STUDIES: dict[str, tuple[Key, ...]] = {
         Key("thinning", NUMBER, "One disc star in so many was kept."),
         Key("stars", COUNT, "Prepared."),
         Key("chemically_pure", COUNT, "Fitted."),
-        Key("mass_fractions", SHARES, "Of the components."),
+        Key("mass_fractions", FRACTIONS, "Of the components."),
         Key("crossings", named(NUMBERS), "Energies at which the accreted fraction crosses each level."),
         Key("true_accreted_fraction", FRACTION, "What it is."),
         Key("true_crossing", NUMBERS, "Energies at which half of the stars are accreted."),

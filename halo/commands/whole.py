@@ -44,7 +44,7 @@ def demo(
     lines = (
         f"mock survey    {mock.stars:,} rows, 1 disc star in {shown.thinning:g} kept, seed {mock.seed}",
         f"prepared       {len(shown.catalogue):,} stars; {shown.fit.cutflow.passed:,} chemically pure",
-        f"components     {fractions}; true accreted fraction {100 * shown.true_share:.1f} %",
+        f"components     {fractions}; true accreted fraction {100 * shown.true_accreted_fraction:.1f} %",
         f"transition     {half.describe(ENERGY)}; in truth at {true}",
         f"boundary       found in {shown.boundary.found} Lz columns",
         f"files          {', '.join(file.name for file in shown.files)} in {directory}",

@@ -39,7 +39,7 @@ def stabilities(result: Stability) -> Picture:
         for j, (name, shade) in enumerate(zip(result.base.names, shades, strict=True)):
             style: dict[str, Any] = {"marker": look.MARKERS[j % len(look.MARKERS)], "c": shade, "ms": 5}
             upper.axhline(result.base.mass_fractions[j], c=shade, lw=0.9, ls=(0, (1, 2)), label=look.AROUND)
-            upper.plot(result.value[rows], result.share[rows, j], label=name, **style)
+            upper.plot(result.value[rows], result.fraction[rows, j], label=name, **style)
             lower.plot(result.value[rows], np.maximum(1 - result.cosine[rows, j], FLOOR), ls="none", **style)
         lower.set_yscale("log")
         lower.set_xlabel(labels[kind])

@@ -23,6 +23,15 @@ DIGITS = ".6g"
 UCD = "ucd"
 """Key of a column's metadata that holds its UCD, as astropy has it for VOTables."""
 _NUMBERED = re.compile(r"(weight|fraction|setups|noise_lower|noise_upper)_([1-9]\d?)(_low|_high)?")
+_SHARE = re.compile(r"(?P<before>|mean_)share(?P<after>|_.+)")
+_OF_SHARES = (
+    {"component", "percentile"},
+    {"component", "part", "stars"},
+    {"kind", "value", "status"},
+    {"alpha_W", "alpha_H", "l1_ratio"},
+)
+"""Columns by which tables are known whose mass fractions had another name: Table 1, four components, checks."""
+_ENTRIES = {"base_shares": "base_fractions", "share_std": "fraction_std"}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _OF_BINS = ("lower", "upper", "centre")
 
@@ -181,17 +190,35 @@ def _patterns() -> Mapping[str, Sequence[tuple[re.Pattern[str], Known]]]:
 
 
 def renamed(table: Any) -> Any:
-    """Return a table with its components' names in the columns where an earlier version had their numbers.
+    """Return a table with the names of today in place of those of an earlier version.
 
-    What is ``fraction_HE`` was ``fraction_2`` there; the metadata name the components.
+    Components have their names in the columns where they had their numbers, which the metadata tell: what is
+    ``fraction_HE`` was ``fraction_2``. And what is a fraction was a share in some tables, such as ``share_HE``.
     """
     names = table.meta.get("components")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return table
-    for old in table.colnames:
-        match = _NUMBERED.fullmatch(old)
-        if match and int(match[2]) <= len(names):
-            new = f"{match[1]}_{names[int(match[2]) - 1]}{match[3] or ''}"
-            if new not in table.colnames:
-                table.rename_column(old, new)
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        for old in table.colnames:
+            match = _NUMBERED.fullmatch(old)
+            if match and int(match[2]) <= len(names):
+                _rename(table, old, f"{match[1]}_{names[int(match[2]) - 1]}{match[3] or ''}")
+    if any(columns <= set(table.colnames) for columns in _OF_SHARES):
+        for old in table.colnames:
+            match = _SHARE.fullmatch(old)
+            if match:
+                _rename(table, old, f"{match['before']}fraction{match['after']}")
+        table.meta = {_ENTRIES.get(name, name): value for name, value in table.meta.items()}
+    elif {"plane", "difference", "ratio"} <= set(table.colnames) and isinstance(table.meta.get("planes"), dict):
+        table.meta["planes"] = {plane: _fractions(said) for plane, said in table.meta["planes"].items()}
     return table
+
+
+def _rename(table: Any, old: str, new: str) -> None:
+    if new not in table.colnames:
+        table.rename_column(old, new)
+
+
+def _fractions(said: Any) -> Any:
+    """Return what the metadata say of separations in one plane, with the names of today."""
+    if not isinstance(said, dict):
+        return said
+    return {re.sub(r"^share_(.+_above(_poor)?)$", r"fraction_\1", name): value for name, value in said.items()}

@@ -136,7 +136,7 @@ class Recovery:
     ----------
     n_stars : int
         Stars fitted.
-    true_share, share, noise_free_share : float
+    true_fraction, fraction, noise_free_fraction : float
         Accreted fraction of the stars; accreted fraction that was found; the same without noise.
     true_crossing, crossing, noise_free_crossing : tuple of float
         Energies at which the fraction crosses one half, km2 / s2.
@@ -148,9 +148,9 @@ class Recovery:
     """
 
     n_stars: int
-    true_share: float
-    share: float
-    noise_free_share: float
+    true_fraction: float
+    fraction: float
+    noise_free_fraction: float
     true_crossing: tuple[float, ...]
     crossing: tuple[float, ...]
     noise_free_crossing: tuple[float, ...]
@@ -165,17 +165,17 @@ class Limits:
 
     Attributes
     ----------
-    share : float
+    fraction : float
         Accreted fraction that was found minus the true one.
     bias : float
-        The same minus that of the noise-free fit; one so well predicted may exceed `share`.
+        The same minus that of the noise-free fit; one so well predicted may exceed `fraction`.
     rms : float
         Of fractions over energy bins, beyond the noise-free fit's own error.
     crossing : float
         Of the energy at one half, beyond the noise-free fit's own error, km2 / s2.
     """
 
-    share: float = 0.03
+    fraction: float = 0.03
     bias: float = 0.01
     rms: float = 0.06
     crossing: float = 0.04e5
@@ -183,9 +183,9 @@ class Limits:
 
 def shortfalls(found: Recovery, limits: Limits = Limits()) -> list[str]:
     """Return how a recovery exceeds the limits, in words; empty where it does not."""
-    error, unpredicted = found.share - found.true_share, found.share - found.noise_free_share
+    error, unpredicted = found.fraction - found.true_fraction, found.fraction - found.noise_free_fraction
     said = []
-    if not (abs(error) <= limits.share or abs(unpredicted) <= limits.bias):
+    if not (abs(error) <= limits.fraction or abs(unpredicted) <= limits.bias):
         said.append(f"fraction off by {error:+.4f}, of which the noise-free fit leaves {unpredicted:+.4f} unexplained")
     if not found.rms_after_bias <= limits.rms:
         said.append(f"rms of the fractions {found.rms_after_bias:.4f}")
@@ -222,12 +222,12 @@ def recover(fit: Fit, table: Any, truth: str | Path, images: dict[str, np.ndarra
     noise_free = apply_mixtures(ideal, expected, flow).accreted_fractions
     centre, enough = counted.bins.bounds[:, 0].mean(axis=-1), counted.n_stars >= MIN_STARS
     many = counted.n_stars > MANY_STARS
-    half = [crossings(centre, np.where(enough, share, np.nan), 0.5) for share in (true, found, noise_free)]
+    half = [crossings(centre, np.where(enough, fraction, np.nan), 0.5) for fraction in (true, found, noise_free)]
     return Recovery(
         n_stars=len(stars),
-        true_share=float(known.accreted.mean()),
-        share=fit.accreted_fraction,
-        noise_free_share=ideal.accreted_fraction,
+        true_fraction=float(known.accreted.mean()),
+        fraction=fit.accreted_fraction,
+        noise_free_fraction=ideal.accreted_fraction,
         true_crossing=half[0],
         crossing=half[1],
         noise_free_crossing=half[2],

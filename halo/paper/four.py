@@ -21,7 +21,7 @@ from .study import CHEMICAL, Study
 from .two import two_values, verdict
 
 MOST_LOST = 0.05
-"""Share of the replicates that may be lost before it counts as a failure."""
+"""Fraction of the replicates that may be lost before it counts as a failure."""
 
 
 def four_components(study: Study) -> Part:
@@ -29,10 +29,10 @@ def four_components(study: Study) -> Part:
     four = study.four
     found = {"R5.rows": Value(float(len(four.high.W)))}
     for part in four.parts:
-        for i, (name, share) in enumerate(zip(part.names, part.mass_fractions, strict=True)):
-            spread = 100 * _shares(study, name)[:, i]
+        for i, (name, fraction) in enumerate(zip(part.names, part.mass_fractions, strict=True)):
+            spread = 100 * _fractions(study, name)[:, i]
             low, high = np.percentile(spread, [16, 84]) if len(spread) else (None, None)
-            found[f"R5.mass.{name}"] = Value(float(100 * share), low, high, _interval(len(spread)))
+            found[f"R5.mass.{name}"] = Value(float(100 * fraction), low, high, _interval(len(spread)))
     return Part(
         values=compared(study, found),
         pictures={"fig05": figures.four_components(four)},
@@ -50,7 +50,7 @@ def percentiles(study: Study) -> Part:
     made = table1((two.fit, *study.parts), refits)
     found = two_values(study, CHEMICAL, ("R6",))
     # the fractions that the mean over bins gives is the other reading of "%"
-    found["R6.percent"] = Value(float(100 * made.mean_share[made.components.index(HE)]))
+    found["R6.percent"] = Value(float(100 * made.mean_fraction[made.components.index(HE)]))
     found |= compared(study, _values(made))
     table = made.table()
     table.meta["caption"] = (
@@ -95,11 +95,11 @@ def sheet_of_table1(made: Table1, caption: str, name: str = "table1") -> Sheet:
 
     rows = []
     for i, component in enumerate(made.components):
-        share = cell(100 * made.share[i], 100 * made.share_interval[:, i])
-        mean = cell(100 * made.mean_share[i], 100 * made.mean_share_interval[:, i])
+        fraction = cell(100 * made.fraction[i], 100 * made.fraction_interval[:, i])
+        mean = cell(100 * made.mean_fraction[i], 100 * made.mean_fraction_interval[:, i])
         for k, q in enumerate(made.q):
             numbers = [cell(made.values[i, j, k], made.intervals[:, i, j, k]) for j in range(len(made.variables))]
-            rows.append((component, share if k == 0 else "", mean if k == 0 else "", f"{q:g}", *numbers))
+            rows.append((component, fraction if k == 0 else "", mean if k == 0 else "", f"{q:g}", *numbers))
     abundances = (readable(name) for name in made.variables)
     header = ("component", "fraction [%]", "mean over bins [%]", "percentile", *abundances)
     return Sheet(name, caption, header, tuple(rows))
@@ -123,8 +123,8 @@ def _values(made: Table1) -> dict[str, Value]:
     return found
 
 
-def _shares(study: Study, name: str) -> np.ndarray:
-    """Return the shares (B, 2) of the good replicates of the part that has a component."""
+def _fractions(study: Study, name: str) -> np.ndarray:
+    """Return the fractions (B, 2) of the good replicates of the part that has a component."""
     if study.settings.bootstrap < 2:
         return np.zeros((0, 2))
     made = next(each for each in study.refits if name in each.names)

@@ -213,7 +213,7 @@ class RegionEnergies(InWords):
                 if j > 0 or not column.startswith("ratio"):
                     table[f"{column}_{name}"] = getattr(self, column)[j]
         table.meta["reference"] = self.names[0]
-        table.meta["density_unit"] = "share of the region's stars per 1e5 km2 / s2"
+        table.meta["density_unit"] = "fraction of the region's stars per 1e5 km2 / s2"
         table.meta["nearest"] = self.nearest
         for name, numbers in (
             ("stars", self.n_stars),

@@ -74,17 +74,17 @@ class Four(InWords):
     def table(self) -> QTable:
         """Return the components as a table, one row each, HE1 first.
 
-        Columns ``component``, ``part`` (HE or LE), ``stars`` of the part, ``share`` (mass fraction within the part) and
+        Columns ``component``, ``part`` (HE or LE), ``stars`` of the part, ``fraction`` (of the part's mass) and
         ``mean_energy``. The metadata record how the sample was split and how the fits ended.
         """
         rows = [
-            (component, name, part.cutflow.passed, share, energy)
+            (component, name, part.cutflow.passed, fraction, energy)
             for name, part in zip((HE, LE), self.parts, strict=True)
-            for component, share, energy in zip(
+            for component, fraction, energy in zip(
                 part.names[::-1], part.mass_fractions[::-1], part.mean_energy[::-1], strict=True
             )
         ]
-        table = QTable(rows=rows, names=("component", "part", "stars", "share", "mean_energy"))
+        table = QTable(rows=rows, names=("component", "part", "stars", "fraction", "mean_energy"))
         table["mean_energy"] = table["mean_energy"] * units.km**2 / units.s**2
         table.meta |= {
             "fit_status": self.fit.status,

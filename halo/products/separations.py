@@ -108,8 +108,8 @@ class Separations(InWords, tuple[Separation, ...]):
             least_poor, _ = s.smallest(poor)
             meta[str(s.plane)] = {
                 "columns": len(s.x),
-                f"share_{s.names[0]}_above": s.above(),
-                f"share_{s.names[0]}_above_poor": s.above(poor),
+                f"fraction_{s.names[0]}_above": s.above(),
+                f"fraction_{s.names[0]}_above_poor": s.above(poor),
                 "smallest_ratio": least,
                 "smallest_ratio_at": at,
                 "smallest_ratio_poor": least_poor,

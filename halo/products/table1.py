@@ -42,9 +42,9 @@ class Table1(InWords):
         v abundances.
     q : tuple of float
         p percentiles.
-    share, mean_share : ndarray, shape (c,)
+    fraction, mean_fraction : ndarray, shape (c,)
         Mass fraction within the component's own fit, and mean over bins of its fraction in the bin.
-    share_interval, mean_share_interval : ndarray, shape (2, c)
+    fraction_interval, mean_fraction_interval : ndarray, shape (2, c)
     values : ndarray, shape (c, v, p)
         dex.
     intervals : ndarray, shape (2, c, v, p)
@@ -62,10 +62,10 @@ class Table1(InWords):
     components: tuple[str, ...]
     variables: tuple[str, ...]
     q: tuple[float, ...]
-    share: np.ndarray
-    mean_share: np.ndarray
-    share_interval: np.ndarray
-    mean_share_interval: np.ndarray
+    fraction: np.ndarray
+    mean_fraction: np.ndarray
+    fraction_interval: np.ndarray
+    mean_fraction_interval: np.ndarray
     values: np.ndarray
     intervals: np.ndarray
     level: float
@@ -78,7 +78,7 @@ class Table1(InWords):
         """Return Table 1 as the paper prints it: a row per component and percentile.
 
         Columns ``component``, ``percentile``, then each abundance with its limits ``_lower`` and ``_upper`` (dex), then
-        ``share`` and ``mean_share`` with theirs, the same in all rows of a component.
+        ``fraction`` and ``mean_fraction`` with theirs, the same in all rows of a component.
         """
         c, p = len(self.components), len(self.q)
         table = QTable()
@@ -88,7 +88,7 @@ class Table1(InWords):
             table[name] = self.values[:, i].ravel()
             for side, limits in zip(("lower", "upper"), self.intervals, strict=True):
                 table[f"{name}_{side}"] = limits[:, i].ravel()
-        for name in ("share", "mean_share"):
+        for name in ("fraction", "mean_fraction"):
             table[name] = np.repeat(getattr(self, name), p)
             for side, limits in zip(("lower", "upper"), getattr(self, f"{name}_interval"), strict=True):
                 table[f"{name}_{side}"] = np.repeat(limits, p)
@@ -104,14 +104,14 @@ class Table1(InWords):
 
         Medians stand between the outer percentiles; the last line is the number of components.
         """
-        known = np.isfinite(self.share_interval).all(axis=0)
+        known = np.isfinite(self.fraction_interval).all(axis=0)
         title = f"fraction, {100 * self.level:g} % interval" if known.any() else "fraction"
         at = "/".join(f"{q:g}" for q in self.q) + " %"
         heads = "".join(f"{titled(f'{name} {at}', 'dex'):>26}" for name in self.variables)
         lines = [f"component {title:<26}{heads}"]
         for i, name in enumerate(self.components):
-            low, high = 100 * self.share_interval[:, i]
-            shown = f"{100 * self.share[i]:6.2f} %" + (f" ({low:.2f} to {high:.2f})" if known[i] else "")
+            low, high = 100 * self.fraction_interval[:, i]
+            shown = f"{100 * self.fraction[i]:6.2f} %" + (f" ({low:.2f} to {high:.2f})" if known[i] else "")
             cells: list[Any] = [" / ".join(f"{x:5.2f}" for x in column) for column in self.values[i]]
             lines.append(f"{name:<9} {shown:<26}" + "".join(f"{cell:>26}" for cell in cells))
         number = sum(name != ACCRETED for name in self.components)
@@ -165,7 +165,7 @@ def table1(
     >>> from halonmf import halo
     >>> fits = [halo.load(name) for name in ("fit.h5", "HE.h5", "LE.h5")]  # doctest: +SKIP
     >>> table = halo.table1(fits, [halo.refit(fit, 100) for fit in fits])  # doctest: +SKIP
-    >>> dict(zip(table.components, table.share))  # doctest: +SKIP
+    >>> dict(zip(table.components, table.fraction))  # doctest: +SKIP
     """
     fits = as_fits(fits)
     if not fits:
@@ -216,11 +216,11 @@ def _with_accreted(reading: Reading, W: np.ndarray, H: np.ndarray) -> tuple[np.n
 
 
 _AXES = {
-    "share": 0,
-    "mean_share": 0,
+    "fraction": 0,
+    "mean_fraction": 0,
     "values": 0,
-    "share_interval": 1,
-    "mean_share_interval": 1,
+    "fraction_interval": 1,
+    "mean_fraction_interval": 1,
     "intervals": 1,
 }
 
@@ -240,8 +240,8 @@ def _of_fit(fit: Fit, refits: Refits | None, q: tuple[float, ...], limits: Limit
         found = {name: limits(x, own[name]) for name, x in drawn.items()}
     return {
         **{name: x[down] for name, x in own.items()},
-        "share_interval": found["share"][:, down],
-        "mean_share_interval": found["mean_share"][:, down],
+        "fraction_interval": found["fraction"][:, down],
+        "mean_fraction_interval": found["mean_fraction"][:, down],
         "intervals": found["values"][:, down],
     }
 
@@ -251,8 +251,8 @@ def _numbers(fit: Fit, W: np.ndarray, H: np.ndarray, k: int, q: tuple[float, ...
     total = W[:, :, :k].sum(axis=-1, keepdims=True)
     each = np.divide(W, total, out=np.full_like(W, np.nan), where=total > 0)
     return {
-        "share": W.sum(axis=1) / W[:, :, :k].sum(axis=(1, 2))[:, None],
-        "mean_share": np.nanmean(each, axis=1),
+        "fraction": W.sum(axis=1) / W[:, :, :k].sum(axis=(1, 2))[:, None],
+        "mean_fraction": np.nanmean(each, axis=1),
         "values": _percentiles(fit, H, q, run),
     }
 

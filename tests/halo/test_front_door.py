@@ -131,7 +131,7 @@ def test_a_fit_may_be_a_path(there, fit):
     assert np.array_equal(halo.apply(given, table, GRID).W, halo.apply(own, table, parse_axes(GRID)).W)
     assert halo.memberships(given, table).probability.shape == (len(table), 2)
     assert [one.peak for one in halo.densities(given)] == [one.peak for one in halo.densities([own])]
-    assert halo.table1([given]).share.tolist() == halo.table1(own).share.tolist()
+    assert halo.table1([given]).fraction.tolist() == halo.table1(own).fraction.tolist()
     assert np.array_equal(halo.tracks(given)[1][0].median, halo.tracks(own)[1][0].median, equal_nan=True)
     assert np.array_equal(halo.refit(given, 3).W, halo.refit(own, 3).W)
     assert np.array_equal(halo.eccentricities(given, table).density, halo.eccentricities(own, table).density)
@@ -256,10 +256,10 @@ def test_a_session_from_files_to_the_split_gives_the_files_of_the_command_line(t
     assert np.array_equal(halo.load(tmp_path / "boundary.ecsv")["E"].value, line.E, equal_nan=True)
     for name, found in (("HE", four.high), ("LE", four.low), ("four", four.fit)):
         assert np.array_equal(halo.load(tmp_path / "four" / f"{name}.h5").H, found.H)
-    shares = halo.load(tmp_path / "four" / "table1.ecsv")
+    kept = halo.load(tmp_path / "four" / "table1.ecsv")
     # a fit that was just made has other strides than one that was read, and sums round otherwise
-    np.testing.assert_allclose(shares["share"][:: len(table.q)], table.share, rtol=1e-14)
-    np.testing.assert_allclose(shares["share_lower"][:: len(table.q)], table.share_interval[0], rtol=1e-14)
+    np.testing.assert_allclose(kept["fraction"][:: len(table.q)], table.fraction, rtol=1e-14)
+    np.testing.assert_allclose(kept["fraction_lower"][:: len(table.q)], table.fraction_interval[0], rtol=1e-14)
 
 
 @pytest.mark.parametrize("name", ["regions", "bifurcation"])

@@ -1,4 +1,4 @@
-"""Files that version 0.1.0 wrote before its rooms were made: they still open, and give the numbers they gave."""
+"""Files that earlier states of version 0.1.0 wrote: they still open, and give the numbers they gave."""
 
 import shutil
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from halonmf.halo import load, save
 from halonmf.halo.commands.contents import contents
@@ -72,6 +73,50 @@ def test_components_that_an_old_table_numbered_have_their_names():
     assert profile.colnames[4:] == ["weight_LE", "fraction_LE", "weight_HE", "fraction_HE"]
     (row,) = (line for line in written.splitlines() if line.split()[:1] == [str(profile["lower"][0].value)])
     assert [float(x) for x in row.split()[4:]] == [profile[name][0] for name in profile.colnames[4:]]
+
+
+SHARES = {
+    "table1.vot": (
+        "share", "share_lower", "share_upper", "mean_share", "mean_share_lower", "mean_share_upper"
+    ),
+    "four.ecsv": ("share",),
+    "stability.ecsv": ("share_LE", "share_HE", "base_shares", "share_std"),
+    "search.fits": ("share",),
+    "separations.ecsv": ("share_LE_above", "share_LE_above_poor"),
+}  # fmt: skip
+"""Names of fractions that files of an earlier version have, one of each kind of table, in every format."""
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_what_an_old_table_calls_a_share_is_a_fraction_once_it_is_loaded(name, tmp_path):
+    path = GOLDEN.parent / "named-share" / name
+    table = load(path)
+    entries = {*table.colnames, *table.meta, *(x for said in table.meta.get("planes", {}).values() for x in said)}
+    assert {old.replace("share", "fraction") for old in SHARES[name]} <= entries
+    assert not {x for x in entries if "share" in x}
+    written = path.read_bytes()
+    assert all(old.encode() in written for old in SHARES[name])
+    assert table.colnames == _columns_of(path)
+    again = load(save(tmp_path / name, table))
+    assert again.colnames == table.colnames
+    assert all(again[x].info.description == table[x].info.description for x in table.colnames)
+
+
+def _columns_of(path):
+    """The columns as the file has them, in its order, with what was a share by its new name."""
+    read = {".vot": Table.read, ".fits": lambda x: Table.read(x, hdu=1), ".ecsv": Table.read}[path.suffix](path)
+    return [x.replace("share", "fraction") for x in read.colnames]
+
+
+def test_fractions_of_old_tables_are_the_numbers_that_they_were():
+    stability = load(GOLDEN.parent / "named-share" / "stability.ecsv")
+    assert stability["fraction_HE"][0] == 0.42608076350700136
+    assert stability.meta["base_fractions"] == {"HE": 0.43517578428634124, "LE": 0.5648242157136587}
+    assert stability.meta["fraction_std"]["start"]["HE"] == 0.0064321040547297
+    four = load(GOLDEN.parent / "named-share" / "four.ecsv")
+    assert four["fraction"].tolist() == [0.4897201188124506, 0.5102798811875493, 0.4959048557370521, 0.504095144262948]
+    separations = load(GOLDEN.parent / "named-share" / "separations.ecsv")
+    assert separations.meta["planes"]["AL_FE:FE_H"]["fraction_LE_above"] == 0.42857142857142855
 
 
 def test_an_old_run_opens_is_complete_and_has_nothing_left_to_compute(tmp_path):

@@ -69,7 +69,7 @@ def test_errors_are_those_of_the_engines_fits(found):
     V = made.mixtures.V
     none = found[is_none(found)][0]
     assert none["error"] == pytest.approx(np.linalg.norm(V - made.W @ made.H) / np.linalg.norm(V), rel=1e-5)
-    assert none["share"] == pytest.approx(made.mass_fractions[-1], abs=1e-3)
+    assert none["fraction"] == pytest.approx(made.mass_fractions[-1], abs=1e-3)
     fold, held = folds(V, 3, seed=1), []
     for i in range(3):
         out = fold == i
@@ -100,7 +100,7 @@ def test_the_best_comes_first_and_is_compared_with_none(found, searched):
 def test_a_search_is_named_by_its_seed(found):
     again = search(planted(3000)[0], SMALL, draws=60, seed=1, number=3).table()
     for name in found.colnames:
-        assert np.array_equal(np.asarray(found[name]), np.asarray(again[name]), equal_nan=name == "share"), name
+        assert np.array_equal(np.asarray(found[name]), np.asarray(again[name]), equal_nan=name == "fraction"), name
 
 
 def test_only_least_squares_is_searched():

@@ -32,7 +32,7 @@ def test_the_bases_own_bins_and_pixels_find_the_base(found):
     for kind, value in (("q", 5), ("l", 12)):
         (row,) = np.flatnonzero((np.array(found.kind) == kind) & (found.value == value))
         np.testing.assert_allclose(found.cosine[row], 1, atol=1e-6)
-        np.testing.assert_allclose(found.share[row], found.base.mass_fractions, atol=1e-6)
+        np.testing.assert_allclose(found.fraction[row], found.base.mass_fractions, atol=1e-6)
 
 
 def test_planted_populations_are_stable_over_bins_and_pixels(found):
@@ -99,7 +99,7 @@ def test_numbers_that_make_no_sense_are_refused():
 def test_the_table_has_a_row_per_fit_and_the_summary(found):
     table = found.table()
     assert len(table) == 3 + 3 + 2
-    assert {"kind", "value", "share_LE", "cosine_HE", "status"} <= set(table.colnames)
+    assert {"kind", "value", "fraction_LE", "cosine_HE", "status"} <= set(table.colnames)
     assert table.meta["least_cosine"]["start"] == found.least_cosine("start")
     assert table.meta["base_q"] == [5, 5]
 

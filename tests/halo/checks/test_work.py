@@ -98,6 +98,29 @@ def test_a_damaged_batch_is_made_again(stars, tmp_path):
     same(halo.search(stars, COARSE, **choices, keep=kept.folder), whole)
 
 
+@pytest.mark.parametrize("check", ["search", "stability"], indirect=True)
+def test_what_an_earlier_version_kept_by_another_name_goes_on(check, stars, tmp_path, monkeypatch):
+    function, choices = check
+    whole = function(stars, COARSE, **choices)
+    kept = Unfinished(tmp_path / "kept")
+    save = Unfinished.save
+
+    def as_before(self, first, arrays):
+        save(self, first, {"share" if name == "fraction" else name: x for name, x in arrays.items()})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Unfinished, "save", as_before)
+        with pytest.raises(StoppedError):
+            function(stars, COARSE, **choices, keep=kept, progress=stop_after(4))
+    assert kept.begun
+    held = [arrays for _, arrays in kept.load()]
+    assert all("share" in arrays and "fraction" not in arrays for arrays in held)
+    told = Recorded()
+    same(function(stars, COARSE, **choices, keep=kept, progress=told), whole)
+    assert told.said[0][1] >= 4
+    assert len([*kept.load()]) > len(held)
+
+
 @pytest.mark.parametrize("batch", [1, 7, 1000])
 def test_a_search_is_the_same_in_batches_of_any_size(stars, monkeypatch, batch):
     whole = halo.search(stars, COARSE, draws=25, number=2)

@@ -18,7 +18,7 @@ def test_stabilities_draw_the_shares_of_converged_fits():
     )
     picture = figures.stabilities(result)
     drawn = lines_of(picture.figure.axes[0])
-    assert any(len(y) == 2 and np.allclose(y, result.share[result.of("start"), 0]) for y in drawn)
+    assert any(len(y) == 2 and np.allclose(y, result.fraction[result.of("start"), 0]) for y in drawn)
     assert f"{result.least_cosine('q'):.4f}" in picture.caption
     assert len(picture.data) == 5
     none = Stability(result.base, (), np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 2)), ())

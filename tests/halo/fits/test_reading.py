@@ -126,7 +126,7 @@ def test_table_1_has_the_group_first_with_the_sum_of_its_fractions(many):
     assert found.components[1:] == many.names[::-1]
     assert found.describe().splitlines()[-1] == "5 components"
     group = [found.components.index(many.names[j]) for j in many.reading.accreted]
-    assert found.share[0] == pytest.approx(found.share[group].sum())
+    assert found.fraction[0] == pytest.approx(found.fraction[group].sum())
     low, high = (f(found.values[group, 0, 1]) for f in (np.min, np.max))
     assert low <= found.values[0, 0, 1] <= high
 

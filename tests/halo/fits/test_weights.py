@@ -186,9 +186,9 @@ def test_the_table_of_fractions_has_intervals_of_weighted_replicates():
     table, _, _ = weighted()
     made = fit(table, REGULAR.replace(weights="weight"))
     found = halo.table1(made, [halo.refit(made, 20)])
-    np.testing.assert_allclose(found.share[::-1], made.mass_fractions)
-    assert (found.share_interval[0] < found.share).all()
-    assert (found.share < found.share_interval[1]).all()
+    np.testing.assert_allclose(found.fraction[::-1], made.mass_fractions)
+    assert (found.fraction_interval[0] < found.fraction).all()
+    assert (found.fraction < found.fraction_interval[1]).all()
 
 
 def test_the_command_takes_a_column_and_refuses_a_bad_one(tmp_path):

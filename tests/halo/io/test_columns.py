@@ -101,3 +101,21 @@ def test_numbered_columns_of_earlier_versions_have_the_components_names():
     old.meta["components"] = ["LE", "HE"]
     assert renamed(old).colnames == ["fraction_LE", "fraction_HE", "fraction_HE_low", "weight_3", "x_1"]
     assert renamed(Table({"fraction_1": [0.4]})).colnames == ["fraction_1"]
+
+
+def test_shares_of_other_tables_stay_what_they_are():
+    for columns_of in ({"kind": [1], "share": [0.1]}, {"component": [1], "share_LE": [0.1]}):
+        table = Table(columns_of, meta={"share_std": 1.0, "planes": {"a": {"share_LE_above": 1.0}}})
+        assert renamed(table).colnames == list(columns_of)
+        assert table.meta == {"share_std": 1.0, "planes": {"a": {"share_LE_above": 1.0}}}
+
+
+def test_a_fraction_that_is_there_is_not_replaced():
+    table = Table({"kind": [1], "value": [1], "status": [1], "share_LE": [0.1], "fraction_LE": [0.2], "shared": [1]})
+    assert renamed(table).colnames == table.colnames
+    assert table["fraction_LE"][0] == 0.2
+
+
+def test_metadata_of_another_form_do_not_matter():
+    table = Table({"plane": ["a"], "difference": [1.0], "ratio": [1.0]}, meta={"planes": {"a": 3}})
+    assert renamed(table).meta == {"planes": {"a": 3}}

@@ -99,8 +99,8 @@ GOOD = Recovery(13_000, 0.33, 0.35, 0.352, (-1.68e5,), (-1.70e5,), (-1.70e5,), 0
     "changes",
     [
         {},
-        {"share": 0.36, "noise_free_share": 0.33},  # close to the truth, whatever was predicted
-        {"share": 0.40, "noise_free_share": 0.409},  # far from it, as predicted
+        {"fraction": 0.36, "noise_free_fraction": 0.33},  # close to the truth, whatever was predicted
+        {"fraction": 0.40, "noise_free_fraction": 0.409},  # far from it, as predicted
         {"crossing": (-1.64e5,), "noise_free_crossing": (-1.66e5,)},
     ],
 )
@@ -111,9 +111,9 @@ def test_a_recovery_within_the_limits_passes(changes):
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"share": 0.361, "noise_free_share": 0.372}, "fraction off by"),
-        ({"share": 0.299, "noise_free_share": 0.288}, "fraction off by -0.0310"),
-        ({"share": np.nan}, "fraction off by"),
+        ({"fraction": 0.361, "noise_free_fraction": 0.372}, "fraction off by"),
+        ({"fraction": 0.299, "noise_free_fraction": 0.288}, "fraction off by -0.0310"),
+        ({"fraction": np.nan}, "fraction off by"),
         ({"rms_after_bias": 0.061}, "rms"),
         ({"rms_after_bias": np.nan}, "rms"),
         ({"crossing": (-1.6595e5,)}, "crossing off by"),
@@ -189,9 +189,9 @@ def test_the_default_fit_is_within_the_limits_and_as_recorded(tmp_path, script, 
     assert shortfalls(found) == []
     row = as_recovery(recorded["rows"][seed - 1])
     assert found.n_stars == pytest.approx(row.n_stars, rel=0.002)  # a last bit may move a star over a cut
-    assert found.true_share == pytest.approx(row.true_share, abs=0.002)
-    assert found.share == pytest.approx(row.share, abs=0.005)
-    assert found.noise_free_share == pytest.approx(row.noise_free_share, abs=0.005)
+    assert found.true_fraction == pytest.approx(row.true_fraction, abs=0.002)
+    assert found.fraction == pytest.approx(row.fraction, abs=0.005)
+    assert found.noise_free_fraction == pytest.approx(row.noise_free_fraction, abs=0.005)
     assert found.crossing == pytest.approx(row.crossing, abs=0.01e5)
     assert sample["n_kinematically_pure"] == pytest.approx(
         recorded["samples"][seed - 1]["n_kinematically_pure"], rel=0.002

@@ -111,7 +111,7 @@ def test_the_profile_crosses_one_half_where_the_populations_do(found):
 def test_memberships_table_and_boundary_are_of_the_same_fit(found):
     assert found.memberships.names == found.fit.names
     assert found.table1.components == found.fit.names[::-1]
-    assert np.isfinite(found.table1.share_interval).all()
+    assert np.isfinite(found.table1.fraction_interval).all()
     assert np.isfinite(found.classifier.offset.lower)
 
 

@@ -250,7 +250,7 @@ def test_tracks_keep_their_names_when_copied():
 def test_four_components_are_listed_from_high_to_low_energy():
     table = EXAMPLES[Four]().table()
     assert table["component"].tolist() == ["HE1", "HE2", "LE1", "LE2"]
-    assert table["share"][:2].sum() == pytest.approx(1)
+    assert table["fraction"][:2].sum() == pytest.approx(1)
     assert str(table["mean_energy"].unit) == "km2 / s2"
 
 

@@ -1,4 +1,4 @@
-"""Bootstrap replicates of a fit, and the table of shares and percentiles with the intervals that they give."""
+"""Bootstrap replicates of a fit, and the table of fractions and percentiles with the intervals that they give."""
 
 from dataclasses import replace
 
@@ -111,8 +111,8 @@ def test_components_go_from_high_to_low_energy_with_the_fits_own_numbers(found):
     made = table1(fits, refits)
     assert made.components == ("HE1", "HE2", "LE1", "LE2")
     assert made.variables == ("FE_H", "AL_FE", "MG_FE")
-    assert made.share == pytest.approx([*fits[0].mass_fractions[::-1], *fits[1].mass_fractions[::-1]])
-    assert made.mean_share == pytest.approx([*fits[0].mean_fractions[::-1], *fits[1].mean_fractions[::-1]])
+    assert made.fraction == pytest.approx([*fits[0].mass_fractions[::-1], *fits[1].mass_fractions[::-1]])
+    assert made.mean_fraction == pytest.approx([*fits[0].mean_fractions[::-1], *fits[1].mean_fractions[::-1]])
     for j, name in enumerate(made.variables):
         assert np.array_equal(made.values[:2, j], percentiles(fits[0], name)[::-1])
 
@@ -149,7 +149,7 @@ def test_lost_replicates_have_no_say_and_are_said(found):
     made = table1(fits[:1], [spoiled])
     kept = replace(refits[0], W=refits[0].W[20:], H=refits[0].H[20:], good=refits[0].good[20:])
     assert np.array_equal(made.intervals, table1(fits[:1], [kept]).intervals)
-    assert made.share_interval == pytest.approx(table1(fits[:1], [kept]).share_interval)
+    assert made.fraction_interval == pytest.approx(table1(fits[:1], [kept]).fraction_interval)
     assert made.lost == (20, 20)
     assert np.isfinite(made.intervals).all()
     assert made.problems() == "not converged: 20 of 60 replicates of HE1, 20 of 60 replicates of HE2"
@@ -165,7 +165,7 @@ def test_the_file_has_the_papers_layout(found):
     row = table[(table["component"] == "LE1") & (table["percentile"] == 90)]
     assert row["AL_FE"][0].value == made.values[2, 1, 2]
     assert (row["AL_FE_lower"][0].value, row["AL_FE_upper"][0].value) == tuple(made.intervals[:, 2, 1, 2])
-    assert row["share"][0] == made.share[2]
+    assert row["fraction"][0] == made.fraction[2]
     assert table.meta["not_converged"] == {}
     assert "LE1" in made.describe()
 
@@ -173,7 +173,7 @@ def test_the_file_has_the_papers_layout(found):
 def test_without_replicates_there_are_no_intervals(found):
     made = table1(found[0])
     assert np.isnan(made.intervals).all()
-    assert np.isnan(made.share_interval).all()
+    assert np.isnan(made.fraction_interval).all()
     assert made.replicates == (0,) * 4
 
 
