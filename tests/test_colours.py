@@ -117,7 +117,7 @@ def test_maps_that_go_back_and_lopsided_ones_fail(colours):
     assert any("its ends differ" in fault for fault in colours.map_faults(red_green))
 
 
-@pytest.mark.parametrize("name", [look.WEIGHTS, look.SHARES, look.DENSITY, "Greys", "BrBG", "viridis_r"])
+@pytest.mark.parametrize("name", [look.WEIGHTS, look.FRACTIONS, look.DENSITY, "Greys", "BrBG", "viridis_r"])
 def test_maps_of_the_figures_hold(colours, name):
     assert colours.map_faults(mpl.colormaps[name]) == []
 

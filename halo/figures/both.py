@@ -114,12 +114,12 @@ def _data(
         for analysis, spreads in of.items():
             for name, one in spreads.items():
                 number = len(one.centres)
-                share = one.reading.of(one.mean)
+                fraction = one.reading.of(one.mean)
                 of_bins = {"selection": selection, "analysis": analysis, "variable": name}
                 part = Table({column: [text] * number for column, text in of_bins.items()})
                 part["lower"], part["upper"], part["n_stars"] = one.edges[:-1], one.edges[1:], one.n_stars
-                part["accreted"] = share
-                part["accreted_lower"], part["accreted_upper"] = share + _noise(one)
+                part["accreted"] = fraction
+                part["accreted_lower"], part["accreted_upper"] = fraction + _noise(one)
                 part["truth"] = truths.get(selection, {}).get(name, np.full(number, np.nan))
                 parts.append(part)
     return described(vstack(parts), "fractions")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..errors import UsageError
 from ..fits.apply import Application
-from ..fits.fit import Fit
+from ..fits.fit import Fit, percentages
 from ..products.boundary import Boundary
 from ..products.tracks import Track, track
 from ..products.tracks import Tracks as MedianTracks
@@ -99,9 +99,7 @@ def components_caption(fit: Fit, application: Application | None, boundary: Boun
         "Top: weights of the bins, each component divided by its maximum. "
         f"Below: the components' images in {planes} ({pixels}{captions.TIMES}{pixels} pixels), "
         "square-root stretch from zero to each image's maximum.",
-        "Titles: mass fractions, "
-        + ", ".join(f"{name} {100 * share:.2f} %" for name, share in zip(fit.names, fit.mass_fractions, strict=True))
-        + ".",
+        f"Titles: mass fractions, {percentages(fit.names, fit.mass_fractions)}.",
     ]
     if fit.reading.nameless:
         parts.append(f"Read as accreted: {fit.reading.label}, {100 * fit.accreted_fraction:.2f} %.")
@@ -122,9 +120,9 @@ def _alt(fit: Fit, application: Application | None, boundary: Boundary | None, b
     number = captions.panels(len(columns) * (1 + len(planes)))
     each = "a column each for" if len(columns) > 1 else "a column for"
     line = " with the boundary and the line of Belokurov & Kravtsov (2023)" if boundary is not None else ""
+    and_map = f" and a map of the {panels.fraction_name(fit.reading)}{line}" if application is not None else ""
     return (
-        f"{number}, {each} {captions.listed(columns)}: weights of the bins "
-        f"in {axes}{f' and a map of the {panels.share_name(fit.reading)}{line}' if application is not None else ''}; "
+        f"{number}, {each} {captions.listed(columns)}: weights of the bins in {axes}{and_map}; "
         f"images of {captions.planes(fit.mixtures.chemistry)}{', and median tracks with bands' if beside else ''}."
     )
 
@@ -134,13 +132,13 @@ def component_block(figure: Any, grid: Any, fit: Fit, shades: Sequence[Any]) -> 
     images, k = fit.images, len(fit.names)
     planes = len(fit.mixtures.chemistry.planes)
     first: list[Any] = [None] * (1 + planes)
-    for j, (name, share, shade) in enumerate(zip(fit.names, fit.mass_fractions, shades, strict=True)):
+    for j, (name, fraction, shade) in enumerate(zip(fit.names, fit.mass_fractions, shades, strict=True)):
         for row in range(1 + planes):
             axes = figure.add_subplot(grid[row, j], sharex=first[row], sharey=first[row])
             first[row] = first[row] or axes
             if row == 0:
                 drawn = panels.weights(axes, fit, j, shade)
-                axes.set_title(f"{name}  {100 * share:.1f} %", color=shade, fontweight="bold", fontsize="x-large")
+                axes.set_title(f"{name}  {100 * fraction:.1f} %", color=shade, fontweight="bold", fontsize="x-large")
             else:
                 panels.image(axes, fit.mixtures.chemistry, row - 1, images[j, row - 1], shade)
             if j > 0:
@@ -165,8 +163,8 @@ def fraction_map(figure: Any, axes: Any, key: Any, application: Application, bou
     bins = application.mixtures.bins
     if len(bins.axes) != 2:
         raise UsageError(f"a map has two variables; got {', '.join(str(axis) for axis in bins.axes)}.")
-    drawn, handles = panels.share_map(axes, application)
-    figure.colorbar(drawn, cax=key, label=panels.share_name(application.reading))
+    drawn, handles = panels.fraction_map(axes, application)
+    figure.colorbar(drawn, cax=key, label=panels.fraction_name(application.reading))
     # two small legends, since few orbits reach the lower corners but many the middle between them
     if handles:
         axes.add_artist(axes.legend(handles=handles, loc="lower right", **BOXED))

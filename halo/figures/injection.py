@@ -28,7 +28,7 @@ def injections(result: Injection) -> Picture:
     first, second = figure.subplots(1, 2)
     found = result.found
     drawn = first.imshow(
-        np.ma.masked_invalid(found), origin="lower", aspect="auto", cmap=look.SHARES, vmin=0, vmax=1,
+        np.ma.masked_invalid(found), origin="lower", aspect="auto", cmap=look.FRACTIONS, vmin=0, vmax=1,
         interpolation="none",
     )  # fmt: skip
     first.set_facecolor("0.85")
@@ -38,7 +38,7 @@ def injections(result: Injection) -> Picture:
         text = f"{good.mean():.2f}" if len(good) else "\N{EM DASH}"
         first.text(j, i, text, ha="center", va="center", fontsize="small", path_effects=rim)
     first.set_xticks(range(len(result.numbers)), [f"{n:,}" for n in result.numbers])
-    first.set_yticks(range(len(result.widths)), [f"{100 * share:.0f} %" for share in result.spanned])
+    first.set_yticks(range(len(result.widths)), [f"{100 * part:.0f} %" for part in result.spanned])
     first.minorticks_off()
     first.tick_params(length=0)
     first.set_xlabel("stars of the stream")

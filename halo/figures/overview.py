@@ -104,7 +104,7 @@ def _alt(fit: Fit, boundary: Boundary | None, profile: Profile, truth: bool) -> 
     line = " with the boundary and the line of Belokurov & Kravtsov (2023)" if boundary is not None else ""
     return (
         f"Left: a column each for {names}, weights of the bins in {axes} above images of "
-        f"{captions.planes(fit.mixtures.chemistry)}. Right: a map of the {panels.share_name(fit.reading)}"
+        f"{captions.planes(fit.mixtures.chemistry)}. Right: a map of the {panels.fraction_name(fit.reading)}"
         f"{line}; below it the fractions of {names} against "
         f"{captions.spoken([profile.variable])}{f', with the true fraction of {fit.reading.label}' if truth else ''}, "
         "and the stars of each bin."

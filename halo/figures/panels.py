@@ -23,7 +23,7 @@ from ..products.boundary import Boundary
 from ..products.profile import MIN_STARS, Profile
 from ..products.tracks import Track
 from ..stars.published_line import belokurov_kravtsov
-from .style import DENSITY, EMPTY, LINES, LOW, MARKERS, SHARES, WEIGHTS, colours, label, no_stars, ramp, scale, ticks
+from .style import DENSITY, EMPTY, FRACTIONS, LINES, LOW, MARKERS, WEIGHTS, colours, label, no_stars, ramp, scale, ticks
 
 
 def oriented(bins: Bins) -> tuple[int, int]:
@@ -115,7 +115,7 @@ def image_key(axes: Axes, shades: Sequence[Any]) -> None:
     axes.set_ylabel("density / maximum, sqrt scale", fontsize="small")
 
 
-def share_map(axes: Axes, application: Application) -> tuple[Any, list[Any]]:
+def fraction_map(axes: Axes, application: Application) -> tuple[Any, list[Any]]:
     """Draw the fraction of all components that are not accreted (LE, of two): blue where it is 1, red where it is 0.
 
     Cells without stars are hatched, those with fewer than `MIN_STARS` carry a dot. Returns the coloured cells and the
@@ -124,7 +124,7 @@ def share_map(axes: Axes, application: Application) -> tuple[Any, list[Any]]:
     mixtures = application.mixtures
     fractions, others = application.fractions, application.reading.others
     values = fractions[:, list(others)].sum(axis=1) if others else fractions[:, 0]
-    drawn = cells(axes, mixtures.bins, values, SHARES, Normalize(0, 1), lines=False)
+    drawn = cells(axes, mixtures.bins, values, FRACTIONS, Normalize(0, 1), lines=False)
     drawn.set_rasterized(True)  # thin rectangles side by side show seams in vector form
     handles: list[Any] = []
     scarce = np.isfinite(values) & (mixtures.n_stars < MIN_STARS)
@@ -141,8 +141,8 @@ def share_map(axes: Axes, application: Application) -> tuple[Any, list[Any]]:
     return drawn, handles
 
 
-def share_name(reading: Reading) -> str:
-    """Return the name of the fraction that `share_map` draws."""
+def fraction_name(reading: Reading) -> str:
+    """Return the name of the fraction that `fraction_map` draws."""
     return f"{reading.label_of_others} fraction"
 
 

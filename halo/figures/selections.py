@@ -55,20 +55,20 @@ def selection_maps(
     figure = Figure(figsize=(0.9 + 3.1 * (k + 1), 3.6), layout="constrained")
     grid = figure.add_gridspec(1, k + 4, width_ratios=[*[1.0] * k, 0.055, 0.02, 1.0, 0.055])
     first = None
-    for j, (name, share) in enumerate(zip(fit.names, fit.mass_fractions, strict=True)):
+    for j, (name, fraction) in enumerate(zip(fit.names, fit.mass_fractions, strict=True)):
         axes = figure.add_subplot(grid[0, j], sharex=first, sharey=first)
         first = first or axes
         shade = look.line_of(name, fit.settings.selection.name)["color"]
         drawn = panels.weights(axes, fit, j, shade)
-        axes.set_title(f"{name}  {100 * share:.1f} %", color=shade, fontweight="bold", fontsize="x-large")
+        axes.set_title(f"{name}  {100 * fraction:.1f} %", color=shade, fontweight="bold", fontsize="x-large")
         if j > 0:
             axes.tick_params(labelleft=False)
             axes.set_ylabel("")
     if drawn is not None:
         figure.colorbar(drawn, cax=figure.add_subplot(grid[0, k]), label="weight / maximum")
     axes = figure.add_subplot(grid[0, k + 2])
-    drawn, handles = panels.share_map(axes, application)
-    figure.colorbar(drawn, cax=figure.add_subplot(grid[0, k + 3]), label=panels.share_name(application.reading))
+    drawn, handles = panels.fraction_map(axes, application)
+    figure.colorbar(drawn, cax=figure.add_subplot(grid[0, k + 3]), label=panels.fraction_name(application.reading))
     of_lines = panels.lines(axes, boundary)
     if other is not None:
         x, y = look.scale("Lz").factor, look.scale("E").factor
@@ -90,8 +90,8 @@ def selection_maps(
     alt = (
         f"{captions.panels(k + 1)}: weights of the bins in "
         f"{captions.spoken([axis.variable for axis in fit.mixtures.bins.axes])} of {captions.listed(fit.names)}, and a "
-        f"map of the {panels.share_name(application.reading)} in energy and angular momentum with its boundary{dotted} "
-        "and the line of Belokurov & Kravtsov (2023)."
+        f"map of the {panels.fraction_name(application.reading)} in energy and angular momentum with its boundary"
+        f"{dotted} and the line of Belokurov & Kravtsov (2023)."
     )
     return Picture(figure, text, alt, _boundaries(boundary, other, other_name))
 

@@ -41,7 +41,7 @@ LINES = (
 """Of components in their order: low and high energy are equally light, and without colour only these differ."""
 AROUND = "_around"
 """Name of lines that are read with another of their colour, which they go around; legends leave such names out."""
-WEIGHTS, SHARES, DENSITY = "YlOrRd", "RdBu", "YlGnBu"
+WEIGHTS, FRACTIONS, DENSITY = "YlOrRd", "RdBu", "YlGnBu"
 EMPTY: dict[str, Any] = {"facecolor": "0.93", "edgecolor": "0.75", "hatch": "////", "linewidth": 0.0}
 
 _SCALED = {"E": (1e5, "E"), "Lz": (1e3, "L_z"), "J_r": (1e3, "J_r"), "J_phi": (1e3, r"J_\phi"), "J_z": (1e3, "J_z")}
@@ -97,7 +97,7 @@ def hexes(colours: Any) -> list[str]:
 
 def shades(values: np.ndarray) -> list[str]:
     """Return the colours of in-situ fractions, shape (m,), as maps of fractions draw them."""
-    return hexes(mpl.colormaps[SHARES](np.clip(np.nan_to_num(values), 0, 1)))
+    return hexes(mpl.colormaps[FRACTIONS](np.clip(np.nan_to_num(values), 0, 1)))
 
 
 def round_numbers(low: float, high: float, number: int) -> tuple[float, ...]:

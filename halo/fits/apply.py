@@ -80,7 +80,7 @@ class Application(InWords):
 
     @property
     def accreted_fractions(self) -> np.ndarray:
-        """Share of the accreted components in each bin, NaN where it has nothing; shape (m,)."""
+        """Fraction of the accreted components in each bin, NaN where it has nothing; shape (m,)."""
         return self.reading.of(self.fractions)
 
     @property
@@ -90,7 +90,7 @@ class Application(InWords):
 
     @property
     def fractions(self) -> np.ndarray:
-        """Share of each component in each bin, NaN where it has nothing; shape (m, k)."""
+        """Fraction of each component in each bin, NaN where it has nothing; shape (m, k)."""
         return fractions(self.W)
 
     def table(self) -> QTable:

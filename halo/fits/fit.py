@@ -144,7 +144,7 @@ class Fit(Shown, Measured):
 
     @property
     def mass_fractions(self) -> np.ndarray:
-        """Share of each component in sum(W), H rows at unit sum: a bin weighs what it holds; shape (k,)."""
+        """Fraction of each component in sum(W), H rows at unit sum: a bin weighs what it holds; shape (k,)."""
         return self.W.sum(axis=0) / self.W.sum()
 
     @property
@@ -224,9 +224,9 @@ def component_names(k: int, ordered: bool = True) -> tuple[str, ...]:
     return (LE, HE) if k == 2 and ordered else tuple(f"C{i + 1}" for i in range(k))
 
 
-def percentages(names: Sequence[str], shares: Sequence[float] | np.ndarray) -> str:
+def percentages(names: Sequence[str], parts: Sequence[float] | np.ndarray) -> str:
     """Return fractions with their components' names, such as "LE 60.63 %, HE 39.37 %"."""
-    return ", ".join(f"{name} {100 * share:.2f} %" for name, share in zip(names, shares, strict=True))
+    return ", ".join(f"{name} {100 * fraction:.2f} %" for name, fraction in zip(names, parts, strict=True))
 
 
 def fractions(W: np.ndarray) -> np.ndarray:

@@ -145,8 +145,8 @@ def omission(fit: Fit) -> float:
     mass = W.sum(axis=(1, 2))
     if not mass.all():  # bins of a star each, of which nothing is left
         return np.nan
-    share = W.sum(axis=1) / mass[:, None]
-    return float(np.abs(fit.reading.of(share) - fit.accreted_fraction).max())
+    fraction = W.sum(axis=1) / mass[:, None]
+    return float(np.abs(fit.reading.of(fraction) - fit.accreted_fraction).max())
 
 
 def _counted(fit: Fit, some: np.ndarray) -> np.ndarray:

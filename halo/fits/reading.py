@@ -99,12 +99,12 @@ class Reading:
         mass = W.sum(axis=-2)
         parts = []
         for places in (self.others, self.accreted):
-            share, images = mass[..., list(places)], H[..., list(places), :]
-            total = share.sum(axis=-1, keepdims=True)
+            fraction, images = mass[..., list(places)], H[..., list(places), :]
+            total = fraction.sum(axis=-1, keepdims=True)
             # of a part without mass, which has no mean image, the plain mean
-            even = np.full_like(share, 1 / max(len(places), 1))
-            share = np.divide(share, total, out=even, where=total > 0)
-            parts.append((share[..., None] * images).sum(axis=-2))
+            even = np.full_like(fraction, 1 / max(len(places), 1))
+            fraction = np.divide(fraction, total, out=even, where=total > 0)
+            parts.append((fraction[..., None] * images).sum(axis=-2))
         return self.both(W), np.stack(parts, axis=-2)
 
 

@@ -143,8 +143,8 @@ def _of_four(study: Study, four: Mapping[str, Spread]) -> dict[str, Value]:
 def reach(name: str, spread: Spread, fractions: np.ndarray) -> dict[str, float]:
     """Return the paper's numbers of fractions (bins, 4) along one variable: where LE2 ends, where HE1 leads."""
     of = dict(zip(spread.names, fractions.T, strict=True))
-    share = of["LE2"][spread.trusted & (spread.centres > CONFINED[name])]
-    found = {f"R10.LE2.{name}": float(np.nanmax(share)) if np.isfinite(share).any() else np.nan}
+    fraction = of["LE2"][spread.trusted & (spread.centres > CONFINED[name])]
+    found = {f"R10.LE2.{name}": float(np.nanmax(fraction)) if np.isfinite(fraction).any() else np.nan}
     if name == "r":
         others = np.max([x for each, x in of.items() if each != "HE1"], axis=0)
         lead = (of["HE1"] - others)[spread.trusted & (spread.centres > OUTER)]

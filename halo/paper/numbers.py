@@ -72,8 +72,8 @@ def two_components(selection: str, products: Products, coordinates: Products) ->
     if selection == "kinematically-pure":
         far = _fraction(products, coordinates, "r")
         if far is not None:
-            x, share = far
-            beyond = share[(x > 12) & np.isfinite(share)]
+            x, fraction = far
+            beyond = fraction[(x > 12) & np.isfinite(fraction)]
             found["R11.in_situ"] = float(1 - beyond.min()) if len(beyond) else np.nan
         return found
     for i, name in ((0, LE), (-1, HE)):
@@ -161,8 +161,8 @@ def of_parts(parts: Sequence[Fit]) -> dict[str, float]:
     """Return the paper's numbers of four components by id, from the fits of the two parts: R5, R6 and R7."""
     found: dict[str, float] = {}
     for part in parts:
-        for name, share in zip(part.names, part.mass_fractions, strict=True):
-            found[f"R5.mass.{name}"] = 100 * float(share)
+        for name, fraction in zip(part.names, part.mass_fractions, strict=True):
+            found[f"R5.mass.{name}"] = 100 * float(fraction)
         for abundance in part.mixtures.chemistry.variables:
             for name, row in zip(part.names, percentiles(part, abundance), strict=True):
                 for q, x in zip(PERCENTILES, row, strict=True):

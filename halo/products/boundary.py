@@ -235,8 +235,8 @@ def boundary_of(
     centres = 0.5 * (E_edges[:-1] + E_edges[1:])
     shape = tuple(axis.count for axis in bins.axes)
     n_stars = application.mixtures.n_stars.reshape(shape)
-    share = np.where(n_stars >= min_stars, application.accreted_fractions.reshape(shape), np.nan)
-    E, number, status = boundaries(centres, share[None], level, run=as_python)
+    fraction = np.where(n_stars >= min_stars, application.accreted_fractions.reshape(shape), np.nan)
+    E, number, status = boundaries(centres, fraction[None], level, run=as_python)
     return Boundary(
         Lz_edges=bins.edges[0],
         E=E[0],

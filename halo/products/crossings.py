@@ -74,7 +74,7 @@ def _spline(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def single_crossings(
-    x: np.ndarray, share: np.ndarray, levels: Sequence[float], *, run: Run
+    x: np.ndarray, fraction: np.ndarray, levels: Sequence[float], *, run: Run
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where each of many curves crosses each level, NaN unless it does so exactly once, and how often it does.
 
@@ -82,7 +82,7 @@ def single_crossings(
     ----------
     x : ndarray, shape (m,)
         Rising.
-    share : ndarray, shape (B, m)
+    fraction : ndarray, shape (B, m)
         Curves; NaN are left out.
     levels : sequence of float
         The levels.
@@ -95,20 +95,20 @@ def single_crossings(
     number : ndarray of int64, shape (B, levels)
         -1 where fewer than two values can tell.
     """
-    at = np.empty((len(share), len(levels)))
+    at = np.empty((len(fraction), len(levels)))
     number = np.empty(at.shape, np.int64)
-    run(crossings_of_many)(x, np.ascontiguousarray(share), np.array(levels, float), at, number, 0, len(share))
+    run(crossings_of_many)(x, np.ascontiguousarray(fraction), np.array(levels, float), at, number, 0, len(fraction))
     return at, number
 
 
-def crossings_of_many(x, share, levels, at, number, first, last):
+def crossings_of_many(x, fraction, levels, at, number, first, last):
     """Find where the curves of the fits first to last - 1 cross each level, as `crossings` does for one.
 
     Parameters
     ----------
     x : ndarray, shape (bins,)
         Rising.
-    share : ndarray, shape (B, bins)
+    fraction : ndarray, shape (B, bins)
         Fractions of one component; NaN are left out.
     levels : ndarray, shape (levels,)
     at : ndarray, shape (B, levels)
@@ -121,8 +121,8 @@ def crossings_of_many(x, share, levels, at, number, first, last):
     for b in range(first, last):
         m = 0
         for i in range(len(x)):
-            if np.isfinite(share[b, i]):
-                u[m], y[m] = x[i], share[b, i]
+            if np.isfinite(fraction[b, i]):
+                u[m], y[m] = x[i], fraction[b, i]
                 m += 1
         at[b] = np.nan
         number[b] = -1
@@ -201,7 +201,7 @@ def cubic(x, y, slope, i, t):
 
 
 def boundaries(
-    E: np.ndarray, share: np.ndarray, level: float, *, run: Run
+    E: np.ndarray, fraction: np.ndarray, level: float, *, run: Run
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the boundary in every column of the maps of many fits.
 
@@ -209,7 +209,7 @@ def boundaries(
     ----------
     E : ndarray, shape (cells,)
         Centres of the cells, rising.
-    share : ndarray, shape (B, columns, cells)
+    fraction : ndarray, shape (B, columns, cells)
         The last component's fraction; NaN where there are too few stars.
     level : float
         The level.
@@ -223,13 +223,13 @@ def boundaries(
     number, status : ndarray of int64, shape (B, columns)
         How often the fraction passes the level, and the index of what happened in `boundary.STATUSES`.
     """
-    at = np.empty(share.shape[:2])
+    at = np.empty(fraction.shape[:2])
     number, status = np.empty(at.shape, np.int64), np.empty(at.shape, np.int64)
-    run(boundaries_of_many)(E, np.ascontiguousarray(share), level, at, number, status, 0, len(share))
+    run(boundaries_of_many)(E, np.ascontiguousarray(fraction), level, at, number, status, 0, len(fraction))
     return at, number, status
 
 
-def boundaries_of_many(E, share, level, at, number, status, first, last):
+def boundaries_of_many(E, fraction, level, at, number, status, first, last):
     """Find where the fraction first falls below the level, coming from high E, in each column of a map.
 
     Linear between the two cells on either side of the level.
@@ -238,7 +238,7 @@ def boundaries_of_many(E, share, level, at, number, status, first, last):
     ----------
     E : ndarray, shape (bins,)
         Rising.
-    share : ndarray, shape (B, columns, bins)
+    fraction : ndarray, shape (B, columns, bins)
         Fractions of one component; NaN are left out.
     level : float
     at : ndarray, shape (B, columns)
@@ -249,8 +249,8 @@ def boundaries_of_many(E, share, level, at, number, status, first, last):
         Filled with an index into `boundary.STATUSES`.
     """
     for b in range(first, last):
-        for column in range(share.shape[1]):
-            y = share[b, column]
+        for column in range(fraction.shape[1]):
+            y = fraction[b, column]
             seen, before = 0, -1
             at[b, column], number[b, column] = np.nan, 0
             for i in range(len(E) - 1, -1, -1):

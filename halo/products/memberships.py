@@ -300,14 +300,14 @@ def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 10) -> R
     predicted, observed = (
         np.where(n > 0, np.bincount(row, weights=x, minlength=bins) / some, np.nan) for x in (p, true)
     )
-    share = np.where(
+    fraction = np.where(
         n > 0, (observed * n + 1) / (some + 2), np.nan
     )  # never exactly 0 or 1, where the error would vanish
     return Reliability(
         edges=edges,
         predicted=predicted,
         observed=observed,
-        error=np.sqrt(share * (1 - share) / some),
+        error=np.sqrt(fraction * (1 - fraction) / some),
         n=n,
         brier=float(np.mean((p - true) ** 2)),
         brier_base=float(true.mean() * (1 - true.mean())),

@@ -202,9 +202,9 @@ def profile_of(application: Application, *, levels: Sequence[float] = LEVELS, mi
     if len(bins.axes) != 1:
         raise UsageError(f"a profile has one variable; got {', '.join(str(axis) for axis in bins.axes)}.")
     centre = bins.bounds[:, 0].mean(axis=-1)
-    share = np.where(application.mixtures.n_stars >= min_stars, application.accreted_fractions, np.nan)
+    fraction = np.where(application.mixtures.n_stars >= min_stars, application.accreted_fractions, np.nan)
     unit = unit_of(bins.axes[0].variable)
-    found = tuple(Crossing(level, crossings(centre, share, level), unit) for level in levels)
+    found = tuple(Crossing(level, crossings(centre, fraction, level), unit) for level in levels)
     return Profile(application, found, min_stars)
 
 
@@ -226,7 +226,7 @@ def fraction_at(profile: Profile, at: float, component: int = 0) -> float:
         NaN outside the bins with stars enough.
     """
     mixtures = profile.application.mixtures
-    share = profile.application.fractions[:, component]
+    fraction = profile.application.fractions[:, component]
     enough = mixtures.n_stars >= profile.min_stars
     at = in_unit(at, unit_of(profile.variable), profile.variable)
-    return interpolate(mixtures.bins.bounds[:, 0].mean(axis=-1), np.where(enough, share, np.nan), at)
+    return interpolate(mixtures.bins.bounds[:, 0].mean(axis=-1), np.where(enough, fraction, np.nan), at)

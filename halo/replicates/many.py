@@ -119,8 +119,8 @@ class Many:
     @property
     def read(self) -> np.ndarray:
         """The accreted fraction in those bins, shape (B, bins); NaN where there are too few stars."""
-        share, number = self.applied
-        return np.where(number >= MIN_STARS, self.reading.of(share), np.nan)
+        fraction, number = self.applied
+        return np.where(number >= MIN_STARS, self.reading.of(fraction), np.nan)
 
     @property
     def variables(self) -> tuple[str, ...]:

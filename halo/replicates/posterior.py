@@ -95,25 +95,25 @@ def classifier(
     chosen, flow = choose(table, as_selection(selection, fit.settings.selection))
     along = apply(fit, chosen, parse_axes(PROFILES["dE"]), selection=Selection("all"), device=device)
     edges = along.mixtures.bins.edges[0]
-    share = np.where(along.mixtures.n_stars >= settings.min_stars, along.accreted_fractions, np.nan)
-    at = crossings(_middle(edges), share, settings.level)
+    fraction = np.where(along.mixtures.n_stars >= settings.min_stars, along.accreted_fractions, np.nan)
+    at = crossings(_middle(edges), fraction, settings.level)
     offset = at[0] if len(at) == 1 else np.nan
     if refits is None and not bootstrap.replicates:
-        none, nowhere = np.full(len(share), np.nan), np.full(len(found.E), np.nan)
+        none, nowhere = np.full(len(fraction), np.nan), np.full(len(found.E), np.nan)
         return Classifier(
             found.Lz_edges, Interval(found.smoothed, nowhere, nowhere), Interval(offset, np.nan, np.nan), edges,
-            Interval(share, none, none), settings.level, coverage, 0, 0, convention, found,
+            Interval(fraction, none, none), settings.level, coverage, 0, 0, convention, found,
         )  # fmt: skip
     refits = refits or refit(fit, bootstrap.replicates, seed=bootstrap.seed, progress=progress)
-    shares, lines, offsets = _replicates(fit, chosen, flow, refits, found, along.mixtures.bins, settings, progress)
+    fractions, lines, offsets = _replicates(fit, chosen, flow, refits, found, along.mixtures.bins, settings, progress)
     curve = bounds_of(Ordered.of(lines), found.smoothed, coverage)
     moved = (float(x) for x in bounds_of(Ordered.of(offsets), np.asarray(offset), coverage))
-    band = (np.clip(x, 0.0, 1.0) for x in bounds_of(Ordered.of(shares), share, coverage))
-    number = np.isfinite(shares).sum(axis=0)
-    mean = np.where(number > 0, np.nansum(shares, axis=0) / np.maximum(number, 1), np.nan)
+    band = (np.clip(x, 0.0, 1.0) for x in bounds_of(Ordered.of(fractions), fraction, coverage))
+    number = np.isfinite(fractions).sum(axis=0)
+    mean = np.where(number > 0, np.nansum(fractions, axis=0) / np.maximum(number, 1), np.nan)
     return Classifier(
         found.Lz_edges, Interval(found.smoothed, *curve), Interval(offset, *moved), edges,
-        Interval(np.where(np.isfinite(share), mean, np.nan), *band), settings.level, coverage, len(refits.H),
+        Interval(np.where(np.isfinite(fraction), mean, np.nan), *band), settings.level, coverage, len(refits.H),
         refits.lost, convention, found,
     )  # fmt: skip
 
@@ -147,20 +147,20 @@ def _replicates(
         progress(STAGE, first, number)
         some = slice(first, first + size)
         many = Many(sample, weights[some], W[some], H[some], rows, columns, fit.settings)
-        share, stars_in = many.applied
-        last = np.where(stars_in >= settings.min_stars, fit.reading.of(share), np.nan)
+        fraction, stars_in = many.applied
+        last = np.where(stars_in >= settings.min_stars, fit.reading.of(fraction), np.nan)
         places = sample.places
-        shares = last[:, places.part("dE")]
+        fractions = last[:, places.part("dE")]
         grid = places.bins["map"]
         shape = tuple(axis.count for axis in grid.axes)
         E, _, _ = boundaries(
             _middle(grid.edges[1][0]), last[:, places.part("map")].reshape(-1, *shape), settings.level, run=compiled
         )
-        offsets, _ = single_crossings(_middle(along.edges[0]), shares, (settings.level,), run=compiled)
-        parts.append((shares, smooth(E, settings.smoothing), offsets[:, 0]))
+        offsets, _ = single_crossings(_middle(along.edges[0]), fractions, (settings.level,), run=compiled)
+        parts.append((fractions, smooth(E, settings.smoothing), offsets[:, 0]))
     progress(STAGE, number, number)
-    shares, lines, offsets = (np.concatenate(x) for x in zip(*parts, strict=True))
-    return shares, lines, offsets
+    fractions, lines, offsets = (np.concatenate(x) for x in zip(*parts, strict=True))
+    return fractions, lines, offsets
 
 
 def _convention(stars: StarsLike) -> Convention:

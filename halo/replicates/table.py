@@ -104,8 +104,8 @@ class Product:
 
 
 def _by_variable(fits: Many) -> dict[str, np.ndarray]:
-    share, _ = fits.applied
-    return {name: share[:, fits.sample.places.part(name)] for name in fits.variables}
+    fraction, _ = fits.applied
+    return {name: fraction[:, fits.sample.places.part(name)] for name in fits.variables}
 
 
 def _crossing(part: int) -> Make:

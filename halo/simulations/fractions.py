@@ -210,16 +210,16 @@ def simulate(
         made = total(mass)
         n = total(np.ones(len(mass))).astype(np.int64)
         profile = SimulatedProfile(bins, n, made, _error(made, total(mass**2)), ())
-        share = np.where(n.sum(axis=1) >= min_particles, profile.fractions[:, 1], np.nan)
-        profiles[axis.variable] = replace(profile, crossing=crossings(profile.centre, share, 0.5))
+        fraction = np.where(n.sum(axis=1) >= min_particles, profile.fractions[:, 1], np.nan)
+        profiles[axis.variable] = replace(profile, crossing=crossings(profile.centre, fraction, 0.5))
     return Simulated(galaxy, flow, profiles)
 
 
 def _error(mass: np.ndarray, squares: np.ndarray) -> np.ndarray:
     """Return the standard error of a mass fraction of Poisson numbers of particles; `squares` are sums of mass^2."""
     total = mass.sum(axis=1)
-    share = np.divide(mass[:, 1], total, out=np.zeros_like(total), where=total > 0)
-    variance = (1 - share) ** 2 * squares[:, 1] + share**2 * squares[:, 0]
+    fraction = np.divide(mass[:, 1], total, out=np.zeros_like(total), where=total > 0)
+    variance = (1 - fraction) ** 2 * squares[:, 1] + fraction**2 * squares[:, 0]
     return np.divide(np.sqrt(variance), total, out=np.full_like(total, np.nan), where=total > 0)
 
 

@@ -63,8 +63,8 @@ def test_components_come_in_the_bases_order_whatever_their_own():
 def test_a_fit_with_its_components_the_other_way_round_is_the_same():
     base = fit(planted(3000)[0], SETTINGS)
     swapped = replace(base, W=base.W[:, ::-1], H=base.H[::-1])
-    share, cosine = _compared(base, swapped, False)
-    np.testing.assert_allclose(share, base.mass_fractions)
+    fraction, cosine = _compared(base, swapped, False)
+    np.testing.assert_allclose(fraction, base.mass_fractions)
     np.testing.assert_allclose(cosine, 1)
 
 

@@ -163,7 +163,7 @@ def test_intervals_are_of_the_type_asked_for(run):
         summarise(open_run(run), interval="exact")
 
 
-def test_no_interval_of_a_share_reaches_beyond_its_limits():
+def test_no_interval_of_a_fraction_reaches_beyond_its_limits():
     x = np.stack([np.linspace(0.9, 1.0, 50), np.linspace(0.1, 0.0, 50)], axis=1)
     part = one({"mass_fraction": x, "status": np.zeros(50, int)}, {"mass_fraction": np.array([1.0, 0.0])})
     assert part("mass_fraction", "high_95").max() == 1

@@ -12,7 +12,7 @@ from ..helpers.drawn import lines_of
 from ..helpers.planted import SMALL, planted
 
 
-def test_stabilities_draw_the_shares_of_converged_fits():
+def test_stabilities_draw_the_fractions_of_converged_fits():
     result = stability(
         planted(2000)[0], SMALL.replace(chemistry=Chemistry(pixels=10)), starts=2, bins=(4, 5), pixels=(8,)
     )

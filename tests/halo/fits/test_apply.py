@@ -16,7 +16,7 @@ from halonmf.halo.mixtures.counts import mix
 from halonmf.halo.mixtures.settings import Axis, Chemistry, parse_axes
 from nmfcore.kernels.cuda import devices, measured
 
-from ..helpers.planted import SMALL, accreted_share, planted, planted_fit
+from ..helpers.planted import SMALL, accreted_fraction, planted, planted_fit
 
 FINE = parse_axes("E:30:-2.5e5:-1.0e5")
 LOSSES = ("frobenius", "kullback-leibler")
@@ -57,9 +57,9 @@ def test_re_application_knows_no_penalties(stars):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_re_applied_shares_follow_the_planted_ones(stars, loss):
+def test_re_applied_fractions_follow_the_planted_ones(stars, loss):
     found = apply(planted_fit(loss), stars, FINE)
-    expected = accreted_share(found.mixtures.bins.bounds[:, 0].mean(axis=1))
+    expected = accreted_fraction(found.mixtures.bins.bounds[:, 0].mean(axis=1))
     assert np.sqrt(np.mean((found.fractions[:, 1] - expected) ** 2)) < 0.07
 
 
@@ -72,21 +72,21 @@ def test_re_application_to_the_fits_own_bins_gives_its_weights(stars, loss, k):
     assert np.abs(again.W - found.W).max() < 5e-4 * found.W.max()
 
 
-def test_one_component_has_every_share(stars):
+def test_one_component_is_all_of_every_bin(stars):
     found = apply(planted_fit(k=1), stars, FINE)
     assert found.fractions.ravel().tolist() == [1.0] * 30
     assert planted_fit(k=1).mass_fractions.tolist() == [1.0]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_bins_shares_do_not_depend_on_the_other_bins(stars, loss):
+def test_a_bins_fractions_do_not_depend_on_the_other_bins(stars, loss):
     found = apply(planted_fit(loss), stars, FINE)
     alone = apply(planted_fit(loss), stars, parse_axes("E:1:-1.6e5:-1.55e5"))
     assert found.mixtures.bins.bounds[18, 0] == pytest.approx([-1.6e5, -1.55e5])
     assert np.abs(found.W[18] - alone.W[0]).max() < 1e-6
 
 
-def test_an_empty_bin_has_no_weight_and_no_share(stars):
+def test_an_empty_bin_has_no_weight_and_no_fraction(stars):
     found = apply(planted_fit(), stars, parse_axes("E:4:-4.5e5:-0.5e5"))
     assert found.mixtures.n_stars[:2].tolist() == [0, 0]
     assert found.W[:2].tolist() == [[0, 0], [0, 0]]
@@ -101,7 +101,7 @@ def test_another_selection_may_be_weighed(stars):
     assert found.mixtures.chemistry == planted_fit().mixtures.chemistry
 
 
-def test_shares_of_nothing_are_nan():
+def test_fractions_of_nothing_are_nan():
     assert np.array_equal(
         fractions(np.array([[1.0, 3.0], [0.0, 0.0]])), [[0.25, 0.75], [np.nan, np.nan]], equal_nan=True
     )

@@ -90,9 +90,9 @@ def test_bootstrap_replicates_count_drawn_stars_with_their_weights():
         np.testing.assert_allclose(V, expected, rtol=1e-6)
     replicates = halo.refit(made, 20, seed=3)
     assert replicates.good.all()
-    share = replicates.W.sum(axis=1) / replicates.W.sum(axis=(1, 2))[:, None]
-    assert 0 < share.std(axis=0)[0] < 0.05
-    assert abs(share.mean(axis=0) - made.mass_fractions).max() < 4 * share.std(axis=0)[0]
+    fraction = replicates.W.sum(axis=1) / replicates.W.sum(axis=(1, 2))[:, None]
+    assert 0 < fraction.std(axis=0)[0] < 0.05
+    assert abs(fraction.mean(axis=0) - made.mass_fractions).max() < 4 * fraction.std(axis=0)[0]
 
 
 @pytest.mark.parametrize("scale", [1.0, 5e3])

@@ -114,7 +114,7 @@ def map_axes(figure):
     (found,) = [
         axes
         for axes in figure.axes
-        if any(isinstance(c, PolyCollection) and c.get_cmap().name == look.SHARES for c in axes.collections)
+        if any(isinstance(c, PolyCollection) and c.get_cmap().name == look.FRACTIONS for c in axes.collections)
     ]
     return found
 

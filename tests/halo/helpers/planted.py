@@ -1,4 +1,4 @@
-"""Stars of two chemical populations whose shares depend on energy: fits with a known answer, and tables for them."""
+"""Stars of two chemical populations whose fractions depend on energy: fits with a known answer, and tables for them."""
 
 from functools import cache
 
@@ -24,8 +24,8 @@ SMALL = FitSettings.of(
 )
 
 
-def accreted_share(E):
-    """Share of the high-energy population at an energy: rises through one half at `TRANSITION`."""
+def accreted_fraction(E):
+    """Fraction of the high-energy population at an energy: rises through one half at `TRANSITION`."""
     return 1.0 / (1.0 + np.exp(-(np.asarray(E) - TRANSITION) / WIDTH))
 
 
@@ -33,7 +33,7 @@ def planted(n=6000, seed=0, *, apart=False):
     """Stars and which of them are of the high-energy population; `apart`: in chemistry that never overlaps."""
     rng = np.random.default_rng(seed)
     E = rng.uniform(E_LOW, E_HIGH, n)
-    high = rng.random(n) < accreted_share(E)
+    high = rng.random(n) < accreted_fraction(E)
     table = Table({"E": E, "Lz": rng.uniform(-2000.0, 2000.0, n), "ecc": rng.uniform(0.0, 1.0, n)})
     if apart:
         fe_h, al_fe, mg_fe = (
@@ -80,17 +80,17 @@ def hand_made_fit(H, chemistry, **settings):
     )
 
 
-def hand_made_application(share, axes, n_stars=100):
-    """An application whose last component has the given share in each bin of the axes; NaN makes an empty bin."""
-    share = np.asarray(share, dtype=float).ravel()
-    n_stars = np.where(np.isfinite(share), np.broadcast_to(n_stars, share.shape), 0)
-    W = np.nan_to_num(np.stack([1 - share, share], axis=1)) * n_stars[:, None]
+def hand_made_application(fraction, axes, n_stars=100):
+    """An application whose last component has the given fraction in each bin of the axes; NaN makes an empty bin."""
+    fraction = np.asarray(fraction, dtype=float).ravel()
+    n_stars = np.where(np.isfinite(fraction), np.broadcast_to(n_stars, fraction.shape), 0)
+    W = np.nan_to_num(np.stack([1 - fraction, fraction], axis=1)) * n_stars[:, None]
     bins = make_bins(Table({axis.variable: np.zeros(1) for axis in parse_axes(axes)}), parse_axes(axes))
-    rows = np.repeat(np.arange(len(share)), n_stars)
+    rows = np.repeat(np.arange(len(fraction)), n_stars)
     mixtures = Mixtures(
-        np.ones((len(share), 800)), bins, Chemistry(pixels=20), n_stars, rows, np.zeros((len(rows), 2), int)
+        np.ones((len(fraction), 800)), bins, Chemistry(pixels=20), n_stars, rows, np.zeros((len(rows), 2), int)
     )
-    converged = np.ones(len(share), dtype=bool)
+    converged = np.ones(len(fraction), dtype=bool)
     return Application(W, mixtures, ("LE", "HE"), CutFlow(len(rows)), converged, "CONVERGED", 0.0)
 
 

@@ -41,7 +41,7 @@ def test_tracks_are_as_often_apart_as_the_tracks_themselves_say(made):
     assert found["R3.apart.MG_FE"] == pytest.approx((mg.difference[(mg.x > -2) & (mg.x < 0.5)] > 0).mean())
 
 
-def test_the_share_at_the_published_lines_mean_is_the_profiles(made):
+def test_the_fraction_at_the_published_lines_mean_is_the_profiles(made):
     table, base, found = made
     along = profile(base.fit, table, parse_axes(PROFILES["E"]))
     assert found["R2.low_energy"] == pytest.approx(fraction_at(along, mean_line()), abs=0.02)

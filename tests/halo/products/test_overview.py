@@ -68,7 +68,7 @@ def test_one_component_has_products_but_no_boundary():
 # what is said
 
 
-def test_both_meanings_of_a_components_share_are_said_by_name():
+def test_both_meanings_of_a_components_fraction_are_said_by_name():
     W = np.array([[30.0, 10.0], [1.0, 1.0], [0.0, 0.0]])
     said = replace(planted_fit(), W=W).composition
     assert said == "mass fractions LE 73.81 %, HE 26.19 %; W-mean over bins LE 62.50 %, HE 37.50 %"

@@ -57,12 +57,12 @@ def test_replicates_scatter_as_drawing_stars_does(found):
     _, refits = found
     _, population = four_planted()
     high = population[population >= 2]
-    n, share = len(high), (high == 3).mean()
+    n, fraction = len(high), (high == 3).mean()
     W = refits[0].W
     drawn = (W.sum(axis=1) / W.sum(axis=(1, 2))[:, None])[:, 1]
     assert refits[0].good.all()
-    # populations that never overlap: a component's share is nearly a count, whose scatter is binomial
-    assert 0.5 < drawn.std() / np.sqrt(share * (1 - share) / n) < 2.0
+    # populations that never overlap: a component's fraction is nearly a count, whose scatter is binomial
+    assert 0.5 < drawn.std() / np.sqrt(fraction * (1 - fraction) / n) < 2.0
 
 
 def test_replicates_that_cannot_be_matched_or_do_not_converge_are_not_good():
