@@ -101,10 +101,10 @@ def of_fit(sample, weight, before=""):
         into = place(sample[name], edges)
         w = held(counted(into, number, columns, weight), H)
         enough = np.bincount(into[into >= 0], weight[into >= 0], number) >= 10
-        fraction = np.where(enough, w[:, 1] / np.maximum(w.sum(axis=1), 1e-12), np.nan)
+        share = np.where(enough, w[:, 1] / np.maximum(w.sum(axis=1), 1e-12), np.nan)
         scale = 1e-5 if name == "E" else 1
         for level in (0.1, 0.5, 0.9) if name == "E" else (0.5,):
-            at = crossings(0.5 * (edges[1:] + edges[:-1]), fraction, level)
+            at = crossings(0.5 * (edges[1:] + edges[:-1]), share, level)
             found[f"{name} {level:.0%}".replace("%", " %")] = near(at, found_at(name, level)) * scale
     for i, name in enumerate(("LE", "HE")):
         images = H[i].reshape(2, CHEMISTRY.pixels, CHEMISTRY.pixels)
