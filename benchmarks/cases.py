@@ -127,7 +127,7 @@ def accuracy(run):
         # The order of components is that of their starts, which need not be the same ones.
         fractions = max(
             min(np.abs(a[list(order)] - b).max() for order in itertools.permutations(range(k)))
-            for a, b in zip(fast.shares.astype(np.float64), exact.shares, strict=True)
+            for a, b in zip(fast.fractions.astype(np.float64), exact.fractions, strict=True)
         )
         loss = float(np.abs(fast.loss / exact.loss - 1).max())
         about = f"{number} bootstraps, float32 compiled against float64 dense at tol 1e-8"

@@ -116,7 +116,7 @@ def kernels():
 def compared(stars, ours, k, replicates, **options):
     """Return how far the GPU's answers are from the CPU's, and how long the CPU takes."""
     figures, theirs = timed(lambda: converged(stars, replicates, k, "cpu", **options), 1)
-    order = np.abs(ours.shares - theirs.shares).max()
+    order = np.abs(ours.fractions - theirs.fractions).max()
     return {
         **{f"cpu_{name}": x for name, x in figures.items()},
         "largest_relative_loss_difference": float(np.abs(ours.loss[:replicates] / theirs.loss - 1).max()),

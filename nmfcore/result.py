@@ -62,7 +62,7 @@ class Result:
         return self.status == int(Status.CONVERGED)
 
     @property
-    def shares(self) -> Any:
+    def fractions(self) -> Any:
         """Fraction of each component in the sum of the reconstruction; shape (B, k), zero where all is zero.
 
         With each row of H at unit sum, this is the fraction of sum(W): a mass fraction.

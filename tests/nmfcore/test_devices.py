@@ -47,7 +47,7 @@ def test_a_batch_converges_to_the_same_mass_fractions(update, device):
     truth = nmfcore.factorize(V, 2)
     ours = nmfcore.factorize(V.astype(np.float32), 2, update=update, device=device)
     assert (ours.status == Status.CONVERGED).all()
-    np.testing.assert_allclose(ours.shares, truth.shares, atol=2e-4)
+    np.testing.assert_allclose(ours.fractions, truth.fractions, atol=2e-4)
 
 
 @pytest.mark.parametrize("device", DEVICES)

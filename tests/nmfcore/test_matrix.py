@@ -78,7 +78,7 @@ def test_default_fits_are_those_of_the_dense_matrix(options, monkeypatch):
     assert ours.n_iter == dense.n_iter
     assert ours.start == dense.start
     np.testing.assert_allclose(ours.loss, dense.loss, rtol=1e-10)
-    np.testing.assert_allclose(ours.shares, dense.shares, atol=1e-8)
+    np.testing.assert_allclose(ours.fractions, dense.fractions, atol=1e-8)
 
 
 @pytest.mark.usefixtures("_never_dense")

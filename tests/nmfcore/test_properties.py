@@ -76,14 +76,14 @@ def test_extreme_scales_give_the_same_fit(factor, update, dtype):
     scaled = nmfcore.factorize((V * factor).astype(dtype), 3, init="random", update=update, starts=1, seed=5)
     assert int(scaled.status) == Status.CONVERGED
     tolerance = 1e-7 if dtype is np.float64 else 2e-3
-    np.testing.assert_allclose(scaled.shares, plain.shares, atol=tolerance)
+    np.testing.assert_allclose(scaled.fractions, plain.fractions, atol=tolerance)
     assert float(scaled.loss) / factor**2 == pytest.approx(float(plain.loss), rel=10 * tolerance)
 
 
 def test_nndsvda_is_the_same_for_all_extreme_scales():
     V = dense(10, 14, 3, 4)
     small, large = (nmfcore.factorize(V * 4.0**p, 3) for p in (-40, 40))
-    np.testing.assert_array_equal(small.shares, large.shares)
+    np.testing.assert_array_equal(small.fractions, large.fractions)
 
 
 def test_penalties_at_extreme_scale_keep_their_meaning():
@@ -165,7 +165,7 @@ def test_a_zero_matrix_gives_zeros_and_converges(update, init):
     assert (result.W @ result.H == 0).all()
     assert (result.loss == 0).all()
     assert (result.status == Status.CONVERGED).all()
-    assert (result.shares == 0).all()
+    assert (result.fractions == 0).all()
 
 
 def test_a_zero_replicate_does_not_disturb_its_neighbour():
@@ -319,7 +319,7 @@ def test_a_fit_from_a_huge_start_converges_to_the_optimum(update):
     huge = nmfcore.factorize(V, 2, init=(W * 1e160, H * 1e160), update=update)
     assert bool(plain.converged)
     assert bool(huge.converged)
-    np.testing.assert_allclose(huge.shares, plain.shares, atol=1e-4)
+    np.testing.assert_allclose(huge.fractions, plain.fractions, atol=1e-4)
 
 
 def test_only_the_wild_start_of_a_batch_is_rescaled():

@@ -35,7 +35,7 @@ def test_two_components_end_where_plain_exact_least_squares_do(shape, dtype, off
     assert isinstance(ours.W, torch.Tensor) == (form == "tensor")
     assert str(ours.W.dtype).removeprefix("torch.") == V.dtype.name
     assert float(ours.loss) == pytest.approx(float(exact.loss), rel=1e-6 if dtype is np.float32 else 1e-9)
-    np.testing.assert_allclose(np.sort(np.asarray(ours.shares)), np.sort(exact.shares), atol=off)
+    np.testing.assert_allclose(np.sort(np.asarray(ours.fractions)), np.sort(exact.fractions), atol=off)
 
 
 @pytest.mark.parametrize("k", [3, 5, 8])

@@ -42,8 +42,8 @@ def drawn(device, replicates=3, **options):
     return nmfcore.bootstrap(rows, columns, SHAPE, replicates=replicates, **names, **options)
 
 def apart(ours, theirs):
-    shares = np.abs(np.sort(ours.shares) - np.sort(theirs.shares)).max()
-    return float(max(np.abs(ours.loss / theirs.loss - 1).max(), shares / 100))
+    fractions = np.abs(np.sort(ours.fractions) - np.sort(theirs.fractions)).max()
+    return float(max(np.abs(ours.loss / theirs.loss - 1).max(), fractions / 100))
 
 V = drawn("cpu", 1).to_dense()[0].astype(np.float64)
 START = 0.1 + rng.random((6, 2)), 0.1 + rng.random((2, 40))

@@ -105,7 +105,7 @@ def test_accelerated_ensembles_end_where_plain_ones_do():
     assert ours.converged.all()
     same = np.abs(ours.loss / plain.loss - 1) < 1e-6
     assert same.mean() > 0.9
-    np.testing.assert_allclose(ours.shares[same], plain.shares[same], atol=2e-3)
+    np.testing.assert_allclose(ours.fractions[same], plain.fractions[same], atol=2e-3)
     assert (ours.loss / plain.loss).mean() < 1 + 1e-5
 
 
@@ -144,7 +144,7 @@ def test_converged_runs_stop_where_the_dense_ones_do(update, k):
     assert (ours.status == Status.CONVERGED).mean() > 0.5
     assert len(set(ours.n_iter)) > 10
     np.testing.assert_allclose(ours.loss[near], dense.loss[near], rtol=1e-7)
-    np.testing.assert_allclose(ours.shares[near], dense.shares[near], atol=1e-6)
+    np.testing.assert_allclose(ours.fractions[near], dense.fractions[near], atol=1e-6)
 
 
 def test_results_do_not_depend_on_neighbours_chunks_or_threads(monkeypatch):
@@ -231,7 +231,7 @@ def test_bootstraps_converge_to_the_dense_answer():
     base = nmfcore.factorize(pattern.base_dense(dtype=np.float64), 2, loss=LOSS)
     dense = nmfcore.factorize(pattern.to_dense(), 2, loss=LOSS, init=(base.W, base.H))
     assert dense.converged.all()
-    np.testing.assert_allclose(ours.shares, dense.shares, atol=1e-5)
+    np.testing.assert_allclose(ours.fractions, dense.fractions, atol=1e-5)
     np.testing.assert_allclose(ours.loss, dense.loss, rtol=1e-6)
 
 

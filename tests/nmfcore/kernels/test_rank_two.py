@@ -66,7 +66,7 @@ def test_converged_replicates_are_near_their_limit(path):
     found = nmfcore.factorize(path(V), 2, init=begun(), dtype=torch.float64, update="arank2")
     assert found.converged.all()
     limit = nmfcore.factorize(V, 2, init=(found.W, found.H), update="rank2", stop=Stop(tol=1e-9, max_iter=100_000))
-    assert np.abs(found.shares - limit.shares).max() < 2e-5
+    assert np.abs(found.fractions - limit.fractions).max() < 2e-5
     assert np.abs(found.loss / limit.loss - 1).max() < 1e-9
 
 

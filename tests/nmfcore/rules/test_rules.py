@@ -92,7 +92,7 @@ def test_accelerated_rank_two_begins_at_w_alone_unless_its_columns_are_parallel(
     np.testing.assert_allclose(by_W.W, both.W, rtol=1e-12)
     by_H = nmfcore.factorize(V, 2, init=(None, H), update="arank2")
     assert by_H.converged
-    assert (by_H.shares > 0.01).all()
+    assert (by_H.fractions > 0.01).all()
 
 
 def test_accelerated_rank_two_takes_no_penalties():

@@ -171,7 +171,7 @@ def headline_optimum():
 def test_headline_mass_fractions_reach_the_optimum(update, init, dtype, headline_optimum):
     V, shares, loss = headline_optimum
     ours = nmfcore.factorize(V.astype(dtype), 2, update=update, init=init)
-    off = np.abs(np.sort(ours.shares) - shares).max()
+    off = np.abs(np.sort(ours.fractions) - shares).max()
     if (update, init) == ("mu", "nndsvd"):  # its zeros, a third of the entries, stay
         assert int(ours.status) == nmfcore.Status.STUCK
         assert off > 0.01
@@ -211,7 +211,7 @@ def off_its_optimum(V, result, b=...):
     stop = nmfcore.Stop(tol=1e-9, max_iter=50000)
     best = nmfcore.factorize(V, W.shape[1], init=(W, H), update="hals", stop=stop)
     assert bool(best.converged)
-    return np.abs(result.shares[b] - best.shares).max()
+    return np.abs(result.fractions[b] - best.fractions).max()
 
 
 def test_hals_equals_sklearn_coordinate_descent_with_penalties():

@@ -28,7 +28,7 @@ def test_a_replicate_of_a_batch_is_the_single_fit(k, starts):
     for b in (0, 5, 6, batch.FEWEST - 1):
         alone = nmfcore.factorize(V[b], k, starts=starts, seed=2, first_replicate=b)
         assert float(together.loss[b]) == pytest.approx(float(alone.loss), rel=1e-6, abs=1e-12)
-        np.testing.assert_allclose(together.shares[b], alone.shares, atol=1e-4)
+        np.testing.assert_allclose(together.fractions[b], alone.fractions, atol=1e-4)
         assert together.status[b] == alone.status == Status.CONVERGED
 
 

@@ -43,7 +43,7 @@ def test_a_start_that_was_set_aside_ends_where_it_does_when_it_runs_alone(counts
     both = halved.start == plain.start
     assert set(halved.start[both]) - {0}
     np.testing.assert_allclose(halved.loss[both], plain.loss[both], rtol=1e-6)
-    np.testing.assert_allclose(halved.shares[both], plain.shares[both], atol=1e-4)
+    np.testing.assert_allclose(halved.fractions[both], plain.fractions[both], atol=1e-4)
 
 
 def test_early_rounds_give_up_starts_that_would_have_been_best(counts, plain):

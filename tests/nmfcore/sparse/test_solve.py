@@ -101,7 +101,7 @@ def test_converged_runs_stop_where_the_dense_ones_do(update, k):
     settled = near & (single.status == Status.CONVERGED)
     same = settled & (np.abs(single.loss / dense.loss - 1) < 1e-5)
     assert same.sum() > 0.8 * settled.sum()
-    np.testing.assert_allclose(single.shares[same], dense.shares[same], atol=2e-3)
+    np.testing.assert_allclose(single.fractions[same], dense.fractions[same], atol=2e-3)
 
 
 def test_results_do_not_depend_on_the_batch_or_the_threads():
@@ -252,9 +252,9 @@ def test_bootstraps_begin_at_the_full_samples_solution_and_reach_the_dense_optim
     dense = nmfcore.factorize(pattern.to_dense(dtype=np.float64), 2, stop=Stop(tol=1e-7))
     assert ours.converged.all()
     np.testing.assert_allclose(ours.loss, dense.loss, rtol=2e-6)
-    np.testing.assert_allclose(np.sort(ours.shares), np.sort(dense.shares), atol=2e-5)
+    np.testing.assert_allclose(np.sort(ours.fractions), np.sort(dense.fractions), atol=2e-5)
     # Aligned by themselves: the same component is first in all.
-    assert np.ptp(ours.shares[:, 0]) < 0.2
+    assert np.ptp(ours.fractions[:, 0]) < 0.2
 
 
 def test_several_starts_keep_the_best_and_say_which():
