@@ -1,24 +1,14 @@
 """The documentation as it was built by `make docs`: its links, and its pages in a real browser."""
 
-import importlib
 import pathlib
-import sys
 
 import pytest
 
 from .halo.helpers import browser as chromium
+from .scripts import script
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SITE = ROOT / "docs" / "_build" / "html"
-
-
-def script(name):
-    """A script of docs/ as a module."""
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
 
 
 @pytest.fixture(scope="module")
