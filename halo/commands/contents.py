@@ -23,7 +23,6 @@ from ..units import ENERGY
 WIDTH = 110
 SHOWN = 4
 """Of long lists so many are shown."""
-FOLDERS = ("figures", "tables", "fits")
 
 
 @dataclass(frozen=True)
@@ -212,6 +211,8 @@ def _ensemble(path: Path) -> Contents:
 
 
 def _paper(path: Path, scores: Path) -> Contents:
+    from ..paper.settings import FOLDERS
+
     try:
         found = json.loads(check_file(scores).read_text(encoding="utf-8"))
         words = {cleaned(word, 40): int(number) for word, number in found["counts"].items()}

@@ -264,7 +264,11 @@ def test_a_record_of_zenodo_gives_the_checksum(get, archive, tmp_path):
         get(checksum="", checksums=where)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"files": [3]}', "<html>", '{"files": [{"key": "stars.fits"}]}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[1]", '{"files": [3]}', "<html>", '{"files": [{"key": "stars.fits"}]}', "[" * 100_000],
+    ids=range(7),
+)
 def test_a_list_that_says_nothing_leaves_the_size(get, archive, text):
     where = archive.put("/api", text.encode())
     assert get(checksum="", checksums=where)
