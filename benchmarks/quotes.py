@@ -6,9 +6,12 @@ Run with: python benchmarks/quotes.py
 import json
 
 import galaxies
+import missing as missing_abundances
 import numpy as np
 import reading
 import selection
+import sensitivity
+import transfer
 import verdict
 from mock_quotes import of_calibration, of_family
 from record import RESULTS, ROOT
@@ -243,6 +246,11 @@ def of_coverage(found):
     factors = [row["measured_delete_factor"] for row in rows.values()]
     lines.append(f"theory says {found['delete_factor']:.2f} times, measured {span(factors, '.1f')} times")
     return lines
+
+
+def scatter_of(found):
+    """The scatter of the accreted fraction over mock skies."""
+    return next(row["true_scatter"] for row in found["rows"] if row["number"] == "HE mass fraction")
 
 
 def percent(fraction):
@@ -512,6 +520,8 @@ def quotes():
         "docs/rank.md": of_ranks(load("ranks"), load("rank_giants")),
         "docs/populations.md": of_populations(load("populations")),
         "docs/simulations.md": galaxies.sentences(load("galaxies")),
+        "docs/sensitivity.md": sensitivity.sentences(load("sensitivity"), scatter_of(load("coverage"))),
+        "docs/transfer.md": transfer.sentences(load("transfer")) + missing_abundances.sentences(load("missing")),
     }
     return [(page, sentence) for page, sentences in pages.items() for sentence in sentences]
 

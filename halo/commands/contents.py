@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..io.atomic import FITS
-from ..io.hdf5 import said
 from ..io.provenance import plain
 from ..io.reading import check_file, cleaned
 from ..products.record import jsonable, record, units_of
@@ -80,6 +78,7 @@ def contents(path: str | Path) -> Contents:
     InputError
         It is missing, damaged or of another kind.
     """
+    from ..ensembles.archive import is_summary
     from ..fits.files import load
     from ..fits.fit import Fit
     from ..stars.catalogue import Catalogue
@@ -87,7 +86,7 @@ def contents(path: str | Path) -> Contents:
     path = Path(path)
     if path.is_dir():
         return _folder(path)
-    if path.suffix.lower() in FITS and '"halonmf": "summary"' in said(path, "record"):
+    if is_summary(path):
         return _summary_file(path)
     content = load(path)
     if isinstance(content, Fit):

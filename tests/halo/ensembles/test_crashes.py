@@ -21,7 +21,7 @@ from halonmf.halo.ensembles.signals import stoppable
 from halonmf.halo.errors import InputError, InterruptedRunError
 from halonmf.halo.io import atomic as files
 
-from ..helpers.fake_run import PLAN, run
+from ..helpers.fake_run import PLAN, run, wait_for_batches
 from .test_runs import contents, damage
 
 SCRIPT = pathlib.Path(__file__).parents[1] / "helpers" / "fake_run.py"
@@ -149,14 +149,6 @@ def start(folder, seconds="0.02", *options, **popen):
         return subprocess.Popen(command, **pipes, **popen, text=True)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def wait_for_batches(folder, number, process):
-    deadline = time.monotonic() + 60
-    while len(list((folder / "batches").glob("*.h5"))) < number:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize(
