@@ -13,11 +13,12 @@ import numpy as np
 from ..errors import InputError
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.atomic import FITS, write_bytes
-from ..io.hdf5 import check_seal, first_line, read
+from ..io.hdf5 import check_seal, read
 from ..io.hdf5 import said as said_in
 from ..io.hdf5_writing import pack
 from ..io.kept import digest
 from ..io.provenance import provenance
+from ..io.reading import first_line
 from ..io.tables import save_table
 from .labelled import KIND, RECORD, labelled
 from .rows import Summary

@@ -109,7 +109,7 @@ class Likelihood(Shown):
 
     def _shown(self) -> tuple[str, dict[str, str], str]:
         facts = {
-            name: f"{100 * x:.2f} % [{100 * a:.2f}, {100 * b:.2f}]"
+            name: percent(x, interval=(a, b))
             for name, x, a, b in zip(self.names, self.fraction, self.low, self.high, strict=True)
         }
         facts["status"] = self.problems() or "converged"

@@ -212,6 +212,15 @@ def test_a_signal_lost_in_a_callback_stops_at_the_next_step():
     signals.check()  # the request ended with its block
 
 
+def test_a_signal_that_something_else_than_python_heeds_is_left_to_it(monkeypatch):
+    known, own = signal.getsignal, signal.getsignal(signal.SIGUSR1)
+    monkeypatch.setattr(signals.signal, "getsignal", lambda one: None if one == signal.SIGUSR1 else known(one))
+    with stoppable():
+        assert known(signal.SIGUSR1) is own
+        assert known(signal.SIGTERM) is not signal.SIG_DFL
+    assert known(signal.SIGUSR1) is own
+
+
 def test_a_run_whose_signal_was_lost_ends_after_the_batch(tmp_path):
     def lost(_, *numbers):
         with contextlib.suppress(signals.Stop):
