@@ -50,6 +50,17 @@ def test_texts_from_files_are_escaped(html):
     assert html.count("<script") == 2  # the data and the page's own
 
 
+def test_the_files_that_it_is_made_of_are_named_with_their_checksums(tmp_path):
+    table = planted()[0].copy()
+    table["APOGEE_ID"] = [f"s{i}" for i in range(len(table))]
+    write_catalogue(tmp_path / "stars.fits", table, CutFlow(len(table)), {})
+    halo.save(tmp_path / "fit.h5", planted_fit())
+    made = halo.report(tmp_path / "fit.h5", tmp_path / "stars.fits", bootstrap=0)
+    inputs = {each["name"]: each["sha256"] for each in made.provenance["inputs"]}
+    assert set(inputs) == {"fit.h5", "stars.fits"}
+    assert all(sha256 in made.html for sha256 in inputs.values())
+
+
 def test_the_data_are_v_and_the_components(found):
     (text,) = re.findall(r'class="explorer-data">(.*?)</script>', str(explorer(found).markup), re.DOTALL)
     data = json.loads(text)
