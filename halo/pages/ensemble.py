@@ -145,12 +145,8 @@ def _limits(base: Base, number: int) -> tuple[np.ndarray | None, str]:
     good = usable(drawn)
     if good.sum() < 2:
         return None, "Of the replicates made again none counts, so that the bins have no intervals."
-    limits = bin_intervals(base.fit, drawn["W"][good])
-    said = f"Intervals of the bins are from the first {number:,} replicates of the ensemble, made again."
-    factor = float(base.coordinates["delete_factor"])
-    if factor != 1:
-        limits = np.clip((limits - (middle := limits.mean(axis=0))) * factor + middle, 0, 1)
-    return limits, said
+    limits = bin_intervals(base.fit, drawn["W"][good], float(base.coordinates["delete_factor"]))
+    return limits, f"Intervals of the bins are from the first {number:,} replicates of the ensemble, made again."
 
 
 def _map(base: Base, line: Classifier | None, limits: np.ndarray | None, said: str) -> Iterator[Section]:

@@ -50,7 +50,7 @@ class Numbers:
     bins: np.ndarray | None = None
 
 
-def bin_intervals(fit: Fit, W: np.ndarray) -> np.ndarray:
+def bin_intervals(fit: Fit, W: np.ndarray, factor: float = 1.0) -> np.ndarray:
     """Return the limits of the accreted fraction in each bin from weights of replicates.
 
     Parameters
@@ -58,6 +58,8 @@ def bin_intervals(fit: Fit, W: np.ndarray) -> np.ndarray:
     fit : Fit
     W : ndarray, shape (B, m, k)
         Replicates in the fit's bins, their components in its order.
+    factor : float
+        From the spread of the replicates to that of samples.
 
     Returns
     -------
@@ -65,7 +67,8 @@ def bin_intervals(fit: Fit, W: np.ndarray) -> np.ndarray:
         From 0 to 1; NaN of bins without stars.
     """
     ours, drawn = (fit.reading.of(fractions(x)) for x in (fit.W, W))
-    return np.clip(centred(Ordered.of(drawn), ours, COVERAGE), 0, 1)
+    limits = np.stack(centred(Ordered.of(drawn), ours, COVERAGE))
+    return np.clip(ours + factor * (limits - ours), 0, 1)
 
 
 def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap, progress: Progress = silent) -> Numbers:
