@@ -71,17 +71,17 @@ def main():
                         found.setdefault(f"{way}, {loss}, {missing}", []).extend(rows)
     settings = {"draws": DRAWS, "profile": PROFILE}
     save(RESULTS / "missing.json", {"rows": found}, "benchmarks/missing.py", settings, seeds=options.seeds)
-    report(found)
+    print("\n".join(sentences({"rows": found})))
 
 
-def report(found):
-    """Print the table of docs/transfer.md."""
-    print("| aluminium missing | loss | missing | HE less that of all stars, mean and scatter | rms of the profile |")
-    print("|---|---|---|---|---|")
-    for name, rows in found.items():
+def sentences(saved):
+    """The table of docs/transfer.md on missing abundances."""
+    lines = []
+    for name, rows in saved["rows"].items():
         gap, rms = np.array(rows).T
         cells = " | ".join(name.split(", "))
-        print(f"| {cells} | {gap.mean():+.4f} +- {gap.std(ddof=1):.4f} | {rms.mean():.4f} |")
+        lines.append(f"| {cells} | {gap.mean():+.4f} +- {gap.std(ddof=1):.4f} | {rms.mean():.4f} |")
+    return lines
 
 
 if __name__ == "__main__":

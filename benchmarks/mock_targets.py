@@ -2,6 +2,10 @@
 
 Every target is (name, value, tolerance): the tolerance is what the difference is divided by. Those of the paper's fit
 apply to the paper's method on the mock, not to its truth.
+
+Stars stand for populations by their weights. The package's bins of equal counts are of stars, and its fits of one
+sample at a time: bins of equal weights, and the two held components of every profile in closed form, which is called
+some thousand times, are made here. Everything else is the package's.
 """
 
 import numpy as np
@@ -10,33 +14,47 @@ from astropy.table import Table
 import nmfcore
 from halonmf.halo.fits.settings import FitSettings
 from halonmf.halo.mixtures.bins import columns_of, place
+from halonmf.halo.mixtures.counts import count
+from halonmf.halo.paper.quoted import numbers
+from halonmf.halo.products.compiling import as_python
 from halonmf.halo.products.crossings import crossings
+from halonmf.halo.products.histograms import percentiles_of
+from halonmf.halo.products.profile import LEVELS, MIN_STARS
 
-PAPER = {
-    # Davies et al.: section 4, and Table 1 (10, 50, 90 %)
-    "HE": (0.3353, 0.002),
-    "E 50 %": (-1.67, 0.006), "E 90 %": (-1.56, 0.012), "E 10 %": (-1.84, 0.02),
-    "r 50 %": (8.7, 0.15), "z 50 %": (3.0, 0.15), "R 50 %": (8.1, 0.15),
-    "kinematic E 50 %": (-1.65, 0.02), "kinematic E 90 %": (-1.43, 0.03),
-    "kinematic r 50 %": (8.7, 0.4), "kinematic z 50 %": (2.5, 0.4), "kinematic R 50 %": (7.1, 0.4),
-    "stars": (13.147, 0.15), "kinematic stars": (5.387, 0.10),
-    "peak of e, LE": (0.60, 0.04), "peak of e, HE": (0.85, 0.04),
-}  # fmt: skip
-TABLE1 = {
-    "HE FE_H": (-1.62, -1.15, -0.68), "HE AL_FE": (-0.36, -0.21, 0.13), "HE MG_FE": (0.07, 0.18, 0.33),
-    "LE FE_H": (-1.15, -0.55, 0.33), "LE AL_FE": (-0.09, 0.17, 0.32), "LE MG_FE": (0.05, 0.32, 0.38),
-}  # fmt: skip
-_DIGITS = {"FE_H": 0.03, "AL_FE": 0.02, "MG_FE": 0.01}
-for _name, _values in TABLE1.items():
-    PAPER |= {f"{_name} {q} %": (x, _DIGITS[_name[3:]]) for q, x in zip((10, 50, 90), _values, strict=True)}
+_QUOTED = {number.id: number.paper for number in numbers()}
+_MIXED = {  # section 4 of Davies et al.: which number of the scoreboard, in what unit, the tolerance
+    "HE": ("R1.mass.HE", 100, 0.002),
+    "E 50 %": ("R9.chemically-pure.50", 1e5, 0.006),
+    "E 90 %": ("R9.chemically-pure.90", 1e5, 0.012),
+    "E 10 %": ("R9.chemically-pure.10", 1e5, 0.02),
+    "r 50 %": ("R10.chemically-pure.r", 1, 0.15),
+    "z 50 %": ("R10.chemically-pure.z", 1, 0.15),
+    "R 50 %": ("R10.chemically-pure.R", 1, 0.15),
+    "kinematic E 50 %": ("R9.kinematically-pure.50", 1e5, 0.02),
+    "kinematic E 90 %": ("R9.kinematically-pure.90", 1e5, 0.03),
+    "kinematic r 50 %": ("R10.kinematically-pure.r", 1, 0.4),
+    "kinematic z 50 %": ("R10.kinematically-pure.z", 1, 0.4),
+    "kinematic R 50 %": ("R10.kinematically-pure.R", 1, 0.4),
+    "stars": ("R0.stars.chemically-pure", 1e3, 0.15),
+    "kinematic stars": ("R0.stars.kinematically-pure", 1e3, 0.10),
+    "peak of e, LE": ("R8.peak.LE", 1, 0.04),
+    "peak of e, HE": ("R8.peak.HE", 1, 0.04),
+}
+PAPER = {name: (_QUOTED[quoted] / unit, tolerance) for name, (quoted, unit, tolerance) in _MIXED.items()}
+DIGITS = {"FE_H": 0.03, "AL_FE": 0.02, "MG_FE": 0.01}
+"""Tolerances of Table 1."""
+PERCENTILES = (10, 50, 90)
+for _who in ("HE", "LE"):
+    for _name, _tolerance in DIGITS.items():
+        for _q in PERCENTILES:
+            PAPER[f"{_who} {_name} {_q} %"] = _QUOTED[f"R6.{_who}.{_name}.{_q}"], _tolerance
 
-Q, PERCENT = 8, (0.1, 0.5, 0.9)
+Q = 8
 AXES = {"E": (-2.5e5, -1.0e5, 20), "r": (2, 14, 10), "z": (0, 10, 10), "R": (2, 14, 10)}
 CHEMISTRY = FitSettings.of().chemistry
 METALS = ((-1.8, -1.6), (-1.6, -1.4), (-1.4, -1.2), (-1.2, -1.0))
 """Bins of [Fe/H] in which the marginal planes are compared: halo stars are many in them, disc stars few."""
 ABOVE = {"AL_FE": (-0.25, -0.15, -0.05, 0.05, 0.15), "MG_FE": (0.15, 0.22, 0.29)}
-NEAR = {"in-situ": "[Fe/H] > -1, 0 < [Al/Fe] < 0.4", "accreted": "[Fe/H] < -0.7, [Al/Fe] < -0.1, [Mg/Fe] < 0.3"}
 
 
 def quantile(values, weight, q):
@@ -53,16 +71,6 @@ def equal_counts(x, weight, number):
     bins = np.empty(len(x), dtype=int)
     bins[order] = np.minimum((number * middle / weight.sum()).astype(int), number - 1)
     return bins
-
-
-def counted(rows, number, columns, weight):
-    """Return V, shape (number, n), of weighted stars; those with row or column -1 are left out."""
-    V = np.zeros((number, CHEMISTRY.n))
-    for image in columns.T:
-        seen = (rows >= 0) & (image >= 0)
-        cell = rows[seen] * CHEMISTRY.n + image[seen]
-        V += np.bincount(cell, weight[seen], V.size).reshape(V.shape)
-    return V
 
 
 def held(V, H):
@@ -84,7 +92,7 @@ def fitted(sample, weight):
         part = np.flatnonzero(first == i)
         rows[part] = i * Q + equal_counts(sample["Lz"][part], weight[part], Q)
     columns = columns_of(Table({name: sample[name] for name in CHEMISTRY.variables}), CHEMISTRY)
-    found = nmfcore.factorize(counted(rows, Q * Q, columns, weight), 2)
+    found = nmfcore.factorize(count(rows, columns, (Q * Q, CHEMISTRY.n), weight), 2)
     W, H = found.normalised()
     number = np.bincount(rows, weight, Q * Q)
     energy = np.bincount(rows, weight * sample["E"], Q * Q) / np.maximum(number, 1e-12)
@@ -99,20 +107,17 @@ def of_fit(sample, weight, before=""):
     for name, (low, high, number) in AXES.items():
         edges = np.linspace(low, high, number + 1)
         into = place(sample[name], edges)
-        w = held(counted(into, number, columns, weight), H)
-        enough = np.bincount(into[into >= 0], weight[into >= 0], number) >= 10
+        w = held(count(into, columns, (number, CHEMISTRY.n), weight), H)
+        enough = np.bincount(into[into >= 0], weight[into >= 0], number) >= MIN_STARS
         share = np.where(enough, w[:, 1] / np.maximum(w.sum(axis=1), 1e-12), np.nan)
         scale = 1e-5 if name == "E" else 1
-        for level in (0.1, 0.5, 0.9) if name == "E" else (0.5,):
+        for level in LEVELS if name == "E" else (0.5,):
             at = crossings(0.5 * (edges[1:] + edges[:-1]), share, level)
             found[f"{name} {level:.0%}".replace("%", " %")] = near(at, found_at(name, level)) * scale
-    for i, name in enumerate(("LE", "HE")):
-        images = H[i].reshape(2, CHEMISTRY.pixels, CHEMISTRY.pixels)
-        along = {"FE_H": images.sum(axis=(0, 1)), "AL_FE": images[0].sum(axis=1), "MG_FE": images[1].sum(axis=1)}
-        for variable, density in along.items():
-            below = np.append(0, np.cumsum(density)) / density.sum()
-            for q, x in zip((10, 50, 90), np.interp(PERCENT, below, CHEMISTRY.edges(variable)), strict=True):
-                found[f"{name} {variable} {q} %"] = x
+    (values,) = percentiles_of(H[None], CHEMISTRY, tuple(DIGITS), PERCENTILES, run=as_python)
+    for variable, components in zip(DIGITS, values, strict=True):
+        for name, of_one in zip(("LE", "HE"), components, strict=True):
+            found |= {f"{name} {variable} {q} %": float(x) for q, x in zip(PERCENTILES, of_one, strict=True)}
     return {before + name: value for name, value in found.items()}, rows, W
 
 
@@ -205,6 +210,6 @@ def of_giants(stars, weight, distances):
     }
     found = {}
     for name, kind in kinds.items():
-        E = quantile(stars["E"][kind & chosen], w[kind & chosen], PERCENT)
-        found |= {f"{name}, E of {q} %": x / 1e5 for q, x in zip((10, 50, 90), E, strict=True)}
+        E = quantile(stars["E"][kind & chosen], w[kind & chosen], np.array(PERCENTILES) / 100)
+        found |= {f"{name}, E of {q} %": x / 1e5 for q, x in zip(PERCENTILES, E, strict=True)}
     return found

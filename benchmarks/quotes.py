@@ -6,9 +6,12 @@ Run with: python benchmarks/quotes.py
 import json
 
 import galaxies
+import missing as missing_abundances
 import numpy as np
 import reading
 import selection
+import sensitivity
+import transfer
 import verdict
 from mock_quotes import of_calibration, of_family
 from record import RESULTS, ROOT
@@ -138,6 +141,45 @@ def of_decisions(found):
     ]
 
 
+def of_stopping(found):
+    """The table of docs/engine.md of tests of convergence."""
+    titles = {
+        "distance alone": "nothing",
+        "KKT residual <= 100 tol": "KKT residual <= 100 tol",
+        "missing mass <= 10 tol": "missing mass <= 10 tol",
+        "missing mass <= tol": "missing mass <= tol (used)",
+    }
+    worst = {name: found["worst"][name] for name in titles}
+    return [
+        f"It takes {worst['distance alone']['of']} cases",
+        *(f"| {titles[name]} | {one['passed']} | {one['largest_fraction_gap']:.0e} |".replace("e-0", "e-")
+          for name, one in worst.items()),
+    ]  # fmt: skip
+
+
+def of_convergence(found):
+    """The sentence of ARCHITECTURE.md on them."""
+    used, kkt = (
+        found["worst"][name]["largest_fraction_gap"] for name in ("missing mass <= tol", "KKT residual <= 100 tol")
+    )
+    said = f"error of a fraction is {used:.0e}, with the KKT residual at 100 tol in its place {kkt:.0e}"
+    return [said.replace("e-0", "e-")]
+
+
+def of_surveys(found):
+    """What docs/surveys.md says of DR19 at full size, and of one mock in three layouts."""
+    large, off = found["large"], found["largest_differences"]
+    sizes = " and ".join(f"{size / 1e6:.0f}" for size in large["bytes"])
+    fractions, crossings = ([off[f"{name} {x}"] for name in ("mwm-dr19", "galah-dr4")] for x in ("HE", "crossing"))
+    return [
+        f"({large['rows']:,} rows and every column of the data model, within gzip: {sizes} MB, from a mock)",
+        f"{large['prepare']['seconds']:.0f} s on one thread and {large['prepare']['peak_bytes'] / 1e9:.1f} GB",
+        f"orbits of the {large['stars']:,} stars that pass; unpacking alone takes {large['unpack']['seconds']:.0f} s",
+        f"differs by at most {fractions[0]:.4f} (`mwm-dr19`) and {fractions[1]:.4f} (`galah-dr4`)",
+        f"in energy by at most {crossings[0]:.0f} and {crossings[1]:.0f} km2/s2",
+    ]
+
+
 def of_prepare(made):
     """How long docs/speed.md says that a survey takes."""
     step = made["steps"]["prepare"]
@@ -243,6 +285,11 @@ def of_coverage(found):
     factors = [row["measured_delete_factor"] for row in rows.values()]
     lines.append(f"theory says {found['delete_factor']:.2f} times, measured {span(factors, '.1f')} times")
     return lines
+
+
+def scatter_of(found):
+    """The scatter of the accreted fraction over mock skies."""
+    return next(row["true_scatter"] for row in found["rows"] if row["number"] == "HE mass fraction")
 
 
 def percent(fraction):
@@ -494,12 +541,15 @@ def quotes():
         "docs/speed.md": of_prepare(made) + of_ensembles(load("ensemble")),
         "docs/mock.md": of_mock(recovery, made) + of_calibration(load("calibrate_mock")) + of_family(load("family")),
         "docs/orbits.md": of_orbits(orbits),
-        "docs/engine.md": of_halving(load("halving")) + of_rules(load("divergence")) + of_consensus(load("consensus")),
+        "docs/engine.md": of_halving(load("halving"))
+        + of_rules(load("divergence"))
+        + of_consensus(load("consensus"))
+        + of_stopping(load("stopping")),
         "docs/uncertainties.md": of_coverage(load("coverage"))
         + of_recommended(load("coverage_recommended"))
         + of_retrograde(load("retrograde"))
         + of_divergence(load("divergence")),
-        "ARCHITECTURE.md": of_decisions(orbits),
+        "ARCHITECTURE.md": of_decisions(orbits) + of_convergence(load("stopping")),
         "docs/ensembles.md": of_kills(load("kills")),
         "docs/choices.md": of_choices(load("choices")),
         "docs/memberships.md": of_memberships(load("populations")),
@@ -512,6 +562,9 @@ def quotes():
         "docs/rank.md": of_ranks(load("ranks"), load("rank_giants")),
         "docs/populations.md": of_populations(load("populations")),
         "docs/simulations.md": galaxies.sentences(load("galaxies")),
+        "docs/surveys.md": of_surveys(load("surveys")),
+        "docs/sensitivity.md": sensitivity.sentences(load("sensitivity"), scatter_of(load("coverage"))),
+        "docs/transfer.md": transfer.sentences(load("transfer")) + missing_abundances.sentences(load("missing")),
     }
     return [(page, sentence) for page, sentences in pages.items() for sentence in sentences]
 

@@ -7,10 +7,14 @@ between the markers of docs/speed.md, and docs/images/cost.png.
 
 import json
 import re
+import sys
 
 from record import RESULTS, ROOT
 
-BEGIN, END = "<!-- benchmarks/report.py writes what follows -->", "<!-- and ends here -->"
+sys.path.append(str(ROOT / "docs"))
+from marked import put
+
+MARKERS = ("<!-- benchmarks/report.py writes what follows -->", "<!-- and ends here -->")
 PICTURE = ROOT / "docs" / "images" / "cost.png"
 # Rows of the table: the target's name, and how its value reads.
 ROWS = {
@@ -80,17 +84,6 @@ def table(saved):
     return "\n".join(lines)
 
 
-def block(text):
-    """Return what stands between the markers, without its last line break."""
-    return text.split(BEGIN + "\n", 1)[1].split(END, 1)[0].removesuffix("\n")
-
-
-def write(text, new):
-    """Return the text with something else between the markers."""
-    before, rest = text.split(BEGIN + "\n", 1)
-    return f"{before}{BEGIN}\n{new}\n{END}{rest.split(END, 1)[1]}"
-
-
 def points(benchmarks, vary):
     """Return (x, microseconds of ours, of the peer) of the bootstraps in which one size varies; x is n for pixels."""
     headline = {"q": 8, "pixels": 50, "k": 2, "B": 256}
@@ -135,7 +128,7 @@ def draw(benchmarks, path):
 
 def main():
     page = ROOT / "docs" / "speed.md"
-    page.write_text(write(page.read_text(), table(load("targets"))))
+    page.write_text(put(page.read_text(), MARKERS, table(load("targets"))))
     draw(load("engine")["benchmarks"], PICTURE)
 
 

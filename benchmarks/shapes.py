@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import pathlib
+import sys
 import time
 from typing import NamedTuple
 
@@ -22,8 +23,11 @@ from record import RESULTS, ROOT, save
 import nmfcore
 from nmfcore import Stop, bench
 
+sys.path.append(str(ROOT / "docs"))
+from marked import put
+
 PAGE = ROOT / "docs" / "speed.md"
-BEGIN, END = "<!-- benchmarks/shapes.py writes what follows -->", "<!-- and this ends here -->"
+MARKERS = ("<!-- benchmarks/shapes.py writes what follows -->", "<!-- and this ends here -->")
 # Rounds go on until both sides have taken so long together, but there are at least one and at most so many.
 SECONDS, ROUNDS = 1.0, 9
 
@@ -210,17 +214,6 @@ def table(saved):
     return "\n".join([*lines, "", f"{machine}, at commit {record['commit']}: `python benchmarks/shapes.py`."])
 
 
-def block(text):
-    """Return what stands between the markers, without its last line break."""
-    return text.split(BEGIN + "\n", 1)[1].split(END, 1)[0].removesuffix("\n")
-
-
-def write(text, new):
-    """Return the text with something else between the markers."""
-    before, rest = text.split(BEGIN + "\n", 1)
-    return f"{before}{BEGIN}\n{new}\n{END}{rest.split(END, 1)[1]}"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, min(2, os.cpu_count() or 1)}))
@@ -229,7 +222,7 @@ def main():
     parser.add_argument("--page", action="store_true", help="write docs/speed.md from the saved file")
     options = parser.parse_args()
     if options.page:
-        PAGE.write_text(write(PAGE.read_text(), table(json.loads(options.output.read_text()))))
+        PAGE.write_text(put(PAGE.read_text(), MARKERS, table(json.loads(options.output.read_text()))))
         return
     rows = []
     for shape in SHAPES:

@@ -5,16 +5,17 @@ Run with: python docs/reliability.py [--check]
 
 from __future__ import annotations
 
-import argparse
 import ast
 import json
 import pathlib
 import sys
 from typing import Any
 
+from marked import keep, put
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE, RESULTS = ROOT / "docs" / "reliability.md", ROOT / "benchmarks" / "results"
-BEGIN, END = "<!-- promises: made by docs/reliability.py -->", "<!-- promises end -->"
+MARKERS = ("<!-- promises: made by docs/reliability.py -->", "<!-- promises end -->")
 PROMISES: tuple[tuple[str, str, str], ...] = (
     ("Killed at any moment, an ensemble ends in the files of an uninterrupted run.", "ensembles/test_crashes", "kills"),
     ("So do a search and the paper that are begun again with `--overwrite`.", "", "stops"),
@@ -152,21 +153,8 @@ def page(text: str) -> str:
     """Return the page with today's table."""
     rows = [f"| {said} | {where(test)} | {measured(name) if name else ''} |" for said, test, name in PROMISES]
     table = "\n".join(["| promise | test | measured |", "|---|---|---|", *rows])
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
-
-
-def main() -> None:
-    """Write the table, or with ``--check`` say whether the one that is there is today's."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="Write nothing; exit 1 where the table is out of date.")
-    check = parser.parse_args().check
-    text = PAGE.read_text()
-    made = page(text)
-    if check:
-        sys.exit("docs/reliability.md is out of date: run python docs/reliability.py" if made != text else 0)
-    PAGE.write_text(made)
+    return put(text, MARKERS, table)
 
 
 if __name__ == "__main__":
-    main()
+    keep(__doc__, "python docs/reliability.py", lambda: {PAGE: page(PAGE.read_text())})

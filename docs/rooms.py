@@ -5,15 +5,15 @@ Run with: python docs/rooms.py [--check]
 
 from __future__ import annotations
 
-import argparse
 import ast
 import pathlib
-import sys
 from collections import defaultdict
+
+from marked import keep, put
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE = ROOT / "ARCHITECTURE.md"
-BEGIN, END = "<!-- rooms: made by docs/rooms.py -->", "<!-- rooms end -->"
+MARKERS = ("<!-- rooms: made by docs/rooms.py -->", "<!-- rooms end -->")
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("halo.errors", "halo.progress"),
@@ -195,22 +195,8 @@ def _height(name: str) -> int:
 
 def page(text: str, root: pathlib.Path = ROOT) -> str:
     """Return the page with the picture in its place."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{picture(root)}\n{END}{after}"
-
-
-def main() -> None:
-    """Write the picture, or with ``--check`` say whether the one that is there is today's."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="Write nothing; exit 1 where the picture is out of date.")
-    check = parser.parse_args().check
-    text = PAGE.read_text()
-    made = page(text)
-    if check:
-        sys.exit("ARCHITECTURE.md is out of date: run python docs/rooms.py" if made != text else 0)
-    PAGE.write_text(made)
+    return put(text, MARKERS, picture(root))
 
 
 if __name__ == "__main__":
-    main()
+    keep(__doc__, "python docs/rooms.py", lambda: {PAGE: page(PAGE.read_text())})

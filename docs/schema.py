@@ -5,11 +5,12 @@ Run with: python docs/schema.py [--check]
 
 from __future__ import annotations
 
-import argparse
 import json
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+from marked import keep, put
 
 from halonmf import halo
 from halonmf.halo.commands.documents import KEYS, KINDS, PLAN, PLANNED
@@ -17,17 +18,14 @@ from halonmf.halo.commands.forms import HEAD, Key
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCHEMA, PAGE = ROOT / "halo" / "commands" / "results.schema.json", ROOT / "docs" / "json.md"
-BEGIN, END = "<!-- keys: made by docs/schema.py -->", "<!-- keys end -->"
+MARKERS = ("<!-- keys: made by docs/schema.py -->", "<!-- keys end -->")
 
 
 def written() -> dict[pathlib.Path, str]:
     """Return the files as they should be."""
-    page = PAGE.read_text()
-    before, _, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2]
     return {
         SCHEMA: json.dumps(halo.schema(), indent=1) + "\n",
-        PAGE: f"{before}{BEGIN}\n{chr(10).join(tables())}\n{END}{after}",
+        PAGE: put(PAGE.read_text(), MARKERS, "\n".join(tables())),
     }
 
 
@@ -65,17 +63,5 @@ def _kind(form: dict[str, Any]) -> str:
     return kinds if isinstance(kinds, str) else " or ".join(kinds)
 
 
-def main() -> None:
-    """Write the files, or say which are out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is out of date")
-    check = parser.parse_args().check
-    old = [path for path, text in written().items() if not path.exists() or path.read_text() != text]
-    if check and old:
-        raise SystemExit(f"out of date: {', '.join(path.name for path in old)}; run python docs/schema.py")
-    for path, text in written().items():
-        path.write_text(text)
-
-
 if __name__ == "__main__":
-    main()
+    keep(__doc__, "python docs/schema.py", written)

@@ -101,6 +101,14 @@ def percent(x: float, *, error: float = math.nan, interval: Sequence[float] = ()
     return f"{100 * x:.{decimals}f} %"
 
 
+def of_bytes(x: float) -> str:
+    """Return a number of bytes in words, with three digits: ``1.17 GB``."""
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if x >= 0.9995 * scale:  # what rounds to 1,000 of the smaller unit is 1 of this one
+            return f"{x / scale:.3g} {unit}" if x < 999.5 * scale else f"{x / scale:,.0f} {unit}"
+    return f"{x:.0f} bytes"
+
+
 def rounded_at(error: float) -> int | None:
     """Return the decimals of the last of an error's two digits, negative left of the point; None where there is none.
 

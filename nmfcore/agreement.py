@@ -74,7 +74,7 @@ def consensus(H: Any, *, neighbours: float = NEIGHBOURS, threshold: float = THRE
         their scale and order do not matter.
     neighbours : float
         Fraction of the replicates, above 0 and up to 1: `Consensus.distance` is the mean over so many nearest
-        components, one at least.
+        components, one at least, and no more than there are.
     threshold : float
         Components whose distance is not below it are left out of the median; 2 keeps all.
 
@@ -109,7 +109,8 @@ def consensus(H: Any, *, neighbours: float = NEIGHBOURS, threshold: float = THRE
     """
     unit = _unit(H, neighbours, threshold)
     B, k, n = unit.shape
-    nearest = _neighbour_distance(unit.reshape(B * k, n), max(1, int(neighbours * B))).reshape(B, k)
+    number = min(max(1, int(neighbours * B)), B * k - 1)  # of one component there are B - 1 others
+    nearest = _neighbour_distance(unit.reshape(B * k, n), number).reshape(B, k)
     permutation = _matched(unit, int(nearest.sum(axis=1).argmin()))
     silhouette = _silhouettes(np.take_along_axis(unit, permutation[:, :, None], axis=1))
     order = np.argsort(-silhouette.mean(axis=0), kind="stable")

@@ -245,6 +245,11 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray, shape (n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            Another number of columns than components.
         """
         check_is_fitted(self)
         W = check_array(X, accept_sparse=INPUT["accept_sparse"], dtype=INPUT["dtype"])

@@ -1,4 +1,4 @@
-"""Settings for every test: one thread, so that small problems are not slowed down by handing them out."""
+"""Settings for every test: one thread, so that small problems are not slowed down by handing them out; a browser."""
 
 import os
 
@@ -6,6 +6,18 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A real browser; skips where there is none."""
+    from .halo.helpers import browser as chromium  # here, since a test copies this file alone
+
+    if chromium.found() is None:
+        pytest.skip(f"needs a browser, one of {', '.join(chromium.NAMES)}: apt-get install chromium")
+    opened = chromium.Browser(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,7 +1,6 @@
 """The rooms and the doors between them, and the packaging that makes them importable."""
 
 import ast
-import importlib
 import pathlib
 import re
 import shutil
@@ -11,6 +10,8 @@ import tomllib
 
 import pytest
 
+from .scripts import script
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 MODULES = sorted([*(ROOT / "nmfcore").glob("**/*.py"), *(ROOT / "halo").glob("**/*.py"), ROOT / "cli.py"])
 
@@ -18,11 +19,7 @@ MODULES = sorted([*(ROOT / "nmfcore").glob("**/*.py"), *(ROOT / "halo").glob("**
 @pytest.fixture(scope="module")
 def rooms():
     """docs/rooms.py, which reads the arrows from the code and knows the floors."""
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        return importlib.import_module("rooms")
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
+    return script("rooms")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The check of every figure's colours: its numbers against published ones, what it must find, and what it finds."""
 
-import importlib.util
 import itertools
 import subprocess
 import sys
@@ -18,18 +17,14 @@ from halonmf.halo.figures import style as look
 from halonmf.halo.products.overview import products
 
 from .halo.helpers.planted import planted, planted_fit
+from .scripts import script
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
 def colours():
-    spec = importlib.util.spec_from_file_location("colours", ROOT / "docs" / "colours.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["colours"] = module  # dataclasses ask for it
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["colours"]
+    return script("colours")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from .test_site import script
+from .scripts import script
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +93,39 @@ def test_the_gallery_is_made_again_for_other_code(tmp_path, monkeypatch):
     for code in ("a", "a", "b"):
         gallery.fresh(code, tmp_path)
     assert len(made) == 2
+
+
+BEGIN, END = "<!-- made -->", "<!-- made end -->"
+
+
+@pytest.fixture(scope="module")
+def marked():
+    return script("marked")
+
+
+def test_only_what_stands_between_markers_is_replaced(marked):
+    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    made = marked.put(page, (BEGIN, END), "new\nlines")
+    assert made == page.replace("old", "new\nlines")
+    assert marked.between(made, (BEGIN, END)) == "new\nlines"
+    assert marked.put(made, (BEGIN, END), "old") == page
+
+
+@pytest.mark.parametrize("page", ["", "{0}\n", "{1}\n{0}\n", "{0}\n{1}\n{1}", "{0}\n{0}\n{1}", "{0} {1}"])
+def test_a_page_without_its_markers_is_left_alone(marked, page):
+    with pytest.raises(ValueError, match=f"expected {BEGIN} once"):
+        marked.put(page.format(BEGIN, END), (BEGIN, END), "new")
+
+
+def test_files_are_written_and_those_out_of_date_are_named(marked, tmp_path, monkeypatch):
+    old, new = tmp_path / "old.md", tmp_path / "new.md"
+    old.write_text("a")
+    monkeypatch.setattr("sys.argv", ["script", "--check"])
+    with pytest.raises(SystemExit, match=r"out of date: old\.md, new\.md; run python docs/x\.py"):
+        marked.keep("About.", "python docs/x.py", lambda: {old: "b", new: "c"})
+    assert (old.read_text(), new.exists()) == ("a", False)
+    monkeypatch.setattr("sys.argv", ["script"])
+    marked.keep("About.", "python docs/x.py", lambda: {old: "b", new: "c"})
+    assert (old.read_text(), new.read_text()) == ("b", "c")
+    monkeypatch.setattr("sys.argv", ["script", "--check"])
+    marked.keep("About.", "python docs/x.py", lambda: {old: "b", new: "c"})

@@ -1,13 +1,13 @@
 """The notebooks of the documentation: all are in its contents, ran without an error, and open in Jupyter."""
 
-import importlib
 import pathlib
 import re
-import sys
 
 import nbformat
 import pytest
 import yaml
+
+from .scripts import script
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SOURCES = sorted((ROOT / "docs" / "notebooks").glob("*.md"))
@@ -18,11 +18,7 @@ SITE = ROOT / "docs" / "_build" / "html"
 def downloads():
     """docs/downloads.py, which offers the pages as notebooks."""
     pytest.importorskip("sphinx", reason="needs Sphinx: pip install 'halonmf[docs]'")
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        return importlib.import_module("downloads")
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
+    return script("downloads")
 
 
 def executed(source):

@@ -1,20 +1,15 @@
 """The table of promises is made from the tests that are there and the figures that are saved."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from .scripts import script as load
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("reliability", ROOT / "docs" / "reliability.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("reliability")
 
 
 def test_the_table_is_that_of_today(script):

@@ -1,24 +1,13 @@
 """The documentation as it was built by `make docs`: its links, and its pages in a real browser."""
 
-import importlib
 import pathlib
-import sys
 
 import pytest
 
-from .halo.helpers import browser as chromium
+from .scripts import script
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SITE = ROOT / "docs" / "_build" / "html"
-
-
-def script(name):
-    """A script of docs/ as a module."""
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +62,14 @@ NOTEBOOKS = tuple(f"notebooks/{path.stem}.html" for path in (ROOT / "docs" / "no
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [*OPENED, *NOTEBOOKS])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_pages_open_in_a_browser_with_all_their_pictures(page, width, tmp_path):
+def test_pages_open_in_a_browser_with_all_their_pictures(page, width, request):
     path = built() / page
-    if chromium.found() is None:
-        pytest.skip(f"needs a browser, one of {', '.join(chromium.NAMES)}: apt-get install chromium")
-    opened = chromium.Browser(tmp_path / "profile")
-    try:
-        opened.visit(path.as_uri(), width)
-        shown = opened.value("[...document.images].map(i => i.complete && i.naturalWidth > 0)")
-        assert all(shown)
-        assert opened.complaints() == []
-        assert all(asked.startswith(("file:", "data:")) for asked in opened.requests()), "a page that needs the network"
-        assert opened.value("document.querySelectorAll('h1').length") >= 1
-        assert opened.value("document.documentElement.scrollWidth") <= width
-    finally:
-        opened.close()
+    browser = request.getfixturevalue("browser")  # after what is more often missing
+    browser.events.clear()
+    browser.visit(path.as_uri(), width)
+    shown = browser.value("[...document.images].map(i => i.complete && i.naturalWidth > 0)")
+    assert all(shown)
+    assert browser.complaints() == []
+    assert all(asked.startswith(("file:", "data:")) for asked in browser.requests()), "a page that needs the network"
+    assert browser.value("document.querySelectorAll('h1').length") >= 1
+    assert browser.value("document.documentElement.scrollWidth") <= width

@@ -1,7 +1,6 @@
 """What the software is built from: every file by its hash, the same wheel twice, licences, a bill of materials."""
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -13,17 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from .scripts import script
+
 ROOT = Path(__file__).parents[1]
 
 
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-LOCK, DEPENDENCIES = script("lock"), script("dependencies")
+LOCK, DEPENDENCIES = script("lock", ".ci"), script("dependencies", ".ci")
 LOCKED = (ROOT / "requirements.lock").read_text()
 
 

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from .scripts import script
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGES = [
     *(path for path in (ROOT / "docs").glob("*.md") if path.name != "gallery.md"),
@@ -81,14 +83,7 @@ def test_retired_words_are_caught_and_others_are_not(text, caught):
 
 
 def commands():
-    import sys
-
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        import reference
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
-    return reference.commands()
+    return script("reference").commands()
 
 
 @pytest.mark.parametrize(("name", "command"), commands().items(), ids=str)

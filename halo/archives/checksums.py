@@ -78,7 +78,7 @@ def _of_record(text: str, name: str) -> str:
         for one in files:
             if one.get("key") == name and well_formed(str(one.get("checksum")).lower()):
                 return str(one["checksum"]).lower()
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
     return ""
 

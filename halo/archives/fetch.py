@@ -13,6 +13,7 @@ from shlex import quote
 from ..errors import InputError, OutputError, UnreachableError
 from ..io.atomic import check_inside, make_folder
 from ..progress import Progress, silent
+from ..rounding import of_bytes
 from .sources import Remote, Source, chosen, read_sources
 from .transfer import PART, Connection, Transfer, here, named, parts
 
@@ -98,7 +99,7 @@ class FetchPlan:
         check_inside(self.folder)
         if self.missing and self.missing + SPARE > self.free:
             raise OutputError(
-                f"{self.folder}: {amount(self.missing)} are to come and {amount(self.free)} are free; "
+                f"{self.folder}: {of_bytes(self.missing)} are to come and {of_bytes(self.free)} are free; "
                 "free space or choose another folder (-o)."
             )
 
@@ -302,11 +303,3 @@ def holds(path: Path, checksum: str, progress: Progress = silent) -> bool:
             done += len(piece)
             progress(f"{path.name}, {CHECKED}", done, total)
     return found.hexdigest() == digits
-
-
-def amount(size: float) -> str:
-    """Return a number of bytes in words, such as ``1.17 GB``."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= scale:
-            return f"{size / scale:.3g} {unit}"
-    return f"{size:.0f} bytes"

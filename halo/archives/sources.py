@@ -117,6 +117,8 @@ def chosen(names: tuple[str, ...], sources: dict[str, Source]) -> tuple[Source, 
 
 def _source(path: Path, name: str, entry: Any) -> Source:
     """Return a source from its table."""
+    if not name.isprintable():
+        raise InputError(f"{path}: {name!r} is no name in one line, without control characters.")
     if not isinstance(entry, dict) or not isinstance(entry.get("files"), list) or not entry["files"]:
         raise InputError(f"{path}: [{name}] has no [[{name}.files]]; {HINT}.")
     texts = {key: _text(path, name, entry, key) for key in ("title", "next", "members", "cite", "terms", "about")}
@@ -151,6 +153,6 @@ def well_formed(checksum: str) -> bool:
 
 def _text(path: Path, name: str, entry: dict[str, Any], key: str) -> str:
     text = entry.get(key, "")
-    if not isinstance(text, str):
-        raise InputError(f"{path}: [{name}] {key} = {text!r}, expected text.")
+    if not isinstance(text, str) or not text.isprintable():  # all of it is printed
+        raise InputError(f"{path}: [{name}] {key} = {text!r}, expected text in one line, without control characters.")
     return text

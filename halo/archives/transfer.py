@@ -66,20 +66,20 @@ class Connection:
         UnreachableError
             There was none, however often it was asked for.
         """
-        problem = ""
+        problem, wish = "", None
         for attempt in range(self.tries):
             if attempt:
-                self.pause(attempt, problem)
+                self.pause(attempt, wish)
             try:
                 answer = self.once(method, url, headers)
             except requests.RequestException as error:
-                problem = reason(error)
+                problem, wish = reason(error), None
                 if problem in HOPELESS and attempt:
                     break
                 continue
             if answer.status_code not in PASSING:
                 return answer
-            problem = named(answer)
+            problem, wish = named(answer), wished(answer)
             answer.close()
         raise UnreachableError(no_answer(url, problem))
 
@@ -92,10 +92,9 @@ class Connection:
         except requests.TooManyRedirects:
             raise InputError(f"{url}: its server redirects without end; the archive may have moved it.") from None
 
-    def pause(self, attempt: int, asked: str = "") -> None:
+    def pause(self, attempt: int, wish: float | None = None) -> None:
         """Wait before an attempt, as long as the server asks for where it does."""
-        wish = re.search(r"after (\d+) s", asked)
-        self.sleep(min(float(wish[1]) if wish else self.wait * 2 ** (attempt - 1), LONGEST))
+        self.sleep(min(self.wait * 2 ** (attempt - 1) if wish is None else wish, LONGEST))
 
 
 @dataclass
@@ -135,20 +134,20 @@ class Transfer:
             The server gives no answer.
         """
         part, validator = parts(self.folder, self.remote.name)
-        failed, problem = 0, ""
+        failed, problem, wish = 0, "", None
         while not self._complete(part):
             if failed >= self.connection.tries:
                 raise UnreachableError(no_answer(url, problem, kept=here(part)))
             if failed:
-                self.connection.pause(failed, problem)
-            before = here(part)
+                self.connection.pause(failed, wish)
+            before, wish = here(part), None
             try:
                 self._receive(url, part, validator)
                 problem = "the answer ended early"
             except requests.RequestException as error:
                 problem = reason(error)
             except _PassingError as error:
-                problem = str(error)
+                problem, wish = str(error), error.wish
             failed = 0 if here(part) > before else failed + 1
         self._check_content(url, part, validator)
         part.replace(output_file)
@@ -178,7 +177,7 @@ class Transfer:
         with contextlib.closing(self.connection.once("GET", url, headers)) as answer:
             status = answer.status_code
             if status in PASSING:
-                raise _PassingError(named(answer))
+                raise _PassingError(named(answer), wished(answer))
             if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
                 _empty(part)
                 raise _PassingError("it has another length than the part that is here")
@@ -232,7 +231,11 @@ class Transfer:
 
 
 class _PassingError(Exception):
-    """An answer that may be another one a little later."""
+    """An answer that may be another one a little later, and the seconds after which it is to be asked for again."""
+
+    def __init__(self, problem: str, wish: float | None = None) -> None:
+        super().__init__(problem)
+        self.wish = wish
 
 
 def parts(folder: Path, name: str) -> tuple[Path, Path]:
@@ -247,9 +250,15 @@ def here(path: Path) -> int:
 
 def named(answer: requests.Response) -> str:
     """Return an answer that is no file in words."""
-    wish = answer.headers.get("Retry-After", "")
-    after = f", to be asked again after {wish} s" if wish.isdecimal() else ""
+    wish = wished(answer)
+    after = "" if wish is None else f", to be asked again after {wish:.0f} s"
     return f"the server answers {answer.status_code} {answer.reason}{after}"
+
+
+def wished(answer: requests.Response) -> float | None:
+    """Return the seconds after which a server wants to be asked again; None where it does not say."""
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isdecimal() else None
 
 
 def reason(error: requests.RequestException) -> str:
@@ -260,7 +269,8 @@ def reason(error: requests.RequestException) -> str:
         return "it does not answer in time"
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy gives no connection"
-    text = str(error)
+    # what urllib3 gives as the reason: the whole message has the address in it, with whatever words that has
+    text = str(getattr(error.args[0] if error.args else None, "reason", error))
     if "Name or service not known" in text or "resolve" in text:
         return NO_NAME
     if "refused" in text:

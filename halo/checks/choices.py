@@ -100,7 +100,7 @@ def fit_choices(settings: FitSettings) -> list[Alternative]:
     made: list[tuple[str, str, dict[str, Any]]] = []
     for width in WIDTHS:
         moved = {n: (a - width * (b - a), b + width * (b - a)) for n, (a, b) in chemistry.ranges}
-        wider = Chemistry.of(chemistry.planes, moved, chemistry.pixels)
+        wider = Chemistry.of(chemistry.planes, moved, chemistry.pixels, chemistry.missing)
         made.append(("ranges", f"{100 * width:+.0f} % of the width", {"chemistry": wider}))
     if len(axes) == 2:
         made.append(("nesting", f"{axes[1].variable}, then {axes[0].variable} within", {"axes": axes[::-1]}))

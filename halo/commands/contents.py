@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..io.atomic import FITS
-from ..io.hdf5 import said
 from ..io.provenance import plain
 from ..io.reading import check_file, cleaned
 from ..products.record import jsonable, record, units_of
@@ -23,7 +21,6 @@ from ..units import ENERGY
 WIDTH = 110
 SHOWN = 4
 """Of long lists so many are shown."""
-FOLDERS = ("figures", "tables", "fits")
 
 
 @dataclass(frozen=True)
@@ -81,6 +78,7 @@ def contents(path: str | Path) -> Contents:
     InputError
         It is missing, damaged or of another kind.
     """
+    from ..ensembles.archive import is_summary
     from ..fits.files import load
     from ..fits.fit import Fit
     from ..stars.catalogue import Catalogue
@@ -88,7 +86,7 @@ def contents(path: str | Path) -> Contents:
     path = Path(path)
     if path.is_dir():
         return _folder(path)
-    if path.suffix.lower() in FITS and '"halonmf": "summary"' in said(path, "record"):
+    if is_summary(path):
         return _summary_file(path)
     content = load(path)
     if isinstance(content, Fit):
@@ -212,6 +210,8 @@ def _ensemble(path: Path) -> Contents:
 
 
 def _paper(path: Path, scores: Path) -> Contents:
+    from ..paper.settings import FOLDERS
+
     try:
         found = json.loads(check_file(scores).read_text(encoding="utf-8"))
         words = {cleaned(word, 40): int(number) for word, number in found["counts"].items()}

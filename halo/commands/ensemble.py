@@ -16,6 +16,7 @@ from ..ensembles.settings import Cluster, RunOptions
 from ..fields import Argument, Option
 from ..products.settings import Interval, TableSettings
 from ..progress import stage
+from ..rounding import of_bytes
 from .answer import answer, leave, warn, wrote
 from .console import Terminal, compiling
 from .interruption import resumable
@@ -218,8 +219,8 @@ def estimated(plan: Plan, found: Estimate) -> str:
         return f"{planned(plan)}; none of the configurations that were tried can be computed"
     tried = number(len(found.tried), "configuration")
     return (
-        f"{planned(plan)}\nabout {duration(found.seconds)} and {disk(found.size)} on this machine: an estimate from "
-        f"some fits of {tried}, start-up left out"
+        f"{planned(plan)}\nabout {duration(found.seconds)} and {of_bytes(found.size)} on this machine: an estimate "
+        f"from some fits of {tried}, start-up left out"
     )
 
 
@@ -259,11 +260,3 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"
     return f"{seconds:.1f} s"
-
-
-def disk(size: float) -> str:
-    """Return a number of bytes in words."""
-    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size / 1e3:.0f} kB"

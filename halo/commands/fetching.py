@@ -12,6 +12,7 @@ from ..ensembles.signals import stoppable
 from ..errors import CancelledError, UsageError
 from ..fields import Argument, Option
 from ..progress import Progress, announce
+from ..rounding import of_bytes
 from .answer import answer, current, wrote
 from .options import DryRun, Quiet, command
 from .progress import Terminal
@@ -78,7 +79,7 @@ def _from_archives(
     names: tuple[str, ...], folder: Path, sources: Path | None, *, dry_run: bool, yes: bool, quiet: bool
 ) -> list[str]:
     """Fetch from archives, and return the commands to run next."""
-    from ..archives.fetch import amount, carry_out, plan
+    from ..archives.fetch import carry_out, plan
 
     with stoppable(KEPT), Terminal(quiet) as progress:
         todo = plan(names, folder, sources=sources, progress=_in_megabytes(progress))
@@ -98,7 +99,7 @@ def _from_archives(
     if dry_run:
         return todo.next()
     if todo.missing > LARGE and not yes:
-        _ask(f"fetch {amount(todo.missing)}?")
+        _ask(f"fetch {of_bytes(todo.missing)}?")
     try:
         with stoppable(KEPT), Terminal(quiet) as progress:
             announce(progress, *(f"{one.remote.name}, MB" for one in todo.files if not one.there))
@@ -122,15 +123,13 @@ def _held(one: Wanted) -> str:
 
 def _described(todo: FetchPlan) -> list[str]:
     """Return the lines on what is to be done, and on the room for it."""
-    from ..archives.fetch import amount
-
     lines = []
     for one in todo.files:
-        size = "size unknown" if one.size is None else amount(one.size)
-        state = "is there" if one.there else f"{amount(one.begun)} are there" if one.begun else ""
+        size = "size unknown" if one.size is None else of_bytes(one.size)
+        state = "is there" if one.there else f"{of_bytes(one.begun)} are there" if one.begun else ""
         lines.append(f"{one.remote.name}: {', '.join(filter(None, (size, state, f'from {one.remote.host}')))}")
     unknown = " and files of unknown size" * any(one.missing is None for one in todo.files)
-    return [*lines, f"to come: {amount(todo.missing)}{unknown}; free in {todo.folder}: {amount(todo.free)}"]
+    return [*lines, f"to come: {of_bytes(todo.missing)}{unknown}; free in {todo.folder}: {of_bytes(todo.free)}"]
 
 
 def _ask(question: str) -> None:
@@ -143,7 +142,6 @@ def _ask(question: str) -> None:
 
 def _listed(known: dict[str, Source]) -> str:
     """Return what can be fetched."""
-    from ..archives.fetch import amount
     from ..archives.sample import TITLE
     from ..archives.sources import SAMPLE
 
@@ -151,6 +149,6 @@ def _listed(known: dict[str, Source]) -> str:
     for source in known.values():
         lines.append(f"{source.name}: {source.title}")
         for one in source.files:
-            lines.append(f"  {one.name}" + (f", {amount(one.size)}" if one.size else ""))
+            lines.append(f"  {one.name}" + (f", {of_bytes(one.size)}" if one.size else ""))
         lines.append(f"  {source.terms}; {source.about}")
     return "\n".join(lines)

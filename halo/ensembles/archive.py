@@ -12,13 +12,15 @@ import numpy as np
 
 from ..errors import InputError
 from ..fits.intervals import RECOMMENDED, interval_type
-from ..io.atomic import write_bytes
-from ..io.hdf5 import check_seal, first_line, read
+from ..io.atomic import FITS, write_bytes
+from ..io.hdf5 import check_seal, read
+from ..io.hdf5 import said as said_in
 from ..io.hdf5_writing import pack
 from ..io.kept import digest
 from ..io.provenance import provenance
+from ..io.reading import first_line
 from ..io.tables import save_table
-from .labelled import RECORD, labelled
+from .labelled import KIND, RECORD, labelled
 from .rows import Summary
 from .run import SETTINGS, open_run
 from .summary import summarise
@@ -99,6 +101,11 @@ def image(summary: Summary, record: Mapping[str, Any]) -> bytes:
     return pack(labelled(summary, record), sealed=True)
 
 
+def is_summary(path: Path) -> bool:
+    """Return whether a file says that it is the summary of an ensemble; whoever reads it looks at the rest."""
+    return path.suffix.lower() in FITS and f'"halonmf": "{KIND}"' in said_in(path, RECORD)
+
+
 def read_record(path: str | Path) -> dict[str, Any]:
     """Return what an HDF5 summary says of itself, its arrays checked: labels, statistics, verdict and provenance.
 
@@ -110,7 +117,7 @@ def read_record(path: str | Path) -> dict[str, Any]:
     attributes, held = read(path)
     try:
         found = json.loads(attributes[RECORD])
-        if found["halonmf"] != "summary":
+        if found["halonmf"] != KIND:
             raise ValueError("not the summary of an ensemble")
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as a summary ({first_line(error)}).") from error

@@ -140,6 +140,6 @@ def _open(image: bytes) -> tuple[Header, dict[str, Any]]:
             size=size,
             schema=schema,
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"has a header that cannot be read ({error}): the file is damaged") from None
     return header, said

@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import HalonmfError, InputError, InterruptedRunError, UsageError
 from ..fits.engine import use_threads
 from ..io.provenance import describe_input, own_version, plain
+from ..io.reading import first_line
 from .batchfile import Computed
 from .plan import Batch, Part, Plan, decode_setup
 from .worker import Worker, read_stars
@@ -57,8 +58,9 @@ def connected(address: str | None, file: Path | None = None) -> Iterator[Callabl
     try:
         client = Client(**where, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UsageError(f"no dask scheduler answers at {address or file} ({reason}); start one, or mend it.") from None
+        raise UsageError(
+            f"no dask scheduler answers at {address or file} ({first_line(error)}); start one, or mend it."
+        ) from None
     with client:
         yield lambda batches, plan, stars: _compute(client, batches, plan, stars)
 

@@ -64,5 +64,5 @@ def read_verdict(run: Run) -> Verdict | None:
         return None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: damaged ({error}); remove it and run again with --resume.") from None

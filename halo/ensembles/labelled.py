@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 2
 """Version of the layout of the arrays."""
-RECORD = "record"
-"""The attribute with everything else, as JSON."""
+RECORD, KIND = "record", "summary"
+"""The attribute with everything else, as JSON, and what it says that the file is."""
 CONFIGURATION, STATISTIC, CROSSES, GROUP, OVER_STATISTIC = (
     "configuration", "statistic", "crosses", "group", "over_statistic",
 )  # fmt: skip
@@ -100,7 +100,7 @@ def _all(texts: Sequence[str], kind: Callable[[str], Any]) -> list[Any]:
 def _attributes(summary: Summary, record: Mapping[str, Any]) -> dict[str, str | int]:
     parts = summary.parts
     content = {
-        "halonmf": "summary",
+        "halonmf": KIND,
         "schema": SCHEMA,
         "statistics": STATISTICS,
         "over": OVER,

@@ -38,7 +38,8 @@ NOTHING = "nothing half-written is left, run the same command again."
 def stoppable(after: str = KEPT) -> Iterator[None]:
     """Leave the block when a signal comes, through every `finally` in it; a signal later than `GRACE` ends those too.
 
-    Signals that this process ignores, as SIGHUP under ``nohup``, stay ignored.
+    Signals that this process ignores, as SIGHUP under ``nohup``, stay ignored, and those that are heeded by something
+    else than Python, which could not be given back, are left to it.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def stoppable(after: str = KEPT) -> Iterator[None]:
         yield  # only the main thread may set signal handlers
         return
     there = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
-    known = [one for one in there if signal.getsignal(one) is not signal.SIG_IGN]
+    known = [one for one in there if signal.getsignal(one) not in (signal.SIG_IGN, None)]
     last = 0.0
 
     def stop(number: int, _: object) -> None:

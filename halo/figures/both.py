@@ -41,6 +41,11 @@ def analyses(
         By selection, analysis (two of them) and variable.
     truths : mapping, optional
         By selection and variable the true fraction in each bin, shape (m,), known of a mock survey.
+
+    Raises
+    ------
+    UsageError
+        No selection is given.
     """
     if not curves:
         raise UsageError("no fractions to draw.")

@@ -177,5 +177,5 @@ def _check_tracks(fit: Fit, tracks: Tracks) -> None:
     if len(tracks) != len(fit.names) or any([track.plane for track in row] != planes for row in tracks):
         raise UsageError(
             f"tracks must hold one track per component ({len(fit.names)}) and plane ({', '.join(map(str, planes))}), "
-            "in this order; make them with tracks.track(fit, component, image)."
+            "in this order; make them with halo.tracks(fit)."
         )

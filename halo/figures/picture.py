@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -35,6 +37,17 @@ _KEYS = {
 _UNDATED: dict[str, dict[str, Any]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
 P = ParamSpec("P")
+_STYLED = threading.RLock()
+
+
+@contextlib.contextmanager
+def in_style() -> Iterator[None]:
+    """Draw inside under the project's style alone; afterwards the caller's own settings are back.
+
+    Settings are those of the whole process: threads that draw do so one after the other.
+    """
+    with _STYLED, mpl.style.context(STYLE, after_reset=True):
+        yield
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,7 +86,7 @@ class Picture:
     def _repr_html_(self) -> str:
         """Return the picture for a notebook, with its caption below and its alternative text."""
         held = io.BytesIO()
-        with mpl.style.context(STYLE, after_reset=True):
+        with in_style():
             lay_out(self.figure)
             self.figure.savefig(held, format="png", dpi=IN_NOTEBOOKS)
         source = f"data:image/png;base64,{base64.b64encode(held.getvalue()).decode()}"
@@ -86,11 +99,11 @@ class Picture:
 
 
 def styled(draw: Callable[P, Picture]) -> Callable[P, Picture]:
-    """Return `draw` under the project's style alone, with the caller's own settings put back afterwards."""
+    """Return `draw` as it draws under the project's style alone, see `in_style`."""
 
     @functools.wraps(draw)
     def inner(*args: P.args, **kwargs: P.kwargs) -> Picture:
-        with mpl.style.context(STYLE, after_reset=True):
+        with in_style():
             return draw(*args, **kwargs)
 
     return inner
@@ -148,7 +161,7 @@ def save(
     targets = [stem.with_name(f"{stem.name}.{name}") for name in wanted]
     for target in targets:
         check_output(target, overwrite=overwrite)
-    with mpl.style.context(STYLE, after_reset=True):
+    with in_style():
         lay_out(figure)
         for target, name in zip(targets, wanted, strict=True):
             _write(figure, target, name, _metadata(name, caption, provenance))

@@ -25,6 +25,11 @@ def stabilities(result: Stability) -> Picture:
     ----------
     result : Stability
         The fits.
+
+    Raises
+    ------
+    UsageError
+        No fit converged.
     """
     kinds = [kind for kind in KINDS if result.of(kind).any()]
     if not kinds:

@@ -213,7 +213,13 @@ def apply(
 
 
 def apply_mixtures(fit: Fit, mixtures: Mixtures, flow: CutFlow, *, device: str | None = None) -> Application:
-    """Find a fit's components in mixtures that were made already; on the fit's device unless another is given."""
+    """Find a fit's components in mixtures that were made already; on the fit's device unless another is given.
+
+    Raises
+    ------
+    InputError
+        The mixtures have other pixels than the fit.
+    """
     if mixtures.V.shape[1] != fit.H.shape[1]:
         raise InputError(f"the fit has {fit.H.shape[1]} pixels, these mixtures {mixtures.V.shape[1]}.")
     where = resolve_device(fit.settings.solver.device if device is None else device)

@@ -94,7 +94,7 @@ class Likelihood(Shown):
             f"{name:<{width}}  {percent(x, interval=(a, b))}"
             for name, x, a, b in zip(self.names, self.fraction, self.low, self.high, strict=True)
         ]
-        said = f"{self.level:.0%} intervals".replace("%", " %")
+        said = f"{100 * self.level:g} % intervals"
         return "\n".join([*lines, f"{said} of the profile likelihood (deviance + {self.threshold:.2f})"])
 
     def problems(self) -> str:
@@ -109,11 +109,11 @@ class Likelihood(Shown):
 
     def _shown(self) -> tuple[str, dict[str, str], str]:
         facts = {
-            name: f"{100 * x:.2f} % [{100 * a:.2f}, {100 * b:.2f}]"
+            name: percent(x, interval=(a, b))
             for name, x, a, b in zip(self.names, self.fraction, self.low, self.high, strict=True)
         }
         facts["status"] = self.problems() or "converged"
-        title = f"Profile-likelihood intervals of {self.level:.0%}".replace("%", " %")
+        title = f"Profile-likelihood intervals of {100 * self.level:g} %"
         return title, facts, bar(self.fraction.tolist())
 
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..io.atomic import write_bytes
-from ..io.hdf5 import Held, attributes_of, check_seal, first_line, held
+from ..io.hdf5 import Held, attributes_of, check_seal, held
 from ..io.hdf5_writing import pack
-from ..io.reading import check_file
+from ..io.reading import check_file, first_line
 from ..mixtures.bins import Bins
 from ..mixtures.counts import Mixtures
 from ..orbits.convention import Convention, stated

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import OutputError, UsageError
+from .reading import first_line
 
 FITS, CATALOGUES, VOTABLES = (".h5", ".hdf5"), (".fits", ".fit"), (".vot", ".votable", ".xml")
 """How the names of fits, prepared catalogues and VOTables end."""
@@ -97,7 +98,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], None], *, overwri
         _rename(temporary, path)
         _sync(path.absolute().parent)
     except OSError as error:
-        reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
+        reason = error.strerror or first_line(error)
         raise OutputError(f"{path}: cannot be written ({reason}); free space or choose another.") from error
     finally:
         _remove(temporary)

@@ -16,7 +16,6 @@ from astropy.io import fits
 
 from ..errors import InputError
 from .opening import BLOCK, MOST_FIELDS, check_signature, one_line, open_fits
-from .opening import is_html as is_html
 from .packed import UNPACKED, Unpacked, is_packed, unpacked
 from .reading import cleaned
 

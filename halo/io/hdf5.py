@@ -14,7 +14,7 @@ import numpy as np
 from h5py import h5a, h5d, h5ds, h5f, h5g, h5l, h5o, h5s, h5t
 
 from ..errors import InputError
-from .reading import check_file
+from .reading import check_file, first_line
 
 LARGEST = 2**31
 """Most bytes of a data set, and of all in a file together; the files of this software stay far below."""
@@ -263,8 +263,3 @@ def _texts(data: Any) -> dict[str, str]:
             note.read(value, mtype=kind)
             found[name] = value.item().decode("utf-8", "replace")
     return found
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message."""
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -11,9 +11,9 @@ import numpy as np
 from astropy.table import MaskedColumn, Table
 
 from ..errors import InputError
-from .hdf5 import PLENTY, UNPACKED, first_line
+from .hdf5 import PLENTY, UNPACKED
 from .part import Told, as_unit, choose
-from .reading import cleaned
+from .reading import cleaned, first_line
 
 DEEPEST, MOST = 4, 10_000
 """Groups within groups, and objects of a file, that are looked at."""
@@ -46,7 +46,7 @@ def open_hdf5(path: Path, extension: int | str | None) -> Opened:
             else:
                 wanted = names if extension is None else names[max(extension - 1, 0) :][:1] if extension > 0 else []
             if len(wanted) != 1:
-                raise InputError(choose(path, extension, names or [""] * 0))
+                raise InputError(choose(path, extension, names))
             columns = tables[wanted[0]]
             compound = isinstance(file[wanted[0]] if wanted[0] else file, h5py.Dataset)
             serialised = compound and f"{wanted[0]}{META}" in file

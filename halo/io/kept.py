@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .atomic import write_bytes
+from .provenance import sha256_of
 
 LIST = "made.json"
 """The file that tells it, beside them."""
@@ -36,8 +37,8 @@ def still_there(folder: Path, source: str) -> list[Path]:
         if record["source"] != source:
             return []
         files = {folder / Path(name).name: sha256 for name, sha256 in record["files"].items()}
-        whole = all(hashlib.sha256(path.read_bytes()).hexdigest() == sha256 for path, sha256 in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        whole = all(sha256_of(path) == sha256 for path, sha256 in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []  # no list, or one that this software did not write: all is made again
     return sorted(files) if whole else []
 
@@ -50,6 +51,6 @@ def remember(folder: Path, source: str, files: Iterable[Path]) -> None:
     OutputError
         It cannot be written.
     """
-    made = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)}
+    made = {path.name: sha256_of(path) for path in sorted(files)}
     text = json.dumps({"source": source, "files": made}, indent=1) + "\n"
     write_bytes(folder / LIST, text.encode(), overwrite=True)

@@ -10,8 +10,7 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ..errors import InputError
 from .packed import MAGIC, beginning
-from .reading import check_file, cleaned
-from .reading import is_html as is_html
+from .reading import check_file, cleaned, is_html
 
 BLOCK = 2880
 """FITS files are whole numbers of blocks of this many bytes."""

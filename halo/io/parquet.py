@@ -10,9 +10,8 @@ import numpy as np
 from astropy.table import MaskedColumn, Table
 
 from ..errors import InputError
-from .hdf5 import first_line
 from .part import Told
-from .reading import cleaned
+from .reading import cleaned, first_line
 
 Opened = tuple[tuple[str, ...], Callable[[Sequence[str], Told | None], Table]]
 

@@ -112,11 +112,11 @@ def describe_input(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         if not path.is_dir():
-            return {"name": path.name, "bytes": check_file(path).stat().st_size, "sha256": _sha256(path)}
+            return {"name": path.name, "bytes": check_file(path).stat().st_size, "sha256": sha256_of(path)}
         files = sorted(file for file in path.rglob("*") if file.is_file())
         listing = hashlib.sha256()
         for file in files:
-            listing.update(f"{file.relative_to(path).as_posix()} {_sha256(file)}\n".encode())
+            listing.update(f"{file.relative_to(path).as_posix()} {sha256_of(file)}\n".encode())
         size = sum(file.stat().st_size for file in files)
         return {"name": path.name, "files": len(files), "bytes": size, "sha256": listing.hexdigest()}
     except OSError as error:
@@ -163,7 +163,8 @@ def differing(a: Any, b: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
         yield name, a, b
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, read in pieces."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

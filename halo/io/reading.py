@@ -52,6 +52,11 @@ def cleaned(text: object, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else line[: longest - 3] + "..."
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or what kind it is where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def is_html(head: bytes) -> bool:
     """Return True where the beginning of a file looks like a web page."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()

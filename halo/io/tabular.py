@@ -14,10 +14,9 @@ from astropy.table import MaskedColumn, Table
 
 from ..errors import InputError
 from .fits import find_table, read_masked
-from .opening import is_html
 from .packed import beginning, check_unpacked, is_packed
 from .part import Part, Told, as_unit, choose, refuse_twice
-from .reading import check_file, cleaned
+from .reading import check_file, cleaned, is_html
 from .tables import LONGEST, check_aliases
 
 BOM = b"\xef\xbb\xbf"

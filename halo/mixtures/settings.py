@@ -183,7 +183,13 @@ class Chemistry:
         pixels: int = 50,
         missing: str = COUNT,
     ) -> Chemistry:
-        """Return the chemistry with default ranges where none are given."""
+        """Return the chemistry with default ranges where none are given.
+
+        Raises
+        ------
+        UsageError
+            A range of what no plane uses, or as `Chemistry`.
+        """
         wanted = list(dict.fromkeys(name for plane in planes for name in (plane.x, plane.y)))
         merged = {**DEFAULT_RANGES, **(ranges or {})}
         unused = set(ranges or {}).difference(wanted)

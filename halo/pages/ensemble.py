@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from .. import figures
+from ..ensembles.archive import is_summary
 from ..ensembles.rows import Summary
 from ..ensembles.run import SETTINGS, Run, open_run
 from ..ensembles.summary import summarise
 from ..errors import InputError
 from ..fits.settings import Bootstrap
-from ..io.hdf5 import said as said_in
 from ..io.provenance import describe_input, plain, provenance
 from ..io.reading import cleaned
 from ..paper.blocks import Block, Lines, Report, Section, Sheet
@@ -54,7 +54,7 @@ def as_ensemble(result: Any) -> Ensemble | None:
     if not isinstance(result, str | Path):
         return None
     path = Path(result)
-    if path.suffix.lower() in (".h5", ".hdf5") and '"halonmf": "summary"' in said_in(path, "record"):
+    if is_summary(path):
         path = path.parent
         if not (path / SETTINGS).is_file():
             raise InputError(f"{result}: the page of an ensemble needs its folder, in which this file is no more.")
@@ -145,12 +145,8 @@ def _limits(base: Base, number: int) -> tuple[np.ndarray | None, str]:
     good = usable(drawn)
     if good.sum() < 2:
         return None, "Of the replicates made again none counts, so that the bins have no intervals."
-    limits = bin_intervals(base.fit, drawn["W"][good])
-    said = f"Intervals of the bins are from the first {number:,} replicates of the ensemble, made again."
-    factor = float(base.coordinates["delete_factor"])
-    if factor != 1:
-        limits = np.clip((limits - (middle := limits.mean(axis=0))) * factor + middle, 0, 1)
-    return limits, said
+    limits = bin_intervals(base.fit, drawn["W"][good], float(base.coordinates["delete_factor"]))
+    return limits, f"Intervals of the bins are from the first {number:,} replicates of the ensemble, made again."
 
 
 def _map(base: Base, line: Classifier | None, limits: np.ndarray | None, said: str) -> Iterator[Section]:

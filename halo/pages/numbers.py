@@ -50,7 +50,7 @@ class Numbers:
     bins: np.ndarray | None = None
 
 
-def bin_intervals(fit: Fit, W: np.ndarray) -> np.ndarray:
+def bin_intervals(fit: Fit, W: np.ndarray, factor: float = 1.0) -> np.ndarray:
     """Return the limits of the accreted fraction in each bin from weights of replicates.
 
     Parameters
@@ -58,6 +58,8 @@ def bin_intervals(fit: Fit, W: np.ndarray) -> np.ndarray:
     fit : Fit
     W : ndarray, shape (B, m, k)
         Replicates in the fit's bins, their components in its order.
+    factor : float
+        From the spread of the replicates to that of samples.
 
     Returns
     -------
@@ -65,7 +67,8 @@ def bin_intervals(fit: Fit, W: np.ndarray) -> np.ndarray:
         From 0 to 1; NaN of bins without stars.
     """
     ours, drawn = (fit.reading.of(fractions(x)) for x in (fit.W, W))
-    return np.clip(centred(Ordered.of(drawn), ours, COVERAGE), 0, 1)
+    limits = np.stack(centred(Ordered.of(drawn), ours, COVERAGE))
+    return np.clip(ours + factor * (limits - ours), 0, 1)
 
 
 def fit_numbers(fit: Fit, stars: StarsLike, bootstrap: Bootstrap, progress: Progress = silent) -> Numbers:
@@ -253,22 +256,18 @@ def bias_range(loss: str, components: int) -> tuple[Block, ...]:
     ranges = {(row["analysis"], row["number"]): row for row in found["ranges"]}
     numbers = list(dict.fromkeys(number for _, number in ranges))
     # a fit is like one of the two analyses or like neither, whose bias is then another one
-    like = ""
+    whose = ""
     if components == 2 and loss in LEAST_SQUARES:
-        like = PAPER
+        whose = "the paper makes its own, so that the paper's range"
     elif components > 2 and loss in DIVERGENCE:
-        like = RECOMMENDED
+        whose = "the recommended analysis makes its own, so that the recommended range"
     said = (
-        f"This fit is made as the {'paper makes' if like == PAPER else 'recommended analysis makes'} its own, so that "
-        f"the {like + chr(39) + 's' if like == PAPER else like} range may be quoted for it as systematic error, for "
-        "halos that differ as those mocks do."
-        if like
+        f"This fit is made as {whose} may be quoted for it as systematic error, for halos that differ as those mocks "
+        "do."
+        if whose
         else "This fit is neither as the paper's nor as the recommended analysis makes it; its bias was not measured."
     )
-    rows = [
-        (number, *(_range(ranges[name, number]) for name in (PAPER, RECOMMENDED) if (name, number) in ranges))
-        for number in numbers
-    ]
+    rows = [(number, *(_range(ranges.get((name, number))) for name in (PAPER, RECOMMENDED))) for number in numbers]
     caption = (
         f"Fit minus truth over {len(found['models'])} mock surveys with other halos: the least and the greatest bias "
         "of either analysis. Energies are in 10⁵ km² s⁻², places in kpc, abundances in dex."
@@ -276,7 +275,9 @@ def bias_range(loss: str, components: int) -> tuple[Block, ...]:
     return (said, Sheet("bias", caption, ("number", "the paper's analysis", "recommended"), tuple(rows)))
 
 
-def _range(row: dict[str, Any]) -> str:
+def _range(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return ""
     digits = 2 if row["number"][0] in "rzR" else 3
     scale = 1e5 if max(abs(row["least"]), abs(row["greatest"])) > 50 else 1.0
     low, high = (f"{row[end] / scale:+.{digits}f}".replace("-", "\N{MINUS SIGN}") for end in ("least", "greatest"))

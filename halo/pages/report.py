@@ -77,6 +77,7 @@ def report(
     if summary is not None:
         return ensemble_page(summary, stars, line, given, many, progress)
     fit = as_fit(result)  # type: ignore[arg-type]
+    given = [result, *given] if isinstance(result, str | Path) else given
     check_whole(fit)
     if stars is None:
         raise UsageError("the page of a fit needs its stars; give the prepared catalogue too.")

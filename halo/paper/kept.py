@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,17 +14,15 @@ import numpy as np
 from ..errors import InputError
 from ..io.atomic import make_folder, remove, write_bytes
 from ..io.kept import digest
-from ..io.provenance import describe_input, libraries, own_version, plain
+from ..io.provenance import describe_input, libraries, own_version, plain, sha256_of
 from ..io.tables import load_table
 from ..simulations.particles import Galaxy
 from .blocks import Sheet
 from .page import as_shown
 from .part import Drawn, Part
 from .scoreboard import Value
-from .settings import PaperSettings
+from .settings import FOLDERS, PaperSettings
 
-FOLDERS = ("figures", "tables", "fits")
-"""Folders of a paper in which its steps leave files."""
 SAMPLE = "stars"
 """The step before all others."""
 STEPS = "steps"
@@ -84,7 +81,7 @@ class Steps:
             if record is None or record["source"] != self._source(name):
                 return None
             files = {self._inside(path): sha256 for path, sha256 in record["files"].items()}
-            if any(hashlib.sha256(path.read_bytes()).hexdigest() != sha256 for path, sha256 in files.items()):
+            if any(sha256_of(path) != sha256 for path, sha256 in files.items()):
                 return None
             return _left(self.directory, record)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
@@ -102,7 +99,7 @@ class Steps:
         record = {
             "halonmf": "step of the paper",
             "source": self._source(name),
-            "files": {path: hashlib.sha256((self.directory / path).read_bytes()).hexdigest() for path in paths},
+            "files": {path: sha256_of(self.directory / path) for path in paths},
             "named": left.files,
             **_plain(left.part),
         }
@@ -119,13 +116,12 @@ class Steps:
 
     def named(self) -> set[str]:
         """Return the files that steps of earlier runs left, whatever they were made from."""
-        found = set()
+        found: set[str] = set()
         for path in (self.directory / STEPS).glob("*.json"):
-            record = self._record(path.stem) or {}
-            files = record.get("files", {})
-            found |= {str(name) for name in files} if isinstance(files, dict) and path.stem != SAMPLE else set()
-        own = (Path(name) for name in found)
-        return {path.as_posix() for path in own if len(path.parts) == 2 and path.parts[0] in FOLDERS}
+            files = (self._record(path.stem) or {}).get("files", {})
+            if isinstance(files, dict) and path.stem != SAMPLE:
+                found |= own_files(files)
+        return found
 
     def _source(self, name: str) -> str:
         return digest(self.source.encode(), name.encode())
@@ -148,6 +144,14 @@ class Steps:
         if path.is_absolute() or ".." in path.parts:
             raise ValueError(f"{name} lies outside the paper's folder")
         return self.directory / path
+
+
+def own_files(names: Iterable[Any]) -> set[str]:
+    """Return those of some names that are of files within the folders of a paper: a record may name any others."""
+    paths = (Path(str(name)) for name in names)
+    return {
+        path.as_posix() for path in paths if len(path.parts) == 2 and path.parts[0] in FOLDERS and path.name != ".."
+    }
 
 
 def source_of(

@@ -14,7 +14,7 @@ from .. import figures
 from ..errors import HalonmfError, OutputError, UsageError
 from ..fits.engine import resolve_device
 from ..fits.store import save_fit
-from ..io.atomic import check_output, make_folder, remove_temporary
+from ..io.atomic import check_output, make_folder, remove, remove_temporary
 from ..io.provenance import plain, provenance
 from ..io.tables import save_table, save_text
 from ..mock.survey import ALLSTAR, ASTRONN, MEMBERS, TRUTH, make
@@ -24,12 +24,12 @@ from ..progress import kept as tell_kept
 from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
 from ..survey.prepare import prepare
 from .galaxies import read_galaxies
-from .kept import FOLDERS, SAMPLE, STEPS, Left, Steps, source_of
+from .kept import SAMPLE, STEPS, Left, Steps, own_files, source_of
 from .page import pages
 from .part import Drawn, Part, Step
 from .quoted import kind_of_sample
 from .scoreboard import Scoreboard, board
-from .settings import RECOMMENDED, SCORES
+from .settings import FOLDERS, RECOMMENDED, SCORES
 from .steps import steps_of
 from .study import CHEMICAL, SELECTIONS, PaperSettings, Study
 from .suited import without_clusters
@@ -188,7 +188,8 @@ def run(
     shown = {**scores.record(), "said": list(said), "skipped": skipped, "warnings": list(warned), "files": files}
     save_text(directory / SCORES, json.dumps(plain(shown), indent=1, allow_nan=False), overwrite=True)
     for name in before - {file for named in files.values() for file in named}:
-        (directory / name).unlink(missing_ok=True)  # of an earlier run, which this page does not speak of
+        if (directory / name).is_file():
+            remove(directory / name)  # of an earlier run, which this page does not speak of
     kept.forget(step.name for step in steps)
     made = pages(directory, catalogue, parts, scores, skipped, files, settings, said)
     for name, text in zip((REPORT, SCOREBOARD), made, strict=True):
@@ -292,11 +293,9 @@ def _left_before(directory: Path) -> set[str]:
     """Return the files that an earlier run's scoreboard names, none outside its own folders."""
     try:
         files = json.loads((directory / SCORES).read_text(encoding="utf-8"))["files"]
-        names = {str(name) for named in files.values() for name in named}
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return own_files(name for named in files.values() for name in named)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return set()
-    own = (Path(name) for name in names)
-    return {path.as_posix() for path in own if len(path.parts) == 2 and path.parts[0] in FOLDERS}
 
 
 def _write(directory: Path, step: Step, part: Part, record: Mapping[str, Any]) -> dict[str, list[str]]:

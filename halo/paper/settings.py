@@ -14,9 +14,11 @@ from ..mock.settings import MockSettings
 
 PAPER, RECOMMENDED, BOTH = "paper", "recommended", "both"
 ANALYSES = (PAPER, RECOMMENDED, BOTH)
+"""Two components as the paper finds them; as many as the stars call for; the one beside the other."""
 SCORES = "scoreboard.json"
 """The file of a paper's folder by which the folder is known."""
-"""Two components as the paper finds them; as many as the stars call for; the one beside the other."""
+FOLDERS = ("figures", "tables", "fits")
+"""Folders of a paper in which its steps leave files."""
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,11 @@ class Aurora(InWords):
         """Return which bins lie, in the mean of their stars, above a boundary E_b(Lz); bool, shape (m,).
 
         Between the boundary's columns it is linear, beyond the last it is constant.
+
+        Raises
+        ------
+        UsageError
+            The boundary was found in no column.
         """
         found = np.isfinite(boundary.smoothed)
         if not found.any():

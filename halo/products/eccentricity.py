@@ -161,7 +161,7 @@ def eccentricities(
     if refits is not None and refits.good.sum() < 2:
         raise UsageError(f"{int(refits.good.sum())} of {len(refits.good)} replicates are good, too few.")
     if refits is not None and refits.W.shape[1:] != fit.W.shape:
-        raise UsageError("replicates must be those of this fit; make them with refit.refit(fit).")
+        raise UsageError("replicates must be those of this fit; make them with halo.refit(fit).")
     chosen, _ = choose(checked(fit, stars), fit.settings.selection)
     rows = fit.mixtures.bins.assign(chosen)
     if not np.array_equal(np.bincount(rows[rows >= 0], minlength=len(fit.W)), fit.mixtures.n_stars):

@@ -194,7 +194,13 @@ def profile(
 
 
 def profile_of(application: Application, *, levels: Sequence[float] = LEVELS, min_stars: int = MIN_STARS) -> Profile:
-    """Return the profile that an application along one variable makes."""
+    """Return the profile that an application along one variable makes.
+
+    Raises
+    ------
+    UsageError
+        A level that is not between 0 and 1, or bins on two variables.
+    """
     for level in levels:
         if not 0 < level < 1:
             raise UsageError(f"levels must lie between 0 and 1, got {level:g}.")

@@ -178,7 +178,7 @@ def table1(
     if any(fit.settings.chemistry.variables != variables for fit in fits):
         raise UsageError("the fits must have the same abundances, in the same planes.")
     if refits is not None and [r.names for r in refits] != [fit.names for fit in fits]:
-        raise UsageError("replicates must be those of the fits, in the same order; make them with refit.refit(fit).")
+        raise UsageError("replicates must be those of the fits, in the same order; make them with halo.refit(fit).")
     kind = interval_type(interval)
 
     def limits(drawn: np.ndarray, own: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from astropy.table import Table
 
 from ..errors import InputError
 from ..io.part import same_unit
+from ..io.reading import first_line
 
 HDF5 = (".h5", ".hdf5", ".hdf")
 UNITS = {
@@ -234,7 +235,7 @@ def _from_hdf5(path: Path, read: Callable[[h5py.File], Any]) -> Any:
         with h5py.File(path, "r") as file:
             return read(file)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read as HDF5 ({(str(error).splitlines() or ['?'])[0]}).") from error
+        raise InputError(f"{path}: cannot be read as HDF5 ({first_line(error)}).") from error
 
 
 def attribute_of(name: str, path: Path, mapping: Path, what: str) -> Any:

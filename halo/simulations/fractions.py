@@ -98,6 +98,11 @@ class Simulated(InWords):
         Columns ``variable``, ``lower``, ``upper``, ``centre``, and with ``in_situ`` and ``accreted`` in their names
         ``n_``, ``mass_`` and ``fraction_``, and ``error`` of the fractions. The metadata have the crossings and
         what was cut.
+
+        Raises
+        ------
+        UsageError
+            A profile against something else than a length.
         """
         parts = []
         for name, profile in self.profiles.items():

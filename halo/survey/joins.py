@@ -118,7 +118,7 @@ def join(
                 f"{' and '.join(source.on)}; check that both are of one release, and the columns under on."
             )
         if fraction < FEW:
-            warned.append(f"{files[source.key]} has {fraction:.0%} of the rows of {files['']}")
+            warned.append(f"{files[source.key]} has {100 * fraction:.0f} % of the rows of {files['']}")
         for name, column in table.items():
             columns[name] = _taken(column, rows)
     return Joined(cells, tuple(exist), tuple(warned))

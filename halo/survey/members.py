@@ -12,8 +12,8 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import InputError, UsageError
-from ..io.fits import find_table, is_html, read_columns
-from ..io.reading import check_file, cleaned
+from ..io.fits import find_table, read_columns
+from ..io.reading import check_file, cleaned, is_html
 from ..progress import Progress, silent
 from ..stars.cuts import Cut
 from .settings import DEFAULT_PROBABILITY as DEFAULT_PROBABILITY

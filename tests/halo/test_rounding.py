@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halonmf.halo.rounding import count, measured, number, percent, rounded_at, titled, unit_text
+from halonmf.halo.rounding import count, measured, number, of_bytes, percent, rounded_at, titled, unit_text
 from halonmf.halo.units import ACTION, ENERGY
 
 FINITE = st.floats(-1e12, 1e12, allow_nan=False).filter(lambda x: abs(x) > 1e-9)
@@ -36,6 +36,11 @@ FINITE = st.floats(-1e12, 1e12, allow_nan=False).filter(lambda x: abs(x) > 1e-9)
         (measured(0.40312, interval=(0.391, 0.417)), "0.403 (0.391 to 0.417)"),
         (measured(0.40312, interval=(math.nan, math.nan)), "0.4031"),
         (percent(0.3937), "39.4 %"),
+        (of_bytes(999), "999 bytes"),
+        (of_bytes(1_170_000_000), "1.17 GB"),
+        (of_bytes(999_900_000), "1 GB"),
+        (of_bytes(52_400), "52.4 kB"),
+        (of_bytes(2.5e15), "2,500 TB"),
         (percent(0.3937, error=0.0042), "39.37 +- 0.42 %"),
         (unit_text("kpc km / s"), "kpc km/s"),
         (titled("E", ENERGY), "E [km2/s2]"),

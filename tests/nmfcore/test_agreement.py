@@ -50,6 +50,13 @@ def test_distances_are_those_of_scikit_learns_neighbours(neighbours):
     assert found.distance.ravel() == pytest.approx(near.mean(axis=1))
 
 
+def test_no_more_neighbours_are_asked_for_than_there_are():
+    H = np.eye(3)[:2, None] + 0.1
+    found = nmfcore.consensus(H, neighbours=1.0, threshold=2)
+    one, other = (x / np.linalg.norm(x) for x in H[:, 0])
+    np.testing.assert_allclose(found.distance, np.linalg.norm(one - other))
+
+
 def test_clusters_of_separate_components_are_those_of_k_means():
     H, _ = replicates(B=30, k=6, n=40, noise=0.3)
     found = nmfcore.consensus(H, threshold=2)

@@ -167,7 +167,7 @@ def test_a_run_is_saved_with_where_it_was_made_and_then_compared(scripts, tmp_pa
 
 
 def test_the_report_fills_its_place_in_the_readme_and_leaves_the_rest(scripts):
-    report = importlib.import_module("report")
+    report, marked = importlib.import_module("report"), importlib.import_module("marked")
     page = (ROOT / "docs" / "speed.md").read_text()
     rows = [
         {"target": "dense_fit", "threads": 1, "value": 0.5, "sense": "most", "must": 1.0},
@@ -178,10 +178,10 @@ def test_the_report_fills_its_place_in_the_readme_and_leaves_the_rest(scripts):
     table = report.table({"rows": rows, "provenance": record})
     assert "| 0.75 times scikit-learn's time |  | 1.00 |" in table  # the worse of two rows; nothing on two threads
     assert "|  | 39x faster than scikit-learn cd (short of the target) | 40x |" in table
-    empty = report.write(page, "").replace(report.BEGIN + "\n\n", report.BEGIN + "\n")
+    empty = marked.put(page, report.MARKERS, "").replace(report.MARKERS[0] + "\n\n", report.MARKERS[0] + "\n")
     for start in (page, empty):
-        filled = report.write(start, table)
-        assert report.block(filled) == table
+        filled = marked.put(start, report.MARKERS, table)
+        assert marked.between(filled, report.MARKERS) == table
         assert filled.replace(table + "\n", "") == empty
 
 

@@ -75,6 +75,8 @@ def test_names_of_ones_own_are_added_and_win(tmp_path):
         ('[[a.files]]\nurl = "https://x.org/y"\nchecksum = "sha1:12"', "expected ALGORITHM:HEX"),
         ('[[a.files]]\nurl = "https://x.org/y"\nchecksum = "crc:12345678"', "with one of md5, sha1"),
         ('[[a.files]]\nurl = 3', "expected text"),
+        ('[a]\ntitle = "\\u001b[2J"\n[[a.files]]\nurl = "https://x.org/y"', "without control characters"),
+        ('[["\\u001b[2J".files]]\nurl = "https://x.org/y"', "is no name in one line"),
         ("[a", "TOML"),
     ],
 )  # fmt: skip

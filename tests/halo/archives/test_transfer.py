@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from urllib3.exceptions import MaxRetryError
 
 from halonmf.halo.archives import fetch as fetching
 from halonmf.halo.archives.fetch import carry_out, plan
 from halonmf.halo.archives.sources import Remote
-from halonmf.halo.archives.transfer import TRIES, Connection, Transfer, parts
+from halonmf.halo.archives.transfer import TRIES, Connection, Transfer, parts, reason
 from halonmf.halo.errors import InputError, OutputError, UnreachableError
 
 from .server import serving, sha1
@@ -176,11 +178,18 @@ def test_without_a_length_the_end_of_the_answer_is_the_end(get, archive, tmp_pat
     assert (tmp_path / "out" / "stars.fits").read_bytes() == CONTENT
 
 
-def test_a_machine_without_a_network_hears_so_after_two_attempts(tmp_path, waits):
-    (tmp_path / "s.toml").write_text('[x]\n[[x.files]]\nurl = "http://127.0.0.1:9/stars.fits"\n')
+@pytest.mark.parametrize("path", ["stars.fits", "resolve/main/stars.fits"])
+def test_a_machine_without_a_network_hears_so_after_two_attempts(tmp_path, waits, path):
+    (tmp_path / "s.toml").write_text(f'[x]\n[[x.files]]\nurl = "http://127.0.0.1:9/{path}"\n')
     with pytest.raises(UnreachableError, match=r"no answer \(it refuses the connection\); check the network"):
         plan(["x"], tmp_path, sources=tmp_path / "s.toml", connection=Connection(sleep=waits.append))
     assert waits == [1.0]
+
+
+def test_the_words_of_an_address_are_no_reason():
+    error = requests.ConnectionError(MaxRetryError(None, "/refused/resolve", OSError("reset by peer")))
+    assert reason(error) == "the connection broke"
+    assert reason(requests.ConnectionError()) == "the connection broke"
 
 
 def test_too_little_space_is_said_before_anything_is_written(get, archive, tmp_path, monkeypatch):
@@ -255,7 +264,11 @@ def test_a_record_of_zenodo_gives_the_checksum(get, archive, tmp_path):
         get(checksum="", checksums=where)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"files": [3]}', "<html>", '{"files": [{"key": "stars.fits"}]}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[1]", '{"files": [3]}', "<html>", '{"files": [{"key": "stars.fits"}]}', "[" * 100_000],
+    ids=range(7),
+)
 def test_a_list_that_says_nothing_leaves_the_size(get, archive, text):
     where = archive.put("/api", text.encode())
     assert get(checksum="", checksums=where)

@@ -199,6 +199,16 @@ def test_the_bases_own_value_is_no_alternative():
         assert name not in listed
 
 
+def test_each_alternative_changes_its_own_choice_alone():
+    settings = FitSettings.of(missing="balance", components=3, loss="kullback-leibler", weights="w")
+    of = {"nesting": "axes", "bins": "axes", "ranges": "chemistry", "pixels": "chemistry", "planes": "chemistry"}
+    for one in fit_choices(settings):
+        made = settings.replace(**one.changes["fit"])
+        part = of.get(one.choice, "selection" if one.choice == "eccentricity limit" else "solver")
+        assert replace(made, **{part: getattr(settings, part)}) == settings, one
+        assert (made.chemistry.missing, made.weights) == ("balance", "w"), one
+
+
 def test_changes_of_a_recipe_add_up():
     recipe = Recipe().changed({"cuts": ("LOGG<2",)}).changed({"cuts": ("distance<5",), "fit": {"tol": 1e-3}})
     recipe = recipe.changed({"fit": {"loss": "kullback-leibler"}})

@@ -20,7 +20,7 @@ from halonmf.halo.fits.settings import Bootstrap
 from halonmf.halo.mock.two_populations import StellarHalo, TwoPopulations, write_two_populations
 from halonmf.halo.products.record import jsonable
 
-from ...test_site import script
+from ...scripts import script
 from .test_help import COMMANDS, ok, run
 
 BINS = ("--bins", "E:3,Lz:3", "--pixels", 12)

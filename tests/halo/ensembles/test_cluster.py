@@ -15,7 +15,7 @@ from halonmf.halo.ensembles.run import batch_path, open_run
 from halonmf.halo.ensembles.sweeps import parse_sweep
 from halonmf.halo.errors import InputError, InterruptedRunError, UsageError
 
-from ..helpers.fake_run import PLAN, POISON, run
+from ..helpers.fake_run import PLAN, POISON, run, wait_for_batches
 from .test_runs import contents
 
 dask = pytest.importorskip("dask", reason="dask is not installed (extra cluster)")
@@ -58,7 +58,6 @@ def fake(seconds=0.0):
     def task(stars, sha256, version, setup, first, count, keep_factors):
         import json
         import os
-        import time
 
         import numpy as np
 
@@ -105,14 +104,13 @@ def test_three_workers_that_are_killed_cost_nothing(workers, tmp_path, monkeypat
     def kill():
         with distributed.Client(workers.scheduler_address, set_as_default=False) as client:
             for number in (3, 12, 24):
-                while len(list((tmp_path / "run" / "batches").glob("*.h5"))) < number:
-                    time.sleep(0.02)
+                wait_for_batches(tmp_path / "run", number)
                 for pid in client.run(os.getpid).values():
                     os.kill(pid, signal.SIGKILL)
                     killed.append(pid)
                     break
 
-    thread = threading.Thread(target=kill)
+    thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     on(workers, tmp_path / "run", plan)
     thread.join()
@@ -149,11 +147,10 @@ def test_a_run_whose_scheduler_is_lost_can_be_gone_on_with(tmp_path, monkeypatch
     folder = tmp_path / "run"
 
     def close():
-        while not list((folder / "batches").glob("*.h5")):
-            time.sleep(0.02)
+        wait_for_batches(folder, 1)
         made.close()
 
-    thread = threading.Thread(target=close)
+    thread = threading.Thread(target=close, daemon=True)
     thread.start()
     with pytest.raises(InterruptedRunError, match=r"scheduler is lost.*--resume"):
         on(made, folder)

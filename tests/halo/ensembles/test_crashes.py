@@ -21,7 +21,7 @@ from halonmf.halo.ensembles.signals import stoppable
 from halonmf.halo.errors import InputError, InterruptedRunError
 from halonmf.halo.io import atomic as files
 
-from ..helpers.fake_run import PLAN, run
+from ..helpers.fake_run import PLAN, run, wait_for_batches
 from .test_runs import contents, damage
 
 SCRIPT = pathlib.Path(__file__).parents[1] / "helpers" / "fake_run.py"
@@ -151,14 +151,6 @@ def start(folder, seconds="0.02", *options, **popen):
         signal.signal(signal.SIGINT, before)
 
 
-def wait_for_batches(folder, number, process):
-    deadline = time.monotonic() + 60
-    while len(list((folder / "batches").glob("*.h5"))) < number:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 @pytest.mark.parametrize(
     ("name", "code", "says"),
     [("SIGTERM", 75, "stopped by SIGTERM"), ("SIGUSR1", 75, "stopped by SIGUSR1"), ("SIGINT", 130, "")],
@@ -218,6 +210,15 @@ def test_a_signal_lost_in_a_callback_stops_at_the_next_step():
         work()
     assert len(went_on) == 1
     signals.check()  # the request ended with its block
+
+
+def test_a_signal_that_something_else_than_python_heeds_is_left_to_it(monkeypatch):
+    known, own = signal.getsignal, signal.getsignal(signal.SIGUSR1)
+    monkeypatch.setattr(signals.signal, "getsignal", lambda one: None if one == signal.SIGUSR1 else known(one))
+    with stoppable():
+        assert known(signal.SIGUSR1) is own
+        assert known(signal.SIGTERM) is not signal.SIG_DFL
+    assert known(signal.SIGUSR1) is own
 
 
 def test_a_run_whose_signal_was_lost_ends_after_the_batch(tmp_path):

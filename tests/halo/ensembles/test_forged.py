@@ -8,7 +8,8 @@ import pytest
 
 from halonmf.halo.ensembles import batchfile
 from halonmf.halo.ensembles.batchfile import Computed
-from halonmf.halo.ensembles.run import batch_path, identity, open_run
+from halonmf.halo.ensembles.judged import read_verdict
+from halonmf.halo.ensembles.run import VERDICT, batch_path, identity, open_run
 from halonmf.halo.ensembles.summary import summarise
 from halonmf.halo.errors import InputError
 
@@ -31,6 +32,15 @@ def forge(whole, folder, change):
     ]
     batch_path(folder, 0).write_bytes(batchfile.encode(header.run, header.index, parts))
     return open_run(folder)
+
+
+def test_texts_nested_without_end_are_refused(whole, tmp_path):
+    with pytest.raises(InputError, match="has a header that cannot be read"):
+        batchfile.read_header(batchfile._head(b"[" * 100_000, b""))
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / VERDICT).write_text("[" * 100_000)
+    with pytest.raises(InputError, match=rf"{VERDICT}: damaged"):
+        read_verdict(open_run(tmp_path / "run"))
 
 
 @pytest.mark.parametrize(

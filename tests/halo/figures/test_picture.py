@@ -5,6 +5,8 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import matplotlib as mpl
 import numpy as np
@@ -28,6 +30,26 @@ def test_the_callers_settings_are_left_as_they_were():
     before = {name: mpl.rcParams[name] for name in mpl.rcParams if name != "backend"}
     figures.fractions(make_profile(make_fit()))
     assert {name: mpl.rcParams[name] for name in before} == before
+
+
+def test_threads_that_draw_leave_each_others_settings_alone():
+    before, seen = dict(mpl.rcParams), []
+    with picture.in_style():
+        ours = mpl.rcParams["savefig.dpi"]
+    assert ours != before["savefig.dpi"]
+
+    @picture.styled
+    def draw(seconds):
+        time.sleep(seconds)  # the first would put its settings back while the second draws
+        seen.append(mpl.rcParams["savefig.dpi"])
+
+    both = [threading.Thread(target=draw, args=(seconds,)) for seconds in (0.05, 0.15)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert seen == [ours, ours]
+    assert dict(mpl.rcParams) == before
 
 
 def test_drawing_loads_neither_pyplot_nor_torch(tmp_path):

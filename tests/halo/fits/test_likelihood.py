@@ -48,6 +48,14 @@ def test_a_larger_probability_has_a_wider_interval(found):
     assert (wider.high - wider.low) / (found.high - found.low) == pytest.approx(1.97, abs=0.1)
 
 
+def test_it_is_said_how_probable_the_intervals_are_and_what_they_are(found):
+    narrow = replace(found, level=0.997)
+    assert "99.7 % intervals of the profile likelihood" in narrow.describe()
+    assert "Profile-likelihood intervals of 99.7 %" in repr(narrow)
+    for line in found.describe().splitlines()[:-1]:
+        assert line.partition("  ")[2] in repr(found)  # as in a console or notebook
+
+
 def test_the_half_width_is_the_bootstraps_standard_error(found):
     made = planted_fit("kullback-leibler")
     replicates = refit(made, 200, seed=1)

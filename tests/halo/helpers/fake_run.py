@@ -72,6 +72,15 @@ def run(folder, plan=PLAN, *, stars=None, begin=begin, reduce=reduce, executor=N
         return runner.ensemble(stars, Path(folder), plan, RunOptions(**options), executor=executor)
 
 
+def wait_for_batches(folder, number, process=None):
+    """Return when so many batches are there; fail where they do not come, or the process that makes them has ended."""
+    deadline = time.monotonic() + 100
+    while len(list((folder / "batches").glob("*.h5"))) < number:
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 def main(folder, seconds="0", *options):
     from halonmf.halo.ensembles.signals import stoppable
 

@@ -34,7 +34,9 @@ def test_a_lost_file_makes_all_of_them_stale(folder):
     assert still_there(folder, "numbers") == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"source": "numbers", "files": ["a.txt"]})])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "[" * 100_000, json.dumps({"source": "numbers", "files": ["a.txt"]})], ids=range(5)
+)
 def test_a_list_that_cannot_be_read_is_no_list(folder, text):
     (folder / LIST).write_text(text)
     assert still_there(folder, "numbers") == []

@@ -1,9 +1,6 @@
 """The script that measures the bias over the family of mocks, and what it saved."""
 
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,15 +9,12 @@ from halonmf.halo.mock.expected import expected
 from halonmf.halo.mock.family import MODELS
 from halonmf.halo.mock.settings import MockSettings
 
+from ...scripts import script as load
+
 
 @pytest.fixture(scope="module")
 def script():
-    folder = Path(__file__).parents[3] / "benchmarks"
-    sys.path.insert(0, str(folder))
-    try:
-        yield importlib.import_module("family")
-    finally:
-        sys.path.remove(str(folder))
+    return load("family", "benchmarks")
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,6 @@
 """The script that calibrates the mock: weighed stars stand for other populations, and its numbers are the package's."""
 
-import importlib
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,17 +11,14 @@ from scipy.optimize import nnls
 from halonmf.halo.mock.orbits import draw, potential
 from halonmf.halo.mock.populations import AURORA, GSE, SPLASH
 
+from ...scripts import script
+
 pytestmark = pytest.mark.filterwarnings("error")
 
 
 @pytest.fixture(scope="module")
 def scripts():
-    folder = Path(__file__).parents[3] / "benchmarks"
-    sys.path.insert(0, str(folder))
-    try:
-        yield {name: importlib.import_module(name) for name in ("mock_pool", "mock_targets", "calibrate_mock")}
-    finally:
-        sys.path.remove(str(folder))
+    return {name: script(name, "benchmarks") for name in ("mock_pool", "mock_targets", "calibrate_mock")}
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +58,9 @@ def test_moving_nothing_leaves_a_population_as_it_is(scripts):
 
 @given(st.floats(-3, 3), st.floats(-3, 3))
 def test_moved_quantiles_still_rise(low, high):
-    folder = Path(__file__).parents[3] / "benchmarks"
-    sys.path.insert(0, str(folder))
-    try:
-        script = importlib.import_module("calibrate_mock")
-    finally:
-        sys.path.remove(str(folder))
-    moved = script.moved(GSE, {"fe_low": 0.1 * low, "fe_high": 0.1 * high, "al_scatter": 0.02 * low})
+    moved = script("calibrate_mock", "benchmarks").moved(
+        GSE, {"fe_low": 0.1 * low, "fe_high": 0.1 * high, "al_scatter": 0.02 * low}
+    )
     assert (np.diff(np.array(moved.chemistry.fe_h), axis=0) > 0).all()
     assert moved.chemistry.al_scatter > 0
 

@@ -1,9 +1,7 @@
 """The mock's truth, the same mock without noise, and how the default fit compares."""
 
-import importlib
 import json
 import shutil
-import sys
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +23,8 @@ from halonmf.halo.mock.truth import (
     true_fractions,
     without_noise,
 )
+
+from ...scripts import script as load
 
 
 @pytest.fixture
@@ -128,13 +128,8 @@ def test_a_recovery_beyond_a_limit_is_told(changes, word):
 
 @pytest.fixture(scope="module")
 def script():
-    """benchmarks/mock_recovery.py as a module, with its neighbours in reach."""
-    folder = Path(__file__).parents[3] / "benchmarks"
-    sys.path.insert(0, str(folder))
-    try:
-        return importlib.import_module("mock_recovery")
-    finally:
-        sys.path.remove(str(folder))
+    """benchmarks/mock_recovery.py as a module."""
+    return load("mock_recovery", "benchmarks")
 
 
 @pytest.fixture(scope="module")

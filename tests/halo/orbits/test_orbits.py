@@ -428,6 +428,6 @@ def test_position_without_units_is_refused():
 @pytest.mark.slow
 def test_200_000_stars_take_less_than_90_seconds():
     position, velocity = random_stars(200_000)
-    start = time.perf_counter()
+    start = time.process_time()  # which others on the machine do not lengthen
     orbits.kinematics(position, velocity, backend="builtin")
-    assert time.perf_counter() - start < 90
+    assert time.process_time() - start < 90

@@ -1,4 +1,4 @@
-"""A fit whose names are hostile, its page, and a browser that opens it."""
+"""A fit whose names are hostile, and its page, also opened in a browser."""
 
 from dataclasses import replace
 
@@ -7,7 +7,6 @@ import pytest
 from halonmf import halo
 from halonmf.halo.stars.cutflow import CutFlow
 
-from ..helpers import browser as _browser
 from ..helpers.planted import planted, planted_fit
 from ..helpers.pointing import HOSTILE
 
@@ -22,15 +21,6 @@ def found():
 @pytest.fixture(scope="module")
 def html(found):
     return halo.report(found, planted()[0], bootstrap=8).html
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if _browser.found() is None:
-        pytest.skip(f"needs a browser, one of {', '.join(_browser.NAMES)}: apt-get install chromium")
-    opened = _browser.Browser(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from halonmf import halo
 from halonmf.cli import app
 from halonmf.halo.errors import InputError, OutputError, UsageError
 from halonmf.halo.pages.explorer import explorer
-from halonmf.halo.pages.numbers import BIAS, bias_range
+from halonmf.halo.pages.numbers import BIAS, bias_range, bin_intervals
 from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
 
@@ -48,6 +48,28 @@ def test_texts_from_files_are_escaped(html):
     assert HOSTILE in "".join(Reader(html).text)
     assert "<img src=x" not in html
     assert html.count("<script") == 2  # the data and the page's own
+
+
+def test_the_files_that_it_is_made_of_are_named_with_their_checksums(tmp_path):
+    table = planted()[0].copy()
+    table["APOGEE_ID"] = [f"s{i}" for i in range(len(table))]
+    write_catalogue(tmp_path / "stars.fits", table, CutFlow(len(table)), {})
+    halo.save(tmp_path / "fit.h5", planted_fit())
+    made = halo.report(tmp_path / "fit.h5", tmp_path / "stars.fits", bootstrap=0)
+    inputs = {each["name"]: each["sha256"] for each in made.provenance["inputs"]}
+    assert set(inputs) == {"fit.h5", "stars.fits"}
+    assert all(sha256 in made.html for sha256 in inputs.values())
+
+
+def test_intervals_of_bins_widen_about_the_bins_own_fractions_and_stay_between_0_and_1(found):
+    rng = np.random.default_rng(0)
+    drawn = found.W * rng.gamma(20, 1 / 20, (40, *found.W.shape))
+    ours = found.W[:, -1] / found.W.sum(axis=1)
+    once, twice = bin_intervals(found, drawn), bin_intervals(found, drawn, 2.0)
+    inside = ((twice > 0) & (twice < 1)).all(axis=0)
+    assert inside.any()
+    np.testing.assert_allclose(twice[:, inside] - ours[inside], 2 * (once[:, inside] - ours[inside]), atol=1e-12)
+    assert ((once >= 0) & (once <= 1) & (twice >= 0) & (twice <= 1)).all()
 
 
 def test_the_data_are_v_and_the_components(found):
@@ -84,7 +106,12 @@ def test_the_range_of_the_bias_is_that_of_the_family():
 
 @pytest.mark.parametrize(
     ("loss", "components", "said"),
-    [("frobenius", 2, "paper"), ("kullback-leibler", 3, "recommended"), ("kullback-leibler", 2, "neither")],
+    [
+        ("frobenius", 2, "made as the paper makes its own, so that the paper's range may be quoted"),
+        ("kullback-leibler", 3, "so that the recommended range may be quoted"),
+        ("kullback-leibler", 2, "neither as the paper's nor as the recommended analysis makes it"),
+        ("frobenius", 3, "its bias was not measured"),
+    ],
 )
 def test_a_fit_is_told_whose_bias_is_like_its_own(loss, components, said):
     assert said in str(bias_range(loss, components)[0])

@@ -13,7 +13,7 @@ from halonmf.halo.mock.survey import make
 from halonmf.halo.paper import kept as module
 from halonmf.halo.paper import run as paper
 from halonmf.halo.paper.blocks import Sheet
-from halonmf.halo.paper.kept import Left, Steps, source_of
+from halonmf.halo.paper.kept import Left, Steps, own_files, source_of
 from halonmf.halo.paper.part import Part
 from halonmf.halo.paper.scoreboard import Value
 from halonmf.halo.paper.settings import PaperSettings
@@ -82,6 +82,25 @@ def test_a_record_that_names_files_outside_the_folder_is_refused(steps):
     record["files"] = {"../secret": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}
     path.write_text(json.dumps(record))
     assert steps.find("r0") is None
+
+
+def test_only_files_of_the_papers_folders_are_its_own(tmp_path):
+    names = [
+        "figures/a.png",
+        "tables/b.ecsv",
+        "mine.txt",
+        "figures/../mine.txt",
+        "figures/..",
+        "/figures/a.png",
+        "steps/a.json",
+    ]
+    assert own_files(names) == {"figures/a.png", "tables/b.ecsv"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"files": [1]}', "[" * 100_000], ids=range(4))
+def test_a_scoreboard_that_cannot_be_read_names_no_files(tmp_path, text):
+    (tmp_path / "scoreboard.json").write_text(text)
+    assert paper._left_before(tmp_path) == set()
 
 
 def test_steps_that_are_no_part_of_the_paper_any_more_are_forgotten(steps):

@@ -18,7 +18,6 @@ from halonmf.halo.paper.quoted import numbers
 from halonmf.halo.paper.report import PRODUCTS, page, png_size
 from halonmf.halo.paper.scoreboard import Value, board
 
-from ..helpers import browser as _browser
 from ..helpers.pointing import CONTRAST
 
 VOID = {"meta", "link", "img", "br"}
@@ -192,15 +191,6 @@ def test_numbers_are_written_as_a_reader_writes_them(x, unit, text):
 def test_units_are_written_with_exponents():
     assert unit_text("km2 / s2") == "km² s⁻²"
     assert unit_text("kpc") == "kpc"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if _browser.found() is None:
-        pytest.skip(f"needs a browser, one of {', '.join(_browser.NAMES)}: apt-get install chromium")
-    opened = _browser.Browser(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
 
 
 @pytest.mark.slow

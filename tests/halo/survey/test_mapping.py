@@ -448,7 +448,7 @@ def test_columns_of_ids_may_have_other_names_and_kinds(tmp_path):
 def test_rows_without_a_partner_lack_its_columns_and_few_partners_are_a_warning(tmp_path):
     found = joined(tmp_path, catalogue(id=[1, 2, 3]), Table({"id": [2], "d": [5.0]}))
     np.testing.assert_array_equal(found.table["distance"], [np.nan, 5, np.nan])
-    assert "33% of the rows" in found.warnings[0]
+    assert "33 % of the rows" in found.warnings[0]
 
 
 def test_files_without_a_common_id_are_refused(tmp_path):

@@ -2,12 +2,13 @@
 
 from threading import Barrier, Thread
 
+import numpy as np
 import pytest
 import scipy.linalg  # noqa: F401 - whose BLAS is its own
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nmfcore import threads, use_threads
-from nmfcore.kernels.parallel import kernels_only, number_of_threads, quiet_blas
+from nmfcore.kernels.parallel import in_parallel, kernels_only, number_of_threads, quiet_blas
 
 
 def test_callers_that_overlap_leave_the_number_of_threads_as_it_was():
@@ -48,6 +49,37 @@ def test_inside_another_the_first_number_counts():
         with kernels_only(), kernels_only():
             assert number_of_threads() == 2
         assert threads() == 2
+    finally:
+        use_threads(before)
+
+
+@pytest.mark.parametrize(("count", "grain"), [(1, 1), (2, 1), (7, 1), (100, 1), (100, 30), (100, 1000)])
+@pytest.mark.parametrize("number", [1, 3])
+def test_ranges_cover_all_that_there_is_once(count, grain, number):
+    before, done = threads(), np.zeros(count, int)
+    use_threads(number)
+
+    def work(first, last):
+        done[first:last] += 1  # ranges that do not overlap: no lock
+
+    try:
+        in_parallel(work, count, grain=grain)
+    finally:
+        use_threads(before)
+    assert (done == 1).all()
+
+
+def test_an_error_in_a_thread_is_the_callers():
+    before = threads()
+    use_threads(2)
+
+    def work(first, last):
+        if last == 10:
+            raise ValueError("the last range")
+
+    try:
+        with pytest.raises(ValueError, match="the last range"):
+            in_parallel(work, 10)
     finally:
         use_threads(before)
 
