@@ -17,7 +17,7 @@ from .output import Output
 
 FITTED = (
     *("selection", "max_fe_h", "min_eccentricity", "cuts", "bins", "pixels", "components"),
-    *("planes", "ranges", "loss", "device"),
+    *("planes", "ranges", "missing", "weights", "loss", "device"),
 )
 """Choices of the base's fit."""
 

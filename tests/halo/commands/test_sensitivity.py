@@ -148,3 +148,17 @@ def test_with_the_surveys_files_the_flags_are_varied_too(tmp_path):
     assert rows["distance limit", "distance < 15"].numbers["stars"] > found.base.numbers["stars"]
     assert rows["cluster threshold", "members kept"].numbers["stars"] >= found.base.numbers["stars"]
     assert not found.left_out
+
+
+def test_stars_count_in_the_base_with_their_weights(folder, tmp_path):
+    stars = halo.load(folder / "stars.fits")
+    stars.table["W"] = np.where(stars.table["FE_H"] > -1, 3.0, 1.0)
+    halo.save(tmp_path / "stars.fits", stars)
+    found = []
+    for weights in ((), ("--weights", "W")):
+        common = (tmp_path / "stars.fits", *FIT, "--device", "cpu", "-q", "--overwrite", *weights)
+        ok("fit", *common, "-o", tmp_path / "fit.h5")
+        ok("sensitivity", *common, "-o", tmp_path / "s.ecsv", "--draws", 0, "--choice", "pixels")
+        found.append(halo.load(tmp_path / "s.ecsv")["accreted_fraction"][0])
+        assert found[-1] == pytest.approx(halo.load(tmp_path / "fit.h5").accreted_fraction, abs=1e-6)
+    assert abs(found[1] - found[0]) > 1e-3
