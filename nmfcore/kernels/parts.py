@@ -2,24 +2,19 @@
 
 By default each compiled function becomes a library that can be called from Python: it is optimised and translated to
 machine code together with all that it calls, then optimised again within each of its callers. Of a kernel of fifty
-functions that is more than half of the seconds that compiling takes.
+functions that is more than half of the seconds that compiling takes. All of it rests on the inner workings of numba:
+`releases` says of which releases, and loads this file with no others.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
-import numba
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.typed_passes import NativeLowering
-
-TRIED = ((0, 62), (0, 69))
-"""Releases of numba, from the first to before the second, whose inner workings are those that this file builds on."""
 
 
 class _Part(JITCodeLibrary):
@@ -114,24 +109,3 @@ class Whole(Part):
     """Compiles kernels, which Python calls."""
 
     lowering = _LowerWhole
-
-
-@cache
-def tried() -> bool:
-    """Tell whether this release of numba is one that kernels were compiled whole by; if not, say so once."""
-    release = tuple(int(part) for part in numba.__version__.split(".")[:2])
-    if TRIED[0] <= release < TRIED[1]:
-        return True
-    first, last = (f"{major}.{minor}" for major, minor in (TRIED[0], (TRIED[1][0], TRIED[1][1] - 1)))
-    warnings.warn(
-        f"numba {numba.__version__} was not tried with the compiled kernels, which know the inner workings of releases "
-        f"{first} to {last}: they are compiled the ordinary way, which takes about twice as long at first use.",
-        RuntimeWarning,
-        stacklevel=2,
-    )
-    return False
-
-
-def pipeline(compiler: type[CompilerBase]) -> dict[str, Any]:
-    """Return the option of `njit` that compiles by one of these; none with releases of numba that were not tried."""
-    return {"pipeline_class": compiler} if tried() else {}

@@ -14,11 +14,11 @@ from numba import njit
 from ..rules.multiplicative import ROOM
 from .compiling import can_keep
 from .lanes import LANES, clear, load, splat, store, where_positive
-from .parts import Part, Whole, pipeline
+from .releases import pipeline
 from .scalars import tiny_of
 
 ALLOCATING: dict[str, Any] = {
-    "cache": can_keep(), "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **pipeline(Whole),
+    "cache": can_keep(), "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **pipeline(whole=True),
 }  # fmt: skip
 # What allocates nothing need not count references to arrays: counting takes longer than a column's arithmetic.
 OPTIONS = ALLOCATING | {"_nrt": False}
@@ -26,7 +26,7 @@ OPTIONS = ALLOCATING | {"_nrt": False}
 # cache, which take longer to make than the function itself.
 INNER: dict[str, Any] = {
     "nogil": True, "error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True,
-    **pipeline(Part),
+    **pipeline(whole=False),
 }  # fmt: skip
 INLINE = INNER | {"forceinline": True}
 # Rows of a factor that are updated side by side; factors have room for a multiple of so many.

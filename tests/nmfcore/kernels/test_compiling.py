@@ -1,5 +1,6 @@
 """Kernels where numba can keep no compiled code, where it is told to compile nothing, and in forked children."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -107,14 +108,34 @@ def test_a_forked_child_uses_the_kernels_that_its_parent_has_used():
 
 
 def test_a_release_of_numba_that_was_not_tried_says_so_once(monkeypatch, recwarn):
-    from nmfcore.kernels import parts
+    from nmfcore.kernels import releases
 
-    monkeypatch.setattr(parts.numba, "__version__", "0.99.0")
-    parts.tried.cache_clear()
+    monkeypatch.setattr(releases.numba, "__version__", "0.99.0")
+    releases.tried.cache_clear()
     try:
         with pytest.warns(RuntimeWarning, match=r"numba 0\.99\.0 was not tried.* 0\.62 to 0\.68"):
-            assert parts.pipeline(parts.Whole) == {}
-        assert parts.pipeline(parts.Part) == {}
+            assert releases.pipeline(whole=True) == {}
+        assert releases.pipeline(whole=False) == {}
         assert not list(recwarn)
     finally:
-        parts.tried.cache_clear()
+        releases.tried.cache_clear()
+
+
+NEWER = """
+import warnings, numba, numba.core.codegen
+numba.__version__ = "0.99.0"
+del numba.core.codegen.JITCodeLibrary
+warnings.simplefilter("ignore")
+"""
+
+
+@pytest.mark.slow
+def test_a_release_of_numba_that_works_otherwise_within_gives_the_same_answers(tmp_path):
+    code = """
+import numpy as np, nmfcore
+V = np.random.default_rng(0).poisson(2.0, (3, 12, 40)).astype(float)
+result = nmfcore.factorize(nmfcore.SharedPattern.from_dense(V), 2, init="random", seed=1)
+print(result.loss.tolist())
+"""
+    other = run(NEWER + code, NUMBA_CACHE_DIR=str(tmp_path))[0]
+    assert json.loads(other) == pytest.approx(json.loads(run(code)[0]), rel=1e-12)
