@@ -134,6 +134,7 @@ def _suited(stars: Path) -> tuple[dict[str, Any], str]:
     """Return bins and pixels for which the paper's selection has stars enough, and a sentence on them."""
     from ..fits.settings import FitSettings
     from ..fits.verdict import fullest_bins, fullest_images
+    from ..io.provenance import shown
     from ..stars.catalogue import read_catalogue
     from ..stars.selection import choose
 
@@ -144,8 +145,8 @@ def _suited(stars: Path) -> tuple[dict[str, Any], str]:
     pixels = min(fullest_images(count), settings.chemistry.pixels)
     text = ",".join(f"{name}:{most}" for name, most in bins.items())
     said = (
-        f"{stars.name}: {count:,} stars pass {settings.selection.name}, enough for bins {text} and {pixels} pixels; "
-        "halonmf fit judges what comes of it."
+        f"{shown(stars.name)}: {count:,} stars pass {settings.selection.name}, enough for bins {text} and {pixels} "
+        "pixels; halonmf fit judges what comes of it."
     )
     return {"bins": text, "pixels": pixels}, said
 

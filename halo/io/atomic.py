@@ -116,7 +116,7 @@ def temporary_name(path: Path, ending: str = "tmp") -> Path:
     whose a file is that was left behind.
     """
     room = 255 - len(f"..{socket.gethostname()[:40]}..{ending}") - 32
-    name = path.name.encode()[:room].decode(errors="ignore")  # file systems take 255 bytes
+    name = path.name.encode(errors="ignore")[:room].decode(errors="ignore")  # file systems take 255 bytes
     return path.with_name(f".{name}.{socket.gethostname()[:40]}.{secrets.token_hex(16)}.{ending}")
 
 

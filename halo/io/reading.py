@@ -47,7 +47,7 @@ def cleaned(text: object, longest: int = LONGEST) -> str:
     File names, headers and cells come from strangers: written to a terminal as they are, they could move its cursor,
     change its colours or fill it.
     """
-    line = "".join(x if x.isprintable() else " " for x in str(text))
+    line = "".join(x if x.isprintable() else "?" if "\ud800" <= x <= "\udfff" else " " for x in str(text))
     line = " ".join(line.split())
     return line if len(line) <= longest else line[: longest - 3] + "..."
 
