@@ -72,6 +72,7 @@ class Door(TyperGroup):
         try:
             return super().invoke(ctx)
         except _WRONG as error:
+            error.message = error.message.replace("Value error, ", "", 1)  # of the library that checks values
             if "--json" not in typed:
                 raise
             name = next((word for word in typed if word in self.modules), "")

@@ -141,6 +141,8 @@ def check_inside(folder: Path) -> None:
         The folder, or the nearest above it that exists, is not writable.
     """
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OutputError(f"{folder}: {there} is a file, expected a folder; choose another.")
     # root may write anything: heed the mode
     if not os.access(there, os.W_OK | os.X_OK) or not there.stat().st_mode & 0o222:
         raise OutputError(f"{folder}: the folder {there} is not writable; choose another.")

@@ -52,6 +52,25 @@ def cleaned(text: object, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else line[: longest - 3] + "..."
 
 
+KINDS = {
+    b"SIMPLE  =": "a FITS file, as catalogues of stars are",
+    b"\x89HDF": "an HDF5 file, as fits are",
+    b"# %ECSV": "an ECSV table, as most results are",
+    b"<!doctype html": "a web page",
+    b"\x89PNG": "a picture",
+    b"%PDF": "a PDF document",
+    b"\x1f\x8b": "a gzip file",
+}
+"""What files are, by how they begin."""
+
+
+def kind_of(path: Path) -> str | None:
+    """Return what a file is by its beginning, with an article; None where that is not known."""
+    with path.open("rb") as file:
+        head = file.read(32)
+    return next((kind for magic, kind in KINDS.items() if head.lower().startswith(magic.lower())), None)
+
+
 def is_html(head: bytes) -> bool:
     """Return True where the beginning of a file looks like a web page."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
