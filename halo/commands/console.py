@@ -34,6 +34,7 @@ TYPED = "halonmf.typed"
 _WRONG: Any = typer.BadParameter.__base__
 """What Typer raises where options make no sense; its module differs between versions."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PLACE = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_ROOM = (
     "standard output cannot be written ({}); files that have their names are complete: free space where it goes, "
     "or use --quiet"
@@ -182,6 +183,11 @@ def guarded(function: Callable[..., None], name: str = "") -> Callable[..., None
                 if isinstance(error, OSError) and error.errno in _FULL:
                     _mute()
                     raise answer.fail(5, "OSError", _NO_ROOM.format(error.strerror)) from None
+                if isinstance(error, OSError) and error.errno in _PLACE and error.filename is not None:
+                    text = (
+                        f"{cleaned(error.filename)}: cannot be used ({error.strerror}); choose another place"
+                    )
+                    raise answer.fail(5, "OSError", text) from None
                 if os.environ.get("HALONMF_DEBUG"):
                     traceback.print_exc()
                 text = (

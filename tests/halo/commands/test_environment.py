@@ -69,6 +69,15 @@ def test_files_whose_names_are_no_utf8_are_read_written_and_printed_as_they_are(
     assert b"/st\xe9rne.fits" in (tmp_path / "job.sh").read_bytes()
 
 
+@pytest.mark.parametrize("asked", [("init", "-o"), ("fetch", "sample", "-o"), ("demo",)], ids=" ".join)
+def test_a_name_that_is_too_long_is_refused_in_one_line(asked, tmp_path):
+    done = halonmf(*asked, tmp_path / ("n" * 300 + ".toml"))
+    assert done.returncode == 5
+    assert "nnn" in done.stderr
+    assert "cannot be used (File name too long); choose another place" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_letters_that_the_terminal_lacks_are_escaped(tmp_path):
     name = tmp_path / "\N{BLACK STAR}.toml"
     done = halonmf("init", "-o", name, PYTHONIOENCODING="iso8859-1", PYTHONUTF8="0")

@@ -26,6 +26,10 @@ CASES = {
         ("classify", "stars.fits", "--boundary", "fit.h5", "-o", "x.ecsv"),
         "fit.h5: an HDF5 file, as fits are, expected a table of this software (.ecsv, .vot or .fits).",
     ),
+    "a fit as the stars of a paper": (
+        ("paper", "new", "--stars", "fit.h5"),
+        "fit.h5: not FITS but an HDF5 file, as fits are; give a catalogue of stars.",
+    ),
     "a profile as a boundary": (
         ("classify", "stars.fits", "--boundary", "table.ecsv", "-o", "x.ecsv"),
         "table.ecsv: not a boundary with intervals; make one with halonmf boundary (--bootstrap above 0)",
