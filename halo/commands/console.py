@@ -184,9 +184,7 @@ def guarded(function: Callable[..., None], name: str = "") -> Callable[..., None
                     _mute()
                     raise answer.fail(5, "OSError", _NO_ROOM.format(error.strerror)) from None
                 if isinstance(error, OSError) and error.errno in _PLACE and error.filename is not None:
-                    text = (
-                        f"{cleaned(error.filename)}: cannot be used ({error.strerror}); choose another place"
-                    )
+                    text = f"{cleaned(error.filename)}: cannot be used ({error.strerror}); choose another place"
                     raise answer.fail(5, "OSError", text) from None
                 if os.environ.get("HALONMF_DEBUG"):
                     traceback.print_exc()
