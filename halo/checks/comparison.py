@@ -162,7 +162,8 @@ class Comparison(Shown):
         if self.lost:
             lines.append(f"{self.lost:,} replicates did not converge or could not be matched; no interval counts them")
         number = f"{len(self.differences)} number{'s' * (len(self.differences) != 1)} compared"
-        lines.append(f"{number}, {far} differ by more than {FAR:g} standard errors" if known else number)
+        beyond = f", {far} differ{'s' * (far == 1)} by more than {FAR:g} standard errors"
+        lines.append(number + beyond * bool(known))
         return "\n".join(lines)
 
     def problems(self) -> str:

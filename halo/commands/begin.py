@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import os
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ FITTED = {"fit", "ensemble"}
 LEFT_OUT = {"overwrite", "quiet", "as_json", "output", "resume", "shard", "dry_run", "figure", "config", "pdf"}
 """Options that belong to a call rather than to a project."""
 WIDTH = 100
+REPLICATES, SHARDS = 1000, 4
+"""Of the job: as many batches of the default size as shards."""
 
 
 @command("halonmf init stars.fits --slurm")
@@ -48,15 +51,22 @@ def init(
     if slurm:
         check_output(job, overwrite=overwrite)
     chosen, said = _suited(stars) if stars is not None else ({}, "")
-    write_bytes(out.path, settings_file(chosen, said).encode(), overwrite=overwrite)
+    written = settings_file(chosen, said, REPLICATES if slurm else None)
+    write_bytes(out.path, written.encode(), overwrite=overwrite)
     if slurm:
-        write_bytes(job, job_file(stars or Path("stars.fits"), output.name).encode(), overwrite=overwrite)
+        catalogue = _from(job.parent, stars or Path("stars.fits"))
+        write_bytes(job, os.fsencode(job_file(catalogue, output.name)), overwrite=overwrite)
     wrote(out.path, *([job] if slurm else []))
     answer(said, {"chosen": chosen, "reason": said})
     answer(f"{len(COMMANDS)} commands -> {output}" + (f", {job}" if slurm else ""), {"commands": list(COMMANDS)})
 
 
-def settings_file(chosen: dict[str, Any], said: str = "") -> str:
+def _from(folder: Path, path: Path) -> Path:
+    """Return a path as a job that is submitted in a folder finds it."""
+    return path if path.is_absolute() else Path(os.path.relpath(path, folder))
+
+
+def settings_file(chosen: dict[str, Any], said: str = "", replicates: int | None = None) -> str:
     """Return the settings file: every option of `COMMANDS`, those in `chosen` set, the others commented out.
 
     Parameters
@@ -65,25 +75,34 @@ def settings_file(chosen: dict[str, Any], said: str = "") -> str:
         Values by keyword, for every command that has such an option.
     said : str
         Why they were chosen.
+    replicates : int, optional
+        Bootstrap replicates that the ensemble is to have.
     """
+    ensemble = {} if replicates is None else {"bootstrap": replicates}
     lines = ["# Settings of halonmf, a table for every command. Lines that begin with # have the default.", ""]
     if said:
-        lines += [*textwrap.wrap(said, WIDTH, initial_indent="# ", subsequent_indent="# "), ""]
+        lines += [*_comment(said), ""]
     for name, module in COMMANDS.items():
         one: Command = getattr(importlib.import_module(f".{module}", __package__), name)
         lines += [f"[{name}]  # halonmf {name} ... --config FILE"]
         for field in one.fields:
             if field.flags and field.name not in LEFT_OUT and field.type is not Path:
-                lines += _entry(field, chosen if name in FITTED else {})
+                mine = (chosen if name in FITTED else {}) | (ensemble if name == "ensemble" else {})
+                lines += _entry(field, mine)
         lines.append("")
     return "\n".join(lines)
+
+
+def _comment(text: str) -> list[str]:
+    """Return the lines of a comment; names with hyphens stay whole."""
+    return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 
 
 def _entry(field: Field, chosen: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of an option: what it is, and its value."""
     choices = _choices(field)
     help_ = field.help + (f" One of {', '.join(choices)}." if choices else "")
-    yield from textwrap.wrap(help_, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    yield from _comment(help_)
     key = field.flags[0].split("/")[0].removeprefix("--")
     if field.keyword in chosen:
         yield f"{key} = {json.dumps(chosen[field.keyword])}"
@@ -115,6 +134,7 @@ def _suited(stars: Path) -> tuple[dict[str, Any], str]:
     """Return bins and pixels for which the paper's selection has stars enough, and a sentence on them."""
     from ..fits.settings import FitSettings
     from ..fits.verdict import fullest_bins, fullest_images
+    from ..io.provenance import shown
     from ..stars.catalogue import read_catalogue
     from ..stars.selection import choose
 
@@ -125,8 +145,8 @@ def _suited(stars: Path) -> tuple[dict[str, Any], str]:
     pixels = min(fullest_images(count), settings.chemistry.pixels)
     text = ",".join(f"{name}:{most}" for name, most in bins.items())
     said = (
-        f"{stars.name}: {count:,} stars pass {settings.selection.name}, enough for bins {text} and {pixels} pixels; "
-        "halonmf fit judges what comes of it."
+        f"{shown(stars.name)}: {count:,} stars pass {settings.selection.name}, enough for bins {text} and {pixels} "
+        "pixels; halonmf fit judges what comes of it."
     )
     return {"bins": text, "pixels": pixels}, said
 
@@ -135,7 +155,7 @@ def job_file(stars: Path, settings: str) -> str:
     """Return a SLURM script: an ensemble as an array of shards, each of which goes on where it was interrupted."""
     return f"""#!/bin/bash
 #SBATCH --job-name=halonmf
-#SBATCH --array=1-20                # shards: each computes every 20th batch
+#SBATCH --array=1-{SHARDS}                 # shards: each computes every {SHARDS}th batch
 #SBATCH --cpus-per-task=4
 #SBATCH --mem=4G
 #SBATCH --time=01:00:00
@@ -144,10 +164,12 @@ def job_file(stars: Path, settings: str) -> str:
 
 export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK
 
-srun halonmf ensemble {quote(str(stars))} -o runs/ --config {quote(settings)} --shard $SLURM_ARRAY_TASK_ID/20
+srun halonmf ensemble {quote(str(stars))} -o runs/ --config {quote(settings)} --shard $SLURM_ARRAY_TASK_ID/{SHARDS}
+code=$?
 
 # 75: out of time, or others are still at work; into the queue again, for the rest
-[ $? -eq 75 ] && scontrol requeue ${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}
+[ $code -eq 75 ] && scontrol requeue ${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}
 
 # When all have ended: halonmf summary runs/
+exit $code
 """

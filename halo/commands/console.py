@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import functools
+import io
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +33,12 @@ SENTENCE = 2000
 TYPED = "halonmf.typed"
 _WRONG: Any = typer.BadParameter.__base__
 """What Typer raises where options make no sense; its module differs between versions."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PLACE = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_ROOM = (
+    "standard output cannot be written ({}); files that have their names are complete: free space where it goes, "
+    "or use --quiet"
+)
 HELP_NAMES = {"help_option_names": ["--help", "-h"]}
 
 
@@ -64,11 +73,23 @@ class Door(TyperGroup):
         try:
             return super().invoke(ctx)
         except _WRONG as error:
+            error.message = error.message.replace("Value error, ", "", 1)  # of the library that checks values
             if "--json" not in typed:
                 raise
             name = next((word for word in typed if word in self.modules), "")
             code, kind = error.exit_code, type(error).__name__
             raise Answer(name, as_json=True).fail(code, kind, error.format_message()) from None
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; help that standard output has no room for is said to have none."""
+        _print_any_name()
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            _mute()
+            raise SystemExit(Answer().fail(5, "OSError", _NO_ROOM.format(error.strerror)).exit_code) from None
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command, or None where there is none of this name."""
@@ -129,6 +150,20 @@ def _mute() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+def _print_any_name() -> None:
+    """Have standard output take file names of any bytes as they are, and letters that its encoding lacks as escapes."""
+    codecs.register_error("halonmf", _escaped)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="halonmf")
+
+
+def _escaped(error: UnicodeError) -> tuple[str | bytes, int]:
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.backslashreplace_errors(error)
+
+
 def guarded(function: Callable[..., None], name: str = "") -> Callable[..., None]:
     """Return a command whose known errors, and signals to stop, become one line and an exit code."""
 
@@ -145,12 +180,11 @@ def guarded(function: Callable[..., None], name: str = "") -> Callable[..., None
             except (typer.Exit, typer.Abort, BrokenPipeError):
                 raise  # a reader that left, as head does, is no fault: typer ends silently
             except Exception as error:
-                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                if isinstance(error, OSError) and error.errno in _FULL:
                     _mute()
-                    text = (
-                        f"standard output cannot be written ({error.strerror}); files that have their names are "
-                        "complete: free space where it goes, or use --quiet"
-                    )
+                    raise answer.fail(5, "OSError", _NO_ROOM.format(error.strerror)) from None
+                if isinstance(error, OSError) and error.errno in _PLACE and error.filename is not None:
+                    text = f"{cleaned(error.filename)}: cannot be used ({error.strerror}); choose another place"
                     raise answer.fail(5, "OSError", text) from None
                 if os.environ.get("HALONMF_DEBUG"):
                     traceback.print_exc()

@@ -41,6 +41,8 @@ class Held:
 
     def check(self) -> None:
         """Raise OutputError where the claim has gone to another process, as after a long sleep of this machine."""
+        if not self._path.parent.exists():
+            raise OutputError(f"{self._path.parent.parent}: the folder of the run has gone; was it moved or removed?")
         if read(self._path) != self._record:
             raise OutputError(f"{self._path}: was taken over by another process; leave the folder to it.")
 

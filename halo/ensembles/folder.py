@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from ..errors import OutputError, UsageError
 from ..io.atomic import make_folder, remove, set_aside, write_bytes
 from ..io.kept import LIST
 from ..io.provenance import differing
+from ..mixtures.settings import Axis
 from .extend import begin_again
 from .run import (
     BATCHES,
@@ -190,6 +192,9 @@ def _choices(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _say(value: Any) -> str:
+    if isinstance(value, list) and value and all(isinstance(x, dict) and "variable" in x for x in value):
+        with contextlib.suppress(TypeError, UsageError):  # of a file that another version wrote
+            return ",".join(str(Axis(**x)) for x in value)
     text = "none" if value is None else value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
 

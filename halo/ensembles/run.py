@@ -256,6 +256,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
             raise InputError(f"{path}: its hash does not match: the file was changed; start a new folder.")
     except FileNotFoundError:
         raise InputError(f"{folder}: no run is there, {SETTINGS} is missing; make one with halonmf ensemble.") from None
+    except NotADirectoryError:
+        raise InputError(f"{folder}: is a file, expected the folder of a run; give that of halonmf ensemble.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
     except RecursionError:

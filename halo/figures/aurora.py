@@ -10,6 +10,8 @@ from matplotlib.lines import Line2D
 
 from ..populations.aurora import PLANE, Aurora
 from ..products.boundary import Boundary
+from ..rounding import measured
+from ..units import ENERGY
 from . import captions, panels
 from . import style as look
 from .picture import Picture, styled
@@ -61,17 +63,17 @@ def aurora_maps(result: Aurora, boundary: Boundary | None = None, name: str = "L
             axes.legend(handles=handles, loc="lower right", frameon=True, framealpha=0.9, edgecolor="none",
                         fontsize="small")  # fmt: skip
     _scatter(fourth, result, boundary)
-    known = np.isfinite(result.al_fe)
+    known, poor = np.isfinite(result.al_fe), int(result.metal_poor.sum())
     caption = (
         f"Black: pixels of {name} above 5 % of its maximum and below [Fe/H] = -1, {int(result.mask.sum())} of "
         f"{chemistry.pixels} x {chemistry.pixels}; grey: the whole component. Maps: means over {result.iterations:,} "
         f"bootstrap samples of the {result.n_stars.sum():,} stars of the branch, in {int(known.sum())} of "
         f"{len(result.bins)} bins; the others have too few. Last: both against each other; thin bars are bootstrap "
         "standard errors, thick ones the spread that the paper's removal of sqrt(N) stars gives, which is no standard "
-        f"error. Triangles: {int(result.metal_poor.sum())} retrograde bins of distinctly low [Fe/H]."
+        f"error. Triangles: {poor} retrograde bin{'s' * (poor != 1)} of distinctly low [Fe/H]."
     )
     E, drop = result.cut_off
-    caption += f" The percentile drops by {drop:.2f} dex at E = {E:.4g} km2/s2." if np.isfinite(E) else ""
+    caption += f" The percentile drops by {drop:.2f} dex at {measured(E, ENERGY)}." if np.isfinite(E) else ""
     caption += "" if boundary is None else " Lines: the boundary E_b(Lz)."
     alt = (
         f"4 panels: the mask of the branch on the image of component {name} in {PLANE.y} against {PLANE.x}; maps of "

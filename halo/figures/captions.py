@@ -11,6 +11,7 @@ from ..fits.fit import Fit
 from ..mixtures.settings import Chemistry
 from ..products.boundary import CROSSES, TWICE, Boundary
 from ..products.profile import MIN_STARS
+from ..rounding import number
 from ..stars.published_line import BK23_OFFSET
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ def unconverged(application: Application) -> list[str]:
 def ended(fit: Fit) -> str:
     """Return how a fit ended."""
     said = "" if fit.converged else f": {fit.message.rstrip('.')}"
-    return f"The fit ended after {fit.n_iter} iterations, {fit.status}, with KKT residual {fit.kkt:.2g}{said}."
+    kkt = number(fit.kkt, digits=2)
+    after = f"{fit.n_iter} iteration{'s' * (fit.n_iter != 1)}"
+    return f"The fit ended after {after}, {fit.status}, with KKT residual {kkt}{said}."
 
 
 def planes(chemistry: Chemistry) -> str:

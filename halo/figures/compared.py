@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ..checks.comparison import Comparison
 from ..errors import UsageError
 from ..fits.intervals import COVERAGE
+from ..rounding import measured, number
 from . import style as look
 from .picture import Picture, styled
 
@@ -81,7 +82,8 @@ def _caption(found: Comparison, differences: bool) -> str:
 
 
 def _alt(found: Comparison) -> str:
-    said = "; ".join(f"{row.name} {row.a:.4g} and {row.b:.4g}" for row in found.differences[:4])
+    rows = found.differences[:4]
+    said = "; ".join(f"{row.name} {number(row.a, row.unit)} and {measured(row.b, row.unit)}" for row in rows)
     return (
-        f"Two curves of the accreted fraction against energy, with bands; beside them points for differences. {said}."
+        f"Two curves of the accreted fraction against energy, with bands; next to them points for differences. {said}."
     )

@@ -14,7 +14,7 @@ from ..errors import InputError, UsageError
 from ..io.atomic import write_bytes
 from ..io.hdf5 import Held, attributes_of, check_seal, held
 from ..io.hdf5_writing import pack
-from ..io.reading import check_file, first_line
+from ..io.reading import check_file, first_line, kind_of
 from ..mixtures.bins import Bins
 from ..mixtures.counts import Mixtures
 from ..orbits.convention import Convention, stated
@@ -77,6 +77,9 @@ def load_fit(path: str | Path) -> Fit:
     except InputError:
         raise
     except OSError as error:
+        kind = kind_of(path)
+        if kind and "HDF5" not in kind:
+            raise InputError(f"{path}: {kind}, expected a fit (.h5); make one with halonmf fit.") from None
         raise InputError(f"{path}: cannot be read as HDF5, as a fit is ({first_line(error)}).") from error
     except RecursionError:
         raise InputError(f"{path}: damaged (texts nested without end); fit again.") from None

@@ -117,7 +117,7 @@ def temporary_name(path: Path, ending: str = "tmp") -> Path:
     whose a file is that was left behind.
     """
     room = 255 - len(f"..{socket.gethostname()[:40]}..{ending}") - 32
-    name = path.name.encode()[:room].decode(errors="ignore")  # file systems take 255 bytes
+    name = path.name.encode(errors="ignore")[:room].decode(errors="ignore")  # file systems take 255 bytes
     return path.with_name(f".{name}.{socket.gethostname()[:40]}.{secrets.token_hex(16)}.{ending}")
 
 
@@ -142,6 +142,8 @@ def check_inside(folder: Path) -> None:
         The folder, or the nearest above it that exists, is not writable.
     """
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OutputError(f"{folder}: {there} is a file, expected a folder; choose another.")
     # root may write anything: heed the mode
     if not os.access(there, os.W_OK | os.X_OK) or not there.stat().st_mode & 0o222:
         raise OutputError(f"{folder}: the folder {there} is not writable; choose another.")

@@ -22,7 +22,8 @@ _OTHER_FORMATS = {
     b"\x1f\x8b": "a gzip file; decompress it first (gunzip)",
     b"BZh": "a bzip2 file; decompress it first (bunzip2)",
     b"PK\x03\x04": "a zip file; unpack it first",
-    b"\x89HDF": "an HDF5 file",
+    b"\x89HDF": "an HDF5 file, as fits are; give a catalogue of stars",
+    b"# %ECSV": "an ECSV table, as most results are; give a catalogue of stars",
     b"%PDF": "a PDF document",
     b"version https://git-lfs": "a Git LFS pointer; fetch the file itself",
 }

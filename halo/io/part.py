@@ -113,6 +113,8 @@ def choose(path: Path, extension: int | str | None, names: Sequence[str]) -> str
     listed = cleaned(", ".join(f"{i} {name}".strip() for i, name in enumerate(names, 1)) or "none", 200)
     if extension is None and names:
         return f"{path}: has {len(names)} tables ({listed}); name one by extension under [catalogue]."
+    if extension is None:
+        return f"{path}: holds no table with columns; check the path."
     return f"{path}: no table {cleaned(extension, 80)}; it has {listed}; name one by extension under [catalogue]."
 
 

@@ -112,15 +112,21 @@ def describe_input(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         if not path.is_dir():
-            return {"name": path.name, "bytes": check_file(path).stat().st_size, "sha256": sha256_of(path)}
+            return {"name": shown(path.name), "bytes": check_file(path).stat().st_size, "sha256": sha256_of(path)}
         files = sorted(file for file in path.rglob("*") if file.is_file())
         listing = hashlib.sha256()
         for file in files:
-            listing.update(f"{file.relative_to(path).as_posix()} {sha256_of(file)}\n".encode())
+            name = file.relative_to(path).as_posix()
+            listing.update(f"{name} {sha256_of(file)}\n".encode(errors="surrogateescape"))
         size = sum(file.stat().st_size for file in files)
-        return {"name": path.name, "files": len(files), "bytes": size, "sha256": listing.hexdigest()}
+        return {"name": shown(path.name), "files": len(files), "bytes": size, "sha256": listing.hexdigest()}
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); check the path.") from error
+
+
+def shown(name: str) -> str:
+    """Return a file's name as text that files can hold: bytes of it that are no UTF-8 are replaced."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def plain(value: Any) -> Any:
@@ -136,7 +142,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, os.PathLike):
-        return Path(value).name  # folders differ between machines and are private
+        return shown(Path(value).name)  # folders differ between machines and are private
     if hasattr(value, "tolist") and not hasattr(value, "unit"):  # NumPy arrays and scalars
         return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):

@@ -47,7 +47,7 @@ def cleaned(text: object, longest: int = LONGEST) -> str:
     File names, headers and cells come from strangers: written to a terminal as they are, they could move its cursor,
     change its colours or fill it.
     """
-    line = "".join(x if x.isprintable() else " " for x in str(text))
+    line = "".join(x if x.isprintable() else "?" if "\ud800" <= x <= "\udfff" else " " for x in str(text))
     line = " ".join(line.split())
     return line if len(line) <= longest else line[: longest - 3] + "..."
 
@@ -55,6 +55,25 @@ def cleaned(text: object, longest: int = LONGEST) -> str:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or what kind it is where it says nothing."""
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+KINDS = {
+    b"SIMPLE  =": "a FITS file, as catalogues of stars are",
+    b"\x89HDF": "an HDF5 file, as fits are",
+    b"# %ECSV": "an ECSV table, as most results are",
+    b"<!doctype html": "a web page",
+    b"\x89PNG": "a picture",
+    b"%PDF": "a PDF document",
+    b"\x1f\x8b": "a gzip file",
+}
+"""What files are, by how they begin."""
+
+
+def kind_of(path: Path) -> str | None:
+    """Return what a file is by its beginning, with an article; None where that is not known."""
+    with path.open("rb") as file:
+        head = file.read(32)
+    return next((kind for magic, kind in KINDS.items() if head.lower().startswith(magic.lower())), None)
 
 
 def is_html(head: bytes) -> bool:

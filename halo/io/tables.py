@@ -29,7 +29,7 @@ from .opening import BLOCK, open_fits
 from .packed import beginning
 from .part import as_unit
 from .provenance import plain
-from .reading import check_file, cleaned
+from .reading import check_file, cleaned, kind_of
 from .votable import from_votable, to_votable
 
 SEAL = "content_sha256"
@@ -157,6 +157,9 @@ def load_table(path: str | Path) -> Table:
     path = check_file(path)
     if path.stat().st_size > LARGEST:
         raise InputError(f"{path}: has more than {LARGEST:,} bytes, which no table of this software has.")
+    kind = kind_of(path)
+    if kind and not kind.startswith(("a FITS", "an ECSV", "a gzip")):
+        raise InputError(f"{path}: {kind}, expected a table of this software (.ecsv, .vot or .fits).")
     head = beginning(path).lstrip()
     if head.startswith(b"SIMPLE  ="):
         form, read = "a FITS table of this software", _from_fits

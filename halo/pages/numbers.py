@@ -280,8 +280,8 @@ def _range(row: dict[str, Any] | None) -> str:
         return ""
     digits = 2 if row["number"][0] in "rzR" else 3
     scale = 1e5 if max(abs(row["least"]), abs(row["greatest"])) > 50 else 1.0
-    low, high = (f"{row[end] / scale:+.{digits}f}".replace("-", "\N{MINUS SIGN}") for end in ("least", "greatest"))
-    return f"{low} to {high}"
+    ends = (round(row[end] / scale, digits) + 0.0 for end in ("least", "greatest"))  # no minus before a zero
+    return " to ".join(f"{end:+.{digits}f}".replace("-", "\N{MINUS SIGN}") for end in ends)
 
 
 def _percent(x: float) -> str:

@@ -14,7 +14,9 @@ from ..errors import InputError
 from ..fits.bootstrap import refit
 from ..products.densities import densities
 from ..products.eccentricity import BINS, eccentricities, peak
+from ..rounding import measured
 from ..stars.variables import values
+from ..units import ENERGY
 from .four import compared
 from .numbers import falls
 from .numbers import values as values_of
@@ -154,7 +156,7 @@ def reach(name: str, spread: Spread, fractions: np.ndarray) -> dict[str, float]:
 
 def _setups_said(selection: str, spread: Spread) -> str:
     parts = [
-        f"{100 * crossing.level:g} % by {sigma:.2g} km2/s2"
+        f"{100 * crossing.level:g} % by {measured(sigma, ENERGY, digits=2)}"
         for crossing, sigma in zip(spread.crossings, spread.crossing_sigma, strict=True)
         if np.isfinite(sigma)
     ]

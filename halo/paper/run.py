@@ -142,6 +142,8 @@ def run(
     steps = steps_of(settings.analysis)
     if resume and (directory / REPORT).exists() and not Steps(directory).begun:
         raise OutputError(f"{directory}: its steps were not kept; make them again (--overwrite), or choose another.")
+    if stars is not None:
+        read_catalogue(stars)  # what is refused leaves no folder
     inputs_given = (stars, truth)
     _check(directory, steps, overwrite=overwrite or resume, inputs=inputs_given, with_stars=stars is None)
     _tidy(directory, with_stars=stars is None)

@@ -174,10 +174,10 @@ class Aurora(InWords):
         said = "too few for a drop of [Al/Fe]"
         if np.isfinite(E):
             said = f"[Al/Fe] drops by {drop:.2f} dex at {measured(E, ENERGY)}"
-        known = int(np.isfinite(self.al_fe).sum())
+        known, poor = int(np.isfinite(self.al_fe).sum()), int(self.metal_poor.sum())
         return (
             f"{int(self.mask.sum()):,} pixels in the mask; {known} of {len(self.n_stars)} bins have stars enough; "
-            f"{said}; {int(self.metal_poor.sum())} retrograde bins of low [Fe/H]\n"
+            f"{said}; {poor} retrograde bin{'s' * (poor != 1)} of low [Fe/H]\n"
             f"{int(self.n_stars.sum()):,} stars of the branch"
         )
 

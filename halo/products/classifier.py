@@ -237,6 +237,11 @@ class Classifier(InWords, Measured):
             It is none, or holds what makes no sense.
         """
         names = ("value", "lower", "upper")
+        if "offset" not in table.meta or "E_smoothed" not in table.colnames:
+            raise InputError(
+                f"{where}: not a boundary with intervals; make one with halonmf boundary (--bootstrap above 0), which "
+                "also finds the published line's offset."
+            )
         try:
             low, high = (_plain(table[name], units.kpc * units.km / units.s) for name in ("lower", "upper"))
             free = (_plain(table[name], units.km**2 / units.s**2) for name in ("E_smoothed", "E_lower", "E_upper"))

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -55,18 +56,40 @@ def test_bins_and_pixels_are_those_that_the_stars_suffice_for(small, tmp_path): 
     assert "verdict: not to be trusted" not in done
 
 
-def test_the_job_is_a_shell_script_that_is_requeued_on_75(small, tmp_path):  # noqa: F811
+def test_the_job_is_a_shell_script_of_an_ensemble_that_has_something_to_do(small, tmp_path):  # noqa: F811
     folder, _ = small
     ok("init", folder / "stars.fits", "-o", tmp_path / "s.toml", "--slurm")
     job = (tmp_path / "job.sh").read_text()
     subprocess.run(["bash", "-n", tmp_path / "job.sh"], check=True)
-    assert f"ensemble {folder}/stars.fits -o runs/ --config s.toml --shard $SLURM_ARRAY_TASK_ID/20" in job
-    assert re.search(r"-eq 75 \] && scontrol requeue", job)
+    assert f"ensemble {folder}/stars.fits -o runs/ --config s.toml --shard $SLURM_ARRAY_TASK_ID/4" in job
+    assert tomllib.loads((tmp_path / "s.toml").read_text())["ensemble"]["bootstrap"] == 1000
+
+
+@pytest.mark.parametrize("code", [0, 1, 75])
+def test_the_job_ends_with_the_commands_code_and_is_requeued_on_75_alone(tmp_path, code):
+    for name, does in {"srun": f"exit {code}", "scontrol": f"echo $* > {tmp_path}/requeued"}.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "job.sh").write_text(job_file(Path("stars.fits"), "s.toml"))
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2"}
+    assert subprocess.run(["bash", tmp_path / "job.sh"], env=environment, check=False).returncode == code
+    asked = (tmp_path / "requeued").read_text() if (tmp_path / "requeued").exists() else None
+    assert asked == ("requeue 7_2\n" if code == 75 else None)
+
+
+def test_the_job_finds_the_stars_from_its_own_folder(small, tmp_path, monkeypatch):  # noqa: F811
+    (tmp_path / "stars.fits").write_bytes((small[0] / "stars.fits").read_bytes())
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path)
+    ok("init", "stars.fits", "-o", "run/s.toml", "--slurm")
+    assert "ensemble ../stars.fits -o runs/ --config s.toml" in (tmp_path / "run" / "job.sh").read_text()
+
+
+def test_no_name_is_divided_in_the_comments(written):
+    assert [line for line in written.splitlines() if line.endswith("-")] == []
 
 
 def test_names_with_blanks_are_quoted_in_the_job(tmp_path):
-    from pathlib import Path
-
     (tmp_path / "job.sh").write_text(job_file(Path("my stars.fits"), "a b.toml"))
     subprocess.run(["bash", "-n", tmp_path / "job.sh"], check=True)
     assert "'my stars.fits'" in (tmp_path / "job.sh").read_text()

@@ -5,9 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from halonmf import halo
 from halonmf.halo.io.provenance import now
+from halonmf.halo.stars.catalogue import write_catalogue
+from halonmf.halo.stars.cutflow import CutFlow
+
+from ..helpers.planted import planted
 
 CODE = "from halonmf.cli import main; main()"
 
@@ -33,6 +39,50 @@ def test_standard_output_on_a_full_disk_exits_5_and_says_that_files_are_complete
     assert "Exception ignored" not in done.stderr
     assert list((tmp_path / "mock").glob("allStar*.fits"))
     assert not list((tmp_path / "mock").rglob(".*.tmp"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("asked", [("--help",), ("--version",), ("--schema",), ("fit", "--help")], ids=" ".join)
+def test_help_that_a_full_disk_has_no_room_for_is_one_line_and_5(asked):
+    with Path("/dev/full").open("w") as full:
+        done = halonmf(*asked, stdout=full)
+    assert done.returncode == 5
+    assert [line[:41] for line in done.stderr.splitlines()] == ["halonmf: standard output cannot be written"[:41]]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take names of UTF-8 only")
+def test_files_whose_names_are_no_utf8_are_read_written_and_printed_as_they_are(tmp_path):
+    stars, fit = (os.fsdecode(os.fsencode(tmp_path) + name) for name in (b"/st\xe9rne.fits", b"/f\xe9.h5"))
+    table = planted(1500)[0]
+    table["APOGEE_ID"] = np.arange(len(table)).astype(str)
+    write_catalogue(stars, table, CutFlow(len(table), (), ()), {})
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, *("fit", stars, "-o", fit, "-q", "--bins", "E:4,Lz:4", "--pixels", "10")],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].endswith(b"/f\xe9.h5")
+    (made_from,) = halo.load(fit).provenance["inputs"]
+    assert made_from["name"] == "st\N{REPLACEMENT CHARACTER}rne.fits"
+    assert halonmf("init", stars, "-o", tmp_path / "s.toml", "--slurm").returncode == 0
+    assert b"/st\xe9rne.fits" in (tmp_path / "job.sh").read_bytes()
+
+
+@pytest.mark.parametrize("asked", [("init", "-o"), ("fetch", "sample", "-o"), ("demo",)], ids=" ".join)
+def test_a_name_that_is_too_long_is_refused_in_one_line(asked, tmp_path):
+    done = halonmf(*asked, tmp_path / ("n" * 300 + ".toml"))
+    assert done.returncode == 5
+    assert "nnn" in done.stderr
+    assert "cannot be used (File name too long); choose another place" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_letters_that_the_terminal_lacks_are_escaped(tmp_path):
+    name = tmp_path / "\N{BLACK STAR}.toml"
+    done = halonmf("init", "-o", name, PYTHONIOENCODING="iso8859-1", PYTHONUTF8="0")
+    assert done.returncode == 0, done.stderr
+    assert "\\u2605.toml" in done.stdout
 
 
 @pytest.mark.parametrize("epoch", ["1700000000", "0"])

@@ -182,6 +182,20 @@ def test_a_run_whose_claim_was_taken_over_writes_no_more(tmp_path):
     assert (tmp_path / "run" / "claims" / "run.json").exists()  # the other's
 
 
+def test_a_run_whose_folder_was_removed_says_so(tmp_path):
+    from halonmf.halo.ensembles.worker import compute
+
+    def moved(batches, plan, stars):
+        for i, made in enumerate(compute(batches, plan, stars)):
+            if i == 2:
+                (tmp_path / "run").rename(tmp_path / "elsewhere")
+            yield made
+
+    with pytest.raises(OutputError, match="run: the folder of the run has gone; was it moved or removed"):
+        run(tmp_path / "run", executor=moved)
+    assert not (tmp_path / "run").exists()
+
+
 def test_file_systems_without_hard_links_do(tmp_path, monkeypatch):
     def none(*_):
         raise PermissionError(1, "Operation not permitted")

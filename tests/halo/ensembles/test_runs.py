@@ -17,6 +17,7 @@ from halonmf.halo.ensembles.plan import Part, Plan
 from halonmf.halo.ensembles.run import open_run
 from halonmf.halo.ensembles.sweeps import parse_sweep
 from halonmf.halo.errors import InputError, OutputError, UsageError
+from halonmf.halo.mixtures.settings import Axis
 from halonmf.halo.replicates.setup import Setup
 
 from ..helpers import fake_run as _fake_run
@@ -167,6 +168,10 @@ def test_a_mistake_leaves_no_run_that_would_be_in_the_way(tmp_path):
         ({"keep_factors": True}, "keep_factors: false there, true here"),
         ({"base": Setup(PLAN.base.fit, floor=0.4)}, "floor: 0.5 there, 0.4 here"),
         ({"base": Setup(PLAN.base.fit.replace(tol=1e-4))}, "tol: 1e-05 there, 0.0001 here"),
+        (
+            {"base": Setup(PLAN.base.fit.replace(axes=(Axis("E", 3), Axis("Lz", 2, -1e3, 1e3))))},
+            f"axes: {','.join(map(str, PLAN.base.fit.axes))} there, E:3,Lz:2:-1000:1000 here",
+        ),
         ({"sweeps": PLAN.sweeps[:1]}, "sweep seed: [0, 1, 2] there, none here"),
     ],
 )

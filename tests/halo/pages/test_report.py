@@ -97,6 +97,12 @@ def test_bins_on_one_variable_are_drawn_too():
     assert str(explorer(fit).markup).count('class="bin"') == 6
 
 
+def test_no_zero_of_the_bias_has_a_minus():
+    (sheet,) = (block for block in bias_range("frobenius", 2) if hasattr(block, "rows"))
+    assert any("0.000" in cell for row in sheet.rows for cell in row)
+    assert not [cell for row in sheet.rows for cell in row if "\N{MINUS SIGN}0.000" in cell]
+
+
 def test_the_range_of_the_bias_is_that_of_the_family():
     ours = json.loads(BIAS.read_text())
     measured = json.loads((ROOT / "benchmarks" / "results" / "family.json").read_text())

@@ -194,6 +194,15 @@ def test_units_are_written_with_exponents():
 
 
 @pytest.mark.slow
+def test_captions_of_cards_are_as_wide_as_a_phone(browser, tmp_path):
+    sheet = Sheet("words", "Every number of a table, in a caption " * 3, ("name", "note"), (("a", "long " * 12),))
+    path = tmp_path / "page.html"
+    path.write_text(page(Report("t", "k", (), (Section("s", "S", (sheet,)),), {}, "")), encoding="utf-8")
+    browser.visit(path.as_uri(), 390)
+    assert browser.value("document.querySelector('.cards caption').offsetWidth") > 300
+
+
+@pytest.mark.slow
 def test_a_browser_shows_the_page_without_complaint_on_a_desk_and_on_a_phone(browser, html, tmp_path):
     check_in_browser(browser, html, tmp_path, pictures=2)
 
