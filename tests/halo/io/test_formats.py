@@ -216,6 +216,36 @@ def test_stil_reads_names_units_descriptions_and_ucds(path):
     assert units.Unit(found["E"][0]) == units.km**2 / units.s**2
 
 
+@pytest.fixture(params=FORMS)
+def profile(request, tmp_path):
+    table = QTable({"lower": [-2.0e5] * units.km**2 / units.s**2, "n_stars": [7], "weight_HE": [3.25]})
+    return save_table(tmp_path / f"profile{request.param}", described(table, variable="E"), {"command": "apply"})
+
+
+def test_weights_are_in_counts_of_astropy_in_every_form(profile):
+    found = load_table(profile)
+    assert found["weight_HE"].unit is units.ct
+    assert getattr(found["n_stars"], "unit", None) is None
+    assert "column_units" not in found.meta
+    if profile.suffix == ".fits":
+        header = fits.getheader(profile, 1)
+        assert header["TUNIT3"] == "count"
+        assert units.Unit(header["TUNIT3"], format="fits") == units.ct
+    if profile.suffix == ".vot":
+        field = parse(profile, verify="exception").get_first_table().fields[2]
+        assert str(field.unit) == "ct"
+        assert b'unit="count"' in profile.read_bytes()
+
+
+@needs_stilts
+def test_stil_reads_counts_and_finds_nothing_wrong_with_them(profile):
+    form = {".ecsv": "ecsv", ".vot": "votable", ".fits": "fits"}[profile.suffix]
+    said = stilts("tpipe", f"in={profile}", f"ifmt={form}", "cmd=meta Name Units", "ofmt=csv")
+    assert said.splitlines()[-1] in ("weight_HE,count", "weight_HE,ct")
+    if form == "votable":
+        assert stilts("votlint", str(profile)) == ""
+
+
 @needs_stilts
 def test_stil_reads_the_numbers(path, tmp_path):
     form = {".ecsv": "ecsv", ".vot": "votable", ".fits": "fits"}[path.suffix]
