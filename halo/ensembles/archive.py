@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.atomic import write_bytes
-from ..io.hdf5 import check_seal, first_line, read
+from ..io.hdf5 import Held, check_seal, first_line, read
 from ..io.hdf5_writing import pack
 from ..io.kept import digest
 from ..io.provenance import provenance
@@ -107,6 +107,17 @@ def read_record(path: str | Path) -> dict[str, Any]:
     InputError
         It is no summary, damaged, or another one than was written.
     """
+    return open_arrays(path)[0]
+
+
+def open_arrays(path: str | Path) -> tuple[dict[str, Any], Held]:
+    """Return what an HDF5 summary says of itself, and its arrays.
+
+    Raises
+    ------
+    InputError
+        As `read_record`.
+    """
     attributes, held = read(path)
     try:
         found = json.loads(attributes[RECORD])
@@ -118,4 +129,4 @@ def read_record(path: str | Path) -> dict[str, Any]:
         check_seal(attributes, held)
     except InputError as error:
         raise InputError(f"{path}: {error} Make it again with halonmf summary.") from None
-    return dict(found)
+    return dict(found), held
