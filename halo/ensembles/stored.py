@@ -81,10 +81,16 @@ def _part(held: Held, i: int, said: Mapping[str, Any]) -> Part:
     coordinates: dict[str, Any] = {"accreted": np.flatnonzero(arrays["accreted"][i][places])}
     if LEVEL in arrays:
         coordinates["levels"] = arrays[LEVEL]
-    numbers = (int(arrays[name][i]) for name in ("replicates", "refused", "unconverged"))
-    status, factor = cleaned(arrays["fit_status"][i]), float(arrays["delete_factor"][i])
     return Part(
-        int(said["index"]), cleaned(said["label"]), setup, statistics, counts, coordinates, *numbers, status, factor
+        int(said["index"]),
+        cleaned(said["label"]),
+        setup,
+        statistics,
+        counts,
+        coordinates,
+        *(int(arrays["replicates"][i]), int(arrays["refused"][i]), int(arrays["unconverged"][i])),
+        base_status=cleaned(arrays["fit_status"][i]),
+        factor=float(arrays["delete_factor"][i]),
     )
 
 
@@ -96,7 +102,7 @@ def _first_layout(held: Held, i: int, said: Mapping[str, Any]) -> Part:
     names = _products(arrays)
     statistics = {name: _checked(name, arrays[name], (len(STATISTICS), *arrays[name].shape[1:])) for name in names}
     counts = {name: arrays[f"{name}.counts"] for name in names if f"{name}.counts" in arrays}
-    coordinates = {name: arrays[name] for name in ("levels", "accreted") if name in arrays}
+    coordinates = {str(name): arrays[name] for name in ("levels", "accreted") if name in arrays}
     used = int(statistics["mass_fraction"][STATISTICS.index("n_used")].max())
     factor = float(arrays.get("delete_factor", 1.0))
     label, index = cleaned(said["label"]), int(said["index"])
