@@ -7,7 +7,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..errors import InputError
 from .atomic import write_bytes
+from .reading import check_file
 
 LIST = "made.json"
 """The file that tells it, beside them."""
@@ -32,12 +34,12 @@ def still_there(folder: Path, source: str) -> list[Path]:
         Names all that decides what is in them.
     """
     try:
-        record = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        record = json.loads(check_file(folder / LIST).read_text(encoding="utf-8"))
         if record["source"] != source:
             return []
-        files = {folder / Path(name).name: sha256 for name, sha256 in record["files"].items()}
+        files = {check_file(folder / Path(name).name): sha256 for name, sha256 in record["files"].items()}
         whole = all(hashlib.sha256(path.read_bytes()).hexdigest() == sha256 for path, sha256 in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (InputError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []  # no list, or one that this software did not write: all is made again
     return sorted(files) if whole else []
 

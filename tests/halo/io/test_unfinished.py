@@ -85,7 +85,7 @@ def test_settings_of_any_other_content_are_refused_with_what_to_do(work, text):
 def test_settings_that_are_a_pipe_are_refused_at_once(work):
     (work.folder / SETTINGS).unlink()
     os.mkfifo(work.folder / SETTINGS)
-    with pytest.raises(InputError, match="cannot be read .*; begin again"):
+    with pytest.raises(InputError, match=r"cannot be read .*; begin again"):
         begun(work.folder)
 
 
