@@ -75,6 +75,11 @@ PROMISES: tuple[tuple[str, str, str], ...] = (
         "",
     ),
     ("Forged runs with right checksums are refused.", "ensembles/test_forged", ""),
+    (
+        "Damaged settings and pieces of interrupted work are refused with a remedy, or made again to the same result.",
+        "commands/test_damaged_work",
+        "",
+    ),
     ("No link is followed, no name foreseen.", "io/test_atomic:test_no_link_is_followed_under_the_temporary_name", ""),
     (
         "A claim of a dead process holds nobody up for long.",

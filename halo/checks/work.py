@@ -10,19 +10,19 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..errors import HalonmfError
+from ..errors import HalonmfError, InputError
 from ..fits.engine import resolve_device
 from ..fits.settings import FitSettings
 from ..io.kept import digest
 from ..io.provenance import own_version, plain
-from ..io.unfinished import Unfinished
+from ..io.reading import cleaned
+from ..io.unfinished import AGAIN, Unfinished
 from ..progress import Progress, silent
 from ..stars.variables import values
 from ..stars.weights import weights_of
 
 T = TypeVar("T")
-EARLIER = {"share": "fraction"}
-"""Arrays that an earlier version kept by another name: what it left unfinished goes on."""
+FOREIGN = "holds pieces that this work does not make"
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,13 @@ def do(work: Work[T], keep: Unfinished | str | Path | None = None, progress: Pro
     """
     folder = None if keep is None else keep if isinstance(keep, Unfinished) else Unfinished(Path(keep))
     found: dict[str, np.ndarray] = {}
+    kept = False
     missing = np.ones(work.total, dtype=bool)
 
     def place(first: int, arrays: Mapping[str, np.ndarray]) -> None:
-        count = len(next(iter(arrays.values())))
+        count = len(next(iter(arrays.values()), ()))
+        if first + count > work.total or (found and _form(arrays) != _form(found)):
+            raise InputError(f"{'' if folder is None else folder.folder}: {FOREIGN}; {AGAIN}")
         for name, x in arrays.items():
             if name not in found:
                 found[name] = np.zeros((work.total, *x.shape[1:]), x.dtype)
@@ -118,7 +121,8 @@ def do(work: Work[T], keep: Unfinished | str | Path | None = None, progress: Pro
     if folder is not None:
         folder.begin(work.record)
         for there, saved in folder.load():
-            place(there, {EARLIER.get(name, name): x for name, x in saved.items()})
+            place(there, saved)
+            kept = True
     progress(work.noun, int((~missing).sum()), work.total)
     while missing.any():
         first = int(missing.argmax()) // work.batch * work.batch
@@ -127,10 +131,19 @@ def do(work: Work[T], keep: Unfinished | str | Path | None = None, progress: Pro
         if folder is not None:
             folder.save(first, arrays)
         progress(work.noun, int((~missing).sum()), work.total)
-    product = work.finish(found)
+    try:
+        product = work.finish(found)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        if folder is None or not kept:
+            raise
+        raise InputError(f"{folder.folder}: {FOREIGN} ({cleaned(error, 80)}); {AGAIN}") from error
     if folder is not None and folder is not keep:
         folder.remove()
     return product
+
+
+def _form(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    return {name: (x.dtype, x.shape[1:]) for name, x in arrays.items()}
 
 
 def measure(work: Work[Any]) -> Effort:

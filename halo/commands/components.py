@@ -180,7 +180,7 @@ def eccentricity(
 def members(
     fit: FitFile,
     stars: Stars,
-    output: Annotated[Path, "Catalogue to write.", Option("--output", "-o")] = Path("members.fits"),
+    output: Annotated[Path, "Catalogue or table to write.", Option("--output", "-o")] = Path("members.fits"),
     prior_counts: Annotated[float, "Counts spread over the pixels of each distribution beforehand."] = PRIOR_COUNTS,
     truth: Truth | None = None,
     figure: Figure = None,
@@ -191,7 +191,8 @@ def members(
 
     The probabilities, given a star's bin and its pixels, are the columns P_LE, P_HE, ... of a prepared catalogue, from
     which the next command selects, such as halonmf regions members.fits --cut "P_HE>0.9"; P_accreted too where no
-    component has such a name. [Fe/H] counts once, though it stands in both planes.
+    component has such a name. [Fe/H] counts once, though it stands in both planes. An .ecsv or .vot file has the same
+    columns, for other software.
     """
     from ..mock.truth import read_truth
     from ..products.memberships import memberships, reliability
@@ -200,7 +201,7 @@ def members(
 
     if figure is not None and truth is None:
         raise UsageError("the figure compares probabilities with the truth; give --truth too, or no --figure.")
-    out = Output.catalogue(output, (fit, stars, truth), overwrite, figure=figure)
+    out = Output.table(output, (fit, stars, truth), overwrite, figure=figure)
     found = opened(fit)
     with Terminal(quiet) as progress, compiling(quiet), stage(progress, "memberships"):
         result = memberships(found, read_catalogue(stars).table, prior_counts=prior_counts)

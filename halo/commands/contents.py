@@ -21,6 +21,8 @@ from ..units import ENERGY
 WIDTH = 110
 SHOWN = 4
 """Of long lists so many are shown."""
+MOST, DETAILS = 13, ("  mean over bins ", "  mean energy ")
+"""Of the lines of a summary so many are shown, and last those that begin so."""
 
 
 @dataclass(frozen=True)
@@ -148,20 +150,20 @@ def _table(table: Any) -> Contents:
 
 
 def _summary_file(path: Path) -> Contents:
-    from ..ensembles.archive import read_record
-    from ..fits.verdict import Verdict
+    from ..ensembles.stored import read_summary
 
-    record = read_record(path)
-    labels = [str(each.get("label", "")) for each in record.get("setups", ())]
-    judged = Verdict.from_record(record["verdict"]) if "verdict" in record else None
+    summary, said = read_summary(path)
+    labels = [part.label for part in summary.parts]
+    numbers = summary.describe().splitlines()
+    if said["schema"] == 1:
+        del numbers[0]  # how many replicates were left out, which such a file does not know
     lines = [
         f"summary of an ensemble: {len(labels)} configuration{'s' * (len(labels) != 1)}, "
-        f"intervals {cleaned(record.get('interval', '?'))}",
-        _wrapped("configurations", [label or "base" for label in labels]),
-        "" if judged is None else judged.describe(),
+        f"intervals {cleaned(summary.interval)}",
+        *_shortened(numbers),
     ]
-    facts = {"configurations": labels, "interval": record.get("interval"), "verdict": record.get("verdict")}
-    return Contents("summary", tuple(lines), facts, dict(record.get("provenance") or {}))
+    facts = {"configurations": labels, **summary.record()}
+    return Contents("summary", tuple(lines), facts, dict(said.get("provenance") or {}))
 
 
 def _folder(path: Path) -> Contents:
@@ -195,7 +197,7 @@ def _ensemble(path: Path) -> Contents:
     }
     if run.complete:
         summary = summarise(run)
-        lines += summary.describe().splitlines()[: 15 - len(lines) - 2]
+        lines += _shortened(summary.describe().splitlines())
         facts["verdict"] = None if summary.verdict is None else summary.verdict.record()
     else:
         lines.append("go on with halonmf ensemble ... --resume")
@@ -229,6 +231,13 @@ def _paper(path: Path, scores: Path) -> Contents:
         f"page: {path / 'report.html'}",
     ]
     return Contents("paper", tuple(lines), {"sample": sample, "scores": words, "files": count}, record)
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    """Return the lines of a summary that tell most: fractions and the first crossings."""
+    first = [line for line in lines if not line.startswith(DETAILS)]
+    more = len(lines) - MOST + 1
+    return lines if len(lines) <= MOST else [*first[: MOST - 1], f"... {more} more lines: halonmf summary"]
 
 
 def _flow(flow: Any) -> str:

@@ -254,8 +254,7 @@ KINDS: dict[str, tuple[Key, ...]] = {
     "summary": (
         Key("kind", TEXT, "What it is."),
         Key("configurations", NAMES, "Their labels."),
-        Key("interval", maybe(TEXT), "Type of the intervals."),
-        Key("verdict", VERDICT, "How far the fit of the base is to be trusted."),
+        *RESULTS_OF_A_RUN,
     ),
     "ensemble": (
         Key("kind", TEXT, "What it is."),

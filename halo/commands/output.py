@@ -144,10 +144,18 @@ class Output:
         return self._wrote(save_fit(self.at(name), made, overwrite=self.overwrite))
 
     def save_stars(self, table: Any, cutflow: Any, record: Mapping[str, Any]) -> Path:
-        """Write a prepared catalogue with its cut-flow and provenance."""
-        from ..stars.catalogue import write_catalogue
+        """Write stars with their cut-flow and provenance: as FITS a prepared catalogue, as anything else a table."""
+        from ..orbits.convention import stated
+        from ..products.record import flow_record
+        from ..stars.catalogue import CONVENTION, write_catalogue
 
-        return self._wrote(write_catalogue(self.path, table, cutflow, record, overwrite=self.overwrite))
+        if self.path.suffix.lower() in CATALOGUES:
+            if self.convention is not None and stated(record) is None:  # of orbits that the command does not compute
+                record = {**record, CONVENTION: self.convention.record()}
+            return self._wrote(write_catalogue(self.path, table, cutflow, record, overwrite=self.overwrite))
+        table = table.copy(copy_data=False)
+        table.meta["cutflow"] = flow_record(cutflow)
+        return self.save(table, record)
 
     def draw(self, draw: Callable[[Any], Picture], record: Mapping[str, Any]) -> None:
         """Write the figure that was asked for; without a name draw nothing and load no matplotlib.

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..fits.intervals import RECOMMENDED, interval_type
 from ..io.atomic import FITS, write_bytes
-from ..io.hdf5 import check_seal, read
+from ..io.hdf5 import Held, check_seal, read
 from ..io.hdf5 import said as said_in
 from ..io.hdf5_writing import pack
 from ..io.kept import digest
@@ -114,6 +114,17 @@ def read_record(path: str | Path) -> dict[str, Any]:
     InputError
         It is no summary, damaged, or another one than was written.
     """
+    return open_arrays(path)[0]
+
+
+def open_arrays(path: str | Path) -> tuple[dict[str, Any], Held]:
+    """Return what an HDF5 summary says of itself, and its arrays.
+
+    Raises
+    ------
+    InputError
+        As `read_record`.
+    """
     attributes, held = read(path)
     try:
         found = json.loads(attributes[RECORD])
@@ -125,4 +136,4 @@ def read_record(path: str | Path) -> dict[str, Any]:
         check_seal(attributes, held)
     except InputError as error:
         raise InputError(f"{path}: {error} Make it again with halonmf summary.") from None
-    return dict(found)
+    return dict(found), held

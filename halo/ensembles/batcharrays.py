@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..fits.fit import component_names
 from ..io import hdf5_writing
 from ..io.hdf5 import Held
@@ -23,12 +23,13 @@ from ..replicates.labelled import (
     PERCENTILE,
     REPLICATE,
     abundances_of,
+    axis_of,
     coordinates_of_axes,
     described,
 )
 from .plan import Part
 
-BASE, SAMPLE, BOUNDS = "base_", "sample_", "_bounds"
+BASE, SAMPLE, EDGES, BOUNDS = "base_", "sample_", "edges_", "_bounds"
 _IN_AXES = {LEVEL: "levels", PERCENTILE: "percentiles"}
 _PREFIXES = {"replicates": "", "base": BASE, "coordinates": SAMPLE}
 _OF_FULL = "full sample, "
@@ -57,6 +58,43 @@ class Computed:
     failure: str = ""
 
 
+def unlike(computed: Sequence[Computed]) -> dict[str, dict[str, str]]:
+    """Return how arrays are called that are not called so in the file, by group: names of HDF5 are plain.
+
+    Raises
+    ------
+    UsageError
+        Two of a configuration have the same plain name, such as those of columns ``a-b`` and ``a_b``.
+    """
+    found = {}
+    for group, one in zip(_groups([one.part for one in computed]), computed, strict=True):
+        abundances = abundances_of([*(one.base or one.replicates)])
+        own: dict[str, str] = {}
+        for kind, prefix in _PREFIXES.items():
+            for name, value in getattr(one, kind).items():
+                along = kind == "coordinates" and name.startswith(EDGES) and np.ndim(value) == 1
+                made = _bounds_in_file(name, abundances) if along else f"{prefix}{_in_file(name)}"
+                if own.setdefault(made, name) != name:
+                    raise UsageError(f"{own[made]} and {name} have one name in files, {made}; rename a column.")
+        renamed = {made: name for made, name in own.items() if _own_name(made) != name}
+        if renamed:
+            found[group] = renamed
+    return found
+
+
+def _bounds_in_file(name: str, abundances: set[str]) -> str:
+    """Return what the bounds of an axis are called in a file, by the name of its edges."""
+    of = name.removeprefix(EDGES)
+    return f"{axis_of(of, pixels=of in abundances)}{BOUNDS}"
+
+
+def _own_name(name: str) -> str:
+    """Return what an array of this name in a file is called."""
+    if name.endswith(BOUNDS):
+        return f"{EDGES}{_of_bounds(name)}"
+    return name.removeprefix(SAMPLE).removeprefix(BASE).replace(AGAINST, ":")
+
+
 def pack(computed: Sequence[Computed]) -> bytes:
     """Return the results of a batch as HDF5; the same results give the same bytes."""
     content = Labels({}, heading("halonmf batch of an ensemble", {"command": "ensemble"}))
@@ -68,11 +106,13 @@ def labelled(one: Computed) -> Labels:
     """Return the results of one configuration as labelled arrays."""
     known = one.base or one.replicates
     mass = np.shape(known["mass_fraction"]) if "mass_fraction" in known else ()
-    arrays = coordinates_of_axes(one.coordinates, abundances_of([*known]), component_names(mass[-1]) if mass else ())
+    abundances = abundances_of([*known])
+    arrays = coordinates_of_axes(one.coordinates, abundances, component_names(mass[-1]) if mass else ())
     if one.part.count:
         numbers = np.arange(one.part.first, one.part.first + one.part.count)
         arrays[REPLICATE] = Labelled((REPLICATE,), numbers, "number of the replicate")
-    kept = {f"edges_{of}" for of in map(_of_bounds, arrays) if of} | {
+    edges = [name for name in one.coordinates if name.startswith(EDGES)]
+    kept = {name for name in edges if _bounds_in_file(name, abundances) in arrays} | {
         name for axis, name in _IN_AXES.items() if axis in arrays
     }
     sizes = Labels(arrays).sizes
@@ -128,8 +168,14 @@ def _groups(parts: Sequence[Part]) -> Iterator[str]:
         seen.add(part.setup)
 
 
-def unpack(image: bytes, parts: Sequence[Part], failures: Sequence[str]) -> tuple[Computed, ...]:
-    """Return what `pack` was given.
+def unpack(
+    image: bytes,
+    parts: Sequence[Part],
+    failures: Sequence[str],
+    *,
+    called: Mapping[str, Mapping[str, str]] = {},
+) -> tuple[Computed, ...]:
+    """Return what `pack` was given; `called` is what `unlike` returned.
 
     Raises
     ------
@@ -142,27 +188,27 @@ def unpack(image: bytes, parts: Sequence[Part], failures: Sequence[str]) -> tupl
     if foreign:
         raise InputError(f"has data of the name {foreign[0]}, which no batch has; such files are refused.")
     return tuple(
-        _computed(part, held.groups.get(name, Held({})), failure)
+        _computed(part, held.groups.get(name, Held({})), failure, called.get(name, {}))
         for part, name, failure in zip(parts, names, failures, strict=True)
     )
 
 
-def _computed(part: Part, held: Held, failure: str) -> Computed:
+def _computed(part: Part, held: Held, failure: str, called: Mapping[str, str]) -> Computed:
     found: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in _PREFIXES}
     for name, array in held.arrays.items():
-        own = name.replace(AGAINST, ":")
+        own = called.get(name) or _own_name(name)
         if name in _IN_AXES:
             found["coordinates"][_IN_AXES[name]] = array
         elif name in held.scales:
             continue
         elif name.startswith(SAMPLE):
-            found["coordinates"][own.removeprefix(SAMPLE)] = array
+            found["coordinates"][own] = array
         elif name.startswith(BASE):
-            found["base"][own.removeprefix(BASE)] = array
+            found["base"][own] = array
         elif name.endswith(BOUNDS):
             if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] != 2:
                 raise InputError(f"has {name} {array.shape}, no bounds of bins; such files are refused.")
-            found["coordinates"][f"edges_{_of_bounds(name)}"] = edges_of(array)
+            found["coordinates"][own] = edges_of(array)
         else:
             found["replicates"][own] = array
     return Computed(part, found["replicates"], found["base"], found["coordinates"], failure)

@@ -67,6 +67,9 @@ def encode(run: str, index: int, computed: Sequence[Computed]) -> bytes:
         "parts": [[one.part.setup, one.part.first, one.part.count] for one in computed],
         "failures": {str(one.part.setup): one.failure[:_REASON] for one in computed if one.failure},
     }
+    called = batcharrays.unlike(computed)
+    if called:
+        record["names"] = called
     body = batcharrays.pack(computed)
     return _head(json.dumps(record, sort_keys=True).encode(), body) + body
 
@@ -92,7 +95,11 @@ def decode(image: bytes) -> tuple[Header, tuple[Computed, ...]]:
     """
     header, record = _open(image)
     failures = [header.failures.get(part.setup, "") for part in header.parts]
-    parse = batcharrays.unpack if header.schema > 1 else partial(batcharrays.unpack_first, texts=record["texts"])
+    parse = (
+        partial(batcharrays.unpack, called=record.get("names", {}))
+        if header.schema > 1
+        else partial(batcharrays.unpack_first, texts=record["texts"])
+    )
     computed = parse(image[header.size :], header.parts, failures)
     for one in computed:
         number = one.part.count
@@ -131,6 +138,8 @@ def _open(image: bytes) -> tuple[Header, dict[str, Any]]:
         if _head(record, memoryview(image)[size:], schema) != image[:size]:
             raise InputError("has another checksum than it should: the file is damaged")
         said = json.loads(record)
+        if not all(isinstance(x, str) for one in said.get("names", {}).values() for x in one.values()):
+            raise ValueError("names that are no texts")
         header = Header(
             run=str(said["run"]),
             index=int(said["index"]),

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 from ..errors import HalonmfError, InputError
 from ..fits.engine import one_thread
 from ..fits.fit import fit
 from ..fits.verdict import Verdict
 from ..io.atomic import write_bytes
+from ..io.provenance import plain, settings_sha256
+from ..io.reading import check_file, cleaned
 from .run import VERDICT, Run
+
+SEAL = "sha256"
+"""The entry that holds the checksum of all others."""
+LARGEST = 2**20
+"""Most bytes of the file."""
 
 
 def judge(run: Run, stars: Path) -> Verdict | None:
@@ -43,7 +52,8 @@ def judge(run: Run, stars: Path) -> Verdict | None:
             found = fit(read_stars(stars), run.plan.base.fit).verdict
     except HalonmfError:
         return None
-    record = {"halonmf": "verdict", "run": run.sha256, "verdict": found.record()}
+    record: dict[str, Any] = {"halonmf": "verdict", "run": run.sha256, "verdict": plain(found.record())}
+    record[SEAL] = settings_sha256(record)
     write_bytes(run.folder / VERDICT, (json.dumps(record, indent=1, sort_keys=True) + "\n").encode(), overwrite=True)
     return found
 
@@ -57,12 +67,17 @@ def read_verdict(run: Run) -> Verdict | None:
         It is damaged.
     """
     path = run.folder / VERDICT
+    again = "remove it and run again with --resume."
     try:
+        if os.path.lexists(path) and check_file(path).stat().st_size > LARGEST:
+            raise ValueError("too long")
         record = json.loads(path.read_text(encoding="utf-8"))
+        if record.pop(SEAL, None) not in (None, settings_sha256(record)):  # files of earlier versions have none
+            raise ValueError("another checksum than it should have")
         return Verdict.from_record(record["verdict"]) if record["run"] == run.sha256 else None
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: damaged ({error}); remove it and run again with --resume.") from None
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {again}") from None
+    except (InputError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path}: damaged ({cleaned(error, 120)}); {again}") from None

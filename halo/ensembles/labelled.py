@@ -110,6 +110,9 @@ def _attributes(summary: Summary, record: Mapping[str, Any]) -> dict[str, str | 
         "groups": [
             {"label": group.label, "members": [parts[i].index for i in group.members]} for group in summary.groups
         ],
+        "run": summary.run,
+        "failed": dict(summary.failed),
+        "missing": summary.missing,
         **({"provenance": record} if record else {}),
         **({} if summary.verdict is None else {"verdict": summary.verdict.record()}),
     }

@@ -46,7 +46,7 @@ def aurora_maps(result: Aurora, boundary: Boundary | None = None, name: str = "L
         interpolation="none", cmap="gray", vmin=1, vmax=2,
     )  # fmt: skip
     look.label(first, PLANE.x, PLANE.y)
-    first.set_title(f"the branch in {name}: {result.n_stars.sum():,} stars")
+    first.set_title(f"the branch in {look.words(name)}: {result.n_stars.sum():,} stars")
     quantities = ((second, result.drawn_mean[0], "90th percentile of [Al/Fe] [dex]"),
                   (third, result.drawn_mean[1], "median [Fe/H] [dex]"))  # fmt: skip
     for axes, x, text in quantities:

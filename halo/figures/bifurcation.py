@@ -65,7 +65,8 @@ def branches(stars: Any, result: Bifurcation, images: Chemistry | None = None) -
     ]
     if result.region:
         shade = COLOURS.get(result.region, look.LOW)
-        handles.append(Line2D([], [], marker=".", ls="none", c=shade, ms=7, label=f"{result.region} by [Al/Fe]"))
+        text = f"{look.words(result.region)} by [Al/Fe]"
+        handles.append(Line2D([], [], marker=".", ls="none", c=shade, ms=7, label=text))
     top.legend(handles=handles, loc="lower left")
     _branch_numbers(figure.add_subplot(grid[0, 2]), result)
     for j, name in enumerate(ACTIONS):

@@ -62,7 +62,7 @@ def _in_errors(panel: Any, rows: list[Any]) -> None:
     for at, place in zip(off[~inside], y[~inside], strict=True):
         panel.plot(np.sign(at) * FARTHEST, place, ls="none", marker="<" if at < 0 else ">", c="0.2", ms=7)
     panel.tick_params(axis="y", which="both", left=False, right=False)
-    panel.set_yticks(y, [row.name for row in rows])
+    panel.set_yticks(y, [look.words(row.name) for row in rows])
     panel.set(
         xlim=(-1.08 * FARTHEST, 1.08 * FARTHEST), xlabel="(b $-$ a) / standard error", ylim=(-0.7, len(rows) - 0.3)
     )

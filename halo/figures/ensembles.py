@@ -25,7 +25,7 @@ from ..replicates.table import subjects as of_kind
 from ..stars.published_line import belokurov_kravtsov
 from . import captions
 from .picture import Picture, styled
-from .style import AROUND, LINES, colours, label, scale
+from .style import AROUND, LINES, colours, label, scale, words
 from .style import ticks as set_ticks
 from .subjects import Line, Subject, alone, subjects
 
@@ -254,7 +254,7 @@ def setups(summary: Summary) -> Picture:
         shade = colours(len(part.names))[-1]
         axes.plot([low, high], [i, i], c=shade, lw=1.6, alpha=0.6)
         axes.plot(base, i, "o", c=shade, ms=4)
-    axes.set_yticks(range(len(parts)), [part.label for part in parts], fontsize=7.5)
+    axes.set_yticks(range(len(parts)), [words(part.label) for part in parts], fontsize=7.5)
     axes.minorticks_off()
     axes.set_ylim(len(parts) - 0.4, -0.6)
     last = {part.reading.label for part in parts}

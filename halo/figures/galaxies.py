@@ -75,7 +75,7 @@ def simulations(
     handles: list[Any] = [Patch(fc=shade, label=text) for shade, text in ((IN_SITU, "in situ"), (ACCRETED, "accreted"))]
     for galaxy, style in zip(galaxies, _styles(len(galaxies)), strict=True):
         wide = galaxy.galaxy.name in (thick or ())
-        handles.append(Line2D([], [], c="0.3", ls=style, lw=3.2 if wide else 1.5, label=galaxy.galaxy.name))
+        handles.append(Line2D([], [], c="0.3", ls=style, lw=3.2 if wide else 1.5, label=look.words(galaxy.galaxy.name)))
     if fit:
         handles.append(Line2D([], [], c="0.3", marker="o", ls="none", label="components of the fit"))
     figure.legend(handles=handles, loc="outside upper center", ncols=min(6, len(handles)))

@@ -123,14 +123,14 @@ def energies(
     for j, name in enumerate(result.names):
         style: dict[str, Any] = {"color": shades[name], "linestyle": DASHES.get(name, "-")}
         density, error = result.density[j], result.density_error[j]
-        second.stairs(density, result.edges / unit, lw=2, label=f"{name}  ({result.n_stars[j]:,})", **style)
+        second.stairs(density, result.edges / unit, lw=2, label=f"{look.words(name)}  ({result.n_stars[j]:,})", **style)
         offset = (j - 1.5) * 0.06 * (middle[1] - middle[0])
         second.errorbar(middle + offset, density, error, fmt="none", ecolor=shades[name], elinewidth=1.2)
         if j > 0:
             ratio, spread = result.ratio[j], result.ratio_error[j]
             third.errorbar(
                 middle + offset, ratio, spread, marker=look.MARKERS[j], ms=5, lw=1.8, elinewidth=1.2,
-                label=f"{result.names[0]} / {name}", **style,
+                label=f"{look.words(result.names[0])} / {look.words(name)}", **style,
             )  # fmt: skip
     for axes, text in ((second, "fraction of the stars per $10^5$ km$^2$ s$^{-2}$"), (third, "ratio of the fractions")):
         look.label(axes, "E")
@@ -171,9 +171,8 @@ def _outline(axes: Axes, regions: Any, *, label: bool) -> None:
         axes.add_patch(Polygon(region.polygon, closed=True, fc="none", ec=shades[region.name], lw=2.2, ls=dashes))
         if label:
             x, y = region.polygon.mean(axis=0)
-            axes.text(
-                x, y, region.name, c=shades[region.name], ha="center", va="center", fontweight="bold", path_effects=RIM
-            )
+            style = {"c": shades[region.name], "ha": "center", "va": "center", "fontweight": "bold"}
+            axes.text(x, y, look.words(region.name), path_effects=RIM, **style)
 
 
 def _zoom(axes: Axes, regions: Any, chemistry: Chemistry) -> None:

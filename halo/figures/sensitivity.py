@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from ..checks.movements import SHOWN, Sensitivity, said
 from ..fits.intervals import COVERAGE
 from .picture import Picture, styled
-from .style import HIGH, LOW
+from .style import HIGH, LOW, words
 
 _LABELS = {
     "accreted fraction": (100.0, "accreted fraction [%]"),
@@ -69,7 +69,7 @@ def _bars(axes: Any, found: Sensitivity, name: str) -> None:
         each = [base + factor * found.moved(row, name) for row in found.alone if row.choice == choice]
         axes.plot(each, np.full(len(each), place), "|", c="k", ms=7, mew=0.9)
     axes.axvline(base, c="k", lw=0.8)
-    axes.set_yticks(range(len(order)), order)
+    axes.set_yticks(range(len(order)), list(map(words, order)))
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.tick_params(axis="y", which="both", length=0)
     axes.set_xlabel(text)

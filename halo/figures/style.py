@@ -12,6 +12,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from ..io.reading import cleaned
 from ..stars.variables import ELEMENTS, known, ratio
 
 LOW, HIGH = "#2166ac", "#b2182b"
@@ -39,6 +40,8 @@ LINES = (
     *((0, (9, 1.5)), (0, (4, 1, 1, 1, 1, 1)), (0, (3, 3))),
 )
 """Of components in their order: low and high energy are equally light, and without colour only these differ."""
+LONGEST = 40
+"""Characters of a foreign name that are shown."""
 AROUND = "_around"
 """Name of lines that are read with another of their colour, which they go around; legends leave such names out."""
 WEIGHTS, FRACTIONS, DENSITY = "YlOrRd", "RdBu", "YlGnBu"
@@ -62,9 +65,15 @@ def scale(name: str) -> Scale:
         unit = r"km$^2$ s$^{-2}$" if name == "E" else r"kpc km s$^{-1}$"
         return Scale(factor, f"${symbol}$ [$10^{int(np.log10(factor))}$ {unit}]")
     found = known(name)
-    label = name if found is None else found.label
+    label = words(name) if found is None else found.label
     abundances = {"FE_H", "M_H", "ALPHA_M", *(f"{x}_FE" for x in ELEMENTS)}
     return Scale(1.0, f"{label} [dex]" if name in abundances or ratio(name) is not None else label)
+
+
+def words(text: str) -> str:
+    """Return a foreign name, of a column or a region, as figures show it: short, and not taken for mathematics."""
+    shown = cleaned(text, LONGEST).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown  # legends leave names out that begin so
 
 
 def label(axes: Axes, x: str | None = None, y: str | None = None) -> None:

@@ -26,9 +26,9 @@ def labelled(fit: Fit) -> Labels:
 
     Arrays ``W`` (bin, component), ``H`` (component, pixel), ``V`` (bin, pixel), ``n_stars`` and ``bin_energy`` (bin),
     ``mean_energy`` (component), ``edges_1`` and ``edges_2``, ``rows`` (star) and ``columns`` (star, plane), ``weights``
-    (star) of weighted stars, and `DERIVED`; coordinates ``component`` and ``plane``, of bins the lower and upper edges
-    of each variable, of pixels the plane and the centre. The attributes ``settings``, ``cutflow``, ``outcome`` and
-    ``provenance`` are JSON.
+    (star) of weighted stars, and `DERIVED`; coordinates ``component``, ``plane`` and ``bin``, of bins the lower and
+    upper edges and the centre in each variable, of pixels the plane and the centre. The attributes ``settings``,
+    ``cutflow``, ``outcome`` and ``provenance`` are JSON.
     """
     mixtures = fit.mixtures
     variables = [axis.variable for axis in mixtures.bins.axes]
@@ -56,6 +56,7 @@ def labelled(fit: Fit) -> Labels:
         **_edges(fit, variables),
         **labels("component", fit.names, "component, in order of increasing mean energy"),
         **labels("plane", list(map(str, mixtures.chemistry.planes)), "abundance plane, y against x"),
+        "bin": Labelled(("bin",), np.arange(len(W), dtype=np.int32), "number of the bin, by which rows name it"),
     }
     if mixtures.weights is not None:
         arrays["weights"] = Labelled(("star",), mixtures.weights, "weight of the star", PURE)
@@ -119,14 +120,13 @@ def _has_energy(fit: Fit) -> bool:
 
 
 def _bins(fit: Fit, variables: list[str]) -> dict[str, Labelled]:
-    bounds = fit.mixtures.bins.bounds
-    return {
-        f"{plain_name(name)}_{side}": Labelled(
-            ("bin",), bounds[:, i, j], f"{side} edge of the bin: {in_words(name)}", unit_in_files(name)
-        )
-        for i, name in enumerate(variables)
-        for j, side in enumerate(("lower", "upper"))
-    }
+    found = {}
+    for name, (lower, upper) in zip(variables, fit.mixtures.bins.bounds.transpose(1, 2, 0), strict=True):
+        each = {"lower edge": lower, "upper edge": upper, "centre": 0.5 * (lower + upper)}
+        for what, x in each.items():
+            words = f"{what} of the bin: {in_words(name)}"
+            found[f"{plain_name(name)}_{what.split()[0]}"] = Labelled(("bin",), x, words, unit_in_files(name))
+    return found
 
 
 def _edges(fit: Fit, variables: list[str]) -> dict[str, Labelled]:

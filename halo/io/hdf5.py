@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5ds, h5f, h5g, h5l, h5o, h5s, h5t
+from h5py import h5a, h5d, h5ds, h5f, h5g, h5i, h5l, h5o, h5r, h5s, h5t
 
 from ..errors import InputError
 from .reading import check_file, first_line
@@ -29,6 +29,10 @@ WIDE = 4
 
 SEAL = "sha256"
 """The attribute that holds the checksum of all data sets, their texts, and all other attributes."""
+COVERS, EVERYTHING = "sha256_covers", "attributes, data sets, texts, axes"
+"""The attribute by which the checksum covers the scales of every data set too; files of earlier versions lack it."""
+AXES, REFERENCES = b"DIMENSION_LIST", h5py.vlen_dtype(h5py.ref_dtype)
+"""The attribute of a data set that refers to the scale of each of its axes, and what it holds for each."""
 BOOLEAN = "dtype"
 """The attribute by which small integers are truth values."""
 
@@ -51,12 +55,15 @@ class Held:
         Those of the arrays that are coordinates of an axis.
     groups : dict of str to Held
         Groups in it.
+    axes : dict of str to tuple of str
+        The scales that are attached to the arrays, where the checksum covers them.
     """
 
     arrays: dict[str, np.ndarray]
     texts: dict[str, dict[str, str]] = field(default_factory=dict)
     scales: frozenset[str] = frozenset()
     groups: dict[str, Held] = field(default_factory=dict)
+    axes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class _Opened(NamedTuple):
@@ -84,15 +91,18 @@ def check_seal(attributes: Mapping[str, Any], held: Held) -> bool:
     if SEAL not in attributes:
         return False
     rest = {name: attributes[name] for name in attributes if name != SEAL}
-    if attributes[SEAL] != checksum(rest, held.arrays, held.texts):
+    if attributes[SEAL] != checksum(rest, held.arrays, held.texts, held.axes):
         raise InputError("has another checksum than it should: the file is damaged, or was changed by hand.")
     return True
 
 
 def checksum(
-    attributes: Mapping[str, Any], arrays: Mapping[str, np.ndarray], texts: Mapping[str, Mapping[str, str]]
+    attributes: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    texts: Mapping[str, Mapping[str, str]],
+    axes: Mapping[str, tuple[str, ...]],
 ) -> str:
-    """Return the checksum of a file's attributes, its arrays, and what stands with these."""
+    """Return the checksum of a file's attributes, its arrays, what stands with these, and their axes where known."""
     total = hashlib.sha256()
 
     def add(*parts: bytes) -> None:
@@ -101,17 +111,23 @@ def checksum(
 
     for name in sorted(attributes):
         value = attributes[name]
-        add(name.encode(), value if isinstance(value, bytes) else str(value).encode())
+        add(_raw(name), value if isinstance(value, bytes) else _raw(str(value)))
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])  # with one axis where there is none, as in all files so far
         if array.dtype.kind == "U":
-            add(name.encode(), f"text {array.shape}".encode(), *(text.encode() for text in array.ravel().tolist()))
+            add(_raw(name), f"text {array.shape}".encode(), *map(_raw, array.ravel().tolist()))
         else:
             little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-            add(name.encode(), f"{little.dtype.str} {array.shape}".encode(), little.tobytes())
+            add(_raw(name), f"{little.dtype.str} {array.shape}".encode(), little.tobytes())
         for key, text in sorted(texts.get(name, {}).items()):
-            add(key.encode(), text.encode())
+            add(_raw(key), _raw(text))
+        if name in axes:
+            add(AXES, *map(_raw, axes[name]))
     return total.hexdigest()
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")  # names and attributes may be any bytes
 
 
 def unpack(image: bytes) -> Held:
@@ -173,10 +189,10 @@ def held(file: h5py.File) -> Held:
         A link that leads elsewhere, a group, data kept elsewhere, objects, texts without a fixed length, more than
         `LARGEST` bytes, or more than the file's size can unpack to. All of it is checked before anything is read.
     """
-    return _held(file.id, whole=True)
+    return _held(file.id, whole=True, with_axes=COVERS in file.attrs)
 
 
-def _held(root: Any, *, whole: bool) -> Held:
+def _held(root: Any, *, whole: bool, with_axes: bool = False) -> Held:
     # whole: with the texts, and no groups; otherwise groups in the root, but none in these
     found: dict[str, dict[str, _Opened]] = {"": {}}
     room, number = LARGEST, 0
@@ -200,7 +216,8 @@ def _held(root: Any, *, whole: bool) -> Held:
                 found[group][plain] = _Opened(data, shape, dtype, scale)
     read = {group: _read(these, whole) for group, these in found.items()}
     top = read.pop("")
-    return Held(top.arrays, top.texts, top.scales, read)
+    axes = {name: _axes(name, one) for name, one in found[""].items()} if with_axes else {}
+    return Held(top.arrays, top.texts, top.scales, read, axes)
 
 
 def _names(group: Any) -> list[str]:
@@ -210,7 +227,7 @@ def _names(group: Any) -> list[str]:
 
 
 def _opened(group: Any, name: str) -> Any:
-    raw = name.encode("utf-8", "surrogateescape")
+    raw = _raw(name)
     if group.links.get_info(raw).type != h5l.TYPE_HARD:
         raise InputError(f"{name} is a link out of the data set tree; such files are refused.")
     return h5o.open(group, raw)
@@ -263,3 +280,21 @@ def _texts(data: Any) -> dict[str, str]:
             note.read(value, mtype=kind)
             found[name] = value.item().decode("utf-8", "replace")
     return found
+
+
+def _axes(name: str, one: _Opened) -> tuple[str, ...]:
+    """Return the names of the scales of a data set's axes, empty where one has none; of a scale its own."""
+    if one.scale:
+        return (name,)
+    number = len(one.shape)
+    if not h5a.exists(one.data, AXES):
+        return ("",) * number
+    note = h5a.open(one.data, AXES)
+    kind = note.get_type()
+    if kind.get_class() != h5t.VLEN or not kind.get_super().equal(h5t.STD_REF_OBJ) or note.shape != (number,):
+        raise InputError(f"{name} has {AXES.decode()} of another kind; such files are refused.")
+    refers = np.empty(number, REFERENCES)
+    note.read(refers, mtype=h5t.py_create(REFERENCES))
+    # a reference leads to another object of the file, of which no more than the name is asked
+    each = [[h5i.get_name(h5r.dereference(to, one.data)) or b"" for to in several] for several in refers]
+    return tuple(b",".join(several).removeprefix(b"/").decode("utf-8", "surrogateescape") for several in each)

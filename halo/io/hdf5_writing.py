@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5ds, h5f, h5g, h5p, h5r, h5s, h5t
 
-from .hdf5 import BOOLEAN, SEAL, checksum
+from .hdf5 import AXES, BOOLEAN, COVERS, EVERYTHING, REFERENCES, SEAL, checksum
 from .labelled import Labelled, Labels
 
 SMALLEST_PACKED = 1000
@@ -26,7 +26,6 @@ NOT_A_VARIABLE = "This is a netCDF dimension but not a netCDF variable."
 FORMAT = (h5f.LIBVER_V18, h5f.LIBVER_V110)
 """Any HDF5 since 1.8 reads it; its headers have checksums."""
 _NUMBER = itertools.count()
-_REFERENCES = h5py.vlen_dtype(h5py.ref_dtype)
 _USE = np.dtype([("dataset", h5py.ref_dtype), ("dimension", "<i4")])
 
 
@@ -43,8 +42,7 @@ def pack(content: Labels, *, compressed: bool = True, sealed: bool = False, grou
     compressed : bool
         Compress large arrays.
     sealed : bool
-        Add the attribute `SEAL` with the checksum of everything in the root, but for the references between data sets
-        and scales.
+        Add the attribute `SEAL` with the checksum of everything in the root, and `COVERS`, which says so.
     groups : dict of str to Labels
         Of further groups, each with axes of its own.
 
@@ -65,6 +63,7 @@ def pack(content: Labels, *, compressed: bool = True, sealed: bool = False, grou
         _fill(root, content, compressed)
         attributes = dict(content.attributes)
         if sealed:
+            attributes[COVERS] = EVERYTHING
             attributes[SEAL] = checksum(attributes, *_stored(content))
         for key, value in attributes.items():
             root.attrs[key] = value
@@ -82,9 +81,12 @@ def pack(content: Labels, *, compressed: bool = True, sealed: bool = False, grou
         file.close()
 
 
-def _stored(content: Labels) -> tuple[dict[str, np.ndarray], dict[str, dict[str, str]]]:
+def _stored(
+    content: Labels,
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, str]], dict[str, tuple[str, ...]]]:
     arrays = {name: array.values for name, array in content.arrays.items()}
-    return arrays, {name: texts(content, name) for name in arrays}
+    axes = {name: array.axes for name, array in content.arrays.items()}
+    return arrays, {name: texts(content, name) for name in arrays}, axes
 
 
 def texts(content: Labels, name: str) -> dict[str, str]:
@@ -127,17 +129,17 @@ def _attach(content: Labels, made: Mapping[str, Any], scales: Mapping[str, Any])
     users: dict[str, list[tuple[Any, int]]] = {axis: [] for axis in scales}
     references = {axis: h5r.create(scale, b".", h5r.OBJECT) for axis, scale in scales.items()}
     lists: dict[tuple[str, ...], np.ndarray] = {}
-    kind, held = h5t.py_create(_REFERENCES, logical=True), h5t.py_create(_REFERENCES)
+    kind, held = h5t.py_create(REFERENCES, logical=True), h5t.py_create(REFERENCES)
     for name, data in made.items():
         axes = content.arrays[name].axes
         if not axes or axes == (name,):
             continue
         if axes not in lists:
-            lists[axes] = np.empty(len(axes), _REFERENCES)
+            lists[axes] = np.empty(len(axes), REFERENCES)
             for i, axis in enumerate(axes):
                 lists[axes][i] = np.empty(1, h5py.ref_dtype)
                 lists[axes][i][0] = references[axis]
-        h5a.create(data, b"DIMENSION_LIST", kind, _space((len(axes),))).write(lists[axes], mtype=held)
+        h5a.create(data, AXES, kind, _space((len(axes),))).write(lists[axes], mtype=held)
         own = h5r.create(data, b".", h5r.OBJECT)
         for i, axis in enumerate(axes):
             users[axis].append((own, i))

@@ -7,8 +7,10 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..errors import InputError
 from .atomic import write_bytes
 from .provenance import sha256_of
+from .reading import check_file
 
 LIST = "made.json"
 """The file that tells it, beside them."""
@@ -33,12 +35,12 @@ def still_there(folder: Path, source: str) -> list[Path]:
         Names all that decides what is in them.
     """
     try:
-        record = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        record = json.loads(check_file(folder / LIST).read_text(encoding="utf-8"))
         if record["source"] != source:
             return []
-        files = {folder / Path(name).name: sha256 for name, sha256 in record["files"].items()}
+        files = {check_file(folder / Path(name).name): sha256 for name, sha256 in record["files"].items()}
         whole = all(sha256_of(path) == sha256 for path, sha256 in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (InputError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []  # no list, or one that this software did not write: all is made again
     return sorted(files) if whole else []
 

@@ -23,13 +23,12 @@ from astropy.utils.exceptions import AstropyWarning
 from ..errors import InputError, OutputError
 from .atomic import CATALOGUES, VOTABLES, write_atomically, write_bytes
 from .columns import described, renamed
-from .hdf5 import first_line
 from .hdus import from_hdu, table_hdu, unknown_units, write_sealed
 from .opening import BLOCK, open_fits
 from .packed import beginning
 from .part import as_unit
 from .provenance import plain
-from .reading import check_file, cleaned, kind_of
+from .reading import check_file, cleaned, first_line, kind_of
 from .votable import from_votable, to_votable
 
 SEAL = "content_sha256"
@@ -44,6 +43,7 @@ TABLE, METADATA, UNITS = "table", "METADATA", "column_units"
 """What a FITS table calls itself, its extension of metadata, and the entry for units that a format does not know."""
 _HEAD, _COMMENT = re.compile(r"(?:#.*\n)*"), re.compile(r"^[^\S\n]*#[^\s\"]*(?=\s)", re.MULTILINE)
 _WITHIN = re.compile(r"^[^\S\n]*(#|$(?!\Z))", re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ZEROS = "0" * 64
 _SEALED_INFO = re.compile(rf'(name="{SEAL}" value=")([0-9a-f]{{64}})'.encode())
 _SEALED = re.compile(rf"^(# .*{SEAL}: '?)([0-9a-f]{{64}})\b", re.MULTILINE)
@@ -62,6 +62,9 @@ def save_table(path: str | Path, table: Table, provenance: Mapping[str, Any], *,
     path = Path(path)
     table = described(table.copy(copy_data=False), str(provenance.get("command", "")))
     table.meta["provenance"] = plain(provenance)
+    odd = [name for name in table.colnames if _CONTROL.search(name)]
+    if odd:
+        raise OutputError(f"{path}: column {cleaned(odd[0], 60)!r} has control characters in its name; rename it.")
     suffix = path.suffix.lower()
     write = _as_fits if suffix in CATALOGUES else _as_votable if suffix in VOTABLES else _as_ecsv
     try:
@@ -114,6 +117,10 @@ def _as_fits(table: Table) -> bytes:
     missing = [x.name for x in table.itercols() if x.dtype.kind == "b" and np.any(getattr(x, "mask", False))]
     if missing:
         raise ValueError(f"truth values are missing in {', '.join(missing)}, for which FITS has no place")
+    folded = [name.strip().upper() for name in table.colnames]
+    alike = [name for name, own in zip(table.colnames, folded, strict=True) if folded.count(own) > 1]
+    if alike:
+        raise ValueError(f"FITS takes the columns {' and '.join(map(repr, alike))} for one")
     primary = fits.PrimaryHDU()
     primary.header["HALONMF"] = (TABLE, "what this file is")
     primary.header["SCHEMA"] = (SCHEMA, "version of the file layout")

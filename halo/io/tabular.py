@@ -118,6 +118,11 @@ def _csv(path: Path) -> Part:
         except (csv.Error, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be read as CSV ({cleaned(error, 200)}).") from error
     refuse_twice(path, names)
+    odd = next((name for name in names if "\n" in name or "\r" in name), None)
+    if odd is not None:
+        raise InputError(
+            f"{path}: a column's name has several lines ({cleaned(odd, 60)}); give it one of a single line."
+        )
 
     def read(wanted: Sequence[str], _: Told | None) -> Table:
         # by its name astropy would take a comment for the header

@@ -18,9 +18,10 @@ from ..errors import InputError, OutputError, UsageError
 from .atomic import check_inside, make_folder, remove, write_bytes
 from .hdf5 import check_seal, read
 from .hdf5_writing import pack
+from .kept import digest
 from .labelled import Labelled, Labels
 from .provenance import differing, plain
-from .reading import cleaned
+from .reading import check_file, cleaned
 
 SETTINGS = "settings.json"
 SUFFIX = ".partial"
@@ -29,6 +30,8 @@ LAYOUT = 1
 """Version of the layout; another one is refused, and the work is begun again."""
 LARGEST = 2**24
 """Most bytes of settings that are read."""
+AGAIN = "begin again by removing the folder (--overwrite without --resume does)."
+"""What to do where it cannot be gone on with."""
 PIECE = "piece"
 """The leading axis of all arrays."""
 _NAMES = ("[0-9]*-[0-9]*.h5", ".[0-9]*-[0-9]*.h5.*.tmp", f".{SETTINGS}.*.tmp", SETTINGS)
@@ -85,11 +88,12 @@ class Unfinished:
             check_inside(self.folder)
             return
         there = self._settings()
-        changed = [f"{name}: {_say(a)} there, {_say(b)} here" for name, a, b in differing(there, self._record)]
+        differs = differing(there, self._record)
+        changed = [f"{cleaned(name, 60)}: {_say(a)} there, {_say(b)} here" for name, a, b in differs]
         if changed:
             raise UsageError(
                 f"{self.folder}: holds unfinished work with other settings: {'; '.join(changed[:5])}. "
-                "Go on with those, or begin again by removing the folder (--overwrite without --resume does)."
+                f"Go on with those, or {AGAIN}"
             )
 
     def load(self) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
@@ -98,7 +102,7 @@ class Unfinished:
             try:
                 said, held = read(path)
                 first, count = int(said["first"]), int(said["count"])
-                if check_seal(said, held) and path.name == _name(first, count):
+                if check_seal(said, held) and path.name == _name(first, count) and said["work"] == self._identity:
                     yield first, held.arrays
             except (InputError, KeyError, ValueError, TypeError):
                 continue  # made again, and written over
@@ -117,8 +121,14 @@ class Unfinished:
             write_bytes(self.folder / SETTINGS, text.encode(), overwrite=True)
         count = len(next(iter(arrays.values())))
         own = {name: Labelled((PIECE, *(f"{name}_{i}" for i in range(1, x.ndim))), x) for name, x in arrays.items()}
-        image = pack(Labels(own, {"first": first, "count": count}), compressed=False, sealed=True)
+        said: dict[str, str | int] = {"first": first, "count": count, "work": self._identity}
+        image = pack(Labels(own, said), compressed=False, sealed=True)
         write_bytes(self.folder / _name(first, count), image, overwrite=True)
+
+    @property
+    def _identity(self) -> str:
+        """Name the work, so that a file of another one that came into the folder counts as missing."""
+        return digest(json.dumps(self._record, sort_keys=True).encode())
 
     def remove(self) -> None:
         """Remove the folder, if it is there: the result has been saved, or is not wanted.
@@ -138,15 +148,14 @@ class Unfinished:
 
     def _settings(self) -> dict[str, Any]:
         path = self.folder / SETTINGS
-        again = "begin again by removing the folder (--overwrite without --resume does)."
         try:
-            if path.stat().st_size > LARGEST:
+            if check_file(path).stat().st_size > LARGEST:
                 raise ValueError("too long")
             record = json.loads(path.read_text(encoding="utf-8"))
             if record["halonmf"] != "unfinished" or record["layout"] != LAYOUT:
                 raise ValueError("another layout")
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InputError(f"{path}: cannot be read ({cleaned(error, 80)}); {again}") from None
+        except (InputError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InputError(f"{path}: cannot be read ({cleaned(error, 80)}); {AGAIN}") from None
         return dict(record)
 
 

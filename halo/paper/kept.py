@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..io.atomic import make_folder, remove, write_bytes
 from ..io.kept import digest
 from ..io.provenance import describe_input, libraries, own_version, plain, sha256_of
+from ..io.reading import check_file
 from ..io.tables import load_table
 from ..simulations.particles import Galaxy
 from .blocks import Sheet
@@ -31,6 +32,8 @@ SCHEMA = 2
 """Version of these files; with another one all is made again."""
 LARGEST = 2**26
 """Most bytes of such a file."""
+SEAL = "sha256"
+"""The entry of such a file that holds the checksum of all others."""
 CODE = (".py", ".toml", ".tsv", ".csv", ".mplstyle", ".cu", ".cuh")
 """Files of this software that can change a product; the page is made again in any case."""
 
@@ -80,7 +83,7 @@ class Steps:
         try:
             if record is None or record["source"] != self._source(name):
                 return None
-            files = {self._inside(path): sha256 for path, sha256 in record["files"].items()}
+            files = {check_file(self._inside(path)): sha256 for path, sha256 in record["files"].items()}
             if any(sha256_of(path) != sha256 for path, sha256 in files.items()):
                 return None
             return _left(self.directory, record)
@@ -104,7 +107,8 @@ class Steps:
             **_plain(left.part),
         }
         make_folder(self.directory / STEPS)
-        text = json.dumps(record, indent=1, default=_number) + "\n"
+        record = json.loads(json.dumps(record, default=_number))
+        text = json.dumps({**record, SEAL: _checksum(record)}, indent=1) + "\n"
         write_bytes(self._path(name), text.encode(), overwrite=True)
 
     def forget(self, steps: Iterable[str]) -> None:
@@ -132,12 +136,12 @@ class Steps:
     def _record(self, name: str) -> dict[str, Any] | None:
         path = self._path(name)
         try:
-            if path.stat().st_size > LARGEST:
+            if check_file(path).stat().st_size > LARGEST:
                 return None
             record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            return record if record.pop(SEAL) == _checksum(record) else None
+        except (InputError, OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
             return None
-        return record if isinstance(record, dict) else None
 
     def _inside(self, name: str) -> Path:
         path = Path(name)
@@ -186,6 +190,10 @@ def code() -> str:
     roots = (Path(__file__).parents[1], Path(str(engine.origin)).parent)
     files = sorted(path for root in roots for path in root.rglob("*") if path.suffix in CODE and path.is_file())
     return digest(*(path.name.encode() + path.read_bytes() for path in files))
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    return digest(json.dumps(record, sort_keys=True).encode())
 
 
 def _plain(part: Part) -> dict[str, Any]:

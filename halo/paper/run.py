@@ -11,11 +11,12 @@ from typing import Any
 from astropy.io import fits
 
 from .. import figures
-from ..errors import HalonmfError, OutputError, UsageError
+from ..errors import HalonmfError, InputError, OutputError, UsageError
 from ..fits.engine import resolve_device
 from ..fits.store import save_fit
 from ..io.atomic import check_output, make_folder, remove, remove_temporary
 from ..io.provenance import plain, provenance
+from ..io.reading import check_file
 from ..io.tables import save_table, save_text
 from ..mock.survey import ALLSTAR, ASTRONN, MEMBERS, TRUTH, make
 from ..mock.truth import FIRST_MODEL
@@ -276,7 +277,7 @@ def _is_made(folder: Path, settings: PaperSettings) -> bool:
     """Return whether an earlier run left this very mock: it is drawn from its seed, and takes a while."""
     try:
         for name in (ALLSTAR, ASTRONN, TRUTH):
-            header = fits.getheader(folder / name, 1)
+            header = fits.getheader(check_file(folder / name), 1)
             primary = {**fits.getheader(folder / name, 0), **header}
             known = (
                 primary["MOCKSEED"],
@@ -286,7 +287,7 @@ def _is_made(folder: Path, settings: PaperSettings) -> bool:
             )
             if known != (settings.seed, False, settings.rows, settings.model):
                 return False
-    except (OSError, KeyError):
+    except Exception:  # missing, or damage of any kind: it is made again
         return False
     return (folder / MEMBERS).is_dir()
 
@@ -294,9 +295,9 @@ def _is_made(folder: Path, settings: PaperSettings) -> bool:
 def _left_before(directory: Path) -> set[str]:
     """Return the files that an earlier run's scoreboard names, none outside its own folders."""
     try:
-        files = json.loads((directory / SCORES).read_text(encoding="utf-8"))["files"]
+        files = json.loads(check_file(directory / SCORES).read_text(encoding="utf-8"))["files"]
         return own_files(name for named in files.values() for name in named)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+    except (InputError, OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return set()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import UsageError
 from ..fits.reading import LAST
 from ..fits.settings import FitSettings
 from ..products.histograms import PERCENTILES
@@ -75,5 +76,10 @@ def coordinates(sample: Sample, settings: FitSettings) -> dict[str, np.ndarray]:
             inside = places.index[:, i]
             found[f"n_stars_{name}"] = np.bincount(inside[inside >= 0] - places.first[name], minlength=len(bins))
     for name in settings.chemistry.variables:
+        if name == "boundary" or name in places.bins:
+            raise UsageError(
+                f"the images are of {name}, against which an ensemble's products have bins of their own; give the "
+                "column another name, or leave it out of the planes."
+            )
         found[f"edges_{name}"] = settings.chemistry.edges(name)
     return found

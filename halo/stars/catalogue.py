@@ -12,7 +12,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import QTable, Table
 
-from ..errors import InputError
+from ..errors import InputError, OutputError
 from ..io.atomic import write_atomically
 from ..io.columns import STARS, described
 from ..io.fits import LAYOUT, open_fits
@@ -38,6 +38,10 @@ CARDS = ("POTENTL", "ZEROPNT", "SUN")
 """Cards of the header that say the same to whoever opens the file elsewhere."""
 HISTOGRAM, LONGEST_PATH = 40, 80
 """Bins of the histogram of E in notebooks, and most characters of a path there and in consoles."""
+ODD_NAME = "It is strongly recommended that column names"
+"""How astropy begins to warn of columns that are called as their survey called them."""
+WIDEST = 68
+"""Most characters of a column's name, which must fit into a card of the header."""
 REQUIRED = ("APOGEE_ID", "E")
 """Columns that every prepared catalogue has."""
 
@@ -148,6 +152,12 @@ def write_catalogue(
     path = Path(path)
     if cutflow.passed != len(table):
         raise ValueError(f"cutflow must end with the table's {len(table)} stars, got {cutflow.passed}.")
+    odd = [name for name in table.colnames if not (name.isascii() and name.isprintable() and 0 < len(name) <= WIDEST)]
+    if odd:
+        raise OutputError(
+            f"{path}: FITS has no column called {cleaned(odd[0], 60)!r}; names have 1 to {WIDEST} ASCII characters. "
+            "Give it another name in the mapping, or in your table."
+        )
     text = json.dumps(plain({**labels(table), **provenance}), sort_keys=True)
     table = table.copy(copy_data=False)
     primary = fits.PrimaryHDU()
@@ -159,12 +169,16 @@ def write_catalogue(
     others = [
         (name, x, "") for name, x in table.meta.items() if name not in (SURVEY, MOVED, *CARDS) and _is_card(name, x)
     ]
-    stars = table_hdu(described(table, STARS), "STARS", [*others, *cards])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ODD_NAME)
+        stars = table_hdu(described(table, STARS), "STARS", [*others, *cards])
     flow = table_hdu(cutflow.to_table(), "CUTFLOW")
     record = fits.BinTableHDU(Table({"json": np.array([text.encode("ascii")])}), name="PROVENANCE")
 
     def write(temporary: Path) -> None:
-        write_sealed(fits.HDUList([primary, stars, flow, record]), temporary)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ODD_NAME)
+            write_sealed(fits.HDUList([primary, stars, flow, record]), temporary)
 
     return write_atomically(path, write, overwrite=overwrite)
 
@@ -217,6 +231,7 @@ def _read(path: Path) -> Catalogue:
             raise InputError(f"{path}: damaged ({cleaned(', '.join(wrong))} is no table); prepare it again.")
         with warnings.catch_warnings():
             warnings.simplefilter("error", fits.verify.VerifyWarning)
+            warnings.filterwarnings("ignore", ODD_NAME)
             # checked while the file is open: a flipped bit must not become a star
             damaged = [hdu.name for hdu in hdus if not hdu.verify_checksum()]
             table = described(from_hdu(hdus["STARS"]), STARS)

@@ -52,11 +52,20 @@ def test_a_sealed_fit_without_names_of_axes_opens_is_verified_and_is_saved_with_
 def test_an_old_summary_opens_and_one_bit_of_it_is_still_noticed(tmp_path):
     path = shutil.copy(GOLDEN.parent / "summary-layout-1.h5", tmp_path / "summary.h5")
     assert [one["label"] for one in read_record(path)["setups"]] == ["pixels=4"]
-    assert contents(path).kind == "summary"
+    found = contents(path)
+    assert found.kind == "summary"
+    assert any(line.startswith("  mass fraction HE ") for line in found.lines)
+    assert any("HE 50 % against E" in line for line in found.lines)
+    assert "refused" not in found.describe()
     with h5py.File(path, "a") as file:
         file["0000.mass_fraction"][0, 0] += 1e-9
     with pytest.raises(InputError, match="another checksum"):
         read_record(path)
+
+
+def test_an_old_summary_without_a_seal_tells_the_spread_over_its_configurations():
+    said = contents(GOLDEN / "runs" / "summary.h5").describe()
+    assert "over 2 configurations" in said
 
 
 def test_old_tables_open():

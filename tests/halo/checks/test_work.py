@@ -9,7 +9,7 @@ from halonmf import halo
 from halonmf.halo.checks import injection, penalties, stability
 from halonmf.halo.checks.effort import WORKS, effort
 from halonmf.halo.checks.work import do, measure
-from halonmf.halo.errors import UsageError
+from halonmf.halo.errors import InputError, UsageError
 from halonmf.halo.io.unfinished import Unfinished
 from halonmf.halo.mixtures.settings import Chemistry
 
@@ -98,27 +98,39 @@ def test_a_damaged_batch_is_made_again(stars, tmp_path):
     same(halo.search(stars, COARSE, **choices, keep=kept.folder), whole)
 
 
-@pytest.mark.parametrize("check", ["search", "stability"], indirect=True)
-def test_what_an_earlier_version_kept_by_another_name_goes_on(check, stars, tmp_path, monkeypatch):
-    function, choices = check
-    whole = function(stars, COARSE, **choices)
+FORGED = {
+    "text": lambda x: np.full(x.shape, "x"),
+    "another shape": lambda x: np.zeros((*x.shape, 2)),
+    "too many": lambda x: np.concatenate([x] * 5),
+    "none": None,
+}
+
+
+@pytest.mark.parametrize("which", ["one", "all"])
+@pytest.mark.parametrize("forged", FORGED)
+def test_pieces_that_the_work_does_not_make_are_refused_with_what_to_do(stars, tmp_path, monkeypatch, forged, which):
+    monkeypatch.setattr(penalties, "BATCH", 10)
+    work = penalties.search_work(stars, COARSE, draws=20, number=2)
     kept = Unfinished(tmp_path / "kept")
-    save = Unfinished.save
+    do(work, kept)
+    pieces = list(kept.load())
+    for first, arrays in pieces if which == "all" else pieces[:1]:
+        change = FORGED[forged]
+        changed = {"held_out": arrays["held_out"]} if change is None else {n: change(x) for n, x in arrays.items()}
+        kept.save(first, changed)
+    with pytest.raises(InputError, match=r"kept: holds pieces that this work does not make.*; begin again by removing"):
+        halo.search(stars, COARSE, draws=20, number=2, keep=kept.folder)
 
-    def as_before(self, first, arrays):
-        save(self, first, {"share" if name == "fraction" else name: x for name, x in arrays.items()})
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Unfinished, "save", as_before)
-        with pytest.raises(StoppedError):
-            function(stars, COARSE, **choices, keep=kept, progress=stop_after(4))
-    assert kept.begun
-    held = [arrays for _, arrays in kept.load()]
-    assert all("share" in arrays and "fraction" not in arrays for arrays in held)
-    told = Recorded()
-    same(function(stars, COARSE, **choices, keep=kept, progress=told), whole)
-    assert told.said[0][1] >= 4
-    assert len([*kept.load()]) > len(held)
+def test_pieces_of_another_check_are_made_again(stars, tmp_path, monkeypatch):
+    monkeypatch.setattr(penalties, "BATCH", 1)
+    whole = halo.search(stars, COARSE, draws=8, number=2)
+    kept, others = Unfinished(tmp_path / "kept"), Unfinished(tmp_path / "others")
+    do(penalties.search_work(stars, COARSE, draws=8, number=2), kept)
+    do(stability.stability_work(stars, COARSE, starts=2, bins=(), pixels=()), others)
+    for path in others.folder.glob("0*.h5"):
+        path.replace(kept.folder / path.name)
+    same(halo.search(stars, COARSE, draws=8, number=2, keep=kept.folder), whole)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1000])

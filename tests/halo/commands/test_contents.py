@@ -77,6 +77,67 @@ def test_a_run_that_is_not_whole_says_how_to_go_on(made, tmp_path):
     assert json.loads(ok("info", tmp_path / "run", "--json"))["complete"] is False
 
 
+def test_a_summary_file_tells_the_fractions_and_crossings_of_its_folder(made):
+    folder, file = (ok("info", made[kind]).splitlines() for kind in ("ensemble", "summary"))
+    assert folder[1:-1] == file[1:-1]
+    assert any(line.startswith("  mass fraction HE ") and ", se " in line for line in file)
+    assert any("HE 50 % against E" in line for line in file)
+    whole = halo.summarise(made["ensemble"]).record()
+    found = json.loads(ok("info", made["summary"], "--json"))
+    assert [found[name] for name in ("run", "interval", "failed", "missing")] == [whole["run"], "centred", {}, []]
+    (right,), (setup,) = whole["setups"], found["setups"]
+    assert {"mass_fraction", "mean_energy", "crossing_E"} <= set(setup["products"])
+    for name, product in setup["products"].items():
+        assert product == right["products"][name]
+    for name in ("crossing_E", "crossing_z"):
+        assert setup["crossings"][name] == right["crossings"][name]
+
+
+def test_a_summary_of_several_configurations_tells_each_and_the_spread(made, tmp_path):
+    sweep = ("--sweep", "components=2,3", "--sweep", "seed=0:2")
+    options = ("--bootstrap", 3, "--bins", "E:4", "--pixels", 8, "--no-figures", "--quiet")
+    ok("ensemble", made["prepared catalogue"], "-o", tmp_path / "run", *sweep, *options)
+    folder, file = (ok("info", tmp_path / "run" / name).splitlines() for name in ("", "summary.h5"))
+    assert folder[1:-1] == file[1:-1]
+    assert any("components=3" in line for line in file)
+    assert file[-2].startswith("... ")
+
+
+def test_a_summary_of_an_unfinished_run_says_so(made, tmp_path):
+    from halonmf.halo.ensembles.archive import archive
+
+    options = ("--bootstrap", 3, "--bins", "E:4", "--pixels", 8, "--no-figures", "--quiet", "--batch", 2)
+    ok("ensemble", made["prepared catalogue"], "-o", tmp_path / "run", "--sweep", "seed=0:2", *options)
+    max((tmp_path / "run" / "batches").iterdir()).unlink()
+    archive(tmp_path / "run")
+    assert json.loads(ok("info", tmp_path / "run" / "summary.h5", "--json"))["missing"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda record: record.update(setups=[]), "no configuration"),
+        (lambda record: record.update(statistics=["base"]), "its statistics are others"),
+        (lambda record: record["setups"][0]["setup"]["fit"].update(components=10**9), "components, of 2"),
+        (lambda record: record.update(setups=7), "damaged or incomplete"),
+        (lambda record: record.update(failed=[1]), "damaged or incomplete"),
+        (lambda record: record["setups"].append(record["setups"][0]), "damaged or incomplete"),
+    ],
+)
+def test_a_forged_summary_is_refused_in_a_line(made, tmp_path, change, says):
+    forged = tmp_path / "summary.h5"
+    forged.write_bytes(made["summary"].read_bytes())
+    with h5py.File(forged, "a") as file:
+        record = json.loads(file.attrs["record"])
+        change(record)
+        file.attrs["record"] = json.dumps(record)
+        del file.attrs["sha256"]
+    result = run("info", forged)
+    assert result.exit_code == 3
+    assert says in result.output
+    assert "Traceback" not in result.output
+
+
 def test_a_summary_that_was_changed_is_refused(made, tmp_path):
     changed = tmp_path / "summary.h5"
     changed.write_bytes(made["summary"].read_bytes())

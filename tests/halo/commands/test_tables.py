@@ -90,6 +90,25 @@ def test_the_catalogue_of_members_says_what_its_columns_are(small, tmp_path):  #
     assert faults(table, "stars") == []
 
 
+@pytest.mark.parametrize("form", ["ecsv", "vot", "fits"])
+def test_members_are_the_same_stars_in_every_form(small, tmp_path, form):  # noqa: F811
+    folder, _ = small
+    inputs = folder / "fit.h5", folder / "stars.fits"
+    ok("members", *inputs, "-o", tmp_path / "right.fits")
+    ok("members", *inputs, "-o", tmp_path / f"members.{form}")
+    right, found = halo.load(tmp_path / "right.fits"), halo.load(tmp_path / f"members.{form}")
+    table = found.table if form == "fits" else found
+    assert table.colnames == right.table.colnames
+    for name in ("APOGEE_ID", "E", "P_HE", "bin"):
+        np.testing.assert_array_equal(np.asarray(table[name]), np.asarray(right.table[name]))
+        assert table[name].unit == right.table[name].unit
+    assert faults(table, "stars") == []
+    if form != "fits":
+        assert table.meta["cutflow"]["passed"] == right.cutflow.passed == len(table)
+        assert table.meta["provenance"]["command"] == "members"
+        assert table.meta["convention"] == right.table.meta["convention"]
+
+
 def test_all_tables_of_a_split_say_what_their_columns_are(small, tmp_path):  # noqa: F811
     folder, _ = small
     ok("split", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "four", "--bootstrap", 3, "--quiet")
@@ -104,3 +123,10 @@ def test_all_tables_of_a_split_say_what_their_columns_are(small, tmp_path):  # n
 def test_a_catalogue_of_real_stars_says_what_its_columns_are(tmp_path):
     ok("prepare", ALLSTAR, ASTRONN, "-o", tmp_path / "stars.fits", "-q")
     assert faults(halo.load(tmp_path / "stars.fits").table, "stars") == []
+
+
+def test_members_state_what_their_energies_are_measured_in(small, tmp_path):  # noqa: F811
+    folder, _ = small
+    ok("members", folder / "fit.h5", folder / "stars.fits", "-o", tmp_path / "members.fits")
+    stars, members = (halo.load(path).convention for path in (folder / "stars.fits", tmp_path / "members.fits"))
+    assert members == stars is not None

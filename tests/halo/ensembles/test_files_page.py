@@ -66,7 +66,7 @@ def test_the_example_runs(folder, monkeypatch):
 def test_every_data_set_of_a_fit_is_described(folder):
     described, _ = names_of("A fit")
     with xarray.open_dataset(folder / "fit.h5", engine="h5netcdf") as fit:
-        assert {*fit.variables} - {"Lz_lower", "Lz_upper"} == described - {"weights", "AL_FE:FE_H"}
+        assert {*fit.variables} - {"Lz_lower", "Lz_upper", "Lz_centre"} == described - {"weights", "AL_FE:FE_H"}
 
 
 def test_every_data_set_of_a_summary_is_described(folder):

@@ -13,7 +13,8 @@ from halonmf.halo.ensembles.plan import Part
 from halonmf.halo.ensembles.rows import Summary
 from halonmf.halo.ensembles.statistics import OVER, STATISTICS
 from halonmf.halo.ensembles.summary import groups, summarise_setup
-from halonmf.halo.mixtures.settings import Chemistry
+from halonmf.halo.errors import InputError, UsageError
+from halonmf.halo.mixtures.settings import Axis, Chemistry, Plane
 from halonmf.halo.replicates.replicate import begin, reduce
 from halonmf.halo.replicates.setup import Setup
 
@@ -174,3 +175,56 @@ def test_two_parts_of_one_configuration_in_one_batch_keep_apart(computed):
     _, again = batchfile.decode(batchfile.encode("0", 0, parts))
     assert [one.part for one in again] == [one.part for one in parts]
     assert all(one.replicates.keys() == computed[0].replicates.keys() for one in again)
+
+
+ODD = "a$b_c$\\frac{<b>é"
+
+
+def odd_setup(name):
+    planes = (Plane("FE_H", name), Plane("FE_H", "AL_FE"))
+    ranges = (("FE_H", (-2.5, 0.7)), (name, (-0.2, 0.5)), ("AL_FE", (-0.6, 0.6)))
+    return Setup(SMALL.replace(chemistry=Chemistry(planes, ranges, pixels=8), axes=(Axis(name, 3),)))
+
+
+def test_columns_of_any_name_go_through_a_batch_and_a_summary(tmp_path):
+    stars = planted(1500)[0]
+    stars[ODD] = np.asarray(stars["MG_FE"])
+    base = begin(stars, odd_setup(ODD))
+    one = Computed(Part(0, 0, 4), reduce(base, 0, 4), base.products, base.coordinates)
+    content = batchfile.encode("0", 0, [one])
+    _, (again,) = batchfile.decode(content)
+    for kind in ("replicates", "base", "coordinates"):
+        had, has = getattr(one, kind), getattr(again, kind)
+        assert had.keys() == has.keys()
+        for name, x in had.items():
+            np.testing.assert_array_equal(has[name], x, strict=True)
+    assert f"track_FE_H:{ODD}" in again.base
+    part = summarise_setup(0, "", odd_setup(ODD), again.base, again.coordinates, again.replicates)
+    assert f"percentile_{ODD}" in Summary((part,)).table()["product"].tolist()
+    found = opened(image(Summary((part,)), {}), tmp_path / "summary.h5")
+    assert any("frac" in name for name in found)
+
+
+def test_two_columns_that_would_have_one_name_in_files_are_refused():
+    stars = planted(1500)[0]
+    stars["a-b"], stars["a_b"] = np.asarray(stars["MG_FE"]), np.asarray(stars["MG_FE"])
+    planes = (Plane("FE_H", "a-b"), Plane("FE_H", "a_b"))
+    ranges = (("FE_H", (-2.5, 0.7)), ("a-b", (-0.2, 0.5)), ("a_b", (-0.2, 0.5)))
+    base = begin(stars, Setup(SMALL.replace(chemistry=Chemistry(planes, ranges, pixels=8))))
+    one = Computed(Part(0, 0, 0), {}, base.products, base.coordinates)
+    with pytest.raises(UsageError, match=r"have one name in files, .*; rename a column"):
+        batchfile.encode("0", 0, [one])
+
+
+@pytest.mark.parametrize("names", [3, [1], {"configuration_000000": 3}, {"configuration_000000": {"loss": 3}}])
+def test_names_of_a_batch_that_are_none_are_refused(computed, names, monkeypatch):
+    monkeypatch.setattr(batchfile.batcharrays, "unlike", lambda computed: names)
+    with pytest.raises(InputError, match="header that cannot be read"):
+        batchfile.decode(batchfile.encode("0", 0, computed[:1]))
+
+
+def test_images_of_a_variable_that_products_are_binned_in_are_refused():
+    stars = planted(1500)[0]
+    planes, ranges = (Plane("FE_H", "e"),), (("FE_H", (-2.5, 0.7)), ("e", (0.0, 1.0)))
+    with pytest.raises(UsageError, match="the images are of e, against which"):
+        begin(stars, Setup(SMALL.replace(chemistry=Chemistry(planes, ranges, pixels=8))))

@@ -59,7 +59,7 @@ def test_the_file_opens_as_what_to_xarray_returns(tmp_path, choices):
     fit = halo.fit(planted(1500)[0], pixels=6, selection="all", **{"bins": "E:3,Lz:2", **choices})
     halo.save(tmp_path / "fit.h5", fit)
     found = opened(tmp_path / "fit.h5")
-    del found.attrs["sha256"]
+    del found.attrs["sha256"], found.attrs["sha256_covers"]
     xarray.testing.assert_identical(found, halo.load(tmp_path / "fit.h5").to_xarray())
 
 
@@ -70,6 +70,30 @@ def test_each_star_lies_between_the_edges_of_its_bin(whole):
         low, high = (whole[f"{name}_{side}"].values[whole.rows.values[inside]] for side in ("lower", "upper"))
         x = np.asarray(table[name])[inside]
         assert np.all((low <= x) & (x <= high))
+
+
+def test_bins_are_found_by_their_number_and_by_where_they_are(whole):
+    fit = planted_fit()
+    bins, fractions = fit.mixtures.bins, fit.W / fit.W.sum(axis=1, keepdims=True)
+    assert whole.bin.values.tolist() == list(range(25))
+    np.testing.assert_array_equal(whole.fraction.sel(bin=[7, 3], component="HE"), fractions[[7, 3], 1])
+    for i, name in enumerate(("E", "Lz")):
+        np.testing.assert_array_equal(whole[f"{name}_centre"], bins.bounds[:, i].mean(axis=1))
+    bound = whole.fraction.where(whole.E_centre < -1.6e5, drop=True)
+    assert 0 < bound.sizes["bin"] < 25
+    assert bound.bin.values.tolist() == np.flatnonzero(whole.E_centre.values < -1.6e5).tolist()
+    inside = whole.rows[whole.rows >= 0]
+    of_stars = whole.fraction.sel(bin=inside, component="HE")
+    np.testing.assert_array_equal(of_stars, fractions[inside.values, 1])
+
+
+def test_bins_can_be_given_an_index_by_where_they_are(whole):
+    of_energy = whole.set_xindex("E_centre")
+    first = whole.E_centre.values[0]
+    assert of_energy.sel(E_centre=first).bin.values.tolist() == np.flatnonzero(whole.E_centre == first).tolist()
+    both = whole.drop_vars("bin").set_xindex(["E_centre", "Lz_centre"])
+    one = both.fraction.sel(E_centre=first, Lz_centre=whole.Lz_centre.values[2], component="HE")
+    assert float(one.squeeze()) == float(whole.fraction.sel(bin=2, component="HE"))
 
 
 def test_pixels_unfold_into_the_images_of_the_fit(whole):

@@ -216,6 +216,36 @@ def test_stil_reads_names_units_descriptions_and_ucds(path):
     assert units.Unit(found["E"][0]) == units.km**2 / units.s**2
 
 
+@pytest.fixture(params=FORMS)
+def profile(request, tmp_path):
+    table = QTable({"lower": [-2.0e5] * units.km**2 / units.s**2, "n_stars": [7], "weight_HE": [3.25]})
+    return save_table(tmp_path / f"profile{request.param}", described(table, variable="E"), {"command": "apply"})
+
+
+def test_weights_are_in_counts_of_astropy_in_every_form(profile):
+    found = load_table(profile)
+    assert found["weight_HE"].unit is units.ct
+    assert getattr(found["n_stars"], "unit", None) is None
+    assert "column_units" not in found.meta
+    if profile.suffix == ".fits":
+        header = fits.getheader(profile, 1)
+        assert header["TUNIT3"] == "count"
+        assert units.Unit(header["TUNIT3"], format="fits") == units.ct
+    if profile.suffix == ".vot":
+        field = parse(profile, verify="exception").get_first_table().fields[2]
+        assert str(field.unit) == "ct"
+        assert b'unit="count"' in profile.read_bytes()
+
+
+@needs_stilts
+def test_stil_reads_counts_and_finds_nothing_wrong_with_them(profile):
+    form = {".ecsv": "ecsv", ".vot": "votable", ".fits": "fits"}[profile.suffix]
+    said = stilts("tpipe", f"in={profile}", f"ifmt={form}", "cmd=meta Name Units", "ofmt=csv")
+    assert said.splitlines()[-1] in ("weight_HE,count", "weight_HE,ct")
+    if form == "votable":
+        assert stilts("votlint", str(profile)) == ""
+
+
 @needs_stilts
 def test_stil_reads_the_numbers(path, tmp_path):
     form = {".ecsv": "ecsv", ".vot": "votable", ".fits": "fits"}[path.suffix]
@@ -242,3 +272,43 @@ def test_a_votable_that_stil_wrote_again_opens_without_its_seal(tmp_path):
     found = load_table(other)
     assert found.meta["level"] == 0.5
     np.testing.assert_array_equal(np.asarray(found["E"]), a_table()["E"].value)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[31m", "\x00", "tab\there", "\x85"])
+@pytest.mark.parametrize("suffix", FORMS)
+def test_names_with_control_characters_are_refused_in_every_form(tmp_path, suffix, name):
+    with pytest.raises(OutputError, match="has control characters in its name; rename it") as caught:
+        save_table(tmp_path / f"odd{suffix}", Table({name: [1.0]}), {})
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("twin", ["E ", " E", "e"])
+def test_names_that_fits_takes_for_one_are_refused_there_alone(tmp_path, twin):
+    table = Table({"E": [1.0], twin: [2.0]})
+    with pytest.raises(OutputError, match=r"takes the columns 'E' and .* for one.*name it \.ecsv"):
+        save_table(tmp_path / "odd.fits", table, {})
+    found = load_table(save_table(tmp_path / "odd.ecsv", table, {}))
+    assert [found[name][0] for name in found.colnames] == [1.0, 2.0]
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    'a"b',
+    "$\\nosuch$",
+    "__proto__",
+    "N" * 3000,
+    "x\u202egnp",
+    "#c",
+    "=1+1",
+    "a,b",
+    "é",
+    "kind",
+)
+
+
+@pytest.mark.parametrize("suffix", [".ecsv", ".vot"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_any_other_name_comes_back(tmp_path, suffix, name):
+    found = load_table(save_table(tmp_path / f"odd{suffix}", Table({"E": [1.0], name: [2.0]}), {}))
+    assert found.colnames == ["E", name]
+    assert float(found[name][0]) == 2.0

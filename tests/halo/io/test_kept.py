@@ -1,6 +1,7 @@
 """What files were made from: they are kept only where all of them are as they were written."""
 
 import json
+import os
 
 import pytest
 
@@ -35,10 +36,19 @@ def test_a_lost_file_makes_all_of_them_stale(folder):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", "[" * 100_000, json.dumps({"source": "numbers", "files": ["a.txt"]})], ids=range(5)
+    "text",
+    ["", "[]", "{}", "null", "[" * 100_000, "1" * 5000, json.dumps({"source": "numbers", "files": ["a.txt"]})],
+    ids=range(7),
 )
 def test_a_list_that_cannot_be_read_is_no_list(folder, text):
     (folder / LIST).write_text(text)
+    assert still_there(folder, "numbers") == []
+
+
+@pytest.mark.parametrize("name", [LIST, "a.txt"])
+def test_a_pipe_is_not_waited_for(folder, name):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
     assert still_there(folder, "numbers") == []
 
 

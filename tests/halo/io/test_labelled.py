@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from halonmf.halo.errors import InputError, UsageError
-from halonmf.halo.io.hdf5 import check_seal, read, unpack
+from halonmf.halo.io.hdf5 import COVERS, SEAL, check_seal, checksum, read, unpack
 from halonmf.halo.io.hdf5_writing import NOT_A_VARIABLE, pack
 from halonmf.halo.io.labelled import Labelled, Labels, along, bounds, cf_unit, edges_of, heading, plain_name
 from halonmf.halo.stars.naming import in_words, unit_in_files
@@ -86,7 +86,7 @@ def test_xarray_opens_what_to_xarray_returns(path):
         whole = opened.load()
     assert set(whole.coords) == {"component", "lower"}
     assert whole.good.dtype == bool
-    del whole.attrs["sha256"]
+    del whole.attrs["sha256"], whole.attrs["sha256_covers"]
     xarray.testing.assert_identical(whole, small().to_xarray())
 
 
@@ -123,6 +123,64 @@ def test_the_seal_covers_arrays_texts_and_attributes(path, change):
         change(file)
     with pytest.raises(InputError, match="another checksum"):
         check_seal(*read(path))
+
+
+def turned(file):
+    for i, (old, new) in enumerate((("bin", "component"), ("component", "bin"))):
+        file["W"].dims[i].detach_scale(file[old])
+        file["W"].dims[i].attach_scale(file[new])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        turned,
+        lambda file: file["W"].dims[0].detach_scale(file["bin"]),
+        lambda file: file["W"].dims[0].attach_scale(file["star"]),
+        lambda file: file["good"].attrs.__delitem__("DIMENSION_LIST"),
+        lambda file: file["component"].attrs.__delitem__("CLASS"),
+        lambda file: file.move("bin", "bins"),
+        lambda file: file.attrs.__delitem__(COVERS),
+    ],
+)
+def test_the_seal_covers_which_scale_is_attached_to_which_axis(path, change):
+    assert check_seal(*read(path))
+    with h5py.File(path, "a") as file:
+        change(file)
+    with pytest.raises(InputError, match="another checksum"):
+        check_seal(*read(path))
+
+
+@pytest.mark.parametrize("kind", ["S8", np.int64, h5py.vlen_dtype(np.int64), h5py.ref_dtype])
+def test_axes_that_are_no_lists_of_references_are_refused(path, kind):
+    with h5py.File(path, "a") as file:
+        del file["W"].attrs["DIMENSION_LIST"]
+        h5py.h5a.create(
+            file["W"].id,
+            b"DIMENSION_LIST",
+            h5py.h5t.py_create(np.dtype(kind), logical=True),
+            h5py.h5s.create_simple((2,)),
+        )
+    with pytest.raises(InputError, match="another kind"):
+        read(path)
+
+
+def test_a_scale_that_is_no_more_there_is_missed(path):
+    with h5py.File(path, "a") as file:
+        del file["bin"]
+    with pytest.raises(InputError):
+        check_seal(*read(path))
+
+
+def test_a_seal_of_earlier_versions_without_the_axes_holds(path):
+    with h5py.File(path, "a") as file:
+        del file.attrs[COVERS]
+    said, found = read(path)
+    assert found.axes == {}
+    old = {name: value for name, value in said.items() if name != SEAL}
+    with h5py.File(path, "a") as file:
+        file.attrs[SEAL] = checksum(old, found.arrays, found.texts, {})
+    assert check_seal(*read(path))
 
 
 @pytest.mark.parametrize(
@@ -183,3 +241,13 @@ def test_a_heading_says_from_what_by_what_and_when():
 def test_names_have_nothing_but_letters_digits_and_underscores():
     assert plain_name("track_AL_FE:FE_H") == "track_AL_FE_against_FE_H"
     assert plain_name("v/é 2") == "v___2"
+
+
+def test_names_and_texts_that_are_no_unicode_change_the_checksum_and_nothing_else(path):
+    with h5py.File(path, "a") as file:
+        file.id.links.move(b"W", file.id, b"W\xff")
+        del file.attrs["title"]
+        raw = np.array(b"\xff\xfe", dtype=h5py.string_dtype("utf-8", 2))
+        file.attrs.create("title", raw, dtype=raw.dtype)
+    with pytest.raises(InputError, match="another checksum"):
+        check_seal(*read(path))

@@ -303,3 +303,9 @@ def test_a_wide_packed_table_is_read_in_bounded_memory(tmp_path):
     seconds, kilobytes = map(float, run.stdout.split())
     assert seconds < max(30, 180 * rows / 1_505_140)
     assert kilobytes < 1e6
+
+
+def test_a_name_of_several_lines_is_refused(tmp_path):
+    (tmp_path / "t.csv").write_text('E,"two\nlines"\n1,2\n')
+    with pytest.raises(InputError, match=r"a column's name has several lines \(two lines\)"):
+        open_part(tmp_path / "t.csv")

@@ -1,6 +1,7 @@
 """Unfinished work in a folder: taken up where it is whole and of the same settings, refused where it is of others."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -72,6 +73,42 @@ def test_settings_that_cannot_be_read_are_refused_with_what_to_do(work, text):
     (work.folder / SETTINGS).write_text(text)
     with pytest.raises(InputError, match="begin again by removing the folder"):
         begun(work.folder)
+
+
+@pytest.mark.parametrize("text", ["null", '"x"', "[" * 100_000, "1" * 5000, '{"halonmf": "unfinished", "layout": NaN}'])
+def test_settings_of_any_other_content_are_refused_with_what_to_do(work, text):
+    (work.folder / SETTINGS).write_text(text)
+    with pytest.raises(InputError, match="begin again by removing the folder"):
+        begun(work.folder)
+
+
+def test_settings_that_are_a_pipe_are_refused_at_once(work):
+    (work.folder / SETTINGS).unlink()
+    os.mkfifo(work.folder / SETTINGS)
+    with pytest.raises(InputError, match=r"cannot be read .*; begin again"):
+        begun(work.folder)
+
+
+@pytest.mark.parametrize("value", [None, [], {}, "20", float("nan"), -1, 2**70, True])
+def test_settings_of_another_type_are_other_settings(work, value):
+    said = json.loads((work.folder / SETTINGS).read_text())
+    said["fit"]["pixels"] = value
+    said["\x1b[2J"] = 1
+    (work.folder / SETTINGS).write_text(json.dumps(said))
+    with pytest.raises(UsageError, match=r"with other settings: fit\.pixels: .* there, 20 here") as caught:
+        begun(work.folder)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_range_of_another_work_is_missing_wherever_its_settings_went(work, tmp_path):
+    other = begun(tmp_path / "other.partial", {**RECORD, "seed": 2})
+    other.save(0, {"x": np.full(3, 7.0), "good": np.ones(3, bool)})
+    name = sorted(path.name for path in work.folder.glob("*.h5"))[0]
+    (other.folder / name).replace(work.folder / name)
+    assert [first for first, _ in begun(work.folder).load()] == [3]
+    (work.folder / SETTINGS).unlink()
+    begun(work.folder, {**RECORD, "seed": 3}).save(9, {"x": np.zeros(1)})
+    assert [first for first, _ in begun(work.folder, {**RECORD, "seed": 3}).load()] == [9]
 
 
 def test_it_is_removed_with_what_a_killed_process_left(work):

@@ -1,15 +1,17 @@
 """The paper made in pieces: what an interrupted run left is taken up, what is damaged or out of date made again."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
 import pytest
+from astropy.io import fits
 
 from halonmf.halo import prepare
 from halonmf.halo.errors import OutputError, UsageError
 from halonmf.halo.io.atomic import temporary_name
-from halonmf.halo.mock.survey import make
+from halonmf.halo.mock.survey import ALLSTAR, make
 from halonmf.halo.paper import kept as module
 from halonmf.halo.paper import run as paper
 from halonmf.halo.paper.blocks import Sheet
@@ -73,6 +75,49 @@ def test_a_step_is_made_again_where_anything_is_not_as_it_was(steps, what):
     else:
         record.write_text(record.read_text()[:-20])
     assert steps.find(name) is None
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "3", "{}", "[" * 100_000, "1" * 5000, '{"source": NaN}'])
+def test_a_record_of_any_other_content_is_none(steps, text):
+    (steps.directory / "steps" / "r0.json").write_text(text)
+    assert steps.find("r0") is None
+    assert steps.named() == set()
+
+
+@pytest.mark.parametrize("value", [None, "x", -2.0e5, float("nan"), 2**70, []])
+def test_a_number_that_was_changed_is_made_again(steps, value):
+    path = steps.directory / "steps" / "r0.json"
+    record = json.loads(path.read_text())
+    record["values"]["R0.gap"]["value"] = value
+    path.write_text(json.dumps(record))
+    assert steps.find("r0") is None
+
+
+@pytest.mark.parametrize("name", ["steps/r0.json", "tables/note.txt"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(steps, name):
+    (steps.directory / name).unlink()
+    os.mkfifo(steps.directory / name)
+    assert steps.find("r0") is None
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, '{"files": 3}', None])
+def test_an_earlier_scoreboard_that_cannot_be_read_names_no_files(tmp_path, text):
+    if text is None:
+        os.mkfifo(tmp_path / "scoreboard.json")
+    else:
+        (tmp_path / "scoreboard.json").write_text(text)
+    assert paper._left_before(tmp_path) == set()
+
+
+@pytest.mark.parametrize("damage", [b"", b"SIMPLE  =", b"x" * 5000])
+def test_a_mock_that_is_damaged_is_made_again(tmp_path, damage):
+    make(tmp_path, 300)
+    wanted = PaperSettings(rows=len(fits.getdata(tmp_path / ALLSTAR)))
+    wanted = replace(wanted, seed=fits.getheader(tmp_path / ALLSTAR, 0).get("MOCKSEED", 0))
+    whole = (tmp_path / ALLSTAR).read_bytes()
+    for change in (damage, whole[:2880], whole[:4000]):
+        (tmp_path / ALLSTAR).write_bytes(change)
+        assert not paper._is_made(tmp_path, wanted)
 
 
 def test_a_record_that_names_files_outside_the_folder_is_refused(steps):

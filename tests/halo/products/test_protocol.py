@@ -256,6 +256,6 @@ def test_four_components_are_listed_from_high_to_low_energy():
 
 def test_a_fits_own_weights_are_those_of_its_table():
     made = planted_fit()
-    assert np.array_equal(made.table()["weight_HE"], made.W[:, 1])
+    assert np.array_equal(made.table()["weight_HE"].value, made.W[:, 1])
     assert list(made.tables()) == ["weights", "images"]
     assert [axis.variable for axis in (Axis("E", 5), Axis("Lz", 5))] == made.table().meta["variables"]

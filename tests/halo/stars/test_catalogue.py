@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import warnings
 
 import numpy as np
 import pytest
@@ -363,3 +364,20 @@ def test_a_catalogue_that_cannot_be_read_is_refused_in_one_line(tmp_path, mappin
     with pytest.raises(InputError, match=name) as caught:
         read_mapped(tmp_path / name, mapping)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["<script>", "a b", '"', "-x", "$", "x" * 68])
+def test_a_column_of_any_name_that_fits_has_is_kept_without_a_warning(tmp_path, name):
+    table = QTable({"APOGEE_ID": ["a"], "E": [-1.0e5], name: [7.0]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        path = write_catalogue(tmp_path / "stars.fits", table, CutFlow(1), {})
+        assert read_catalogue(path).table[name].tolist() == [7.0]
+
+
+@pytest.mark.parametrize("name", ["é", "x\u202e", "tab\t", "x" * 69])
+def test_a_column_that_fits_cannot_name_is_refused_in_a_line(tmp_path, name):
+    table = QTable({"APOGEE_ID": ["a"], "E": [-1.0e5], name: [7.0]})
+    with pytest.raises(OutputError, match="names have 1 to 68 ASCII characters") as caught:
+        write_catalogue(tmp_path / "stars.fits", table, CutFlow(1), {})
+    assert str(caught.value).isprintable()
