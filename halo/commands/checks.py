@@ -187,14 +187,16 @@ def _estimate(check: str, stars: Path, *arguments: Any, **choices: Any) -> None:
     from ..stars.catalogue import read_catalogue
 
     found = effort(check, read_catalogue(stars).table, *arguments, **choices)
-    answer(estimated(found), {"event": "plan", "fits": found.fits, "estimated_seconds": found.seconds})
+    record = {"event": "plan", "fits": found.fits, "estimated_seconds": found.seconds, "batches": found.batches}
+    answer(estimated(found), {**record, "batch_seconds": found.batch_seconds})
 
 
 def estimated(found: Effort) -> str:
-    """Return what a check comes to and how long it will take, with where that comes from."""
+    """Return what a check comes to, how long it will take and how much of that can be lost, and from what that is."""
     from .ensemble import duration, number  # help does without
 
     return (
         f"{found.said}: {number(found.fits, 'fit')}\nabout {duration(found.seconds)} on this machine: an estimate "
-        f"from {number(found.tried, 'fit')}, start-up left out"
+        f"from {number(found.tried, 'fit')}, start-up left out\nsaved in about {number(found.batches, 'batch')}, the "
+        f"longest of {duration(found.batch_seconds)}: an interruption loses the one in progress"
     )
