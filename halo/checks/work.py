@@ -111,8 +111,8 @@ def do(work: Work[T], keep: Unfinished | str | Path | None = None, progress: Pro
     work : Work
         What to compute.
     keep : Unfinished or path, optional
-        Where to keep what is done. The folder of a path is removed in the end; whoever gives an `Unfinished` removes
-        it once the product has been saved.
+        Where to keep what is done. The folder of a path is this process's own meanwhile and removed in the end; whoever
+        gives an `Unfinished` sees to both.
     progress : callable
         Told of the pieces.
 
@@ -123,9 +123,17 @@ def do(work: Work[T], keep: Unfinished | str | Path | None = None, progress: Pro
     InputError
         What is kept there is damaged, or of another layout.
     OutputError
-        It holds something else, or cannot be written.
+        It holds something else, cannot be written, or another process is at this work.
     """
-    folder = None if keep is None else keep if isinstance(keep, Unfinished) else Unfinished(Path(keep))
+    if keep is None or isinstance(keep, Unfinished):
+        return _done(work, keep, progress)
+    with Unfinished(Path(keep)).alone() as folder:
+        product = _done(work, folder, progress)
+        folder.remove()
+    return product
+
+
+def _done(work: Work[T], folder: Unfinished | None, progress: Progress) -> T:
     found: dict[str, np.ndarray] = {}
     missing = np.ones(work.total, dtype=bool)
 
@@ -155,10 +163,7 @@ def do(work: Work[T], keep: Unfinished | str | Path | None = None, progress: Pro
         if folder is not None:
             folder.save(first, arrays)
         progress(work.noun, int((~missing).sum()), work.total)
-    product = work.finish(found)
-    if folder is not None and folder is not keep:
-        folder.remove()
-    return product
+    return work.finish(found)
 
 
 def measure(work: Work[Any]) -> Effort:
