@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .course import course
 from .initialise import start_factors
 from .iterate import Outcome, iterate, without_empty_columns
 from .late import is_tensor, torch
@@ -78,7 +79,8 @@ def solve_batch(request: Request) -> Result:
             if (start or (isinstance(request.first_init, str) and request.first_init == "random")) and of_W:
                 factors = Factors(factors.W, torch.zeros_like(factors.H))
             progress = _offset(request.progress, start * B, starts * B)
-            outcome = iterate(problem, thin, factors, rule, request.stop, start, progress)
+            with course(start + 1, starts, request.stop.max_iter) as seen:
+                outcome = iterate(problem, thin, factors, rule, request.stop, seen, progress)
             best = outcome if best is None else best.better_of(outcome)
     assert best is not None
     return _in_units_of(request.V, problem, best)

@@ -35,7 +35,8 @@ CHOICES = [
 def start(arguments, folder=None):
     # a shell that runs this in the background has SIGINT ignored, and so would its children
     return subprocess.Popen(
-        [sys.executable, "-c", CODE, *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=folder,
+        [sys.executable, "-c", CODE, *arguments], cwd=folder,
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
