@@ -46,8 +46,8 @@ CONTRAST = 1.0
 """A stream is thought possible where it has at most so many stars for each star of the sample that it lies among."""
 NOUN = "streams"
 """What progress is told of."""
-BATCH = 32
-"""Most fits that are in memory together and then saved: two tiles of the engine's."""
+BATCH = 16
+"""Most fits that are in memory together and then saved: as many as the engine solves side by side."""
 IMAGE_STREAM = 0x57
 """Tells the random numbers of the stream's image from others of the same seed."""
 

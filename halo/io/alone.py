@@ -68,7 +68,8 @@ def alone(path: Path, lock: Path) -> Iterator[None]:
 def _take(path: Path, lock: Path) -> int | None:
     """Return the file that is locked; None where nothing is."""
     if fcntl is None:
-        return _unlocked(path, "this system has none")
+        _warn(path, "this system has no locks for files")
+        return None
     while True:
         try:
             file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW, 0o644)
@@ -92,13 +93,14 @@ def _take(path: Path, lock: Path) -> int | None:
         except OSError as error:
             with contextlib.suppress(OSError):
                 lock.unlink()
-            return _unlocked(path, str(error.strerror))
+            _warn(path, str(error.strerror))
+            return None
         finally:
             if not keep:
                 os.close(file)
 
 
-def _unlocked(path: Path, reason: str) -> None:
+def _warn(path: Path, reason: str) -> None:
     text = f"{path}: cannot be locked ({reason}); let no other run write there meanwhile."
     warnings.warn(text, UnlockedWarning, stacklevel=5)
 

@@ -130,7 +130,7 @@ def test_without_locks_the_work_goes_on_with_a_warning(tmp_path, monkeypatch, co
 
 def test_a_system_without_locks_goes_on_with_a_warning(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "fcntl", None)
-    with pytest.warns(UnlockedWarning, match="this system has none"), alone(tmp_path, tmp_path / "x.lock"):
+    with pytest.warns(UnlockedWarning, match="this system has no locks"), alone(tmp_path, tmp_path / "x.lock"):
         pass
 
 
