@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import HalonmfError
 from ..fits.engine import resolve_device, threads
 from ..fits.settings import FitSettings
+from ..io.atomic import make_folder
 from ..io.kept import digest
 from ..io.provenance import own_version, plain
 from ..io.unfinished import Unfinished
@@ -127,6 +128,7 @@ def do(work: Work[T], keep: Unfinished | str | Path | None = None, progress: Pro
     """
     if keep is None or isinstance(keep, Unfinished):
         return _done(work, keep, progress)
+    make_folder(Path(keep).absolute().parent)  # where the lock stands
     with Unfinished(Path(keep)).alone() as folder:
         product = _done(work, folder, progress)
         folder.remove()

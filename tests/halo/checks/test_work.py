@@ -9,7 +9,7 @@ from halonmf import halo
 from halonmf.halo.checks import injection, penalties, stability
 from halonmf.halo.checks.effort import WORKS, effort
 from halonmf.halo.checks.work import Work, do, measure
-from halonmf.halo.errors import UsageError
+from halonmf.halo.errors import OutputError, UsageError
 from halonmf.halo.io.unfinished import Unfinished
 from halonmf.halo.mixtures.settings import Chemistry
 
@@ -75,6 +75,20 @@ def test_an_interrupted_check_goes_on_to_the_result_of_one_that_was_not(check, s
     told.check()
     assert told.said[0][1] >= 4  # what is kept counts as done
     assert not keep.exists()
+
+
+def test_a_second_call_with_the_same_folder_is_refused_while_the_first_is_at_work(stars, tmp_path):
+    keep = tmp_path / "new" / "kept"
+    choices = {"starts": 2, "bins": (4,), "pixels": ()}
+
+    def second(stage, done, total):
+        if done == 1:
+            halo.stability(stars, COARSE, **choices, keep=keep)
+
+    with pytest.raises(OutputError, match="another run is at work there"):
+        halo.stability(stars, COARSE, **choices, keep=keep, progress=second)
+    halo.stability(stars, COARSE, **choices, keep=keep)
+    assert list(keep.parent.iterdir()) == []
 
 
 def test_what_is_kept_of_other_stars_or_settings_is_refused(check, stars, tmp_path):
