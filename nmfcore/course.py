@@ -20,40 +20,44 @@ class Course:
 
     Attributes
     ----------
-    start, starts : int
-        Which of how many starts is in progress, from 1 on; of a batch solved one by one, which of all their starts.
-    n_iter, max_iter : int
-        Iterations of this start that are done, and most of each start.
+    starts, max_iter : int
+        How many starts it has, of all problems that are solved one by one, and most iterations of each.
     since : float
-        When its iterations began, as `time.monotonic` has it.
+        When it began, as `time.monotonic` has it.
+    start, n_iter : int
+        Which start is in progress, from 1 on, and how many of its iterations are done.
+    before : int
+        Iterations that the starts before it took.
     """
 
-    start: int
     starts: int
     max_iter: int
+    since: float
+    start: int = 0
     n_iter: int = 0
-    since: float = 0.0
+    before: int = 0
 
-    def begin(self) -> None:
-        """Note that the iterations begin."""
-        self.since = time.monotonic()
+    def begin(self, start: int) -> None:
+        """Note that a start begins, counted from 1."""
+        self.before += self.n_iter
+        self.start, self.n_iter = start, 0
 
     def seconds_left(self) -> float | None:
-        """Return how long the solve may still take if every start needs all iterations; None where nothing is known.
+        """Return about how long the solve takes if all that is left of it needs `max_iter`; None before any iteration.
 
         It ends earlier where starts converge, as most do.
         """
-        done = self.n_iter
+        done = self.before + self.n_iter
         if not done:
             return None
-        left = self.max_iter * (self.starts - self.start + 1) - done
+        left = self.max_iter * (self.starts - self.start + 1) - self.n_iter
         return (time.monotonic() - self.since) / done * left
 
 
 @contextmanager
-def course(start: int, starts: int, max_iter: int) -> Iterator[Course]:
-    """Let others see how far a start is while the block runs."""
-    one = Course(start, starts, max_iter)
+def course(starts: int, max_iter: int) -> Iterator[Course]:
+    """Let others see how far a solve is while the block runs."""
+    one = Course(starts, max_iter, time.monotonic())
     _running.append(one)
     try:
         yield one

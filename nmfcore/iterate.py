@@ -118,7 +118,6 @@ def iterate(
     revival = Revival.of(problem, rule, stop.tol)
     every = stop.interval(rule)
     columns, n = None, problem.V.shape[-1]
-    seen.begin()
     for n_iter in range(1, stop.max_iter + 1):
         seen.n_iter = n_iter - 1
         if remembers:

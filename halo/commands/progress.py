@@ -197,8 +197,8 @@ class Terminal:
                     continue
                 if self._bars is None:
                     self._line(here, now)
-                elif here.total <= 1 and now - here.start >= FIRST:
-                    self._bars.update(here.task, said=so_far(here, now))
+                elif now - here.start >= FIRST and not here.rate(now):
+                    self._bars.update(here.task, said=pieces(here, now) or so_far(here, now))
 
 
 def pieces(here: _Stage, now: float) -> str:
@@ -207,7 +207,9 @@ def pieces(here: _Stage, now: float) -> str:
         return ""
     rate = here.rate(now)
     said = f"{here.done:,} of {here.total:,}"
-    return f"{said}, {_number(rate)} per s, {time_left(here.left(now))}" if rate > 0 else said
+    if rate > 0:
+        return f"{said}, {_number(rate)} per s, {time_left(here.left(now))}"
+    return f"{said}, {so_far(here, now)}" if now - here.start >= FIRST else said
 
 
 def so_far(here: _Stage, now: float) -> str:
@@ -220,7 +222,7 @@ def so_far(here: _Stage, now: float) -> str:
         return said
     start = f"start {seen.start} of {seen.starts}, " if seen.starts > 1 else ""
     said += f"; {start}iteration {seen.n_iter:,} of at most {seen.max_iter:,}"
-    return f"{said}, at most {time_left(left)} for this fit"
+    return f"{said}, at most about {time_left(left)} for this fit"
 
 
 def took(here: _Stage, now: float) -> str:

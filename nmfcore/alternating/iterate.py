@@ -101,7 +101,6 @@ class Ended:
 def iterate(run: Run, stop: Stop, seen: Course) -> Ended:
     """Return where a start ends; `seen` is given the number of each iteration."""
     every = stop.every or run.every
-    seen.begin()
     for n_iter in range(1, stop.max_iter + 1):
         new = run.step()
         seen.n_iter = n_iter

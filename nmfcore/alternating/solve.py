@@ -72,19 +72,20 @@ class Alternating:
         require_components(request.n_components)
         B, starts = data.V.shape[0], request.number_of_starts
         best: list[tuple[Ended, int]] = []
-        for b in range(B):
-            V = Narrow.of(data.select(b))
-            # Threads that wait for each other at every product cost several times the work.
-            with nullcontext() if V.is_large else kernels_only():
-                for start in range(starts):
-                    with course(b * starts + start + 1, B * starts, request.stop.max_iter) as seen:
+        with course(B * starts, request.stop.max_iter) as seen:
+            for b in range(B):
+                V = Narrow.of(data.select(b))
+                # Threads that wait for each other at every product cost several times the work.
+                with nullcontext() if V.is_large else kernels_only():
+                    for start in range(starts):
+                        seen.begin(b * starts + start + 1)
                         ended = V.solve(request, b, start, seen)
-                    if start == 0:
-                        best.append((ended, start))
-                    elif clearly_better(ended.loss, best[b][0].loss):
-                        best[b] = ended, start
-                    if request.progress is not None:
-                        request.progress(b * starts + start + 1, B * starts)
+                        if start == 0:
+                            best.append((ended, start))
+                        elif clearly_better(ended.loss, best[b][0].loss):
+                            best[b] = ended, start
+                        if request.progress is not None:
+                            request.progress(b * starts + start + 1, B * starts)
         result = _without_dead(request, _result(data, best))
         return result.map(torch.from_numpy) if is_tensor(request.V) else result
 
