@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+# Iterations that tell how long others take; before them most of the time is that of finding where to begin.
+FEW = 10
 _running: list[Course] = []
 
 
@@ -43,12 +45,12 @@ class Course:
         self.start, self.n_iter = start, 0
 
     def seconds_left(self) -> float | None:
-        """Return about how long the solve takes if all that is left of it needs `max_iter`; None before any iteration.
+        """Return about how long the solve takes if all that is left of it needs `max_iter`; None before `FEW` iterations.
 
         It ends earlier where starts converge, as most do.
         """
         done = self.before + self.n_iter
-        if not done:
+        if done < FEW:
             return None
         left = self.max_iter * (self.starts - self.start + 1) - self.n_iter
         return (time.monotonic() - self.since) / done * left

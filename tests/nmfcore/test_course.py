@@ -73,6 +73,7 @@ def test_the_most_that_is_left_counts_the_starts_to_come_and_what_those_before_t
     monkeypatch.setattr("nmfcore.course.time.monotonic", lambda: 100.0)
     one = nmfcore.Course(starts=4, max_iter=1000, since=40.0)
     one.begin(1)
+    one.n_iter = 9
     assert one.seconds_left() is None
     one.n_iter = 100
     one.begin(2)
