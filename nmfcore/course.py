@@ -45,7 +45,7 @@ class Course:
         self.start, self.n_iter = start, 0
 
     def seconds_left(self) -> float | None:
-        """Return about how long the solve takes if all that is left of it needs `max_iter`; None before `FEW` iterations.
+        """Return about how long the solve takes if all that is left needs `max_iter`; None before `FEW` iterations.
 
         It ends earlier where starts converge, as most do.
         """
