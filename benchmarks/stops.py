@@ -42,7 +42,10 @@ def contents(folder):
     paths = [
         path
         for path in folder.rglob("*")
-        if path.is_file() and path.parent.name != "claims" and path.parent.suffix != ".partial"
+        if path.is_file()
+        and path.parent.name != "claims"
+        and path.parent.suffix != ".partial"
+        and path.suffix != ".lock"  # a killed process leaves one, and whoever goes on removes it
     ]
     final = {str(path.relative_to(folder)): path for path in paths if not path.name.endswith(".tmp")}
     return final, [path.name for path in paths if path.name.endswith(".tmp")]

@@ -82,6 +82,11 @@ PROMISES: tuple[tuple[str, str, str], ...] = (
     ),
     ("No link is followed, no name foreseen.", "io/test_atomic:test_no_link_is_followed_under_the_temporary_name", ""),
     (
+        "Of two processes with one output, or one paper, the second is refused, and a killed one holds nobody up.",
+        "io/test_alone:test_no_two_of_four_processes_are_ever_at_work_together",
+        "",
+    ),
+    (
         "A claim of a dead process holds nobody up for long.",
         "ensembles/test_claims:test_the_claim_of_a_dead_process_is_taken_over",
         "",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .agreement import Consensus, consensus
 from .align import Alignment, align
+from .course import Course, in_progress
 from .errors import ProblemError
 from .factorise import factorize
 from .initialise import METHODS, nndsvd, random_factors
@@ -45,6 +46,7 @@ __all__ = [
     "Alignment",
     "BetaDivergence",
     "Consensus",
+    "Course",
     "ExtrapolatedHALS",
     "Factors",
     "Loss",
@@ -69,6 +71,7 @@ __all__ = [
     "factorize",
     "fit_masked",
     "in_parallel",
+    "in_progress",
     "nndsvd",
     "random_factors",
     "select_rank",

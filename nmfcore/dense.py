@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .course import course
 from .initialise import start_factors
 from .iterate import Outcome, iterate, without_empty_columns
 from .late import is_tensor, torch
@@ -68,9 +69,11 @@ def solve_batch(request: Request) -> Result:
     penalised = any(x is not None for x in (problem.l1_W, problem.l2_W, problem.l1_H, problem.l2_H))
     of_W = fits_H_first(rule) and not penalised and request.hold is None
     # Small problems spend their time in calls, which are faster so; rules and losses of users may need gradients.
-    with torch.inference_mode(isinstance(rule, OURS) and isinstance(problem.loss, BetaDivergence)):
+    ours = isinstance(rule, OURS) and isinstance(problem.loss, BetaDivergence)
+    with torch.inference_mode(ours), course(starts, request.stop.max_iter) as seen:
         thin = without_empty_columns(problem, rule)
         for start in range(starts):
+            seen.begin(start + 1)
             factors = start_factors(
                 problem, request.n_components, "random" if start else request.first_init, seed=request.seed,
                 start=start, first_replicate=request.first_replicate, thin=thin,
@@ -78,7 +81,7 @@ def solve_batch(request: Request) -> Result:
             if (start or (isinstance(request.first_init, str) and request.first_init == "random")) and of_W:
                 factors = Factors(factors.W, torch.zeros_like(factors.H))
             progress = _offset(request.progress, start * B, starts * B)
-            outcome = iterate(problem, thin, factors, rule, request.stop, start, progress)
+            outcome = iterate(problem, thin, factors, rule, request.stop, seen, progress)
             best = outcome if best is None else best.better_of(outcome)
     assert best is not None
     return _in_units_of(request.V, problem, best)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from .balance import excess, level, may_balance, may_level, rescale
+from .course import Course
 from .late import torch
 from .losses import BetaDivergence
 from .optimality import kkt_residual
@@ -79,7 +80,7 @@ def iterate(
     factors: Factors,
     rule: UpdateRule,
     stop: Stop,
-    start: int,
+    seen: Course,
     progress: Callable[[int], None] | None,
 ) -> Outcome:
     """Iterate every replicate until it is finished.
@@ -96,8 +97,8 @@ def iterate(
         One iteration.
     stop : Stop
         When a replicate is finished.
-    start : int
-        The start's number, for the record.
+    seen : Course
+        Whose start it is, for the record, and which is given the number of each iteration.
     progress : callable, optional
         Called with the number of finished replicates at every convergence test.
 
@@ -106,7 +107,7 @@ def iterate(
     Outcome
     """
     whole = problem
-    outcome = Outcome.pending(factors, start)
+    outcome = Outcome.pending(factors, seen.start - 1)
     rows = torch.arange(problem.V.shape[0], device=problem.V.device)
     pending = torch.ones_like(rows, dtype=torch.bool)
     criterion = stop.criterion_for(problem, factors)
@@ -118,6 +119,7 @@ def iterate(
     every = stop.interval(rule)
     columns, n = None, problem.V.shape[-1]
     for n_iter in range(1, stop.max_iter + 1):
+        seen.n_iter = n_iter - 1
         if remembers:
             factors, memory = step(problem, factors, memory)
         else:

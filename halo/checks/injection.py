@@ -10,26 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy import units
-from astropy.table import QTable, Table
+from astropy.table import QTable
 
 from ..errors import UsageError
-from ..fits.fit import fit_many
-from ..fits.settings import FitSettings
+from ..fits.engine import solve_many
+from ..fits.settings import DIVERGENCE, LEAST_SQUARES, FitSettings
 from ..io.columns import described
 from ..io.notebook import InWords
 from ..io.unfinished import Unfinished
-from ..mixtures.bins import columns_of
-from ..mixtures.counts import Mixtures, count, mix
-from ..mixtures.settings import Chemistry
+from ..mixtures.counts import mix
 from ..progress import Progress, silent
 from ..stars.catalogue import StarsLike
 from ..stars.selection import choose
 from ..stars.variables import values
+from .planting import around, expected_image, planted, spanned
 from .settings import COMPONENTS as COMPONENTS
 from .settings import InjectionSettings
 from .settings import Stream as Stream
@@ -47,12 +46,10 @@ CONTRAST = 1.0
 """A stream is thought possible where it has at most so many stars for each star of the sample that it lies among."""
 NOUN = "streams"
 """What progress is told of."""
-BATCH = 24
-"""Fits that are in memory together and then saved; a cosine's last digits depend on which share their cells."""
+BATCH = 16
+"""Most fits that are in memory together and then saved: as many as the engine solves side by side."""
 IMAGE_STREAM = 0x57
 """Tells the random numbers of the stream's image from others of the same seed."""
-SPREAD = (16, 84)
-"""Half of the distance between these percentiles is the sample's spread: as a standard deviation, but for outliers."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,9 +149,9 @@ class Injection(InWords):
     def describe(self) -> str:
         """Return the fewest stars of a stream that is found, a line per width, and the number of fits."""
         rows = ["bins spanned  fewest stars  per star of the sample there"]
-        for spanned, fewest, contrast in zip(self.spanned, self.fewest, self.contrast, strict=True):
+        for wide, fewest, contrast in zip(self.spanned, self.fewest, self.contrast, strict=True):
             numbers = f"{fewest:12,.0f}  {contrast:8.2f}" if np.isfinite(fewest) else "        none"
-            rows.append(f"{100 * spanned:10.0f} %  {numbers}")
+            rows.append(f"{100 * wide:10.0f} %  {numbers}")
         narrow = self.narrowest()
         said = "none" if np.isnan(narrow) else f"{100 * narrow:.0f} % of the bins"
         return "\n".join(
@@ -261,29 +258,38 @@ def injection_work(
     chosen, _ = choose(stars, settings.selection)
     mixtures = mix(chosen, settings.axes, settings.chemistry)
     settings = settings.replace(components=components)
-    around = _around(chosen, mixtures, stream)
-    places = [around[: max(1, round(width * len(around)))] for width in widths]
+    nearest = around(chosen, mixtures, stream)
+    places = [nearest[: max(1, round(width * len(nearest)))] for width in widths]
     rng = np.random.default_rng([seed, IMAGE_STREAM])
     image = expected_image(stream, mixtures.chemistry, rng)
     grid = [(i, j, r) for i in range(len(widths)) for j in range(len(numbers)) for r in range(repeats)]
     streams = np.random.SeedSequence(seed).spawn(len(grid))
 
+    def stars_of(at: int) -> np.ndarray:
+        i, j, _ = grid[at]
+        return planted(stream, mixtures.rows[places[i]], numbers[j], mixtures, np.random.default_rng(streams[at]))
+
+    @cache
+    def cells() -> np.ndarray:
+        # those of all streams: a stream's fit then does not depend on which others share its batch
+        filled = mixtures.V > 0
+        for at in range(len(grid)):
+            filled |= stars_of(at) > 0
+        return filled
+
     def compute(some: Sequence[int]) -> dict[str, np.ndarray]:
-        V = np.repeat(mixtures.V[None], len(some), axis=0)
-        for b, at in enumerate(some):
-            i, j, _ = grid[at]
-            V[b] += _planted(stream, mixtures.rows[places[i]], numbers[j], mixtures, np.random.default_rng(streams[at]))
-        _, H, converged = fit_many(V, settings.solver)
+        V = np.stack([mixtures.V + stars_of(at) for at in some])
+        _, H, converged = solve_many(V, settings.solver, first=some[0], cells=cells())
         return {"cosine": np.where(converged, _cosines(H, image).max(axis=1), np.nan)}
 
     def finish(found: Mapping[str, np.ndarray]) -> Injection:
-        _, H, _ = fit_many(mixtures.V[None], settings.solver)
+        _, H, _ = solve_many(mixtures.V[None], settings.solver)
         return Injection(
             stream=stream,
             widths=np.array(widths),
             sigma_E=np.array([values(chosen, "E")[place].std() for place in places]),
             sigma_Lz=np.array([values(chosen, "Lz")[place].std() for place in places]),
-            spanned=np.array([_spanned(mixtures.rows[place], len(mixtures.bins)) for place in places]),
+            spanned=np.array([spanned(mixtures.rows[place], len(mixtures.bins)) for place in places]),
             numbers=np.array(numbers),
             cosine=found["cosine"].reshape(len(widths), len(numbers), repeats),
             null=float(_cosines(H, image).max()),
@@ -303,44 +309,8 @@ def injection_work(
         record=record_of("injection", chosen, settings, stream=stream, **choices),
         compute=compute,
         finish=finish,
+        fixed=settings.solver.loss not in (*LEAST_SQUARES, *DIVERGENCE),  # of others no kernel is compiled
     )
-
-
-def expected_image(stream: Stream, chemistry: Chemistry, rng: np.random.Generator, n: int = 200_000) -> np.ndarray:
-    """Return the expected distribution of the stream over the columns of V; sums to one, shape (n,)."""
-    columns = columns_of(_abundances(stream, n, rng), chemistry)
-    image = np.bincount(columns[columns >= 0], minlength=chemistry.n).astype(float)
-    if (columns >= 0).all(axis=1).mean() < 0.5:
-        raise UsageError("most of the stream lies outside the images; move its abundances or widen the ranges.")
-    return image / image.sum()
-
-
-def _abundances(stream: Stream, n: int, rng: np.random.Generator) -> Table:
-    return Table({name: rng.normal(mean, stream.scatter, n) for name, mean in stream.abundances})
-
-
-def _around(stars: Any, mixtures: Mixtures, stream: Stream) -> np.ndarray:
-    """Return the stars of the bins, those nearest to the stream's orbit first, in units of the sample's spread."""
-    distance = np.zeros(len(stars))
-    for name in ("E", "Lz"):
-        x = values(stars, name)
-        low, high = np.nanpercentile(x, SPREAD)
-        distance += ((x - getattr(stream, name)) / (0.5 * (high - low))) ** 2
-    order = np.argsort(distance, kind="stable")
-    return order[(mixtures.rows[order] >= 0) & np.isfinite(distance[order])]
-
-
-def _planted(stream: Stream, rows: np.ndarray, number: int, mixtures: Mixtures, rng: np.random.Generator) -> np.ndarray:
-    """Return the counts of a stream of `number` stars, all within the images, on the orbits of others; shape (m, n)."""
-    columns = np.empty((0, len(mixtures.chemistry.planes)), dtype=np.int64)
-    while len(columns) < number:  # a few lie outside the images: others are drawn
-        drawn = columns_of(_abundances(stream, number, rng), mixtures.chemistry)
-        columns = np.concatenate([columns, drawn[(drawn >= 0).all(axis=1)]])
-    return count(rng.choice(rows, number), columns[:number], mixtures.V.shape)
-
-
-def _spanned(rows: np.ndarray, m: int) -> float:
-    return float(1 / (m * ((np.bincount(rows, minlength=m) / len(rows)) ** 2).sum()))
 
 
 def _cosines(H: np.ndarray, image: np.ndarray) -> np.ndarray:  # (..., k, n) with (n,)

@@ -22,7 +22,7 @@ from .answer import answer
 from .console import Terminal, compiling, tell
 from .interruption import resumable
 from .options import DryRun, Figure, Only, Overwrite, Quiet, Resume, Stars, Table, command
-from .output import Output, goes_on, unfinished
+from .output import Output, unfinished
 
 if TYPE_CHECKING:
     from ..checks.work import Effort
@@ -86,14 +86,12 @@ def stability(
     if dry_run:
         _estimate(repeat.__name__, stars, settings, **vars(varied))
         return
-    out = Output.table(output, (stars,), overwrite or goes_on(output, resume), figure=figure)
-    kept = unfinished(out, resume=resume)
-    with Terminal(quiet) as progress, compiling(quiet), resumable(progress, NOUN, NOUN):
+    work = unfinished(output, (stars,), resume=resume, overwrite=overwrite, figure=figure)
+    with work as (out, kept), Terminal(quiet) as progress, compiling(quiet), resumable(progress, NOUN, NOUN):
         result = repeat(read_catalogue(stars).table, settings, **vars(varied), keep=kept, progress=progress)
         record = out.record("stability", {**vars(varied), "fit": settings}, seeds=[settings.solver.seed])
         out.save(result, record)
         out.draw(lambda figures: figures.stabilities(result), record)
-    kept.remove()
     tell(result, output, quiet)
 
 
@@ -128,14 +126,12 @@ def injection(
     if dry_run:
         _estimate(inject.__name__, stars, settings, stream, **choices)
         return
-    out = Output.table(output, (stars,), overwrite or goes_on(output, resume), figure=figure)
-    kept = unfinished(out, resume=resume)
-    with Terminal(quiet) as progress, compiling(quiet), resumable(progress, NOUN, NOUN):
+    work = unfinished(output, (stars,), resume=resume, overwrite=overwrite, figure=figure)
+    with work as (out, kept), Terminal(quiet) as progress, compiling(quiet), resumable(progress, NOUN, NOUN):
         result = inject(read_catalogue(stars).table, settings, stream, **choices, keep=kept, progress=progress)
         record = out.record("injection", {**vars(planted), "stream": stream, "fit": settings}, seeds=[planted.seed])
         out.save(result, record)
         out.draw(lambda figures: figures.injections(result), record)
-    kept.remove()
     tell(result, output, quiet)
 
 
@@ -167,17 +163,15 @@ def search(
     if dry_run:
         _estimate(find.__name__, stars, settings, *drawn, number=searched.folds)
         return
-    replace_own = overwrite or goes_on(output, resume)
-    out = Output.table(output, (stars,), replace_own, figure=output.with_suffix("") if figure else None)
-    kept = unfinished(out, resume=resume)
-    with Terminal(quiet) as progress, compiling(quiet), resumable(progress, NOUN, NOUN):
+    drawn_as = output.with_suffix("") if figure else None
+    work = unfinished(output, (stars,), resume=resume, overwrite=overwrite, figure=drawn_as)
+    with work as (out, kept), Terminal(quiet) as progress, compiling(quiet), resumable(progress, NOUN, NOUN):
         table = read_catalogue(stars).table
         found = find(table, settings, *drawn, number=searched.folds, keep=kept, progress=progress)
         seeds = [searched.seed, settings.solver.seed]
         record = out.record("search", {"fit": settings, **vars(searched)}, seeds=seeds, device="cpu")
         out.save(found, record)
         out.draw(lambda figures: figures.search(found), record)
-    kept.remove()
     tell(found, output, quiet)
 
 
@@ -187,14 +181,16 @@ def _estimate(check: str, stars: Path, *arguments: Any, **choices: Any) -> None:
     from ..stars.catalogue import read_catalogue
 
     found = effort(check, read_catalogue(stars).table, *arguments, **choices)
-    answer(estimated(found), {"event": "plan", "fits": found.fits, "estimated_seconds": found.seconds})
+    record = {"event": "plan", "fits": found.fits, "estimated_seconds": found.seconds, "batches": found.batches}
+    answer(estimated(found), {**record, "batch_seconds": found.batch_seconds})
 
 
 def estimated(found: Effort) -> str:
-    """Return what a check comes to and how long it will take, with where that comes from."""
+    """Return what a check comes to, how long it will take and how much of that can be lost, and from what that is."""
     from .ensemble import duration, number  # help does without
 
     return (
         f"{found.said}: {number(found.fits, 'fit')}\nabout {duration(found.seconds)} on this machine: an estimate "
-        f"from {number(found.tried, 'fit')}, start-up left out"
+        f"from {number(found.tried, 'fit')}, start-up left out\nsaved in about {number(found.batches, 'batch')}, the "
+        f"longest of {duration(found.batch_seconds)}: an interruption loses the one in progress"
     )

@@ -9,6 +9,7 @@ import io
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -20,8 +21,9 @@ from typer.core import TyperGroup
 
 from ..ensembles.signals import NOTHING, stoppable
 from ..errors import HalonmfError
+from ..io.alone import UnlockedWarning
 from ..io.reading import cleaned
-from .answer import Answer, answering, current, leave
+from .answer import Answer, answering, current, leave, warn
 from .progress import Terminal as Terminal
 
 if TYPE_CHECKING:
@@ -164,6 +166,24 @@ def _escaped(error: UnicodeError) -> tuple[str | bytes, int]:
         return codecs.backslashreplace_errors(error)
 
 
+@contextmanager
+def _warned() -> Iterator[None]:
+    """Say as a command does what the library warns of: that an output cannot be locked."""
+    before = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *others: Any, **more: Any) -> None:
+        if issubclass(category, UnlockedWarning):
+            warn(str(message))
+        else:
+            before(message, category, *others, **more)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
+
+
 def guarded(function: Callable[..., None], name: str = "") -> Callable[..., None]:
     """Return a command whose known errors, and signals to stop, become one line and an exit code."""
 
@@ -171,7 +191,7 @@ def guarded(function: Callable[..., None], name: str = "") -> Callable[..., None
     def run(*args: Any, **kwargs: Any) -> None:
         with answering(name, bool(kwargs.get("as_json"))) as answer:
             try:
-                with stoppable(NOTHING), answer.given():
+                with stoppable(NOTHING), answer.given(), _warned():
                     function(*args, **kwargs)
             except HalonmfError as error:
                 raise answer.fail(error.exit_code, type(error).__name__, cleaned(error, SENTENCE)) from None

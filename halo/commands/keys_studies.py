@@ -238,6 +238,8 @@ PLAN = (
     Key("event", {"const": "plan"}, "That nothing was computed."),
     Key("fits", COUNT, "How many there would be."),
     Key("estimated_seconds", NUMBER, "How long they would take."),
+    Key("batches", COUNT, "In about how many parts they would be saved."),
+    Key("batch_seconds", NUMBER, "How long the longest of these takes: most that an interruption loses."),
 )
 """What a check has in place of its own keys with ``--dry-run``."""
 PLANNED = ("stability", "injection", "search")

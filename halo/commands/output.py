@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,34 +199,47 @@ def _convention(inputs: Sequence[Path]) -> Convention | None:
     return common_convention(inputs)
 
 
-def goes_on(path: Path, resume: bool) -> bool:
-    """Return whether unfinished work of an output is taken up: outputs that it had begun to write are then its own."""
-    if not resume:
-        return False
-    from ..io.unfinished import Unfinished  # needs h5py, which help does without
+@contextmanager
+def unfinished(
+    path: Path, inputs: Sequence[Path | None], *, resume: bool, overwrite: bool, figure: Path | None = None
+) -> Iterator[tuple[Output, Unfinished]]:
+    """Return the output of a command that writes a table, and the folder next to it in which its work is kept.
 
-    return Unfinished.of(path).begun
+    No other process may make the same output meanwhile. The folder is removed where the block ends without an error.
 
-
-def unfinished(out: Output, *, resume: bool) -> Unfinished:
-    """Return the folder next to an output in which its unfinished work is kept.
+    Parameters
+    ----------
+    path : Path
+        The table.
+    inputs : sequence of Path or None
+        What is read.
+    resume : bool
+        Go on with what is kept; what of the outputs had been written is then the work's own.
+    overwrite : bool
+        Replace the outputs, and begin again what is kept of them.
+    figure : Path, optional
+        Name of the figure.
 
     Raises
     ------
     OutputError
-        Work is kept there, and the command is neither to go on with it nor to overwrite it.
+        As `Output.table`; another process is at work; or work is kept there, and the command is neither to go on with
+        it nor to overwrite it.
     """
     from ..io.unfinished import Unfinished  # needs h5py, which help does without
 
-    kept = Unfinished.of(out.path)
-    if kept.begun and not resume:
-        if not out.overwrite:
-            raise OutputError(
-                f"{kept.folder}: holds what an interrupted run has kept; go on with it (--resume), or begin again "
-                "(--overwrite)."
-            )
+    kept = Unfinished.of(path)
+    with kept.alone():
+        out = Output.table(path, inputs, overwrite or (resume and kept.begun), figure=figure)
+        if kept.begun and not resume:
+            if not overwrite:
+                raise OutputError(
+                    f"{kept.folder}: holds what an interrupted run has kept; go on with it (--resume), or begin again "
+                    "(--overwrite)."
+                )
+            kept.remove()
+        yield out, kept
         kept.remove()
-    return kept
 
 
 def opened(path: Path) -> Fit:

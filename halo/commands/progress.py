@@ -49,7 +49,8 @@ class Terminal:
     """Progress of a command, on standard error: which step of how many, what is done of it, rate and time left.
 
     On a terminal each stage is a bar. In a log it is a line after `FIRST` seconds, then one every `EVERY`, and one at
-    its end. Rate and time left are of the pieces done since the start, those of an earlier run left out.
+    its end. Rate and time left are of the pieces done since the start, those of an earlier run left out. A stage of one
+    long piece shows its time and, where it is a single fit, the iterations of that, of which only the most is known.
 
     Parameters
     ----------
@@ -79,9 +80,8 @@ class Terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
             self._bars = Progress(*columns, console=Console(stderr=True))
             self._bars.start()
-        else:
-            # A stage of one long piece calls nothing until it is over.
-            threading.Thread(target=self._watch, daemon=True, name="progress").start()
+        # A stage of one long piece calls nothing until it is over.
+        threading.Thread(target=self._watch, daemon=True, name="progress").start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -181,7 +181,7 @@ class Terminal:
     def _line(self, here: _Stage, now: float) -> None:
         if now - here.start >= FIRST if here.said is None else now - here.said >= EVERY:
             here.said = now
-            said = pieces(here, now) or f"{now - here.start:.0f} s so far"
+            said = pieces(here, now) or so_far(here, now)
             typer.echo(f"{self._called(here)}: {said}", err=True)
 
     def _end(self, here: _Stage, now: float) -> None:
@@ -192,8 +192,13 @@ class Terminal:
     def _watch(self) -> None:
         while not self._ended.wait(EVENTS):
             with self._lock:
-                if self._now is not None and not self._now.over and not self._ended.is_set():
-                    self._line(self._now, time.monotonic())
+                here, now = self._now, time.monotonic()
+                if here is None or here.over or self._ended.is_set():
+                    continue
+                if self._bars is None:
+                    self._line(here, now)
+                elif now - here.start >= FIRST and not here.rate(now):
+                    self._bars.update(here.task, said=pieces(here, now) or so_far(here, now))
 
 
 def pieces(here: _Stage, now: float) -> str:
@@ -202,7 +207,22 @@ def pieces(here: _Stage, now: float) -> str:
         return ""
     rate = here.rate(now)
     said = f"{here.done:,} of {here.total:,}"
-    return f"{said}, {_number(rate)} per s, {time_left(here.left(now))}" if rate > 0 else said
+    if rate > 0:
+        return f"{said}, {_number(rate)} per s, {time_left(here.left(now))}"
+    return f"{said}, {so_far(here, now)}" if now - here.start >= FIRST else said
+
+
+def so_far(here: _Stage, now: float) -> str:
+    """Return how long a stage of one piece runs, and how far the fit in progress is, where the engine tells."""
+    said = f"{now - here.start:.0f} s so far"
+    engine = sys.modules.get("nmfcore")  # one that is not loaded fits nothing
+    seen = None if engine is None else engine.in_progress()
+    left = None if seen is None else seen.seconds_left()
+    if seen is None or left is None:
+        return said
+    start = f"start {seen.start} of {seen.starts}, " if seen.starts > 1 else ""
+    said += f"; {start}iteration {seen.n_iter:,} of at most {seen.max_iter:,}"
+    return f"{said}, at most about {time_left(left)} for this fit"
 
 
 def took(here: _Stage, now: float) -> str:

@@ -145,6 +145,13 @@ def use_threads(number: int) -> None:
     nmfcore.use_threads(number)
 
 
+def threads() -> int:
+    """Return how many threads of this process the engine uses."""
+    import nmfcore
+
+    return nmfcore.threads()
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Let the engine use one thread meanwhile: for single small fits, in which threads wait more than they work."""
@@ -219,3 +226,39 @@ def solve(
     except nmfcore.ProblemError as error:
         # The engine's errors name their remedy; here they are the user's settings meeting the user's data.
         raise UsageError(in_own_words(error)) from error
+
+
+def solve_many(
+    V: np.ndarray, solver: Solver, *, first: int = 0, cells: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the answers for many mixtures at once, on the CPU, by the engine's sparse kernels.
+
+    Parameters
+    ----------
+    V : ndarray, shape (B, m, n)
+        Counts, most of them zero.
+    solver : Solver
+        k, loss, rule, start and when to stop; its penalties are left out.
+    first : int
+        Number of the first of them, by which its random starts are drawn.
+    cells : ndarray of bool, shape (m, n), optional
+        Where any of them may have counts; by default where any of these has. It sets the order of sums: with the same
+        cells and number a mixture has the same answer, to the last digit, whichever others stand next to it.
+
+    Returns
+    -------
+    W : ndarray, shape (B, m, k)
+    H : ndarray, shape (B, k, n)
+        Each row of H at unit sum.
+    converged : ndarray of bool, shape (B,)
+    """
+    import nmfcore
+
+    if cells is None:
+        counts = nmfcore.SharedPattern.from_dense(V)
+    else:
+        counts = nmfcore.SharedPattern.from_dense(np.concatenate([V, cells[None]])).select(range(len(V)))
+    result = solve(
+        counts, solver, init=solver.init, starts=solver.starts, penalised=False, first_replicate=first, device="cpu"
+    )
+    return *result.normalised(), result.converged

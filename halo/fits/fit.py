@@ -25,7 +25,7 @@ from ..units import ENERGY, Measured
 from .engine import CONVERGED, message, not_converged, resolve_device, solve
 from .labelled import labelled
 from .reading import ACCRETED, IN_SITU, Reading, read
-from .settings import FitChoices, FitSettings, Solver
+from .settings import FitChoices, FitSettings
 from .tables import convergence, images_table, weights_table
 from .verdict import Verdict, assess, out_of_order
 
@@ -310,30 +310,6 @@ def fit_mixtures(mixtures: Mixtures, stars: Any, flow: CutFlow, settings: FitSet
         status=nmfcore.Status(int(result.status)).name,
         device=device,
     )
-
-
-def fit_many(V: np.ndarray, solver: Solver) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit the settings' number of components to many mixtures at once, on the CPU, by the engine's sparse kernels.
-
-    Parameters
-    ----------
-    V : ndarray, shape (B, m, n)
-        Counts, most of them zero.
-    solver : Solver
-        k, loss, rule, start and when to stop; its penalties are left out.
-
-    Returns
-    -------
-    W : ndarray, shape (B, m, k)
-    H : ndarray, shape (B, k, n)
-        Each row of H at unit sum.
-    converged : ndarray of bool, shape (B,)
-    """
-    import nmfcore
-
-    counts = nmfcore.SharedPattern.from_dense(V)
-    result = solve(counts, solver, init=solver.init, starts=solver.starts, penalised=False, device="cpu")
-    return *result.normalised(), result.converged
 
 
 def _bin_means(mixtures: Mixtures, stars: Any) -> np.ndarray:

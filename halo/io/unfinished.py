@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, OutputError, UsageError
+from .alone import SUFFIX as LOCK
+from .alone import alone
 from .atomic import check_inside, make_folder, remove, write_bytes
 from .hdf5 import check_seal, read
 from .hdf5_writing import pack
@@ -67,6 +69,18 @@ class Unfinished:
     def of(cls, output: Path) -> Unfinished:
         """Return the unfinished work of an output."""
         return cls(output.with_name(output.name + SUFFIX))
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[Unfinished]:
+        """While the block runs, no other process may do this work.
+
+        Raises
+        ------
+        OutputError
+            One is at it.
+        """
+        with alone(self.folder, self.folder.with_name(f".{self.folder.name}{LOCK}")):
+            yield self
 
     @property
     def begun(self) -> bool:

@@ -14,6 +14,7 @@ from .. import figures
 from ..errors import HalonmfError, InputError, OutputError, UsageError
 from ..fits.engine import resolve_device
 from ..fits.store import save_fit
+from ..io.alone import SUFFIX, alone
 from ..io.atomic import check_output, make_folder, remove, remove_temporary
 from ..io.provenance import plain, provenance
 from ..io.reading import check_file
@@ -38,6 +39,8 @@ from .suited import without_clusters
 STARS, MOCK, REPORT, SCOREBOARD = "stars.fits", "mock", "report.html", "scoreboard.html"
 PAGE = "page"
 """The step after all others."""
+LOCK = f".paper{SUFFIX}"
+"""The file of the folder that a run locks."""
 WHICH = ("seed", "model")
 """Settings that the mock has under the same names."""
 
@@ -132,7 +135,7 @@ def run(
     InputError
         Stars that cannot be read, or too few for the first fit.
     OutputError
-        A file exists or cannot be written.
+        A file exists or cannot be written, or another process makes this paper.
     """
     settings, directory = settings or PaperSettings(), Path(directory)
     if truth is not None and stars is None:
@@ -140,6 +143,26 @@ def run(
     if resume and overwrite:
         raise UsageError("--overwrite does not go with --resume: it makes every step again.")
     device = resolve_device(settings.device)  # an absent one is to fail now, not after the survey
+    if directory.exists() and not directory.is_dir():
+        raise OutputError(f"{directory}: is a file, expected a directory; choose another.")
+    make_folder(directory)
+    columns = None if galaxy_columns is None else Path(galaxy_columns)
+    with alone(directory, directory / LOCK):
+        return _run(directory, stars, truth, galaxies, columns, settings, device, progress, resume, overwrite)
+
+
+def _run(
+    directory: Path,
+    stars: str | Path | None,
+    truth: str | Path | None,
+    galaxies: Sequence[str],
+    columns: Path | None,
+    settings: PaperSettings,
+    device: str,
+    progress: Progress,
+    resume: bool,
+    overwrite: bool,
+) -> Paper:
     steps = steps_of(settings.analysis)
     if resume and (directory / REPORT).exists() and not Steps(directory).begun:
         raise OutputError(f"{directory}: its steps were not kept; make them again (--overwrite), or choose another.")
@@ -148,7 +171,6 @@ def run(
     inputs_given = (stars, truth)
     _check(directory, steps, overwrite=overwrite or resume, inputs=inputs_given, with_stars=stars is None)
     _tidy(directory, with_stars=stars is None)
-    columns = None if galaxy_columns is None else Path(galaxy_columns)
     simulated = read_galaxies(galaxies, columns)
     announce(progress, SAMPLE, *(step.title for step in steps), PAGE)
     catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, progress, resume=resume)
@@ -216,8 +238,6 @@ def _made(directory: Path, step: Step, study: Study, record: Mapping[str, Any]) 
 
 def _check(directory: Path, steps: Sequence[Step], *, overwrite: bool, inputs: Sequence[Any], with_stars: bool) -> None:
     """Raise where an output cannot be written; make the folders."""
-    if directory.exists() and not directory.is_dir():
-        raise OutputError(f"{directory}: is a file, expected a directory; choose another.")
     for folder in (directory, *(directory / name for name in FOLDERS)):
         make_folder(folder)
     paths = [directory / name for name in (REPORT, SCOREBOARD, SCORES)]

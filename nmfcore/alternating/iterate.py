@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..course import Course
 from ..kernels.compiling import has_folder, switched_off
 from ..stopping import KKT_MARGIN, MASS_ROUNDING, ROUNDING, SLOWEST, STEADY, Status, Stop
 from .halfsteps import fit
@@ -97,11 +98,12 @@ class Ended:
     kkt: float
 
 
-def iterate(run: Run, stop: Stop) -> Ended:
-    """Return where a start ends."""
+def iterate(run: Run, stop: Stop, seen: Course) -> Ended:
+    """Return where a start ends; `seen` is given the number of each iteration."""
     every = stop.every or run.every
     for n_iter in range(1, stop.max_iter + 1):
         new = run.step()
+        seen.n_iter = n_iter
         if not isfinite(new.loss):
             return Ended(new.W, new.H, np.nan, n_iter, Status.NON_FINITE, np.nan)
         if not run.accepts(new):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from ..course import Course, course
 from ..dense import solve_batch
 from ..initialise import SAFE_FACTOR, SAFE_PRODUCT, fill_zeros, require_components, start_factors
 from ..kernels.parallel import kernels_only, quiet_blas
@@ -71,18 +72,20 @@ class Alternating:
         require_components(request.n_components)
         B, starts = data.V.shape[0], request.number_of_starts
         best: list[tuple[Ended, int]] = []
-        for b in range(B):
-            V = Narrow.of(data.select(b))
-            # Threads that wait for each other at every product cost several times the work.
-            with nullcontext() if V.is_large else kernels_only():
-                for start in range(starts):
-                    ended = V.solve(request, b, start)
-                    if start == 0:
-                        best.append((ended, start))
-                    elif clearly_better(ended.loss, best[b][0].loss):
-                        best[b] = ended, start
-                    if request.progress is not None:
-                        request.progress(b * starts + start + 1, B * starts)
+        with course(B * starts, request.stop.max_iter) as seen:
+            for b in range(B):
+                V = Narrow.of(data.select(b))
+                # Threads that wait for each other at every product cost several times the work.
+                with nullcontext() if V.is_large else kernels_only():
+                    for start in range(starts):
+                        seen.begin(b * starts + start + 1)
+                        ended = V.solve(request, b, start, seen)
+                        if start == 0:
+                            best.append((ended, start))
+                        elif clearly_better(ended.loss, best[b][0].loss):
+                            best[b] = ended, start
+                        if request.progress is not None:
+                            request.progress(b * starts + start + 1, B * starts)
         result = _without_dead(request, _result(data, best))
         return result.map(torch.from_numpy) if is_tensor(request.V) else result
 
@@ -118,7 +121,7 @@ class Narrow:
             return False
         return (V.rows.nnz / SCATTERED if isinstance(V, Scattered) else V.shape[0] * V.shape[1]) > THREADED
 
-    def solve(self, request: Request, b: int, start: int) -> Ended:
+    def solve(self, request: Request, b: int, start: int, seen: Course) -> Ended:
         """Return where a start of replicate `b` ends, as factors of the whole matrix: W (m, k) and H (k, n)."""
         (_, m, n), k = self.data.V.shape, request.n_components
         kept, double = self.data.dtype, np.dtype(np.float64)
@@ -132,7 +135,7 @@ class Narrow:
         if (drawn and self.turned) or not (drawn or isinstance(request.init, str)):
             # What was drawn is W, the long one here. Of a given pair either factor may be filled with a constant.
             run.begin()
-        ended = iterate(run, request.stop)
+        ended = iterate(run, request.stop, seen)
         W, H = self.rounded(ended, kept)
         ended.loss = self.loss(ended.loss, W.astype(double, copy=False), H.astype(double, copy=False))
         if self.turned:

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from halonmf.halo.checks.injection import Injection, Stream, expected_image, inject
+from halonmf.halo.checks.injection import Injection, Stream, inject
+from halonmf.halo.checks.planting import expected_image
 from halonmf.halo.errors import UsageError
-from halonmf.halo.fits.fit import fit_many, fit_mixtures
+from halonmf.halo.fits.engine import solve_many
+from halonmf.halo.fits.fit import fit_mixtures
 from halonmf.halo.mixtures.counts import mix
 from halonmf.halo.mixtures.settings import Chemistry
 from halonmf.halo.stars.cutflow import CutFlow
@@ -127,7 +129,7 @@ def test_the_table_has_a_row_per_width_and_number(grid):
 def test_many_fits_at_once_are_the_fits_one_by_one(stars):
     mixtures = mix(stars, SETTINGS.axes, SETTINGS.chemistry)
     half = mix(stars[:2000], mixtures.bins, SETTINGS.chemistry)
-    W, H, converged = fit_many(np.stack([mixtures.V, half.V]), SETTINGS.solver)
+    W, H, converged = solve_many(np.stack([mixtures.V, half.V]), SETTINGS.solver)
     assert converged.all()
     for b, (m, counted) in enumerate(((mixtures, stars), (half, stars[:2000]))):
         alone = fit_mixtures(m, counted, CutFlow(len(counted)), SETTINGS)

@@ -15,6 +15,7 @@ from halonmf.halo.commands.progress import Terminal, time_left
 from halonmf.halo.ensembles.signals import Stop
 from halonmf.halo.errors import CancelledError, InterruptedRunError
 from halonmf.halo.progress import announce, kept, part_of, silent, stage
+from nmfcore.course import course
 
 from ..helpers.recorded import Recorded
 
@@ -86,6 +87,30 @@ def test_a_stage_of_one_long_piece_is_seen_to_be_alive(capsys, monkeypatch):
     with Terminal(quiet=False) as progress, stage(progress, "verdict"):
         time.sleep(0.5)
     assert re.search(r"^verdict: \d s so far$", capsys.readouterr().err, re.MULTILINE)
+
+
+def test_of_many_pieces_of_which_none_is_done_the_time_is_shown(clock, capsys):
+    with Terminal(quiet=False) as progress:
+        progress("verdict", 0, 3)
+        clock[0] += 5
+        progress("verdict", 0, 3)
+    assert capsys.readouterr().err == "verdict: 0 of 3, 5 s so far\n"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("starts", [1, 8])
+def test_a_single_long_fit_shows_its_iterations_and_the_most_that_they_take(capsys, monkeypatch, starts, terminal):
+    monkeypatch.setattr(module, "FIRST", 0.05)
+    monkeypatch.setattr(module, "EVENTS", 0.05)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: terminal)
+    with Terminal(quiet=False) as progress, stage(progress, "fit"), course(starts, 10_000) as seen:
+        seen.begin(starts)
+        seen.n_iter = 1234
+        time.sleep(0.5)
+    start = "start 8 of 8, " if starts > 1 else ""
+    said = f"0 s so far; {start}iteration 1,234 of at most 10,000, at most about 0 min 0"
+    assert said in capsys.readouterr().err
 
 
 def test_progress_for_programs_says_the_same(clock, capsys):

@@ -223,6 +223,19 @@ def test_what_is_interrupted_while_its_outputs_are_written_goes_on_to_all_of_the
     assert "exists already" in again.output
 
 
+@pytest.mark.filterwarnings("default::halonmf.halo.io.alone.UnlockedWarning")
+def test_where_nothing_can_be_locked_a_check_goes_on_and_warns_in_a_line(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("halonmf.halo.io.alone.fcntl", None)
+    words = ("stability", made / "stars.fits", "--bins", "E:4,Lz:4", "--pixels", 15, "--starts", 1)
+    words = (*words, "--vary-bins", "3:3", "--vary-pixels", "10:10")
+    result = run(*words, "-o", tmp_path / "s.ecsv")
+    assert result.exit_code == 0, result.output
+    warning = f"{tmp_path}/s.ecsv.partial: cannot be locked (this system has no locks for files); let no other run"
+    assert f"halonmf: {warning}" in " ".join(result.output.split("\n"))
+    found = json.loads(ok(*words, "-o", tmp_path / "t.ecsv", "--json"))
+    assert found["warnings"][0].startswith(warning.replace("s.ecsv", "t.ecsv"))
+
+
 @pytest.mark.parametrize("command", ["regions", "bifurcation", "rank", "stability", "injection"])
 def test_outputs_are_checked_before_anything_is_read(tmp_path, command):
     (tmp_path / "x.ecsv").write_text("mine")
