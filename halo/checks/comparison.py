@@ -157,7 +157,7 @@ class Comparison(Shown):
             value, low, high = (_said(x, row, signed=True) for x in (row.value, row.low, row.high))
             said = f"{row.name:<{wide}}  {a:>10}  {b:>10}  {value:>10}"
             said += f"  ({low} to {high})" if np.isfinite(row.low) else ""
-            lines.append(f"{said} {unit_text(row.unit)}".rstrip())
+            lines.append(f"{said} {_unit(row)}".rstrip())
         far = sum(abs(row.value) > FAR * row.se for row in self.differences)
         if self.lost:
             lines.append(f"{self.lost:,} replicates did not converge or could not be matched; no interval counts them")
@@ -176,10 +176,19 @@ class Comparison(Shown):
 
 
 def _said(x: float, row: Difference, *, signed: bool = False) -> str:
-    """Return one of a row's numbers, rounded by the standard error of their difference."""
-    if "fraction" in row.name and np.isfinite(x):
-        return f"{number(100 * x, signed=signed, error=100 * row.se)} %"
+    """Return one of a row's numbers, rounded by the standard error of their difference; that, signed, without unit."""
+    if _is_fraction(row) and np.isfinite(x):
+        return number(100 * x, signed=signed, error=100 * row.se) + " %" * (not signed)
     return number(x, row.unit, signed=signed, error=row.se)
+
+
+def _unit(row: Difference) -> str:
+    """Return the unit of a row's difference; that of two fractions is none of their per cent."""
+    return "points" if _is_fraction(row) and np.isfinite(row.value) else unit_text(row.unit)
+
+
+def _is_fraction(row: Difference) -> bool:
+    return "fraction" in row.name
 
 
 def _finite(x: Any) -> Any:

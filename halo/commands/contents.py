@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..io.atomic import FITS, TABLES
 from ..io.provenance import plain
 from ..io.reading import check_file, cleaned
 from ..products.record import jsonable, record, units_of
@@ -168,13 +169,20 @@ def _summary_file(path: Path) -> Contents:
 
 def _folder(path: Path) -> Contents:
     from ..ensembles.run import SETTINGS
-    from ..paper.settings import SCORES
+    from ..paper.settings import SCORES, STEPS
 
     if (path / SETTINGS).is_file():
         return _ensemble(path)
     if (path / SCORES).is_file():
         return _paper(path, path / SCORES)
-    raise InputError(f"{path}: a folder of neither an ensemble ({SETTINGS}) nor a paper ({SCORES}).")
+    if steps := len(list((path / STEPS).glob("*.json"))):
+        lines = [f"paper that is not complete: {steps} steps are kept", "go on with halonmf paper ... --resume"]
+        return Contents("paper", tuple(lines), {"sample": None, "scores": {}, "files": {}, "steps": steps})
+    files = sorted(file.name for file in path.iterdir() if file.suffix.lower() in (*FITS, *TABLES))
+    raise InputError(
+        f"{path}: a folder of neither an ensemble ({SETTINGS}) nor a paper ({SCORES})"
+        + (f"; give one of its files: {_few(files)}." if files else ".")
+    )
 
 
 def _ensemble(path: Path) -> Contents:
@@ -249,10 +257,15 @@ def _flow(flow: Any) -> str:
 
 
 def _wrapped(title: str, items: list[str]) -> str:
-    if not items:
-        return ""
-    lines = textwrap.wrap(f"{title}: " + ", ".join(map(cleaned, items)), WIDTH, subsequent_indent="  ")
-    return "\n".join([*lines[:3], f"  and more ({len(items)} in all)"] if len(lines) > 3 else lines)
+    """Return whole items in at most three lines, and how many more there are."""
+    lines: list[str] = []
+    for count in range(min(len(items), WIDTH), 0, -1):
+        more = f" and {len(items) - count:,} more" * (count < len(items))
+        text = f"{title}: " + ", ".join(map(cleaned, items[:count])) + more
+        lines = textwrap.wrap(text, WIDTH, subsequent_indent="  ")
+        if len(lines) <= 3:
+            break
+    return "\n".join(lines[:3])
 
 
 def _few(items: list[str]) -> str:

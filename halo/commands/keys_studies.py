@@ -270,9 +270,10 @@ KINDS: dict[str, tuple[Key, ...]] = {
     ),
     "paper": (
         Key("kind", TEXT, "What it is."),
-        Key("sample", TEXT, "What kind of sample it is."),
+        Key("sample", maybe(TEXT), "What kind of sample it is, of a complete paper."),
         Key("scores", named(COUNT), "How many numbers have each status."),
         Key("files", named(COUNT), "How many, by folder."),
+        Key("steps", COUNT, "How many are kept of a paper that is not complete.", always=False),
     ),
 }
 """Keys of what ``halonmf info --json`` prints, by the kind of the file or folder."""

@@ -22,12 +22,10 @@ from .blocks import Sheet
 from .page import as_shown
 from .part import Drawn, Part
 from .scoreboard import Value
-from .settings import FOLDERS, PaperSettings
+from .settings import FOLDERS, STEPS, PaperSettings
 
 SAMPLE = "stars"
 """The step before all others."""
-STEPS = "steps"
-"""The folder that tells of every step what it was made from and what it left."""
 SCHEMA = 2
 """Version of these files; with another one all is made again."""
 LARGEST = 2**26

@@ -26,12 +26,12 @@ from ..progress import kept as tell_kept
 from ..stars.catalogue import Catalogue, read_catalogue, write_catalogue
 from ..survey.prepare import prepare
 from .galaxies import read_galaxies
-from .kept import SAMPLE, STEPS, Left, Steps, own_files, source_of
+from .kept import SAMPLE, Left, Steps, own_files, source_of
 from .page import pages
 from .part import Drawn, Part, Step
 from .quoted import kind_of_sample
 from .scoreboard import Scoreboard, board
-from .settings import FOLDERS, RECOMMENDED, SCORES
+from .settings import FOLDERS, RECOMMENDED, SCORES, STEPS
 from .steps import steps_of
 from .study import CHEMICAL, SELECTIONS, PaperSettings, Study
 from .suited import without_clusters

@@ -19,6 +19,8 @@ SCORES = "scoreboard.json"
 """The file of a paper's folder by which the folder is known."""
 FOLDERS = ("figures", "tables", "fits")
 """Folders of a paper in which its steps leave files."""
+STEPS = "steps"
+"""The folder that tells of every step what it was made from and what it left."""
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,14 @@ def test_the_numbers_are_those_of_the_fits(found, base, coarse):
     assert (row.a, row.b) == pytest.approx((base.accreted_fraction, coarse.accreted_fraction), abs=1e-12)
 
 
+def test_differences_of_fractions_are_points_and_others_have_their_unit(found):
+    (fraction,) = (line for line in found.describe().splitlines() if line.startswith("accreted fraction"))
+    (energy,) = (line for line in found.describe().splitlines() if line.startswith("E at 50 %"))
+    assert fraction.endswith(" points")
+    assert fraction.count(" %") == 2
+    assert energy.endswith(" km2/s2")
+
+
 def test_crossings_are_those_of_the_profile(found, base, stars):
     from halonmf.halo.products.overview import PROFILES
 

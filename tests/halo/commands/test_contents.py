@@ -7,6 +7,7 @@ import h5py
 import pytest
 
 import halonmf.halo as halo
+from halonmf.halo.commands.contents import _wrapped
 
 from .test_commands import small  # noqa: F401 - a fixture
 from .test_help import ok, run
@@ -162,6 +163,34 @@ def test_a_paper_whose_scores_cannot_be_read_is_refused(tmp_path, text):
     result = run("info", tmp_path)
     assert result.exit_code == 3
     assert "cannot be read" in result.output
+
+
+def test_a_paper_that_is_not_complete_says_how_many_steps_it_has(tmp_path):
+    (tmp_path / "steps").mkdir()
+    for name in ("s", "r4"):
+        (tmp_path / "steps" / f"{name}.json").write_text("{}")
+    lines = ok("info", tmp_path).splitlines()
+    assert "2 steps are kept" in lines[0]
+    assert lines[1] == "go on with halonmf paper ... --resume"
+    assert json.loads(ok("info", tmp_path, "--json"))["steps"] == 2
+
+
+def test_a_folder_of_results_names_some_of_them(tmp_path):
+    for name in ("LE.h5", "HE.h5", "notes.txt"):
+        (tmp_path / name).touch()
+    result = run("info", tmp_path)
+    assert result.exit_code == 3
+    assert "give one of its files: HE.h5, LE.h5." in result.output
+
+
+@pytest.mark.parametrize(("number", "more"), [(3, ""), (40, " more"), (500, " more")])
+def test_lists_end_in_whole_items_and_the_number_of_those_left_out(number, more):
+    items = [f"column_{i} [kpc km/s]" for i in range(number)]
+    text = _wrapped("columns", items)
+    assert len(text.splitlines()) <= 3
+    shown, _, rest = text.replace("\n  ", " ").removeprefix("columns: ").partition(" and ")
+    assert shown.split(", ") == items[: len(shown.split(", "))]
+    assert rest == (f"{number - len(shown.split(', '))} more" if more else "")
 
 
 def test_a_folder_of_something_else_is_named(tmp_path):

@@ -197,6 +197,8 @@ def test_astropys_validator_finds_nothing_wrong_with_a_votable(tmp_path):
 
 def stilts(*words):
     run = subprocess.run([STILTS, *words], capture_output=True, text=True, timeout=120, check=False)
+    if "ifmt=ecsv" in words and "No table handler available for ecsv" in run.stderr:
+        pytest.skip("this stilts was installed without its reader of ECSV")  # a package of its own in Debian
     assert run.returncode == 0, run.stderr
     return run.stdout
 
