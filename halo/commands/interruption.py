@@ -1,4 +1,4 @@
-"""What a user is told who interrupts a command: what is kept, and how to go on."""
+"""What a user is told whose command is interrupted, or has no more room: what is kept, and how to go on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ..ensembles.signals import NOTHING, Stop
-from ..errors import CancelledError, InterruptedRunError
+from ..errors import CancelledError, InterruptedRunError, OutputError
 from .progress import Terminal
 
 
 @contextmanager
 def resumable(progress: Terminal, stage: str = "", noun: str = "steps", *, drop: Sequence[str] = ()) -> Iterator[None]:
-    """While the block runs, Ctrl-C and a signal to stop say what of it is kept and which command goes on.
+    """While the block runs, what ends it early says what of it is kept and which command goes on.
+
+    That is Ctrl-C, a signal to stop, or a file that cannot be written, as on a full disk.
 
     Parameters
     ----------
@@ -31,6 +33,8 @@ def resumable(progress: Terminal, stage: str = "", noun: str = "steps", *, drop:
     ------
     CancelledError, InterruptedRunError
         In place of Ctrl-C and of a signal.
+    OutputError
+        That of the block, which says this too where something is kept.
     """
 
     def said() -> str:
@@ -45,6 +49,10 @@ def resumable(progress: Terminal, stage: str = "", noun: str = "steps", *, drop:
         raise InterruptedRunError(f"stopped by {error}{said()}") from None
     except KeyboardInterrupt:
         raise CancelledError(f"interrupted{said()}") from None
+    except OutputError as error:
+        if not progress.done(stage)[0]:
+            raise
+        raise OutputError(f"{str(error).rstrip('.')}; ended{said()}") from error
 
 
 @contextmanager

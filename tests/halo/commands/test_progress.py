@@ -13,7 +13,7 @@ from halonmf.halo.commands import progress as module
 from halonmf.halo.commands.interruption import again, leaving, resumable
 from halonmf.halo.commands.progress import Terminal, time_left
 from halonmf.halo.ensembles.signals import Stop
-from halonmf.halo.errors import CancelledError, InterruptedRunError
+from halonmf.halo.errors import CancelledError, InterruptedRunError, OutputError
 from halonmf.halo.progress import announce, kept, part_of, silent, stage
 from nmfcore.course import course
 
@@ -232,6 +232,22 @@ def test_a_signal_says_the_same_and_leaves_with_its_own_code(monkeypatch):
 def test_where_nothing_was_done_nothing_is_claimed_to_be_kept():
     with pytest.raises(CancelledError, match="nothing half-written is left"), resumable(Terminal(quiet=True), "fits"):
         raise KeyboardInterrupt
+
+
+def test_a_full_disk_says_how_to_go_on_too(monkeypatch):
+    typed(monkeypatch, "search", "stars.fits")
+    progress = Terminal(quiet=True)
+    with pytest.raises(OutputError) as caught, resumable(progress, "settings"):
+        raise OutputError("search.ecsv.partial: exists.")
+    assert str(caught.value) == "search.ecsv.partial: exists."
+    progress("settings", 32, 50)
+    with pytest.raises(OutputError) as caught, resumable(progress, "settings", "settings"):
+        raise OutputError("000.h5: no space left on the device; free some.")
+    assert str(caught.value) == (
+        "000.h5: no space left on the device; free some; ended after 32 of 50 settings, which are kept; go on with: "
+        "halonmf search stars.fits --resume"
+    )
+    assert caught.value.exit_code == 5
 
 
 def test_what_is_left_of_a_command_that_cannot_go_on_is_said():
