@@ -145,6 +145,8 @@ def run(
     device = resolve_device(settings.device)  # an absent one is to fail now, not after the survey
     if directory.exists() and not directory.is_dir():
         raise OutputError(f"{directory}: is a file, expected a directory; choose another.")
+    if stars is not None:
+        read_catalogue(stars)  # what is refused leaves no folder
     make_folder(directory)
     columns = None if galaxy_columns is None else Path(galaxy_columns)
     with alone(directory, directory / LOCK):
@@ -166,8 +168,6 @@ def _run(
     steps = steps_of(settings.analysis)
     if resume and (directory / REPORT).exists() and not Steps(directory).begun:
         raise OutputError(f"{directory}: its steps were not kept; make them again (--overwrite), or choose another.")
-    if stars is not None:
-        read_catalogue(stars)  # what is refused leaves no folder
     inputs_given = (stars, truth)
     _check(directory, steps, overwrite=overwrite or resume, inputs=inputs_given, with_stars=stars is None)
     _tidy(directory, with_stars=stars is None)
