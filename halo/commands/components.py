@@ -56,6 +56,7 @@ def split(
     """
     from ..fits.engine import resolve_device
     from ..products.boundary import boundary
+    from ..products.four import check_two
     from ..products.four import split as find
     from ..products.profile import profile
     from ..products.record import record as facts
@@ -65,6 +66,7 @@ def split(
     where = resolve_device(device)
     out = Output.folder(output, SPLIT_FILES, (fit, stars), overwrite)
     whole, table = opened(fit), read_catalogue(stars).table
+    check_two(whole)  # before a boundary is sought
     whole = replace(whole, settings=whole.settings.replace(device=device))
     choices: dict[str, Any] = {"grid": line.grid, "level": line.level, "smoothing": line.smoothing}
     with Terminal(quiet) as progress, compiling(quiet):

@@ -122,6 +122,12 @@ class Four(InWords):
         return "\n".join(lines)
 
 
+def check_two(fit: Fit) -> None:
+    """Raise UsageError where a fit has another number of components than two."""
+    if len(fit.H) != 2:
+        raise UsageError(f"the sample is split between two components; this fit has {len(fit.H)}. Fit two.")
+
+
 def split(
     fit: FitLike, stars: StarsLike, settings: SplitSettings | None = None, *, line: Boundary | None = None
 ) -> Four:
@@ -159,8 +165,7 @@ def split(
     fit = as_fit(fit)
     table = checked(fit, stars)
     settings = settings or SplitSettings()
-    if len(fit.H) != 2:
-        raise UsageError(f"the sample is split between two components; this fit has {len(fit.H)}. Fit two.")
+    check_two(fit)
     line = line or find_boundary(fit, table)
     sample, flow = choose(table, fit.settings.selection)
     used, above, own = sides(sample, line, settings.fill)

@@ -8,7 +8,7 @@ from halonmf.halo.stars.catalogue import write_catalogue
 from halonmf.halo.stars.cutflow import CutFlow
 
 from ..helpers.planted import planted
-from .test_help import ok
+from .test_help import ok, run
 
 CHOICES = ("--selection", "all", "--components", 5, "--loss", "kullback-leibler", "--pixels", 12, "--bins", "E:5,Lz:5")
 
@@ -69,3 +69,11 @@ def test_an_ensemble_has_the_accreted_fraction_with_its_interval(made):
     assert f"{label} 50 % against E" in said
     summary = ok("summary", folder / "runs")
     assert f"accreted fraction ({label}) " in summary
+
+
+def test_a_fit_of_five_components_is_not_split_and_no_boundary_is_sought(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("halonmf.halo.products.boundary.boundary", None)
+    result = run("split", made[0] / "fit.h5", made[0] / "stars.fits", "-o", tmp_path / "four")
+    assert result.exit_code == 2
+    assert "this fit has 5. Fit two." in result.output
+    assert not (tmp_path / "four").exists()
