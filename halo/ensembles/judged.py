@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from ..errors import HalonmfError, InputError
 from ..fits.engine import one_thread
 from ..fits.fit import fit
 from ..fits.verdict import Verdict
 from ..io.atomic import write_bytes
-from ..io.provenance import plain, settings_sha256
+from ..io.kept import sealed, unseal
+from ..io.provenance import plain
 from ..io.reading import check_file, cleaned
 from .run import VERDICT, Run
 
-SEAL = "sha256"
-"""The entry that holds the checksum of all others."""
 LARGEST = 2**20
 """Most bytes of the file."""
 
@@ -52,8 +50,7 @@ def judge(run: Run, stars: Path) -> Verdict | None:
             found = fit(read_stars(stars), run.plan.base.fit).verdict
     except HalonmfError:
         return None
-    record: dict[str, Any] = {"halonmf": "verdict", "run": run.sha256, "verdict": plain(found.record())}
-    record[SEAL] = settings_sha256(record)
+    record = sealed({"halonmf": "verdict", "run": run.sha256, "verdict": plain(found.record())})
     write_bytes(run.folder / VERDICT, (json.dumps(record, indent=1, sort_keys=True) + "\n").encode(), overwrite=True)
     return found
 
@@ -72,7 +69,7 @@ def read_verdict(run: Run) -> Verdict | None:
         if os.path.lexists(path) and check_file(path).stat().st_size > LARGEST:
             raise ValueError("too long")
         record = json.loads(path.read_text(encoding="utf-8"))
-        if record.pop(SEAL, None) not in (None, settings_sha256(record)):  # files of earlier versions have none
+        if unseal(record) is False:  # files of earlier versions have no checksum
             raise ValueError("another checksum than it should have")
         return Verdict.from_record(record["verdict"]) if record["run"] == run.sha256 else None
     except FileNotFoundError:

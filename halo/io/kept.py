@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from .atomic import write_bytes
-from .provenance import sha256_of
+from .provenance import settings_sha256, sha256_of
 from .reading import check_file
 
 LIST = "made.json"
 """The file that tells it, beside them."""
+SEAL = "sha256"
+"""The entry of a record that holds the checksum of all others."""
 
 
 def digest(*parts: bytes) -> str:
@@ -22,6 +25,17 @@ def digest(*parts: bytes) -> str:
     for part in parts:
         total.update(hashlib.sha256(part).digest())
     return total.hexdigest()
+
+
+def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record, as JSON holds it, with its checksum."""
+    return {**record, SEAL: settings_sha256(record)}
+
+
+def unseal(record: dict[str, Any]) -> bool | None:
+    """Take the checksum out of a record and return whether it is the right one; None where there is none."""
+    found = record.pop(SEAL, None)
+    return None if found is None else found == settings_sha256(record)
 
 
 def still_there(folder: Path, source: str) -> list[Path]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..io.atomic import make_folder, remove, write_bytes
-from ..io.kept import digest
+from ..io.kept import digest, sealed, unseal
 from ..io.provenance import describe_input, libraries, own_version, plain, sha256_of
 from ..io.reading import check_file
 from ..io.tables import load_table
@@ -30,8 +30,6 @@ SCHEMA = 2
 """Version of these files; with another one all is made again."""
 LARGEST = 2**26
 """Most bytes of such a file."""
-SEAL = "sha256"
-"""The entry of such a file that holds the checksum of all others."""
 CODE = (".py", ".toml", ".tsv", ".csv", ".mplstyle", ".cu", ".cuh")
 """Files of this software that can change a product; the page is made again in any case."""
 
@@ -106,7 +104,7 @@ class Steps:
         }
         make_folder(self.directory / STEPS)
         record = json.loads(json.dumps(record, default=_number))
-        text = json.dumps({**record, SEAL: _checksum(record)}, indent=1) + "\n"
+        text = json.dumps(sealed(record), indent=1) + "\n"
         write_bytes(self._path(name), text.encode(), overwrite=True)
 
     def forget(self, steps: Iterable[str]) -> None:
@@ -137,8 +135,8 @@ class Steps:
             if check_file(path).stat().st_size > LARGEST:
                 return None
             record = json.loads(path.read_text(encoding="utf-8"))
-            return record if record.pop(SEAL) == _checksum(record) else None
-        except (InputError, OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            return record if unseal(record) else None
+        except (InputError, OSError, ValueError, RecursionError, TypeError, AttributeError):
             return None
 
     def _inside(self, name: str) -> Path:
@@ -188,10 +186,6 @@ def code() -> str:
     roots = (Path(__file__).parents[1], Path(str(engine.origin)).parent)
     files = sorted(path for root in roots for path in root.rglob("*") if path.suffix in CODE and path.is_file())
     return digest(*(path.name.encode() + path.read_bytes() for path in files))
-
-
-def _checksum(record: Mapping[str, Any]) -> str:
-    return digest(json.dumps(record, sort_keys=True).encode())
 
 
 def _plain(part: Part) -> dict[str, Any]:

@@ -145,17 +145,17 @@ def run(
     device = resolve_device(settings.device)  # an absent one is to fail now, not after the survey
     if directory.exists() and not directory.is_dir():
         raise OutputError(f"{directory}: is a file, expected a directory; choose another.")
-    if stars is not None:
-        read_catalogue(stars)  # what is refused leaves no folder
+    given = None if stars is None else read_catalogue(stars)  # what is refused leaves no folder
     make_folder(directory)
     columns = None if galaxy_columns is None else Path(galaxy_columns)
     with alone(directory, directory / LOCK):
-        return _run(directory, stars, truth, galaxies, columns, settings, device, progress, resume, overwrite)
+        return _run(directory, stars, given, truth, galaxies, columns, settings, device, progress, resume, overwrite)
 
 
 def _run(
     directory: Path,
     stars: str | Path | None,
+    given: Catalogue | None,
     truth: str | Path | None,
     galaxies: Sequence[str],
     columns: Path | None,
@@ -173,7 +173,7 @@ def _run(
     _tidy(directory, with_stars=stars is None)
     simulated = read_galaxies(galaxies, columns)
     announce(progress, SAMPLE, *(step.title for step in steps), PAGE)
-    catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, progress, resume=resume)
+    catalogue, truth_file, inputs = _sample(directory, stars, truth, settings, progress, given=given, resume=resume)
     inputs += [columns] if columns is not None else []
     catalogue, clusters = without_clusters(catalogue, SELECTIONS)
     study = Study(catalogue.table, settings, truth_file=truth_file, galaxies=simulated, progress=progress)
@@ -267,13 +267,14 @@ def _sample(
     settings: PaperSettings,
     progress: Progress,
     *,
+    given: Catalogue | None = None,
     resume: bool,
 ) -> tuple[Catalogue, Path | None, list[Path]]:
-    """Return the stars, a mock's truth, and the files that they come from."""
-    if stars is not None:
+    """Return the stars, which are `given` where they come from a file, a mock's truth, and the files."""
+    if given is not None:
         truth_file = None if truth is None else Path(truth)
         with stage(progress, SAMPLE):
-            return read_catalogue(stars), truth_file, [Path(x) for x in (stars, truth) if x is not None]
+            return given, truth_file, [Path(x) for x in (stars, truth) if x is not None]
     folder, written = directory / MOCK, directory / STARS
     inputs = [written, folder / TRUTH]
     # the mock and its orbits depend on nothing else

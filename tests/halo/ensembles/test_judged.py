@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from halonmf.halo.ensembles.judged import SEAL, read_verdict
+from halonmf.halo.ensembles.judged import read_verdict
 from halonmf.halo.ensembles.run import VERDICT
 from halonmf.halo.errors import InputError
+from halonmf.halo.io.kept import SEAL
 from halonmf.halo.io.provenance import settings_sha256
 
 RECORD = {

@@ -105,6 +105,15 @@ def test_without_xarray_the_extra_is_named(monkeypatch):
         small().to_xarray()
 
 
+def refused_after(path, change):
+    """Hold a file to be whole, and to be refused once it has been changed."""
+    assert check_seal(*read(path))
+    with h5py.File(path, "a") as file:
+        change(file)
+    with pytest.raises(InputError, match="another checksum"):
+        check_seal(*read(path))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -118,11 +127,7 @@ def test_without_xarray_the_extra_is_named(monkeypatch):
     ],
 )
 def test_the_seal_covers_arrays_texts_and_attributes(path, change):
-    assert check_seal(*read(path))
-    with h5py.File(path, "a") as file:
-        change(file)
-    with pytest.raises(InputError, match="another checksum"):
-        check_seal(*read(path))
+    refused_after(path, change)
 
 
 def turned(file):
@@ -144,11 +149,7 @@ def turned(file):
     ],
 )
 def test_the_seal_covers_which_scale_is_attached_to_which_axis(path, change):
-    assert check_seal(*read(path))
-    with h5py.File(path, "a") as file:
-        change(file)
-    with pytest.raises(InputError, match="another checksum"):
-        check_seal(*read(path))
+    refused_after(path, change)
 
 
 @pytest.mark.parametrize("kind", ["S8", np.int64, h5py.vlen_dtype(np.int64), h5py.ref_dtype])
